@@ -1,0 +1,13 @@
+import type { MigrationList } from '../platform/database/index.ts';
+import * as events from './state/0001_events.ts';
+import * as operations from './state/0002_operations.ts';
+import * as access from './state/0003_access.ts';
+import * as backup from './state/0004_backup.ts';
+
+/** Every step of `state.sqlite`, in the order of the names; append only. */
+export const stateMigrations: MigrationList = {
+  '0001_events': events,
+  '0002_operations': operations,
+  '0003_access': access,
+  '0004_backup': backup,
+};

@@ -1,0 +1,35 @@
+import type { Kysely } from 'kysely';
+
+/** A unit of work under way. What it wrote becomes visible, durable and announced together, or not at all. */
+export type Tx = {
+  /** The tables of one slice, for reading and writing inside this unit. */
+  as<Tables>(): Kysely<Tables>;
+  /** Runs after the commit, in order; used to wake those who wait. Must not throw. */
+  afterCommit(then: () => void): void;
+};
+
+/**
+ * What slices see of a database: short reads, and one function that runs a unit of work. Nothing else, so that what lies
+ * behind (one file, a writer thread, PostgreSQL) can change.
+ */
+export type Database = {
+  readonly name: string;
+  /** Committed state only. Statements are short; wide scans belong to a reader of their own. */
+  reader<Tables>(): Kysely<Tables>;
+  /**
+   * Runs `work` alone and resolves when its writes are on disk. Several units share one commit. Inside, await nothing but
+   * statements of `tx`: everybody else's writes wait meanwhile. A unit inside a unit is refused.
+   * @throws whatever `work` throws, with nothing of it kept; `storage/full`, `storage/unavailable`
+   */
+  unit<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** One consistent copy of the whole database in a new file. */
+  copyTo(path: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** The database says that a row with this key exists already. */
+export function isDuplicateKey(err: unknown): boolean {
+  if (typeof err !== 'object' || err === null) return false;
+  if ('errcode' in err) return err.errcode === 1555 || err.errcode === 2067;
+  return 'code' in err && err.code === '23505';
+}

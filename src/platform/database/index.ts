@@ -1,0 +1,3 @@
+export { type Database, isDuplicateKey, type Tx } from './database.ts';
+export { copyBeforeMigration, type MigrationList, migrate } from './migrate.ts';
+export { openSqlite } from './sqlite.ts';

@@ -1,0 +1,66 @@
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import type { Clock } from '../clock.ts';
+import { AppError } from '../errors.ts';
+import type { Logger } from '../logging.ts';
+
+/** Append-only and ordered by name; free of application code, so that an old step never changes its meaning. */
+export type MigrationList = Readonly<Record<string, Migration>>;
+
+const keptCopies = 3;
+
+/**
+ * Brings a schema up to date. Safe when two processes start together: the steps run in one immediate transaction.
+ * @throws AppError `storage/schema-newer` when the file knows steps that this version does not
+ */
+export async function migrate(db: Kysely<unknown>, steps: MigrationList, name: string): Promise<readonly string[]> {
+  const known = new Set(Object.keys(steps));
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...steps }) } });
+  const applied = await appliedSteps(db);
+  const unknown = applied.filter((step) => !known.has(step));
+  if (unknown.length > 0)
+    throw new AppError(
+      'storage/schema-newer',
+      `The ${name} database was written by a newer version of ragwarden (it knows ${unknown[0]}). Start that version, or restore an older copy of the data folder.`,
+      { context: { unknown } },
+    );
+  const { error, results } = await migrator.migrateToLatest();
+  if (error) throw error;
+  return (results ?? []).filter((step) => step.status === 'Success').map((step) => step.migrationName);
+}
+
+async function appliedSteps(db: Kysely<unknown>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  const rows = await (db as Kysely<{ kysely_migration: { name: string; timestamp: string } }>)
+    .selectFrom('kysely_migration')
+    .select('name')
+    .execute();
+  return rows.map((row) => row.name);
+}
+
+/** Copies an SQLite file beside itself when steps are pending; the newest three copies are kept. */
+export function copyBeforeMigration(path: string, steps: MigrationList, clock: Clock, log: Logger): string | undefined {
+  if (!existsSync(path) || statSync(path).size === 0) return undefined;
+  const database = new DatabaseSync(path, { timeout: 5_000 });
+  try {
+    const has = database.prepare(`select 1 from sqlite_master where name = 'kysely_migration'`).get();
+    if (!has) return undefined;
+    const applied = database.prepare('select count(*) as n from kysely_migration').get();
+    if (Number(applied?.['n'] ?? 0) >= Object.keys(steps).length) return undefined;
+    database.exec('pragma wal_checkpoint(truncate)');
+  } finally {
+    database.close();
+  }
+  const copy = `${path}.before-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '')}`;
+  copyFileSync(path, copy);
+  log.info({ copy }, 'the state was copied before its schema is changed');
+  const copies = readdirSync(dirname(path))
+    .filter((file) => file.startsWith(`${basename(path)}.before-`))
+    .sort();
+  for (const old of copies.slice(0, -keptCopies)) rmSync(join(dirname(path), old));
+  return copy;
+}

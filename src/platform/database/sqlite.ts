@@ -1,0 +1,150 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
+import { AppError, storageError } from '../errors.ts';
+import type { Logger } from '../logging.ts';
+import type { Database, Tx } from './database.ts';
+import { NodeSqliteDialect } from './sqlite-dialect.ts';
+
+/** Greatest number of units and greatest time that one commit gathers. */
+const groupUnits = 256;
+const groupMs = 20;
+
+type Waiting = {
+  readonly work: (tx: Tx) => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (err: unknown) => void;
+};
+
+/**
+ * One SQLite file in WAL mode: one writing connection whose units share commits, one read-only connection beside it.
+ * Writes run on the calling thread: measured with group commit, event-loop delay p99 stays within what the API needs.
+ * @param synchronous `FULL` syncs each commit; `NORMAL` may lose the last commits on power loss, never the file
+ * @see docs/decisions/0005-database.md
+ */
+export function openSqlite(options: {
+  name: string;
+  path: string;
+  synchronous: 'FULL' | 'NORMAL';
+  log: Logger;
+}): Database & { readonly writer: Kysely<unknown> } {
+  const { name, path, log } = options;
+  const write = new DatabaseSync(path, { timeout: 5_000 });
+  write.exec(
+    `pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal;
+     pragma synchronous = ${options.synchronous}; pragma foreign_keys = on; pragma temp_store = memory;`,
+  );
+  const read = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+  const writer = new Kysely<unknown>({ dialect: new NodeSqliteDialect(write) });
+  const reader = new Kysely<unknown>({ dialect: new NodeSqliteDialect(read) });
+
+  const queue: Waiting[] = [];
+  const insideUnit = new AsyncLocalStorage<true>();
+  let pumping: Promise<void> | undefined;
+  let closed = false;
+
+  const runOne = async (waiting: Waiting, hooks: (() => void)[]): Promise<unknown> => {
+    const own: (() => void)[] = [];
+    const tx: Tx = {
+      // The store that asks declares its own slice's tables; nothing here could check them.
+      as: <Tables>() => writer as unknown as Kysely<Tables>,
+      afterCommit: (then) => own.push(then),
+    };
+    write.exec('savepoint unit');
+    try {
+      const result = await insideUnit.run(true, () => waiting.work(tx));
+      write.exec('release unit');
+      hooks.push(...own);
+      return result;
+    } catch (err) {
+      if (write.isTransaction) write.exec('rollback to unit; release unit');
+      throw err;
+    }
+  };
+
+  const commitGroup = async (): Promise<void> => {
+    const done: { waiting: Waiting; result: unknown }[] = [];
+    const hooks: (() => void)[] = [];
+    const startedAt = performance.now();
+    try {
+      write.exec('begin immediate');
+    } catch (err) {
+      queue.shift()?.reject(asStorageError(err, name));
+      return;
+    }
+    while (queue.length > 0 && done.length < groupUnits && performance.now() - startedAt < groupMs) {
+      const waiting = queue.shift();
+      if (!waiting) break;
+      try {
+        done.push({ waiting, result: await runOne(waiting, hooks) });
+      } catch (err) {
+        waiting.reject(asStorageError(err, name));
+      }
+      // A full disk makes SQLite roll the whole transaction back by itself: then nothing of this group stands.
+      if (!write.isTransaction) {
+        const lost = new AppError('storage/full', `The ${name} database could not be written. Nothing was changed.`);
+        for (const { waiting: gone } of done) gone.reject(lost);
+        return;
+      }
+    }
+    try {
+      write.exec('commit');
+    } catch (err) {
+      if (write.isTransaction) write.exec('rollback');
+      for (const { waiting } of done) waiting.reject(asStorageError(err, name));
+      return;
+    }
+    for (const hook of hooks) {
+      try {
+        hook();
+      } catch (err) {
+        log.error({ err, database: name }, 'an after-commit hook failed');
+      }
+    }
+    for (const { waiting, result } of done) waiting.resolve(result);
+  };
+
+  const pump = async (): Promise<void> => {
+    while (queue.length > 0) await commitGroup();
+    pumping = undefined;
+  };
+
+  return {
+    name,
+    writer,
+    reader: <Tables>() => reader as unknown as Kysely<Tables>,
+    unit<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+      if (insideUnit.getStore()) return Promise.reject(new Error('a unit of work was started inside another one'));
+      if (closed) return Promise.reject(new AppError('internal/stopping', 'ragwarden is stopping.'));
+      return new Promise<Result>((resolve, reject) => {
+        // Each waiting unit resolves with what its own `work` returned.
+        queue.push({ work, resolve: (value) => resolve(value as Result), reject });
+        pumping ??= Promise.resolve().then(pump);
+      });
+    },
+    async copyTo(target) {
+      await backup(read, target);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await pumping;
+      read.close();
+      write.exec('pragma optimize');
+      write.close();
+    },
+  };
+}
+
+function asStorageError(err: unknown, name: string): unknown {
+  if (typeof err !== 'object' || err === null || !('errcode' in err) || typeof err.errcode !== 'number')
+    return storageError(err, `writing the ${name} database`);
+  const primary = err.errcode & 0xff;
+  if (primary === 13)
+    return new AppError('storage/full', `The disk of the ${name} database is full. Nothing was changed.`, {
+      cause: err,
+    });
+  if (primary === 5 || primary === 8 || primary === 10 || primary === 14)
+    return new AppError('storage/unavailable', `The ${name} database cannot be written just now.`, { cause: err });
+  return err;
+}

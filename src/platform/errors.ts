@@ -1,0 +1,136 @@
+/**
+ * One family of errors with one catalogue. A code is public API: it is what clients, scripts and `ragwarden explain` key on.
+ * `detail` is for the caller (what happened, what to do next); `context` and `cause` only ever reach the log.
+ */
+export type ErrorKind = {
+  readonly status: number;
+  readonly title: string;
+  readonly retryable: boolean;
+  /** Exit code of the CLI: 1 failure, 2 usage, 3 partial, 4 check failed, 10 no such thing, 11 locked, 12 bad key or password, 13 unreachable. */
+  readonly exitCode: number;
+};
+
+const kind = (status: number, title: string, exitCode = 1, retryable = false): ErrorKind => ({
+  status,
+  title,
+  retryable,
+  exitCode,
+});
+
+export const errorCatalogue = {
+  'request/unreadable': kind(400, 'The request could not be read', 2),
+  'request/invalid': kind(422, 'The request does not match its schema', 2),
+  'request/not-found': kind(404, 'There is nothing here', 10),
+  'request/method-not-allowed': kind(405, 'This method is not offered here', 2),
+  'request/too-large': kind(413, 'The request is too large', 2),
+  'request/unsupported-media-type': kind(415, 'This content type is not understood', 2),
+  'request/misdirected': kind(421, 'This host name is not served here', 2),
+  'request/aborted': kind(499, 'The caller went away', 130),
+  'access/unauthenticated': kind(401, 'Credentials are missing or wrong', 12),
+  'access/forbidden': kind(403, 'These credentials do not allow this', 12),
+  'access/throttled': kind(429, 'Too many failed attempts', 12, true),
+  'access/csrf': kind(403, 'The request did not come from the dashboard', 12),
+  'access/login-used': kind(401, 'The login link is used up or expired', 12),
+  'feature/disabled': kind(409, 'This part is switched off', 1),
+  'conflict/state': kind(409, 'The present state does not allow this', 1),
+  'conflict/confirmation-required': kind(409, 'A confirmation is required', 1),
+  'config/invalid': kind(422, 'The configuration is not valid', 2),
+  'target/unknown': kind(404, 'No such target', 10),
+  'target/unreachable': kind(503, 'The target does not answer', 13, true),
+  'target/lifecycle-failed': kind(502, 'The backend could not be stopped or started', 1, true),
+  'target/in-use': kind(409, 'Somebody still holds the files of the target', 11, true),
+  'target/foreign-path': kind(422, 'The path is outside the registered folders', 2),
+  'operation/unknown': kind(404, 'No such operation', 10),
+  'operation/cancelled': kind(409, 'The operation was cancelled', 130),
+  'operation/busy': kind(409, 'Another operation holds the target', 11, true),
+  'backup/unavailable': kind(503, 'Backups are unavailable', 1),
+  'backup/unknown-point': kind(404, 'No such recovery point', 10),
+  'backup/invalid-id': kind(422, 'This is not the id of a recovery point', 2),
+  'backup/capture-failed': kind(500, 'The files could not be captured', 1, true),
+  'backup/verification-failed': kind(500, 'The recovery point did not verify', 4),
+  'repository/missing': kind(404, 'There is no repository at this place', 10),
+  'repository/locked': kind(409, 'The repository is locked', 11, true),
+  'repository/wrong-password': kind(409, 'The password does not open the repository', 12),
+  'repository/damaged': kind(500, 'The repository is damaged', 1),
+  'repository/failed': kind(502, 'The repository tool failed', 1, true),
+  'repository/invalid-location': kind(422, 'This is not a repository location', 2),
+  'restore/unsafe-entry': kind(422, 'The recovery point holds an entry that must not be restored', 1),
+  'restore/digest-mismatch': kind(500, 'Restored data differs from what was backed up', 4),
+  'restore/server-reappeared': kind(409, 'The backend came back during the restore', 11, true),
+  'restore/plan-changed': kind(409, 'The plan no longer matches', 1, true),
+  'storage/full': kind(507, 'There is not enough space', 1, true),
+  'storage/unavailable': kind(503, 'The state database does not answer', 13, true),
+  'storage/schema-newer': kind(503, 'The data folder was written by a newer version', 1),
+  'storage/data-folder-in-use': kind(409, 'Another ragwarden uses this data folder', 11),
+  'listen/port-taken': kind(409, 'The port is taken', 1),
+  'listen/needs-token': kind(409, 'Listening beyond this machine needs a token', 2),
+  'child/missing-program': kind(503, 'A program that is needed is missing', 1),
+  'child/failed': kind(502, 'A child process failed', 1, true),
+  'server/unreachable': kind(503, 'ragwarden does not answer', 13, true),
+  'outgoing/refused-address': kind(422, 'This address may not be called', 2),
+  'outgoing/timeout': kind(504, 'The other side did not answer in time', 13, true),
+  'outgoing/failed': kind(502, 'The other side could not be reached', 13, true),
+  'internal/stopping': kind(503, 'ragwarden is stopping', 1, true),
+  'internal/unexpected': kind(500, 'Something went wrong inside ragwarden', 1),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** One violated rule of a request or a setting: where it stands and what is wrong with it. */
+export type Violation = { readonly at: string; readonly message: string };
+
+export type AppErrorOptions = {
+  readonly cause?: unknown;
+  /** Facts for the log only. */
+  readonly context?: Record<string, unknown>;
+  /** Told to the client with the error. */
+  readonly violations?: readonly Violation[];
+  readonly retryAfterSeconds?: number;
+};
+
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly context: Record<string, unknown>;
+  readonly violations: readonly Violation[];
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, detail: string, options: AppErrorOptions = {}) {
+    super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.detail = detail;
+    this.context = options.context ?? {};
+    this.violations = options.violations ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get kind(): ErrorKind {
+    return errorCatalogue[this.code];
+  }
+}
+
+export const isAppError = (err: unknown): err is AppError => err instanceof AppError;
+
+/** The system error code (`ENOENT`, `EADDRINUSE`, …) of whatever was thrown, if it has one. */
+export function systemCode(err: unknown): string | undefined {
+  if (typeof err !== 'object' || err === null || !('code' in err)) return undefined;
+  return typeof err.code === 'string' ? err.code : undefined;
+}
+
+/** A sentence about anything that was thrown, for logs and events; never for clients. */
+export function describeError(err: unknown): string {
+  if (err instanceof AppError) return err.detail;
+  if (err instanceof Error) return err.message;
+  return String(err);
+}
+
+/** Turns a full disk into the one error operators can act on; passes everything else through. */
+export function storageError(err: unknown, what: string): unknown {
+  const code = systemCode(err);
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new AppError('storage/full', `No space left while ${what}. Free space on that file system and try again.`, {
+      cause: err,
+    });
+  return err;
+}

@@ -1,0 +1,136 @@
+import type { Clock } from './clock.ts';
+import { describeError } from './errors.ts';
+import type { Part } from './lifecycle.ts';
+import type { Logger } from './logging.ts';
+
+export type ReconcilerState = {
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly runs: number;
+  readonly failures: number;
+  readonly lastStartedAt: number | null;
+  readonly lastFinishedAt: number | null;
+  readonly lastError: string | null;
+  readonly running: boolean;
+};
+
+export type Reconciler = Part & {
+  /** Asks for a run soon; many asks before the next run are one run. */
+  wake(): void;
+  /** Runs once now (or joins the run that is under way and runs again after it) and resolves when that run is over. */
+  runOnce(): Promise<void>;
+  setIntervalMs(ms: number): void;
+  state(): ReconcilerState;
+};
+
+/**
+ * Background work: woken by a timer and by a signal, takes no input, compares wanted with actual, never overlaps itself.
+ * A failed run is logged and counted; the next run is the retry.
+ */
+export function createReconciler(options: {
+  name: string;
+  intervalMs: number;
+  /** First run directly after start (default), or only after one interval. */
+  runAtStart?: boolean;
+  run(signal: AbortSignal): Promise<void>;
+  clock: Clock;
+  log: Logger;
+}): Reconciler {
+  const { name, clock, log } = options;
+  let intervalMs = options.intervalMs;
+  let runs = 0;
+  let failures = 0;
+  let lastStartedAt: number | null = null;
+  let lastFinishedAt: number | null = null;
+  let lastError: string | null = null;
+  let current: Promise<void> | undefined;
+  let again: Promise<void> | undefined;
+  let wakeUp: (() => void) | undefined;
+  let pendingWake = false;
+  const abort = new AbortController();
+  let loop: Promise<void> | undefined;
+
+  const runNow = async (): Promise<void> => {
+    lastStartedAt = clock.now();
+    try {
+      await options.run(abort.signal);
+      lastError = null;
+    } catch (err) {
+      if (!abort.signal.aborted) {
+        failures += 1;
+        lastError = describeError(err);
+        log.warn({ job: name, err }, 'background run failed');
+      }
+    } finally {
+      runs += 1;
+      lastFinishedAt = clock.now();
+    }
+  };
+
+  const runOnce = (): Promise<void> => {
+    if (!current) {
+      current = runNow().finally(() => {
+        current = undefined;
+      });
+      return current;
+    }
+    again ??= current.then(() => {
+      again = undefined;
+      return abort.signal.aborted ? undefined : runOnce();
+    });
+    return again;
+  };
+
+  const sleepOrWake = async (): Promise<void> => {
+    if (pendingWake) {
+      pendingWake = false;
+      return;
+    }
+    const timer = new AbortController();
+    const woken = new Promise<void>((resolve) => {
+      wakeUp = resolve;
+    });
+    const slept = clock.sleep(intervalMs, AbortSignal.any([timer.signal, abort.signal])).catch(() => undefined);
+    await Promise.race([woken, slept]);
+    wakeUp = undefined;
+    pendingWake = false;
+    timer.abort();
+  };
+
+  return {
+    name,
+    start() {
+      loop ??= (async () => {
+        if (options.runAtStart !== false && !abort.signal.aborted) await runOnce();
+        while (!abort.signal.aborted) {
+          await sleepOrWake();
+          if (!abort.signal.aborted) await runOnce();
+        }
+      })();
+    },
+    async stop() {
+      abort.abort();
+      await loop;
+      await current;
+    },
+    wake() {
+      pendingWake = true;
+      wakeUp?.();
+    },
+    runOnce,
+    setIntervalMs(ms) {
+      intervalMs = ms;
+      wakeUp?.();
+    },
+    state: () => ({
+      name,
+      intervalMs,
+      runs,
+      failures,
+      lastStartedAt,
+      lastFinishedAt,
+      lastError,
+      running: current !== undefined,
+    }),
+  };
+}
