@@ -1,0 +1,105 @@
+// What each npm script does once Node.js 24 runs it.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { run } from './child.mjs';
+import { useInstalled } from './install.mjs';
+import { withNodeFirst } from './node-runtime.mjs';
+import { isStale } from './stamp.mjs';
+import { installMissing } from './system-packages.mjs';
+import { runChecks, runTests, summary } from './verdict.mjs';
+
+const environment = () => withNodeFirst(process.execPath, process.env);
+
+async function build(root, flags) {
+  return run(process.execPath, [path.join(root, 'tools', 'build.mjs'), ...flags], { cwd: root, env: environment() });
+}
+
+/** node_modules is needed for the build only: dist/ stands alone, so a running server does not hold it. */
+async function start({ root, say, args }) {
+  const release = await useInstalled(root, { what: 'npm start', say });
+  try {
+    if (isStale(root)) {
+      const code = await build(root, ['--if-stale']);
+      if (code !== 0) return code;
+    }
+  } finally {
+    release();
+  }
+  for (const { reason } of await installMissing('product', say)) say(`${reason}. Backups stay unavailable until then.`);
+  return run(process.execPath, [path.join(root, 'bin', 'ragwarden'), 'up', ...args], {
+    env: environment(),
+    softStop: true,
+  });
+}
+
+/** With arguments only the tests they name run; without, every check and every test. */
+async function test({ root, say, args }) {
+  return usingModules(root, 'npm test', say, async () => {
+    const failures = [];
+    if (isStale(root) && (await build(root, ['--if-stale'])) !== 0) failures.push('build');
+    for (const { name, reason } of await installMissing('tests', say)) {
+      say(
+        `MISSING: ${reason}. ${process.env.CI === 'true' ? 'That is a failure here.' : 'Tests that need it are skipped.'}`,
+      );
+      if (process.env.CI === 'true') failures.push(name);
+    }
+    if (args.length === 0) failures.push(...(await runChecks(root, environment(), say)));
+    return finish(failures, await runTests(root, environment(), args));
+  });
+}
+
+async function check({ root, say, args }) {
+  return usingModules(root, 'npm run check', say, async () => {
+    const failures = await runChecks(root, environment(), say);
+    return finish(failures, await runTests(root, environment(), ['--project', 'unit', ...args]));
+  });
+}
+
+function finish(failures, tests) {
+  const { line, ok } = summary(failures, tests);
+  if (failures.length > 0) console.log(`Failed besides the tests: ${failures.join(', ')}`);
+  console.log(line);
+  return ok ? 0 : 1;
+}
+
+/** Runs the program of that name out of node_modules. */
+async function exec({ root, say, args: [name, ...args] }) {
+  return usingModules(root, `npm run (${name})`, say, async () => {
+    const program = name && findBin(root, name);
+    if (!program) {
+      say(`no package of node_modules brings a program called ${name}`);
+      return 2;
+    }
+    return run(process.execPath, [program, ...args], { cwd: root, env: environment() });
+  });
+}
+
+/** Path of a program of node_modules; undefined when no direct dependency brings it. Not `.bin`: Windows has no links there. */
+export function findBin(root, name) {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  for (const dependency of Object.keys({ ...dependencies, ...devDependencies })) {
+    const home = path.join(root, 'node_modules', dependency);
+    if (!existsSync(path.join(home, 'package.json'))) continue;
+    const { bin } = JSON.parse(readFileSync(path.join(home, 'package.json'), 'utf8'));
+    const file = typeof bin === 'string' ? dependency.split('/').at(-1) === name && bin : bin?.[name];
+    if (file) return path.join(home, file);
+  }
+  return undefined;
+}
+
+async function usingModules(root, what, say, work) {
+  const release = await useInstalled(root, { what, say });
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+export const commands = {
+  start,
+  test,
+  check,
+  exec,
+  build: ({ root, say }) => usingModules(root, 'npm run build', say, () => build(root, [])),
+};
