@@ -1,0 +1,233 @@
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import type { Origins } from './read-config.ts';
+import type { SettingValues } from './settings.ts';
+import type { Problem } from './settings-file.ts';
+import type { LifecycleStep, TargetStructure } from './target-config.ts';
+
+/** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
+export type Config = {
+  readonly profile: 'production' | 'development';
+  readonly dataDir: string;
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly publicHosts: readonly string[];
+    readonly trustedProxies: readonly string[];
+    readonly adminToken: string | undefined;
+  };
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly monitoring: {
+    readonly enabled: boolean;
+    readonly sampleIntervalMs: number;
+    readonly directorySizesIntervalMs: number;
+    readonly thresholds: HostThresholds;
+  };
+  readonly metrics: { readonly enabled: boolean; readonly port: number; readonly collectionIntervalMs: number };
+  readonly events: { readonly enabled: boolean; readonly retentionDays: number };
+  readonly healthCheckEnabled: boolean;
+  readonly backup: {
+    readonly enabled: boolean;
+    readonly location: string;
+    readonly passwordFile: string;
+    readonly frequencyMs: number;
+    readonly atStart: boolean;
+    readonly retentionDays: number;
+    readonly dailyRetentionDays: number;
+  };
+  /** Undefined: nothing was configured, `up` brings the sample backend. */
+  readonly target: TargetConfig | undefined;
+};
+
+export type HostThresholds = {
+  readonly cpuWarningPercent: number;
+  readonly cpuCriticalPercent: number;
+  readonly memoryWarningPercent: number;
+  readonly memoryCriticalPercent: number;
+  readonly diskWarningPercent: number;
+  readonly diskCriticalPercent: number;
+  /** How long CPU and memory must be above before it counts, milliseconds. */
+  readonly windowMs: number;
+};
+
+/** One RAG installation: its endpoint, its stores, and how it is stopped and started. */
+export type TargetConfig = {
+  readonly id: string;
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly workspace: string;
+  /** Absolute; undefined when the files of the backend are not visible here. */
+  readonly workingDir: string | undefined;
+  readonly inputDir: string | undefined;
+  readonly userDataDir: string | undefined;
+  readonly lifecycle: { readonly stop: LifecycleStep; readonly start: LifecycleStep } | undefined;
+  /** Folder as the backend sees it → folder as seen here. */
+  readonly paths: Readonly<Record<string, string>>;
+  readonly probeIntervalMs: number;
+  readonly probeTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  readonly startTimeoutMs: number;
+};
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** Puts parsed values together and finds what only shows between several of them. */
+export function buildConfig(
+  values: SettingValues,
+  structure: TargetStructure,
+  cwd: string,
+  origins: Origins,
+): { config: Config; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const path = (value: string): string => resolve(cwd, value);
+  const dataDir = path(values.dataDir);
+  const location = values.backupLocation === undefined ? join(dataDir, 'repository') : values.backupLocation;
+  if (!isAbsolute(location))
+    problems.push({
+      place: origins.backupLocation,
+      message: `the repository must be an absolute folder, not "${location}"`,
+      mend: 'Write the whole path.',
+    });
+  if (!loopback.has(values.host) && values.adminToken === undefined)
+    problems.push({
+      place: origins.host,
+      message: `listening on ${values.host} needs a token of your own`,
+      mend: 'Set RAGWARDEN_ADMIN_TOKEN or RAGWARDEN_ADMIN_TOKEN_FILE, or listen on 127.0.0.1.',
+    });
+  if (values.adminToken !== undefined && values.adminToken.length < 16)
+    problems.push({
+      place: origins.adminToken,
+      message: 'the admin token is shorter than 16 characters',
+      mend: 'Use at least 16 random characters.',
+    });
+  for (const [low, high, what] of [
+    ['cpuWarningPercent', 'cpuCriticalPercent', 'CPU'],
+    ['memoryWarningPercent', 'memoryCriticalPercent', 'memory'],
+    ['diskWarningPercent', 'diskCriticalPercent', 'disk'],
+  ] as const)
+    if (values[low] > values[high])
+      problems.push({
+        place: origins[low],
+        message: `the ${what} warning (${values[low]} %) lies above its critical threshold (${values[high]} %)`,
+        mend: 'Lower the one or raise the other.',
+      });
+  const target = buildTarget(values, structure, path, origins, problems);
+  if (target?.workingDir !== undefined && isInside(location, target.workingDir))
+    problems.push({
+      place: origins.backupLocation,
+      message: 'the repository lies inside the folder it protects',
+      mend: 'Put it elsewhere.',
+    });
+  const level = values.logLevel === 'warning' ? 'warn' : values.logLevel;
+  const config: Config = {
+    profile: values.profile,
+    dataDir,
+    server: {
+      host: values.host,
+      port: values.port,
+      publicHosts: values.publicHosts,
+      trustedProxies: values.trustedProxies,
+      adminToken: values.adminToken,
+    },
+    logLevel: level,
+    monitoring: {
+      enabled: values.monitoringEnabled,
+      sampleIntervalMs: values.sampleIntervalSeconds * 1000,
+      directorySizesIntervalMs: values.directorySizesIntervalSeconds * 1000,
+      thresholds: {
+        cpuWarningPercent: values.cpuWarningPercent,
+        cpuCriticalPercent: values.cpuCriticalPercent,
+        memoryWarningPercent: values.memoryWarningPercent,
+        memoryCriticalPercent: values.memoryCriticalPercent,
+        diskWarningPercent: values.diskWarningPercent,
+        diskCriticalPercent: values.diskCriticalPercent,
+        windowMs: values.thresholdWindowSeconds * 1000,
+      },
+    },
+    metrics: {
+      enabled: values.metricsEnabled,
+      port: values.metricsPort,
+      collectionIntervalMs: values.metricsIntervalSeconds * 1000,
+    },
+    events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
+    healthCheckEnabled: values.healthCheckEnabled,
+    backup: {
+      enabled: values.backupEnabled,
+      location,
+      passwordFile:
+        values.backupPasswordFile === undefined
+          ? join(dataDir, 'repository-password')
+          : path(values.backupPasswordFile),
+      frequencyMs: values.backupFrequencySeconds * 1000,
+      atStart: values.backupAtStart,
+      retentionDays: values.backupRetentionDays,
+      dailyRetentionDays: values.backupDailyRetentionDays,
+    },
+    target,
+  };
+  return { config: deepFreeze(config), problems };
+}
+
+function buildTarget(
+  values: SettingValues,
+  structure: TargetStructure,
+  path: (value: string) => string,
+  origins: Origins,
+  problems: Problem[],
+): TargetConfig | undefined {
+  if (values.targetUrl === undefined) {
+    for (const name of [
+      'workingDir',
+      'inputDir',
+      'workspace',
+      'targetApiKey',
+      'targetUsername',
+      'targetPassword',
+    ] as const)
+      if (origins[name] !== 'default')
+        problems.push({
+          place: origins[name],
+          message: 'describes a target, but no target URL is set',
+          mend: 'Set RAGWARDEN_TARGET_URL (or target.url), or remove it.',
+        });
+    return undefined;
+  }
+  if ((values.targetUsername === undefined) !== (values.targetPassword === undefined))
+    problems.push({
+      place: values.targetUsername === undefined ? origins.targetPassword : origins.targetUsername,
+      message: 'user name and password of the target belong together',
+      mend: 'Set RAGWARDEN_TARGET_USERNAME and RAGWARDEN_TARGET_PASSWORD.',
+    });
+  const workingDir = values.workingDir === undefined ? undefined : path(values.workingDir);
+  return {
+    id: values.targetId,
+    url: values.targetUrl,
+    apiKey: values.targetApiKey,
+    username: values.targetUsername,
+    password: values.targetPassword,
+    workspace: values.workspace,
+    workingDir,
+    inputDir: values.inputDir === undefined ? undefined : path(values.inputDir),
+    userDataDir: values.userDataDir === undefined ? workingDir : path(values.userDataDir),
+    lifecycle: structure.lifecycle,
+    paths: structure.paths ?? {},
+    probeIntervalMs: values.probeIntervalSeconds * 1000,
+    probeTimeoutMs: values.probeTimeoutSeconds * 1000,
+    stopTimeoutMs: values.stopTimeoutSeconds * 1000,
+    startTimeoutMs: values.startTimeoutSeconds * 1000,
+  };
+}
+
+const isInside = (child: string, parent: string): boolean => {
+  const way = relative(parent, child);
+  return way === '' || (!way.startsWith('..') && !isAbsolute(way));
+};
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

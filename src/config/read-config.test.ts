@@ -1,0 +1,167 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { isAppError } from '../platform/errors.ts';
+import { describeConfig } from './describe-config.ts';
+import { readConfig, requireConfig } from './read-config.ts';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'ragwarden-config-'));
+const read = (env: Record<string, string>, yaml?: string, flags: Record<string, string> = {}) => {
+  const cwd = folder();
+  if (yaml !== undefined) writeFileSync(join(cwd, 'ragwarden.yaml'), yaml);
+  return readConfig({ env, flags, cwd });
+};
+const places = (reading: ReturnType<typeof read>): string[] =>
+  reading.problems.map((one) => one.place.replace(/^.*\//, ''));
+
+describe('order of the sources', () => {
+  test('a flag beats the environment, which beats the file, which beats the default', () => {
+    const yaml = 'server:\n  port: 1003\n';
+    expect(read({ RAGWARDEN_PORT: '1002' }, yaml, { port: '1001' }).config.server.port).toBe(1001);
+    expect(read({ RAGWARDEN_PORT: '1002' }, yaml).config.server.port).toBe(1002);
+    expect(read({}, yaml).config.server.port).toBe(1003);
+    expect(read({}).config.server.port).toBe(8710);
+  });
+
+  test('each value tells where it came from', () => {
+    const reading = read({ BACKUP_FREQUENCY: '3600' }, 'server:\n  host: 127.0.0.1\n', { port: '1' });
+    expect(reading.origins.port).toBe('--port');
+    expect(reading.origins.backupFrequencySeconds).toBe('BACKUP_FREQUENCY');
+    expect(reading.origins.host).toMatch(/ragwarden\.yaml:2$/);
+    expect(reading.origins.metricsPort).toBe('default');
+  });
+
+  test('an empty variable counts as unset', () => {
+    expect(read({ RAGWARDEN_PORT: '' }).config.server.port).toBe(8710);
+  });
+});
+
+describe('two names of one setting', () => {
+  test('either works', () => {
+    expect(read({ BACKUP_DIR: '/srv/one' }).config.backup.location).toBe('/srv/one');
+    expect(read({ LIGHTRAG_BACKUP_STORAGE: '/srv/two' }).config.backup.location).toBe('/srv/two');
+  });
+
+  test('the same value in different units is no conflict', () => {
+    const reading = read({ BACKUP_FREQUENCY: '86400', LIGHTRAG_AUTO_BACKUP_INTERVAL: '24' });
+    expect(reading.problems).toEqual([]);
+    expect(reading.config.backup.frequencyMs).toBe(86_400_000);
+  });
+
+  test('different values are refused with both named', () => {
+    expect(places(read({ BACKUP_DIR: '/srv/one', LIGHTRAG_BACKUP_STORAGE: '/srv/two' }))).toEqual([
+      'BACKUP_DIR and LIGHTRAG_BACKUP_STORAGE',
+    ]);
+  });
+});
+
+describe('problems', () => {
+  test('all of them are reported at once, with place and mend', () => {
+    const reading = read(
+      { RAGWARDEN_PORT: 'eighty', BACKUP_RETENTION_DAYS: '-1', RAGWARDEN_HOTS: 'x', MONITORING_ENABLED: 'perhaps' },
+      'server:\n  prot: 1\nbackup:\n  frequency_seconds: often\n',
+    );
+    expect(places(reading).sort()).toEqual([
+      'BACKUP_RETENTION_DAYS',
+      'MONITORING_ENABLED',
+      'RAGWARDEN_HOTS',
+      'RAGWARDEN_PORT',
+      'ragwarden.yaml:2',
+      'ragwarden.yaml:4',
+    ]);
+    expect(reading.problems.every((one) => one.mend !== '')).toBe(true);
+  });
+
+  test('a mistyped key or variable gets the nearest name', () => {
+    const mends = read({ RAGWARDEN_HOTS: 'x' }, 'server:\n  prot: 1\n').problems.map((one) => one.mend);
+    expect(mends).toContain('Did you mean RAGWARDEN_HOST?');
+    expect(mends).toContain('Did you mean server.port?');
+  });
+
+  test('broken YAML names its line', () => {
+    expect(places(read({}, 'server:\n  port: [1\nx: 2\n'))[0]).toMatch(/^ragwarden\.yaml:\d+$/);
+  });
+
+  test('a key twice is refused', () => {
+    expect(read({}, 'profile: production\nprofile: development\n').problems).toHaveLength(1);
+  });
+
+  test('a file that was named but is missing is a problem, an unnamed one is not', () => {
+    expect(read({}).problems).toEqual([]);
+    expect(read({ RAGWARDEN_CONFIG: 'nowhere.yaml' }).problems).toHaveLength(1);
+  });
+
+  test('parts of a target without its URL are refused', () => {
+    expect(places(read({ WORKING_DIR: '/srv/rag' }))).toEqual(['WORKING_DIR']);
+  });
+
+  test('a repository inside the folder it protects is refused', () => {
+    const reading = read({
+      RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9621',
+      WORKING_DIR: '/srv/rag',
+      BACKUP_DIR: '/srv/rag/backups',
+    });
+    expect(reading.problems.map((one) => one.message)).toEqual(['the repository lies inside the folder it protects']);
+  });
+
+  test('listening beyond loopback without an own token is refused', () => {
+    expect(places(read({ RAGWARDEN_HOST: '0.0.0.0' }))).toEqual(['RAGWARDEN_HOST']);
+    expect(read({ RAGWARDEN_HOST: '0.0.0.0', RAGWARDEN_ADMIN_TOKEN: 'a-long-enough-token' }).problems).toEqual([]);
+  });
+
+  test('requireConfig throws one error that lists them', () => {
+    const reading = read({ RAGWARDEN_PORT: 'x', LIGHTRAG_METRICS_PORT: 'y' });
+    try {
+      requireConfig(reading);
+      expect.unreachable();
+    } catch (err) {
+      if (!isAppError(err)) throw err;
+      expect(err.code).toBe('config/invalid');
+      expect(err.violations).toHaveLength(2);
+    }
+  });
+});
+
+describe('secrets', () => {
+  test('are read from a file that a variable names', () => {
+    const path = join(folder(), 'key');
+    writeFileSync(path, 'from-the-file\n');
+    const reading = read({ RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1', LIGHTRAG_API_KEY_FILE: path });
+    expect(reading.config.target?.apiKey).toBe('from-the-file');
+  });
+
+  test('are refused in the file and never shown', () => {
+    expect(read({}, 'server:\n  admin_token: abcdefghijklmnopqrstu\n').problems).toHaveLength(1);
+    const reading = read({ RAGWARDEN_ADMIN_TOKEN: 'abcdefghijklmnopqrstu' });
+    expect(JSON.stringify(describeConfig(reading))).not.toContain('abcdefgh');
+  });
+
+  test('do not appear in complaints', () => {
+    const reading = read({ RAGWARDEN_ADMIN_TOKEN: 'tooshort' });
+    expect(JSON.stringify(reading.problems)).not.toContain('tooshort');
+  });
+});
+
+test('the structure of a target comes from the file', () => {
+  const reading = read(
+    { RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9621/' },
+    'target:\n  working_dir: rag\n  lifecycle:\n    stop: {command: [systemctl, stop, rag]}\n    start: {systemd: rag.service}\n  paths:\n    /app/data: /srv/data\n',
+  );
+  expect(reading.problems).toEqual([]);
+  expect(reading.config.target?.url).toBe('http://127.0.0.1:9621');
+  expect(reading.config.target?.workingDir).toMatch(/\/rag$/);
+  expect(reading.config.target?.lifecycle?.stop).toEqual({ command: ['systemctl', 'stop', 'rag'] });
+  expect(reading.config.target?.paths).toEqual({ '/app/data': '/srv/data' });
+});
+
+test('the development profile changes defaults but nothing that was set', () => {
+  expect(read({ RAGWARDEN_PROFILE: 'development' }).config.monitoring.sampleIntervalMs).toBe(1000);
+  expect(
+    read({ RAGWARDEN_PROFILE: 'development', RAGWARDEN_SAMPLE_INTERVAL: '7' }).config.monitoring.sampleIntervalMs,
+  ).toBe(7000);
+});
+
+test('the configuration cannot be changed afterwards', () => {
+  expect(Object.isFrozen(read({}).config.backup)).toBe(true);
+});

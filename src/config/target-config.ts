@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+const argumentList = z.array(z.string().min(1)).min(1);
+
+/** One way to stop or start the backend. Comes from the file only: it names a program. */
+export const lifecycleStep = z.union([
+  z.strictObject({ command: argumentList }),
+  z.strictObject({ systemd: z.string().regex(/^[A-Za-z0-9@._-]+$/, 'must be the name of a systemd unit') }),
+  z.strictObject({ webhook: z.url({ protocol: /^https?$/ }) }),
+]);
+export type LifecycleStep = z.infer<typeof lifecycleStep>;
+
+/** What of a target cannot be said in one scalar; the scalars are in settings.ts. */
+export const targetStructure = z.strictObject({
+  lifecycle: z.strictObject({ stop: lifecycleStep, start: lifecycleStep }).optional(),
+  paths: z.record(z.string().startsWith('/'), z.string().startsWith('/')).optional(),
+});
+export type TargetStructure = z.infer<typeof targetStructure>;
