@@ -1,0 +1,24 @@
+/**
+ * The HTTP server and what every route has in common: access classes, Host check, problem+json, request ids, security
+ * headers, event streams, listeners that explain a taken port.
+ */
+export {
+  type AccessClass,
+  type AccessDecision,
+  decideAccess,
+  mayUseWorkspace,
+  type Principal,
+  type Role,
+} from './access-class.ts';
+export { isOwnHost } from './host.ts';
+export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
+export { appErrorOf, type Problem, problemOf, problemSchema } from './problem.ts';
+export {
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
+  type ResponseFacts,
+  type RouteEntry,
+  type RoutePlugin,
+} from './server.ts';
+export { formatSse, lastEventId, type SseMessage, type SseOptions, sseStream } from './sse.ts';

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { AppError, type ErrorCode, isAppError, type Violation } from '../errors.ts';
+import type { Logger } from '../logging.ts';
+
+/** RFC 9457. `code` is stable; `errors` lists every violated rule of a 422. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  instance: z.string(),
+  code: z.string(),
+  request_id: z.string(),
+  errors: z.array(z.object({ at: z.string(), message: z.string() })).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+/** Ids that callers may choose; anything else is replaced, so that nothing odd reaches log or header. */
+export function requestIdFrom(header: string | string[] | undefined): string {
+  return typeof header === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(header) ? header : randomUUID();
+}
+
+export function problemOf(err: AppError, instance: string, requestId: string): Problem {
+  return {
+    type: `urn:ragwarden:error:${err.code}`,
+    title: err.kind.title,
+    status: err.kind.status,
+    detail: err.detail,
+    instance,
+    code: err.code,
+    request_id: requestId,
+    ...(err.violations.length > 0 ? { errors: [...err.violations] } : {}),
+  };
+}
+
+/** Turns whatever was thrown while a request was handled into one of the catalogue; a stranger becomes `internal/unexpected`. */
+export function appErrorOf(err: unknown, request?: FastifyRequest): AppError {
+  if (isAppError(err)) return err;
+  if (hasZodFastifySchemaValidationErrors(err)) {
+    const violations = request ? allViolations(err, request) : [];
+    const places = violations.map((violation) => violation.at).join(', ');
+    return new AppError('request/invalid', `The request does not match its schema: see ${places}.`, { violations });
+  }
+  const known = frameworkError(err);
+  if (known) return new AppError(known.code, known.detail, { cause: err });
+  return new AppError('internal/unexpected', 'The log has more under this request id.', { cause: err });
+}
+
+const frameworkTexts: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['request/too-large', 'The body is larger than this route takes.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['request/unsupported-media-type', 'Send `Content-Type: application/json`.'],
+  FST_ERR_CTP_EMPTY_TYPE: ['request/unsupported-media-type', 'Send `Content-Type: application/json`.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['request/unreadable', 'The body is not as long as its Content-Length says.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['request/unreadable', 'The body is not valid JSON.'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['request/unreadable', 'The body is empty.'],
+  FST_ERR_BAD_URL: ['request/unreadable', 'The path is not a valid URL path.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['request/invalid', 'A part of the path is too long.'],
+};
+
+function frameworkError(err: unknown): { code: ErrorCode; detail: string } | undefined {
+  if (!(err instanceof Error)) return undefined;
+  const { code, statusCode } = err as Partial<FastifyError>;
+  const known = frameworkTexts[code ?? ''];
+  if (known) return { code: known[0], detail: known[1] };
+  // What the server itself refuses while it reads a request (a broken body, poisoned JSON) carries a 4xx status.
+  if (
+    statusCode !== undefined &&
+    statusCode >= 400 &&
+    statusCode < 500 &&
+    (code?.startsWith('FST_ERR_CTP') || err instanceof SyntaxError)
+  )
+    return { code: 'request/unreadable', detail: 'The body is not valid JSON.' };
+  if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')
+    return { code: 'request/aborted', detail: 'The connection was closed before the request was complete.' };
+  return undefined;
+}
+
+const places = ['params', 'body', 'querystring', 'headers'] as const;
+
+/** The framework stops at the first place that fails; the caller wants to hear of all of them. */
+function allViolations(err: FastifyError, request: FastifyRequest): Violation[] {
+  const first = err.validationContext ?? 'body';
+  const found = violationsOf(first, err.validation ?? []);
+  const values = { params: request.params, body: request.body, querystring: request.query, headers: request.headers };
+  for (const place of places.slice(places.indexOf(first) + 1)) {
+    const validate = request.getValidationFunction(place);
+    const outcome: unknown = validate?.(values[place]);
+    const error = typeof outcome === 'object' && outcome !== null && 'error' in outcome ? outcome.error : undefined;
+    if (Array.isArray(error)) found.push(...violationsOf(place, error));
+  }
+  return found;
+}
+
+function violationsOf(place: string, issues: readonly { instancePath: string; message?: string }[]): Violation[] {
+  const root = place === 'querystring' ? 'query' : place;
+  return issues.map((issue) => ({
+    at: issue.instancePath === '/' ? root : `${root}${issue.instancePath.replaceAll('/', '.')}`,
+    message: issue.message ?? 'is not valid',
+  }));
+}
+
+/** The path without the query: query strings may carry secrets and are not repeated. */
+export const pathOf = (url: string): string => url.split('?', 1)[0] ?? url;
+
+/** The one place where an error becomes an answer. Text of unknown errors goes to the log only. */
+export function sendProblem(log: Logger, err: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = appErrorOf(err, request);
+  const facts = {
+    requestId: request.id,
+    method: request.method,
+    route: request.routeOptions.url,
+    code: problem.code,
+    context: problem.context,
+  };
+  if (problem.code === 'internal/unexpected')
+    log.error({ ...facts, err: problem.cause ?? problem }, 'request failed unexpectedly');
+  else if (problem.kind.status >= 500) log.warn({ ...facts, err: problem }, 'request failed');
+  else log.debug(facts, 'request refused');
+  if (problem.retryAfterSeconds !== undefined)
+    reply.header('retry-after', String(Math.ceil(problem.retryAfterSeconds)));
+  if (problem.kind.status === 401) reply.header('www-authenticate', 'Bearer realm="ragwarden"');
+  return reply
+    .code(problem.kind.status)
+    .type('application/problem+json; charset=utf-8')
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(problemOf(problem, pathOf(request.url), request.id));
+}

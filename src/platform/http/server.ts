@@ -1,0 +1,237 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  fastify,
+  type RawServerDefault,
+} from 'fastify';
+import {
+  type FastifyPluginAsyncZod,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import type { Clock } from '../clock.ts';
+import { AppError, isAppError } from '../errors.ts';
+import type { Logger } from '../logging.ts';
+import { type AccessClass, decideAccess, type Principal } from './access-class.ts';
+import { defaultHeaders } from './headers.ts';
+import { isOwnHost } from './host.ts';
+import { refuseDeepJson } from './json.ts';
+import { appErrorOf, pathOf, problemOf, requestIdFrom, sendProblem } from './problem.ts';
+
+export type HttpServer = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** A slice's routes: zod schemas for what comes in and what goes out, `config.access` on each. */
+export type RoutePlugin = FastifyPluginAsyncZod;
+
+export type RouteEntry = { readonly method: string; readonly url: string; readonly access: AccessClass };
+
+export type ResponseFacts = {
+  readonly method: string;
+  /** The pattern, never the path itself, so that labels stay few; `unmatched` when no route answers. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+};
+
+export type HttpServerOptions = {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /**
+   * Undefined: no credentials came with the request.
+   * @throws AppError `access/…` when they are wrong
+   */
+  authenticate(request: FastifyRequest): Promise<Principal | undefined>;
+  /** Names besides loopback and the address that was called; read at every request. */
+  allowedHosts(): readonly string[];
+  onResponse?(facts: ResponseFacts): void;
+  readonly bodyLimitBytes?: number;
+  /** Addresses or ranges whose `X-Forwarded-*` headers count; none by default. */
+  readonly trustedProxies?: readonly string[];
+  /** How long open requests may go on after `close()` was called. */
+  readonly closeGraceMs?: number;
+};
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route that was registered, without the HEAD twins of GET routes. */
+    routeTable: RouteEntry[];
+    /** Ends what would never end by itself (event streams) when the server closes. */
+    openStreams: Set<() => void>;
+  }
+}
+
+const decisionErrors = {
+  unauthenticated: {
+    code: 'access/unauthenticated',
+    detail: 'Send a token as `Authorization: Bearer …`, or log in.',
+  },
+  forbidden: {
+    code: 'access/forbidden',
+    detail: 'These credentials are valid but their role does not allow this.',
+  },
+} as const;
+
+/** The API's server: who may call, what is refused before a handler runs, and how errors look, decided in one place. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { log } = options;
+  const proxies = options.trustedProxies ?? [];
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.bodyLimitBytes ?? 1024 * 1024,
+    genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
+    trustProxy: proxies.length > 0 ? [...proxies] : false,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    // A long id gets the same clear answer as a wrong one: the route's schema judges it.
+    routerOptions: { maxParamLength: 16_384 },
+    http: { headersTimeout: 30_000 },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (err, request, reply) => {
+      for (const [name, value] of Object.entries(defaultHeaders)) reply.header(name, value);
+      reply.header('x-request-id', request.id);
+      sendProblem(log, err, request, reply);
+    },
+  }).withTypeProvider<ZodTypeProvider>();
+
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorate('routeTable', []);
+  app.decorate('openStreams', new Set<() => void>());
+  app.decorateRequest('principal', undefined);
+  readJsonOnly(app);
+
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access;
+    if (access === undefined)
+      throw new Error(`${String(route.method)} ${route.url} does not say who may call it (config.access)`);
+    for (const method of [route.method].flat())
+      if (method !== 'HEAD') app.routeTable.push({ method, url: route.url, access });
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (!isOwnHost(request.host, request.socket.localAddress, options.allowedHosts()))
+      throw new AppError(
+        'request/misdirected',
+        'Call this server by its address or by a name in `public_hosts` (RAGWARDEN_PUBLIC_HOSTS).',
+      );
+    if (request.is404) return;
+    await admit(request, options);
+  });
+
+  app.addHook('onSend', async (_request, reply) => {
+    for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
+  });
+
+  const observe = options.onResponse;
+  if (observe)
+    app.addHook('onResponse', async (request, reply) => {
+      const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched');
+      observe({ method: request.method, route, status: reply.statusCode, durationMs: reply.elapsedTime });
+    });
+
+  app.setErrorHandler((err, request, reply) => sendProblem(log, err, request, reply));
+  app.setNotFoundHandler(async (request, reply) => {
+    const methods = methodsAt(app.routeTable, pathOf(request.url));
+    if (methods.length === 0)
+      throw new AppError('request/not-found', `There is no ${request.method} ${pathOf(request.url)}.`);
+    reply.header('allow', methods.join(', '));
+    throw new AppError('request/method-not-allowed', `Here ${methods.join(', ')} is offered.`);
+  });
+
+  app.addHook('preClose', async () => {
+    for (const end of [...app.openStreams]) end();
+    const late = setTimeout(() => app.server.closeAllConnections(), options.closeGraceMs ?? 5_000);
+    app.server.once('close', () => clearTimeout(late));
+    late.unref();
+  });
+  return app;
+}
+
+async function admit(request: FastifyRequest, options: HttpServerOptions): Promise<void> {
+  const access = request.routeOptions.config.access ?? 'admin';
+  try {
+    request.principal = await options.authenticate(request);
+  } catch (err) {
+    // A public page shows itself as to a stranger when the cookie has expired.
+    if (access !== 'public' || !isAppError(err) || !err.code.startsWith('access/')) throw err;
+  }
+  const decision = decideAccess(access, request.principal);
+  if (decision !== 'allowed') throw new AppError(decisionErrors[decision].code, decisionErrors[decision].detail);
+}
+
+/** Only JSON is read; a route that takes something else adds its own parser inside its plugin. */
+function readJsonOnly(app: HttpServer): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const text = String(body);
+    if (text === '') {
+      done(null, undefined);
+      return;
+    }
+    try {
+      refuseDeepJson(text);
+    } catch (err) {
+      done(err as AppError);
+      return;
+    }
+    parse(request, text, done);
+  });
+}
+
+/** The methods registered for patterns that match this path. */
+function methodsAt(table: readonly RouteEntry[], path: string): string[] {
+  const methods = new Set<string>();
+  for (const route of table) {
+    const pattern = route.url
+      .split('/')
+      .map((part) =>
+        part === '*' ? '.*' : part.startsWith(':') ? '[^/]+' : part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'),
+      )
+      .join('/');
+    if (!new RegExp(`^${pattern}$`).test(path)) continue;
+    methods.add(route.method);
+    if (route.method === 'GET') methods.add('HEAD');
+  }
+  return [...methods].sort();
+}
+
+/** What the parser refuses never becomes a request: the answer goes straight to the socket. */
+function answerBrokenRequest(err: Error & { code?: string }, socket: Socket): void {
+  if (err.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const broken =
+    err.code === 'HPE_HEADER_OVERFLOW'
+      ? new AppError('request/headers-too-large', 'Send fewer or shorter headers.')
+      : err.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new AppError('request/timeout', 'The request did not arrive in time.')
+        : new AppError('request/unreadable', 'This is not a valid HTTP request.');
+  const problem = problemOf(appErrorOf(broken), '/', requestIdFrom(undefined));
+  const body = JSON.stringify(problem);
+  const headers = Object.entries({
+    ...defaultHeaders,
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    'x-request-id': problem.request_id,
+    connection: 'close',
+  });
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\n${headers.map(([name, value]) => `${name}: ${value}`).join('\r\n')}\r\n\r\n${body}`,
+  );
+}
