@@ -1,0 +1,218 @@
+import type { Kysely, SelectQueryBuilder } from 'kysely';
+import type { Tx } from '../platform/database/index.ts';
+import { type AuditEntry, auditGenesis, auditHash, type Event, type Severity } from './event.ts';
+
+type EventRow = {
+  seq: number;
+  at_ms: number;
+  type: string;
+  severity: string;
+  target_id: string | null;
+  workspace: string | null;
+  operation_id: string | null;
+  instance: string;
+  message: string;
+  data: string;
+};
+type AuditRow = {
+  seq: number;
+  at_ms: number;
+  actor: string;
+  action: string;
+  object: string;
+  outcome: string;
+  data: string;
+  prev_hash: string;
+  hash: string;
+};
+export type EventTables = { event: EventRow; audit_entry: AuditRow };
+
+export type EventFilter = {
+  /** Exact types, or every type below a prefix: `backup.*`. */
+  readonly types?: readonly string[] | undefined;
+  readonly severities?: readonly Severity[] | undefined;
+  readonly targetId?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly operationId?: string | undefined;
+  /** Inclusive. */
+  readonly sinceMs?: number | undefined;
+  /** Exclusive. */
+  readonly untilMs?: number | undefined;
+  readonly afterSeq?: number | undefined;
+  readonly beforeSeq?: number | undefined;
+};
+
+/** The next number is read and used in one unit; units run one after the other, so no number is missing or used twice. */
+export async function insertEvent(tx: Tx, row: Omit<EventRow, 'seq'>): Promise<number> {
+  const db = tx.as<EventTables>();
+  const { last } = await db
+    .selectFrom('event')
+    .select((eb) => eb.fn.max('seq').as('last'))
+    .executeTakeFirstOrThrow();
+  const seq = Number(last ?? 0) + 1;
+  await db
+    .insertInto('event')
+    .values({ seq, ...row })
+    .execute();
+  return seq;
+}
+
+export async function selectEvents(
+  db: Kysely<EventTables>,
+  filter: EventFilter,
+  order: 'newest-first' | 'oldest-first',
+  limit: number,
+): Promise<Event[]> {
+  const rows = await filtered(db.selectFrom('event'), filter)
+    .selectAll()
+    .orderBy('seq', order === 'newest-first' ? 'desc' : 'asc')
+    .limit(limit)
+    .execute();
+  return rows.map(toEvent);
+}
+
+function filtered<O>(query: SelectQueryBuilder<EventTables, 'event', O>, filter: EventFilter) {
+  let narrowed = query;
+  const { types, severities, targetId, workspace, operationId, sinceMs, untilMs, afterSeq, beforeSeq } = filter;
+  if (types && types.length > 0)
+    narrowed = narrowed.where((eb) =>
+      eb.or(
+        types.map((type) =>
+          // Compared as a range, which the index serves and in which no character is special.
+          type.endsWith('.*')
+            ? eb.and([eb('type', '>=', type.slice(0, -1)), eb('type', '<', `${type.slice(0, -2)}/`)])
+            : eb('type', '=', type),
+        ),
+      ),
+    );
+  if (severities && severities.length > 0) narrowed = narrowed.where('severity', 'in', [...severities]);
+  if (targetId !== undefined) narrowed = narrowed.where('target_id', '=', targetId);
+  if (workspace !== undefined) narrowed = narrowed.where('workspace', '=', workspace);
+  if (operationId !== undefined) narrowed = narrowed.where('operation_id', '=', operationId);
+  if (sinceMs !== undefined) narrowed = narrowed.where('at_ms', '>=', sinceMs);
+  if (untilMs !== undefined) narrowed = narrowed.where('at_ms', '<', untilMs);
+  if (afterSeq !== undefined) narrowed = narrowed.where('seq', '>', afterSeq);
+  if (beforeSeq !== undefined) narrowed = narrowed.where('seq', '<', beforeSeq);
+  return narrowed;
+}
+
+export async function lastSeq(db: Kysely<EventTables>): Promise<number> {
+  const row = await db
+    .selectFrom('event')
+    .select((eb) => eb.fn.max('seq').as('last'))
+    .executeTakeFirst();
+  return Number(row?.last ?? 0);
+}
+
+/**
+ * The first event that has to stay: the oldest one not yet expired, or the newest of all, so that numbering goes on.
+ * Undefined: there are no events.
+ */
+export async function firstKeptSeq(db: Kysely<EventTables>, expiredBeforeMs: number): Promise<number | undefined> {
+  const fresh = await db
+    .selectFrom('event')
+    .select('seq')
+    .where('at_ms', '>=', expiredBeforeMs)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  const seq = fresh?.seq ?? (await lastSeq(db));
+  return seq === 0 ? undefined : Number(seq);
+}
+
+/** @returns how many were deleted, `limit` at most */
+export async function deleteEventsBefore(tx: Tx, seq: number, limit: number): Promise<number> {
+  const { numDeletedRows } = await tx
+    .as<EventTables>()
+    .deleteFrom('event')
+    .where('seq', 'in', (eb) => eb.selectFrom('event').select('seq').where('seq', '<', seq).orderBy('seq').limit(limit))
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
+export async function insertAudit(
+  tx: Tx,
+  entry: Omit<AuditRow, 'seq' | 'prev_hash' | 'hash'>,
+): Promise<{ seq: number; hash: string }> {
+  const db = tx.as<EventTables>();
+  const head = await auditHead(db);
+  const seq = head.seq + 1;
+  const hash = auditHash(head.hash, {
+    seq,
+    atMs: entry.at_ms,
+    actor: entry.actor,
+    action: entry.action,
+    object: entry.object,
+    outcome: entry.outcome,
+    dataText: entry.data,
+  });
+  await db
+    .insertInto('audit_entry')
+    .values({ ...entry, seq, prev_hash: head.hash, hash })
+    .execute();
+  return { seq, hash };
+}
+
+export async function auditHead(db: Kysely<EventTables>): Promise<{ seq: number; hash: string }> {
+  const row = await db
+    .selectFrom('audit_entry')
+    .select(['seq', 'hash'])
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ? { seq: Number(row.seq), hash: row.hash } : { seq: 0, hash: auditGenesis };
+}
+
+/** Rows in their stored form, oldest first: what a verification reads. */
+export async function selectAuditRows(db: Kysely<EventTables>, afterSeq: number, limit: number): Promise<AuditRow[]> {
+  return db.selectFrom('audit_entry').selectAll().where('seq', '>', afterSeq).orderBy('seq').limit(limit).execute();
+}
+
+export async function selectAudit(
+  db: Kysely<EventTables>,
+  filter: { actor?: string; action?: string; sinceMs?: number; untilMs?: number; beforeSeq?: number; limit: number },
+): Promise<AuditEntry[]> {
+  let query = db.selectFrom('audit_entry').selectAll();
+  if (filter.actor !== undefined) query = query.where('actor', '=', filter.actor);
+  if (filter.action !== undefined) query = query.where('action', '=', filter.action);
+  if (filter.sinceMs !== undefined) query = query.where('at_ms', '>=', filter.sinceMs);
+  if (filter.untilMs !== undefined) query = query.where('at_ms', '<', filter.untilMs);
+  if (filter.beforeSeq !== undefined) query = query.where('seq', '<', filter.beforeSeq);
+  const rows = await query.orderBy('seq', 'desc').limit(filter.limit).execute();
+  return rows.map((row) => ({
+    seq: Number(row.seq),
+    atMs: Number(row.at_ms),
+    actor: row.actor,
+    action: row.action,
+    object: row.object,
+    outcome: row.outcome,
+    data: parsedData(row.data),
+    prevHash: row.prev_hash,
+    hash: row.hash,
+  }));
+}
+
+const toEvent = (row: EventRow): Event => ({
+  seq: Number(row.seq),
+  atMs: Number(row.at_ms),
+  type: row.type,
+  // Written by `record` alone, which takes nothing else.
+  severity: row.severity as Severity,
+  targetId: row.target_id,
+  workspace: row.workspace,
+  operationId: row.operation_id,
+  instance: row.instance,
+  message: row.message,
+  data: parsedData(row.data),
+});
+
+/** An entry somebody tampered with must still be shown, so unreadable facts are shown as the text they are. */
+function parsedData(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // falls through to the text itself
+  }
+  return { unreadable: text };
+}

@@ -1,0 +1,18 @@
+/**
+ * What happened: the event log for people, and the audit trail of who asked for what.
+ * Owns the tables `event` and `audit_entry`. Invariants: `seq` is gapless in commit order; an audit entry's hash covers its
+ * predecessor's; both are written in the transaction of the change they speak of.
+ */
+export type {
+  AuditEntry,
+  AuditVerdict,
+  Event,
+  EventType,
+  NewAuditEntry,
+  NewEvent,
+  Severity,
+} from './event.ts';
+export { isEventType, severities } from './event.ts';
+export { createEventRetention } from './event-jobs.ts';
+export { type AuditFilter, createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
+export type { EventFilter } from './event-store.ts';
