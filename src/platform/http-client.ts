@@ -1,0 +1,230 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { Agent, type Dispatcher, errors } from 'undici';
+import { AppError, isAppError, systemCode } from './errors.ts';
+import { decideAddress, isOwnAddress } from './outgoing-address.ts';
+
+export type OutgoingRequest = {
+  /** http or https, without credentials in it. */
+  readonly url: string;
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** For everything: connecting, waiting and reading the answer. */
+  readonly timeoutMs: number;
+  /** A larger answer is an error. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal;
+};
+
+export type HttpResponse = {
+  readonly status: number;
+  /** Names in lower case; several values of one name are joined by a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: Uint8Array;
+  text(): string;
+  /** @throws SyntaxError when the body is not JSON */
+  json(): unknown;
+};
+
+export type HttpRequester = {
+  /**
+   * Any status is an answer; redirects are not followed.
+   * @throws AppError `outgoing/timeout`, `outgoing/failed`, `outgoing/refused-address`; the signal's reason when it aborts
+   */
+  request(request: OutgoingRequest): Promise<HttpResponse>;
+};
+
+export type HttpClient = HttpRequester & {
+  /**
+   * For URLs that came over the API: the name is resolved once and the resolved address dialled; link-local, metadata and
+   * our own listeners are refused, private ranges unless allowed.
+   */
+  forUntrusted(options: { allowPrivate: boolean }): HttpRequester;
+  /** Ends every connection; requests under way fail. */
+  close(): Promise<void>;
+};
+
+export type HttpClientOptions = {
+  /** Ports of this process's listeners, which nobody may make us call. */
+  readonly ownPorts?: () => readonly number[];
+  /** All addresses of a name; replaced in tests. */
+  readonly resolve?: (name: string) => Promise<readonly string[]>;
+};
+
+const connectTimeoutMs = 10_000;
+
+/** The one way out: every outgoing HTTP call is bounded in time and size here. */
+export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
+  const resolve = options.resolve ?? systemResolve;
+  // Shorter than the usual 5 s of Python servers, so that a connection is rarely used just as the other side drops it.
+  const agent = new Agent({ connections: 16, keepAliveTimeout: 4_000, connect: { timeout: connectTimeoutMs } });
+
+  return {
+    request: async (request) => send(agent, parseUrl(request.url), request),
+    forUntrusted: ({ allowPrivate }) => ({
+      async request(request) {
+        const url = parseUrl(request.url);
+        const address = await admittedAddress(url, { allowPrivate, resolve, ownPorts: options.ownPorts?.() ?? [] });
+        const pinned = pinnedAgent(address);
+        try {
+          return await send(pinned, url, request);
+        } finally {
+          await pinned.destroy();
+        }
+      },
+    }),
+    close: () => agent.destroy(),
+  };
+}
+
+const systemResolve = async (name: string): Promise<readonly string[]> =>
+  (await lookup(name, { all: true })).map((entry) => entry.address);
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new AppError('outgoing/refused-address', 'Only http:// and https:// URLs are called.');
+  if (url.username !== '' || url.password !== '')
+    throw new AppError('outgoing/refused-address', 'Credentials do not belong into a URL; use a header.');
+  return url;
+}
+
+/** The one address that will be dialled. Every address of the name must be acceptable, not only the first. */
+async function admittedAddress(
+  url: URL,
+  rules: {
+    allowPrivate: boolean;
+    ownPorts: readonly number[];
+    resolve: (name: string) => Promise<readonly string[]>;
+  },
+): Promise<string> {
+  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const addresses =
+    isIP(name) === 0 ? await rules.resolve(name).catch((err: unknown) => refuseUnresolved(name, err)) : [name];
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  for (const address of addresses) {
+    const decision = decideAddress(address);
+    if (decision === 'never')
+      throw new AppError('outgoing/refused-address', `${name} is a link-local, metadata or reserved address.`);
+    if (rules.ownPorts.includes(port) && isOwnAddress(address))
+      throw new AppError('outgoing/refused-address', `${url.host} is a listener of ragwarden itself.`);
+    if (decision === 'private' && !rules.allowPrivate)
+      throw new AppError('outgoing/refused-address', `${name} lies in a private range, which is not allowed here.`);
+  }
+  const [first] = addresses;
+  return first ?? refuseUnresolved(name, undefined);
+}
+
+function refuseUnresolved(name: string, cause: unknown): never {
+  throw new AppError('outgoing/failed', `${name} cannot be resolved.`, { cause });
+}
+
+function pinnedAgent(address: string): Agent {
+  const family = isIP(address);
+  return new Agent({
+    connect: {
+      timeout: connectTimeoutMs,
+      lookup: (_name, wanted, done) => (wanted.all ? done(null, [{ address, family }]) : done(null, address, family)),
+    },
+  });
+}
+
+async function send(dispatcher: Dispatcher, url: URL, request: OutgoingRequest): Promise<HttpResponse> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), request.timeoutMs);
+  const signal = request.signal ? AbortSignal.any([request.signal, deadline.signal]) : deadline.signal;
+  try {
+    request.signal?.throwIfAborted();
+    const method = request.method ?? 'GET';
+    const attempt = (): Promise<HttpResponse> => attemptOnce(dispatcher, url, method, request, signal);
+    return await attempt().catch((err: unknown) => {
+      // A kept connection may be closed by the other side at the very moment it is used again.
+      if (isDroppedConnection(err) && (method === 'GET' || method === 'HEAD') && !signal.aborted) return attempt();
+      throw err;
+    });
+  } catch (err) {
+    if (request.signal?.aborted) throw request.signal.reason;
+    throw outgoingError(err, url, deadline.signal.aborted, request.timeoutMs);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function attemptOnce(
+  dispatcher: Dispatcher,
+  url: URL,
+  method: NonNullable<OutgoingRequest['method']>,
+  request: OutgoingRequest,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const answer = await dispatcher.request({
+    origin: url.origin,
+    path: `${url.pathname}${url.search}`,
+    method,
+    headers: { 'user-agent': 'ragwarden', ...request.headers },
+    body: request.body ?? null,
+    signal,
+    headersTimeout: request.timeoutMs,
+    bodyTimeout: request.timeoutMs,
+  });
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer.body) {
+    const bytes: Buffer = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > request.maxBytes)
+      throw new AppError('outgoing/failed', `${url.origin} sent more than ${request.maxBytes} bytes.`);
+    chunks.push(bytes);
+  }
+  const bytes = Buffer.concat(chunks);
+  return {
+    status: answer.statusCode,
+    headers: Object.fromEntries(
+      Object.entries(answer.headers).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+      ),
+    ),
+    bytes,
+    text: () => bytes.toString('utf8'),
+    json: () => JSON.parse(bytes.toString('utf8')),
+  };
+}
+
+const isDroppedConnection = (err: unknown): boolean =>
+  err instanceof errors.SocketError || systemCode(err) === 'ECONNRESET' || systemCode(err) === 'EPIPE';
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name cannot be resolved at present',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
+  ECONNRESET: 'the connection was reset',
+  UND_ERR_SOCKET: 'the connection was closed',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is self-signed',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate cannot be verified',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};
+
+/** Names the origin only: path and query may hold secrets of others. */
+function outgoingError(err: unknown, url: URL, timedOut: boolean, timeoutMs: number): unknown {
+  if (isAppError(err)) return err;
+  const late =
+    timedOut ||
+    err instanceof errors.ConnectTimeoutError ||
+    err instanceof errors.HeadersTimeoutError ||
+    err instanceof errors.BodyTimeoutError;
+  if (late)
+    return new AppError('outgoing/timeout', `${url.origin} did not answer within ${timeoutMs} ms.`, { cause: err });
+  const code = systemCode(err) ?? systemCode(firstOf(err));
+  const reason =
+    reasons[code ?? ''] ??
+    (err instanceof errors.HTTPParserError ? 'its answer is no HTTP' : `the call failed (${code ?? 'unknown'})`);
+  return new AppError('outgoing/failed', `${url.origin} could not be reached: ${reason}.`, { cause: err });
+}
+
+/** A name with several addresses fails with one error per address. */
+const firstOf = (err: unknown): unknown => (err instanceof AggregateError ? err.errors[0] : undefined);
