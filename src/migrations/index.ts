@@ -3,6 +3,7 @@ import * as events from './state/0001_events.ts';
 import * as operations from './state/0002_operations.ts';
 import * as access from './state/0003_access.ts';
 import * as backup from './state/0004_backup.ts';
+import * as operationsIdempotency from './state/0005_operations_idempotency.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -10,4 +11,5 @@ export const stateMigrations: MigrationList = {
   '0002_operations': operations,
   '0003_access': access,
   '0004_backup': backup,
+  '0005_operations_idempotency': operationsIdempotency,
 };
