@@ -46,6 +46,7 @@ export const errorCatalogue = {
   'operation/unknown': kind(404, 'No such operation', 10),
   'operation/cancelled': kind(409, 'The operation was cancelled', 130),
   'operation/busy': kind(409, 'Another operation holds the target', 11, true),
+  'operation/interrupted': kind(409, 'The operation was interrupted', 1, true),
   'operation/lease-lost': kind(409, 'Another instance took the work over', 11, true),
   'backup/unavailable': kind(503, 'Backups are unavailable', 1),
   'backup/unknown-point': kind(404, 'No such recovery point', 10),

@@ -52,11 +52,13 @@ test('an expired lease that nobody took can be renewed', async () => {
   await ours.check(lease);
 });
 
-test('taking over ends the former hold, even of the same holder', async () => {
-  const before = await ours.takeOver('instance:a');
-  const after = await ours.takeOver('instance:a');
+test('taking over ends the hold of the one it names, even of an earlier life of the same holder, and of nobody else', async () => {
+  const before = (await ours.takeOver('instance:a', 'a'))!;
+  const after = (await ours.takeOver('instance:a', 'a'))!;
   expect(after.epoch).toBe(before.epoch + 1);
   await expect(ours.check(before)).rejects.toMatchObject({ code: 'operation/lease-lost' });
+  expect(await theirs.takeOver('instance:a', 'c')).toBeUndefined();
+  expect(await theirs.takeOver('instance:a', 'a')).toMatchObject({ epoch: after.epoch + 1 });
 });
 
 test('a lease acquired in a unit that fails is not held', async () => {

@@ -17,8 +17,11 @@ export type Leases = {
    * @throws AppError `operation/lease-lost`
    */
   check(lease: Lease): Promise<void>;
-  /** Takes it whoever holds it. For a holder that is known to be dead, such as an earlier process of this instance. */
-  takeOver(name: string, ttlMs?: number): Promise<Lease>;
+  /**
+   * Takes a lease also while `from` still holds it. For a holder that is known to be dead, such as an earlier process of
+   * this instance. Undefined while somebody else holds it.
+   */
+  takeOver(name: string, from: string): Promise<Lease | undefined>;
 };
 
 type LeaseTables = {
@@ -34,7 +37,9 @@ export function createLeases(options: { db: Database; clock: Clock; instance: st
   const inUnit = <Result>(tx: Tx | undefined, work: (tx: Tx) => Promise<Result>): Promise<Result> =>
     tx ? work(tx) : db.unit(work);
 
-  const take = async (tx: Tx, name: string, expiresMs: number, onlyIfExpiredAt: number | undefined) => {
+  const take = async (tx: Tx, name: string, deadHolder: string | undefined): Promise<Lease | undefined> => {
+    const nowMs = clock.now();
+    const expiresMs = nowMs + ttlMs;
     const row = await tx
       .as<LeaseTables>()
       .insertInto('lease')
@@ -45,7 +50,11 @@ export function createLeases(options: { db: Database; clock: Clock; instance: st
           epoch: eb('lease.epoch', '+', 1),
           expires_ms: expiresMs,
         }));
-        return onlyIfExpiredAt === undefined ? update : update.where('lease.expires_ms', '<=', onlyIfExpiredAt);
+        return update.where((eb) =>
+          deadHolder === undefined
+            ? eb('lease.expires_ms', '<=', nowMs)
+            : eb.or([eb('lease.expires_ms', '<=', nowMs), eb('lease.holder', '=', deadHolder)]),
+        );
       })
       .returning(['name', 'epoch'])
       .executeTakeFirst();
@@ -53,11 +62,7 @@ export function createLeases(options: { db: Database; clock: Clock; instance: st
   };
 
   return {
-    acquire: (name, outer) =>
-      inUnit(outer, (tx) => {
-        const nowMs = clock.now();
-        return take(tx, name, nowMs + ttlMs, nowMs);
-      }),
+    acquire: (name, outer) => inUnit(outer, (tx) => take(tx, name, undefined)),
     async renew(lease) {
       const { numUpdatedRows } = await db.unit((tx) =>
         tx
@@ -99,10 +104,6 @@ export function createLeases(options: { db: Database; clock: Clock; instance: st
           context: { lease },
         });
     },
-    async takeOver(name, ownTtlMs = ttlMs) {
-      const lease = await db.unit((tx) => take(tx, name, clock.now() + ownTtlMs, undefined));
-      if (!lease) throw new Error('an unconditional upsert returned no row');
-      return lease;
-    },
+    takeOver: (name, from) => db.unit((tx) => take(tx, name, from)),
   };
 }
