@@ -1,0 +1,72 @@
+import { lstat, opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../platform/clock.ts';
+import { systemCode } from '../platform/errors.ts';
+import type { Logger } from '../platform/logging.ts';
+import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
+import type { Target } from './target.ts';
+
+export type WorkspaceSize = {
+  readonly store: string;
+  /** Sum of the sizes of plain files; a store that does not exist has none. */
+  readonly bytes: number;
+  readonly files: number;
+  readonly atMs: number;
+};
+
+/** Bytes and plain files below a folder, our own `.ragwarden` left out; zero when it does not exist. */
+export async function measureFolder(folder: string, signal: AbortSignal): Promise<{ bytes: number; files: number }> {
+  let bytes = 0;
+  let files = 0;
+  const walk = async (path: string, depth: number): Promise<void> => {
+    signal.throwIfAborted();
+    const names: string[] = [];
+    try {
+      for await (const entry of await opendir(path)) names.push(entry.name);
+    } catch (err) {
+      // Files come and go under us, and some folders may be closed to us.
+      if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(err) ?? '')) return;
+      throw err;
+    }
+    for (const name of names) {
+      if (depth === 0 && name === '.ragwarden') continue;
+      const inner = join(path, name);
+      const stat = await lstat(inner).catch(() => undefined);
+      if (stat?.isDirectory()) await walk(inner, depth + 1);
+      else if (stat?.isFile()) {
+        bytes += stat.size;
+        files += 1;
+      }
+    }
+  };
+  await walk(folder, 0);
+  return { bytes, files };
+}
+
+export type FolderSizes = Reconciler & { sizes(targetId: string): readonly WorkspaceSize[] };
+
+/** Sizes the stores of every target in the background, so that no request ever walks a folder. */
+export function createFolderSizes(options: {
+  targets: readonly Target[];
+  intervalMs: number;
+  clock: Clock;
+  log: Logger;
+}): FolderSizes {
+  const { clock, log } = options;
+  const known = new Map<string, readonly WorkspaceSize[]>();
+  const reconciler = createReconciler({
+    name: 'workspace sizes',
+    intervalMs: options.intervalMs,
+    clock,
+    log,
+    async run(signal) {
+      for (const target of options.targets) {
+        const sizes: WorkspaceSize[] = [];
+        for (const store of target.stores)
+          sizes.push({ store: store.name, ...(await measureFolder(store.path, signal)), atMs: clock.now() });
+        known.set(target.id, sizes);
+      }
+    },
+  });
+  return { ...reconciler, sizes: (targetId) => known.get(targetId) ?? [] };
+}

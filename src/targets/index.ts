@@ -1,0 +1,21 @@
+/**
+ * The RAG installations under watch: what they are, how they are, how they are stopped and started.
+ * Owns no tables. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
+ * unknown; a backend counts as stopped only after the proof that nobody holds its files.
+ */
+export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
+export {
+  type BackendLifecycle,
+  createBackendLifecycle,
+  type LifecycleDriver,
+  type LifecycleProgress,
+} from './lifecycle/backend-lifecycle.ts';
+export { createConfiguredDriver } from './lifecycle/lifecycle-drivers.ts';
+export { createSupervisedDriver, type SupervisedDriver } from './lifecycle/supervised-driver.ts';
+export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag-adapter.ts';
+export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
+export { type Endpoint, graphId, type Store, type Target, targetFromConfig } from './target.ts';
+export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
+export { targetsRoutes } from './targets-routes.ts';
+export { replacesFilesByRename } from './version.ts';
+export { createWatchedTarget, type TargetChange, type WatchedTarget } from './watched-target.ts';

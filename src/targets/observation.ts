@@ -1,0 +1,72 @@
+/** Documents by status, in the backend's own words. `all` is left out; it is the sum. */
+export type DocumentCounts = Readonly<Record<string, number>>;
+
+export type Pipeline = {
+  readonly busy: boolean;
+  readonly jobName: string;
+  readonly latestMessage: string;
+  /** Data in the backend's memory that is not on disk yet; undefined when the backend does not say. */
+  readonly unflushed: boolean | undefined;
+  readonly recoveryRequired: boolean;
+};
+
+/** What one probe of one endpoint saw. A field is undefined when the backend did not say; nothing is assumed. */
+export type Observation = {
+  readonly atMs: number;
+  readonly reachable: boolean;
+  /** Wall time of the health call, milliseconds. */
+  readonly latencyMs: number | undefined;
+  readonly kind: 'lightrag' | 'unknown' | undefined;
+  readonly coreVersion: string | undefined;
+  readonly apiVersion: string | undefined;
+  readonly authMode: string | undefined;
+  readonly pipelineBusy: boolean | undefined;
+  readonly pipelineActive: boolean | undefined;
+  readonly documents: DocumentCounts | undefined;
+  readonly pipeline: Pipeline | undefined;
+  /** Folders and storage classes as the backend tells them to authenticated callers. */
+  readonly workingDirectory: string | undefined;
+  readonly inputDirectory: string | undefined;
+  readonly embeddingModel: string | undefined;
+  readonly storageClasses: Readonly<Record<string, string>> | undefined;
+  /** What went wrong, one sentence each, worst first. */
+  readonly faults: readonly Fault[];
+};
+
+export type Fault = {
+  readonly kind: 'unreachable' | 'timeout' | 'server-error' | 'not-understood' | 'unauthorised' | 'partial';
+  readonly message: string;
+};
+
+export const unreachableObservation = (atMs: number, fault: Fault, latencyMs?: number): Observation => ({
+  atMs,
+  reachable: false,
+  latencyMs,
+  kind: undefined,
+  coreVersion: undefined,
+  apiVersion: undefined,
+  authMode: undefined,
+  pipelineBusy: undefined,
+  pipelineActive: undefined,
+  documents: undefined,
+  pipeline: undefined,
+  workingDirectory: undefined,
+  inputDirectory: undefined,
+  embeddingModel: undefined,
+  storageClasses: undefined,
+  faults: [fault],
+});
+
+/** Statuses in which a document is neither done nor failed. */
+export const unfinishedStatuses = ['pending', 'parsing', 'analyzing', 'processing', 'preprocessed'] as const;
+
+export const unfinishedDocuments = (counts: DocumentCounts): number =>
+  unfinishedStatuses.reduce((sum, status) => sum + (counts[status] ?? 0), 0);
+
+/** Nothing is being worked on: what the files say is what the backend means. Undefined when it does not tell. */
+export function isIdle(observation: Observation): boolean | undefined {
+  if (!observation.reachable) return undefined;
+  const active = observation.pipelineActive ?? observation.pipelineBusy ?? observation.pipeline?.busy;
+  if (active === undefined) return undefined;
+  return !active && observation.pipeline?.unflushed !== true;
+}

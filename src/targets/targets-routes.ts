@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { isoInstant } from '../platform/clock.ts';
+import { AppError } from '../platform/errors.ts';
+import type { RoutePlugin } from '../platform/http/index.ts';
+import type { WorkspaceSize } from './folder-sizes.ts';
+import type { WatchedTarget } from './watched-target.ts';
+
+const reason = z.object({ code: z.string(), message: z.string() });
+const targetBody = z.object({
+  id: z.string(),
+  sample: z.boolean(),
+  status: z.enum(['HEALTHY', 'DEGRADED', 'OFFLINE', 'UNKNOWN']),
+  reasons: z.array(reason),
+  kind: z.string().nullable(),
+  core_version: z.string().nullable(),
+  api_version: z.string().nullable(),
+  endpoints: z.array(z.object({ url: z.string(), workspace: z.string() })),
+  stores: z.array(z.object({ name: z.string(), kind: z.string(), path: z.string(), separation: z.string() })),
+  observed_at: z.string().nullable(),
+  latency_ms: z.number().nullable(),
+  documents: z.record(z.string(), z.number()).nullable(),
+  pipeline: z
+    .object({
+      busy: z.boolean(),
+      job_name: z.string(),
+      latest_message: z.string(),
+      unflushed: z.boolean().nullable(),
+      recovery_required: z.boolean(),
+    })
+    .nullable(),
+  /** Bytes per store, with the instant at which they were counted. */
+  sizes: z.array(z.object({ store: z.string(), bytes: z.number(), files: z.number(), counted_at: z.string() })),
+  lifecycle: z.object({ automatic: z.boolean(), stop: z.string(), start: z.string() }),
+});
+
+export type TargetsDeps = {
+  readonly targets: readonly WatchedTarget[];
+  sizes(targetId: string): readonly WorkspaceSize[];
+  lifecycle(targetId: string): { automatic: boolean; describe: { stop: string; start: string } };
+};
+
+const shape = (watched: WatchedTarget, deps: TargetsDeps): z.input<typeof targetBody> => {
+  const { target } = watched;
+  const seen = watched.observation();
+  const status = watched.status();
+  const lifecycle = deps.lifecycle(target.id);
+  return {
+    id: target.id,
+    sample: target.sample,
+    status: status.word,
+    reasons: status.reasons.map((one) => ({ ...one })),
+    kind: seen?.kind ?? null,
+    core_version: seen?.coreVersion ?? null,
+    api_version: seen?.apiVersion ?? null,
+    endpoints: target.endpoints.map(({ url, workspace }) => ({ url, workspace })),
+    stores: target.stores.map((store) => ({ ...store })),
+    observed_at: seen ? isoInstant(seen.atMs) : null,
+    latency_ms: seen?.latencyMs ?? null,
+    documents: seen?.documents ? { ...seen.documents } : null,
+    pipeline: seen?.pipeline
+      ? {
+          busy: seen.pipeline.busy,
+          job_name: seen.pipeline.jobName,
+          latest_message: seen.pipeline.latestMessage,
+          unflushed: seen.pipeline.unflushed ?? null,
+          recovery_required: seen.pipeline.recoveryRequired,
+        }
+      : null,
+    sizes: deps.sizes(target.id).map((size) => ({
+      store: size.store,
+      bytes: size.bytes,
+      files: size.files,
+      counted_at: isoInstant(size.atMs),
+    })),
+    lifecycle: { automatic: lifecycle.automatic, stop: lifecycle.describe.stop, start: lifecycle.describe.start },
+  };
+};
+
+/** What is watched and how it was last seen. Nothing is probed by asking, except where asking is the point. */
+export const targetsRoutes =
+  (deps: TargetsDeps): RoutePlugin =>
+  async (app) => {
+    const require = (id: string): WatchedTarget => {
+      const found = deps.targets.find((one) => one.target.id === id);
+      if (!found)
+        throw new AppError('target/unknown', `There is no target "${id}". \`ragwarden target list\` shows them.`);
+      return found;
+    };
+    const params = z.object({ id: z.string().max(64) });
+
+    app.get(
+      '/api/v1/targets',
+      {
+        config: { access: 'admin', activity: 'list targets' },
+        schema: {
+          tags: ['targets'],
+          summary: 'All targets with their last observed state',
+          response: { 200: z.object({ items: z.array(targetBody), next_cursor: z.string().nullable() }) },
+        },
+      },
+      async () => ({ items: deps.targets.map((one) => shape(one, deps)), next_cursor: null }),
+    );
+
+    app.get(
+      '/api/v1/targets/:id',
+      {
+        config: { access: 'admin', activity: 'read target' },
+        schema: { tags: ['targets'], summary: 'One target', params, response: { 200: targetBody } },
+      },
+      async (request) => shape(require(request.params.id), deps),
+    );
+
+    app.post(
+      '/api/v1/targets/:id/probe',
+      {
+        config: { access: 'admin', activity: 'probe target' },
+        schema: { tags: ['targets'], summary: 'Look at the target now', params, response: { 200: targetBody } },
+      },
+      async (request) => {
+        const watched = require(request.params.id);
+        await watched.probe();
+        return shape(watched, deps);
+      },
+    );
+  };
