@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+const proof = z.object({ grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']), reasons: z.array(z.string()) });
+
+const component = z.object({
+  name: z.string(),
+  kind: z.enum(['files', 'postgres', 'redis', 'sqlite', 'config', 'command']),
+  /** Name of the file beside the manifest that lists every entry, one JSON line each. */
+  entries_file: z.string(),
+  entries_sha256: z.string(),
+  /** Digest over the whole tree; see docs/formats/recovery-point.md. */
+  tree_sha256: z.string(),
+  files: z.number(),
+  bytes: z.number(),
+  partial: z.boolean(),
+  proof,
+  skipped: z.array(z.object({ path: z.string(), reason: z.string(), loss: z.boolean() })),
+  damaged: z.array(z.object({ path: z.string(), reason: z.string() })),
+  notes: z.array(z.string()),
+  restore: z.union([
+    z.object({
+      by: z.literal('folder-swap'),
+      folder: z.string(),
+      keep: z.array(z.object({ name: z.string(), reason: z.string() })),
+    }),
+    z.object({
+      by: z.literal('stream'),
+      program: z.enum(['pg_restore', 'redis', 'command']),
+      streams: z.array(z.string()),
+    }),
+  ]),
+});
+
+/**
+ * The commit record of a recovery point: the last file of its last snapshot. A point exists when this exists.
+ * Version 1; readers refuse newer ones.
+ */
+export const manifestSchema = z.object({
+  format: z.literal('ragwarden-recovery-point'),
+  version: z.literal(1),
+  id: z.string(),
+  target: z.object({
+    id: z.string(),
+    kind: z.string(),
+    core_version: z.string().nullable(),
+    api_version: z.string().nullable(),
+    workspaces: z.array(z.string()),
+    storage_classes: z.record(z.string(), z.string()),
+    embedding_model: z.string().nullable(),
+    embedding_dimension: z.number().nullable(),
+  }),
+  scope: z.enum(['target', 'workspace']),
+  cause: z.enum(['manual', 'scheduled', 'safety']),
+  /** ISO 8601 UTC: the moment of the capture. */
+  taken_at: z.string(),
+  grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']),
+  reasons: z.array(z.string()),
+  partial: z.boolean(),
+  components: z.array(component),
+  /** Components that the target has and this point has not, each with the reason. */
+  missing: z.array(z.object({ name: z.string(), reason: z.string() })),
+  documents: z.record(z.string(), z.number()).nullable(),
+  /** Rows per store as the inspector counted them in the captured files. */
+  counts: z.record(z.string(), z.number()).nullable(),
+  audit: z.object({ seq: z.number(), hash: z.string() }),
+  warden_version: z.string(),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestComponent = z.infer<typeof component>;
+
+export const manifestFile = 'manifest.json';
+
+/** The bytes of a manifest as stored; the same value always gives the same bytes. */
+export const renderManifest = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
+
+export const sha256Hex = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,0 +1,198 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { Database, Tx } from '../platform/database/index.ts';
+import { type Manifest, manifestSchema } from './manifest.ts';
+import type { PointCause, PointId, PointStatus, RecoveryPoint } from './point.ts';
+import type { ProofGrade } from './sources/source.ts';
+
+type PointTable = {
+  id: string;
+  target_id: string;
+  scope: string;
+  cause: string;
+  status: string;
+  grade: string | null;
+  taken_ms: number;
+  started_ms: number;
+  finished_ms: number | null;
+  verified_ms: number | null;
+  forgotten_ms: number | null;
+  repository_id: string;
+  tree_id: string | null;
+  logical_bytes: number;
+  stored_bytes: number;
+  manifest: string | null;
+  error: string | null;
+  pinned: number;
+  operation_id: string | null;
+};
+type BackupTables = { recovery_point: PointTable; backup_setting: { key: string; value: string } };
+
+/** The catalogue of recovery points. The repository is the truth; this is what answers quickly. */
+export type PointStore = {
+  insert(tx: Tx, point: RecoveryPoint): Promise<void>;
+  update(tx: Tx, id: PointId, change: Partial<Omit<RecoveryPoint, 'id' | 'targetId'>>): Promise<void>;
+  find(id: PointId): Promise<RecoveryPoint | undefined>;
+  list(filter: {
+    targetId?: string | undefined;
+    statuses?: readonly PointStatus[] | undefined;
+    withForgotten?: boolean | undefined;
+    before?: { takenMs: number; id: string } | undefined;
+    limit: number;
+  }): Promise<RecoveryPoint[]>;
+  /** Newest point that exists. */
+  newest(targetId: string, verifiedOnly?: boolean): Promise<RecoveryPoint | undefined>;
+  count(targetId: string): Promise<number>;
+  readSetting(key: string): Promise<string | undefined>;
+  writeSetting(tx: Tx, key: string, value: string): Promise<void>;
+};
+
+export function createPointStore(db: Database): PointStore {
+  const read = (): Kysely<BackupTables> => db.reader<BackupTables>();
+  const existing = ['success', 'partial'];
+  return {
+    async insert(tx, point) {
+      await tx.as<BackupTables>().insertInto('recovery_point').values(toRow(point)).execute();
+    },
+    async update(tx, id, change) {
+      const row = toPartialRow(change);
+      if (Object.keys(row).length > 0)
+        await tx.as<BackupTables>().updateTable('recovery_point').set(row).where('id', '=', id).execute();
+    },
+    async find(id) {
+      const row = await read().selectFrom('recovery_point').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async list(filter) {
+      let query = read().selectFrom('recovery_point').selectAll();
+      if (filter.targetId !== undefined) query = query.where('target_id', '=', filter.targetId);
+      if (filter.statuses) query = query.where('status', 'in', [...filter.statuses]);
+      if (!filter.withForgotten) query = query.where('forgotten_ms', 'is', null);
+      const { before } = filter;
+      if (before)
+        query = query.where((eb) =>
+          eb.or([
+            eb('taken_ms', '<', before.takenMs),
+            eb.and([eb('taken_ms', '=', before.takenMs), eb('id', '<', before.id)]),
+          ]),
+        );
+      const rows = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
+      return rows.map(fromRow);
+    },
+    async newest(targetId, verifiedOnly = false) {
+      let query = read()
+        .selectFrom('recovery_point')
+        .selectAll()
+        .where('target_id', '=', targetId)
+        .where('status', 'in', existing)
+        .where('forgotten_ms', 'is', null);
+      if (verifiedOnly) query = query.where('verified_ms', 'is not', null);
+      const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async count(targetId) {
+      const row = await read()
+        .selectFrom('recovery_point')
+        .select((eb) => eb.fn.countAll<number>().as('points'))
+        .where('target_id', '=', targetId)
+        .where('status', 'in', existing)
+        .where('forgotten_ms', 'is', null)
+        .executeTakeFirstOrThrow();
+      return Number(row.points);
+    },
+    async readSetting(key) {
+      const row = await read().selectFrom('backup_setting').select('value').where('key', '=', key).executeTakeFirst();
+      return row?.value;
+    },
+    async writeSetting(tx, key, value) {
+      await tx
+        .as<BackupTables>()
+        .insertInto('backup_setting')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute();
+    },
+  };
+}
+
+const columnOf = {
+  scope: 'scope',
+  cause: 'cause',
+  status: 'status',
+  grade: 'grade',
+  takenMs: 'taken_ms',
+  startedMs: 'started_ms',
+  finishedMs: 'finished_ms',
+  verifiedMs: 'verified_ms',
+  forgottenMs: 'forgotten_ms',
+  repositoryId: 'repository_id',
+  treeId: 'tree_id',
+  logicalBytes: 'logical_bytes',
+  storedBytes: 'stored_bytes',
+  error: 'error',
+  operationId: 'operation_id',
+} as const;
+
+function toPartialRow(change: Partial<Omit<RecoveryPoint, 'id' | 'targetId'>>): Partial<PointTable> {
+  const row: Record<string, unknown> = {};
+  for (const [name, column] of Object.entries(columnOf) as [keyof typeof columnOf, string][])
+    if (name in change) row[column] = change[name];
+  if (change.manifest !== undefined) row.manifest = change.manifest === null ? null : JSON.stringify(change.manifest);
+  if (change.pinned !== undefined) row.pinned = change.pinned ? 1 : 0;
+  return row;
+}
+
+function toRow(point: RecoveryPoint): PointTable {
+  const { id, targetId, manifest, pinned } = point;
+  return {
+    id,
+    target_id: targetId,
+    scope: point.scope,
+    cause: point.cause,
+    status: point.status,
+    grade: point.grade,
+    taken_ms: point.takenMs,
+    started_ms: point.startedMs,
+    finished_ms: point.finishedMs,
+    verified_ms: point.verifiedMs,
+    forgotten_ms: point.forgottenMs,
+    repository_id: point.repositoryId,
+    tree_id: point.treeId,
+    logical_bytes: point.logicalBytes,
+    stored_bytes: point.storedBytes,
+    manifest: manifest === null ? null : JSON.stringify(manifest),
+    error: point.error,
+    pinned: pinned ? 1 : 0,
+    operation_id: point.operationId,
+  };
+}
+
+function fromRow(row: Selectable<PointTable>): RecoveryPoint {
+  return {
+    id: row.id,
+    targetId: row.target_id,
+    // The words below are written by this store alone, from the types they are read back as.
+    scope: row.scope as RecoveryPoint['scope'],
+    cause: row.cause as PointCause,
+    status: row.status as PointStatus,
+    grade: row.grade as ProofGrade | null,
+    takenMs: row.taken_ms,
+    startedMs: row.started_ms,
+    finishedMs: row.finished_ms,
+    verifiedMs: row.verified_ms,
+    forgottenMs: row.forgotten_ms,
+    repositoryId: row.repository_id,
+    treeId: row.tree_id,
+    logicalBytes: row.logical_bytes,
+    storedBytes: row.stored_bytes,
+    manifest: readManifest(row.manifest),
+    error: row.error,
+    pinned: row.pinned === 1,
+    operationId: row.operation_id,
+  };
+}
+
+function readManifest(text: string | null): Manifest | null {
+  if (text === null) return null;
+  const parsed = manifestSchema.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : null;
+}

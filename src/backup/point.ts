@@ -1,0 +1,59 @@
+import type { RandomSource } from '../platform/ids.ts';
+import type { ProofGrade } from './sources/source.ts';
+
+/** `backup_YYYYMMDD_HHMMSS_xxxx`: the time is UTC, the tail tells two points of one second apart. */
+export type PointId = string;
+
+export type PointCause = 'manual' | 'scheduled' | 'safety';
+/** `partial`: the point exists, but something of the target is not in it. */
+export type PointStatus = 'running' | 'success' | 'partial' | 'error';
+
+/** One row of the catalogue. Times are epoch milliseconds. */
+export type RecoveryPoint = {
+  readonly id: PointId;
+  readonly targetId: string;
+  readonly scope: 'target' | 'workspace';
+  readonly cause: PointCause;
+  readonly status: PointStatus;
+  readonly grade: ProofGrade | null;
+  /** The moment of the capture: what the point holds is how things stood then. */
+  readonly takenMs: number;
+  readonly startedMs: number;
+  readonly finishedMs: number | null;
+  readonly verifiedMs: number | null;
+  readonly forgottenMs: number | null;
+  readonly repositoryId: string;
+  readonly treeId: string | null;
+  readonly logicalBytes: number;
+  readonly storedBytes: number;
+  readonly manifest: import('./manifest.ts').Manifest | null;
+  readonly error: string | null;
+  readonly pinned: boolean;
+  readonly operationId: string | null;
+};
+
+const idShape = /^backup_\d{8}_\d{6}_[0-9a-hjkmnp-tv-z]{4}$/;
+
+/** Ids come from outside in routes and commands; whatever does not match never reaches a path or a program. */
+export const isPointId = (text: string): text is PointId => idShape.test(text);
+
+export function newPointId(nowMs: number, random: RandomSource): PointId {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+  const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll('-', '').replaceAll(':', '').replace('T', '_');
+  let tail = '';
+  for (const byte of random(4)) tail += alphabet[byte & 31];
+  return `backup_${stamp}_${tail}`;
+}
+
+/** A point that can be restored: it exists, completely or in part, and was not forgotten. */
+export const isRestorable = (point: RecoveryPoint): boolean =>
+  (point.status === 'success' || point.status === 'partial') && point.forgottenMs === null;
+
+const gradeOrder: readonly ProofGrade[] = ['consistent', 'crash-consistent', 'fuzzy'];
+
+/** A point is as good as its worst component. */
+export const worstGrade = (grades: readonly ProofGrade[]): ProofGrade =>
+  grades.reduce(
+    (worst, grade) => (gradeOrder.indexOf(grade) > gradeOrder.indexOf(worst) ? grade : worst),
+    'consistent',
+  );

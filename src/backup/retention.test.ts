@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { RecoveryPoint } from './point.ts';
+import { planRetention } from './retention.ts';
+
+const dayMs = 86_400_000;
+const nowMs = Date.UTC(2026, 10, 22, 12);
+const policy = { retentionDays: 7, dailyRetentionDays: 30 };
+
+const point = (ageDays: number, more: Partial<RecoveryPoint> = {}): RecoveryPoint => ({
+  id: `backup_${String(Math.round(ageDays * 1000)).padStart(8, '0')}`,
+  targetId: 'default',
+  scope: 'target',
+  cause: 'scheduled',
+  status: 'success',
+  grade: 'consistent',
+  takenMs: nowMs - ageDays * dayMs,
+  startedMs: nowMs - ageDays * dayMs,
+  finishedMs: nowMs,
+  verifiedMs: nowMs,
+  forgottenMs: null,
+  repositoryId: 'r',
+  treeId: 't',
+  logicalBytes: 1,
+  storedBytes: 1,
+  manifest: null,
+  error: null,
+  pinned: false,
+  operationId: null,
+  ...more,
+});
+const forgotten = (points: RecoveryPoint[], p = policy): string[] =>
+  planRetention(points, p, nowMs)
+    .filter((item) => item.action === 'forget')
+    .map((item) => item.point.id);
+
+describe('what is forgotten', () => {
+  test('young points all stay', () => {
+    expect(forgotten([point(0), point(1), point(1.1), point(6.9)])).toEqual([]);
+  });
+
+  test('after the first term the last of each day stays', () => {
+    const early = point(10.3);
+    const late = point(10.1);
+    expect(forgotten([point(0), early, late])).toEqual([early.id]);
+  });
+
+  test('after the second term nothing but the newest good one stays', () => {
+    expect(forgotten([point(0), point(31)])).toHaveLength(1);
+    expect(forgotten([point(31)])).toEqual([]);
+    expect(forgotten([point(31), point(45)])).toHaveLength(1);
+  });
+
+  test('a newer point that is not verified does not displace the good one', () => {
+    expect(forgotten([point(40, { verifiedMs: null }), point(50)])).toEqual([]);
+  });
+
+  test('a pinned point stays whatever its age', () => {
+    expect(forgotten([point(0), point(400, { pinned: true })])).toEqual([]);
+  });
+
+  test('zero days switch retention off', () => {
+    expect(forgotten([point(0), point(4000)], { retentionDays: 0, dailyRetentionDays: 30 })).toEqual([]);
+  });
+
+  test('runs that failed or were forgotten are not in the plan', () => {
+    expect(planRetention([point(0, { status: 'error' }), point(1, { forgottenMs: 1 })], policy, nowMs)).toEqual([]);
+  });
+});
+
+test('every plan keeps the newest complete and verified point and gives a reason for each item', () => {
+  const points = fc.array(
+    fc.record({
+      age: fc.double({ min: 0, max: 90, noNaN: true }),
+      verified: fc.boolean(),
+      status: fc.constantFrom('success' as const, 'partial' as const, 'error' as const),
+    }),
+    { maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(points, fc.nat(40), fc.nat(80), (ages, retentionDays, dailyRetentionDays) => {
+      const all = ages.map(({ age, verified, status }) => point(age, { status, verifiedMs: verified ? nowMs : null }));
+      const plan = planRetention(all, { retentionDays, dailyRetentionDays }, nowMs);
+      const good = plan.find((item) => item.point.status === 'success' && item.point.verifiedMs !== null);
+      expect(plan.every((item) => item.reason !== '')).toBe(true);
+      if (good) expect(good.action).toBe('keep');
+    }),
+  );
+});
