@@ -42,7 +42,9 @@ export async function recordEmptyServer({ record }) {
   await record('health-unknown-workspace-anonymous', 'GET', '/health', {
     headers: { ...noKey, 'LIGHTRAG-WORKSPACE': 'elsewhere' },
   });
-  await record('auth-status-key-mode', 'GET', '/auth-status', { headers: noKey });
+  const { body: status } = await record('auth-status-key-mode', 'GET', '/auth-status', { headers: noKey });
+  const guest = { ...noKey, Authorization: `Bearer ${status.access_token}` };
+  await record('key-mode-guest-token', 'GET', '/documents/status_counts', { headers: guest });
   await record('auth-verify-key-mode', 'GET', '/auth/verify');
   await record('auth-verify-no-key', 'GET', '/auth/verify', { headers: noKey });
   await record('no-key', 'GET', '/documents/status_counts', { headers: noKey });

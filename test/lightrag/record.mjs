@@ -53,7 +53,6 @@ function neutral(text, folder, url) {
 }
 
 async function recordHttp() {
-  await rm(join(out, 'http'), { recursive: true, force: true });
   await withServer('key-mode', { LIGHTRAG_API_KEY: KEY }, async (api, { folder, scrub }) => {
     const { body } = await api.ask('GET', '/openapi.json');
     await writeFile(join(out, 'openapi.json'), `${scrub(JSON.stringify(body))}\n`);
@@ -171,6 +170,7 @@ async function recordCrash() {
 const parts = { http: recordHttp, workspace: recordWorkspace, crash: recordCrash };
 const chosen = values.only ? [values.only] : Object.keys(parts);
 await mkdir(out, { recursive: true });
+if (!values.only) await rm(join(out, 'http'), { recursive: true, force: true }); // two parts write there
 try {
   for (const name of chosen) await parts[name]();
   await rm(root, { recursive: true, force: true });
