@@ -1,0 +1,64 @@
+import type { DiskSample } from './disk-reader.ts';
+import type { CpuTicks } from './procfs-cpu.ts';
+import type { MemoryReading } from './procfs-memory.ts';
+import type { NetworkCounters } from './procfs-network.ts';
+
+/** What was seen of the host at one moment. Sizes in bytes, shares in percent from 0 to 100. */
+export type HostSample = {
+  readonly takenAtMs: number;
+  /** Time between the two readings that the CPU shares are taken from. */
+  readonly overMs: number;
+  /** Of the machine, not of a process. */
+  readonly uptimeSeconds: number;
+  readonly bootTimeMs: number;
+  readonly cpu: {
+    readonly percent: number;
+    /** In the order of the cores' numbers; undefined for one that was just switched on. */
+    readonly perCore: readonly { readonly core: number; readonly percent: number | undefined }[];
+    readonly logicalCount: number;
+    readonly physicalCount: number | undefined;
+    readonly loadAverage: readonly [number, number, number];
+    /** Seconds since boot, by what they were spent on. */
+    readonly seconds: CpuTicks;
+  };
+  readonly memory: MemoryReading;
+  /** The file system of `/`. */
+  readonly rootDisk: DiskSample | undefined;
+  /** The file system that holds the data folder; undefined without such a folder. */
+  readonly dataDisk: DiskSample | undefined;
+  /** Every real file system once, and the configured paths; `path` is the mount point or the configured path. */
+  readonly disks: readonly DiskSample[];
+  readonly network: {
+    /** All interfaces but the loopback. */
+    readonly total: NetworkCounters;
+    readonly interfaces: ReadonlyMap<string, NetworkCounters>;
+  };
+  readonly process: ProcessSample;
+  /** The watched backend's process, where it runs on this machine and can be seen. */
+  readonly targetProcess: ProcessSample | undefined;
+};
+
+export type ProcessSample = {
+  readonly pid: number;
+  /** 100 is one core; more where several threads work. Undefined until it was seen twice. */
+  readonly cpuPercent: number | undefined;
+  readonly memoryPercent: number;
+  readonly residentBytes: number;
+  readonly virtualBytes: number;
+  readonly threads: number;
+  readonly startedAtMs: number;
+  /** Undefined where another user's process does not let us look. */
+  readonly openFiles: number | undefined;
+  /** Sockets of every kind, listening ones and those of the same machine included. */
+  readonly connections: number | undefined;
+  readonly openDescriptors: number | undefined;
+};
+
+/** Sizes of the first-level folders of the data folder, measured in the background. */
+export type UserDirectorySizes = {
+  readonly measuredAtMs: number;
+  /** Bytes of regular files by name of folder; a file with several links counts once. */
+  readonly bytesByName: ReadonlyMap<string, number>;
+  /** Entries that could not be read, so that the sizes are too small by what they hold. */
+  readonly unreadable: number;
+};

@@ -1,0 +1,16 @@
+/**
+ * The host: a background sampler of CPU, memory, disks, network and processes, and what it last saw. No tables. Invariants: nothing
+ * is read because somebody asked; what could not be read is absent, never zero; before the first sample everything is unknown.
+ */
+export type { DiskSample } from './disk-reader.ts';
+export type { HostSample, ProcessSample, UserDirectorySizes } from './host.ts';
+export {
+  decideHostHealth,
+  defaultHostThresholds,
+  type HostCheck,
+  type HostHealth,
+  type HostLoad,
+  type HostThresholds,
+} from './host-health.ts';
+export { registerHostMetrics } from './host-metrics.ts';
+export { createHostSampler, type HostSampler, type HostSamplerOptions } from './host-sampler.ts';
