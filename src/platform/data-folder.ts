@@ -1,0 +1,93 @@
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { AppError, describeError, systemCode } from './errors.ts';
+
+const holderSchema = z.object({ pid: z.number(), command: z.string(), since: z.string() });
+export type DataFolderHolder = z.infer<typeof holderSchema>;
+
+export type DataFolderLock = { release(): void };
+
+/** Makes the data folder (0700) when it is missing. @throws `storage/unavailable` with what to do */
+export function prepareDataFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (err) {
+    throw new AppError(
+      'storage/unavailable',
+      `The data folder ${path} cannot be made (${systemCode(err) ?? describeError(err)}). Choose another with --data-dir or RAGWARDEN_DATA_DIR.`,
+      { cause: err },
+    );
+  }
+}
+
+/**
+ * One process per data folder. The lock is one of the kernel, held through an SQLite transaction, so it falls with the
+ * process however that ends; the file beside it only tells people who holds it.
+ * @throws `storage/data-folder-in-use` with the holder's pid
+ */
+export function lockDataFolder(path: string, command: string, nowMs: number): DataFolderLock {
+  prepareDataFolder(path);
+  const holderFile = join(path, 'lock.json');
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(join(path, 'lock.sqlite'), { timeout: 0 });
+    chmodSync(join(path, 'lock.sqlite'), 0o600);
+  } catch (err) {
+    throw new AppError(
+      'storage/unavailable',
+      `The data folder ${path} cannot be written (${describeError(err)}). Check its owner and permissions.`,
+      { cause: err },
+    );
+  }
+  try {
+    database.exec('pragma journal_mode = delete; begin exclusive');
+  } catch (err) {
+    database.close();
+    const holder = readHolder(holderFile);
+    throw new AppError(
+      'storage/data-folder-in-use',
+      holder
+        ? `The data folder ${path} is in use by process ${holder.pid} (${holder.command}, since ${holder.since}). Stop it, or use another folder.`
+        : `The data folder ${path} is in use by another process. Stop it, or use another folder.`,
+      { cause: err },
+    );
+  }
+  writeFileSync(
+    holderFile,
+    `${JSON.stringify({ pid: process.pid, command, since: new Date(nowMs).toISOString() } satisfies DataFolderHolder)}\n`,
+    { mode: 0o600 },
+  );
+  let held = true;
+  return {
+    release() {
+      if (!held) return;
+      held = false;
+      database.exec('rollback');
+      database.close();
+    },
+  };
+}
+
+function readHolder(path: string): DataFolderHolder | undefined {
+  try {
+    const parsed = holderSchema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    // Written by the holder a moment later than it took the lock, so it may be missing or half there.
+    return undefined;
+  }
+}
+
+/** Writes a small private file whole or not at all, and on disk. */
+export function writePrivateFile(path: string, content: string): void {
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    writeFileSync(fd, content);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  chmodSync(path, 0o600);
+}
