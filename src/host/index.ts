@@ -13,4 +13,14 @@ export {
   type HostThresholds,
 } from './host-health.ts';
 export { registerHostMetrics } from './host-metrics.ts';
+export {
+  type HostHealthBody,
+  type HostRoutesDeps,
+  healthBody,
+  hostHealthSchema,
+  hostRoutes,
+  type SystemBody,
+  systemBody,
+  systemSchema,
+} from './host-routes.ts';
 export { createHostSampler, type HostSampler, type HostSamplerOptions } from './host-sampler.ts';
