@@ -249,7 +249,7 @@ export async function recordQueries({ record }, llm) {
   llm.setFault(undefined);
 }
 
-export async function recordOllamaRoutes({ record }) {
+export async function recordOllamaRoutes({ record }, llm) {
   const model = 'lightrag:latest';
   const say = (content, more = {}) => ({ body: { model, messages: [{ role: 'user', content }], ...more } });
   await record('api-version', 'GET', '/api/version', { headers: noKey });
@@ -274,6 +274,11 @@ export async function recordOllamaRoutes({ record }) {
   await record('api-chat-no-messages', 'POST', '/api/chat', { body: { model, messages: [] } });
   await record('api-generate', 'POST', '/api/generate', { body: { model, prompt: 'Say hello', stream: false } });
   await record('api-generate-stream', 'POST', '/api/generate', { body: { model, prompt: 'Say hello', stream: true } });
+  llm.setFault({ what: 'status', status: 400, kind: 'answer' });
+  await record('api-chat-model-refuses', 'POST', '/api/chat', say('Who guards the Baltic Sea?', { stream: false }));
+  llm.setFault({ what: 'break-stream', kind: 'answer' });
+  await record('api-chat-stream-model-breaks-off', 'POST', '/api/chat', say('Who watches the Baltic Sea?'));
+  llm.setFault(undefined);
 }
 
 export async function recordGraph({ record }) {

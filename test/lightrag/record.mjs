@@ -61,7 +61,7 @@ async function recordHttp() {
     await http.recordScan(api, join(folder, 'inputs', 'library'));
     await http.recordFailures(api, llm);
     await http.recordQueries(api, llm);
-    await http.recordOllamaRoutes(api);
+    await http.recordOllamaRoutes(api, llm);
     await http.recordGraph(api);
     await http.recordRemovals(api);
     await http.recordRetryWhileBusy(api, llm);
