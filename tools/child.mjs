@@ -50,10 +50,27 @@ function forwardSignals(child, softStop) {
     process.on(signal, handler);
     return [signal, handler];
   });
+  const stopWatching = softStop ? watchNpm(() => child.kill('SIGTERM')) : () => {};
   return () => {
+    stopWatching();
     for (const [signal, handler] of handlers) process.off(signal, handler);
     for (const timer of timers) clearTimeout(timer);
   };
+}
+
+/**
+ * npm starts us through a shell and tells only that shell to stop; the shell dies and we would stay behind, unseen. Under npm
+ * a lost parent therefore means stop. Without npm it may mean that somebody let us go on purpose.
+ */
+function watchNpm(stop) {
+  if (process.env.npm_lifecycle_event === undefined) return () => {};
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 500);
+  return () => clearInterval(timer);
 }
 
 /** Whether we are in the foreground group of a terminal, which then signals our children itself. */

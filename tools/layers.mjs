@@ -54,6 +54,7 @@ const REASONS = {
   cli: 'The CLI is a client of the HTTP API: it may import config, platform and sdk. Offline work is handed in by app/.',
   sdk: 'The library is imported by other programs: outside its folder it uses only types and what Node.js brings.',
   web: 'The dashboard knows the HTTP API and nothing else.',
+  'test-support': 'A file named test-… exists for tests and is not shipped.',
   'src-outward': 'What is shipped imports nothing from tests, examples and tools.',
   environment:
     'Settings are read in one place, config/, which reports every bad one at once; slices receive plain values.',
@@ -62,7 +63,8 @@ const REASONS = {
   'gateway-store': 'The gateway runs in a thread of its own and must not wait for the database.',
 };
 
-const isTest = (file) => /\.test\.tsx?$/.test(file);
+const isTestSupport = (file) => /(^|\/)test-[^/]+\.ts$/.test(file);
+const isTest = (file) => /\.test\.tsx?$/.test(file) || isTestSupport(file);
 
 /**
  * Every violation below `root`, as {rule, file, detail}; paths are relative to the root.
@@ -99,8 +101,10 @@ function checkImport(file, { specifier, to, typeOnly }, report) {
     return;
   }
   const from = partOf(file);
-  if (to !== undefined && inside !== undefined && inside !== from && !isDoor(to)) report('door', specifier);
+  if (to !== undefined && inside !== undefined && inside !== from && !isDoor(to) && !isTestSupport(to))
+    report('door', specifier);
   if (isTest(file)) return;
+  if (to !== undefined && isTestSupport(to)) report('test-support', specifier);
   if (to !== undefined && inside === undefined) report('src-outward', specifier);
   else if (inside !== undefined && inside !== from) checkParts(from, inside, typeOnly, specifier, report);
   else if (inside === undefined) checkPackage(file, from, specifier, typeOnly, report);
