@@ -1,0 +1,105 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { TreeEntry } from './tree.ts';
+
+export type SourceKind = 'files' | 'postgres' | 'redis' | 'sqlite' | 'config' | 'command';
+
+/** What a source promises, in words an operator can read in the plan and in the manifest. */
+export type SourceDescription = {
+  readonly name: string;
+  readonly kind: SourceKind;
+  /** Captured while the backend runs. */
+  readonly online: boolean;
+  /** `always`: one moment by construction; `when-still`: one moment exactly when nothing moved meanwhile, which is proved. */
+  readonly consistent: 'always' | 'when-still';
+  /** Can go back to another place, name or version than it came from. */
+  readonly restorableElsewhere: boolean;
+  readonly notes: readonly string[];
+};
+
+export type ProofGrade = 'consistent' | 'crash-consistent' | 'fuzzy';
+export type Proof = { readonly grade: ProofGrade; readonly reasons: readonly string[] };
+
+/** Something that is in the source and not in the capture. `loss` says whether data is missing because of it. */
+export type Skipped = { readonly path: string; readonly reason: string; readonly loss: boolean };
+
+/** Totals are what the first look found; `files` and `bytes` what is done so far. */
+export type CaptureProgress = {
+  readonly files: number;
+  readonly totalFiles: number;
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly path: string;
+};
+
+/** Where the bytes of a stream come from. A program's output is joined to the repository by a kernel pipe, unseen by us. */
+export type StreamProducer =
+  | {
+      readonly by: 'program';
+      readonly command: readonly [string, ...string[]];
+      readonly environment: Readonly<Record<string, string>>;
+    }
+  | { readonly by: 'bytes'; readonly chunks: AsyncIterable<Uint8Array> };
+
+/** One stream that went into the repository; the digest is known only where the bytes passed through us. */
+export type StoredStream = { readonly name: string; readonly bytes: number; readonly sha256: string | undefined };
+
+export type CaptureContext = {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Whether the backend's pipeline rests; undefined when it cannot be known. Asked before and after. */
+  readonly idle?: () => Promise<boolean | undefined>;
+  readonly onProgress?: (progress: CaptureProgress) => void;
+  /**
+   * Stores one stream as a part of this component, for sources too large to stage (a database dump). Resolves when producer
+   * and repository both ended well. Sources of folders never call it.
+   */
+  readonly storeStream?: (name: string, producer: StreamProducer, signal: AbortSignal) => Promise<StoredStream>;
+};
+
+/** How a component goes back; it stands in the manifest, so that a restore needs nothing but the repository. */
+export type RestoreRecipe =
+  | {
+      readonly by: 'folder-swap';
+      /** Where it was captured, after links were resolved. */
+      readonly folder: string;
+      /** Top-level names of that folder which a restore leaves alone, each with the reason. */
+      readonly keep: readonly { readonly name: string; readonly reason: string }[];
+    }
+  | {
+      readonly by: 'stream';
+      readonly program: 'pg_restore' | 'redis' | 'command';
+      readonly streams: readonly string[];
+    };
+
+export type CaptureResult = {
+  readonly name: string;
+  readonly kind: SourceKind;
+  /** The captured tree, sorted by path; empty for a component that consists of streams. */
+  readonly entries: readonly TreeEntry[];
+  readonly treeSha256: string;
+  readonly streams: readonly StoredStream[];
+  readonly files: number;
+  readonly bytes: number;
+  /** Files whose staged copy was renewed by this capture; the others were found unchanged. */
+  readonly renewedFiles: number;
+  readonly skipped: readonly Skipped[];
+  /** Captured as they lie there, but the check of their form failed: a damaged file is backed up as it is, and named. */
+  readonly damaged: readonly { readonly path: string; readonly reason: string }[];
+  /** Something of the source is not in the capture: a point with such a component is `partial`, never `success`. */
+  readonly partial: boolean;
+  readonly notes: readonly string[];
+  readonly proof: Proof;
+  readonly restore: RestoreRecipe;
+};
+
+/**
+ * Whatever can be captured into a recovery point. `capture` fills the folder `into`, which persists between points and
+ * belongs to this source alone, or hands streams to the context; afterwards `into` holds exactly the entries it names.
+ * Throws AppError `backup/capture-failed` or `storage/full`, or the signal's reason.
+ */
+export type Source = {
+  readonly name: string;
+  readonly kind: SourceKind;
+  describe(): SourceDescription;
+  capture(into: string, context: CaptureContext): Promise<CaptureResult>;
+};
