@@ -9,7 +9,7 @@ export type Leases = {
   /** Undefined while somebody else, or another piece of work of this instance, holds it. */
   acquire(name: string, tx?: Tx): Promise<Lease | undefined>;
   /** False when it went to somebody else meanwhile: the work has to end. */
-  renew(lease: Lease): Promise<boolean>;
+  renew(lease: Lease, tx?: Tx): Promise<boolean>;
   /** Only the holder's own epoch is released; what somebody else took meanwhile stays. */
   release(lease: Lease, tx?: Tx): Promise<void>;
   /**
@@ -63,8 +63,8 @@ export function createLeases(options: { db: Database; clock: Clock; instance: st
 
   return {
     acquire: (name, outer) => inUnit(outer, (tx) => take(tx, name, undefined)),
-    async renew(lease) {
-      const { numUpdatedRows } = await db.unit((tx) =>
+    async renew(lease, outer) {
+      const { numUpdatedRows } = await inUnit(outer, (tx) =>
         tx
           .as<LeaseTables>()
           .updateTable('lease')
