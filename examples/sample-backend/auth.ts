@@ -45,7 +45,7 @@ export function createAuthentication(
     const given = Buffer.from(signature, 'base64url');
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw new HttpError(401, 'Invalid token');
     const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims; // signed by this server
-    if (claims.exp * 1000 < Date.now()) throw new HttpError(401, 'Token expired');
+    if (claims.exp * 1000 < Date.now()) throw new HttpError(401, 'Invalid token');
     return claims;
   }
 

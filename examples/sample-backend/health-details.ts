@@ -1,8 +1,6 @@
 // The part of `/health` that tells configuration and counters: public up to 1.5.4, for authenticated callers since.
 import type { Backend } from './backend.ts';
 
-const startedAt = Date.now();
-
 function configuration(backend: Backend): Record<string, unknown> {
   return {
     llm_binding: 'sample',
@@ -22,7 +20,7 @@ function configuration(backend: Backend): Record<string, unknown> {
     workspace: backend.workspaceName,
     max_graph_nodes: 1000,
     enable_rerank: false,
-    rerank_binding: null,
+    rerank_binding: 'null',
     rerank_model: null,
     rerank_binding_host: null,
     summary_language: 'English',
@@ -58,35 +56,35 @@ export function healthDetails15(backend: Backend, busy: boolean): Record<string,
     graph_storage: backend.workspaceName,
     vector_storage: backend.workspaceName,
   };
-  const role = (): Record<string, unknown> => ({
-    binding: 'sample',
-    model: 'rules',
-    host: 'in-process',
-    max_async: 4,
-    timeout: 240,
-  });
+  const role = (): Record<string, unknown> => {
+    const bound = { binding: 'sample', model: 'rules', host: 'in-process', is_cross_provider: false };
+    const metadata = { base_binding: 'sample', ...bound, provider_options: {}, bedrock_aws_options: {} };
+    return { ...bound, max_async: 4, timeout: 240, has_model_kwargs: true, metadata };
+  };
   return {
     configuration: {
       ...configuration(backend),
       vlm_process_enable: false,
+      rerank_max_async: 4,
+      rerank_timeout: 30,
       storage_workspaces: workspaces,
       llm_timeout: 240,
       embedding_timeout: 30,
       role_llm_config: { extract: role(), keyword: role(), query: role(), vlm: role() },
       parser_routing: '',
-      mineru: null,
-      docling: null,
+      mineru: { endpoint: '', api_mode: null, options: {} },
+      docling: { endpoint: '', options: {} },
     },
     server_mode: 'uvicorn',
     workers: 1,
     pipeline_scanning: false,
-    pipeline_destructive_busy: busy && backend.pipeline.state.job_name !== 'Default Job',
+    pipeline_destructive_busy: backend.pipeline.isExclusive(),
     pipeline_pending_enqueues: 0,
     scheduling: {
       manual_phase: 'idle',
       manual_freeze_requested: false,
       manual_resetting: false,
-      manual_freeze_seconds: 0,
+      manual_freeze_seconds: null,
       manual_owner_request_id: null,
       manual_owner_pid: null,
       drain_pending_enqueues: 0,
@@ -96,6 +94,14 @@ export function healthDetails15(backend: Backend, busy: boolean): Record<string,
       document_notifications_queued: 0,
       document_notification_overflows: 0,
       auto_rescan_pending: false,
+    },
+    capabilities: {
+      scheduling_pages: true,
+      typed_source_resolution: true,
+      strict_active_count: true,
+      source_conflict_listing: false,
+      source_conflict_repair: false,
+      strict_point_reads: true,
     },
     scheduling_metrics: {
       counters: { freeze_rejects: 0, auto_rescan_rearms: 0, manual_reset_docs: 0, manual_reset_pages: 0 },
@@ -108,13 +114,13 @@ export function healthDetails15(backend: Backend, busy: boolean): Record<string,
     },
     keyed_locks: keyedLocks(),
     llm_queue_status: {
-      extract: queue('extract', 4, calls.extract, calls.failed, busy),
-      keyword: queue('keyword', 4, calls.query, 0, false),
-      query: queue('query', 4, calls.query, 0, false),
-      vlm: queue('vlm', 4, 0, 0, false),
+      extract: queue('extract LLM func', 4, calls.extract, calls.failed, busy),
+      keyword: queue('keyword LLM func', 4, calls.query, 0, false),
+      query: queue('query LLM func', 4, calls.query, 0, false),
+      vlm: queue('vlm LLM func', 4, 0, 0, false),
     },
-    embedding_queue_status: queue('embedding', 8, calls.embedding, 0, false),
-    rerank_queue_status: null,
+    embedding_queue_status: queue('Embedding func', 8, calls.embedding, 0, false),
+    rerank_queue_status: { available: false },
   };
 }
 
@@ -149,7 +155,7 @@ function queue(
   return {
     ...counts,
     reporting_workers: 1,
-    per_worker: { [process.pid]: { ...counts, updated_at: startedAt / 1000 } },
+    per_worker: { [process.pid]: { ...counts, pid: process.pid, updated_at: Date.now() / 1000 } },
     available: true,
   };
 }

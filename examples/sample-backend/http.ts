@@ -46,7 +46,8 @@ export function sendJson(
 
 /** @throws HttpError 413 when the body is longer than `limitBytes` */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  const tooLong = new HttpError(413, 'Request body too large', { connection: 'close' });
+  const text = `Request body too large. This endpoint accepts at most ${limitBytes} bytes.`;
+  const tooLong = new HttpError(413, text, { connection: 'close' });
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLong;
   const parts: Buffer[] = [];
   let length = 0;

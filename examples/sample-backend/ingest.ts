@@ -1,4 +1,4 @@
-import { extract } from './llm.ts';
+import { type Extraction, extract } from './llm.ts';
 import {
   chunkId,
   chunkVectorMeta,
@@ -11,12 +11,13 @@ import {
   relationKey,
   relationVectorMeta,
   rowTail,
+  sortedPair,
   textChunkRow,
 } from './records.ts';
 import { edgeKey } from './store/graph-store.ts';
-import type { ChunkListRow, Shape } from './store/rows.ts';
+import type { ChunkListRow, FullEntitiesRow, FullRelationsRow, Shape } from './store/rows.ts';
 import type { Workspace } from './store/workspace.ts';
-import { type Chunk, chunkText, embed } from './text.ts';
+import { type Chunk, chunkText, comparePoints, embed } from './text.ts';
 
 export type IngestDocument = {
   readonly id: string;
@@ -54,18 +55,31 @@ export function storeChunks(workspace: Workspace, document: IngestDocument, plan
 /** Which entities and pairs the document brings: written to disk before the graph is touched. */
 export function storeAnchors(workspace: Workspace, document: IngestDocument, planned: readonly PlannedChunk[]): void {
   const found = planned.map(({ chunk }) => extract(chunk.content));
-  const names = [...new Set(found.flatMap(({ entities }) => entities.map(({ name }) => name)))];
+  const { entities, relations } = anchorRows(document.id, found, document.seconds);
+  workspace.fullEntities.set(document.id, entities);
+  workspace.fullRelations.set(document.id, relations);
+}
+
+/** The anchor rows of one document, sorted. */
+export function anchorRows(
+  docId: string,
+  found: readonly Extraction[],
+  seconds: number,
+): { entities: FullEntitiesRow; relations: FullRelationsRow } {
+  const names = [...new Set(found.flatMap(({ entities }) => entities.map(({ name }) => name)))].sort(comparePoints);
   const pairs = new Map(
     found.flatMap(({ relations }) =>
       relations.map(({ source, target }): [string, [string, string]] => [
         relationKey(source, target),
-        [source, target],
+        sortedPair(source, target),
       ]),
     ),
   );
-  const tail = rowTail(document.id, document.seconds);
-  workspace.fullEntities.set(document.id, { entity_names: names, count: names.length, ...tail });
-  workspace.fullRelations.set(document.id, { relation_pairs: [...pairs.values()], count: pairs.size, ...tail });
+  const sorted = [...pairs].sort((a, b) => comparePoints(a[0], b[0])).map(([, pair]) => pair);
+  return {
+    entities: { entity_names: names, count: names.length, ...rowTail(docId, seconds) },
+    relations: { relation_pairs: sorted, count: sorted.length, ...rowTail(docId, seconds) },
+  };
 }
 
 /** Merges what the chunks say into graph, tracking lists and vectors. Doing it twice changes nothing but weights. */
@@ -95,8 +109,9 @@ export function storeKnowledge(workspace: Workspace, document: IngestDocument, p
   }
 }
 
-function addChunk(known: ChunkListRow | undefined, key: string, ofChunk: string, seconds: number): ChunkListRow {
-  const ids = known === undefined ? [ofChunk] : [...new Set([...known.chunk_ids, ofChunk])];
-  const tail = rowTail(key, seconds);
-  return { chunk_ids: ids, count: ids.length, ...tail, create_time: known?.create_time ?? seconds };
+export function addChunk(known: ChunkListRow | undefined, key: string, ofChunk: string, seconds: number): ChunkListRow {
+  if (known === undefined) return { chunk_ids: [ofChunk], count: 1, ...rowTail(key, seconds) };
+  const ids = [...new Set([...known.chunk_ids, ofChunk])];
+  // The real server loses create_time when a list grows.
+  return { chunk_ids: ids, count: ids.length, update_time: seconds, _id: key };
 }

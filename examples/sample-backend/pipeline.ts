@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Faults } from './faults.ts';
 import { type IngestDocument, planChunks, storeAnchors, storeChunks, storeKnowledge } from './ingest.ts';
-import { defaultChunkOptions, documentId, fullDocRow, isoFormat, rowTail, summaryOf } from './records.ts';
+import { chunkOptionsText, defaultChunkOptions, documentId, fullDocRow, isoFormat, summaryOf } from './records.ts';
 import type { DocStatusRow, DocumentMetadata, DocumentStatus, Shape } from './store/rows.ts';
 import type { Workspace } from './store/workspace.ts';
 import { md5 } from './text.ts';
@@ -48,12 +48,17 @@ export type Pipeline = {
   enqueueFile(fileName: string, trackId: string): string;
   /** Starts on whatever is not finished; with `alsoFailed` on failed documents too. */
   kick(alsoFailed?: boolean): void;
+  isExclusive(): boolean;
   /** Runs something that must not meet the pipeline. False when it is busy. */
   exclusive(jobName: string, work: () => Promise<void>): boolean;
   cancel(): boolean;
   idle(): Promise<void>;
   stop(): Promise<void>;
 };
+
+const defaultJob = 'Default Job';
+
+const secondNow = (): number => Math.floor(Date.now() / 1000);
 
 class Stopped extends Error {}
 class Cancelled extends Error {}
@@ -75,7 +80,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     latest_message: '',
     history_messages: [],
   };
+  const chunkOptions = defaultChunkOptions(chunkTokens, overlapTokens);
   const calls = { extract: 0, query: 0, embedding: 0, failed: 0 };
+  /** Whether the running job is one that nothing may be handed in beside: a deletion. */
+  let isExclusive = false;
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   let retryFailed = false;
@@ -102,22 +110,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     await docStatus.flush();
   }
 
-  function enqueue(id: string, content: string, filePath: string, trackId: string, isParsed: boolean): string {
+  /** @param content undefined: a file that is read when its turn comes */
+  function enqueue(id: string, content: string | undefined, filePath: string, trackId: string): string {
     const now = Date.now();
-    const seconds = Math.floor(now / 1000);
-    const chunkOptions = defaultChunkOptions(chunkTokens, overlapTokens);
-    const full = fullDocRow(shape, id, content, filePath, chunkOptions, seconds);
-    fullDocs.set(id, isParsed ? full : { ...full, parse_format: 'pending_parse', content_hash: '' });
+    const full = fullDocRow(shape, 'text', id, content, filePath, chunkOptions, Math.floor(now / 1000));
+    fullDocs.set(id, full);
+    const source: DocumentMetadata = content === undefined ? { source_file: filePath } : {};
     docStatus.set(id, {
       status: 'pending',
-      content_summary: summaryOf(content),
-      content_length: content.length,
+      content_summary: summaryOf(content ?? ''),
+      content_length: content?.length ?? 0,
       created_at: isoFormat(now),
       updated_at: isoFormat(now),
       file_path: filePath,
       track_id: trackId,
-      ...(shape === '1.5' && isParsed ? { content_hash: md5(content) } : {}),
-      metadata: shape === '1.5' ? { process_options: 'F' } : {},
+      ...(shape === '1.5' && content !== undefined ? { content_hash: md5(content) } : {}),
+      metadata: shape === '1.5' ? { process_options: 'F', ...source } : {},
     });
     // full_docs reaches the disk before the row that promises it.
     void fullDocs.flush().then(() => docStatus.flush());
@@ -132,15 +140,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const waiting = join(inputFolder, full.file_path);
     const archived = join(inputFolder, '__parsed__', full.file_path);
     const content = readFileSync(existsSync(waiting) ? waiting : archived, 'utf8');
-    const { _id, create_time } = full;
-    fullDocs.set(id, {
-      ...full,
-      content,
-      parse_format: 'raw',
-      content_hash: md5(content),
-      ...rowTail(_id, Math.floor(Date.now() / 1000)),
-      create_time,
-    });
+    fullDocs.set(id, fullDocRow(shape, 'file', id, content, full.file_path, chunkOptions, secondNow()));
     archive(full.file_path);
     return content;
   }
@@ -154,59 +154,68 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     renameSync(waiting, join(folder, fileName));
   }
 
-  async function processDocument(id: string): Promise<void> {
+  async function processDocument(id: string, place: string): Promise<void> {
     const row = docStatus.rows.get(id);
     if (row === undefined) return;
-    const second = (): number => Math.floor(Date.now() / 1000);
+    say(`Parsing (native): ${id}`);
     if (shape === '1.5') {
-      await change(id, 'parsing', { metadata: { parse_start_time: second() } });
+      await change(id, 'parsing', { metadata: { parse_start_time: secondNow(), kg_write_state: 'pre_graph' } });
       await pause();
     }
+    const wasParsed = fullDocs.rows.get(id)?.parse_format !== 'pending_parse';
     const content = readSource(id);
     await fullDocs.flush();
     if (shape === '1.5') {
-      const parsed = { parse_stage_skipped: true, parse_format: 'raw', parse_engine: 'legacy' };
       await change(id, 'analyzing', {
         content_summary: summaryOf(content),
         content_length: content.length,
         content_hash: md5(content),
-        metadata: { ...parsed, analyzing_start_time: second() },
+        metadata: {
+          ...(wasParsed ? { parse_stage_skipped: true } : { parse_end_time: secondNow() }),
+          parse_format: 'raw',
+          parse_engine: 'legacy',
+          analyzing_start_time: secondNow(),
+          analyzing_stage_skipped: true,
+        },
+        chunks_list: [],
       });
       await pause();
     }
-    const document: IngestDocument = {
-      id,
-      filePath: row.file_path,
-      content,
-      shape,
-      chunkTokens,
-      overlapTokens,
-      seconds: second(),
-    };
+    const filePath = row.file_path;
+    const document: IngestDocument = { id, filePath, content, shape, chunkTokens, overlapTokens, seconds: secondNow() };
     const planned = planChunks(document);
-    const counted = { chunks_count: planned.length, chunks_list: planned.map((entry) => entry.id) };
-    const started: DocumentMetadata =
-      shape === '1.5' ? { process_start_time: second() } : { processing_start_time: second() };
-    const skipped: DocumentMetadata =
-      shape === '1.5' ? { analyzing_stage_skipped: true, kg_write_state: 'pre_graph' } : {};
-    await change(id, 'processing', { ...counted, metadata: { ...skipped, ...started } });
-    if (faults.fail_extraction) throw new Error('LLM func: extraction worker failed after 3 attempts');
+    await change(id, 'processing', {
+      chunks_count: planned.length,
+      chunks_list: planned.map((entry) => entry.id),
+      metadata:
+        shape === '1.5'
+          ? {
+              process_start_time: secondNow(),
+              chunk_method: 'fixed_token',
+              chunk_opts: chunkOptionsText(chunkTokens, overlapTokens),
+            }
+          : { processing_start_time: secondNow() },
+    });
+    say(`Extracting stage ${place}: ${filePath}`);
+    say(`Processing d-id: ${id}`);
+    if (faults.fail_extraction)
+      throw new Error(`C[1/${planned.length}]: ${planned[0]?.id}: BadRequestError: Error code: 400 - fault`);
     storeChunks(workspace, document, planned);
     calls.extract += planned.length * 2;
     calls.embedding += planned.length;
     await pause();
+    say(`Merging stage ${place}: ${filePath}`);
     storeAnchors(workspace, document, planned);
     await Promise.all([workspace.fullEntities.flush(), workspace.fullRelations.flush()]);
     if (shape === '1.5') await change(id, 'processing', { metadata: { kg_write_state: 'graph_mutation_started' } });
     storeKnowledge(workspace, document, planned);
     await workspace.flushData();
     if (stopping.signal.aborted) throw new Stopped();
-    const chunkOptions = defaultChunkOptions(chunkTokens, overlapTokens);
-    const ended: DocumentMetadata =
-      shape === '1.5'
-        ? { process_end_time: second(), chunk_method: 'fixed_token', chunk_opts: chunkOptions }
-        : { processing_end_time: second() };
-    await change(id, 'processed', { error_msg: shape === '1.5' ? '' : undefined, metadata: ended });
+    await change(id, 'processed', { error_msg: undefined, metadata: endTime() });
+  }
+
+  function endTime(): DocumentMetadata {
+    return shape === '1.5' ? { process_end_time: secondNow() } : { processing_end_time: secondNow() };
   }
 
   function waiting(): string[] {
@@ -230,48 +239,74 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   async function fail(id: string, message: string): Promise<void> {
     calls.failed += 1;
-    await change(id, 'failed', { error_msg: message });
+    await change(id, 'failed', { error_msg: message, metadata: endTime() });
+  }
+
+  /** Takes up every row again from the beginning; what an earlier attempt said about times is forgotten. */
+  async function resetRows(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const row = docStatus.rows.get(id);
+      if (row === undefined || row.status === 'pending') continue;
+      const { process_options, source_file } = row.metadata;
+      const kept: DocumentMetadata = {
+        process_options: process_options ?? 'F',
+        ...(source_file === undefined ? {} : { source_file }),
+      };
+      const metadata = shape === '1.5' ? kept : {};
+      docStatus.set(id, {
+        ...row,
+        status: 'pending',
+        updated_at: isoFormat(Date.now()),
+        metadata,
+        error_msg: undefined,
+      });
+    }
+    await docStatus.flush();
   }
 
   async function run(): Promise<void> {
     for (;;) {
       state.request_pending = false;
       const ids = await dropInconsistent(waiting());
-      if (ids.length === 0) return;
-      Object.assign(state, {
-        job_name: 'Default Job',
-        job_start: isoFormat(Date.now()),
-        docs: ids.length,
-        batchs: ids.length,
-      });
-      for (const id of ids)
-        if (docStatus.rows.get(id)?.status !== 'pending') await change(id, 'pending', { error_msg: '' });
+      if (ids.length === 0) break;
+      const name = `${docStatus.rows.get(ids[0] ?? '')?.file_path}[${ids.length} files]`;
+      Object.assign(state, { job_name: name, job_start: isoFormat(Date.now()), docs: ids.length, batchs: ids.length });
+      await resetRows(ids);
       say(`Processing ${ids.length} document(s)`);
       for (const [index, id] of ids.entries()) {
         state.cur_batch = index + 1;
-        say(`Processing file ${index + 1}/${ids.length}: ${docStatus.rows.get(id)?.file_path ?? id}`);
+        const place = `${index + 1}/${ids.length}`;
+        const filePath = docStatus.rows.get(id)?.file_path ?? id;
         try {
           if (state.cancellation_requested) throw new Cancelled();
-          await processDocument(id);
-          say(`Completed processing file ${index + 1}/${ids.length}: ${docStatus.rows.get(id)?.file_path ?? id}`);
+          await processDocument(id, place);
+          say(`Completed processing file ${place}: ${filePath}`);
         } catch (error) {
           if (error instanceof Stopped) return;
           const message = error instanceof Error ? error.message : String(error);
-          await fail(id, error instanceof Cancelled ? 'User cancelled the pipeline' : message);
-          say(error instanceof Cancelled ? `User cancelled: ${id}` : `Failed to extract document ${id}: ${message}`);
+          await fail(id, error instanceof Cancelled ? 'User cancelled' : message);
+          say(
+            error instanceof Cancelled
+              ? `User cancelled: ${filePath}`
+              : `Failed to extract document ${place}: ${message}`,
+          );
         }
       }
       state.cancellation_requested = false;
-      if (!state.request_pending && !retryFailed) return;
+      if (!state.request_pending && !retryFailed) break;
+      say('Processing additional documents due to pending request');
     }
+    say('Enqueued document processing pipeline stopped');
   }
 
   function occupy(jobName: string, work: () => Promise<void>): void {
     Object.assign(state, { busy: true, job_name: jobName, job_start: isoFormat(Date.now()) });
+    isExclusive = jobName !== defaultJob;
     running = work()
       .catch((error: unknown) => say(`${jobName} failed: ${error instanceof Error ? error.message : String(error)}`))
       .finally(() => {
         Object.assign(state, { busy: false, cancellation_requested: false });
+        isExclusive = false;
         if (state.request_pending && !stopping.signal.aborted) kick();
       });
   }
@@ -279,21 +314,22 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function kick(alsoFailed = false): void {
     retryFailed ||= alsoFailed;
     if (state.busy || faults.hold_busy) state.request_pending = true;
-    else if (!stopping.signal.aborted) occupy('Default Job', run);
+    else if (!stopping.signal.aborted) occupy(defaultJob, run);
   }
 
   return {
     state,
     calls,
     enqueueText: (content, filePath, trackId) =>
-      enqueue(documentId(shape, filePath, content), content, filePath, trackId, true),
+      enqueue(documentId(shape, filePath, content), content, filePath, trackId),
     enqueueFile(fileName, trackId) {
-      if (shape === '1.5') return enqueue(documentId(shape, fileName, ''), '', fileName, trackId, false);
+      if (shape === '1.5') return enqueue(documentId(shape, fileName, ''), undefined, fileName, trackId);
       const content = readFileSync(join(inputFolder, fileName), 'utf8');
       archive(fileName);
-      return enqueue(documentId(shape, fileName, content), content, fileName, trackId, true);
+      return enqueue(documentId(shape, fileName, content), content, fileName, trackId);
     },
     kick,
+    isExclusive: () => isExclusive,
     exclusive(jobName, work) {
       if (state.busy || faults.hold_busy) return false;
       occupy(jobName, work);

@@ -6,6 +6,18 @@ import { type QueryMode, queryModes, type Retrieval, retrieve } from './retrieva
 import type { CacheRow } from './store/rows.ts';
 import { md5 } from './text.ts';
 
+type QueryParameters = {
+  mode: QueryMode;
+  response_type: string;
+  top_k: number;
+  chunk_top_k: number;
+  max_entity_tokens: number;
+  max_relation_tokens: number;
+  max_total_tokens: number;
+  user_prompt: string;
+  enable_rerank: boolean;
+};
+
 export type Query = {
   readonly query: string;
   readonly mode: QueryMode;
@@ -19,12 +31,11 @@ export type Query = {
   readonly withChunkContent: boolean;
   readonly withProgress: boolean;
   readonly stream: boolean;
-  readonly queryparam: NonNullable<CacheRow['queryparam']>;
+  readonly queryparam: QueryParameters;
 };
 
 export type QueryAnswer = {
   readonly text: string;
-  readonly references: Record<string, unknown>[];
   readonly retrieval: Retrieval;
   readonly cached: boolean;
   readonly found: boolean;
@@ -32,7 +43,15 @@ export type QueryAnswer = {
 
 /** @throws HttpError 422 with everything that is wrong */
 export function readQuery(body: BodyReader): Query {
-  const query = body.string('query', { min: 3, max: 65_536 });
+  const query = body.string('query', { max: 65_536 });
+  if (body.body.query !== undefined && weightedLength(query) < 3)
+    body.faults.push({
+      type: 'value_error',
+      loc: ['body'],
+      msg: 'Value error, RAG query is too short. Enter at least 3 English characters or an equivalent combination where each Chinese, Japanese or Korean character counts as 2.',
+      input: body.body,
+      ctx: { error: {} },
+    });
   const mode = body.choice('mode', queryModes, 'mix');
   const topK = body.integer('top_k', { min: 1, max: 1000, otherwise: 40 });
   const chunkTopK = body.integer('chunk_top_k', { min: 1, max: 1000, otherwise: 20 });
@@ -46,7 +65,7 @@ export function readQuery(body: BodyReader): Query {
     max_relation_tokens: body.integer('max_relation_tokens', { ...maxTokens, otherwise: 8000 }),
     max_total_tokens: body.integer('max_total_tokens', { ...maxTokens, otherwise: 30_000 }),
     user_prompt: body.string('user_prompt', { optional: true, nullable: true }),
-    enable_rerank: body.boolean('enable_rerank', false),
+    enable_rerank: body.boolean('enable_rerank', true),
   };
   const read: Query = {
     query,
@@ -67,6 +86,12 @@ export function readQuery(body: BodyReader): Query {
   return read;
 }
 
+function weightedLength(query: string): number {
+  return [...query.trim()].reduce((sum, character) => sum + (cjk.test(character) ? 2 : 1), 0);
+}
+
+const cjk = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}]/u;
+
 export function keywordsOf(query: Query): { highLevel: readonly string[]; lowLevel: readonly string[] } {
   if (query.highLevel.length + query.lowLevel.length === 0) return queryKeywords(query.query);
   return { highLevel: query.highLevel, lowLevel: query.lowLevel };
@@ -81,15 +106,10 @@ export function retrieveFor(backend: Backend, query: Query): Retrieval {
 /** Retrieval, and the answer from cache or rules. `store` keeps it in the cache, as every answer that is not streamed is. */
 export async function answerQuery(backend: Backend, query: Query, store: boolean): Promise<QueryAnswer> {
   const retrieval = retrieveFor(backend, query);
-  const references = query.withReferences
-    ? retrieval.references.map((reference) =>
-        query.withChunkContent ? { ...reference, content: contentOf(retrieval, reference.reference_id) } : reference,
-      )
-    : [];
-  const base = { references, retrieval, cached: false };
+  const base = { retrieval, cached: false };
   if (query.mode === 'bypass') return { ...base, text: `Without retrieval: ${query.query}`, found: true };
   if (retrieval.chunks.length + retrieval.entities.length + retrieval.relationships.length === 0)
-    return { ...base, text: noContextAnswer, found: false, references: [] };
+    return { ...base, text: noContextAnswer, found: false };
   const context = renderContext(retrieval);
   if (query.contextOnly) return { ...base, text: context, found: true };
   if (query.promptOnly) return { ...base, text: `---Role---\n\nAnswer from the context.\n\n${context}`, found: true };
@@ -114,11 +134,39 @@ async function keepAnswer(backend: Backend, query: Query, key: string, text: str
   const { highLevel, lowLevel } = keywordsOf(query);
   const keywordKey = `${query.mode}:keywords:${md5(query.query)}`;
   const rest = { chunk_id: null, original_prompt: query.query, queryparam: query.queryparam };
+  // 1.5 names the keywords and the way of building the context in the key's parameters too.
+  const { user_prompt, enable_rerank, ...budgets } = query.queryparam;
+  const answerParam =
+    backend.shape === '1.4'
+      ? query.queryparam
+      : {
+          answer_cache_version: 'query-answer-cache-v2',
+          ...budgets,
+          hl_keywords: highLevel.join(', '),
+          ll_keywords: lowLevel.join(', '),
+          user_prompt,
+          enable_rerank,
+          enable_content_headings: true,
+        };
   const keywords = JSON.stringify({ high_level_keywords: highLevel, low_level_keywords: lowLevel });
   const keywordRow: CacheRow = { return: keywords, cache_type: 'keywords', ...rest, ...rowTail(keywordKey, seconds) };
   cache.set(keywordKey, keywordRow);
-  cache.set(key, { return: text, cache_type: 'query', ...rest, ...rowTail(key, seconds) });
+  cache.set(key, { return: text, cache_type: 'query', ...rest, queryparam: answerParam, ...rowTail(key, seconds) });
   await cache.flush();
+}
+
+/** @param always `/query` has a `content` of null where a stream has none at all */
+export function answerReferences(
+  query: Query,
+  retrieval: Retrieval,
+  found: boolean,
+  always: boolean,
+): Record<string, unknown>[] {
+  if (!found || query.mode === 'bypass') return [];
+  return retrieval.references.map((reference) => {
+    if (query.withChunkContent) return { ...reference, content: contentOf(retrieval, reference.reference_id) };
+    return always ? { ...reference, content: null } : { ...reference };
+  });
 }
 
 function contentOf(retrieval: Retrieval, referenceId: string): string[] {

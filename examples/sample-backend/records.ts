@@ -39,6 +39,11 @@ export function rowTail(id: string, seconds: number): RowTail {
   return { create_time: seconds, update_time: seconds, _id: id };
 }
 
+/** How doc_status tells the options of a finished document. */
+export function chunkOptionsText(chunkTokens: number, overlapTokens: number): string {
+  return `size=${chunkTokens}, split_only=False, overlap=${overlapTokens}`;
+}
+
 export function defaultChunkOptions(chunkTokens: number, overlapTokens: number): ChunkOptions {
   return {
     chunk_token_size: chunkTokens,
@@ -50,25 +55,27 @@ export function defaultChunkOptions(chunkTokens: number, overlapTokens: number):
   };
 }
 
+/** Where a text came from: posted, or a file that is read when its turn comes. */
+export type Origin = 'text' | 'file';
+
+/** @param content undefined: a file that was not read yet */
 export function fullDocRow(
   shape: Shape,
+  origin: Origin,
   id: string,
-  content: string,
+  content: string | undefined,
   filePath: string,
   options: ChunkOptions,
   seconds: number,
 ): FullDocRow {
-  if (shape === '1.4') return { content, file_path: filePath, ...rowTail(id, seconds) };
-  return {
-    content,
-    file_path: filePath,
-    parse_format: 'raw',
-    content_hash: md5(content),
-    process_options: 'F',
-    chunk_options: options,
-    parse_engine: 'legacy',
-    ...rowTail(id, seconds),
-  };
+  const tail = rowTail(id, seconds);
+  if (shape === '1.4') return { content: content ?? '', file_path: filePath, ...tail };
+  const rest = { process_options: 'F', chunk_options: options, ...tail };
+  if (content === undefined) return { content: '', file_path: filePath, parse_format: 'pending_parse', ...rest };
+  const hash = { content_hash: md5(content) };
+  const start = { content, file_path: filePath, parse_format: 'raw' as const };
+  // The row of a file gets its hash when the file was read, so it stands at the end.
+  return origin === 'text' ? { ...start, ...hash, ...rest } : { ...start, parse_engine: 'legacy', ...rest, ...hash };
 }
 
 export function textChunkRow(
@@ -92,24 +99,25 @@ export function textChunkRow(
 }
 
 export function chunkVectorMeta(chunk: Chunk, docId: string, filePath: string): VectorMeta {
-  return { full_doc_id: docId, content: chunk.content, file_path: filePath };
+  return { content: chunk.content, full_doc_id: docId, file_path: filePath };
 }
 
 export function entityVectorMeta(name: string, node: GraphNode): VectorMeta {
   return {
     entity_name: name,
-    source_id: node.source_id,
     content: `${name}\n${node.description}`,
+    source_id: node.source_id,
     file_path: node.file_path,
   };
 }
 
-export function relationVectorMeta(source: string, target: string, edge: GraphEdge): VectorMeta {
+export function relationVectorMeta(one: string, other: string, edge: GraphEdge): VectorMeta {
+  const [source, target] = sortedPair(one, other);
   return {
     src_id: source,
     tgt_id: target,
     source_id: edge.source_id,
-    content: `${edge.keywords}\t${source}\t${target}\n${edge.description}`,
+    content: `${edge.keywords}\t${source}\n${target}\n${edge.description}`,
     file_path: edge.file_path,
   };
 }
@@ -160,7 +168,7 @@ export function mergeEntity(
     description: joinList(known?.description, entity.description, maxDescriptions),
     source_id: joinList(known?.source_id, ofChunk, maxSources),
     file_path: joinList(known?.file_path, filePath, maxFilePaths),
-    created_at: known?.created_at ?? seconds,
+    created_at: seconds,
     truncate: known?.truncate ?? '',
   };
 }
@@ -175,14 +183,16 @@ export function mergeRelation(
   return {
     weight: (known?.weight ?? 0) + 1,
     description: joinList(known?.description, relation.description, maxDescriptions),
-    keywords: [...new Set([...(known?.keywords.split(',') ?? []), ...relation.keywords.split(', ')])]
-      .slice(0, 8)
-      .join(','),
+    keywords: mergeKeywords(known?.keywords, relation.keywords),
     source_id: joinList(known?.source_id, ofChunk, maxSources),
     file_path: joinList(known?.file_path, filePath, maxFilePaths),
-    created_at: known?.created_at ?? seconds,
+    created_at: seconds,
     truncate: known?.truncate ?? '',
   };
+}
+
+function mergeKeywords(known: string | undefined, more: string): string {
+  return known === undefined ? more : [...new Set([...known.split(/, ?/), ...more.split(/, ?/)])].slice(0, 8).join(',');
 }
 
 /** ISO 8601 as Python's `datetime.isoformat()` prints it, in UTC. */

@@ -52,7 +52,6 @@ export function retrieve(workspace: Workspace, keywords: string, mode: QueryMode
       source_id: row.source_id,
       file_path: row.file_path,
       created_at: row.__created_at__,
-      reference_id: referenceOf(row.file_path ?? ''),
     })),
     relationships: kept.relations.map((row) => {
       const edge = workspace.graph.edges.get(edgeKey(row.src_id ?? '', row.tgt_id ?? ''))?.attributes;
@@ -65,7 +64,6 @@ export function retrieve(workspace: Workspace, keywords: string, mode: QueryMode
         source_id: row.source_id,
         file_path: row.file_path,
         created_at: row.__created_at__,
-        reference_id: referenceOf(row.file_path ?? ''),
       };
     }),
     chunks: chosen.map(({ id, row }) => ({

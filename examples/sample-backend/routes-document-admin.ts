@@ -15,7 +15,8 @@ export function documentAdminRoutes(backend: Backend): Route[] {
     pipeline.kick(true);
     sendJson(response, 200, {
       status: 'reprocessing_started',
-      message: 'Reprocessing of failed documents has been initiated in background',
+      message:
+        'Reprocessing of failed documents has been initiated in background (one retry attempt per failed document). If the pipeline is busy the request executes at its next quiescence point. Documents retain their original track_id.',
       track_id: '',
     });
   }
@@ -34,7 +35,9 @@ export function documentAdminRoutes(backend: Backend): Route[] {
 
   async function deleteDocuments({ request, response }: Exchange): Promise<void> {
     const body = await readJsonBody(request);
-    const ids = body.strings('doc_ids', { min: 1, itemMin: 1 });
+    const ids = body.strings('doc_ids', { itemMin: 1 });
+    if (body.faults.length === 0 && ids.length === 0)
+      body.fault('value_error', ['doc_ids'], 'Value error, Document IDs list cannot be empty', [], { error: {} });
     const alsoFile = body.boolean('delete_file', false);
     const alsoCache = body.boolean('delete_llm_cache', false);
     body.done();
@@ -50,7 +53,7 @@ export function documentAdminRoutes(backend: Backend): Route[] {
     });
     const message = started
       ? `Document deletion for ${ids.length} documents has been initiated. Processing will continue in background.`
-      : 'Cannot delete documents while pipeline is busy';
+      : 'Pipeline is busy with another operation.';
     sendJson(response, 200, { status: started ? 'deletion_started' : 'busy', message, doc_id: ids.join(', ') });
   }
 
@@ -62,6 +65,7 @@ export function documentAdminRoutes(backend: Backend): Route[] {
   }
 
   async function clearAll({ response }: Exchange): Promise<void> {
+    let deleted = 0;
     const started = pipeline.exclusive('Clearing Documents', async () => {
       const stores = [
         workspace.fullDocs,
@@ -80,15 +84,21 @@ export function documentAdminRoutes(backend: Backend): Route[] {
       workspace.graph.drop();
       if (!existsSync(inputFolder)) return;
       for (const entry of readdirSync(inputFolder, { withFileTypes: true }))
-        if (entry.isFile()) rmSync(join(inputFolder, entry.name));
+        if (entry.isFile()) {
+          rmSync(join(inputFolder, entry.name));
+          deleted += 1;
+        }
     });
     if (!started) {
-      const message = 'Cannot clear documents while pipeline is busy';
+      const message = 'Pipeline is busy with another operation.';
       sendJson(response, 200, { status: 'busy', message });
       return;
     }
     await pipeline.idle();
-    sendJson(response, 200, { status: 'success', message: 'All documents cleared successfully.' });
+    sendJson(response, 200, {
+      status: 'success',
+      message: `All documents cleared successfully. Deleted ${deleted} files.`,
+    });
   }
 
   return [

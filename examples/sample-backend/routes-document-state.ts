@@ -25,7 +25,10 @@ export function documentStateRoutes(backend: Backend): Route[] {
     if (track === '') throw new HttpError(400, 'Track ID cannot be empty');
     const found = [...rows].filter(([, row]) => row.track_id === track);
     const summary: Record<string, number> = {};
-    for (const [, row] of found) summary[row.status] = (summary[row.status] ?? 0) + 1;
+    for (const [, row] of found) {
+      const name = `DocStatus.${row.status.toUpperCase()}`;
+      summary[name] = (summary[name] ?? 0) + 1;
+    }
     const documents = found.map(([id, row]) => describe(id, row));
     sendJson(response, 200, { track_id: track, documents, total_count: found.length, status_summary: summary });
   }
@@ -90,26 +93,30 @@ export function documentStateRoutes(backend: Backend): Route[] {
     for (const namespace of ['entities', 'relationships', 'chunks', 'chunk_entity_relation'])
       updates[name(namespace)] = [false];
     const recent = {
-      autoscanned: false,
       busy,
       job_name: state.job_name,
       job_start: state.job_start,
       docs: state.docs,
       batchs: state.batchs,
       cur_batch: state.cur_batch,
-      request_pending: state.request_pending,
       latest_message: state.latest_message,
       history_messages: state.history_messages,
       update_status: updates,
     };
     if (shape === '1.4') {
-      sendJson(response, 200, recent);
+      sendJson(response, 200, { autoscanned: false, request_pending: state.request_pending, ...recent });
       return;
     }
-    const isExclusive = state.busy && state.job_name !== 'Default Job';
-    const cancelling = state.cancellation_requested
-      ? { cancellation_requested: true, cancellation_reason: 'user', cancellation_detail: '' }
-      : {};
+    const isExclusive = pipeline.isExclusive();
+    // These three appear with the first job.
+    const cancelling =
+      state.job_start === null
+        ? {}
+        : {
+            cancellation_requested: state.cancellation_requested,
+            cancellation_reason: state.cancellation_requested ? 'user_cancelled' : null,
+            cancellation_detail: null,
+          };
     sendJson(response, 200, {
       ...recent,
       recovery_required: faults.refuse_documents,
@@ -131,7 +138,8 @@ export function documentStateRoutes(backend: Backend): Route[] {
       path: '/documents/status_counts',
       handle: ({ response }) => sendJson(response, 200, { status_counts: countByStatus() }),
     },
-    { method: 'GET', path: '/documents', handle: list },
+    // Taken away in the course of 1.5.
+    ...(shape === '1.4' ? [{ method: 'GET', path: '/documents', handle: list } as const] : []),
     { method: 'GET', path: '/documents/pipeline_status', handle: pipelineStatus },
   ];
 }

@@ -4,32 +4,23 @@ import { basename, extname, join } from 'node:path';
 import type { Backend } from './backend.ts';
 import { findUploadedFile, readJsonBody, textLimit, uploadLimit } from './body.ts';
 import { type Exchange, HttpError, type Route, readBody, sendJson } from './http.ts';
-import { documentId, isoFormat, trackId } from './records.ts';
+import { documentId, trackId } from './records.ts';
 
-const extensions = [
-  '.txt',
-  '.md',
-  '.html',
-  '.json',
-  '.csv',
-  '.xml',
-  '.yaml',
-  '.yml',
-  '.log',
-  '.rtf',
-  '.tex',
-  '.py',
-  '.js',
-];
+const extensions =
+  '.bat .c .conf .cpp .css .csv .go .h .hpp .htm .html .ini .java .js .json .less .log .md .mdx .php .properties .py .rb .rtf .scss .sh .sql .swift .tex .ts .txt .xml .yaml .yml'.split(
+    ' ',
+  );
 
 type Scan = {
   track_id: string;
-  status: string;
+  status: 'completed';
   counts: Record<string, number>;
-  samples: Record<string, string[]>;
-  created_at: string;
-  updated_at: string;
+  counters_dropped: number;
+  samples: Record<string, { items: string[]; truncated: boolean; dropped: number }>;
+  created_at: number;
+  updated_at: number;
   version: number;
+  message: string;
 };
 
 /** What brings documents in: text, texts, upload, scan. */
@@ -43,8 +34,12 @@ export function insertRoutes(backend: Backend): Route[] {
     if (faults.refuse_documents)
       throw new HttpError(503, 'Pipeline recovery is required before new documents are accepted.');
     if (faults.admission_full)
-      throw new HttpError(429, 'Too many pending documents. Please retry later.', { 'retry-after': '30' });
-    if (pipeline.state.busy && pipeline.state.job_name !== 'Default Job')
+      throw new HttpError(
+        429,
+        'Pipeline is at capacity: 1 document(s) already active or reserved, 1 requested, capacity 1. Retry once documents finish processing.',
+        { 'retry-after': '30' },
+      );
+    if (pipeline.isExclusive())
       throw new HttpError(409, 'Cannot accept documents: an exclusive pipeline job is running. Please retry later.');
   }
 
@@ -54,18 +49,19 @@ export function insertRoutes(backend: Backend): Route[] {
     return undefined;
   }
 
-  function refuseKnownFile(filePath: string): void {
+  function refuseKnownFile(filePath: string, what: 'inserting' | 'uploading'): void {
     const id = findByFile(filePath);
     if (id === undefined) return;
     const status = workspace.docStatus.rows.get(id)?.status;
-    throw new HttpError(409, `File name '${filePath}' already exists (status: ${status}).`);
+    const again = `Delete the existing record before re-${what}.`;
+    throw new HttpError(409, `Document storage already contains '${filePath}' (Status: ${status}). ${again}`);
   }
 
-  function insertAll(texts: readonly string[], sources: readonly string[]): { track_id: string } {
+  function insertAll(texts: readonly string[], sources: readonly string[], isOnly: boolean): { track_id: string } {
     admit();
     const track = newTrackId('insert');
-    const named = texts.map((content, index) => ({ content, filePath: sourceOf(sources[index]) }));
-    if (shape === '1.5') for (const { filePath } of named) refuseKnownFile(filePath);
+    const named = texts.map((content, index) => ({ content, filePath: sourceOf(sources[index], isOnly) }));
+    if (shape === '1.5') for (const { filePath } of named) refuseKnownFile(filePath, 'inserting');
     let added = 0;
     for (const { content, filePath } of named) {
       if (workspace.docStatus.rows.has(documentId(shape, filePath, content))) continue;
@@ -76,10 +72,10 @@ export function insertRoutes(backend: Backend): Route[] {
     return { track_id: track };
   }
 
-  function sourceOf(source: string | undefined): string {
+  function sourceOf(source: string | undefined, isOnly: boolean): string {
     if (source !== undefined && source.trim() !== '') return basename(source.trim());
     if (shape === '1.4') return 'unknown_source';
-    throw new HttpError(400, 'file_source is required');
+    throw new HttpError(400, `A valid file_source is required for ${isOnly ? 'text insertion' : 'each text'}`);
   }
 
   async function insertText({ request, response }: Exchange): Promise<void> {
@@ -88,7 +84,7 @@ export function insertRoutes(backend: Backend): Route[] {
     const source = body.string('file_source', { optional: true, nullable: true });
     body.done();
     const message = 'Text successfully received. Processing will continue in background.';
-    sendJson(response, 200, { status: 'success', message, ...insertAll([text], [source]) });
+    sendJson(response, 200, { status: 'success', message, ...insertAll([text], [source], true) });
   }
 
   async function insertTexts({ request, response }: Exchange): Promise<void> {
@@ -97,7 +93,7 @@ export function insertRoutes(backend: Backend): Route[] {
     const sources = body.strings('file_sources', { optional: true });
     body.done();
     const message = 'Texts successfully received. Processing will continue in background.';
-    sendJson(response, 200, { status: 'success', message, ...insertAll(texts, sources) });
+    sendJson(response, 200, { status: 'success', message, ...insertAll(texts, sources, false) });
   }
 
   async function upload({ request, response }: Exchange): Promise<void> {
@@ -106,9 +102,12 @@ export function insertRoutes(backend: Backend): Route[] {
     const name = basename(file.fileName.replaceAll('\\', '/')).trim();
     if (name === '' || name === '.' || name === '..') throw new HttpError(400, 'Invalid filename');
     if (!extensions.includes(extname(name).toLowerCase()))
-      throw new HttpError(400, `Unsupported file type. Supported types: ${extensions.join(', ')}`);
+      throw new HttpError(
+        400,
+        `Unsupported file type. Supported types: (${extensions.map((name) => `'${name}'`).join(', ')})`,
+      );
     admit();
-    refuseKnownFile(name);
+    refuseKnownFile(name, 'uploading');
     if (existsSync(join(inputFolder, name)))
       throw new HttpError(409, `File '${name}' already exists in the input directory.`);
     mkdirSync(inputFolder, { recursive: true });
@@ -123,7 +122,8 @@ export function insertRoutes(backend: Backend): Route[] {
   function scan({ response }: Exchange): void {
     const track = newTrackId('scan');
     if (pipeline.state.busy || faults.hold_busy) {
-      const message = 'Pipeline is busy, scan skipped.';
+      const message =
+        'Pipeline is currently busy processing documents. Wait for the running job to finish before triggering another scan.';
       sendJson(response, 200, { status: 'scanning_skipped_pipeline_busy', message, track_id: track });
       return;
     }
@@ -135,15 +135,18 @@ export function insertRoutes(backend: Backend): Route[] {
       : [];
     const fresh = names.filter((name) => findByFile(name) === undefined);
     for (const name of fresh) pipeline.enqueueFile(name, track);
-    const now = isoFormat(Date.now());
+    const now = Date.now() / 1000;
+    const none = { items: [], truncated: false, dropped: 0 };
     scans.set(track, {
       track_id: track,
       status: 'completed',
-      counts: { discovered: names.length, enqueued: fresh.length, skipped: names.length - fresh.length },
-      samples: { enqueued: fresh.slice(0, 10) },
+      counts: { claimed_new: fresh.length, discovered: names.length },
+      counters_dropped: 0,
+      samples: { processed: none, warning: none, error: none },
       created_at: now,
       updated_at: now,
       version: 1,
+      message: `Scanning process completed: ${names.length} discovered, ${fresh.length} enqueued, 0 resuming, ${names.length - fresh.length} already processed.`,
     });
     // A scan also takes up what an earlier process left unfinished.
     pipeline.kick();
@@ -153,7 +156,7 @@ export function insertRoutes(backend: Backend): Route[] {
 
   function scanStatus({ response, params }: Exchange): void {
     const found = scans.get(params.track_id ?? '');
-    if (found === undefined) throw new HttpError(404, `Scan job '${params.track_id}' not found`);
+    if (found === undefined) throw new HttpError(404, `No scan job found for track_id ${params.track_id}`);
     sendJson(response, 200, found);
   }
 

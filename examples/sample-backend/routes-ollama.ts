@@ -20,7 +20,11 @@ const details = {
   parameter_size: '13B',
   quantization_level: 'Q4_0',
 };
-const running = { ...model, details: { ...details, families: ['llama'], family: 'llama', parameter_size: '7.2B' } };
+const { modified_at: _, ...unchanging } = model;
+const running = {
+  ...unchanging,
+  details: { ...details, families: ['llama'], family: 'llama', parameter_size: '7.2B' },
+};
 
 /** The routes under `/api`, as Ollama has them. They need no credentials unless the operator took them off the list. */
 export function ollamaRoutes(backend: Backend): Route[] {
@@ -56,7 +60,9 @@ export function ollamaRoutes(backend: Backend): Route[] {
     const isStream = body.boolean('stream', false);
     body.done();
     const text = `Without retrieval: ${prompt}`;
-    await reply({ response, gone, isStream, startedNs, prompt, text }, (content) => ({ response: content }));
+    await reply({ response, gone, isStream, startedNs, prompt, text }, (content) => ({ response: content }), {
+      context: [],
+    });
   }
 
   type Reply = Pick<Exchange, 'response' | 'gone'> & {
@@ -66,15 +72,19 @@ export function ollamaRoutes(backend: Backend): Route[] {
     readonly text: string;
   };
 
-  async function reply(given: Reply, wrap: (content: string) => Record<string, unknown>): Promise<void> {
+  async function reply(
+    given: Reply,
+    wrap: (content: string) => Record<string, unknown>,
+    more: Record<string, unknown> = {},
+  ): Promise<void> {
     const { response, gone, isStream, startedNs, prompt, text } = given;
-    const stamp = (): Record<string, string> => ({ model: model.name, created_at: new Date().toISOString() });
+    const stamp = (): Record<string, string> => ({ model: model.name, created_at: model.modified_at });
     const closing = (): Record<string, unknown> => {
       const total = Number(process.hrtime.bigint() - startedNs);
       return {
         done: true,
         done_reason: 'stop',
-        context: [],
+        ...more,
         total_duration: total,
         load_duration: 0,
         prompt_eval_count: countTokens(prompt),

@@ -3,13 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from './backend.ts';
 import { readJsonBody } from './body.ts';
 import { type Exchange, type Route, sendJson } from './http.ts';
-import { answerQuery, keywordsOf, readQuery, retrieveFor } from './query.ts';
+import { answerQuery, answerReferences, keywordsOf, readQuery, retrieveFor } from './query.ts';
 
 const progressSteps = [
   'extracting_keywords',
   'retrieving_entities',
   'retrieving_relations',
   'retrieving_chunks',
+  'reranking',
   'generating_response',
 ];
 
@@ -20,25 +21,27 @@ export function queryRoutes(backend: Backend): Route[] {
   async function query({ request, response }: Exchange): Promise<void> {
     const startedMs = performance.now();
     const asked = readQuery(await readJsonBody(request));
-    const { text, references } = await answerQuery(backend, asked, true);
-    const took = shape === '1.5' ? { response_time: secondsSince(startedMs) } : {};
-    sendJson(response, 200, { response: text, references: asked.withReferences ? references : null, ...took });
+    const { text, found, ...rest } = await answerQuery(backend, asked, true);
+    const took = shape === '1.5' ? { response_time: secondsSince(startedMs), llm_generated: found } : {};
+    const references = asked.withReferences ? answerReferences(asked, rest.retrieval, found, true) : null;
+    sendJson(response, 200, { response: text, references, ...took });
   }
 
   async function stream({ request, response, gone }: Exchange): Promise<void> {
     const startedMs = performance.now();
     const asked = readQuery(await readJsonBody(request));
-    const { text, references, cached, found } = await answerQuery(backend, asked, !asked.stream);
+    const { text, retrieval, cached, found } = await answerQuery(backend, asked, !asked.stream);
     const line = startLines(response, gone, faults.stream_pause_ms);
     if (asked.withProgress) for (const progress of progressSteps) await line({ progress });
-    const listed = asked.withReferences ? { references } : {};
-    if (cached || !found || !asked.stream) await line({ response: text, ...listed });
+    const listed = asked.withReferences ? { references: answerReferences(asked, retrieval, found, false) } : {};
+    const generated = shape === '1.5' ? { llm_generated: found } : {};
+    if (cached || !found || !asked.stream) await line({ response: text, ...generated, ...listed });
     else {
       if (asked.withReferences) await line(listed);
       const pieces = text.match(/.{1,24}(?:\s|$)|\S{1,24}|\s+/gsu) ?? [text];
       for (const [index, response] of pieces.entries()) {
         if (faults.query_error_mid_stream && index === Math.min(2, pieces.length - 1)) {
-          await line({ error: 'LLM connection was lost while the answer was streamed' });
+          await line({ error: 'Connection error.' });
           break;
         }
         await line({ response });
@@ -54,7 +57,7 @@ export function queryRoutes(backend: Backend): Route[] {
     if (entities.length + relationships.length + chunks.length === 0) {
       sendJson(response, 200, {
         status: 'failure',
-        message: 'Query returned empty dataset.',
+        message: 'Query returned no results',
         data: {},
         metadata: { failure_reason: 'no_results', mode: asked.mode },
       });
@@ -63,8 +66,13 @@ export function queryRoutes(backend: Backend): Route[] {
     const { highLevel, lowLevel } = keywordsOf(asked);
     sendJson(response, 200, {
       status: 'success',
-      message: 'Query executed successfully',
-      data: { entities, relationships, chunks, references },
+      message: 'Query processed successfully',
+      data: {
+        entities,
+        relationships,
+        chunks: chunks.map(({ reference_id, ...rest }) => ({ ...rest, reference_id })),
+        references,
+      },
       metadata: {
         query_mode: asked.mode,
         keywords: { high_level: highLevel, low_level: lowLevel },

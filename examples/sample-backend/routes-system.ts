@@ -12,7 +12,8 @@ export function systemRoutes(backend: Backend): Route[] {
   const { authentication, version, apiVersion } = backend;
   const web = {
     webui_title: 'Sample RAG backend',
-    webui_description: 'A stand-in that speaks the HTTP API of LightRAG',
+    webui_description: 'Speaks the HTTP API of LightRAG over a real workspace folder, without a model',
+    ...(backend.shape === '1.5' ? { ai_content_notice_enabled: false } : {}),
   };
   const versions = { core_version: version, api_version: apiVersion };
   const failedLogins = new Map<string, number[]>();
@@ -70,7 +71,7 @@ export function systemRoutes(backend: Backend): Route[] {
     const asked = request.headers['lightrag-workspace'];
     const workspace = typeof asked === 'string' ? asked.trim().replace(/[^A-Za-z0-9_]/g, '_') : '';
     if (workspace !== '' && workspace !== backend.workspaceName)
-      throw new HttpError(500, `Pipeline namespace '${workspace}:pipeline_status' not found.`);
+      throw new Error(`Pipeline namespace '${workspace}:pipeline_status' not found.`);
     const { state } = backend.pipeline;
     const busy = state.busy || backend.faults.hold_busy;
     const paths = { working_directory: resolve(backend.workingDir), input_directory: resolve(backend.inputDir) };
@@ -92,6 +93,8 @@ export function systemRoutes(backend: Backend): Route[] {
       auth_mode: authentication.mode,
       ...versions,
       webui_available: false,
+      workspace_available: true,
+      api_docs_available: false,
       ...web,
       pipeline_busy: busy,
       pipeline_active: busy || state.request_pending,
@@ -102,6 +105,7 @@ export function systemRoutes(backend: Backend): Route[] {
 
   return [
     { method: 'GET', path: '/health', open: true, handle: health },
+    { method: 'GET', path: '/auth/verify', handle: ({ response }) => sendJson(response, 200, { status: 'ok' }) },
     { method: 'GET', path: '/auth-status', open: true, handle: authStatus },
     { method: 'POST', path: '/login', open: true, handle: login },
   ];

@@ -38,6 +38,7 @@ export async function startSampleBackend(options: ServerOptions, log: (line: str
   const workspace = openWorkspace({
     folder: workspaceFolder(options.workingDir, options.workspace),
     embeddingDimension: options.embeddingDimension,
+    shape,
     writerMode: options.writerMode,
     warn: (line) => log(`WARNING: ${line}`),
   });
@@ -47,7 +48,7 @@ export async function startSampleBackend(options: ServerOptions, log: (line: str
   const { documentDelayMs, chunkTokens, overlapTokens } = options;
   const backend: Backend = {
     version: options.version,
-    apiVersion: shape === '1.5' ? '0329' : '0289',
+    apiVersion: shape === '1.5' ? '0344' : '0289',
     shape,
     workspaceName: options.workspace,
     workingDir: options.workingDir,

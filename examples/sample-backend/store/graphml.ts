@@ -26,8 +26,7 @@ export type EdgeRecord = { readonly source: string; readonly target: string; rea
 export type GraphRecords = { readonly nodes: ReadonlyMap<string, Attributes>; readonly edges: readonly EdgeRecord[] };
 
 const opening = `<?xml version='1.0' encoding='utf-8'?>
-<graphml xmlns="http://graphml.graphdrawing.org/xmlns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">
-`;
+<graphml xmlns="http://graphml.graphdrawing.org/xmlns" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">`;
 
 /** The text of a GraphML file, in pieces; the order is that of `nodes` and `edges`. */
 export function* renderGraphml(
@@ -40,7 +39,7 @@ export function* renderGraphml(
     if (known !== undefined) return known.id;
     const id = `d${keys.size}`;
     const type = name === 'weight' ? 'double' : name === 'created_at' ? 'long' : 'string';
-    const element = `  <key id="${id}" for="${scope}" attr.name="${escapeAttribute(name)}" attr.type="${type}" />\n`;
+    const element = `<key id="${id}" for="${scope}" attr.name="${escapeAttribute(name)}" attr.type="${type}"/>\n`;
     keys.set(`${scope} ${name}`, { id, element });
     return id;
   };
@@ -48,28 +47,23 @@ export function* renderGraphml(
     Object.entries(attributes)
       .map(([name, value]) => {
         const text = name === 'weight' ? pythonFloat(Number(value)) : String(value);
-        const tag = `      <data key="${keyOf(scope, name)}"`;
-        return text === '' ? `${tag} />\n` : `${tag}>${escapeText(text)}</data>\n`;
+        return `  <data key="${keyOf(scope, name)}">${escapeText(text)}</data>\n`;
       })
       .join('');
 
   const body: string[] = [];
   for (const [id, attributes] of nodes)
-    body.push(`    <node id="${escapeAttribute(id)}">\n${dataOf('node', attributes)}    </node>\n`);
+    body.push(`<node id="${escapeAttribute(id)}">\n${dataOf('node', attributes)}</node>\n`);
   for (const { source, target, attributes } of edges)
     body.push(
-      `    <edge source="${escapeAttribute(source)}" target="${escapeAttribute(target)}">\n${dataOf('edge', attributes)}    </edge>\n`,
+      `<edge source="${escapeAttribute(source)}" target="${escapeAttribute(target)}">\n${dataOf('edge', attributes)}</edge>\n`,
     );
 
   yield opening;
   for (const { element } of [...keys.values()].reverse()) yield element;
-  if (body.length === 0) yield '  <graph edgedefault="undirected" />\n';
-  else {
-    yield '  <graph edgedefault="undirected">\n';
-    yield* body;
-    yield '  </graph>\n';
-  }
-  yield '</graphml>';
+  yield '<graph edgedefault="undirected">';
+  yield* body;
+  yield '</graph></graphml>';
 }
 
 /** @throws Error with an XML parser's words when the file ends before its root element is closed */

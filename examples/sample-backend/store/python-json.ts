@@ -1,7 +1,8 @@
 // LightRAG's files are written by Python's json module (`ensure_ascii=False`). These renderers give the same bytes, so that
 // a file which was loaded and not changed is written back as it was.
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** `bigint`: whole numbers beyond 2^53, such as nanoseconds since the epoch. */
+export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** One line with `, ` and `: ` between the parts, as `json.dump(value)` writes it. */
 export function renderOneLine(value: Json): string {
@@ -10,7 +11,7 @@ export function renderOneLine(value: Json): string {
     const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}: ${renderOneLine(member)}`);
     return `{${members.join(', ')}}`;
   }
-  return JSON.stringify(value);
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
 
 /** A row of an indented object: `json.dump(rows, indent=2)`, without the comma that may follow. */

@@ -27,10 +27,10 @@ export type FullDocRow = {
   content: string;
   file_path: string;
   parse_format?: 'raw' | 'lightrag' | 'pending_parse';
+  parse_engine?: string;
   content_hash?: string;
   process_options?: string;
   chunk_options?: ChunkOptions;
-  parse_engine?: string;
 } & RowTail;
 
 export type TextChunkRow = {
@@ -42,26 +42,26 @@ export type TextChunkRow = {
   llm_cache_list: string[];
 } & RowTail;
 
-export type DocumentMetadata = Record<string, string | number | boolean | null | ChunkOptions>;
+export type DocumentMetadata = Record<string, string | number | boolean | null>;
 
 export type DocStatusRow = {
   status: DocumentStatus;
   content_summary: string;
   content_length: number;
-  chunks_count?: number;
-  chunks_list?: string[];
   created_at: string;
   updated_at: string;
   file_path: string;
   track_id: string | null;
   content_hash?: string;
-  error_msg?: string | null;
   metadata: DocumentMetadata;
+  error_msg?: string;
+  chunks_count?: number;
+  chunks_list?: string[];
 };
 
 export type FullEntitiesRow = { entity_names: string[]; count: number } & RowTail;
 export type FullRelationsRow = { relation_pairs: [string, string][]; count: number } & RowTail;
-export type ChunkListRow = { chunk_ids: string[]; count: number } & RowTail;
+export type ChunkListRow = { chunk_ids: string[]; count: number } & Omit<RowTail, 'create_time'> & Partial<RowTail>;
 
 export type CacheRow = {
   return: string;

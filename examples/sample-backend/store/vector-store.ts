@@ -10,6 +10,8 @@ export type VectorMeta = { readonly content: string; readonly [field: string]: s
 export type VectorRow = {
   readonly __id__: string;
   readonly __created_at__: number;
+  /** Nanoseconds since the epoch at which the row was written (1.5): more digits than a number keeps. */
+  readonly __write_seq__?: bigint;
   readonly vector: string;
   readonly content: string;
   readonly entity_name?: string;
@@ -35,6 +37,25 @@ export type VectorStore = {
   drop(): Promise<void>;
 };
 
+/** A row with its fields in the order they are written. @param sequence undefined: 1.4, which has none */
+export function vectorRow(
+  id: string,
+  meta: VectorMeta,
+  vector: Float32Array,
+  createdAt: number,
+  sequence: bigint | undefined,
+): VectorRow {
+  const written = sequence === undefined ? {} : { __write_seq__: sequence };
+  return { __id__: id, __created_at__: createdAt, ...written, ...meta, vector: packVector(vector) };
+}
+
+type FileRow = Omit<VectorRow, '__write_seq__'> & { readonly __write_seq__?: string };
+
+/** Puts the long numbers into quotation marks before they are parsed. Inside a string the key's own marks are escaped. */
+function keepSequences(text: string): string {
+  return text.replace(/"__write_seq__": (\d+)/g, '"__write_seq__": "$1"');
+}
+
 type Loaded = { readonly rows: VectorRow[]; readonly vectors: Float32Array[]; readonly dimension: number };
 
 /** The dimension a vector file was written with; undefined when there is no such file. */
@@ -46,11 +67,25 @@ export function readVectorDimension(folder: string, namespace: string): number |
 }
 
 /** @throws Error with the real loader's words when the file's dimension is another one */
-export function openVectorStore(folder: string, namespace: string, dimension: number, writer: FileWriter): VectorStore {
+export function openVectorStore(
+  folder: string,
+  namespace: string,
+  dimension: number,
+  hasSequence: boolean,
+  writer: FileWriter,
+): VectorStore {
   const path = join(folder, `vdb_${namespace}.json`);
   const { rows, vectors } = load(path, dimension);
   const places = new Map(rows.map((row, index) => [row.__id__, index]));
   let dirty = false;
+  let sequence = 0n;
+
+  /** Never twice the same, whatever the clock does. */
+  function nextSequence(): bigint {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    sequence = now > sequence ? now : sequence + 1n;
+    return sequence;
+  }
 
   const flush = async (force = false): Promise<void> => {
     if (!dirty && !force) return;
@@ -71,7 +106,7 @@ export function openVectorStore(folder: string, namespace: string, dimension: nu
     vectorAt: (index) => vectors[index] ?? new Float32Array(dimension),
     isDirty: () => dirty,
     upsert(id, meta, vector, createdAt) {
-      const row: VectorRow = { __id__: id, __created_at__: createdAt, ...meta, vector: packVector(vector) };
+      const row = vectorRow(id, meta, vector, createdAt, hasSequence ? nextSequence() : undefined);
       const place = places.get(id) ?? rows.length;
       places.set(id, place);
       rows[place] = row;
@@ -107,7 +142,7 @@ function load(path: string, dimension: number): Loaded {
   const text = readFileSync(path, 'utf8');
   if (text.trim() === '') throw new Error('Expecting value: line 1 column 1 (char 0)');
   // The shape is NanoVectorDB's own; what does not fit it fails below as it does there.
-  const file = parsePythonJson(text) as { embedding_dim: number; data: VectorRow[]; matrix: string };
+  const file = parsePythonJson(keepSequences(text)) as { embedding_dim: number; data: FileRow[]; matrix: string };
   if (file.embedding_dim !== dimension)
     throw new Error(`Embedding dim mismatch, expected: ${dimension}, but loaded: ${file.embedding_dim}`);
   const bytes = Buffer.from(file.matrix, 'base64');
@@ -116,7 +151,10 @@ function load(path: string, dimension: number): Loaded {
   const all = new Float32Array(bytes.length / 4);
   for (let index = 0; index < all.length; index += 1) all[index] = bytes.readFloatLE(index * 4);
   const vectors = file.data.map((_, index) => all.subarray(index * dimension, (index + 1) * dimension));
-  return { rows: file.data, vectors, dimension };
+  const rows = file.data.map((row) =>
+    row.__write_seq__ === undefined ? (row as VectorRow) : { ...row, __write_seq__: BigInt(row.__write_seq__) },
+  );
+  return { rows, vectors, dimension };
 }
 
 function renderVectorFile(dimension: number, rows: readonly VectorRow[], vectors: readonly Float32Array[]): Buffer[] {

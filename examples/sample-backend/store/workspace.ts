@@ -10,6 +10,7 @@ import type {
   FullDocRow,
   FullEntitiesRow,
   FullRelationsRow,
+  Shape,
   TextChunkRow,
 } from './rows.ts';
 import { openVectorStore, readVectorDimension, type VectorStore } from './vector-store.ts';
@@ -40,6 +41,7 @@ export type WorkspaceOptions = {
   readonly folder: string;
   /** Unset: what the vector files say, else 64. */
   readonly embeddingDimension?: number;
+  readonly shape: Shape;
   readonly writerMode: WriterMode;
   readonly warn: (line: string) => void;
 };
@@ -50,7 +52,7 @@ export function workspaceFolder(workingDir: string, workspace: string): string {
 }
 
 /** @throws Error in the words of the real loaders when a file cannot be read */
-export function openWorkspace({ folder, embeddingDimension, writerMode, warn }: WorkspaceOptions): Workspace {
+export function openWorkspace({ folder, embeddingDimension, shape, writerMode, warn }: WorkspaceOptions): Workspace {
   mkdirSync(folder, { recursive: true });
   const writer = createFileWriter(writerMode);
   const dimension =
@@ -60,7 +62,8 @@ export function openWorkspace({ folder, embeddingDimension, writerMode, warn }: 
     readVectorDimension(folder, 'relationships') ??
     64;
   const kv = <Row>(namespace: string): KvStore<Row> => openKvStore<Row>(folder, namespace, writer, warn);
-  const vectors = (namespace: string): VectorStore => openVectorStore(folder, namespace, dimension, writer);
+  const vectors = (namespace: string): VectorStore =>
+    openVectorStore(folder, namespace, dimension, shape === '1.5', writer);
 
   const fullDocs = kv<FullDocRow>('full_docs');
   const textChunks = kv<TextChunkRow>('text_chunks');
