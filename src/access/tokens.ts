@@ -1,0 +1,121 @@
+import type { EventRecorder } from '../events/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database, Tx } from '../platform/database/index.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Role } from '../platform/http/index.ts';
+import { newId, type RandomSource } from '../platform/ids.ts';
+import { type AccessToken, localSubject, secretHash, type Workspaces } from './access.ts';
+import {
+  type AccessTables,
+  findToken,
+  firstStartPrefix,
+  hasUsableAdminToken,
+  insertToken,
+  markTokenRevoked,
+  selectFirstStartTokens,
+  selectTokens,
+} from './access-store.ts';
+
+export type NewToken = {
+  /** A name inside this installation; the subject becomes `local:<name>`. */
+  readonly name: string;
+  readonly role: Role;
+  readonly workspaces: Workspaces;
+  readonly label: string;
+  /** Epoch milliseconds; undefined never expires. */
+  readonly expiresMs?: number | undefined;
+};
+
+export type Tokens = {
+  /** The secret is returned once and never again. */
+  createToken(actor: string, wanted: NewToken): Promise<{ readonly token: AccessToken; readonly secret: string }>;
+  /** Newest first. */
+  listTokens(page: { limit: number; beforeId?: string | undefined }): Promise<AccessToken[]>;
+  /**
+   * Ends the token and every session that came from it; revoking twice is no error.
+   * @throws AppError `request/not-found`
+   */
+  revokeToken(actor: string, id: string): Promise<void>;
+  /** Makes an admin token when no stored one is usable. */
+  createFirstToken(): Promise<string | undefined>;
+  /** Ends what first starts made: a configured token takes its place. */
+  revokeFirstTokens(): Promise<void>;
+};
+
+export function createTokens(options: {
+  db: Database;
+  clock: Clock;
+  random: RandomSource;
+  events: EventRecorder;
+}): Tokens {
+  const { db, clock, random, events } = options;
+
+  const create = async (
+    actor: string,
+    idPrefix: string,
+    wanted: NewToken,
+  ): Promise<{ token: AccessToken; secret: string }> => {
+    const nowMs = clock.now();
+    const secret = `rw_${wanted.role}_${random(32).toString('base64url')}`;
+    const token: AccessToken = {
+      id: newId(idPrefix, nowMs, random),
+      subject: localSubject(wanted.name),
+      role: wanted.role,
+      workspaces: wanted.workspaces,
+      label: wanted.label,
+      createdMs: nowMs,
+      expiresMs: wanted.expiresMs ?? null,
+      revokedMs: null,
+    };
+    await db.unit(async (tx) => {
+      await insertToken(tx, token, secretHash(secret));
+      const data = { subject: token.subject, role: token.role, label: token.label };
+      await events.audit(tx, { actor, action: 'access.create-token', object: token.id, outcome: 'done', data });
+      await events.record(tx, {
+        type: 'access.token-created',
+        severity: 'info',
+        message: `A ${token.role} token was made for ${token.subject}.`,
+        data: { token_id: token.id, subject: token.subject, role: token.role },
+      });
+    });
+    return { token, secret };
+  };
+
+  const revoke = async (tx: Tx, actor: string, token: AccessToken): Promise<void> => {
+    if (!(await markTokenRevoked(tx, token.id, clock.now()))) return;
+    await events.audit(tx, { actor, action: 'access.revoke-token', object: token.id, outcome: 'done' });
+    await events.record(tx, {
+      type: 'access.token-revoked',
+      severity: 'info',
+      message: `The ${token.role} token of ${token.subject} was revoked.`,
+      data: { token_id: token.id, subject: token.subject, role: token.role },
+    });
+  };
+
+  return {
+    createToken: (actor, wanted) => create(actor, 'tok', wanted),
+    listTokens: ({ limit, beforeId }) => selectTokens(db.reader<AccessTables>(), limit, beforeId),
+    revokeToken: (actor, id) =>
+      db.unit(async (tx) => {
+        const token = await findToken(tx.as<AccessTables>(), id);
+        if (!token) throw new AppError('request/not-found', `There is no token ${id}.`);
+        await revoke(tx, actor, token);
+      }),
+    async createFirstToken() {
+      if (await hasUsableAdminToken(db.reader<AccessTables>(), clock.now())) return undefined;
+      const { secret } = await create('ragwarden', firstStartPrefix, {
+        name: 'admin',
+        role: 'admin',
+        workspaces: 'all',
+        label: 'made at the first start',
+      });
+      return secret;
+    },
+    async revokeFirstTokens() {
+      if ((await selectFirstStartTokens(db.reader<AccessTables>())).length === 0) return;
+      await db.unit(async (tx) => {
+        for (const token of await selectFirstStartTokens(tx.as<AccessTables>())) await revoke(tx, 'ragwarden', token);
+      });
+    },
+  };
+}
