@@ -1,8 +1,9 @@
 /**
- * Metrics: families of series, recorded through handles, shown on `/metrics`. Invariants: a value is measured or absent, never
+ * Metrics: families of series, recorded through handles, shown on `/metrics`, kept over time. Table: `metric_block`. Invariants: a value is measured or absent, never
  * invented; series with different labels never share a value; recording never throws and never waits.
  */
 export { createDocumentMetrics, type DocumentMetrics, statusClass } from './document-metrics.ts';
+export { createMetricHistory, type MetricHistory, type SeriesSamples } from './history.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';
 export { createProcessMetrics, setBuildInfo } from './process-metrics.ts';
 export {
