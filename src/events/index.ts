@@ -15,4 +15,5 @@ export type {
 export { isEventType, severities } from './event.ts';
 export { createEventRetention } from './event-jobs.ts';
 export { type AuditFilter, createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
+export { type EventBody, eventRoutes, eventSchema } from './event-routes.ts';
 export type { EventFilter } from './event-store.ts';
