@@ -5,6 +5,15 @@
  * operations of one target one runs; nothing leaves a final state; an end is written by the one who holds the work.
  */
 export { allowedActions, isFinal, type Operation, type OperationError, type OperationState } from './operation.ts';
+export {
+  idempotencyOf,
+  type OperationBody,
+  operationAnswers,
+  operationBody,
+  operationSchema,
+  respondWithOperation,
+} from './operation-answer.ts';
+export { operationRoutes } from './operation-routes.ts';
 export type { OperationFilter } from './operation-store.ts';
 export { createOperations, type Idempotency, type Operations, type StartOptions } from './operations.ts';
 export type { Progress, ProgressUpdate } from './progress.ts';

@@ -72,10 +72,11 @@ export type Operations = {
   /** The present state, then each change, until the end. A slow consumer skips what was overtaken. */
   watch(id: string, signal: AbortSignal): AsyncGenerator<Operation, void>;
   /**
-   * Asks a running operation to end; it does so in its own time. Asking twice is asking once.
+   * Asks a running operation to end; it does so in its own time. Asking twice is asking once. `requestedBy` goes to the
+   * audit trail.
    * @throws AppError `operation/unknown`, `conflict/state` when it has ended
    */
-  cancel(id: string): Promise<Operation>;
+  cancel(id: string, by?: { requestedBy: string }): Promise<Operation>;
   /** Deals with what earlier lives of this process left half-done. Called at start, before anything is served. */
   settle(options: { settlers: Settlers }): Promise<readonly Operation[]>;
   /** Of this process's life; grows with each start of the instance. */
@@ -343,12 +344,16 @@ export function createOperations(options: {
         if (signal.aborted) return;
       }
     },
-    async cancel(id) {
+    async cancel(id, by) {
       const operation = await require(id);
       if (isFinal(operation))
         throw new AppError('conflict/state', `The operation has ended already (${operation.state}).`);
       const nowMs = clock.now();
-      await db.unit((tx) => writeCancelRequest(tx, id, nowMs));
+      await db.unit(async (tx) => {
+        if (!(await writeCancelRequest(tx, id, nowMs)) || !by) return;
+        const action = { actor: by.requestedBy, action: 'operation.cancel', object: id, outcome: 'done' } as const;
+        await events.audit(tx, action);
+      });
       live.get(id)?.running.requestCancel(nowMs);
       return require(id);
     },
