@@ -88,7 +88,7 @@ async function buildDashboard(out) {
   });
 }
 
-/** Builds into `.cache`, then moves: a process that starts meanwhile sees the old dist/ or the new one, never half. */
+/** Builds into `.cache`, then moves: a process that starts meanwhile sees the old dist/ or the new one, never half of one. */
 async function buildAll() {
   const cache = path.join(root, '.cache');
   mkdirSync(cache, { recursive: true });

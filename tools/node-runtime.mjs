@@ -93,7 +93,11 @@ export async function npm(node, args, cwd) {
   for (const name of Object.keys(env)) {
     if (/^npm_(config_local_prefix|lifecycle_|package_|command$)/i.test(name)) delete env[name];
   }
-  return run(node, [cli, ...args, '--no-audit', '--no-fund'], { cwd, env, stdio: ['ignore', 2, 2] });
+  return run(node, [cli, ...args, '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'], {
+    cwd,
+    env,
+    stdio: ['ignore', 2, 2],
+  });
 }
 
 /** The npm that started us, else the one that belongs to our Node.js, else the first on PATH: path of its npm-cli.js. */
