@@ -70,7 +70,7 @@ const loads = (cpu: readonly number[], memory = 10): readonly HostLoad[] =>
   }));
 const steady = (cpu: number, memory: number) => loads(Array<number>(120).fill(cpu), memory);
 const decide = (sample: HostSample | undefined, window: readonly HostLoad[], at = nowMs) =>
-  decideHostHealth(sample, defaultHostThresholds, window, at);
+  decideHostHealth(sample, defaultHostThresholds, window, { nowMs: at, staleAfterMs: 120_000 });
 
 test('nothing is healthy before it was looked at, nor long after', () => {
   expect(decide(undefined, []).overall).toBe('unknown');

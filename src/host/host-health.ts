@@ -6,17 +6,14 @@ export type HostLimits = { readonly cpuPercent: number; readonly memoryPercent: 
 export type HostThresholds = {
   readonly warning: HostLimits;
   readonly critical: HostLimits;
-  /** How long CPU and memory must stay over a threshold before it counts; a full disk counts at once. */
+  /** How long CPU and memory must stay over a threshold before it counts (at most an hour); a full disk counts at once. */
   readonly windowMs: number;
-  /** A sample older than this says nothing about now. */
-  readonly staleAfterMs: number;
 };
 
 export const defaultHostThresholds: HostThresholds = {
   warning: { cpuPercent: 80, memoryPercent: 85, diskPercent: 80 },
   critical: { cpuPercent: 90, memoryPercent: 90, diskPercent: 90 },
   windowMs: 60_000,
-  staleAfterMs: 120_000,
 };
 
 /** What is kept of earlier samples to tell how long something lasted. */
@@ -43,14 +40,15 @@ const unknownCheck: HostCheck = { status: 'unknown', severity: 'none', percent: 
 /**
  * Judges the newest sample. Unknown before the first one and when it is stale; otherwise the worst check decides.
  * @param window earlier samples and the newest, oldest first
+ * @param at `staleAfterMs`: a sample older than this says nothing about now
  */
 export function decideHostHealth(
   sample: HostSample | undefined,
   thresholds: HostThresholds,
   window: readonly HostLoad[],
-  nowMs: number,
+  at: { readonly nowMs: number; readonly staleAfterMs: number },
 ): HostHealth {
-  if (sample === undefined || nowMs - sample.takenAtMs > thresholds.staleAfterMs)
+  if (sample === undefined || at.nowMs - sample.takenAtMs > at.staleAfterMs)
     return {
       overall: 'unknown',
       checks: { cpu: unknownCheck, memory: unknownCheck, disk: unknownCheck },

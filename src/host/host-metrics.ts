@@ -4,10 +4,7 @@ import type { ProcessSample } from './host.ts';
 import type { HostSampler } from './host-sampler.ts';
 import type { NetworkCounters } from './procfs-network.ts';
 
-/** A sample older than this is no longer shown as the host's state. */
-const staleAfterMs = 120_000;
-
-/** The host's families, in base units, from the latest sample; absent while there is none. Names of users are never labels. */
+/** The host's families, in base units, from the latest sample; absent while there is none that tells about now. Names of users are never labels. */
 export function registerHostMetrics(registry: MetricRegistry, sampler: HostSampler, clock: Clock): void {
   const set = [
     cpuMetrics(registry),
@@ -21,7 +18,7 @@ export function registerHostMetrics(registry: MetricRegistry, sampler: HostSampl
     sets: set.flatMap((part) => part.sets),
     collect() {
       const sample = sampler.latest();
-      if (sample === undefined || clock.now() - sample.takenAtMs > staleAfterMs) return;
+      if (sample === undefined || clock.now() - sample.takenAtMs > sampler.staleAfterMs()) return;
       for (const part of set) part.set(sample);
     },
   });

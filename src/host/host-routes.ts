@@ -231,7 +231,10 @@ export const hostRoutes =
       async (request) => {
         const nowMs = clock.now();
         const sample = sampler.latest();
-        const health = decideHostHealth(sample, thresholds(), sampler.recent(), nowMs);
+        const health = decideHostHealth(sample, thresholds(), sampler.recent(), {
+          nowMs,
+          staleAfterMs: sampler.staleAfterMs(),
+        });
         if (request.principal?.role !== 'admin') return healthBody(health, nowMs);
         const metrics = sample === undefined ? null : systemBody(sample, sampler.userDirectories());
         return healthBody(health, nowMs, { metrics });

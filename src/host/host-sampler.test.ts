@@ -267,5 +267,5 @@ onLinux('the host is on /metrics in base units, once sampled, and promtool has n
   expect(body).toContain(`ragwarden_host_filesystem_size_bytes{path="${data}"} ${sample.dataDisk?.totalBytes}\n`);
   expect(body).toContain('ragwarden_host_network_receive_bytes_total{interface="lo"}');
   const promtool = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
-  if (promtool.error === undefined) expect(promtool.stdout + promtool.stderr).toBe('');
+  if (promtool.error === undefined || process.env.CI === 'true') expect(promtool.stdout + promtool.stderr).toBe('');
 });

@@ -25,7 +25,9 @@ import { createProcfsReader, type ProcfsReader } from './procfs-reader.ts';
 export type HostSampler = Part & {
   /** Undefined until the host was read twice, which is what a share of CPU time takes. */
   latest(): HostSample | undefined;
-  /** Load of the last ten minutes, oldest first, the latest sample included. */
+  /** A sample older than this says nothing about now: two minutes, or three intervals where that is longer. */
+  staleAfterMs(): number;
+  /** Load of the last hour, oldest first, the latest sample included. */
   recent(): readonly HostLoad[];
   /** Undefined until the first walk is over, and without a data folder. */
   userDirectories(): UserDirectorySizes | undefined;
@@ -61,7 +63,7 @@ export type HostSamplerOptions = {
 /** So soon after the baseline comes the first sample: long enough for 25 ticks per core. */
 const firstSampleMs = 250;
 const mountsEveryMs = 30_000;
-const keptLoadMs = 600_000;
+const keptLoadMs = 3_600_000;
 
 /** Samples in the background; whoever asks reads what was last seen, so that asking costs nothing. */
 export function createHostSampler(options: HostSamplerOptions): HostSampler {
@@ -124,6 +126,7 @@ export function createHostSampler(options: HostSamplerOptions): HostSampler {
       take = undefined;
     },
     latest: () => latest,
+    staleAfterMs: () => Math.max(120_000, 3 * wantedIntervalMs),
     recent: () => loads,
     userDirectories: () => directories,
     unavailable: () => reason,
