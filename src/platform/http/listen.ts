@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppError, systemCode } from '../errors.ts';
+import { AppError, isAppError, systemCode } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 import { defaultHeaders } from './headers.ts';
 import { isOwnHost } from './host.ts';
 import { describePortHolder } from './port-holder.ts';
-import { problemOf, requestIdFrom } from './problem.ts';
+import { authenticateChallenge, problemOf, requestIdFrom } from './problem.ts';
 import type { HttpServer } from './server.ts';
 
 export type ListenOptions = {
@@ -38,7 +38,7 @@ export type PlainListener = Listening & { close(): Promise<void> };
 /**
  * A listener without routes, for one thing such as the exposition of metrics. It checks `Host` like the API does,
  * answers GET and HEAD only, and shows nothing of what a handler throws.
- * @param options.handler answers the request itself
+ * @param options.handler answers the request itself; an AppError it throws becomes a problem
  */
 export async function listenPlain(
   options: ListenOptions & {
@@ -57,9 +57,10 @@ export async function listenPlain(
     Promise.resolve()
       .then(() => options.handler(request, response))
       .catch((err: unknown) => {
-        options.log.error({ err, listener: options.name }, 'request failed unexpectedly');
+        const known = isAppError(err);
+        if (!known) options.log.error({ err, listener: options.name }, 'request failed unexpectedly');
         if (response.headersSent) response.destroy();
-        else sendRawProblem(response, new AppError('internal/unexpected', 'The log has more.'));
+        else sendRawProblem(response, known ? err : new AppError('internal/unexpected', 'The log has more.'));
       });
   });
   await new Promise<void>((resolve, reject) => {
@@ -95,6 +96,8 @@ function refusal(request: IncomingMessage, allowed: readonly string[]): AppError
 
 function sendRawProblem(response: ServerResponse, err: AppError): void {
   if (err.code === 'request/method-not-allowed') response.setHeader('allow', 'GET, HEAD');
+  if (err.kind.status === 401) response.setHeader('www-authenticate', authenticateChallenge);
+  if (err.retryAfterSeconds !== undefined) response.setHeader('retry-after', String(Math.ceil(err.retryAfterSeconds)));
   response.writeHead(err.kind.status, { 'content-type': 'application/problem+json; charset=utf-8' });
   response.end(JSON.stringify(problemOf(err, '/', requestIdFrom(undefined))));
 }

@@ -36,6 +36,9 @@ export function problemOf(err: AppError, instance: string, requestId: string): P
   };
 }
 
+/** `WWW-Authenticate` of every 401. */
+export const authenticateChallenge = 'Bearer realm="ragwarden"';
+
 /** Turns whatever was thrown while a request was handled into one of the catalogue; a stranger becomes `internal/unexpected`. */
 export function appErrorOf(err: unknown, request?: FastifyRequest): AppError {
   if (isAppError(err)) return err;
@@ -121,7 +124,7 @@ export function sendProblem(log: Logger, err: unknown, request: FastifyRequest, 
   else log.debug(facts, 'request refused');
   if (problem.retryAfterSeconds !== undefined)
     reply.header('retry-after', String(Math.ceil(problem.retryAfterSeconds)));
-  if (problem.kind.status === 401) reply.header('www-authenticate', 'Bearer realm="ragwarden"');
+  if (problem.kind.status === 401) reply.header('www-authenticate', authenticateChallenge);
   return reply
     .code(problem.kind.status)
     .type('application/problem+json; charset=utf-8')

@@ -305,6 +305,11 @@ test('what is no HTTP at all, and headers beyond the limit, get a problem too', 
   expect(await raw(port, 'NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*request\/unreadable/);
   const large = `GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ${'a'.repeat(40_000)}\r\n\r\n`;
   expect(await raw(port, large)).toMatch(/^HTTP\/1\.1 431 [\s\S]*request\/headers-too-large/);
+  for (const head of [
+    'GET http://evil.example/ HTTP/1.1\r\nHost: localhost',
+    'GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example',
+  ])
+    expect(await raw(port, `${head}\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
   const rebound = 'GET /only/public HTTP/1.1\r\nHost: rebind.example\r\nConnection: close\r\n\r\n';
   expect(await raw(port, rebound)).toMatch(/^HTTP\/1\.1 421 /);
 });

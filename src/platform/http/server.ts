@@ -123,6 +123,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
+    if (!isPlainRequest(request.raw))
+      throw new AppError('request/unreadable', 'Send a path and exactly one Host; this server is no proxy.');
     if (!isOwnHost(request.host, request.socket.localAddress, options.allowedHosts()))
       throw new AppError(
         'request/misdirected',
@@ -159,6 +161,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     late.unref();
   });
   return app;
+}
+
+/** RFC 9112: more than one Host is an error, and only a proxy takes a whole URL, which would speak of another host. */
+function isPlainRequest(raw: IncomingMessage): boolean {
+  const hosts = raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host');
+  return raw.url?.startsWith('/') === true && hosts.length <= 1;
 }
 
 async function admit(request: FastifyRequest, options: HttpServerOptions): Promise<void> {
