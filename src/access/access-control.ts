@@ -69,6 +69,14 @@ export type Access = Omit<Tokens, 'createFirstToken' | 'revokeFirstTokens'> & {
    * @throws AppError `access/unauthenticated`, `access/csrf`, `access/throttled`
    */
   authenticate(request: FastifyRequest): Promise<Principal | undefined>;
+  /**
+   * The same by token alone, for listeners without sessions.
+   * @param address of the caller's socket
+   */
+  authenticateHeaders(
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    address: string,
+  ): Promise<Principal | undefined>;
   /** @throws AppError `access/login-used`, `access/unauthenticated`, `access/forbidden`, `access/csrf`, `access/throttled` */
   login(request: FastifyRequest, credentials: LoginCredentials): Promise<OpenedSession>;
   logout(request: FastifyRequest): Promise<void>;
@@ -196,11 +204,11 @@ export function createAccess(options: AccessOptions): Access {
       });
     });
 
-  const authenticateToken = async (request: FastifyRequest, secret: string): Promise<Principal> => {
+  const authenticateToken = async (from: string, secret: string): Promise<Principal> => {
     const recognised = await recognise(secret);
     // A right token is never held up: what it carries cannot be guessed, and others may share the address.
     if (recognised) return recognised.principal;
-    const address = throttleAddress(request.ip);
+    const address = throttleAddress(from);
     const nowMs = clock.now();
     const blocked = throttle.blockedForSeconds(`token ${address}`, nowMs);
     if (blocked !== undefined) throw throttled(blocked);
@@ -274,9 +282,13 @@ export function createAccess(options: AccessOptions): Access {
     },
     async authenticate(request) {
       const credential = credentialOf(request.headers);
-      if (credential.kind === 'token') return authenticateToken(request, credential.secret);
+      if (credential.kind === 'token') return authenticateToken(request.ip, credential.secret);
       const secret = sessionSecretOf(request);
       return secret === undefined ? undefined : authenticateSession(request, secret);
+    },
+    async authenticateHeaders(headers, address) {
+      const credential = credentialOf(headers);
+      return credential.kind === 'token' ? authenticateToken(address, credential.secret) : undefined;
     },
     async login(request, credentials) {
       const { origin } = request.headers;

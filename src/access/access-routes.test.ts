@@ -6,8 +6,16 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
+import { AppError } from '../platform/errors.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
-import { createHttpServer, type HttpServer, listen, type Role } from '../platform/http/index.ts';
+import {
+  createHttpServer,
+  decideAccess,
+  type HttpServer,
+  listen,
+  listenPlain,
+  type Role,
+} from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { type Access, accessRoutes, createAccess, createAccessExpiry, localTokenFile } from './index.ts';
 
@@ -306,8 +314,11 @@ test('a token is made, shown once, listed without its secret and revoked', async
   const remove = () => app.inject({ method: 'DELETE', url: `/api/v1/access/tokens/${rest.id}`, headers });
   expect([(await remove()).statusCode, (await remove()).statusCode]).toEqual([204, 204]);
   expect(await statusOf(app, bearer(token), '/only/service')).toBe(401);
-  const unknown = await app.inject({ method: 'DELETE', url: '/api/v1/access/tokens/tok_none', headers });
-  expect(unknown.statusCode).toBe(404);
+  const removeOther = async (id: string) =>
+    (await app.inject({ method: 'DELETE', url: `/api/v1/access/tokens/${id}`, headers })).statusCode;
+  expect(await removeOther('tok_none')).toBe(404);
+  for (const id of ['..%2f..%2fetc', '%00', 'x'.repeat(10_000)])
+    expect([id.slice(0, 20), await removeOther(id)]).toEqual([id.slice(0, 20), 422]);
 });
 
 test.each([
@@ -319,6 +330,8 @@ test.each([
   [{ name: 'a', role: 'user', expires_at: 'tomorrow' }],
   [{ name: 'a', role: 'user', expires_at: '2020-01-01T00:00:00Z' }],
   [{ name: 'a', role: 'user', surplus: 1 }],
+  [{ name: 'a', role: 'user', label: 'a\0b' }],
+  [{ name: 'a', role: 'user', workspaces: ['\ud800'] }],
 ])('a token like %j is refused and nothing is made', async (payload) => {
   const { app, admin, access } = await warden();
   const answer = await app.inject({ method: 'POST', url: '/api/v1/access/tokens', headers: bearer(admin), payload });
@@ -402,6 +415,29 @@ test('wrong tokens are throttled by the address of the socket, whatever X-Forwar
   const behind = await warden({ trustedProxies: ['127.0.0.1'] });
   for (let i = 0; i < 12; i += 1)
     expect(await statusOf(behind.app, { ...bearer('rw_admin_no'), 'x-forwarded-for': `203.0.113.${i}` })).toBe(401);
+});
+
+test('a listener without sessions asks for a token of its class', async () => {
+  const { access } = await warden();
+  const listener = await listenPlain({
+    host: '127.0.0.1',
+    port: 0,
+    setting: 'LIGHTRAG_METRICS_PORT',
+    name: 'metrics',
+    log: silentLogger,
+    async handler(request, response) {
+      const principal = await access.authenticateHeaders(request.headers, request.socket.remoteAddress ?? '');
+      if (decideAccess('scrape', principal) !== 'allowed')
+        throw new AppError('access/unauthenticated', 'Send a scrape token.');
+      response.end('up 1\n');
+    },
+  });
+  ends.push(() => listener.close());
+  const { secret } = await tokenFor(access, 'scrape');
+  expect((await fetch(listener.url, { headers: bearer(secret) })).status).toBe(200);
+  const refused = await fetch(listener.url);
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="ragwarden"']);
+  expect((await fetch(listener.url, { headers: bearer('rw_scrape_no') })).status).toBe(401);
 });
 
 test('what ended long ago is removed, what lives stays', async () => {

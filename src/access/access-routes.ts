@@ -7,7 +7,13 @@ import type { Access, LoginCredentials } from './access-control.ts';
 import { sessionCookie } from './sessions.ts';
 
 const roleSchema = z.enum(['user', 'service', 'scrape', 'admin']);
-const workspacesSchema = z.union([z.literal('all'), z.array(z.string().max(200)).max(1_000)]);
+/** Text that every database stores as it is. */
+const plainText = z
+  .string()
+  .max(200)
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'holds control characters or half a character');
+const workspacesSchema = z.union([z.literal('all'), z.array(plainText).max(1_000)]);
+const tokenIdSchema = z.string().regex(/^[a-z]{1,10}_[0-9a-z]{1,40}$/, 'is no id of a token');
 
 const whoSchema = z.object({
   subject: z.string(),
@@ -41,7 +47,7 @@ const newTokenSchema = z.strictObject({
   name: z.string().regex(localName, 'lower-case letters, digits, dot, dash and underscore, at most 63'),
   role: roleSchema,
   workspaces: workspacesSchema.optional().describe('All when left out, except for users, who then get none.'),
-  label: z.string().max(200).default(''),
+  label: plainText.default(''),
   expires_at: z.iso.datetime({ offset: true }).nullable().optional(),
 });
 
@@ -150,7 +156,7 @@ export const accessRoutes =
           summary: 'Tokens, newest first, without their secrets',
           querystring: z.object({
             limit: z.coerce.number().int().min(1).max(500).default(100),
-            cursor: z.string().max(100).optional(),
+            cursor: tokenIdSchema.optional(),
           }),
           response: { 200: z.object({ items: z.array(tokenSchema), next_cursor: z.string().nullable() }) },
         },
@@ -201,7 +207,7 @@ export const accessRoutes =
         schema: {
           tags,
           summary: 'Revoke a token and end its sessions',
-          params: z.object({ id: z.string().min(1).max(100) }),
+          params: z.object({ id: tokenIdSchema }),
           response: { 204: z.undefined() },
         },
       },
