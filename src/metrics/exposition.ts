@@ -48,7 +48,8 @@ function renderFamily(family: Family, format: ExpositionFormat): string {
   if (open && unit !== undefined && head.endsWith(`_${unit}`)) out += `# UNIT ${head} ${unit}\n`;
   for (const slot of family.slotsInOrder()) {
     if (family.present[slot] === 0) continue;
-    const labels = renderLabels(family, slot);
+    family.labelText[slot] ??= renderLabels(family, slot);
+    const labels = family.labelText[slot];
     out +=
       type === 'histogram'
         ? renderHistogram(family, slot, labels, open)
@@ -63,10 +64,10 @@ function renderHistogram(family: Family, slot: number, labels: string, open: boo
   const base = slot * (bounds.length + 1);
   let out = '';
   let cumulative = 0;
-  bounds.forEach((bound, i) => {
+  for (let i = 0; i < bounds.length; i += 1) {
     cumulative += family.buckets[base + i]!;
-    out += `${name}_bucket{${lead}le="${formatBound(bound, open)}"} ${cumulative}\n`;
-  });
+    out += `${name}_bucket{${lead}le="${formatBound(bounds[i]!, open)}"} ${cumulative}\n`;
+  }
   const count = histogramCount(family, slot);
   const braces = labels === '' ? '' : `{${labels}}`;
   return `${out}${name}_bucket{${lead}le="+Inf"} ${count}\n${name}_sum${braces} ${formatValue(family.values[slot]!)}\n${name}_count${braces} ${count}\n`;

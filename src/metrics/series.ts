@@ -32,6 +32,8 @@ export class Family {
   buckets: Float64Array;
   /** Label values per slot; undefined for the sink and for slots that wait to be used again. */
   readonly labelValues: (readonly string[] | undefined)[] = [undefined];
+  /** Label text per slot as the exposition writes it, made when first asked for: labels of a series never change. */
+  readonly labelText: (string | undefined)[] = [];
   /** What was refused: NaN, infinities and negative amounts on counters and histograms. */
   rejected = 0;
   /** Look-ups of label sets beyond the bound. */
@@ -129,6 +131,7 @@ export class Family {
     // A counter that exists has counted nothing yet; a gauge that was never set has no value.
     this.present[slot] = this.definition.type === 'counter' || this.definition.type === 'histogram' ? 1 : 0;
     this.labelValues[slot] = values;
+    this.labelText[slot] = undefined;
     this.#order = undefined;
     const handle = make(slot);
     this.#byLabels.set(key, handle);
