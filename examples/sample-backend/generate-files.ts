@@ -11,6 +11,7 @@ import {
   defaultChunkOptions,
   entityId,
   entityVectorMeta,
+  extractionCacheKeys,
   extractionCacheRows,
   fullDocRow,
   isoFormat,
@@ -102,10 +103,7 @@ function* textChunkRows(plan: WorkspacePlan): Generator<[string, Json]> {
   for (const document of plan.documents) {
     if (!hasChunks(document)) continue;
     for (const [index, { id, chunk }] of plan.chunks(document).entries()) {
-      const keys =
-        document.status === 'processed'
-          ? extractionCacheRows(chunk, id, plan.promptExamples, document.seconds).map(([key]) => key)
-          : [];
+      const keys = document.status === 'processed' ? extractionCacheKeys(chunk, plan.promptExamples) : [];
       yield [id, textChunkRow(id, index, chunk, document.id, document.filePath, keys, document.seconds)];
     }
   }

@@ -26,8 +26,8 @@ const sizes: Readonly<Record<WorkspaceSize, SizePlan>> = {
   tiny: {
     documents: 3,
     dimension: 8,
-    sentences: 3,
-    places: 6,
+    sentences: 2,
+    places: 4,
     chunkTokens: 1200,
     overlapTokens: 100,
     promptExamples: 0,
@@ -35,11 +35,11 @@ const sizes: Readonly<Record<WorkspaceSize, SizePlan>> = {
   small: {
     documents: 100,
     dimension: 64,
-    sentences: 12,
-    places: 120,
+    sentences: 9,
+    places: 100,
     chunkTokens: 200,
     overlapTokens: 20,
-    promptExamples: 2,
+    promptExamples: 1,
   },
   medium: {
     documents: 1000,

@@ -111,7 +111,7 @@ export function storeKnowledge(workspace: Workspace, document: IngestDocument, p
 
 export function addChunk(known: ChunkListRow | undefined, key: string, ofChunk: string, seconds: number): ChunkListRow {
   if (known === undefined) return { chunk_ids: [ofChunk], count: 1, ...rowTail(key, seconds) };
-  const ids = [...new Set([...known.chunk_ids, ofChunk])];
+  const ids = known.chunk_ids.includes(ofChunk) ? known.chunk_ids : [...known.chunk_ids, ofChunk];
   // The real server loses create_time when a list grows.
   return { chunk_ids: ids, count: ids.length, update_time: seconds, _id: key };
 }

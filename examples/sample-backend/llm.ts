@@ -94,8 +94,12 @@ relation${field}Mill Square${field}Quay Depot${field}early run${field}The early 
 ${completionMarker}
 `;
 
-/** @param examples how many worked examples stand in it: the real prompt is about ten kilobytes long */
+/**
+ * @param examples how many worked examples stand in it: the real prompt is about ten kilobytes long. Without any, the
+ *   instructions are one line: for workspaces that are to stay small
+ */
 export function extractionPrompt(text: string, examples: number): string {
+  if (examples === 0) return `Extract entities and relationships.\n---Input Text---\n${text}\n\n---Output---\n`;
   return `${instructions}${example.repeat(examples)}\n---Input Text---\n${text}\n\n---Output---\n`;
 }
 

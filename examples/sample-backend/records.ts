@@ -122,6 +122,16 @@ export function relationVectorMeta(one: string, other: string, edge: GraphEdge):
   };
 }
 
+/** Keys of the two rows below. */
+export function extractionCacheKeys(chunk: Chunk, examples: number): string[] {
+  return extractionPrompts(chunk, examples).map((prompt) => `default:extract:${md5(prompt)}`);
+}
+
+function extractionPrompts(chunk: Chunk, examples: number): [string, string] {
+  const prompt = extractionPrompt(chunk.content, examples);
+  return [prompt, `${prompt}\n${gleaningPrompt}`];
+}
+
 /** The two rows the extraction of one chunk leaves in the cache: the answer, and the gleaning round that adds nothing. */
 export function extractionCacheRows(
   chunk: Chunk,
@@ -129,10 +139,10 @@ export function extractionCacheRows(
   examples: number,
   seconds: number,
 ): [string, CacheRow][] {
-  const prompt = extractionPrompt(chunk.content, examples);
+  const [prompt, gleaning] = extractionPrompts(chunk, examples);
   const answers = [
     { prompt, answer: renderExtraction(extract(chunk.content)) },
-    { prompt: `${prompt}\n${gleaningPrompt}`, answer: renderExtraction({ entities: [], relations: [] }) },
+    { prompt: gleaning, answer: renderExtraction({ entities: [], relations: [] }) },
   ];
   return answers.map(({ prompt: original, answer }) => {
     const key = `default:extract:${md5(original)}`;

@@ -71,7 +71,7 @@ export function embed(text: string, dimension: number): Float32Array {
     const place = hash % dimension;
     vector[place] = (vector[place] ?? 0) + ((hash & 0x40000000) === 0 ? 1 : -1);
   }
-  let length = Math.hypot(...vector);
+  let length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
   if (length === 0) {
     vector[0] = 1;
     length = 1;

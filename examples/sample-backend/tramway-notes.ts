@@ -68,7 +68,7 @@ export function writeNote(seed: number, index: number, { sentences, places, unic
   const number = `${index + 1}`.padStart(4, '0');
   const foreign = foreignNotes[index % foreignNotes.length];
   if (foreign !== undefined && index % 10 === 2) {
-    const content = foreign.sentences(4 + Math.floor(next() * 3)).join(foreign.joiner);
+    const content = foreign.sentences(Math.min(sentences, 4 + Math.floor(next() * 3))).join(foreign.joiner);
     return { fileName: fileName(`${number} ${foreign.name}.txt`, index, unicode), content };
   }
   const subject = pick(subjects);

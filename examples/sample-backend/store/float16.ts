@@ -1,9 +1,13 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 
+// Made once: a vector has hundreds of values.
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
+
 /** IEEE 754 half precision bits of a number, rounded to nearest, ties to even, as numpy's float16 does. */
 export function toHalf(value: number): number {
-  const [bits] = new Uint32Array(new Float32Array([value]).buffer);
-  const word = bits ?? 0;
+  single[0] = value;
+  const word = singleBits[0] ?? 0;
   const sign = (word >>> 16) & 0x8000;
   const exponent = (word >>> 23) & 0xff;
   const fraction = word & 0x7fffff;
