@@ -49,7 +49,7 @@ function refuseDevelopmentPackages(metafile) {
   const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
   const named = new Set();
   for (const input of Object.keys(metafile.inputs)) {
-    const name = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
+    const name = /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
     if (name && packages[name]?.dev) named.add(name);
   }
   if (named.size > 0) {

@@ -1,0 +1,97 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isStale } from './stamp.mjs';
+
+const repository = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+let root;
+const write = (name, content) => {
+  mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+  writeFileSync(path.join(root, name), content);
+};
+const build = (...flags) =>
+  spawnSync(process.execPath, [path.join(root, 'tools/build.mjs'), ...flags], { encoding: 'utf8' });
+
+beforeEach(() => {
+  root = mkdtempSync(path.join(os.tmpdir(), 'ragwarden build '));
+  for (const name of ['build.mjs', 'child.mjs', 'marks.mjs', 'stamp.mjs', 'tsconfig.sdk.json']) {
+    mkdirSync(path.join(root, 'tools'), { recursive: true });
+    cpSync(path.join(repository, 'tools', name), path.join(root, 'tools', name));
+  }
+  for (const name of ['package.json', 'package-lock.json', 'tsconfig.json'])
+    cpSync(path.join(repository, name), path.join(root, name));
+  symlinkSync(path.join(repository, 'node_modules'), path.join(root, 'node_modules'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+test('builds what is there: a server that stands alone, workers, library with types, dashboard', () => {
+  write(
+    'src/main.ts',
+    `import Fastify from 'fastify';
+import { pino } from 'pino';
+const app = Fastify({ loggerInstance: pino(pino.destination(2)) });
+app.get('/', async () => ({ hello: 'there' }));
+console.log((await app.inject('/')).body);`,
+  );
+  write('src/gateway/relay.worker.ts', "console.log('worker' as string);");
+  write('src/sdk/thing.ts', 'export type Thing = { name: string };');
+  write(
+    'src/sdk/index.ts',
+    "import type { Thing } from './thing.ts';\nexport const make = (name: string): Thing => ({ name });\n",
+  );
+  write('web/index.html', '<script type="module" src="./main.tsx"></script>');
+  write('web/main.tsx', "import { render } from 'preact';\nrender(<p>here</p>, document.body);");
+  expect(build()).toMatchObject({ status: 0 });
+  expect(isStale(root)).toBe(false);
+  rmSync(path.join(root, 'node_modules'));
+  const dist = (name) => path.join(root, 'dist', name);
+  expect(execFileSync(process.execPath, [dist('main.js')], { encoding: 'utf8' })).toBe('{"hello":"there"}\n');
+  expect(execFileSync(process.execPath, [dist('workers/relay.js')], { encoding: 'utf8' })).toBe('worker\n');
+  expect(readFileSync(dist('types/sdk/index.d.ts'), 'utf8')).toContain('make: (name: string) => Thing');
+  expect(readFileSync(dist('sdk/index.d.ts'), 'utf8')).toContain("'../types/sdk/index.js'");
+  expect(readFileSync(dist('web/index.html'), 'utf8')).toMatch(/src="\.\/assets\/.+\.js"/);
+  expect(existsSync(dist('sample-backend.js'))).toBe(false);
+});
+
+test('does nothing when dist/ is current, if asked so', () => {
+  write('src/main.ts', 'console.log(1);');
+  expect(build().stderr).toContain('built dist/');
+  expect(build('--if-stale')).toMatchObject({ status: 0, stderr: '' });
+  write('src/main.ts', 'console.log(2);');
+  expect(build('--if-stale').stderr).toContain('built dist/');
+});
+
+test('a failed build says why and leaves the old dist/ and no rest', () => {
+  write('src/main.ts', "console.log('old');");
+  build();
+  write('src/main.ts', "import './missing.ts';");
+  const failed = build();
+  expect(failed.status).toBe(1);
+  expect(failed.stderr).toContain('missing.ts');
+  expect(execFileSync(process.execPath, [path.join(root, 'dist/main.js')], { encoding: 'utf8' })).toBe('old\n');
+  expect(isStale(root)).toBe(true);
+  write('src/main.ts', "console.log('new');");
+  build();
+  expect(readdirSync(path.join(root, '.cache')).filter((name) => name !== 'marks')).toEqual([]);
+});
+
+test('refuses a development package in the server', () => {
+  write('src/main.ts', "import fc from 'fast-check';\nconsole.log(fc.sample(fc.nat(), 1));");
+  const { status, stderr } = build();
+  expect(status).toBe(1);
+  expect(stderr).toContain('development packages: node_modules/');
+  expect(stderr).toContain('fast-check');
+});
