@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
@@ -6,6 +6,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
+import { asStorageError } from './storage-error.ts';
 
 /** Append-only and ordered by name; free of application code, so that an old step never changes its meaning. */
 export type MigrationList = Readonly<Record<string, Migration>>;
@@ -28,7 +29,7 @@ export async function migrate(db: Kysely<unknown>, steps: MigrationList, name: s
       { context: { unknown } },
     );
   const { error, results } = await migrator.migrateToLatest();
-  if (error) throw error;
+  if (error) throw asStorageError(error, name);
   return (results ?? []).filter((step) => step.status === 'Success').map((step) => step.migrationName);
 }
 
@@ -42,25 +43,45 @@ async function appliedSteps(db: Kysely<unknown>): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
-/** Copies an SQLite file beside itself when steps are pending; the newest three copies are kept. */
+/**
+ * Copies an SQLite file beside itself when steps are pending; the newest three copies are kept. The copy is whole also while
+ * another process writes, and appears under its name only when it is complete.
+ * @throws AppError `storage/full`
+ */
 export function copyBeforeMigration(path: string, steps: MigrationList, clock: Clock, log: Logger): string | undefined {
   if (!existsSync(path) || statSync(path).size === 0) return undefined;
+  const stamp = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '');
+  const copy = `${path}.before-${stamp}`;
+  const unfinished = `${path}.copying-${process.pid}`;
   const database = new DatabaseSync(path, { timeout: 5_000 });
   try {
-    const has = database.prepare(`select 1 from sqlite_master where name = 'kysely_migration'`).get();
-    if (!has) return undefined;
-    const applied = database.prepare('select count(*) as n from kysely_migration').get();
-    if (Number(applied?.['n'] ?? 0) >= Object.keys(steps).length) return undefined;
-    database.exec('pragma wal_checkpoint(truncate)');
+    if (!hasPendingSteps(database, steps)) return undefined;
+    rmSync(unfinished, { force: true });
+    database.prepare('vacuum into ?').run(unfinished);
+    chmodSync(unfinished, statSync(path).mode & 0o777);
+    renameSync(unfinished, copy);
+  } catch (err) {
+    throw asStorageError(err, `copy of ${basename(path)}`);
   } finally {
     database.close();
+    rmSync(unfinished, { force: true });
   }
-  const copy = `${path}.before-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '')}`;
-  copyFileSync(path, copy);
   log.info({ copy }, 'the state was copied before its schema is changed');
   const copies = readdirSync(dirname(path))
     .filter((file) => file.startsWith(`${basename(path)}.before-`))
     .sort();
-  for (const old of copies.slice(0, -keptCopies)) rmSync(join(dirname(path), old));
+  for (const old of copies.slice(0, -keptCopies)) rmSync(join(dirname(path), old), { force: true });
   return copy;
+}
+
+function hasPendingSteps(database: DatabaseSync, steps: MigrationList): boolean {
+  const table = database.prepare(`select 1 from sqlite_master where name = 'kysely_migration'`).get();
+  if (!table) return false;
+  const applied = new Set(
+    database
+      .prepare('select name from kysely_migration')
+      .all()
+      .map((row) => row.name),
+  );
+  return Object.keys(steps).some((step) => !applied.has(step));
 }

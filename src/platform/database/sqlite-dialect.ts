@@ -27,11 +27,14 @@ const bindable = (value: unknown): Bindable => {
 /** One connection to one `node:sqlite` file. Statements run at once on the calling thread. */
 class SqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
-  constructor(database: DatabaseSync) {
+  readonly #beforeStatement: () => void;
+  constructor(database: DatabaseSync, beforeStatement: () => void) {
     this.#database = database;
+    this.#beforeStatement = beforeStatement;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    this.#beforeStatement();
     const statement = this.#database.prepare(query.sql);
     const parameters = query.parameters.map(bindable);
     if (statement.columns().length > 0) {
@@ -81,11 +84,14 @@ class TransactionalDdlAdapter extends SqliteAdapter {
 
 export class NodeSqliteDialect implements Dialect {
   readonly #database: DatabaseSync;
-  constructor(database: DatabaseSync) {
+  readonly #beforeStatement: () => void;
+  /** @param beforeStatement may throw to refuse a statement */
+  constructor(database: DatabaseSync, beforeStatement: () => void = () => undefined) {
     this.#database = database;
+    this.#beforeStatement = beforeStatement;
   }
   createDriver(): Driver {
-    return new SqliteDriver(new SqliteConnection(this.#database));
+    return new SqliteDriver(new SqliteConnection(this.#database, this.#beforeStatement));
   }
   createQueryCompiler(): QueryCompiler {
     return new SqliteQueryCompiler();

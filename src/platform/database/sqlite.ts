@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
-import { AppError, storageError } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 import type { Database, Tx } from './database.ts';
 import { NodeSqliteDialect } from './sqlite-dialect.ts';
+import { asStorageError } from './storage-error.ts';
 
 /** Greatest number of units and greatest time that one commit gathers. */
 const groupUnits = 256;
@@ -20,6 +21,7 @@ type Waiting = {
  * One SQLite file in WAL mode: one writing connection whose units share commits, one read-only connection beside it.
  * Writes run on the calling thread: measured with group commit, event-loop delay p99 stays within what the API needs.
  * @param synchronous `FULL` syncs each commit; `NORMAL` may lose the last commits on power loss, never the file
+ * @param lockTimeoutMs how long a write waits, with the thread, for another process that writes; 5 s by default
  * @see docs/decisions/0005-database.md
  */
 export function openSqlite(options: {
@@ -27,32 +29,48 @@ export function openSqlite(options: {
   path: string;
   synchronous: 'FULL' | 'NORMAL';
   log: Logger;
+  lockTimeoutMs?: number;
 }): Database & { readonly writer: Kysely<unknown> } {
-  const { name, path, log } = options;
-  const write = new DatabaseSync(path, { timeout: 5_000 });
+  const { name, path, log, lockTimeoutMs: timeout = 5_000 } = options;
+  const write = new DatabaseSync(path, { timeout });
   write.exec(
     `pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal;
      pragma synchronous = ${options.synchronous}; pragma foreign_keys = on; pragma temp_store = memory;`,
   );
-  const read = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
-  const writer = new Kysely<unknown>({ dialect: new NodeSqliteDialect(write) });
+  const read = new DatabaseSync(path, { readOnly: true, timeout });
+  let grouping = false;
+  const writer = new Kysely<unknown>({
+    dialect: new NodeSqliteDialect(write, () => {
+      // A full disk makes SQLite roll the whole transaction back by itself. A unit that went on would write outside of it.
+      if (grouping && !write.isTransaction) throw lostGroup(name);
+    }),
+  });
   const reader = new Kysely<unknown>({ dialect: new NodeSqliteDialect(read) });
 
   const queue: Waiting[] = [];
-  const insideUnit = new AsyncLocalStorage<true>();
+  const insideUnit = new AsyncLocalStorage<{ open: boolean }>();
   let pumping: Promise<void> | undefined;
   let closed = false;
 
   const runOne = async (waiting: Waiting, hooks: (() => void)[]): Promise<unknown> => {
     const own: (() => void)[] = [];
+    const scope = { open: true };
     const tx: Tx = {
-      // The store that asks declares its own slice's tables; nothing here could check them.
-      as: <Tables>() => writer as unknown as Kysely<Tables>,
+      as<Tables>() {
+        if (!scope.open) throw new Error('a unit of work was used after its end');
+        // The store that asks declares its own slice's tables; nothing here could check them.
+        return writer as unknown as Kysely<Tables>;
+      },
       afterCommit: (then) => own.push(then),
     };
     write.exec('savepoint unit');
     try {
-      const result = await insideUnit.run(true, () => waiting.work(tx));
+      const result = await insideUnit
+        .run(scope, async () => waiting.work(tx))
+        .finally(() => {
+          scope.open = false;
+        });
+      if (!write.isTransaction) throw lostGroup(name);
       write.exec('release unit');
       hooks.push(...own);
       return result;
@@ -65,13 +83,14 @@ export function openSqlite(options: {
   const commitGroup = async (): Promise<void> => {
     const done: { waiting: Waiting; result: unknown }[] = [];
     const hooks: (() => void)[] = [];
-    const startedAt = performance.now();
     try {
       write.exec('begin immediate');
+      grouping = true;
     } catch (err) {
       queue.shift()?.reject(asStorageError(err, name));
       return;
     }
+    const startedAt = performance.now();
     while (queue.length > 0 && done.length < groupUnits && performance.now() - startedAt < groupMs) {
       const waiting = queue.shift();
       if (!waiting) break;
@@ -82,11 +101,12 @@ export function openSqlite(options: {
       }
       // A full disk makes SQLite roll the whole transaction back by itself: then nothing of this group stands.
       if (!write.isTransaction) {
-        const lost = new AppError('storage/full', `The ${name} database could not be written. Nothing was changed.`);
-        for (const { waiting: gone } of done) gone.reject(lost);
+        grouping = false;
+        for (const { waiting: gone } of done) gone.reject(lostGroup(name));
         return;
       }
     }
+    grouping = false;
     try {
       write.exec('commit');
     } catch (err) {
@@ -114,7 +134,8 @@ export function openSqlite(options: {
     writer,
     reader: <Tables>() => reader as unknown as Kysely<Tables>,
     unit<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
-      if (insideUnit.getStore()) return Promise.reject(new Error('a unit of work was started inside another one'));
+      if (insideUnit.getStore()?.open)
+        return Promise.reject(new Error('a unit of work was started inside another one'));
       if (closed) return Promise.reject(new AppError('internal/stopping', 'ragwarden is stopping.'));
       return new Promise<Result>((resolve, reject) => {
         // Each waiting unit resolves with what its own `work` returned.
@@ -136,15 +157,5 @@ export function openSqlite(options: {
   };
 }
 
-function asStorageError(err: unknown, name: string): unknown {
-  if (typeof err !== 'object' || err === null || !('errcode' in err) || typeof err.errcode !== 'number')
-    return storageError(err, `writing the ${name} database`);
-  const primary = err.errcode & 0xff;
-  if (primary === 13)
-    return new AppError('storage/full', `The disk of the ${name} database is full. Nothing was changed.`, {
-      cause: err,
-    });
-  if (primary === 5 || primary === 8 || primary === 10 || primary === 14)
-    return new AppError('storage/unavailable', `The ${name} database cannot be written just now.`, { cause: err });
-  return err;
-}
+const lostGroup = (name: string): AppError =>
+  new AppError('storage/full', `The ${name} database could not be written. Nothing was changed.`);
