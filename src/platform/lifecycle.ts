@@ -11,6 +11,8 @@ export type Part = {
 export type Lifecycle = {
   /** Adds a part; parts start in the order in which they were added and stop in reverse. */
   add(part: Part): void;
+  /** Adds a part and starts it at once, for roots that build and start step by step. A failure stops everything begun. */
+  begin(part: Part): Promise<void>;
   start(): Promise<void>;
   /** Stops every started part, each bounded by `partTimeoutMs`; one that fails or hangs is logged and skips none. */
   stop(reason: string): Promise<void>;
@@ -22,14 +24,17 @@ export function createLifecycle(log: Logger, options: { partTimeoutMs?: number }
   const parts: Part[] = [];
   const begun: Part[] = [];
   const abort = new AbortController();
+  let starting: Promise<unknown> | undefined;
   let stopping: Promise<void> | undefined;
 
   const stopAll = async (reason: string): Promise<void> => {
     abort.abort(new AppError('internal/stopping', `ragwarden is stopping (${reason}).`));
+    // A part that is just starting is stopped when it has started, or what it opens afterwards would stay open.
+    await withTimeout(Promise.resolve(starting), partTimeoutMs).catch(() => undefined);
     for (const part of begun.reverse()) {
       const startedAt = performance.now();
       try {
-        await withTimeout(Promise.resolve(part.stop?.()), partTimeoutMs);
+        await withTimeout((async () => part.stop?.())(), partTimeoutMs);
         log.debug({ part: part.name, ms: Math.round(performance.now() - startedAt) }, 'part stopped');
       } catch (err) {
         log.error({ part: part.name, err }, 'part did not stop cleanly');
@@ -38,24 +43,31 @@ export function createLifecycle(log: Logger, options: { partTimeoutMs?: number }
     begun.length = 0;
   };
 
+  const begin = async (part: Part): Promise<void> => {
+    if (abort.signal.aborted) throw abort.signal.reason;
+    begun.push(part);
+    try {
+      const start = (async () => part.start?.(abort.signal))();
+      starting = start;
+      await start;
+    } catch (err) {
+      log.debug({ part: part.name }, `start failed: ${describeError(err)}`);
+      stopping ??= stopAll(`${part.name} failed to start`);
+      await stopping;
+      throw err;
+    }
+    // Told to stop meanwhile: whoever starts the parts has nothing to announce.
+    if (abort.signal.aborted) throw abort.signal.reason;
+  };
+
   return {
     signal: abort.signal,
     add(part) {
       parts.push(part);
     },
+    begin,
     async start() {
-      for (const part of parts) {
-        if (abort.signal.aborted) throw abort.signal.reason;
-        begun.push(part);
-        try {
-          await part.start?.(abort.signal);
-        } catch (err) {
-          log.debug({ part: part.name }, `start failed: ${describeError(err)}`);
-          stopping ??= stopAll(`${part.name} failed to start`);
-          await stopping;
-          throw err;
-        }
-      }
+      for (const part of parts.splice(0)) await begin(part);
     },
     stop(reason) {
       stopping ??= stopAll(reason);

@@ -19,6 +19,7 @@ export type Reconciler = Part & {
   wake(): void;
   /** Runs once now (or joins the run that is under way and runs again after it) and resolves when that run is over. */
   runOnce(): Promise<void>;
+  /** From now on; the waiting begins anew, without a run of its own. */
   setIntervalMs(ms: number): void;
   state(): ReconcilerState;
 };
@@ -68,6 +69,7 @@ export function createReconciler(options: {
   };
 
   const runOnce = (): Promise<void> => {
+    if (abort.signal.aborted) return current ?? Promise.resolve();
     if (!current) {
       current = runNow().finally(() => {
         current = undefined;
@@ -76,16 +78,18 @@ export function createReconciler(options: {
     }
     again ??= current.then(() => {
       again = undefined;
-      return abort.signal.aborted ? undefined : runOnce();
+      return runOnce();
     });
     return again;
   };
 
-  const sleepOrWake = async (): Promise<void> => {
+  /** True when a run is due, false when the interval was changed and the waiting begins anew. */
+  const sleepOrWake = async (): Promise<boolean> => {
     if (pendingWake) {
       pendingWake = false;
-      return;
+      return true;
     }
+    const waited = intervalMs;
     const timer = new AbortController();
     const woken = new Promise<void>((resolve) => {
       wakeUp = resolve;
@@ -93,8 +97,10 @@ export function createReconciler(options: {
     const slept = clock.sleep(intervalMs, AbortSignal.any([timer.signal, abort.signal])).catch(() => undefined);
     await Promise.race([woken, slept]);
     wakeUp = undefined;
-    pendingWake = false;
     timer.abort();
+    const due = pendingWake || waited === intervalMs;
+    pendingWake = false;
+    return due;
   };
 
   return {
@@ -103,8 +109,8 @@ export function createReconciler(options: {
       loop ??= (async () => {
         if (options.runAtStart !== false && !abort.signal.aborted) await runOnce();
         while (!abort.signal.aborted) {
-          await sleepOrWake();
-          if (!abort.signal.aborted) await runOnce();
+          const due = await sleepOrWake();
+          if (due) await runOnce();
         }
       })();
     },
@@ -112,6 +118,7 @@ export function createReconciler(options: {
       abort.abort();
       await loop;
       await current;
+      await again;
     },
     wake() {
       pendingWake = true;
@@ -119,6 +126,7 @@ export function createReconciler(options: {
     },
     runOnce,
     setIntervalMs(ms) {
+      if (ms === intervalMs) return;
       intervalMs = ms;
       wakeUp?.();
     },
