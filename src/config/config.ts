@@ -39,12 +39,8 @@ export type Config = {
 };
 
 export type HostThresholds = {
-  readonly cpuWarningPercent: number;
-  readonly cpuCriticalPercent: number;
-  readonly memoryWarningPercent: number;
-  readonly memoryCriticalPercent: number;
-  readonly diskWarningPercent: number;
-  readonly diskCriticalPercent: number;
+  readonly warning: { readonly cpuPercent: number; readonly memoryPercent: number; readonly diskPercent: number };
+  readonly critical: { readonly cpuPercent: number; readonly memoryPercent: number; readonly diskPercent: number };
   /** How long CPU and memory must be above before it counts, milliseconds. */
   readonly windowMs: number;
 };
@@ -136,12 +132,16 @@ export function buildConfig(
       sampleIntervalMs: values.sampleIntervalSeconds * 1000,
       directorySizesIntervalMs: values.directorySizesIntervalSeconds * 1000,
       thresholds: {
-        cpuWarningPercent: values.cpuWarningPercent,
-        cpuCriticalPercent: values.cpuCriticalPercent,
-        memoryWarningPercent: values.memoryWarningPercent,
-        memoryCriticalPercent: values.memoryCriticalPercent,
-        diskWarningPercent: values.diskWarningPercent,
-        diskCriticalPercent: values.diskCriticalPercent,
+        warning: {
+          cpuPercent: values.cpuWarningPercent,
+          memoryPercent: values.memoryWarningPercent,
+          diskPercent: values.diskWarningPercent,
+        },
+        critical: {
+          cpuPercent: values.cpuCriticalPercent,
+          memoryPercent: values.memoryCriticalPercent,
+          diskPercent: values.diskCriticalPercent,
+        },
         windowMs: values.thresholdWindowSeconds * 1000,
       },
     },

@@ -1,4 +1,5 @@
 import type { MigrationList } from '../platform/database/index.ts';
+import * as metricsBlocks from './metrics/0001_metrics_blocks.ts';
 import * as events from './state/0001_events.ts';
 import * as operations from './state/0002_operations.ts';
 import * as access from './state/0003_access.ts';
@@ -12,4 +13,9 @@ export const stateMigrations: MigrationList = {
   '0003_access': access,
   '0004_backup': backup,
   '0005_operations_idempotency': operationsIdempotency,
+};
+
+/** Every step of `metrics.sqlite`. */
+export const metricsMigrations: MigrationList = {
+  '0001_metrics_blocks': metricsBlocks,
 };

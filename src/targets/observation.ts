@@ -63,10 +63,12 @@ export const unfinishedStatuses = ['pending', 'parsing', 'analyzing', 'processin
 export const unfinishedDocuments = (counts: DocumentCounts): number =>
   unfinishedStatuses.reduce((sum, status) => sum + (counts[status] ?? 0), 0);
 
-/** Nothing is being worked on: what the files say is what the backend means. Undefined when it does not tell. */
+/**
+ * Nothing is being worked on. Undefined when the backend does not tell. `pipeline.unflushed` has no say: the backend leaves a
+ * flag standing after a failed document although nothing follows any more.
+ */
 export function isIdle(observation: Observation): boolean | undefined {
   if (!observation.reachable) return undefined;
   const active = observation.pipelineActive ?? observation.pipelineBusy ?? observation.pipeline?.busy;
-  if (active === undefined) return undefined;
-  return !active && observation.pipeline?.unflushed !== true;
+  return active === undefined ? undefined : !active;
 }

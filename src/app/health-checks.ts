@@ -1,0 +1,71 @@
+import type { BackupStatus } from '../backup/index.ts';
+import type { HealthCheck, HealthWord } from '../health/index.ts';
+import type { HostHealth } from '../host/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { StatusWord, WatchedTarget } from '../targets/index.ts';
+
+const wordOf: Record<StatusWord, HealthWord> = {
+  HEALTHY: 'healthy',
+  DEGRADED: 'degraded',
+  OFFLINE: 'unhealthy',
+  UNKNOWN: 'unknown',
+};
+
+export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
+  name: `target ${watched.target.id}`,
+  about: 'watched',
+  read() {
+    const status = watched.status();
+    const seen = watched.observation();
+    return {
+      status: wordOf[status.word],
+      message:
+        status.reasons.map((reason) => reason.message).join(' ') ||
+        'It answers, and its documents and pipeline can be read.',
+      atMs: seen?.atMs,
+      ...(seen?.latencyMs === undefined ? {} : { observedValue: Math.round(seen.latencyMs), observedUnit: 'ms' }),
+    };
+  },
+});
+
+export const hostCheck = (read: () => HostHealth, takenAtMs: () => number | undefined): HealthCheck => ({
+  name: 'host',
+  about: 'watched',
+  read() {
+    const health = read();
+    return {
+      status: health.overall,
+      message: health.reasons.join(' ') || 'CPU, memory and disks are below their thresholds.',
+      atMs: takenAtMs(),
+    };
+  },
+});
+
+/** Recovery: a point that meets the objective exists and was verified. While the first one is on its way, unknown. */
+export const backupCheck = (
+  targetId: string,
+  read: () => BackupStatus | undefined,
+  clock: Clock,
+  startedMs: number,
+): HealthCheck => ({
+  name: `backup ${targetId}`,
+  about: 'watched',
+  read() {
+    const status = read();
+    if (!status) return { status: 'unknown', message: 'Not looked at yet.', atMs: undefined };
+    const atMs = status.newestVerified?.takenMs;
+    if (!status.availability.available)
+      return { status: 'degraded', message: `Backups are unavailable: ${status.availability.reason}`, atMs };
+    if (status.rpo.met) return { status: 'healthy', message: 'A verified point meets the objective.', atMs };
+    if (status.error !== null) return { status: 'degraded', message: status.error, atMs };
+    if (!status.newestVerified && clock.now() - startedMs < 600_000)
+      return { status: 'unknown', message: 'The first recovery point is not taken yet.', atMs };
+    return {
+      status: 'degraded',
+      message: status.newestVerified
+        ? 'The newest verified point is older than the objective allows.'
+        : 'There is no verified recovery point.',
+      atMs,
+    };
+  },
+});

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { TargetConfig } from '../config/index.ts';
+import { type ChildProcesses, systemSearchPath } from '../platform/child-processes/index.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logging.ts';
+import { productRoot } from '../platform/product-version.ts';
+import { createSupervisedDriver, type SupervisedDriver } from '../targets/index.ts';
+
+export type Sample = { readonly config: TargetConfig; readonly driver: SupervisedDriver };
+
+const sampleTimeouts = { probeIntervalMs: 2_000, probeTimeoutMs: 5_000, stopTimeoutMs: 20_000, startTimeoutMs: 30_000 };
+
+/**
+ * The bundled sample backend: a server with LightRAG's HTTP API over a real workspace in the data folder, which is generated
+ * once. Afterwards the folder is the user's to damage; it is brought back from a recovery point, never generated again.
+ */
+export async function prepareSample(options: {
+  dataDir: string;
+  children: ChildProcesses;
+  log: Logger;
+}): Promise<Sample> {
+  const { children, log } = options;
+  const home = join(options.dataDir, 'sample');
+  const workingDir = join(home, 'rag_storage');
+  const inputDir = join(home, 'inputs');
+  const marker = join(home, 'generated');
+  if (!existsSync(marker)) {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    log.info({ folder: home }, 'the sample workspace is generated');
+    const result = await children.run({
+      program: process.execPath,
+      args: [programFile('generate-workspace'), '--dir', workingDir, '--input-dir', inputDir, '--size', 'small'],
+      env: { PATH: systemSearchPath },
+      purpose: 'generate the sample workspace',
+      timeoutMs: 120_000,
+    });
+    if (result.exitCode !== 0)
+      throw new AppError('child/failed', 'The sample workspace could not be generated.', {
+        context: { stderr: result.stderr },
+      });
+    await writeFile(marker, 'Generated once. Delete this folder as a whole to get a fresh sample.\n');
+  }
+  const port = await findFreePort();
+  const driver = createSupervisedDriver({
+    children,
+    graceMs: 5_000,
+    spec: {
+      program: process.execPath,
+      args: [
+        programFile('sample-backend'),
+        '--port',
+        String(port),
+        '--working-dir',
+        workingDir,
+        '--input-dir',
+        inputDir,
+      ],
+      env: { PATH: systemSearchPath },
+      purpose: 'sample backend',
+      onStderrLine: (line) => log.debug({ program: 'sample backend' }, line),
+    },
+  });
+  return {
+    driver,
+    config: {
+      id: 'sample',
+      url: `http://127.0.0.1:${port}`,
+      apiKey: undefined,
+      username: undefined,
+      password: undefined,
+      workspace: '',
+      workingDir,
+      inputDir,
+      userDataDir: workingDir,
+      lifecycle: undefined,
+      paths: {},
+      ...sampleTimeouts,
+    },
+  };
+}
+
+/** The bundled program; in a source tree that runs without a build, its source. */
+function programFile(name: 'sample-backend' | 'generate-workspace'): string {
+  const built = join(productRoot(), 'dist', `${name}.js`);
+  if (!import.meta.filename.endsWith('.ts') || existsSync(built)) return built;
+  return join(productRoot(), 'examples/sample-backend', name === 'sample-backend' ? 'main.ts' : 'generate-main.ts');
+}
+
+/** The sample keeps its port over restarts, so one is chosen first and given to it. */
+async function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ host: '127.0.0.1', port: 0 }, () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('no port was given')),
+      );
+    });
+  });
+}

@@ -1,0 +1,403 @@
+import { join } from 'node:path';
+import { type Access, accessRoutes, createAccess, createAccessExpiry } from '../access/index.ts';
+import {
+  type Backup,
+  type BackupSchedule,
+  backupRoutes,
+  createBackup,
+  createBackupSchedule,
+  createPointStore,
+  createResticRepository,
+  ensurePasswordFile,
+  type Inspection,
+  parseRepositoryLocation,
+} from '../backup/index.ts';
+import type { Config, TargetConfig } from '../config/index.ts';
+import { createEventLog, createEventRetention, type EventLog, eventRoutes } from '../events/index.ts';
+import { createHealth, type Health, healthRoutes } from '../health/index.ts';
+import { createHostSampler, decideHostHealth, hostRoutes, registerHostMetrics } from '../host/index.ts';
+import {
+  createDocumentMetrics,
+  createMetricRegistry,
+  createMetricsHandler,
+  createProcessMetrics,
+  setBuildInfo,
+  statusClass,
+} from '../metrics/index.ts';
+import { metricsMigrations, stateMigrations } from '../migrations/index.ts';
+import { createOperations, type Operations, operationRoutes } from '../operations/index.ts';
+import { createChildProcesses } from '../platform/child-processes/index.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { lockDataFolder } from '../platform/data-folder.ts';
+import { copyBeforeMigration, migrate, openSqlite } from '../platform/database/index.ts';
+import { AppError } from '../platform/errors.ts';
+import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
+import { createHttpClient } from '../platform/http-client.ts';
+import { type RandomSource, systemRandom } from '../platform/ids.ts';
+import { createLifecycle } from '../platform/lifecycle.ts';
+import type { Logger } from '../platform/logging.ts';
+import { productVersion } from '../platform/product-version.ts';
+import {
+  type BackendLifecycle,
+  createBackendLifecycle,
+  createConfiguredDriver,
+  createFolderSizes,
+  createInspector,
+  createLightragAdapter,
+  createWatchedTarget,
+  targetFromConfig,
+  targetsRoutes,
+  type WatchedTarget,
+} from '../targets/index.ts';
+import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
+import { backupCheck, hostCheck, targetCheck } from './health-checks.ts';
+import { createListeners, type Listening } from './listeners.ts';
+import { protectTarget } from './protected-target.ts';
+import { prepareSample, type Sample } from './sample.ts';
+import { registerTargetMetrics } from './target-metrics.ts';
+
+export type WardenOptions = {
+  readonly config: Config;
+  readonly log: Logger;
+  /** `up` brings the sample backend when no target is configured; `serve` then watches nothing. */
+  readonly command: 'serve' | 'up';
+  readonly clock?: Clock;
+  readonly random?: RandomSource;
+  /** Called at named boundaries of backup and restore, so that tests can end the process at each of them. */
+  readonly step?: (name: string) => void | Promise<void>;
+};
+
+export type Warden = {
+  /** Brings everything up. What had begun is stopped again when something fails. */
+  start(): Promise<StartedWarden>;
+  stop(reason: string): Promise<void>;
+};
+
+export type StartedWarden = Listening & {
+  /** The admin token that this start made; shown or written down once by the caller. */
+  readonly createdAdminToken: string | undefined;
+  readonly sample: boolean;
+  readonly targetIds: readonly string[];
+  readonly server: HttpServer;
+  readonly access: Access;
+  readonly events: EventLog;
+  readonly operations: Operations;
+  readonly backup: Backup;
+  readonly schedule: BackupSchedule;
+  readonly health: Health;
+  readonly targets: readonly WatchedTarget[];
+};
+
+/** The composition root: builds every slice, hands each what it needs, starts them in order. Building does nothing yet. */
+export function createWarden(options: WardenOptions): Warden {
+  const { config, log } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const lifecycle = createLifecycle(log);
+
+  const start = async (): Promise<StartedWarden> => {
+    const startedMs = clock.now();
+    const lock = lockDataFolder(config.dataDir, options.command, startedMs);
+    lifecycle.add({ name: 'data folder', stop: () => lock.release() });
+    const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
+    lifecycle.add({ name: 'child processes', stop: () => children.stop() });
+    // Begun at once, so that a failure below releases what stands already.
+    await lifecycle.start();
+    try {
+      return await build(startedMs, children);
+    } catch (err) {
+      await lifecycle.stop('the start failed');
+      throw err;
+    }
+  };
+
+  const build = async (
+    startedMs: number,
+    children: ReturnType<typeof createChildProcesses>,
+  ): Promise<StartedWarden> => {
+    const survivors = await children.endSurvivors();
+    if (survivors.length > 0) log.warn({ count: survivors.length }, 'child processes of an earlier life were ended');
+
+    // State and samples are two files, so that bulk never queues before a ledger.
+    const statePath = join(config.dataDir, 'state.sqlite');
+    copyBeforeMigration(statePath, stateMigrations, clock, log);
+    const db = openSqlite({ name: 'state', path: statePath, synchronous: 'FULL', log });
+    await lifecycle.begin({ name: 'state', stop: () => db.close() });
+    await migrate(db.writer, stateMigrations, 'state');
+    const metricsDb = openSqlite({
+      name: 'metrics',
+      path: join(config.dataDir, 'metrics.sqlite'),
+      synchronous: 'NORMAL',
+      log,
+    });
+    await lifecycle.begin({ name: 'samples', stop: () => metricsDb.close() });
+    await migrate(metricsDb.writer, metricsMigrations, 'metrics');
+
+    const instance = 'main';
+    const events = createEventLog({ db, clock, instance });
+    const operations = createOperations({ db, clock, log, events, instance });
+    const http = createHttpClient();
+    await lifecycle.begin({ name: 'outgoing http', stop: () => http.close() });
+
+    const access = createAccess({
+      db,
+      clock,
+      log,
+      events,
+      dataDir: config.dataDir,
+      adminToken: config.server.adminToken,
+      random,
+    });
+
+    // Metrics of ourselves, then what is watched.
+    const registry = createMetricRegistry({ clock, log });
+    const documentMetrics = createDocumentMetrics(registry);
+    setBuildInfo(registry, { version: productVersion() });
+    await lifecycle.begin(createProcessMetrics(registry));
+
+    const sample =
+      config.target === undefined && options.command === 'up'
+        ? await prepareSample({ dataDir: config.dataDir, children, log })
+        : undefined;
+    const targetConfig = config.target ?? sample?.config;
+    const inspector = createInspector({ log, clock });
+    await lifecycle.begin(inspector);
+    const watch = targetConfig && watchTarget(targetConfig, sample, children);
+    const targets = watch ? [watch.watched] : [];
+
+    function watchTarget(
+      from: TargetConfig,
+      bundled: Sample | undefined,
+      processes: typeof children,
+    ): { watched: WatchedTarget; backend: BackendLifecycle } {
+      const target = targetFromConfig(from, bundled !== undefined);
+      const [endpoint] = target.endpoints;
+      if (!endpoint) throw new AppError('config/invalid', `Target ${target.id} has no endpoint.`);
+      const adapter = createLightragAdapter({ endpoint, http, clock, timeoutMs: target.probeTimeoutMs });
+      const watched = createWatchedTarget({
+        target,
+        adapter,
+        clock,
+        log,
+        async onChange({ before, status }) {
+          if (status.word === 'OFFLINE' || status.word === 'DEGRADED')
+            documentMetrics.healthCheckFailures.labels(target.id, 'target').inc();
+          await db.unit((tx) =>
+            events.record(tx, {
+              type: 'target.status-changed',
+              severity: status.word === 'HEALTHY' ? 'info' : status.word === 'OFFLINE' ? 'error' : 'warning',
+              targetId: target.id,
+              message: `${target.id} is ${status.word}${status.reasons[0] ? `: ${status.reasons[0].message}` : ''}`,
+              data: { before, status: status.word, reasons: status.reasons },
+            }),
+          );
+        },
+      });
+      const driver =
+        bundled?.driver ??
+        (from.lifecycle &&
+          createConfiguredDriver({
+            lifecycle: from.lifecycle,
+            children: processes,
+            http,
+            stopTimeoutMs: from.stopTimeoutMs,
+            startTimeoutMs: from.startTimeoutMs,
+          }));
+      const backend = createBackendLifecycle({
+        target,
+        driver,
+        answers: (signal) => adapter.answers(signal),
+        healthy: async () => {
+          const seen = await watched.probe();
+          return (
+            seen?.reachable === true &&
+            seen.kind === 'lightrag' &&
+            !seen.faults.some((fault) => fault.kind === 'server-error')
+          );
+        },
+        clock,
+        log,
+        ownPids: () => new Set([process.pid]),
+      });
+      return { watched, backend };
+    }
+
+    const sampler = createHostSampler({
+      clock,
+      log,
+      intervalMs: config.monitoring.sampleIntervalMs,
+      directoriesIntervalMs: config.monitoring.directorySizesIntervalMs,
+      dataDir: targetConfig?.userDataDir,
+      diskPaths: [config.dataDir],
+      targetPid: () => sample?.driver.pid(),
+    });
+    registerHostMetrics(registry, sampler, clock);
+    const sizes = createFolderSizes({
+      targets: targets.map((one) => one.target),
+      intervalMs: config.metrics.collectionIntervalMs,
+      clock,
+      log,
+    });
+    registerTargetMetrics(registry, { targets, sizes, clock });
+
+    // Recovery points.
+    const points = createPointStore(db);
+    const location = parseRepositoryLocation(config.backup.location, 'environment');
+    await ensurePasswordFile(config.backup.passwordFile, random);
+    const repository = createResticRepository({
+      location,
+      passwordFile: config.backup.passwordFile,
+      cacheDir: join(config.dataDir, 'cache', 'restic'),
+      environment: {},
+      children,
+      log,
+      clock,
+    });
+    const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
+      const report = await inspector.inspect({ folder, workspace: targetConfig?.workspace ?? '', signal });
+      return { counts: report.counts, embeddingDimension: report.embeddingDimension, faults: report.faults };
+    };
+    const guarded = watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, inspect: inspectFiles });
+    const backup = createBackup({
+      db,
+      points,
+      events,
+      auditHead: () => events.auditHead(),
+      repository,
+      clock,
+      random,
+      log,
+      stagingDir: join(config.dataDir, 'staging'),
+      wardenVersion: productVersion(),
+      requireTarget(id) {
+        if (!guarded || guarded.target.id !== id)
+          throw new AppError('target/unknown', `There is no target "${id}". \`ragwarden target list\` shows them.`);
+        return guarded;
+      },
+      step: async (name) => options.step?.(name),
+      operations,
+      enabled: config.backup.enabled,
+      policy: {
+        frequencyMs: config.backup.frequencyMs,
+        retentionDays: config.backup.retentionDays,
+        dailyRetentionDays: config.backup.dailyRetentionDays,
+      },
+      onPoint(point) {
+        documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
+      },
+    });
+    const schedule = createBackupSchedule({
+      backup,
+      points,
+      operations,
+      db,
+      events,
+      clock,
+      log,
+      targetIds: targets.map((one) => one.target.id),
+      atStart: config.backup.atStart,
+      observed: () => !config.healthCheckEnabled || watch?.watched.observation() !== undefined,
+      onStatus(status) {
+        documentMetrics.setRecoveryPoints(status.targetId, status.count);
+        if (status.newest) documentMetrics.backupSizeBytes.labels(status.targetId).set(status.newest.logicalBytes);
+      },
+    });
+
+    // Settled before anything is served: a restore that a kill interrupted is completed or undone here.
+    const settled = await operations.settle({ settlers: backup.settlers });
+    for (const operation of settled)
+      log.warn({ operation: operation.id, kind: operation.kind }, 'a half-done operation was settled');
+    if (sample)
+      await lifecycle.begin({
+        name: 'sample backend',
+        start: (signal) => sample.driver.start(signal),
+        stop: () => sample.driver.stop(lifecycle.signal),
+      });
+    await lifecycle.begin({ name: 'operations', stop: () => operations.stop() });
+
+    const hostHealth = () =>
+      decideHostHealth(sampler.latest(), config.monitoring.thresholds, sampler.recent(), {
+        nowMs: clock.now(),
+        staleAfterMs: sampler.staleAfterMs(),
+      });
+    const health = createHealth({
+      clock,
+      checks: [
+        ...(config.healthCheckEnabled ? targets.map(targetCheck) : []),
+        ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
+        ...(config.backup.enabled
+          ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
+          : []),
+      ],
+    });
+
+    const dashboard = findDashboard();
+    const server = createHttpServer({
+      log,
+      clock,
+      authenticate: (request) => access.authenticate(request),
+      allowedHosts: () => config.server.publicHosts,
+      trustedProxies: config.server.trustedProxies,
+      onResponse({ method, route, status, durationMs }) {
+        documentMetrics.requestDurationSeconds.labels(method, route, statusClass(status)).observe(durationMs / 1000);
+      },
+    });
+    const defaultTargetId = (): string => {
+      const [first] = targets;
+      if (!first)
+        throw new AppError('target/unknown', 'No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR.');
+      return first.target.id;
+    };
+    await server.register(healthRoutes({ health, dashboard }));
+    await server.register(dashboardRoutes(dashboard));
+    await server.register(accessRoutes({ access, now: () => clock.now() }));
+    await server.register(eventRoutes({ events, log }));
+    await server.register(operationRoutes({ operations, log }));
+    await server.register(hostRoutes({ sampler, clock, thresholds: () => config.monitoring.thresholds }));
+    await server.register(
+      targetsRoutes({ targets, sizes: (id) => sizes.sizes(id), lifecycle: () => watch?.backend ?? noLifecycle }),
+    );
+    await server.register(
+      backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
+    );
+
+    const { created } = await access.open();
+    await lifecycle.begin({ name: 'access', stop: () => access.close() });
+    await lifecycle.begin(createAccessExpiry({ access, clock, log }));
+    await lifecycle.begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
+    if (config.monitoring.enabled) await lifecycle.begin(sampler);
+    if (config.healthCheckEnabled) for (const one of targets) await lifecycle.begin(one);
+    await lifecycle.begin(sizes);
+    if (config.backup.enabled) await lifecycle.begin(schedule);
+    const listeners = createListeners({ config, server, log, access, expose: createMetricsHandler(registry) });
+    await lifecycle.begin(listeners);
+    health.setReady(true);
+    await lifecycle.begin({ name: 'readiness', stop: () => health.setReady(false) });
+    await db.unit((tx) =>
+      events.record(tx, {
+        type: 'warden.started',
+        severity: 'info',
+        message: `ragwarden ${productVersion()} started.`,
+        data: { sample: sample !== undefined },
+      }),
+    );
+    return {
+      ...listeners.listening(),
+      createdAdminToken: created,
+      sample: sample !== undefined,
+      targetIds: targets.map((one) => one.target.id),
+      server,
+      access,
+      events,
+      operations,
+      backup,
+      schedule,
+      health,
+      targets,
+    };
+  };
+
+  return { start, stop: (reason) => lifecycle.stop(reason) };
+}
+
+const noLifecycle = { automatic: false, describe: { stop: 'nothing to stop', start: 'nothing to start' } };

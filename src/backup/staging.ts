@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { AppError } from '../platform/errors.ts';
+import type { TreeEntry } from './sources/tree.ts';
+
+/**
+ * The staging tree of one target. It persists between points, so that unchanged files keep their time and the repository
+ * sees them as unchanged. What lies in it: `components/<name>/…`, `entries/<name>.jsonl`, `manifest.json`.
+ */
+export type Staging = {
+  readonly root: string;
+  readonly componentFolder: (name: string) => string;
+  readonly entriesFile: (name: string) => string;
+};
+
+export const componentPath = (name: string): string => `components/${name}`;
+export const entriesPath = (name: string): string => `entries/${name}.jsonl`;
+
+export async function prepareStaging(stagingDir: string, targetId: string): Promise<Staging> {
+  const root = join(stagingDir, targetId, 'tree');
+  await mkdir(join(root, 'components'), { recursive: true, mode: 0o700 });
+  await mkdir(join(root, 'entries'), { recursive: true, mode: 0o700 });
+  return {
+    root,
+    componentFolder: (name) => join(root, 'components', name),
+    entriesFile: (name) => join(root, 'entries', `${name}.jsonl`),
+  };
+}
+
+/** Replaces a file whole: written beside, synced, renamed. */
+export async function writeWhole(path: string, chunks: Iterable<string>): Promise<{ sha256: string; bytes: number }> {
+  const draft = `${path}.new`;
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const file = await open(draft, 'w', 0o600);
+  try {
+    for (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += Buffer.byteLength(chunk);
+      await file.write(chunk);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+export function* entryLines(entries: readonly TreeEntry[]): Generator<string> {
+  let lines = '';
+  for (const entry of entries) {
+    lines += `${JSON.stringify(entry)}\n`;
+    if (lines.length > 65_536) {
+      yield lines;
+      lines = '';
+    }
+  }
+  yield lines;
+}
+
+const common = { path: z.string(), mode: z.number().int(), mtimeMs: z.number() };
+const entrySchema: z.ZodType<TreeEntry> = z.discriminatedUnion('kind', [
+  z.object({
+    ...common,
+    kind: z.literal('file'),
+    bytes: z.number().int().nonnegative(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+  z.object({ ...common, kind: z.literal('dir') }),
+  z.object({ ...common, kind: z.literal('symlink'), linkTarget: z.string() }),
+]);
+
+/**
+ * Reads the list of a component's entries. It comes out of a repository, so every line is checked.
+ * @throws AppError `restore/unsafe-entry`, `restore/digest-mismatch`
+ */
+export async function readEntries(path: string, sha256: string): Promise<TreeEntry[]> {
+  const entries: TreeEntry[] = [];
+  const hash = createHash('sha256');
+  const source = createReadStream(path);
+  source.on('data', (chunk) => hash.update(chunk));
+  for await (const line of createInterface({ input: source, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line === '') continue;
+    const parsed = entrySchema.safeParse(parseJson(line));
+    if (!parsed.success)
+      throw new AppError('restore/unsafe-entry', 'The list of entries of the recovery point is not readable.');
+    entries.push(parsed.data);
+  }
+  if (hash.digest('hex') !== sha256)
+    throw new AppError(
+      'restore/digest-mismatch',
+      'The list of entries of the recovery point is not the one its manifest names.',
+    );
+  return entries;
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // Refused by the schema that reads it.
+    return undefined;
+  }
+}
