@@ -1,0 +1,424 @@
+/**
+ * A JSON tokenizer over bytes that come in pieces: it says where values begin and end, materialises only what its visitor
+ * asks for, and holds nothing else, so memory does not grow with the file. Offsets are bytes from the start of the file;
+ * they allow cutting the original at record boundaries.
+ *
+ * Strict as RFC 8259, with two allowances that LightRAG's own reader makes: a byte order mark at the start, and the words
+ * `NaN`, `Infinity`, `-Infinity`. Whether the bytes are UTF-8 is a matter of `utf8-check.ts`.
+ */
+import { JsonFault } from './json-fault.ts';
+import { createPlainRun } from './plain-run.ts';
+
+export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'literal';
+
+export type JsonValue = {
+  /** 0 is the document itself, 1 its members or elements, and so on. */
+  readonly depth: number;
+  /** The decoded name of a member; empty for the document and for elements. */
+  readonly key: string;
+  /** Place within an array from 0; -1 elsewhere. */
+  readonly index: number;
+  readonly kind: JsonKind;
+  /** Where the quotation mark before the name stands; for elements and the document the same as `start`. */
+  readonly keyStart: number;
+  /** Offset of the first byte of the value. */
+  readonly start: number;
+};
+
+/**
+ * `skip`: checked, and nothing inside is told. `look`: members and elements are told too. `text`: the text of a string
+ * (decoded), number or literal comes with `leave`.
+ */
+export type JsonInterest = 'skip' | 'look' | 'text';
+
+export type JsonVisitor = {
+  enter(value: JsonValue): JsonInterest;
+  /**
+   * @param end offset just behind the last byte of the value
+   * @param text only for the interest `text`; undefined when it is longer than `maxTextBytes`
+   */
+  leave(value: JsonValue, end: number, text: string | undefined): void;
+};
+
+export type JsonScanner = {
+  /** Takes the next bytes, which may be reused by the caller afterwards. @throws JsonFault */
+  write(bytes: Uint8Array): void;
+  /** @throws JsonFault of the kind `torn` when the document is not complete */
+  end(): void;
+};
+
+/** Deeper nesting is refused; Python's reader gives up there, too. */
+const maxDepth = 900;
+/** A member's name is held in memory, so it is bounded. Bytes. */
+const maxKeyBytes = 1_048_576;
+
+const quote = 0x22;
+const backslash = 0x5c;
+const closeObject = 0x7d;
+const closeArray = 0x5d;
+
+// Where the scanner is between two bytes.
+const atDocument = 0;
+const atValue = 1;
+const atFirstElement = 2;
+const atFirstKey = 3;
+const atKey = 4;
+const atColon = 5;
+const afterValue = 6;
+const atEnd = 7;
+const inString = 8;
+const inEscape = 9;
+const inHex = 10;
+const inNumber = 11;
+const inLiteral = 12;
+
+// How far a number has come; those in `numberMayEnd` are complete.
+const numMinus = 0;
+const numZero = 1;
+const numInteger = 2;
+const numPoint = 3;
+const numFraction = 4;
+const numE = 5;
+const numESign = 6;
+const numExponent = 7;
+const numberMayEnd: readonly boolean[] = [false, true, true, false, true, false, false, true];
+
+const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+const literals: ReadonlyMap<number, Uint8Array> = new Map(
+  ['true', 'false', 'null', 'NaN', 'Infinity'].map((word) => [word.charCodeAt(0), bytesOf(word)]),
+);
+const infinity = bytesOf('Infinity');
+const byteOrderMark = [0xef, 0xbb, 0xbf];
+
+export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?: number } = {}): JsonScanner {
+  const maxTextBytes = options.maxTextBytes ?? 65_536;
+  const plain = createPlainRun();
+
+  /** Bytes before the piece at hand. */
+  let base = 0;
+  let state = atDocument;
+  let markSeen = 0;
+
+  /** Open containers: 1 object, 0 array. */
+  const objects = new Uint8Array(maxDepth + 1);
+  let depth = 0;
+  /** Depth of the container whose inside is not told; 0: none. */
+  let silentDepth = 0;
+  /** Told values that are still open, the innermost last, and for arrays the place of the next element. */
+  const open: JsonValue[] = [];
+  const places: number[] = [];
+
+  let key = '';
+  let keyStart = -1;
+  let stringIsKey = false;
+  let stringHasEscapes = false;
+  let hexLeft = 0;
+  let numberPhase = numMinus;
+  let literal = infinity;
+  let literalAt = 0;
+
+  let capturing = false;
+  let captureFrom = 0;
+  let captured: Buffer[] = [];
+  let capturedBytes = 0;
+
+  const fault = (what: string, at: number): JsonFault => new JsonFault('invalid', base + at, what);
+
+  const beginCapture = (from: number): void => {
+    capturing = true;
+    captureFrom = from;
+    captured = [];
+    capturedBytes = 0;
+  };
+
+  /** Keeps what the piece holds of a text that goes on in the next one. */
+  const carryCapture = (bytes: Uint8Array): void => {
+    const limit = stringIsKey ? maxKeyBytes : maxTextBytes;
+    capturedBytes += bytes.length - captureFrom;
+    if (capturedBytes > limit) captured = [];
+    else captured.push(Buffer.from(bytes.subarray(captureFrom)));
+    captureFrom = 0;
+  };
+
+  /** The captured text up to `to`, decoded; undefined when it is too long. */
+  const takeCapture = (bytes: Uint8Array, to: number): string | undefined => {
+    capturing = false;
+    capturedBytes += to - captureFrom;
+    const parts = captured;
+    captured = [];
+    if (capturedBytes > (stringIsKey ? maxKeyBytes : maxTextBytes)) return undefined;
+    const last = Buffer.from(bytes.buffer, bytes.byteOffset + captureFrom, to - captureFrom);
+    const raw = parts.length === 0 ? last.toString('utf8') : Buffer.concat([...parts, last]).toString('utf8');
+    if (!stringHasEscapes) return raw;
+    const decoded: unknown = JSON.parse(`"${raw}"`);
+    return String(decoded);
+  };
+
+  const beginValue = (byte: number, at: number): void => {
+    const kind = kindOf(byte);
+    if (kind === undefined) throw fault('a value was expected', at);
+    const isContainer = kind === 'object' || kind === 'array';
+    let interest: JsonInterest = 'skip';
+    if (silentDepth === 0) {
+      const start = base + at;
+      const inArray = depth > 0 && objects[depth] === 0;
+      const index = inArray ? (places[depth] ?? 0) : -1;
+      if (inArray) places[depth] = index + 1;
+      const value = { depth, key, index, kind, keyStart: keyStart < 0 ? start : keyStart, start };
+      key = '';
+      keyStart = -1;
+      interest = visitor.enter(value);
+      open.push(value);
+    }
+    if (isContainer) {
+      if (depth === maxDepth) throw fault(`values are nested more than ${maxDepth} deep`, at);
+      depth += 1;
+      objects[depth] = kind === 'object' ? 1 : 0;
+      places[depth] = 0;
+      if (silentDepth === 0 && interest !== 'look') silentDepth = depth;
+      state = kind === 'object' ? atFirstKey : atFirstElement;
+      return;
+    }
+    stringIsKey = false;
+    stringHasEscapes = false;
+    if (kind === 'string') {
+      state = inString;
+      if (interest === 'text') beginCapture(at + 1);
+      return;
+    }
+    if (interest === 'text') beginCapture(at);
+    if (kind === 'number') {
+      state = inNumber;
+      numberPhase = byte === 0x2d ? numMinus : byte === 0x30 ? numZero : numInteger;
+    } else {
+      state = inLiteral;
+      literal = literals.get(byte) ?? infinity;
+      literalAt = 1;
+    }
+  };
+
+  const endValue = (end: number, text: string | undefined): void => {
+    state = depth === 0 ? atEnd : afterValue;
+    if (silentDepth !== 0) return;
+    const value = open.pop();
+    if (value) visitor.leave(value, base + end, text);
+  };
+
+  const closeContainer = (byte: number, at: number): void => {
+    if (byte !== (objects[depth] === 1 ? closeObject : closeArray)) throw fault('brackets do not match', at);
+    if (silentDepth === depth) silentDepth = 0;
+    depth -= 1;
+    endValue(at + 1, undefined);
+  };
+
+  const beginKey = (byte: number, at: number): void => {
+    if (byte !== quote) throw fault('a name in quotation marks was expected', at);
+    stringIsKey = true;
+    stringHasEscapes = false;
+    state = inString;
+    if (silentDepth !== 0) return;
+    keyStart = base + at;
+    beginCapture(at + 1);
+  };
+
+  const structure = (byte: number, at: number): void => {
+    switch (state) {
+      case atDocument:
+        if (base + at === markSeen && markSeen < 3 && byte === byteOrderMark[markSeen]) markSeen += 1;
+        else if (markSeen === 1 || markSeen === 2) throw fault('a broken byte order mark', at);
+        else beginValue(byte, at);
+        return;
+      case atValue:
+        beginValue(byte, at);
+        return;
+      case atFirstElement:
+        if (byte === closeArray) closeContainer(byte, at);
+        else beginValue(byte, at);
+        return;
+      case atFirstKey:
+        if (byte === closeObject) closeContainer(byte, at);
+        else beginKey(byte, at);
+        return;
+      case atKey:
+        beginKey(byte, at);
+        return;
+      case atColon:
+        if (byte !== 0x3a) throw fault('a colon was expected', at);
+        state = atValue;
+        return;
+      case afterValue:
+        if (byte === 0x2c) state = objects[depth] === 1 ? atKey : atValue;
+        else if (byte === closeObject || byte === closeArray) closeContainer(byte, at);
+        else throw fault('a comma or the end of the container was expected', at);
+        return;
+      default:
+        throw fault('something follows the end of the document', at);
+    }
+  };
+
+  /** Goes on within a string from `at`; returns the place of the first byte that was not taken. */
+  const string = (bytes: Uint8Array, from: number): number => {
+    let at = from;
+    for (;;) {
+      at = plain.end(bytes, at);
+      if (at === bytes.length) return at;
+      const byte = bytes[at];
+      if (byte === quote) {
+        const text = capturing ? takeCapture(bytes, at) : undefined;
+        if (!stringIsKey) endValue(at + 1, text);
+        else {
+          if (silentDepth === 0) {
+            if (text === undefined) throw fault('a name is longer than 1 MiB', at);
+            key = text;
+          }
+          state = atColon;
+        }
+        return at + 1;
+      }
+      if (byte !== backslash) throw fault('a control character stands in a string', at);
+      stringHasEscapes = true;
+      at += 1;
+      if (at === bytes.length) {
+        state = inEscape;
+        return at;
+      }
+      escape(bytes[at] ?? 0, at);
+      at += 1;
+      if (state !== inString) return at;
+    }
+  };
+
+  const escape = (byte: number, at: number): void => {
+    if (byte === 0x75) {
+      state = inHex;
+      hexLeft = 4;
+    } else if (isSimpleEscape(byte)) state = inString;
+    else throw fault('an unknown escape stands in a string', at);
+  };
+
+  const number = (bytes: Uint8Array, from: number): number => {
+    let at = from;
+    for (; at < bytes.length; at += 1) {
+      const byte = bytes[at] ?? 0;
+      const next = nextNumberPhase(numberPhase, byte);
+      if (next >= 0) {
+        numberPhase = next;
+        continue;
+      }
+      if (numberPhase === numMinus && byte === infinity[0]) {
+        state = inLiteral;
+        literal = infinity;
+        literalAt = 1;
+        return at + 1;
+      }
+      endNumber(bytes, at);
+      return at;
+    }
+    return at;
+  };
+
+  const endNumber = (bytes: Uint8Array, at: number): void => {
+    if (!numberMayEnd[numberPhase]) throw fault('a number is not complete', at);
+    endValue(at, capturing ? takeCapture(bytes, at) : undefined);
+  };
+
+  const word = (bytes: Uint8Array, from: number): number => {
+    let at = from;
+    while (at < bytes.length && literalAt < literal.length) {
+      if (bytes[at] !== literal[literalAt]) throw fault('an unknown word', at);
+      at += 1;
+      literalAt += 1;
+    }
+    if (literalAt === literal.length) endValue(at, capturing ? takeCapture(bytes, at) : undefined);
+    return at;
+  };
+
+  return {
+    write(bytes) {
+      plain.use(bytes);
+      const { length } = bytes;
+      captureFrom = 0;
+      let at = 0;
+      while (at < length) {
+        const byte = bytes[at] ?? 0;
+        if (state === inString) at = string(bytes, at);
+        else if (state < inString) {
+          if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) structure(byte, at);
+          at += 1;
+        } else if (state === inNumber) at = number(bytes, at);
+        else if (state === inLiteral) at = word(bytes, at);
+        else if (state === inEscape) {
+          escape(byte, at);
+          at += 1;
+        } else {
+          if (!isHexDigit(byte)) throw fault('an unknown escape stands in a string', at);
+          hexLeft -= 1;
+          if (hexLeft === 0) state = inString;
+          at += 1;
+        }
+      }
+      if (capturing) carryCapture(bytes);
+      base += length;
+    },
+    end() {
+      // Only a number at the top has no end of its own.
+      if (state === inNumber && depth === 0 && numberMayEnd[numberPhase]) endNumber(new Uint8Array(0), 0);
+      if (state !== atEnd) throw new JsonFault('torn', base, 'the document is not complete');
+    },
+  };
+}
+
+function kindOf(byte: number): JsonKind | undefined {
+  if (byte === quote) return 'string';
+  if (byte === 0x7b) return 'object';
+  if (byte === 0x5b) return 'array';
+  if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) return 'number';
+  return literals.has(byte) ? 'literal' : undefined;
+}
+
+function isSimpleEscape(byte: number): boolean {
+  switch (byte) {
+    case quote:
+    case backslash:
+    case 0x2f:
+    case 0x62:
+    case 0x66:
+    case 0x6e:
+    case 0x72:
+    case 0x74:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const isHexDigit = (byte: number): boolean =>
+  (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);
+
+/** The phase after `byte`, or -1 when the byte is no part of the number. */
+function nextNumberPhase(phase: number, byte: number): number {
+  const isDigit = byte >= 0x30 && byte <= 0x39;
+  switch (phase) {
+    case numMinus:
+      return isDigit ? (byte === 0x30 ? numZero : numInteger) : -1;
+    case numInteger:
+      if (isDigit) return numInteger;
+      break;
+    case numZero:
+      break;
+    case numPoint:
+      return isDigit ? numFraction : -1;
+    case numFraction:
+      if (isDigit) return numFraction;
+      return isE(byte) ? numE : -1;
+    case numE:
+      if (byte === 0x2b || byte === 0x2d) return numESign;
+      return isDigit ? numExponent : -1;
+    default:
+      return isDigit ? numExponent : -1;
+  }
+  if (byte === 0x2e) return numPoint;
+  return isE(byte) ? numE : -1;
+}
+
+const isE = (byte: number): boolean => byte === 0x65 || byte === 0x45;
