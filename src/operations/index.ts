@@ -13,6 +13,7 @@ export {
   operationSchema,
   respondWithOperation,
 } from './operation-answer.ts';
+export { createOperationRetention } from './operation-jobs.ts';
 export { operationRoutes } from './operation-routes.ts';
 export type { OperationFilter } from './operation-store.ts';
 export { createOperations, type Idempotency, type Operations, type StartOptions } from './operations.ts';

@@ -75,3 +75,19 @@ export const severityOfState: Readonly<Record<Exclude<FinalState, 'succeeded'>, 
   cancelled: 'info',
   interrupted: 'warning',
 };
+
+const endWords: Readonly<Record<FinalState, string>> = {
+  succeeded: 'succeeded',
+  partial: 'ended with a part missing; its result says which',
+  failed: 'failed',
+  cancelled: 'was cancelled',
+  interrupted: 'was interrupted',
+};
+
+/** How it ended, for the event log. An error that only repeats the state is left out. */
+export function endSentence(operation: Operation): string {
+  if (operation.state === 'running') return `${operation.kind} is running.`;
+  const words = `${operation.kind} ${endWords[operation.state]}`;
+  const { error } = operation;
+  return error === null || error.code === 'operation/cancelled' ? `${words}.` : `${words}: ${error.detail}`;
+}

@@ -7,6 +7,7 @@ import { createLeases, type Lease } from '../platform/leases.ts';
 import type { Logger } from '../platform/logging.ts';
 import {
   decideFailedState,
+  endSentence,
   type FinalState,
   isFinal,
   type Operation,
@@ -85,7 +86,8 @@ export type Operations = {
   stop(): Promise<void>;
 };
 
-const idempotencyMs = 24 * 3_600_000;
+/** How long a repeated request finds its first operation. */
+export const idempotencyMs = 24 * 3_600_000;
 
 /**
  * Long work: a row first, then the work, then its end. See `operation.ts` for the states.
@@ -172,13 +174,12 @@ export function createOperations(options: {
 
   const recordEnd = async (tx: Tx, operation: Operation): Promise<void> => {
     if (operation.state === 'succeeded' || operation.state === 'running') return;
-    const reason = operation.error ? `: ${operation.error.detail}` : '.';
     await events.record(tx, {
       type: `operation.${operation.state}`,
       severity: severityOfState[operation.state],
       targetId: operation.targetId ?? undefined,
       operationId: operation.id,
-      message: `${operation.kind} ${operation.state === 'partial' ? 'ended partially' : `ended as ${operation.state}`}${reason}`,
+      message: endSentence(operation),
       data: { kind: operation.kind, phase: operation.phase, error: operation.error },
     });
   };
