@@ -1,6 +1,7 @@
 // Request bodies checked field by field, with the 422 answers of pydantic.
 import type { IncomingMessage } from 'node:http';
 import { HttpError, readBody } from './http.ts';
+import { findJsonFault } from './store/python-json.ts';
 
 export type Fault = {
   readonly type: string;
@@ -53,14 +54,19 @@ export class BodyReader {
     return value.map((item, index) => this.checkString([name, index], item, { min: limits.itemMin }));
   }
 
-  choice<Choice extends string>(name: string, choices: readonly Choice[], otherwise: Choice): Choice {
+  choice<Choice extends string, Otherwise>(
+    name: string,
+    choices: readonly Choice[],
+    otherwise: Otherwise,
+    kind: 'literal_error' | 'enum' = 'literal_error',
+  ): Choice | Otherwise {
     const value = this.body[name];
     if (value === undefined) return otherwise;
     const found = choices.find((choice) => choice === value);
     if (found !== undefined) return found;
     const listed = choices.map((choice) => `'${choice}'`);
     const expected = `${listed.slice(0, -1).join(', ')} or ${listed.at(-1)}`;
-    this.fault('literal_error', [name], `Input should be ${expected}`, value, { expected });
+    this.fault(kind, [name], `Input should be ${expected}`, value, { expected });
     return otherwise;
   }
 
@@ -127,8 +133,9 @@ export async function readJsonBody(request: IncomingMessage, limitBytes = ordina
   try {
     body = JSON.parse(text);
   } catch {
-    const fault = { type: 'json_invalid', loc: ['body', 0], msg: 'JSON decode error', input: {} };
-    throw new HttpError(422, [{ ...fault, ctx: { error: 'Expecting value' } }]);
+    const { what, at } = findJsonFault(text);
+    const fault = { type: 'json_invalid', loc: ['body', at], msg: 'JSON decode error', input: {} };
+    throw new HttpError(422, [{ ...fault, ctx: { error: what } }]);
   }
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     const msg = 'Input should be a valid dictionary or object to extract fields from';

@@ -26,6 +26,8 @@ export type Faults = {
   stream_pause_ms: number;
   /** The pipeline says that it is busy, and works on nothing. */
   hold_busy: boolean;
+  /** A document that reaches this status (`parsing`, `analyzing`, `processing`) stays in it; empty: none. */
+  hold_at: string;
   /** Rewrites all files again and again. */
   rewrite: '' | WriterMode;
   rewrite_interval_ms: number;
@@ -46,6 +48,7 @@ export function noFaults(): Faults {
     query_error_mid_stream: false,
     stream_pause_ms: 0,
     hold_busy: false,
+    hold_at: '',
     rewrite: '',
     rewrite_interval_ms: 50,
     write_pause_ms: 0,

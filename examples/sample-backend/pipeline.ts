@@ -94,10 +94,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     log(message);
   }
 
-  async function pause(): Promise<void> {
+  async function pause(status: DocumentStatus): Promise<void> {
     const stages = shape === '1.5' ? 3 : 1;
-    if (documentDelayMs > 0)
-      await sleep(documentDelayMs / stages, undefined, { signal: stopping.signal }).catch(() => undefined);
+    const wait = (milliseconds: number): Promise<void> =>
+      sleep(milliseconds, undefined, { signal: stopping.signal }).catch(() => undefined);
+    if (documentDelayMs > 0) await wait(documentDelayMs / stages);
+    while (faults.hold_at === status && !stopping.signal.aborted && !state.cancellation_requested) await wait(10);
     if (stopping.signal.aborted) throw new Stopped();
     if (state.cancellation_requested) throw new Cancelled();
   }
@@ -160,7 +162,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     say(`Parsing (native): ${id}`);
     if (shape === '1.5') {
       await change(id, 'parsing', { metadata: { parse_start_time: secondNow(), kg_write_state: 'pre_graph' } });
-      await pause();
+      await pause('parsing');
     }
     const wasParsed = fullDocs.rows.get(id)?.parse_format !== 'pending_parse';
     const content = readSource(id);
@@ -179,7 +181,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         },
         chunks_list: [],
       });
-      await pause();
+      await pause('analyzing');
     }
     const filePath = row.file_path;
     const document: IngestDocument = { id, filePath, content, shape, chunkTokens, overlapTokens, seconds: secondNow() };
@@ -203,7 +205,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     storeChunks(workspace, document, planned);
     calls.extract += planned.length * 2;
     calls.embedding += planned.length;
-    await pause();
+    await pause('processing');
     say(`Merging stage ${place}: ${filePath}`);
     storeAnchors(workspace, document, planned);
     await Promise.all([workspace.fullEntities.flush(), workspace.fullRelations.flush()]);

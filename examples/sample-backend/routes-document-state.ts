@@ -36,14 +36,14 @@ export function documentStateRoutes(backend: Backend): Route[] {
   async function paginated({ request, response }: Exchange): Promise<void> {
     const body = await readJsonBody(request);
     const nullable = body.body.status_filter === null;
-    const filter = nullable ? undefined : body.choice('status_filter', [...statuses, ''], '');
+    const filter = nullable ? undefined : body.choice('status_filter', statuses, undefined, 'enum');
     const filters = body.strings('status_filters', { optional: true });
     const page = body.integer('page', { min: 1, max: Number.MAX_SAFE_INTEGER, otherwise: 1 });
     const pageSize = body.integer('page_size', { min: 10, max: 200, otherwise: 50 });
     const field = body.choice('sort_field', sortFields, 'updated_at');
     const direction = body.choice('sort_direction', ['asc', 'desc'] as const, 'desc');
     body.done();
-    const wanted = new Set([...(filter === undefined || filter === '' ? [] : [filter]), ...filters]);
+    const wanted = new Set([...(filter === undefined ? [] : [filter]), ...filters]);
     const found = [...rows].filter(([, row]) => wanted.size === 0 || wanted.has(row.status));
     const sortValue = ([id, row]: readonly [string, DocStatusRow]): string => (field === 'id' ? id : row[field]);
     found.sort((a, b) => comparePoints(sortValue(a), sortValue(b)) * (direction === 'asc' ? 1 : -1));

@@ -164,7 +164,7 @@ export function insertRoutes(backend: Backend): Route[] {
     method: 'GET',
     path: '/documents/supported_file_types',
     handle: ({ response }) =>
-      sendJson(response, 200, { supported_extensions: extensions, engines: { legacy: extensions } }),
+      sendJson(response, 200, { supported_extensions: extensions, engines: { legacy: extensions, native: ['.md'] } }),
   };
   const status: Route = { method: 'GET', path: '/documents/scan/status/{track_id}', handle: scanStatus };
   return [

@@ -82,8 +82,8 @@ export function ollamaRoutes(backend: Backend): Route[] {
     const closing = (): Record<string, unknown> => {
       const total = Number(process.hrtime.bigint() - startedNs);
       return {
-        done: true,
         done_reason: 'stop',
+        done: true,
         ...more,
         total_duration: total,
         load_duration: 0,

@@ -42,12 +42,15 @@ export function parsePythonJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(describeJsonFault(text));
+    const { what, at } = findJsonFault(text);
+    const before = text.slice(0, at);
+    const line = before.split('\n').length;
+    throw new Error(`${what}: line ${line} column ${at - before.lastIndexOf('\n')} (char ${at})`);
   }
 }
 
-/** Where the text stops being JSON, in the words of Python's `json.JSONDecodeError`. */
-function describeJsonFault(text: string): string {
+/** Where a text that breaks off stops being JSON, in the words of Python's `json.JSONDecodeError`. */
+export function findJsonFault(text: string): { what: string; at: number } {
   let stringStart = -1;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
@@ -55,8 +58,5 @@ function describeJsonFault(text: string): string {
     else if (code === 34) stringStart = stringStart >= 0 ? -1 : index;
   }
   const what = stringStart >= 0 ? 'Unterminated string starting at' : 'Expecting value';
-  const at = stringStart >= 0 ? stringStart : text.length;
-  const before = text.slice(0, at);
-  const line = before.split('\n').length;
-  return `${what}: line ${line} column ${at - before.lastIndexOf('\n')} (char ${at})`;
+  return { what, at: stringStart >= 0 ? stringStart : text.length };
 }
