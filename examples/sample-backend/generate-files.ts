@@ -21,7 +21,7 @@ import {
   textChunkRow,
   trackId,
 } from './records.ts';
-import { graphFileName } from './store/graph-store.ts';
+import { graphFileName, inNodeOrder } from './store/graph-store.ts';
 import { type EdgeRecord, renderGraphml } from './store/graphml.ts';
 import { type Json, renderIndentedRow, renderOneLine } from './store/python-json.ts';
 import type { DocStatusRow, DocumentMetadata } from './store/rows.ts';
@@ -256,7 +256,7 @@ function* renderVectors(plan: WorkspacePlan, dimension: number, rows: () => Iter
 }
 
 function* graphEdges(plan: WorkspacePlan, faults: Faults): Generator<EdgeRecord> {
-  yield* plan.edges.values();
+  yield* inNodeOrder(plan.nodes, plan.edges);
   const names = [...plan.nodes.keys()];
   const [source = '', target = ''] = [names[0], names.at(-1)];
   if (!faults.has('extra-edges') || source === '' || source === target) return;

@@ -102,7 +102,7 @@ export function writeNote(seed: number, index: number, { sentences, places, unic
     return 1 + Math.floor(next() * 9);
   }
   while (said.length < sentences) said.push(pick(kinds)());
-  if (unicode && index % 3 === 1) said.push(oddNames[index % oddNames.length] ?? '');
+  if (unicode && index % 3 === 1) said.push(oddNames[Math.floor(index / 3) % oddNames.length] ?? '');
   // A blank line now and then, as people write.
   const content = said.map((sentence, at) => `${sentence}${at % 6 === 5 ? '\n\n' : ' '}`).join('');
   return {

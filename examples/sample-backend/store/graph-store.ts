@@ -88,7 +88,10 @@ export function openGraphStore(folder: string, writer: FileWriter): GraphStore {
 }
 
 /** NetworkX walks the nodes and writes each edge once, at the end that comes first. */
-function inNodeOrder(nodes: Map<string, GraphNode>, edges: Map<string, StoredEdge>): EdgeRecord[] {
+export function inNodeOrder(
+  nodes: ReadonlyMap<string, GraphNode>,
+  edges: ReadonlyMap<string, StoredEdge>,
+): EdgeRecord[] {
   const places = new Map([...nodes.keys()].map((name, index) => [name, index]));
   const placeOf = (name: string): number => places.get(name) ?? places.size;
   return [...edges.values()]
