@@ -9,6 +9,7 @@ import { ownFolder } from '../sources/tree.ts';
  *
  * `restore-<operation>/`    the new state, until it is moved in
  * `undo-<operation>/`       the old state, after it was moved out
+ * `incoming-<operation>/`   what a repository wrote, before it becomes the new state; made by the caller
  * `stray-<operation>/`      foreign files that stood in the way of an undo
  * `discarding-<operation>/` an undo folder on its way out
  * `journal-<operation>.json`

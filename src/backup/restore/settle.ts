@@ -205,7 +205,7 @@ async function removeLeftovers(root: string, step: Step): Promise<string[]> {
   const journals = new Set(await journalIds(root));
   for (const name of await ownNames(root)) {
     const path = join(own.base(root), name);
-    const [, kind, operationId = ''] = /^(restore|undo|discarding|probe)-(.+)$/.exec(name) ?? [];
+    const [, kind, operationId = ''] = /^(restore|incoming|undo|discarding|probe)-(.+)$/.exec(name) ?? [];
     const isHalfJournal = /^journal-.+\.json\.new$/.test(name);
     if (!isHalfJournal && (kind === undefined || (kind !== 'discarding' && journals.has(operationId)))) continue;
     await step(`leftover:${name}`);
