@@ -199,6 +199,9 @@ async function removeEmpty(folder: string): Promise<void> {
   }
 }
 
+/** Of no use to anybody once their maker is gone, whatever the journal says. */
+const disposable = new Set(['incoming', 'discarding', 'probe']);
+
 /** What a kill before the journal, or while discarding, leaves behind. Undo folders with something in them stay. */
 async function removeLeftovers(root: string, step: Step): Promise<string[]> {
   const removed: string[] = [];
@@ -207,7 +210,7 @@ async function removeLeftovers(root: string, step: Step): Promise<string[]> {
     const path = join(own.base(root), name);
     const [, kind, operationId = ''] = /^(restore|incoming|undo|discarding|probe)-(.+)$/.exec(name) ?? [];
     const isHalfJournal = /^journal-.+\.json\.new$/.test(name);
-    if (!isHalfJournal && (kind === undefined || (kind !== 'discarding' && journals.has(operationId)))) continue;
+    if (!isHalfJournal && (kind === undefined || (!disposable.has(kind) && journals.has(operationId)))) continue;
     await step(`leftover:${name}`);
     if (kind === 'undo') await removeEmpty(path);
     else {

@@ -222,9 +222,25 @@ describe('settling at the next start', () => {
 
   test('removes staging without a journal and keeps filled undo folders', async () => {
     await stage();
+    await mkdir(join(root, '.ragwarden-probe-op_0'));
     await fill(own.undo(root, 'op_0'), { x: 'precious' });
     expect((await settleJournals([root, join(base, 'missing')])).removed).toEqual([own.staged(root, operationId)]);
     expect(await listUndo([root])).toMatchObject([{ operationId: 'op_0', files: 1, canBeDiscarded: true }]);
+    expect(await live()).toEqual(oldState);
+  });
+
+  test('an undo that fails says that the folders are not complete, and the next start completes it', async () => {
+    await stage();
+    const step = async (name: string): Promise<void> => {
+      if (name === 'in:same' || name === 'return:goes') throw new Error(`disk fault at ${name}`);
+    };
+    await expect(swap({ step })).rejects.toMatchObject({
+      code: 'restore/blocked',
+      detail: expect.stringContaining('not complete'),
+    });
+    expect(await live()).not.toEqual(oldState);
+    expect((await settleJournals([root])).settled).toMatchObject([{ outcome: 'old', found: 'undoing' }]);
+    expect(await live()).toEqual(oldState);
   });
 
   test.each([

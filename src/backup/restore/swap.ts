@@ -63,7 +63,13 @@ export async function swapIn(options: SwapOptions): Promise<Journal> {
     return await enterState(journal, 'moved', step);
   } catch (err) {
     // From `prepared` the moves back find nothing to do; after a failed write of `moved` they find everything.
-    await undoJournal(journal, step);
+    await undoJournal(journal, step).catch((undoError: unknown) => {
+      throw new AppError(
+        'restore/blocked',
+        `The restore failed and could not be undone at once: the folders of ${operationId} are not complete. Keep the backend stopped, mend what the log says, and restart ragwarden, which settles the journal.`,
+        { cause: new AggregateError([err, undoError]) },
+      );
+    });
     throw err;
   }
 }

@@ -9,6 +9,7 @@ import {
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readFile,
   readlink,
   rename,
@@ -502,5 +503,45 @@ describe('files that move during the capture', () => {
     await writeFile(join(live, 'a'), 'x');
     expect((await capture({}, { idle: async () => false })).proof.grade).toBe('crash-consistent');
     expect((await capture({}, { idle: async () => true })).proof.grade).toBe('consistent');
+  });
+
+  test.each(['in-place', 'atomic'] as const)('a folder that is rewritten all the time, %s', async (writer) => {
+    const text = (round: number): string => JSON.stringify({ round, rows: Array.from({ length: 2000 }, () => round) });
+    const names = ['kv_store_doc_status.json', 'kv_store_full_docs.json', 'vdb_chunks.json'];
+    for (const name of names) await writeFile(join(live, name), text(0));
+    let isRunning = true;
+    const rewriting = (async () => {
+      for (let round = 1; isRunning; round += 1) {
+        for (const name of names) {
+          const path = writer === 'atomic' ? join(live, `${name}.tmp.7.8.${round}`) : join(live, name);
+          const handle = await open(path, 'w');
+          for (const piece of text(round).match(/.{1,1000}/g) ?? []) await handle.write(piece);
+          await handle.close();
+          if (writer === 'atomic') await rename(path, join(live, name));
+        }
+      }
+    })();
+    const validate = async (file: string): Promise<string | undefined> => {
+      try {
+        const { round, rows } = JSON.parse(await readFile(file, 'utf8')) as { round: number; rows: number[] };
+        return rows.every((row) => row === round) ? undefined : 'it mixes two states';
+      } catch {
+        return 'it is cut off';
+      }
+    };
+    for (let point = 0; point < 5; point += 1) {
+      const mode = writer === 'atomic' && point % 2 === 0 ? 'link' : 'copy';
+      const result = await capture({ writer, mode, validate });
+      for (const name of names) {
+        const problem = await validate(join(into, name));
+        // What is not whole is named, and never graded better than fuzzy.
+        if (writer === 'atomic') expect(problem).toBeUndefined();
+        else if (problem !== undefined) expect(result.damaged.map((item) => item.path)).toContain(name);
+      }
+      if (writer === 'in-place') expect(['fuzzy', 'consistent']).toContain(result.proof.grade);
+      else expect(result.proof.grade).not.toBe('fuzzy');
+    }
+    isRunning = false;
+    await rewriting;
   });
 });
