@@ -1,6 +1,7 @@
 // Writes a planned workspace file by file. Nothing is held that grows with the size of vectors or cache.
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { duplicateRow } from './duplicates.ts';
 import type { WorkspaceFault } from './generate-faults.ts';
 import type { PlannedDocument, WorkspacePlan } from './generate-plan.ts';
 import { anchorRows } from './ingest.ts';
@@ -134,19 +135,15 @@ function* docStatusRows(plan: WorkspacePlan, faults: Faults): Generator<[string,
   for (const document of plan.documents) yield [document.id, docStatusRow(plan, document)];
   const first = plan.documents[0];
   if (!faults.has('duplicate-documents') || first === undefined) return;
-  const row = docStatusRow(plan, first);
-  const error = `Content already exists. Original doc_id: ${first.id}, Status: processed`;
-  yield [
-    `dup-${md5(`${first.id} again`)}`,
-    {
-      ...row,
-      status: 'failed',
-      chunks_count: 0,
-      chunks_list: [],
-      error_msg: error,
-      metadata: { is_duplicate: true, original_doc_id: first.id, original_track_id: row.track_id },
-    },
-  ];
+  yield duplicateRow({
+    shape: plan.shape,
+    originalId: first.id,
+    original: docStatusRow(plan, first),
+    contentLength: plan.note(first).content.length,
+    filePath: `copy-of-${first.filePath}`,
+    trackId: trackId('upload', plan.endSeconds * 1000, md5(`${plan.seed} duplicate`).slice(0, 8)),
+    nowMs: plan.endSeconds * 1000,
+  });
 }
 
 function docStatusRow(plan: WorkspacePlan, document: PlannedDocument): DocStatusRow {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { duplicateRow } from './duplicates.ts';
 import type { Faults } from './faults.ts';
 import { type IngestDocument, planChunks, storeAnchors, storeChunks, storeKnowledge } from './ingest.ts';
 import { chunkOptionsText, defaultChunkOptions, documentId, fullDocRow, isoFormat, summaryOf } from './records.ts';
@@ -43,6 +44,7 @@ export type Pipeline = {
   readonly state: PipelineState;
   /** The LLM calls made since the start. */
   readonly calls: { extract: number; query: number; embedding: number; failed: number };
+  /** @returns the document's id, or that of the `dup-…` row when the content is known */
   enqueueText(content: string, filePath: string, trackId: string): string;
   /** A file that lies in the input folder already. */
   enqueueFile(fileName: string, trackId: string): string;
@@ -322,8 +324,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     state,
     calls,
-    enqueueText: (content, filePath, trackId) =>
-      enqueue(documentId(shape, filePath, content), content, filePath, trackId),
+    enqueueText(content, filePath, trackId) {
+      const id = documentId(shape, filePath, content);
+      const hash = md5(content);
+      const known = [...docStatus.rows].find(([other, row]) => other === id || row.content_hash === hash);
+      if (known === undefined) return enqueue(id, content, filePath, trackId);
+      const [originalId, original] = known;
+      const contentLength = content.length;
+      const nowMs = Date.now();
+      const [key, row] = duplicateRow({ shape, originalId, original, contentLength, filePath, trackId, nowMs });
+      docStatus.set(key, row);
+      void docStatus.flush();
+      return key;
+    },
     enqueueFile(fileName, trackId) {
       if (shape === '1.5') return enqueue(documentId(shape, fileName, ''), undefined, fileName, trackId);
       const content = readFileSync(join(inputFolder, fileName), 'utf8');

@@ -202,7 +202,7 @@ describe('what a recorded server answered, this one answers in the same shape', 
       'paginated-unknown-status',
     ];
     for (const name of refused) await replayExactly(url, name);
-    await replay(url, 'upload-wrong-type');
+    for (const name of ['upload-wrong-type', 'insert-text-same-content']) await replay(url, name);
     for (const name of ['insert-texts', 'upload']) await replay(url, name);
     await sample.backend.pipeline.idle();
     for (const name of ['paginated', 'paginated-processed']) await replay(url, name);

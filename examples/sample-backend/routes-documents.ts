@@ -4,7 +4,7 @@ import { basename, extname, join } from 'node:path';
 import type { Backend } from './backend.ts';
 import { findUploadedFile, readJsonBody, textLimit, uploadLimit } from './body.ts';
 import { type Exchange, HttpError, type Route, readBody, sendJson } from './http.ts';
-import { documentId, trackId } from './records.ts';
+import { trackId } from './records.ts';
 
 const extensions =
   '.bat .c .conf .cpp .css .csv .go .h .hpp .htm .html .ini .java .js .json .less .log .md .mdx .php .properties .py .rb .rtf .scss .sh .sql .swift .tex .ts .txt .xml .yaml .yml'.split(
@@ -62,13 +62,8 @@ export function insertRoutes(backend: Backend): Route[] {
     const track = newTrackId('insert');
     const named = texts.map((content, index) => ({ content, filePath: sourceOf(sources[index], isOnly) }));
     if (shape === '1.5') for (const { filePath } of named) refuseKnownFile(filePath, 'inserting');
-    let added = 0;
-    for (const { content, filePath } of named) {
-      if (workspace.docStatus.rows.has(documentId(shape, filePath, content))) continue;
-      pipeline.enqueueText(content, filePath, track);
-      added += 1;
-    }
-    if (added > 0) pipeline.kick();
+    for (const { content, filePath } of named) pipeline.enqueueText(content, filePath, track);
+    pipeline.kick();
     return { track_id: track };
   }
 

@@ -120,6 +120,18 @@ test('a deleted document takes with it what nobody else speaks of', async () => 
   expect([entities.count(), relationships.count(), textChunks.rows.size]).toEqual([2, 1, 1]);
 });
 
+test('the same content under another name is told as a duplicate and never tried again', async () => {
+  const { backend } = await start();
+  await insert('one.txt', 'The note names Quay Depot.');
+  await insert('copy.txt', 'The note names Quay Depot.');
+  await ask('/documents/reprocess_failed', {});
+  await backend.pipeline.idle();
+  expect(await json('/documents/status_counts')).toMatchObject({ status_counts: { processed: 1, failed: 1, all: 2 } });
+  const [, [id, row] = []] = backend.workspace.docStatus.rows;
+  expect(id).toMatch(/^dup-[0-9a-f]{32}$/);
+  expect(row?.metadata).toMatchObject({ is_duplicate: true, duplicate_kind: 'content_hash' });
+});
+
 test('a stream ends when its reader goes away, and the server goes on', async () => {
   await start();
   await insert('long.txt', 'The crew measures the rails near Quay Depot. '.repeat(20));
