@@ -119,6 +119,13 @@ describe('what is staged', () => {
     expect([is.mode, Math.floor(is.mtimeMs), is.uid]).toEqual([was.mode, Math.floor(was.mtimeMs), was.uid]);
   });
 
+  test('folders that inherit the group of their root are no danger', async () => {
+    for (const path of [captured, join(captured, 'sub')]) await chmod(path, 0o2755);
+    await checkStaged(captured, entries);
+    await chmod(join(captured, 'a'), 0o2755);
+    await expect(checkStaged(captured, entries)).rejects.toMatchObject({ code: 'restore/unsafe-entry' });
+  });
+
   test('a file with two names in the tree is restored under both', async () => {
     await link(join(captured, 'a'), join(captured, 'a2'));
     const [a] = entries.filter((entry) => entry.path === 'a');

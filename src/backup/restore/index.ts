@@ -12,7 +12,7 @@ export type { Step } from './layout.ts';
 export type { Guard } from './moves.ts';
 export { type FolderSurvey, incomingOf, type KeptName, type PlanItem, planSwap, type SwapPlan } from './plan.ts';
 export { type SettledSwap, type Settlement, type SettleOptions, settleJournals } from './settle.ts';
-export { discardStage, dressStaged, type Owner, openStage, ownerOf } from './stage.ts';
+export { dressStaged, type Owner, openStage, ownerOf } from './stage.ts';
 export { surveyFolder } from './survey.ts';
 export { finishSwap, type SwapOptions, type SwapRoot, swapIn, undoSwap } from './swap.ts';
 export { discardUndo, listUndo, type UndoFolder } from './undo.ts';

@@ -24,11 +24,6 @@ export async function openStage(root: string, operationId: string): Promise<{ ro
   return { root: found, staged };
 }
 
-/** Gives up a staging folder whose restore never began to move. */
-export async function discardStage(root: string, operationId: string): Promise<void> {
-  await rm(own.staged(root, requireOperationId(operationId)), { recursive: true, force: true });
-}
-
 export type Owner = { readonly uid: number; readonly gid: number };
 
 /** Who owns a folder: what is restored into it must belong to the same, or the backend could not write it. */
