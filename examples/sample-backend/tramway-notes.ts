@@ -73,8 +73,12 @@ export function writeNote(seed: number, index: number, { sentences, places, unic
   }
   const subject = pick(subjects);
   const line = `Line ${1 + Math.floor(next() * 9)}`;
+  let last = -1;
+  // Never the same place twice in a row: a line does not run from a stop to itself.
   const place = (): string => {
-    const at = Math.floor(next() * places) + (seed % 738);
+    const drawn = Math.floor(next() * places);
+    last = drawn === last ? (drawn + 1) % places : drawn;
+    const at = last + (seed % 738);
     return `${firsts[at % firsts.length]} ${seconds[(at + Math.floor(at / firsts.length)) % seconds.length]}`;
   };
   const home = place();
