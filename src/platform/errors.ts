@@ -43,6 +43,7 @@ export const errorCatalogue = {
   'target/lifecycle-failed': kind(502, 'The backend could not be stopped or started', 1, true),
   'target/in-use': kind(409, 'Somebody still holds the files of the target', 11, true),
   'target/foreign-path': kind(422, 'The path is outside the registered folders', 2),
+  'target/inspection-failed': kind(500, 'The files of the target could not be inspected', 1, true),
   'host/not-sampled': kind(503, 'The host was not looked at yet', 1, true),
   'operation/unknown': kind(404, 'No such operation', 10),
   'operation/cancelled': kind(409, 'The operation was cancelled', 130),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JsonFault } from './json-fault.ts';
+import { ContentFault } from './content-fault.ts';
 import { createJsonScanner, type JsonInterest, type JsonValue } from './json-scanner.ts';
 import { createUtf8Check } from './utf8-check.ts';
 
@@ -114,7 +114,7 @@ describe('what a scanner tells', () => {
         try {
           scan(Buffer.from(text), cuts, () => 'look');
         } catch (err) {
-          expect(err).toBeInstanceOf(JsonFault);
+          expect(err).toBeInstanceOf(ContentFault);
           taken2 = false;
         }
         expect(taken2).toBe(fits);
@@ -212,7 +212,7 @@ test('bytes that are not UTF-8 are found at their place, however they are cut', 
         };
         check(whole);
         const at = place % (whole.length + 1);
-        const isFault = expect.objectContaining({ name: 'JsonFault' });
+        const isFault = expect.objectContaining({ name: 'ContentFault' });
         expect(() => check(Buffer.concat([whole.subarray(0, at), Buffer.of(bad), whole.subarray(at)]))).toThrow(
           isFault,
         );

@@ -6,7 +6,7 @@
  * Strict as RFC 8259, with two allowances that LightRAG's own reader makes: a byte order mark at the start, and the words
  * `NaN`, `Infinity`, `-Infinity`. Whether the bytes are UTF-8 is a matter of `utf8-check.ts`.
  */
-import { JsonFault } from './json-fault.ts';
+import { ContentFault } from './content-fault.ts';
 import { createPlainRun } from './plain-run.ts';
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'literal';
@@ -41,9 +41,9 @@ export type JsonVisitor = {
 };
 
 export type JsonScanner = {
-  /** Takes the next bytes, which may be reused by the caller afterwards. @throws JsonFault */
+  /** Takes the next bytes, which may be reused by the caller afterwards. @throws ContentFault */
   write(bytes: Uint8Array): void;
-  /** @throws JsonFault of the kind `torn` when the document is not complete */
+  /** @throws ContentFault of the kind `torn` when the document is not complete */
   end(): void;
 };
 
@@ -122,7 +122,7 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
   let captured: Buffer[] = [];
   let capturedBytes = 0;
 
-  const fault = (what: string, at: number): JsonFault => new JsonFault('invalid', base + at, what);
+  const fault = (what: string, at: number): ContentFault => new ContentFault('invalid', base + at, what);
 
   const beginCapture = (from: number): void => {
     capturing = true;
@@ -282,13 +282,13 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
         state = inEscape;
         return at;
       }
-      escape(bytes[at] ?? 0, at);
+      takeEscape(bytes[at] ?? 0, at);
       at += 1;
       if (state !== inString) return at;
     }
   };
 
-  const escape = (byte: number, at: number): void => {
+  const takeEscape = (byte: number, at: number): void => {
     if (byte === 0x75) {
       state = inHex;
       hexLeft = 4;
@@ -348,7 +348,7 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
         } else if (state === inNumber) at = number(bytes, at);
         else if (state === inLiteral) at = word(bytes, at);
         else if (state === inEscape) {
-          escape(byte, at);
+          takeEscape(byte, at);
           at += 1;
         } else {
           if (!isHexDigit(byte)) throw fault('an unknown escape stands in a string', at);
@@ -363,7 +363,7 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
     end() {
       // Only a number at the top has no end of its own.
       if (state === inNumber && depth === 0 && numberMayEnd[numberPhase]) endNumber(new Uint8Array(0), 0);
-      if (state !== atEnd) throw new JsonFault('torn', base, 'the document is not complete');
+      if (state !== atEnd) throw new ContentFault('torn', base, 'the document is not complete');
     },
   };
 }

@@ -11,7 +11,7 @@ export type PlainRun = {
  * below 0x20 likewise. Measured at 1.3 GB/s against 0.6 GB/s byte by byte; `indexOf` is faster, but finds no control characters.
  */
 export function createPlainRun(): PlainRun {
-  let words = new Int32Array(0);
+  let words: Int32Array = new Int32Array(0);
   /** Bytes of the piece before its first whole word. */
   let lead = 0;
 

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { JsonFault } from './json-fault.ts';
+import { ContentFault } from './content-fault.ts';
 
 export type Utf8Check = {
-  /** @throws JsonFault of the kind `invalid` at the first byte that is not UTF-8 */
+  /** @throws ContentFault of the kind `invalid` at the first byte that is not UTF-8 */
   write(bytes: Uint8Array): void;
-  /** @throws JsonFault of the kind `torn` when the last character is cut off */
+  /** @throws ContentFault of the kind `torn` when the last character is cut off */
   end(): void;
 };
 
@@ -26,17 +26,17 @@ export function createUtf8Check(): Utf8Check {
           base += bytes.length;
           return;
         }
-        if (!isUtf8(joint)) throw new JsonFault('invalid', base - rest.length, 'the bytes are not UTF-8');
+        if (!isUtf8(joint)) throw new ContentFault('invalid', base - rest.length, 'the bytes are not UTF-8');
         rest = Buffer.alloc(0);
       }
       const open = openTail(bytes, from);
       const whole = bytes.subarray(from, bytes.length - open);
-      if (!isUtf8(whole)) throw new JsonFault('invalid', base + from + firstBad(whole), 'the bytes are not UTF-8');
+      if (!isUtf8(whole)) throw new ContentFault('invalid', base + from + firstBad(whole), 'the bytes are not UTF-8');
       rest = Buffer.from(bytes.subarray(bytes.length - open));
       base += bytes.length;
     },
     end() {
-      if (rest.length > 0) throw new JsonFault('torn', base, 'the file ends within a character');
+      if (rest.length > 0) throw new ContentFault('torn', base, 'the file ends within a character');
     },
   };
 }

@@ -1,6 +1,6 @@
-/** `torn`: the bytes end too early. `invalid`: there is something wrong at `offset`. */
-export class JsonFault extends Error {
-  override readonly name = 'JsonFault';
+/** What is wrong with the content of a file. `torn`: it ends too early. `invalid`: there is something wrong at `offset`. */
+export class ContentFault extends Error {
+  override readonly name = 'ContentFault';
   readonly kind: 'torn' | 'invalid';
   /** Bytes from the start of the file. */
   readonly offset: number;

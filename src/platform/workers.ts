@@ -1,0 +1,23 @@
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/**
+ * Where the entry of a worker thread lies: `dist/workers/NAME.js` for what was built, and for a run from the sources the one
+ * `NAME.worker.ts` below `src`.
+ * @throws Error when the sources hold no such file, or several
+ */
+export function workerUrl(name: string): URL {
+  const here = import.meta.filename;
+  const folder = path.dirname(here);
+  if (!here.endsWith('.ts')) {
+    const workers = path.basename(folder) === 'workers' ? folder : path.join(folder, 'workers');
+    return pathToFileURL(path.join(workers, `${name}.js`));
+  }
+  const source = path.dirname(folder);
+  const found = globSync(`**/${name}.worker.ts`, { cwd: source });
+  const [entry] = found;
+  if (entry === undefined || found.length > 1)
+    throw new Error(`Expected one ${name}.worker.ts below src, found ${found.length}.`);
+  return pathToFileURL(path.join(source, entry));
+}

@@ -1,0 +1,136 @@
+/** What the inspector says about one workspace. Plain data: it crosses a thread and is stored and answered as JSON. */
+
+export type InspectedFileKind = 'kv' | 'vdb' | 'graphml' | 'other';
+
+/**
+ * `empty`: there, with zero bytes. `torn`: ends too early. `invalid`: wrong somewhere, or not what its name says.
+ * `changing`: was rewritten in place during every reading. `unreadable`: no plain file, or the system refused it.
+ */
+export type InspectedFileState = 'ok' | 'missing' | 'empty' | 'torn' | 'invalid' | 'changing' | 'unreadable';
+
+export type InspectedFile = {
+  readonly name: string;
+  readonly kind: InspectedFileKind;
+  readonly bytes: number;
+  readonly state: InspectedFileState;
+  readonly detail?: string;
+  /** For `torn` and `invalid`: where, in bytes from the start. */
+  readonly offset?: number;
+};
+
+export type CacheRows = {
+  readonly total: number;
+  readonly extract: number;
+  readonly query: number;
+  readonly keywords: number;
+  readonly summary: number;
+  readonly other: number;
+};
+
+/** Rows per store; null where the file is missing or could not be read to its end. */
+export type StoreCounts = {
+  readonly fullDocs: number | null;
+  readonly textChunks: number | null;
+  readonly docStatus: number | null;
+  readonly llmResponseCache: CacheRows | null;
+  readonly fullEntities: number | null;
+  readonly fullRelations: number | null;
+  readonly entityChunks: number | null;
+  readonly relationChunks: number | null;
+  readonly vdbChunks: number | null;
+  readonly vdbEntities: number | null;
+  readonly vdbRelationships: number | null;
+  readonly graphNodes: number | null;
+  readonly graphEdges: number | null;
+};
+
+export type StuckDocument = {
+  readonly id: string;
+  readonly status: string;
+  /** As the backend wrote it (ISO 8601); null when it did not. */
+  readonly updatedAt: string | null;
+};
+
+export type VectorDimension = {
+  readonly file: string;
+  readonly dimension: number;
+  readonly rows: number;
+  /** Characters of the base64 matrix, and how many `rows` × `dimension` float32 take. */
+  readonly matrixLength: number;
+  readonly expectedMatrixLength: number;
+  /** Rows whose `__id__` stood in the file before. */
+  readonly duplicateRows: number;
+};
+
+/** What one store has and another lacks; null where that could not be compared. */
+export type Drift = {
+  /** Documents that are not failed and have no text in full_docs. */
+  readonly documentsWithoutText: number | null;
+  readonly processedWithoutChunks: number | null;
+  readonly processedWithoutChunkVectors: number | null;
+  readonly chunksWithoutDocument: number | null;
+  readonly chunkVectorsWithoutChunk: number | null;
+  readonly nodesWithoutVector: number | null;
+  readonly entityVectorsWithoutNode: number | null;
+  readonly edgesWithoutVector: number | null;
+  readonly relationVectorsWithoutEdge: number | null;
+};
+
+export type OrphanFile = { readonly name: string; readonly bytes: number; readonly ageMs: number };
+
+export type FaultSeverity = 'info' | 'warning' | 'critical';
+
+export type InspectionFault = {
+  readonly code: InspectionFaultCode;
+  readonly message: string;
+  readonly severity: FaultSeverity;
+};
+
+export type InspectionFaultCode =
+  | 'file-torn'
+  | 'file-invalid'
+  | 'file-empty'
+  | 'file-missing'
+  | 'file-unreadable'
+  | 'file-changing'
+  | 'dimension-mismatch'
+  | 'matrix-length'
+  | 'duplicate-vectors'
+  | 'texts-missing'
+  | 'chunks-missing'
+  | 'chunk-vectors-missing'
+  | 'orphan-chunks'
+  | 'orphan-chunk-vectors'
+  | 'entity-vectors-missing'
+  | 'orphan-entity-vectors'
+  | 'relation-vectors-missing'
+  | 'orphan-relation-vectors'
+  | 'stuck-documents'
+  | 'orphan-temporary-files';
+
+export type InspectionReport = {
+  /** The folder that was looked at: the storage folder, or the workspace's folder inside it. */
+  readonly folder: string;
+  readonly workspace: string;
+  /** Epoch milliseconds UTC at which the inspection began. */
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly bytesRead: number;
+  /** No file of a workspace is there: nothing was ever stored, or the folder is not the right one. */
+  readonly isFresh: boolean;
+  readonly files: readonly InspectedFile[];
+  readonly counts: StoreCounts;
+  readonly documents: {
+    readonly total: number | null;
+    readonly byStatus: Readonly<Record<string, number>>;
+  };
+  /** Documents between accepted and finished; they are stuck when the pipeline is idle. At most 100 are named. */
+  readonly stuck: { readonly total: number; readonly documents: readonly StuckDocument[] };
+  readonly dimension: { readonly files: readonly VectorDimension[]; readonly agree: boolean };
+  readonly drift: Drift;
+  /** Temporary siblings of atomic writes. At most 100 are named. */
+  readonly orphans: { readonly total: number; readonly bytes: number; readonly files: readonly OrphanFile[] };
+  /** Files that were replaced while others were still being read: differences between stores then prove nothing. */
+  readonly changedMeanwhile: readonly string[];
+  readonly faults: readonly InspectionFault[];
+};

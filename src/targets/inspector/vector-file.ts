@@ -1,0 +1,79 @@
+import { ContentFault } from './content-fault.ts';
+import { type ContentReader, createJsonReader, requireObject } from './content-reader.ts';
+import { createIdSet, type SealedIds } from './id-set.ts';
+
+export type VectorFile = {
+  readonly dimension: number;
+  readonly rows: number;
+  readonly ids: SealedIds;
+  /** Names that tie rows to another store, as `nameOf` gave them; undefined when a row had none. */
+  readonly names: SealedIds | undefined;
+  /** Characters of the base64 matrix. */
+  readonly matrixLength: number;
+};
+
+/** Two ends of an undirected edge, in an order that does not depend on how it was written. */
+export const pairName = (a: string, b: string): string => (a < b ? `${a}\u0000${b}` : `${b}\u0000${a}`);
+
+/** Base64 characters of `rows` vectors of `dimension` float32. */
+export const matrixLengthOf = (rows: number, dimension: number): number => 4 * Math.ceil((4 * rows * dimension) / 3);
+
+/**
+ * NanoVectorDB's `vdb_*.json`: `{"embedding_dim": D, "data": [rows], "matrix": "<base64>"}`, members in any order.
+ * @param nameFields fields of a row that together name what it stands for: one name, or two ends of a pair
+ */
+export function readVectors(nameFields: readonly string[]): ContentReader<VectorFile> {
+  const ids = createIdSet();
+  const names = createIdSet();
+  let dimension: number | undefined;
+  let rows = -1;
+  let matrixLength = -1;
+  let allNamed = true;
+
+  let id: string | undefined;
+  let parts: (string | undefined)[] = [];
+
+  return createJsonReader({
+    enter(value) {
+      const { depth, key, kind } = value;
+      if (depth === 0) {
+        requireObject(value, 'the file');
+        return 'look';
+      }
+      if (depth === 1) {
+        if (key === 'embedding_dim' && kind === 'number') return 'text';
+        if (key !== 'data') return 'skip';
+        if (kind !== 'array') throw new ContentFault('invalid', value.start, 'the rows are not a list');
+        rows = 0;
+        return 'look';
+      }
+      if (depth === 2) {
+        requireObject(value, 'a row');
+        id = undefined;
+        parts = [];
+        return 'look';
+      }
+      return kind === 'string' && (key === '__id__' || nameFields.includes(key)) ? 'text' : 'skip';
+    },
+    leave({ depth, key, kind, start }, end, text) {
+      if (depth === 3 && text !== undefined) {
+        if (key === '__id__') id = text;
+        const place = nameFields.indexOf(key);
+        if (place >= 0) parts[place] = text;
+      } else if (depth === 2) {
+        rows += 1;
+        if (id === undefined) throw new ContentFault('invalid', start, 'a row has no id');
+        ids.add(id);
+        const [first, second = first] = parts;
+        if (first === undefined || second === undefined || parts.length !== nameFields.length) allNamed = false;
+        else names.add(nameFields.length === 1 ? first : pairName(first, second));
+      } else if (depth === 1 && key === 'embedding_dim' && text !== undefined) dimension = Number(text);
+      else if (depth === 1 && key === 'matrix' && kind === 'string') matrixLength = end - start - 2;
+    },
+    end() {
+      if (dimension === undefined || rows < 0 || matrixLength < 0)
+        throw new ContentFault('invalid', 0, 'embedding_dim, data or matrix is missing: this is no vector store');
+      return { dimension, rows, ids: ids.seal(), names: allNamed ? names.seal() : undefined, matrixLength };
+    },
+  });
+}
