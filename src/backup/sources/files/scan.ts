@@ -43,6 +43,9 @@ export const sameContentStamp = (left: Stamp, right: Stamp): boolean =>
 
 const slash = Buffer.from('/');
 
+/** Names looked at together: enough to keep the thread pool busy, few enough to leave it to others in between. */
+const atOnce = 32;
+
 /**
  * Looks at every name below a folder without opening a file. Names travel as bytes until they are known to be UTF-8, so
  * that no name is changed by reading it. What disappears meanwhile is left out; what cannot be captured is listed.
@@ -58,17 +61,21 @@ export async function scanFolder(
   for (let below = ahead.pop(); below !== undefined; below = ahead.pop()) {
     signal?.throwIfAborted();
     const prefix = below === '' ? '' : `${below}/`;
+    const paths: string[] = [];
     for (const name of await namesOf(folder, below, skipped)) {
-      if (!isUtf8(name)) {
-        skipped.push({ path: prefix + name.toString('latin1'), reason: 'its name is not valid UTF-8', loss: true });
-        continue;
-      }
       const path = prefix + name.toString();
-      if (findExclusion(path, exclusions) !== undefined) continue;
-      const entry = await lookAt(folder, path, skipped);
-      if (entry === undefined) continue;
-      entries.push(entry);
-      if (entry.kind === 'dir') ahead.push(path);
+      if (!isUtf8(name))
+        skipped.push({ path: prefix + name.toString('latin1'), reason: 'its name is not valid UTF-8', loss: true });
+      else if (findExclusion(path, exclusions) === undefined) paths.push(path);
+    }
+    for (let from = 0; from < paths.length; from += atOnce) {
+      signal?.throwIfAborted();
+      const some = paths.slice(from, from + atOnce);
+      for (const entry of await Promise.all(some.map((path) => lookAt(folder, path, skipped)))) {
+        if (entry === undefined) continue;
+        entries.push(entry);
+        if (entry.kind === 'dir') ahead.push(entry.path);
+      }
     }
   }
   return { entries, skipped };
