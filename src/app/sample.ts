@@ -9,6 +9,8 @@ import type { Logger } from '../platform/logging.ts';
 import { productRoot } from '../platform/product-version.ts';
 import { createSupervisedDriver, type SupervisedDriver } from '../targets/index.ts';
 
+export type SampleSize = 'tiny' | 'small';
+
 export type Sample = { readonly config: TargetConfig; readonly driver: SupervisedDriver };
 
 const sampleTimeouts = { probeIntervalMs: 2_000, probeTimeoutMs: 5_000, stopTimeoutMs: 20_000, startTimeoutMs: 30_000 };
@@ -19,6 +21,7 @@ const sampleTimeouts = { probeIntervalMs: 2_000, probeTimeoutMs: 5_000, stopTime
  */
 export async function prepareSample(options: {
   dataDir: string;
+  size: SampleSize;
   children: ChildProcesses;
   log: Logger;
 }): Promise<Sample> {
@@ -32,7 +35,7 @@ export async function prepareSample(options: {
     log.info({ folder: home }, 'the sample workspace is generated');
     const result = await children.run({
       program: process.execPath,
-      args: [programFile('generate-workspace'), '--dir', workingDir, '--input-dir', inputDir, '--size', 'small'],
+      args: [programFile('generate-workspace'), '--dir', workingDir, '--input-dir', inputDir, '--size', options.size],
       env: { PATH: systemSearchPath },
       purpose: 'generate the sample workspace',
       timeoutMs: 120_000,

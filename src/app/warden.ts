@@ -13,11 +13,18 @@ import {
   parseRepositoryLocation,
 } from '../backup/index.ts';
 import type { Config, TargetConfig } from '../config/index.ts';
-import { createEventLog, createEventRetention, type EventLog, eventRoutes } from '../events/index.ts';
+import {
+  createEventLog,
+  createEventRetention,
+  type EventLog,
+  type EventRecorder,
+  eventRoutes,
+} from '../events/index.ts';
 import { createHealth, type Health, healthRoutes } from '../health/index.ts';
 import { createHostSampler, decideHostHealth, hostRoutes, registerHostMetrics } from '../host/index.ts';
 import {
   createDocumentMetrics,
+  createMetricHistory,
   createMetricRegistry,
   createMetricsHandler,
   createProcessMetrics,
@@ -25,7 +32,7 @@ import {
   statusClass,
 } from '../metrics/index.ts';
 import { metricsMigrations, stateMigrations } from '../migrations/index.ts';
-import { createOperations, type Operations, operationRoutes } from '../operations/index.ts';
+import { createOperationRetention, createOperations, type Operations, operationRoutes } from '../operations/index.ts';
 import { createChildProcesses } from '../platform/child-processes/index.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
@@ -53,7 +60,7 @@ import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, hostCheck, targetCheck } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { protectTarget } from './protected-target.ts';
-import { prepareSample, type Sample } from './sample.ts';
+import { prepareSample, type Sample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
 
 export type WardenOptions = {
@@ -61,6 +68,8 @@ export type WardenOptions = {
   readonly log: Logger;
   /** `up` brings the sample backend when no target is configured; `serve` then watches nothing. */
   readonly command: 'serve' | 'up';
+  /** Of the sample workspace that is generated at the first `up`. */
+  readonly sampleSize?: SampleSize;
   readonly clock?: Clock;
   readonly random?: RandomSource;
   /** Called at named boundaries of backup and restore, so that tests can end the process at each of them. */
@@ -134,7 +143,11 @@ export function createWarden(options: WardenOptions): Warden {
     await migrate(metricsDb.writer, metricsMigrations, 'metrics');
 
     const instance = 'main';
-    const events = createEventLog({ db, clock, instance });
+    const eventLog = createEventLog({ db, clock, instance });
+    // Switched off, the log stays as it is; the audit trail goes on whatever is switched off.
+    const events: EventRecorder = config.events.enabled
+      ? eventLog
+      : { audit: (tx, entry) => eventLog.audit(tx, entry), record: async () => 0 };
     const operations = createOperations({ db, clock, log, events, instance });
     const http = createHttpClient();
     await lifecycle.begin({ name: 'outgoing http', stop: () => http.close() });
@@ -152,12 +165,12 @@ export function createWarden(options: WardenOptions): Warden {
     // Metrics of ourselves, then what is watched.
     const registry = createMetricRegistry({ clock, log });
     const documentMetrics = createDocumentMetrics(registry);
-    setBuildInfo(registry, { version: productVersion() });
+    setBuildInfo(registry, productVersion());
     await lifecycle.begin(createProcessMetrics(registry));
 
     const sample =
       config.target === undefined && options.command === 'up'
-        ? await prepareSample({ dataDir: config.dataDir, children, log })
+        ? await prepareSample({ dataDir: config.dataDir, size: options.sampleSize ?? 'small', children, log })
         : undefined;
     const targetConfig = config.target ?? sample?.config;
     const inspector = createInspector({ log, clock });
@@ -262,7 +275,7 @@ export function createWarden(options: WardenOptions): Warden {
       db,
       points,
       events,
-      auditHead: () => events.auditHead(),
+      auditHead: () => eventLog.auditHead(),
       repository,
       clock,
       random,
@@ -336,7 +349,7 @@ export function createWarden(options: WardenOptions): Warden {
       log,
       clock,
       authenticate: (request) => access.authenticate(request),
-      allowedHosts: () => config.server.publicHosts,
+      allowedHosts: () => [config.server.host, ...config.server.publicHosts],
       trustedProxies: config.server.trustedProxies,
       onResponse({ method, route, status, durationMs }) {
         documentMetrics.requestDurationSeconds.labels(method, route, statusClass(status)).observe(durationMs / 1000);
@@ -351,7 +364,7 @@ export function createWarden(options: WardenOptions): Warden {
     await server.register(healthRoutes({ health, dashboard }));
     await server.register(dashboardRoutes(dashboard));
     await server.register(accessRoutes({ access, now: () => clock.now() }));
-    await server.register(eventRoutes({ events, log }));
+    await server.register(eventRoutes({ events: eventLog, log }));
     await server.register(operationRoutes({ operations, log }));
     await server.register(hostRoutes({ sampler, clock, thresholds: () => config.monitoring.thresholds }));
     await server.register(
@@ -365,7 +378,10 @@ export function createWarden(options: WardenOptions): Warden {
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
     await lifecycle.begin(createAccessExpiry({ access, clock, log }));
     await lifecycle.begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
+    await lifecycle.begin(createOperationRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
     if (config.monitoring.enabled) await lifecycle.begin(sampler);
+    if (config.metrics.enabled)
+      await lifecycle.begin(createMetricHistory({ registry, db: metricsDb, clock, log, instance }));
     if (config.healthCheckEnabled) for (const one of targets) await lifecycle.begin(one);
     await lifecycle.begin(sizes);
     if (config.backup.enabled) await lifecycle.begin(schedule);
@@ -388,7 +404,7 @@ export function createWarden(options: WardenOptions): Warden {
       targetIds: targets.map((one) => one.target.id),
       server,
       access,
-      events,
+      events: eventLog,
       operations,
       backup,
       schedule,

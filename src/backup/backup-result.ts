@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
+import type { RecoveryPoint } from './point.ts';
+
+const status = z.enum(['running', 'success', 'partial', 'error', 'skipped']);
+
+/** The result of a backup as the source documents name its fields, and what they do not know beside it. */
+export const backupResultSchema = z.object({
+  backup_id: z.string(),
+  timestamp: z.string(),
+  start_time: z.string(),
+  end_time: z.string().nullable(),
+  /** Seconds. */
+  duration: z.number().nullable(),
+  status,
+  error: z.string().optional(),
+  user_data: z.object({
+    status,
+    path: z.string().nullable(),
+    user_count: z.number(),
+    total_size_bytes: z.number(),
+    file_count: z.number(),
+    components: z.array(
+      z.object({
+        name: z.string(),
+        status,
+        path: z.string().nullable(),
+        file_count: z.number(),
+        size_bytes: z.number(),
+        grade: z.string(),
+        reasons: z.array(z.string()),
+        skipped: z.array(z.object({ path: z.string(), reason: z.string(), loss: z.boolean() })),
+      }),
+    ),
+  }),
+  target_id: z.string(),
+  cause: z.enum(['manual', 'scheduled', 'safety']),
+  grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']).nullable(),
+  reasons: z.array(z.string()),
+  missing: z.array(z.object({ name: z.string(), reason: z.string() })),
+  verified_at: z.string().nullable(),
+  forgotten_at: z.string().nullable(),
+  stored_bytes: z.number(),
+  documents: z.record(z.string(), z.number()).nullable(),
+  core_version: z.string().nullable(),
+  pinned: z.boolean(),
+  operation_id: z.string().nullable(),
+  allowed_actions: z.array(z.enum(['restore', 'verify'])),
+});
+export type BackupResult = z.infer<typeof backupResultSchema>;
+
+export function backupResult(point: RecoveryPoint): BackupResult {
+  const { manifest } = point;
+  const components = manifest?.components ?? [];
+  const exists = (point.status === 'success' || point.status === 'partial') && point.forgottenMs === null;
+  return {
+    backup_id: point.id,
+    timestamp: isoInstant(point.takenMs),
+    start_time: isoInstant(point.startedMs),
+    end_time: isoInstantOrNull(point.finishedMs),
+    duration: point.finishedMs === null ? null : (point.finishedMs - point.startedMs) / 1000,
+    status: point.status,
+    ...(point.error === null ? {} : { error: point.error }),
+    user_data: {
+      status: manifest ? (components.some((one) => one.partial) ? 'partial' : 'success') : point.status,
+      path: folderOf(components[0]),
+      user_count: manifest?.target.workspaces.length ?? 0,
+      total_size_bytes: point.logicalBytes,
+      file_count: components.reduce((sum, one) => sum + one.files, 0),
+      components: components.map((one) => ({
+        name: one.name,
+        status: one.partial ? 'partial' : 'success',
+        path: folderOf(one),
+        file_count: one.files,
+        size_bytes: one.bytes,
+        grade: one.proof.grade,
+        reasons: one.proof.reasons,
+        skipped: one.skipped,
+      })),
+    },
+    target_id: point.targetId,
+    cause: point.cause,
+    grade: point.grade,
+    reasons: manifest?.reasons ?? [],
+    missing: manifest?.missing ?? [],
+    verified_at: isoInstantOrNull(point.verifiedMs),
+    forgotten_at: isoInstantOrNull(point.forgottenMs),
+    stored_bytes: point.storedBytes,
+    documents: manifest?.documents ?? null,
+    core_version: manifest?.target.core_version ?? null,
+    pinned: point.pinned,
+    operation_id: point.operationId,
+    allowed_actions: exists ? ['restore', 'verify'] : [],
+  };
+}
+
+const folderOf = (component: { restore: { by: string; folder?: string } } | undefined): string | null =>
+  component?.restore.folder ?? null;

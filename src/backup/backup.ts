@@ -1,0 +1,260 @@
+import type { Operation, Operations, SettledOutcome } from '../operations/index.ts';
+import { AppError, describeError, isAppError } from '../platform/errors.ts';
+import type { BackupDeps } from './backup-deps.ts';
+import { type BackupResult, backupResult } from './backup-result.ts';
+import { forgetPoints } from './forget-points.ts';
+import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
+import { planRestore, type RestorePlanReport, restorePoint, settleRestore } from './restore-point.ts';
+import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
+import { takePoint } from './take-point.ts';
+import { findManifestSnapshot, verifyContent } from './verify-point.ts';
+
+export type Availability = { readonly available: true } | { readonly available: false; readonly reason: string };
+
+export type BackupPolicy = RetentionPolicy & { readonly frequencyMs: number };
+
+export type Started = {
+  readonly requestedBy: string;
+  readonly idempotency?: Parameters<Operations['start']>[0]['idempotency'];
+};
+
+export type Backup = {
+  readonly policy: BackupPolicy;
+  readonly location: string;
+  /** As last looked at; `checkAvailability` looks. */
+  availability(): Availability;
+  checkAvailability(): Promise<Availability>;
+  /** @throws `backup/unavailable`, `operation/busy` */
+  take(request: Started & { targetId: string; cause: PointCause }): Promise<Operation>;
+  verify(request: Started & { pointId: string }): Promise<Operation>;
+  planRestore(pointId: string): Promise<RestorePlanReport>;
+  restore(request: Started & { pointId: string; planId?: string | undefined; confirm: boolean }): Promise<Operation>;
+  planRetention(targetId: string): Promise<readonly RetentionItem[]>;
+  retain(request: Started & { targetId: string }): Promise<Operation>;
+  /** @throws `backup/invalid-id`, `backup/unknown-point` */
+  requirePoint(pointId: string): Promise<RecoveryPoint>;
+  /** What a killed process left half-done, by kind of operation. */
+  readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
+  /** How many points exist; for the metric. */
+  count(targetId: string): Promise<number>;
+};
+
+/** Everything about recovery points as operations: taken, verified, restored, forgotten, one at a time per target. */
+export function createBackup(
+  deps: BackupDeps & {
+    operations: Operations;
+    enabled: boolean;
+    policy: BackupPolicy;
+    onPoint(point: RecoveryPoint): void;
+  },
+): Backup {
+  const { operations, points, db, events, clock, log } = deps;
+  let known: Availability = { available: false, reason: 'not checked yet' };
+
+  const checkAvailability = async (): Promise<Availability> => {
+    try {
+      await deps.repository.version();
+      known = { available: true };
+    } catch (err) {
+      known = { available: false, reason: isAppError(err) ? err.detail : describeError(err) };
+    }
+    return known;
+  };
+
+  const requireAvailable = async (): Promise<void> => {
+    if (!deps.enabled)
+      throw new AppError('feature/disabled', 'Backups are switched off by BACKUP_ENABLED (backup.enabled).');
+    const now = await checkAvailability();
+    if (!now.available) throw new AppError('backup/unavailable', `Backups are unavailable: ${now.reason}`);
+  };
+
+  const requirePoint = async (pointId: string): Promise<RecoveryPoint> => {
+    if (!isPointId(pointId))
+      throw new AppError('backup/invalid-id', 'Ids of recovery points look like backup_20261122_093000_x7k2.');
+    const point = await points.find(pointId);
+    if (!point)
+      throw new AppError(
+        'backup/unknown-point',
+        `There is no recovery point ${pointId}. \`ragwarden backup list\` shows them.`,
+      );
+    return point;
+  };
+
+  const requireRestorable = async (pointId: string): Promise<RecoveryPoint> => {
+    const point = await requirePoint(pointId);
+    if (!isRestorable(point))
+      throw new AppError(
+        'conflict/state',
+        point.forgottenMs !== null
+          ? `${pointId} was forgotten by retention.`
+          : `${pointId} does not exist in the repository: its run ended with ${point.status}.`,
+      );
+    return point;
+  };
+
+  const requireSnapshot = async (
+    pointId: string,
+  ): Promise<NonNullable<Awaited<ReturnType<typeof findManifestSnapshot>>>> => {
+    const found = await findManifestSnapshot(deps, pointId);
+    if (!found) throw new AppError('backup/unknown-point', `The repository does not hold ${pointId} any more.`);
+    return found;
+  };
+
+  const audit = (actor: string, action: string, object: string): Promise<number> =>
+    db.unit((tx) => events.audit(tx, { actor, action, object, outcome: 'done' }));
+
+  return {
+    policy: deps.policy,
+    location: deps.repository.location.display,
+    availability: () => known,
+    checkAvailability,
+    requirePoint,
+    count: (targetId) => points.count(targetId),
+
+    async take({ targetId, cause, requestedBy, idempotency }) {
+      deps.requireTarget(targetId);
+      await requireAvailable();
+      const operation = await operations.start<unknown, BackupResult>({
+        kind: 'backup.create',
+        targetId,
+        input: { targetId, cause },
+        requestedBy,
+        idempotency,
+        run: async (context) => {
+          const point = await takePoint(deps, { targetId, cause }, context);
+          deps.onPoint(point);
+          return backupResult(point);
+        },
+      });
+      await audit(requestedBy, 'backup.create', operation.id);
+      return operation;
+    },
+
+    async verify({ pointId, requestedBy, idempotency }) {
+      const point = await requireRestorable(pointId);
+      await requireAvailable();
+      return operations.start({
+        kind: 'backup.verify',
+        targetId: point.targetId,
+        input: { pointId },
+        requestedBy,
+        idempotency,
+        run: async (context) => {
+          await context.phase('reading');
+          const { snapshotId, manifest } = await requireSnapshot(pointId);
+          const compared = await verifyContent(deps, { snapshotId, manifest, context });
+          await db.unit((tx) => points.update(tx, pointId, { verifiedMs: clock.now() }));
+          return { backup_id: pointId, verified: true, files: compared.files, bytes: compared.bytes };
+        },
+      });
+    },
+
+    async planRestore(pointId) {
+      const point = await requireRestorable(pointId);
+      await requireAvailable();
+      return planRestore(deps, point);
+    },
+
+    async restore({ pointId, planId, confirm, requestedBy, idempotency }) {
+      const point = await requireRestorable(pointId);
+      await requireAvailable();
+      const plan = await planRestore(deps, point);
+      if (planId !== undefined && planId !== plan.plan_id)
+        throw new AppError(
+          'restore/plan-changed',
+          'Things have changed since that plan was made. Look at the new plan and confirm that one.',
+        );
+      if (!confirm)
+        throw new AppError(
+          'conflict/confirmation-required',
+          `Restoring ${pointId} replaces the data of ${point.targetId}. Send "confirm": true.`,
+        );
+      const operation = await operations.start({
+        kind: 'backup.restore',
+        targetId: point.targetId,
+        input: { pointId },
+        requestedBy,
+        idempotency,
+        run: (context) => restorePoint(deps, { point, requestedBy }, context),
+      });
+      await audit(requestedBy, 'backup.restore', pointId);
+      return operation;
+    },
+
+    async planRetention(targetId) {
+      const all = await points.list({ targetId, statuses: ['success', 'partial'], limit: 100_000 });
+      return planRetention(all, deps.policy, clock.now());
+    },
+
+    async retain({ targetId, requestedBy, idempotency }) {
+      await requireAvailable();
+      return operations.start({
+        kind: 'backup.retain',
+        targetId,
+        input: { targetId },
+        requestedBy,
+        idempotency,
+        run: async (context) => {
+          const all = await points.list({ targetId, statuses: ['success', 'partial'], limit: 100_000 });
+          return forgetPoints(deps, planRetention(all, deps.policy, clock.now()), context);
+        },
+      });
+    },
+
+    settlers: {
+      'backup.create': (operation) => settleTakenPoint(deps, operation),
+      'backup.restore': (operation) => settleRestore(deps, operation),
+      'backup.verify': async () => ({
+        message: 'The verification ended with the process; nothing was changed.',
+        severity: 'info',
+      }),
+      'backup.retain': async () => {
+        log.info('retention was interrupted; the next run goes on with it');
+        return { message: 'Retention ended with the process; the next run goes on.', severity: 'info' };
+      },
+    },
+  };
+}
+
+/** A point exists exactly when the repository holds its manifest, whatever the catalogue got to write. */
+async function settleTakenPoint(deps: BackupDeps, operation: Operation): Promise<SettledOutcome> {
+  const rows = await deps.points.list({
+    ...(operation.targetId === null ? {} : { targetId: operation.targetId }),
+    statuses: ['running'],
+    limit: 1000,
+  });
+  const row = rows.find((point) => point.operationId === operation.id);
+  if (!row) return { message: 'The backup ended with the process before it began; nothing was stored.' };
+  const opened = await deps.repository.open();
+  if (opened.state === 'ok') await deps.repository.removeOwnStaleLocks();
+  const found = opened.state === 'ok' ? await findManifestSnapshot(deps, row.id) : undefined;
+  if (!found) {
+    await deps.db.unit((tx) =>
+      deps.points.update(tx, row.id, {
+        status: 'error',
+        finishedMs: deps.clock.now(),
+        error: 'ragwarden ended before the point existed',
+      }),
+    );
+    return {
+      message: `Recovery point ${row.id} does not exist: ragwarden ended before its manifest was stored.`,
+      data: { id: row.id, exists: false },
+    };
+  }
+  const { manifest } = found;
+  await deps.db.unit((tx) =>
+    deps.points.update(tx, row.id, {
+      status: manifest.partial ? 'partial' : 'success',
+      grade: manifest.grade,
+      takenMs: Date.parse(manifest.taken_at),
+      finishedMs: deps.clock.now(),
+      logicalBytes: manifest.components.reduce((sum, one) => sum + one.bytes, 0),
+      manifest,
+    }),
+  );
+  return {
+    message: `Recovery point ${row.id} exists: its manifest was stored before ragwarden ended. It is not verified yet.`,
+    severity: 'info',
+    data: { id: row.id, exists: true },
+  };
+}

@@ -1,0 +1,129 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OperationContext } from '../operations/index.ts';
+import { AppError } from '../platform/errors.ts';
+import type { BackupDeps } from './backup-deps.ts';
+import { type Manifest, manifestFile, manifestSchema, renderManifest } from './manifest.ts';
+import type { SnapshotEntry } from './repository/index.ts';
+import { checkStaged } from './restore/index.ts';
+import type { TreeEntry } from './sources/tree.ts';
+import { componentPath, readEntries } from './staging.ts';
+
+/**
+ * Reads a snapshot back and holds it against its manifest: the manifest byte for byte, every entry of every component with
+ * its kind, size and permissions, nothing missing, nothing extra; then the structure of the repository.
+ * @throws AppError `backup/verification-failed` with what differs
+ */
+export async function verifySnapshot(
+  deps: BackupDeps,
+  request: { snapshotId: string; manifest: Manifest; context: OperationContext },
+): Promise<void> {
+  const { repository } = deps;
+  const { manifest, snapshotId, context } = request;
+  const call = { snapshotId, signal: context.signal, operationId: context.id };
+  const bytes = await repository.readFile({ ...call, path: `/${manifestFile}` });
+  if (bytes?.toString('utf8') !== renderManifest(manifest))
+    throw new AppError('backup/verification-failed', 'The manifest in the repository is not the one that was written.');
+  const listed = new Map((await repository.list(call)).map((entry) => [entry.path, entry]));
+  for (const component of manifest.components) {
+    const entries = await readEntriesOf(deps, snapshotId, component, context);
+    compareListing(component.name, entries, listed);
+  }
+  const check = await repository.check({ readData: 'none', signal: context.signal, operationId: context.id });
+  if (!check.ok)
+    throw new AppError(
+      'backup/verification-failed',
+      `The repository is not sound: ${check.findings[0] ?? 'no finding was named'}.`,
+    );
+}
+
+/**
+ * Restores every byte of a point into a scratch folder and compares each digest: the strongest proof short of a drill.
+ * @returns files and bytes that were compared
+ */
+export async function verifyContent(
+  deps: BackupDeps,
+  request: { snapshotId: string; manifest: Manifest; context: OperationContext },
+): Promise<{ files: number; bytes: number }> {
+  const { manifest, context } = request;
+  const scratch = join(deps.stagingDir, `verify-${context.id}`);
+  await mkdir(scratch, { recursive: true, mode: 0o700 });
+  try {
+    let files = 0;
+    let bytes = 0;
+    await deps.repository.restore({
+      snapshotId: request.snapshotId,
+      target: scratch,
+      signal: context.signal,
+      operationId: context.id,
+      onProgress: (progress) => context.progress(progress),
+    });
+    for (const component of manifest.components) {
+      const entries = await readEntries(join(scratch, component.entries_file), component.entries_sha256);
+      await checkStaged(join(scratch, componentPath(component.name)), entries, { signal: context.signal });
+      files += component.files;
+      bytes += component.bytes;
+      context.progress({ filesDone: files, bytesDone: bytes });
+    }
+    return { files, bytes };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The manifest snapshot of a point, by tag: snapshot ids change when points are copied. */
+export async function findManifestSnapshot(
+  deps: Pick<BackupDeps, 'repository'>,
+  pointId: string,
+  call: { signal?: AbortSignal; operationId?: string } = {},
+): Promise<{ snapshotId: string; manifest: Manifest } | undefined> {
+  const [snapshot] = await deps.repository.snapshots({ tags: [`rp:${pointId}`, 'manifest'], ...call });
+  if (!snapshot) return undefined;
+  const bytes = await deps.repository.readFile({ snapshotId: snapshot.id, path: `/${manifestFile}`, ...call });
+  if (!bytes) return undefined;
+  const parsed = manifestSchema.safeParse(JSON.parse(bytes.toString('utf8')));
+  if (!parsed.success || parsed.data.id !== pointId)
+    throw new AppError('repository/damaged', `The manifest of ${pointId} is not readable.`, { cause: parsed.error });
+  return { snapshotId: snapshot.id, manifest: parsed.data };
+}
+
+async function readEntriesOf(
+  deps: BackupDeps,
+  snapshotId: string,
+  component: Manifest['components'][number],
+  context: OperationContext,
+): Promise<TreeEntry[]> {
+  const path = join(deps.stagingDir, `entries-${context.id}-${component.name}.jsonl`);
+  await mkdir(deps.stagingDir, { recursive: true, mode: 0o700 });
+  const target = `${path}.d`;
+  try {
+    await deps.repository.restore({
+      snapshotId,
+      target,
+      include: [`/${component.entries_file}`],
+      signal: context.signal,
+      operationId: context.id,
+    });
+    return await readEntries(join(target, component.entries_file), component.entries_sha256);
+  } finally {
+    await rm(target, { recursive: true, force: true });
+  }
+}
+
+function compareListing(name: string, entries: readonly TreeEntry[], listed: Map<string, SnapshotEntry>): void {
+  const prefix = `/${componentPath(name)}`;
+  const differs = (path: string, what: string): AppError =>
+    new AppError('backup/verification-failed', `${name}: ${path} ${what} in the repository.`);
+  const expected = new Set<string>([prefix]);
+  for (const entry of entries) {
+    const path = `${prefix}/${entry.path}`;
+    expected.add(path);
+    const found = listed.get(path);
+    if (!found) throw differs(entry.path, 'is missing');
+    if (found.type !== entry.kind) throw differs(entry.path, `is a ${found.type} instead of a ${entry.kind}`);
+    if (entry.kind === 'file' && found.sizeBytes !== entry.bytes)
+      throw differs(entry.path, `has ${found.sizeBytes} bytes instead of ${entry.bytes}`);
+  }
+  for (const path of listed.keys())
+    if (path.startsWith(`${prefix}/`) && !expected.has(path)) throw differs(path.slice(prefix.length + 1), 'is extra');
+}
