@@ -191,6 +191,35 @@ test('a child that has ended is let go although a daemon it left holds its outpu
   process.kill(daemon, 'SIGKILL');
 });
 
+test('a daemon that never falls silent does not hold its starter back', async () => {
+  const result = await children.run(shell('(while :; do echo line; sleep 0.2; done) & echo $!'));
+  expect(result.exitCode).toBe(0);
+  process.kill(Number.parseInt(result.stdout, 10), 'SIGKILL');
+});
+
+test.runIf(onLinux)(
+  'a daemon without our pipes goes on writing after its starter has ended and after we stop',
+  async () => {
+    const pidFile = join(folder, 'pid');
+    const beats = join(folder, 'beats');
+    const daemon = 'while :; do echo to-stdout; echo to-stderr >&2; echo beat >> "$1"; sleep 0.05; done';
+    const result = await children.run({
+      ...shell(''),
+      args: ['-c', 'sh -c "$1" daemon "$2" & echo $! > "$3"', 'starter', daemon, beats, pidFile],
+      discardOutput: true,
+    });
+    expect(result).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    const pid = Number(await readFile(pidFile, 'utf8'));
+    await children.stop();
+    const seen = (await readFile(beats, 'utf8').catch(() => '')).length;
+    await expect
+      .poll(async () => (await readFile(beats, 'utf8')).length, { timeout: 5_000 })
+      .toBeGreaterThan(seen + 10);
+    expect(runningProcess(pid)).toBeTypeOf('number');
+    process.kill(pid, 'SIGKILL');
+  },
+);
+
 test.runIf(onLinux)('a running child is on record with its start ticks, and off it after its end', async () => {
   const child = await children.start(shell('exec sleep 600', { operationId: 'op_1' }));
   const record = JSON.parse(await readFile(join(recordDir, `${child.pid}.json`), 'utf8'));

@@ -31,6 +31,11 @@ export type ChildSpec = {
   readonly onStderrLine?: (line: string) => void;
   /** Kept of each output: the beginning of stdout, the end of stderr. Lines are delivered whatever is kept. */
   readonly maxOutputBytes?: number;
+  /**
+   * Nothing of both outputs is read. For programs that leave a daemon behind: it inherits the outputs, and would be killed
+   * by its next line when they were pipes that we have let go.
+   */
+  readonly discardOutput?: boolean;
   readonly uid?: number;
   readonly gid?: number;
 };
@@ -70,6 +75,8 @@ const keptOutputBytes = 1024 * 1024;
 const defaultGraceMs = 5_000;
 /** After its end a child's outputs may be held open by a daemon it started; so long they may be silent before we let go. */
 const drainSilenceMs = 1_000;
+/** And so long we listen to a daemon that is not silent. What the child itself wrote has long been read then. */
+const drainLimitMs = 5_000;
 
 /**
  * The parent's death ends the child only from the moment the child has asked the kernel for it. So the child first asks
@@ -247,7 +254,8 @@ export async function spawnChild(
 
 function options(spec: ChildSpec, streams: StandardStreams, withGate: boolean) {
   const stdin = streams.stdin ?? (spec.input === undefined ? 'ignore' : 'pipe');
-  const stdio: StdioOptions = [stdin, streams.stdout ?? 'pipe', 'pipe', ...(withGate ? (['pipe'] as const) : [])];
+  const output = spec.discardOutput ? 'ignore' : 'pipe';
+  const stdio: StdioOptions = [stdin, streams.stdout ?? output, output, ...(withGate ? (['pipe'] as const) : [])];
   return { cwd: spec.cwd ?? '/', env: { ...spec.env }, stdio, detached: true, uid: spec.uid, gid: spec.gid };
 }
 
@@ -311,15 +319,16 @@ async function drained(
   lastHeard: { at: number },
   clock: Clock,
 ): Promise<void> {
-  lastHeard.at = Math.max(lastHeard.at, clock.monotonic());
+  const endedAt = clock.monotonic();
+  lastHeard.at = Math.max(lastHeard.at, endedAt);
   const done = new AbortController();
   void closed.then(() => done.abort());
   while (!done.signal.aborted) {
     const silentMs = clock.monotonic() - lastHeard.at;
-    if (silentMs >= drainSilenceMs) {
+    if (silentMs >= drainSilenceMs || clock.monotonic() - endedAt >= drainLimitMs) {
       for (const stream of child.stdio) stream?.destroy();
       return;
     }
-    await clock.sleep(drainSilenceMs - silentMs, done.signal).catch(() => undefined);
+    await clock.sleep(Math.max(1, drainSilenceMs - silentMs), done.signal).catch(() => undefined);
   }
 }
