@@ -44,11 +44,14 @@ export function createConfiguredDriver(options: {
       purpose: `${verb} the backend`,
       signal,
       timeoutMs,
+      // A command that starts a daemon hands its outputs down to it, and the daemon has to outlive both command and us.
+      discardOutput: true,
     });
     if (result.exitCode !== 0)
-      throw new AppError('target/lifecycle-failed', `${program} ended with exit code ${result.exitCode ?? 'none'}`, {
-        context: { stderr: result.stderr.toString().slice(-2000) },
-      });
+      throw new AppError(
+        'target/lifecycle-failed',
+        `${program} ended ${result.exitCode === null ? `by ${result.signal ?? 'a signal'}` : `with exit code ${result.exitCode}`}; run it by hand to see why`,
+      );
   };
 
   return {
