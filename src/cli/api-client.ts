@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { type Environment, readConfig } from '../config/index.ts';
+import { AppError, isAppError, systemCode } from '../platform/errors.ts';
+import { createHttpClient } from '../platform/http-client.ts';
+import { readEndpoint } from './endpoint-file.ts';
+import { ServerRefusal } from './exit-code.ts';
+
+/** Where ragwarden answers, and what lets us in. */
+export type Connection = { readonly api: string; readonly token: string };
+
+export type ApiCall = {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  /** Milliseconds; half a minute unless told. */
+  readonly timeoutMs?: number;
+};
+
+export type ApiClient = {
+  readonly api: string;
+  /**
+   * The parsed body, as it came; undefined for an empty one.
+   * @throws ServerRefusal with the server's code; AppError `server/unreachable`; the signal's reason
+   */
+  call(path: string, call?: ApiCall): Promise<unknown>;
+  close(): Promise<void>;
+};
+
+const problemSchema = z.object({
+  code: z.string(),
+  status: z.number(),
+  detail: z.string(),
+  errors: z.array(z.object({ at: z.string(), message: z.string() })).optional(),
+});
+
+const greatestAnswerBytes = 64 * 1024 * 1024;
+
+/**
+ * A `--data-dir` that was typed names the instance; else `RAGWARDEN_URL` does; else the data folder of the configuration.
+ * @throws AppError `config/invalid`, `server/unreachable` with what to do
+ */
+export function findConnection(sources: {
+  env: Environment;
+  cwd: string;
+  flags: { readonly 'data-dir'?: string | undefined; readonly config?: string | undefined };
+  localTokenFile(dataDir: string): string;
+}): Connection {
+  const { env, flags } = sources;
+  const url = env.RAGWARDEN_URL ?? '';
+  const token = env.RAGWARDEN_TOKEN ?? '';
+  if (url !== '' && flags['data-dir'] === undefined) {
+    const parsed = URL.parse(url);
+    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username !== '' || parsed.password !== '')
+      throw new AppError('config/invalid', 'RAGWARDEN_URL is an http:// or https:// URL without credentials in it.');
+    if (token === '')
+      throw new AppError(
+        'config/invalid',
+        'RAGWARDEN_URL is set and RAGWARDEN_TOKEN is not. Set it to an admin token.',
+      );
+    return { api: `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, ''), token };
+  }
+  // Problems of other settings do not matter here; the server is the one that heeds them.
+  const { dataDir } = readConfig({ env, flags, cwd: sources.cwd }).config;
+  const endpoint = readEndpoint(dataDir);
+  if (!endpoint || !isRunning(endpoint.pid))
+    throw new AppError(
+      'server/unreachable',
+      `No ragwarden runs on the data folder ${dataDir}. Start it with \`ragwarden up\` or \`ragwarden serve\`, name its folder with --data-dir, or set RAGWARDEN_URL and RAGWARDEN_TOKEN.`,
+    );
+  return { api: endpoint.api, token: token === '' ? readLocalToken(sources.localTokenFile(dataDir)) : token };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (err) {
+    // Somebody else's process is a process too.
+    return systemCode(err) === 'EPERM';
+  }
+}
+
+function readLocalToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (err) {
+    throw new AppError(
+      'access/unauthenticated',
+      `${path} cannot be read (${systemCode(err) ?? 'unknown error'}). Run this as the user who runs ragwarden, or set RAGWARDEN_TOKEN.`,
+      { cause: err },
+    );
+  }
+}
+
+export function createApiClient(connection: Connection, signal: AbortSignal): ApiClient {
+  const client = createHttpClient();
+  return {
+    api: connection.api,
+    close: () => client.close(),
+    async call(path, { method = 'GET', query = {}, body, timeoutMs = 30_000 } = {}) {
+      const search = new URLSearchParams(
+        Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+      ).toString();
+      let response: Awaited<ReturnType<typeof client.request>>;
+      try {
+        response = await client.request({
+          url: `${connection.api}${path}${search === '' ? '' : `?${search}`}`,
+          method,
+          headers: {
+            accept: 'application/json',
+            authorization: `Bearer ${connection.token}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          timeoutMs,
+          maxBytes: greatestAnswerBytes,
+          signal,
+        });
+      } catch (err) {
+        if (isAppError(err) && err.code.startsWith('outgoing/'))
+          throw new AppError('server/unreachable', `ragwarden does not answer: ${err.detail} Is it running?`, {
+            cause: err,
+          });
+        throw err;
+      }
+      if (response.status === 204) return undefined;
+      const answer = parsed(response.text());
+      if (response.status < 300 && answer !== undefined) return answer;
+      const problem = problemSchema.safeParse(answer);
+      if (problem.success) throw new ServerRefusal(problem.data);
+      throw new AppError(
+        'server/unreachable',
+        `What answers at ${connection.api} is not ragwarden (HTTP ${response.status}). Check RAGWARDEN_URL.`,
+      );
+    },
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

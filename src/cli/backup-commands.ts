@@ -1,0 +1,217 @@
+import { z } from 'zod';
+import { readConfig, requireConfig } from '../config/index.ts';
+import { AppError } from '../platform/errors.ts';
+import {
+  type OperationAnswer,
+  type PointAnswer,
+  pageOf,
+  pathPart,
+  pointAnswer,
+  read,
+  retentionAnswer,
+} from './answers.ts';
+import { type CommandContext, printJson, type RemoteFlags, settingFlags, withApi } from './cli.ts';
+import { exitCodes } from './exit-code.ts';
+import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
+import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, plural } from './format.ts';
+import { pointTable } from './status-command.ts';
+import { coloured } from './words.ts';
+
+type TargetFlags = RemoteFlags & { readonly target?: string };
+
+export async function createPoint(context: CommandContext, flags: TargetFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const first = await api.call('/api/v1/backup/trigger', {
+      method: 'POST',
+      body: flags.target === undefined ? {} : { target: flags.target },
+    });
+    const { document, operation } = await followOperation(context, api, first, flags.quiet === true);
+    if (flags.json) printJson(terminal, document);
+    else if (operation.result !== null && !flags.quiet) {
+      const point = read(pointAnswer, operation.result);
+      terminal.out(
+        `${coloured(terminal.colours, point.status)}  ${point.backup_id} of ${point.target_id}: ` +
+          `${plural(point.user_data.file_count, 'file')}, ${formatBytes(point.user_data.total_size_bytes)}, ` +
+          `${formatBytes(point.stored_bytes)} stored${point.duration === null ? '' : ` in ${formatDuration(point.duration * 1_000)}`}` +
+          `${point.grade === null ? '' : `, ${point.grade}`}${point.verified_at === null ? ', not verified' : ', verified'}`,
+      );
+      for (const line of incompleteness(point)) terminal.note(line);
+    }
+    reportFailure(context, operation);
+    return exitCodeOfOperation(operation);
+  });
+}
+
+/** Says on standard error why an operation did not succeed. */
+export function reportFailure({ terminal }: CommandContext, operation: OperationAnswer): void {
+  if (operation.error) terminal.note(`${terminal.noteColours.red(operation.error.code)}: ${operation.error.detail}`);
+  else if (!['succeeded', 'partial', 'running'].includes(operation.state))
+    terminal.note(`The operation ${operation.id} is ${operation.state}.`);
+}
+
+export async function listPoints(
+  context: CommandContext,
+  flags: TargetFlags & { all?: boolean; limit?: number },
+): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const query = { target: flags.target, limit: flags.limit ?? (flags.all ? 100 : 50) };
+    if (flags.all) {
+      const document = await api.call('/api/v1/backup/history', { query });
+      if (flags.json) printJson(terminal, document);
+      else printPoints(context, read(z.array(pointAnswer), document).reverse(), 'No backup was ever run.');
+      return exitCodes.ok;
+    }
+    const document = await api.call('/api/v1/backup/points', { query });
+    if (flags.json) printJson(terminal, document);
+    else {
+      const page = read(pageOf(pointAnswer), document);
+      printPoints(context, page.items, 'There is no recovery point yet. `ragwarden backup create` takes one.');
+      if (page.next_cursor !== null && !flags.quiet) terminal.note('There are more; --limit shows up to 500.');
+    }
+    return exitCodes.ok;
+  });
+}
+
+function printPoints({ terminal }: CommandContext, points: readonly PointAnswer[], none: string): void {
+  if (points.length === 0) terminal.note(none);
+  else terminal.out(pointTable(points, terminal.colours));
+}
+
+export async function showPoint(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const document = await api.call(`/api/v1/backup/points/${pathPart(id)}`);
+    if (flags.json) printJson(terminal, document);
+    else terminal.out(describePoint(context, read(pointAnswer, document)));
+    return exitCodes.ok;
+  });
+}
+
+function describePoint({ terminal }: CommandContext, point: PointAnswer): string {
+  const { colours } = terminal;
+  const documents = Object.entries(point.documents ?? {}).filter(([, count]) => count > 0);
+  const facts: [string, string][] = [
+    ['point', point.backup_id],
+    ['target', point.target_id],
+    ['taken', formatInstant(point.timestamp)],
+    ['state', `${coloured(colours, point.status)}${point.error === undefined ? '' : `: ${point.error}`}`],
+    ['grade', point.grade === null ? 'none' : coloured(colours, point.grade)],
+    ['verified', point.verified_at === null ? 'no' : formatInstant(point.verified_at)],
+    ['cause', point.cause],
+    ['stored', `${formatBytes(point.stored_bytes)} of ${formatBytes(point.user_data.total_size_bytes)}`],
+  ];
+  if (point.duration !== null) facts.push(['took', formatDuration(point.duration * 1_000)]);
+  if (point.core_version !== null) facts.push(['version', point.core_version]);
+  if (documents.length > 0)
+    facts.push(['documents', documents.map(([status, count]) => `${count} ${status.toLowerCase()}`).join(', ')]);
+  if (point.forgotten_at !== null) facts.push(['forgotten', formatInstant(point.forgotten_at)]);
+  if (point.operation_id !== null) facts.push(['operation', point.operation_id]);
+  const components = formatTable(
+    [
+      { title: 'component' },
+      { title: 'files', align: 'right' },
+      { title: 'size', align: 'right' },
+      { title: 'grade' },
+      { title: 'folder' },
+    ],
+    point.user_data.components.map((one) => [
+      one.name,
+      String(one.file_count),
+      formatBytes(one.size_bytes),
+      coloured(colours, one.grade),
+      one.path ?? '-',
+    ]),
+  );
+  return [
+    formatFacts(facts),
+    ...(point.user_data.components.length > 0 ? ['', components] : []),
+    ...incompleteness(point),
+  ].join('\n');
+}
+
+/** What is not in the point, or not as sure as it could be. */
+function incompleteness(point: PointAnswer): string[] {
+  return [
+    ...point.reasons.map((reason) => `note: ${reason}`),
+    ...point.missing.map((one) => `missing: ${one.name} (${one.reason})`),
+    ...point.user_data.components.flatMap((one) => [
+      ...one.reasons.map((reason) => `note: ${one.name}: ${reason}`),
+      ...one.skipped.filter((skip) => skip.loss).map((skip) => `not in it: ${one.name}/${skip.path} (${skip.reason})`),
+    ]),
+  ];
+}
+
+const verifiedAnswer = z.object({ files: z.number(), bytes: z.number() });
+
+export async function verifyPoint(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const first = await api.call(`/api/v1/backup/points/${pathPart(id)}/verify`, { method: 'POST' });
+    const { document, operation } = await followOperation(context, api, first, flags.quiet === true);
+    if (flags.json) printJson(terminal, document);
+    else if (operation.state === 'succeeded' && !flags.quiet) {
+      const { files, bytes } = read(verifiedAnswer, operation.result);
+      terminal.out(
+        `${terminal.colours.green('verified')}  ${id}: ${plural(files, 'file')}, ${formatBytes(bytes)} read back and compared`,
+      );
+    }
+    reportFailure(context, operation);
+    return exitCodeOfOperation(operation);
+  });
+}
+
+export async function switchSchedule(context: CommandContext, on: boolean, flags: RemoteFlags): Promise<number> {
+  return withApi(context, flags, async (api) => {
+    const document = await api.call(`/api/v1/backup/${on ? 'start' : 'stop'}`, { method: 'POST' });
+    if (flags.json) printJson(context.terminal, document);
+    else if (!flags.quiet) context.terminal.out(read(z.object({ message: z.string() }), document).message);
+    return exitCodes.ok;
+  });
+}
+
+export async function showRetention(context: CommandContext, flags: TargetFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const document = await api.call('/api/v1/backup/retention', { query: { target: flags.target } });
+    if (flags.json) printJson(terminal, document);
+    else {
+      const { items } = read(pageOf(retentionAnswer), document);
+      if (items.length === 0) terminal.note('There is no recovery point to keep or to forget.');
+      else
+        terminal.out(
+          formatTable(
+            [{ title: 'point' }, { title: 'taken' }, { title: 'action' }, { title: 'reason' }],
+            items.map((item) => [
+              item.backup_id,
+              formatInstant(item.timestamp),
+              coloured(terminal.colours, item.action),
+              item.reason,
+            ]),
+          ),
+        );
+    }
+    return exitCodes.ok;
+  });
+}
+
+/** The page to keep elsewhere, read from the data folder alone: it works when nothing else does. */
+export async function printKit(context: CommandContext, flags: RemoteFlags & { confirm?: boolean }): Promise<number> {
+  const { terminal } = context;
+  if (flags.confirm)
+    return withApi(context, flags, async (api) => {
+      const document = await api.call('/api/v1/backup/recovery-kit/confirm', { method: 'POST' });
+      if (flags.json) printJson(terminal, document);
+      else if (!flags.quiet) terminal.out('Noted: the recovery kit is kept elsewhere.');
+      return exitCodes.ok;
+    });
+  if (flags.json)
+    throw new AppError('config/invalid', 'The recovery kit is a page for people; --json goes with --confirm only.');
+  const { dataDir, config } = flags;
+  const reading = readConfig({ env: context.env, cwd: context.cwd, flags: settingFlags({ dataDir, config }) });
+  terminal.out(await context.offline.recoveryKit(requireConfig(reading)));
+  if (!flags.quiet)
+    terminal.note('Keep this page away from this machine, then say so with `ragwarden backup kit --confirm`.');
+  return exitCodes.ok;
+}

@@ -1,0 +1,84 @@
+import type { Config, Environment, Flags } from '../config/index.ts';
+import type { Logger } from '../platform/logging.ts';
+import { type ApiClient, createApiClient, findConnection } from './api-client.ts';
+import type { InputStream, OutputStream, Terminal } from './terminal.ts';
+
+/** A ragwarden that runs in this process. */
+export type ServedWarden = {
+  start(): Promise<{
+    readonly api: string;
+    readonly metrics: string | undefined;
+    readonly createdAdminToken: string | undefined;
+    readonly sample: boolean;
+    readonly targetIds: readonly string[];
+    /** For the link that logs a browser in once. */
+    createLoginCode(): Promise<string>;
+  }>;
+  stop(reason: string): Promise<void>;
+};
+
+/** What needs the slices and no running server; handed in, since this folder is a client of the HTTP API. */
+export type OfflineWork = {
+  createWarden(options: { config: Config; log: Logger; command: 'serve' | 'up' }): ServedWarden;
+  /** Keeps the first admin token in a private file of the data folder; returns its path. */
+  keepAdminToken(dataDir: string, token: string): Promise<string>;
+  localTokenFile(dataDir: string): string;
+  /** The page to keep elsewhere. @throws AppError `repository/missing` before there is a password */
+  recoveryKit(config: Config): Promise<string>;
+};
+
+export type CliOptions = {
+  /** Without the program and the script. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Aborted with an `Interrupted` when the process is told to end. */
+  readonly signal: AbortSignal;
+  readonly offline: OfflineWork;
+};
+
+/** What a command works with. */
+export type CommandContext = Pick<CliOptions, 'env' | 'cwd' | 'signal' | 'offline'> & { readonly terminal: Terminal };
+
+/** Flags that every command of a running server has. */
+export type RemoteFlags = {
+  readonly dataDir?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+};
+
+/** Runs something with a connection to the server and closes it whatever happens. */
+export async function withApi<T>(
+  context: CommandContext,
+  flags: RemoteFlags,
+  run: (api: ApiClient) => Promise<T>,
+): Promise<T> {
+  const connection = findConnection({
+    env: context.env,
+    cwd: context.cwd,
+    flags: { 'data-dir': flags.dataDir, config: flags.config },
+    localTokenFile: context.offline.localTokenFile,
+  });
+  const api = createApiClient(connection, context.signal);
+  try {
+    return await run(api);
+  } finally {
+    await api.close();
+  }
+}
+
+/** One document on standard output, as the API returned it. */
+export const printJson = (terminal: Terminal, document: unknown): void =>
+  terminal.out(JSON.stringify(document, null, 2));
+
+/** Flags of the offline commands under the names that the configuration knows. */
+export const settingFlags = (flags: Readonly<Record<string, unknown>>): Flags =>
+  Object.fromEntries(
+    Object.entries(flags).flatMap(([name, value]) =>
+      typeof value === 'string' ? [[name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), value]] : [],
+    ),
+  );

@@ -1,0 +1,289 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { productVersion } from '../platform/product-version.ts';
+import {
+  createPoint,
+  listPoints,
+  printKit,
+  showPoint,
+  showRetention,
+  switchSchedule,
+  verifyPoint,
+} from './backup-commands.ts';
+import type { CommandContext, RemoteFlags } from './cli.ts';
+import { checkConfig, printReference, showConfig } from './config-commands.ts';
+import { runDoctor } from './doctor.ts';
+import { showEvents } from './event-commands.ts';
+import { exitCodeHelp, exitCodes } from './exit-code.ts';
+import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
+import { restorePoint } from './restore-command.ts';
+import { serve } from './serve.ts';
+import { showStatus } from './status-command.ts';
+import { inspectTarget, listTargets } from './target-commands.ts';
+import { createLoginLink, createToken, listTokens, revokeToken } from './token-commands.ts';
+
+/**
+ * Parses the arguments and runs the one command they name.
+ * @returns its exit code; help and version are 0, what cannot be parsed is 2 with the nearest suggestion
+ */
+export async function runProgram(context: CommandContext, argv: readonly string[]): Promise<number> {
+  let code: number = exitCodes.ok;
+  const program = buildProgram(context, (outcome) => {
+    code = outcome;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (err) {
+    if (!(err instanceof CommanderError)) throw err;
+    return err.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+}
+
+function buildProgram(context: CommandContext, finish: (code: number) => void): Command {
+  const { terminal } = context;
+  const program = new Command('ragwarden')
+    .description('The operations plane beside a RAG backend: watch it, measure it, protect it, bring it back.')
+    .version(productVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
+      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+    });
+  examples(program, ['up', 'status', 'backup list', 'backup restore ID']);
+
+  /** Runs the command and keeps its exit code. */
+  const does =
+    <Arguments extends readonly unknown[]>(run: (...args: Arguments) => number | Promise<number>) =>
+    async (...args: unknown[]): Promise<void> => {
+      // Commander hands over arguments, flags and itself in the order in which they were declared beside `run`.
+      finish(await run(...(args as unknown as Arguments)));
+    };
+
+  for (const [name, about, lines] of [
+    [
+      'up',
+      'start here, with the bundled sample backend when no target is configured',
+      ['up', 'up --port 0 --data-dir /var/lib/ragwarden'],
+    ],
+    [
+      'serve',
+      'start as a service: one JSON line on standard output when ready, logs on standard error',
+      ['serve', 'serve --data-dir DIR --port 0 --metrics-port 0'],
+    ],
+  ] as const)
+    examples(
+      offline(program.command(name).description(about))
+        .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+        .option('--port <number>', 'port of API and page; 0 takes any free one (default 8710)')
+        .option('--metrics-port <number>', 'port of the Prometheus exposition (default 9090)')
+        .addOption(new Option('--gateway-port <number>', 'port of the gateway').argParser(port).hideHelp())
+        .option('--target-url <url>', 'base URL of the RAG backend')
+        .option('--log-level <level>', 'trace, debug, info, warn, error or silent')
+        .action(does((flags: Record<string, unknown>) => serve(context, name, flags))),
+      lines,
+    );
+
+  examples(
+    remote(
+      program.command('status').description('overall state, target, host, recovery points; 4 when something is wrong'),
+    )
+      .option('-w, --watch', 'draw it again every two seconds')
+      .action(does((flags: RemoteFlags & { watch?: boolean }) => showStatus(context, flags))),
+    ['status', 'status --watch', 'status --json'],
+  );
+
+  addBackup(program, context, does);
+
+  const target = group(program, 'target', 'what is watched', ['target list', 'target inspect']);
+  remote(target.command('list').description('all targets')).action(
+    does((flags: RemoteFlags) => listTargets(context, flags)),
+  );
+  remote(target.command('inspect').argument('[id]').description('look at one now; 4 when it is not healthy')).action(
+    does((id: string | undefined, flags: RemoteFlags) => inspectTarget(context, id, flags)),
+  );
+
+  examples(
+    remote(program.command('events').description('what happened, oldest of the newest first'))
+      .option('-f, --follow', 'go on with what happens from now; with --json one document a line')
+      .option('--type <types>', 'such as backup.* or target.status-changed, separated by commas')
+      .option('--severity <words>', 'info, warning, error, critical, separated by commas')
+      .option('--target <id>', 'of one target')
+      .option('--limit <number>', 'how many at first (default 50)', count(500))
+      .action(does((flags: Parameters<typeof showEvents>[1]) => showEvents(context, flags))),
+    ['events', "events --follow --type 'backup.*'", 'events --severity error,critical --limit 10'],
+  );
+
+  const operations = group(program, 'operations', 'long work: running and past', [
+    'operations list',
+    'operations show ID --follow',
+    'operations cancel ID',
+  ]);
+  remote(operations.command('list').description('newest first'))
+    .addOption(
+      new Option('--state <state>', 'only these').choices([
+        'running',
+        'succeeded',
+        'partial',
+        'failed',
+        'cancelled',
+        'interrupted',
+      ]),
+    )
+    .option('--limit <number>', 'how many (default 50)', count(500))
+    .action(does((flags: Parameters<typeof listOperations>[1]) => listOperations(context, flags)));
+  remote(operations.command('show').argument('<id>').description('one of them'))
+    .option('-f, --follow', 'stay until it ends; the exit code is its outcome')
+    .action(does((id: string, flags: Parameters<typeof showOperation>[2]) => showOperation(context, id, flags)));
+  remote(operations.command('cancel').argument('<id>').description('ask it to end, and wait until it has')).action(
+    does((id: string, flags: RemoteFlags) => cancelOperation(context, id, flags)),
+  );
+
+  const token = group(program, 'token', 'who may call the API', [
+    'token create ci --role service',
+    'token login-link',
+    'token revoke ID',
+  ]);
+  remote(token.command('create').argument('<name>').description('make a token; its secret is printed once'))
+    .addOption(
+      new Option('--role <role>', 'what it may do')
+        .choices(['user', 'service', 'scrape', 'admin'])
+        .makeOptionMandatory(),
+    )
+    .option('--workspace <name...>', 'workspaces it is for; `all` for all of them')
+    .option('--label <text>', 'a note for people')
+    .option('--expires <when>', 'a span such as 30d or 12h, or an ISO 8601 instant')
+    .action(does((name: string, flags: Parameters<typeof createToken>[2]) => createToken(context, name, flags)));
+  remote(token.command('list').description('tokens, without their secrets')).action(
+    does((flags: RemoteFlags) => listTokens(context, flags)),
+  );
+  remote(token.command('revoke').argument('<id>').description('end a token and its sessions')).action(
+    does((id: string, flags: RemoteFlags) => revokeToken(context, id, flags)),
+  );
+  remote(token.command('login-link').description('a link that logs one browser in, once')).action(
+    does((flags: RemoteFlags) => createLoginLink(context, flags)),
+  );
+
+  const config = group(program, 'config', 'the settings', [
+    'config check',
+    'config show --origin',
+    'config reference > settings.md',
+  ]);
+  output(
+    offline(config.command('check').description('every problem at once, with its place and mend; 2 when there is one')),
+  ).action(does((flags: Record<string, unknown>) => checkConfig(context, flags)));
+  output(offline(config.command('show').description('effective settings, secrets hidden')))
+    .option('--origin', 'where each value came from')
+    .action(does((flags: Record<string, unknown>) => showConfig(context, flags)));
+  config
+    .command('reference')
+    .description('every setting as Markdown')
+    .action(does(() => printReference(context)));
+
+  examples(
+    remote(program.command('doctor').description('look for what is missing or in the way; 4 when something is')).action(
+      does((flags: RemoteFlags) => runDoctor(context, flags)),
+    ),
+    ['doctor', 'doctor --json'],
+  );
+  withExitCodes(program);
+  return program;
+}
+
+function addBackup(
+  program: Command,
+  context: CommandContext,
+  does: <Arguments extends readonly unknown[]>(
+    run: (...args: Arguments) => number | Promise<number>,
+  ) => (...args: unknown[]) => Promise<void>,
+): void {
+  const backup = group(program, 'backup', 'recovery points: take, look at, verify, restore', [
+    'backup create',
+    'backup list',
+    'backup restore ID',
+    'backup kit > recovery-kit.txt',
+  ]);
+  const target = ['--target <id>', 'which target (default: the only one)'] as const;
+  remote(backup.command('create').description('take a recovery point now and verify it'))
+    .option(...target)
+    .action(does((flags: Parameters<typeof createPoint>[1]) => createPoint(context, flags)));
+  remote(backup.command('list').description('recovery points, newest first'))
+    .option(...target)
+    .option('-a, --all', 'every run: failed and forgotten ones too')
+    .option('--limit <number>', 'how many', count(500))
+    .action(does((flags: Parameters<typeof listPoints>[1]) => listPoints(context, flags)));
+  remote(backup.command('show').argument('<id>').description('one recovery point')).action(
+    does((id: string, flags: RemoteFlags) => showPoint(context, id, flags)),
+  );
+  remote(backup.command('verify').argument('<id>').description('read every byte back and compare')).action(
+    does((id: string, flags: RemoteFlags) => verifyPoint(context, id, flags)),
+  );
+  examples(
+    remote(backup.command('restore').argument('<id>').description('show the plan, ask, bring the point back'))
+      .option('--plan', 'show the plan and change nothing')
+      .option('-y, --yes', 'do not ask')
+      .action(does((id: string, flags: Parameters<typeof restorePoint>[2]) => restorePoint(context, id, flags))),
+    ['backup restore ID --plan', 'backup restore ID', 'backup restore ID --yes --json'],
+  );
+  remote(backup.command('kit').description('print the page without which the backups cannot be read'))
+    .option('--confirm', 'note that the page is kept elsewhere')
+    .action(does((flags: Parameters<typeof printKit>[1]) => printKit(context, flags)));
+  remote(backup.command('start').description('switch the schedule on')).action(
+    does((flags: RemoteFlags) => switchSchedule(context, true, flags)),
+  );
+  remote(backup.command('stop').description('switch the schedule off; survives a restart')).action(
+    does((flags: RemoteFlags) => switchSchedule(context, false, flags)),
+  );
+  remote(backup.command('retention').description('what retention would keep and forget now, and why'))
+    .option(...target)
+    .action(does((flags: Parameters<typeof showRetention>[1]) => showRetention(context, flags)));
+}
+
+function group(program: Command, name: string, about: string, lines: readonly string[]): Command {
+  return examples(program.command(name).description(about), lines);
+}
+
+const examples = (command: Command, lines: readonly string[]): Command =>
+  command.addHelpText('before', `Examples:\n${lines.map((line) => `  $ ragwarden ${line}`).join('\n')}\n`);
+
+/** Every help ends with them, also that of a command inside a group. */
+function withExitCodes(command: Command): void {
+  command.addHelpText('after', `\n${exitCodeHelp}`);
+  for (const inner of command.commands) withExitCodes(inner);
+}
+
+const offline = (command: Command): Command =>
+  command
+    .option('--data-dir <folder>', 'folder of the state (default ragwarden-data)')
+    .option('--config <file>', 'settings file (default ragwarden.yaml)');
+
+const output = (command: Command): Command =>
+  command.option('--json', 'print the document as it is').option('-q, --quiet', 'say nothing about what went well');
+
+/** They find the server by `RAGWARDEN_URL` and `RAGWARDEN_TOKEN`, or by its data folder. */
+const remote = (command: Command): Command =>
+  output(
+    command
+      .option('--data-dir <folder>', 'folder of the running ragwarden (default ragwarden-data)')
+      .option('--config <file>', 'settings file that names the folder'),
+  );
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return value;
+}
+
+const count =
+  (greatest: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < 1 || value > greatest)
+      throw new InvalidArgumentError(`It is a number from 1 to ${greatest}.`);
+    return value;
+  };

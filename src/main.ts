@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { adminTokenFile, localTokenFile, writeSecretFile } from './access/index.ts';
+import { createWarden } from './app/index.ts';
+import { parseRepositoryLocation, recoveryKit } from './backup/index.ts';
+import { Interrupted, type OfflineWork, runCli } from './cli/index.ts';
+import { processEnvironment } from './config/index.ts';
+import { AppError, systemCode } from './platform/errors.ts';
+
+/** npm and terminals tell of one Ctrl-C more than once; a second press of a person takes longer. */
+const samePressMs = 500;
+
+const offline: OfflineWork = {
+  createWarden(options) {
+    const warden = createWarden(options);
+    return {
+      stop: (reason) => warden.stop(reason),
+      async start() {
+        const started = await warden.start();
+        return {
+          api: started.api,
+          metrics: started.metrics,
+          createdAdminToken: started.createdAdminToken,
+          sample: started.sample,
+          targetIds: started.targetIds,
+          createLoginCode: async () =>
+            (await started.access.createLoginLink('local:admin', { subject: 'local:admin', role: 'admin' })).code,
+        };
+      },
+    };
+  },
+  async keepAdminToken(dataDir, token) {
+    const path = adminTokenFile(dataDir);
+    await writeSecretFile(path, token);
+    return path;
+  },
+  localTokenFile,
+  async recoveryKit({ backup }) {
+    return recoveryKit({
+      repositories: [{ location: parseRepositoryLocation(backup.location, 'environment') }],
+      password: await readPassword(backup.passwordFile),
+      formatVersion: 1,
+      createdAtMs: Date.now(),
+    });
+  },
+};
+
+async function readPassword(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  } catch (err) {
+    throw new AppError(
+      'repository/missing',
+      systemCode(err) === 'ENOENT'
+        ? `There is no repository password yet (${path}). It is made at the first start; or name the right data folder with --data-dir.`
+        : `The repository password ${path} cannot be read (${systemCode(err) ?? 'unknown error'}).`,
+      { cause: err },
+    );
+  }
+}
+
+const stop = new AbortController();
+let interruptedAtMs: number | undefined;
+process.on('SIGINT', () => {
+  // Children end with this process, so leaving at once leaves nobody behind.
+  if (interruptedAtMs !== undefined && performance.now() - interruptedAtMs > samePressMs) process.exit(130);
+  interruptedAtMs ??= performance.now();
+  stop.abort(new Interrupted('SIGINT'));
+});
+process.on('SIGTERM', () => stop.abort(new Interrupted('SIGTERM')));
+// A terminal that is closed is a wish to stop.
+process.on('SIGHUP', () => stop.abort(new Interrupted('SIGHUP')));
+
+const serves = ['serve', 'up'].includes(process.argv[2] ?? '');
+// Whoever read the output may go first (`| head`). A server works on; anything else has nobody left to work for.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', () => {
+    if (!serves) process.exit(0);
+  });
+
+const code = await runCli({
+  argv: process.argv.slice(2),
+  env: processEnvironment(),
+  cwd: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: stop.signal,
+  offline,
+});
+process.exit(code);
