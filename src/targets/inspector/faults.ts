@@ -136,7 +136,7 @@ function vectorFaults({ dimension }: Facts): InspectionFault[] {
 }
 
 function driftFaults(
-  { drift, counts }: Facts,
+  { drift, counts, documents }: Facts,
   examples: FaultContext['examples'],
   inMotion: boolean,
 ): InspectionFault[] {
@@ -198,7 +198,8 @@ function driftFaults(
   );
   say(
     'orphan-chunk-vectors',
-    'warning',
+    // A failed document leaves the vectors of its chunks behind, and their texts only in the server's memory.
+    documents.total === null || (documents.byStatus.failed ?? 0) > 0 ? 'info' : 'warning',
     drift.chunkVectorsWithoutChunk,
     (n) => `${n} of ${counts.vdbChunks} chunk vectors have no text in text_chunks.`,
   );

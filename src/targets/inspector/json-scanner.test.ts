@@ -64,7 +64,7 @@ describe('what a scanner tells', () => {
           expect(rebuild(bytes, cuts)).toEqual(JSON.parse(bytes.toString()));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 

@@ -94,6 +94,7 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
   const maxTextBytes = options.maxTextBytes ?? 65_536;
   const plain = createPlainRun();
 
+  let piece: Buffer = Buffer.alloc(0);
   /** Bytes before the piece at hand. */
   let base = 0;
   let state = atDocument;
@@ -141,14 +142,16 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
   };
 
   /** The captured text up to `to`, decoded; undefined when it is too long. */
-  const takeCapture = (bytes: Uint8Array, to: number): string | undefined => {
+  const takeCapture = (to: number): string | undefined => {
     capturing = false;
     capturedBytes += to - captureFrom;
     const parts = captured;
     captured = [];
     if (capturedBytes > (stringIsKey ? maxKeyBytes : maxTextBytes)) return undefined;
-    const last = Buffer.from(bytes.buffer, bytes.byteOffset + captureFrom, to - captureFrom);
-    const raw = parts.length === 0 ? last.toString('utf8') : Buffer.concat([...parts, last]).toString('utf8');
+    const raw =
+      parts.length === 0
+        ? piece.toString('utf8', captureFrom, to)
+        : Buffer.concat([...parts, piece.subarray(captureFrom, to)]).toString('utf8');
     if (!stringHasEscapes) return raw;
     const decoded: unknown = JSON.parse(`"${raw}"`);
     return String(decoded);
@@ -264,7 +267,7 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
       if (at === bytes.length) return at;
       const byte = bytes[at];
       if (byte === quote) {
-        const text = capturing ? takeCapture(bytes, at) : undefined;
+        const text = capturing ? takeCapture(at) : undefined;
         if (!stringIsKey) endValue(at + 1, text);
         else {
           if (silentDepth === 0) {
@@ -311,15 +314,15 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
         literalAt = 1;
         return at + 1;
       }
-      endNumber(bytes, at);
+      endNumber(at);
       return at;
     }
     return at;
   };
 
-  const endNumber = (bytes: Uint8Array, at: number): void => {
+  const endNumber = (at: number): void => {
     if (!numberMayEnd[numberPhase]) throw fault('a number is not complete', at);
-    endValue(at, capturing ? takeCapture(bytes, at) : undefined);
+    endValue(at, capturing ? takeCapture(at) : undefined);
   };
 
   const word = (bytes: Uint8Array, from: number): number => {
@@ -329,13 +332,14 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
       at += 1;
       literalAt += 1;
     }
-    if (literalAt === literal.length) endValue(at, capturing ? takeCapture(bytes, at) : undefined);
+    if (literalAt === literal.length) endValue(at, capturing ? takeCapture(at) : undefined);
     return at;
   };
 
   return {
     write(bytes) {
       plain.use(bytes);
+      piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const { length } = bytes;
       captureFrom = 0;
       let at = 0;
@@ -343,8 +347,11 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
         const byte = bytes[at] ?? 0;
         if (state === inString) at = string(bytes, at);
         else if (state < inString) {
-          if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) structure(byte, at);
-          at += 1;
+          if (isSpace(byte)) at = spaceEnd(bytes, at + 1);
+          else {
+            structure(byte, at);
+            at += 1;
+          }
         } else if (state === inNumber) at = number(bytes, at);
         else if (state === inLiteral) at = word(bytes, at);
         else if (state === inEscape) {
@@ -362,10 +369,19 @@ export function createJsonScanner(visitor: JsonVisitor, options: { maxTextBytes?
     },
     end() {
       // Only a number at the top has no end of its own.
-      if (state === inNumber && depth === 0 && numberMayEnd[numberPhase]) endNumber(new Uint8Array(0), 0);
+      if (state === inNumber && depth === 0 && numberMayEnd[numberPhase]) endNumber(0);
       if (state !== atEnd) throw new ContentFault('torn', base, 'the document is not complete');
     },
   };
+}
+
+const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+/** Indentation comes in runs. */
+function spaceEnd(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length && isSpace(bytes[at] ?? 0)) at += 1;
+  return at;
 }
 
 function kindOf(byte: number): JsonKind | undefined {

@@ -61,16 +61,20 @@ function openTail(bytes: Uint8Array, from: number): number {
   return 0;
 }
 
-/** By halving: the start of the longest good part, to within one character. */
+/** The start of the first character that is none, found by halving and then one by one. */
 function firstBad(bytes: Uint8Array): number {
   let good = 0;
   let bad = bytes.length;
-  while (bad - good > 4) {
+  for (;;) {
     let middle = good + ((bad - good) >> 1);
     while (middle > good && isContinuation(bytes[middle] ?? 0)) middle -= 1;
     if (middle === good) break;
     if (isUtf8(bytes.subarray(good, middle))) good = middle;
     else bad = middle;
   }
-  return good;
+  for (;;) {
+    const next = good + sequenceLength(bytes[good] ?? 0);
+    if (next > bytes.length || !isUtf8(bytes.subarray(good, next))) return good;
+    good = next;
+  }
 }
