@@ -1,7 +1,21 @@
 import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { Inspection, ProtectedTarget } from '../backup/index.ts';
-import { createFilesSource, findTornEnd, lightragExclusions, lightragFirst } from '../backup/index.ts';
-import { type BackendLifecycle, replacesFilesByRename, type WatchedTarget } from '../targets/index.ts';
+import {
+  createFilesSource,
+  findTornEnd,
+  lightragExclusions,
+  lightragFirst,
+  otherWorkspaceExclusion,
+} from '../backup/index.ts';
+import {
+  type BackendLifecycle,
+  type InspectionReport,
+  replacesFilesByRename,
+  type Store,
+  type Target,
+  type WatchedTarget,
+} from '../targets/index.ts';
 
 /** What backup and restore need of one target, put together from the slices that know it. */
 export function protectTarget(options: {
@@ -30,12 +44,31 @@ export function protectTarget(options: {
                 mode: atomic ? 'link' : 'copy',
                 writer: atomic ? 'atomic' : 'in-place',
                 first: lightragFirst,
-                exclusions: lightragExclusions,
+                exclusions: [...lightragExclusions, ...nestedStores(target, store)],
                 validate: findTornEnd,
               })
             : // People edit source documents in place, so a hard link would change with the original.
               createFilesSource({ name: store.name, folder: store.path, mode: 'copy', writer: 'in-place' }),
         );
     },
+  };
+}
+
+/** A store that lies directly inside this one is captured as a component of its own. */
+function nestedStores(target: Target, outer: Store): ReturnType<typeof otherWorkspaceExclusion>[] {
+  return target.stores
+    .filter((store) => store !== outer && dirname(store.path) === outer.path)
+    .map((store) => otherWorkspaceExclusion(basename(store.path)));
+}
+
+/** What of an inspection goes into a manifest: numbers that were counted, and faults in words. */
+export function inspectionOf(report: InspectionReport): Inspection {
+  const counts = Object.entries(report.counts).flatMap(([name, count]) =>
+    typeof count === 'number' ? [[name, count] as const] : [],
+  );
+  return {
+    counts: Object.fromEntries(counts),
+    embeddingDimension: report.dimension.files.find((file) => file.dimension !== null)?.dimension ?? undefined,
+    faults: report.faults.map((fault) => ({ code: fault.code, message: fault.message })),
   };
 }

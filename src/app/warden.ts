@@ -59,7 +59,7 @@ import {
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, hostCheck, targetCheck } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
-import { protectTarget } from './protected-target.ts';
+import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type Sample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
 
@@ -268,7 +268,7 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
       const report = await inspector.inspect({ folder, workspace: targetConfig?.workspace ?? '', signal });
-      return { counts: report.counts, embeddingDimension: report.embeddingDimension, faults: report.faults };
+      return inspectionOf(report);
     };
     const guarded = watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, inspect: inspectFiles });
     const backup = createBackup({

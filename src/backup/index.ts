@@ -17,4 +17,9 @@ export {
   readPassword,
   recoveryKit,
 } from './repository/index.ts';
-export { createFilesSource, lightragExclusions, lightragFirst } from './sources/files/index.ts';
+export {
+  createFilesSource,
+  lightragExclusions,
+  lightragFirst,
+  otherWorkspaceExclusion,
+} from './sources/files/index.ts';

@@ -145,9 +145,7 @@ export async function restorePoint(
   const roots = placed.map((one) => ({ root: one.folder, keep: one.keep.map(({ name }) => name) }));
   const folders = roots.map((one) => one.root);
   await context.phase('stopping');
-  let startAgain = false;
   try {
-    startAgain = true;
     await guarded.lifecycle.stop(context.signal, (message) => context.log.info(message));
     await deps.step('restore:stopped');
     for (const older of await listUndo(folders))
@@ -183,7 +181,7 @@ export async function restorePoint(
     await deps.step('restore:checked');
     await finishSwap(folders, context.id, (name) => deps.step(`restore:${name}`));
   } catch (err) {
-    await recoverFromFailure(deps, guarded, context, { folders, startAgain, cause: err, pointId: point.id });
+    await recoverFromFailure(deps, guarded, context, { folders, stopped: true, cause: err, pointId: point.id });
     throw err;
   }
 
@@ -299,30 +297,41 @@ async function startAndLook(
   return undefined;
 }
 
-/** The journal engine has put the former state back already; the backend that we stopped comes back too. */
+/** Ends in one of the two states, says which, and brings back the backend that we stopped. */
 async function recoverFromFailure(
   deps: BackupDeps,
   guarded: ProtectedTarget,
   context: OperationContext,
-  facts: { folders: readonly string[]; startAgain: boolean; cause: unknown; pointId: string },
+  facts: { folders: readonly string[]; stopped: boolean; cause: unknown; pointId: string },
 ): Promise<void> {
-  await settleJournals(facts.folders).catch((err: unknown) => {
+  let state: 'old' | 'new' | 'unsettled' = 'old';
+  try {
+    const { settled } = await settleJournals(facts.folders);
+    state = settled.find((one) => one.operationId === context.id)?.outcome ?? 'old';
+  } catch (err) {
     context.log.error({ err }, 'the journal of the failed restore could not be settled; the next start does it');
-  });
-  if (facts.startAgain && guarded.lifecycle.automatic && !isStopping(facts.cause)) {
+    state = 'unsettled';
+  }
+  // A backend that starts over half-moved files would write into them.
+  if (facts.stopped && state !== 'unsettled' && guarded.lifecycle.automatic && !isStopping(facts.cause)) {
     const patience = AbortSignal.timeout(guarded.target.startTimeoutMs);
     await guarded.lifecycle.start(patience).catch((err: unknown) => {
       context.log.error({ err }, 'the backend did not come back after the failed restore');
     });
   }
+  const stands = {
+    old: 'stands as before',
+    new: 'stands as in the point',
+    unsettled: 'waits for its journal to be settled at the next start; keep its backend stopped',
+  }[state];
   await deps.db.unit((tx) =>
     deps.events.record(tx, {
       type: 'restore.rolled-back',
-      severity: 'error',
+      severity: state === 'unsettled' ? 'critical' : 'error',
       targetId: guarded.target.id,
       operationId: context.id,
-      message: `The restore of ${facts.pointId} did not take place; ${guarded.target.id} stands as before: ${describeError(facts.cause)}`,
-      data: { id: facts.pointId, state: 'old' },
+      message: `The restore of ${facts.pointId} failed; ${guarded.target.id} ${stands}: ${describeError(facts.cause)}`,
+      data: { id: facts.pointId, state },
     }),
   );
 }
@@ -336,8 +345,7 @@ export async function settleRestore(deps: BackupDeps, operation: Operation): Pro
   const unfinished = operation.phase === 'moving' || operation.phase === 'checking';
   if (unfinished && (await guarded.lifecycle.findSignOfLife()) !== undefined)
     await guarded.lifecycle.stop(AbortSignal.timeout(guarded.target.stopTimeoutMs + 5_000));
-  const { settled } = await settleJournals(folders);
-  for (const folder of folders) await rm(incomingFolder(folder, operation.id), { recursive: true, force: true });
+  const { settled } = await settleJournals(folders, { onMoved: () => decideMoved(deps, guarded, operation) });
   const own = settled.find((one) => one.operationId === operation.id);
   const finished = (await listUndo(folders)).some((one) => one.operationId === operation.id);
   const state = own?.outcome ?? (finished ? 'new' : 'old');
@@ -365,6 +373,30 @@ export async function settleRestore(deps: BackupDeps, operation: Operation): Pro
     severity: 'warning',
     data: { state, point: pointOf(operation.input) },
   };
+}
+
+/** All had moved, but nobody had compared the digests yet: that is done now, and decides. */
+async function decideMoved(
+  deps: BackupDeps,
+  guarded: ProtectedTarget,
+  operation: Operation,
+): Promise<'finish' | 'undo'> {
+  const pointId = pointOf(operation.input);
+  if (typeof pointId !== 'string') return 'finish';
+  const { manifest, snapshotId } = await requireManifest(deps, pointId);
+  const scratch = join(deps.stagingDir, `settle-${operation.id}`);
+  try {
+    for (const one of placeComponents(guarded, manifest)) {
+      const entries = await fetchEntries(deps, snapshotId, one.component, scratch);
+      await verifyRestored(one.folder, entries, { keep: one.keep.map(({ name }) => name) });
+    }
+    return 'finish';
+  } catch (err) {
+    deps.log.error({ err, operation: operation.id }, 'what was restored does not verify and is undone');
+    return 'undo';
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 const pointOf = (input: unknown): unknown =>

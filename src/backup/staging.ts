@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import type { TreeEntry } from './sources/tree.ts';
@@ -82,15 +81,23 @@ const entrySchema: z.ZodType<TreeEntry> = z.discriminatedUnion('kind', [
 export async function readEntries(path: string, sha256: string): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
   const hash = createHash('sha256');
-  const source = createReadStream(path);
-  source.on('data', (chunk) => hash.update(chunk));
-  for await (const line of createInterface({ input: source, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line === '') continue;
+  const take = (line: string): void => {
+    if (line === '') return;
     const parsed = entrySchema.safeParse(parseJson(line));
     if (!parsed.success)
       throw new AppError('restore/unsafe-entry', 'The list of entries of the recovery point is not readable.');
     entries.push(parsed.data);
+  };
+  const decoder = new TextDecoder('utf-8');
+  let rest = '';
+  // Only a line feed ends a line: names may hold every other separator that Unicode has.
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk);
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(line);
   }
+  take(rest + decoder.decode());
   if (hash.digest('hex') !== sha256)
     throw new AppError(
       'restore/digest-mismatch',

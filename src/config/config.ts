@@ -1,4 +1,4 @@
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -200,6 +200,16 @@ function buildTarget(
       mend: 'Set RAGWARDEN_TARGET_USERNAME and RAGWARDEN_TARGET_PASSWORD.',
     });
   const workingDir = values.workingDir === undefined ? undefined : path(values.workingDir);
+  const inputDir = values.inputDir === undefined ? undefined : path(values.inputDir);
+  if (workingDir !== undefined && inputDir !== undefined) {
+    const nestedDeeply = isInside(inputDir, workingDir) && dirname(inputDir) !== workingDir;
+    if (nestedDeeply || isInside(workingDir, inputDir))
+      problems.push({
+        place: origins.inputDir,
+        message: 'the input folder and the working folder lie inside each other',
+        mend: 'Keep them apart, or put the input folder directly into the working folder.',
+      });
+  }
   return {
     id: values.targetId,
     url: values.targetUrl,
@@ -208,7 +218,7 @@ function buildTarget(
     password: values.targetPassword,
     workspace: values.workspace,
     workingDir,
-    inputDir: values.inputDir === undefined ? undefined : path(values.inputDir),
+    inputDir,
     userDataDir: values.userDataDir === undefined ? workingDir : path(values.userDataDir),
     lifecycle: structure.lifecycle,
     paths: structure.paths ?? {},

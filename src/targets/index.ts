@@ -4,6 +4,7 @@
  * unknown; a backend counts as stopped only after the proof that nobody holds its files.
  */
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
+export { createInspector, type InspectionReport, type Inspector } from './inspector/index.ts';
 export {
   type BackendLifecycle,
   createBackendLifecycle,
