@@ -1,0 +1,78 @@
+/** An answer that was no success, in the words of its problem document (RFC 9457). Status 0: no answer came. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, detail: string) {
+    super(detail);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export type Api = {
+  get<T>(path: string, signal?: AbortSignal): Promise<T>;
+  post<T>(path: string, body?: unknown): Promise<T>;
+};
+
+export type ApiOptions = {
+  /** Sent with every change while a session stands. */
+  csrfToken(): string | null;
+  /** The session is over; called for every 401. */
+  onUnauthenticated(): void;
+  fetch?: typeof globalThis.fetch;
+};
+
+/** Paths are relative to the page's own folder, as `api/v1/targets`. The session travels as a cookie. */
+export function createApi(options: ApiOptions): Api {
+  const send = async <T>(path: string, init: RequestInit): Promise<T> => {
+    let response: Response;
+    try {
+      response = await (options.fetch ?? globalThis.fetch)(path, { credentials: 'same-origin', ...init });
+    } catch (err) {
+      if (init.signal?.aborted) throw err;
+      throw new ApiError(0, 'page/no-answer', 'ragwarden does not answer.');
+    }
+    if (response.ok) {
+      const text = await response.text();
+      // The server checks its answers against the schemas that the types repeat.
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    }
+    const error = await problemOf(response);
+    if (response.status === 401) options.onUnauthenticated();
+    throw error;
+  };
+  const accept = 'application/json';
+  return {
+    get: (path, signal) => send(path, { headers: { accept }, signal: signal ?? null }),
+    post(path, body) {
+      const csrf = options.csrfToken();
+      return send(path, {
+        method: 'POST',
+        headers: {
+          accept,
+          ...(csrf === null ? {} : { 'x-csrf-token': csrf }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    },
+  };
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  const fallback = `The answer was ${response.status}.`;
+  try {
+    const body: unknown = await response.json();
+    if (typeof body !== 'object' || body === null) return new ApiError(response.status, 'page/unreadable', fallback);
+    const code = 'code' in body && typeof body.code === 'string' ? body.code : 'page/unreadable';
+    const detail = 'detail' in body && typeof body.detail === 'string' ? body.detail : fallback;
+    return new ApiError(response.status, code, detail);
+  } catch {
+    // A proxy between may answer with HTML.
+    return new ApiError(response.status, 'page/unreadable', fallback);
+  }
+}
+
+export const messageOf = (err: unknown): string => (err instanceof Error ? err.message : 'Something went wrong.');

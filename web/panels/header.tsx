@@ -1,0 +1,101 @@
+import type { HealthCheck } from '../api/wire.ts';
+import { formatAge } from '../format.ts';
+import { levelOf, Mark, Word } from '../parts/mark.tsx';
+import { Action, Age, Sentence } from '../parts/text.tsx';
+import { connection } from '../state/event-feed.ts';
+import { health, nowMs, targets } from '../state/page-state.ts';
+import { logOut, session } from '../state/session.ts';
+
+/** The overall word, and why it is not better. */
+export function Header() {
+  const now = health.value.value;
+  const word = now?.status ?? document.body.dataset.status ?? 'unknown';
+  const checks = now?.checks ?? [];
+  const ailing = checks.filter((check) => check.status !== 'healthy');
+  const well = checks.filter((check) => check.status === 'healthy');
+  return (
+    <header class="top">
+      <div class="top-line">
+        <h1 class={`overall is-${levelOf(word)}`}>
+          <Mark level={levelOf(word)} />
+          <span class="visually-hidden">Overall: </span>
+          {word}
+        </h1>
+        <div class="top-side">
+          <Connection />
+          <Who />
+        </div>
+      </div>
+      {ailing.length > 0 && (
+        <ul class="checks" aria-label="Why">
+          {ailing.map((check) => (
+            <Ailing key={check.name} check={check} />
+          ))}
+        </ul>
+      )}
+      {well.length > 0 && (
+        <p class="well">
+          <span class="well-word">
+            <Mark level="good" /> Well:
+          </span>{' '}
+          {well.map((check) => `${check.name}${ageOf(check)}`).join(' · ')}
+        </p>
+      )}
+      {targets.value.value?.items.some((target) => target.sample) && (
+        <p class="sample-note">
+          This is the bundled sample backend. Set <code>RAGWARDEN_TARGET_URL</code> and <code>WORKING_DIR</code> to
+          watch your own.
+        </p>
+      )}
+    </header>
+  );
+}
+
+const ageOf = (check: HealthCheck): string =>
+  check.time === null ? '' : ` (${formatAge(Date.parse(check.time), nowMs.value)})`;
+
+function Ailing({ check }: { check: HealthCheck }) {
+  return (
+    <li class="check">
+      <Word word={check.status} />
+      <span class="check-name">{check.name}</span>
+      <span class="check-message">
+        <Sentence text={check.message} />
+      </span>
+      <span class="check-age">
+        <Age at={check.time} none="never looked at" />
+      </span>
+    </li>
+  );
+}
+
+function Connection() {
+  const isLost = health.problem.value !== undefined || connection.value === 'reconnecting';
+  const word = isLost ? 'reconnecting' : connection.value === 'live' ? 'live' : 'connecting';
+  const loadedMs = health.loadedMs.value;
+  return (
+    <span
+      class={`connection is-${word}`}
+      role="status"
+      title={loadedMs === undefined ? 'Nothing was received yet' : `Last answer ${formatAge(loadedMs, Date.now())}`}
+    >
+      <svg class="pulse" viewBox="0 0 12 12" aria-hidden="true">
+        <circle cx="6" cy="6" r="4" />
+      </svg>
+      {word}
+    </span>
+  );
+}
+
+function Who() {
+  const now = session.value;
+  if (now.state !== 'known') return null;
+  return (
+    <>
+      <span class="who" title={`Role: ${now.who.role}`}>
+        {now.who.subject}
+      </span>
+      <Action label="Log out" onPress={() => void logOut().catch(() => undefined)} />
+    </>
+  );
+}

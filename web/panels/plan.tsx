@@ -1,0 +1,133 @@
+import type { RestorePlan } from '../api/wire.ts';
+import { formatBytes, formatExact, plural } from '../format.ts';
+import { Word } from '../parts/mark.tsx';
+import { Sentence } from '../parts/text.tsx';
+
+const actions: Readonly<Record<string, string>> = {
+  replace: 'replaced',
+  add: 'added',
+  remove: 'moved out',
+  keep: 'left alone',
+};
+
+/** What would happen, to what, and what would be gone. */
+export function Plan({ plan }: { plan: RestorePlan }) {
+  return (
+    <div class="plan">
+      {plan.blockers.length > 0 && (
+        <section class="refusal">
+          <h3>It cannot be carried out as things stand</h3>
+          <ul>
+            {plan.blockers.map((one) => (
+              <li key={one}>{one}</li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {plan.warnings.length > 0 && (
+        <ul class="warnings">
+          {plan.warnings.map((one) => (
+            <li key={one}>
+              <Word word="warning" />
+              <span>
+                <Sentence text={one} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Lost plan={plan} />
+      {plan.components.map((component) => (
+        <section key={component.name} class="plan-part">
+          <h3>
+            {component.name} <code class="path">{component.folder}</code>
+          </h3>
+          <p>
+            {formatBytes(component.bytes_in)} come in, {formatBytes(component.bytes_out)} go out; needs{' '}
+            {formatBytes(component.free_needed_bytes)} of {formatBytes(component.free_available_bytes)} free.
+          </p>
+          <details>
+            <summary>{summaryOf(component.items)}</summary>
+            <ul class="plan-items">
+              {component.items.map((item) => (
+                <li key={item.name} title={item.reason}>
+                  <span class={`plan-action is-${item.action}`}>{actions[item.action]}</span>
+                  <code>{item.name}</code>
+                  <span class="number">
+                    {formatBytes(item.old_bytes)} → {formatBytes(item.new_bytes)}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          </details>
+        </section>
+      ))}
+      <section>
+        <h3>What happens</h3>
+        <ol class="steps">
+          {plan.steps.map((step) => (
+            <li key={step}>{step}</li>
+          ))}
+        </ol>
+        <p class="faint">
+          The backend is stopped {plan.backend.automatic ? 'by ragwarden' : 'by you; ragwarden waits for it'}:{' '}
+          {plan.backend.stop}. Afterwards: {plan.backend.start}.
+        </p>
+        {plan.versions.point !== plan.versions.now && (
+          <p class="faint">
+            The point was taken of version {plan.versions.point ?? 'unknown'}; now it is{' '}
+            {plan.versions.now ?? 'unknown'}.
+          </p>
+        )}
+      </section>
+    </div>
+  );
+}
+
+function Lost({ plan }: { plan: RestorePlan }) {
+  const files = plan.components.reduce((sum, one) => sum + one.lost.files, 0);
+  const bytes = plan.components.reduce((sum, one) => sum + one.lost.bytes, 0);
+  const examples = plan.components.flatMap((one) => one.lost.examples);
+  return (
+    <section class={files > 0 ? 'lost is-some' : 'lost'}>
+      <h3>What will be lost</h3>
+      {files === 0 ? (
+        <p>Nothing was written since the point was taken.</p>
+      ) : (
+        <>
+          <p>
+            Changes in {plural(files, 'file')} ({formatBytes(bytes)}), written since{' '}
+            {formatExact(Date.parse(plan.taken_at))}. They stay in the safety point.
+          </p>
+          <details>
+            <summary>
+              {examples.length === files ? plural(files, 'file') : `${examples.length} of ${plural(files, 'file')}`}
+            </summary>
+            <ul class="plan-items">
+              {examples.map((one) => (
+                <li key={one.path}>
+                  <code>{one.path}</code>
+                  <span class="number">{formatBytes(one.bytes)}</span>
+                  <span class="faint">{formatExact(Date.parse(one.modified_at))}</span>
+                </li>
+              ))}
+            </ul>
+          </details>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** `12 names replaced, 1 moved out`. */
+export function summaryOf(items: readonly { readonly action: string }[]): string {
+  const parts = Object.entries(actions).flatMap(([action, word]) => {
+    const count = items.filter((item) => item.action === action).length;
+    return count === 0 ? [] : [{ count, word }];
+  });
+  const [first, ...rest] = parts;
+  if (!first) return 'nothing to move';
+  return [`${plural(first.count, 'name')} ${first.word}`, ...rest.map(({ count, word }) => `${count} ${word}`)].join(
+    ', ',
+  );
+}

@@ -1,0 +1,72 @@
+import type { ComponentChildren } from 'preact';
+import { formatAge, formatExact } from '../format.ts';
+import { nowMs } from '../state/page-state.ts';
+
+/** What is not known is said so; it never looks like a zero. */
+export function Unknown({ text = 'not known yet' }: { text?: string }) {
+  return <span class="unknown-value">{text}</span>;
+}
+
+/** A sentence of the server: what stands in backticks is a command or a name. */
+export function Sentence({ text }: { text: string }) {
+  return (
+    <>{text.split('`').map((part, place) => (place % 2 === 1 ? <code key={`${place} ${part}`}>{part}</code> : part))}</>
+  );
+}
+
+/** How long ago, with the instant itself beside the pointer. */
+export function Age({ at, none }: { at: string | null; none?: string }) {
+  if (at === null) return <Unknown {...(none === undefined ? {} : { text: none })} />;
+  const atMs = Date.parse(at);
+  return (
+    <time dateTime={at} title={formatExact(atMs)}>
+      {formatAge(atMs, nowMs.value)}
+    </time>
+  );
+}
+
+export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div class="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A button that cannot be used says why, also to those who cannot point at it. */
+export function Action(props: {
+  label: string;
+  kind?: 'plain' | 'main' | 'danger';
+  why?: string | undefined;
+  /** Shows the reason beside the button, not only on hover. */
+  tellWhy?: boolean;
+  about?: string;
+  onPress(): void;
+}) {
+  const { why } = props;
+  return (
+    <span class="action">
+      <button
+        type="button"
+        class={`button is-${props.kind ?? 'plain'}`}
+        disabled={why !== undefined}
+        title={why ?? props.about}
+        aria-label={props.about}
+        onClick={props.onPress}
+      >
+        {props.label}
+      </button>
+      {why !== undefined && <span class={props.tellWhy ? 'why' : 'visually-hidden'}>{why}</span>}
+    </span>
+  );
+}
+
+/** The last answer failed: what is shown is older than it should be. */
+export function Trouble({ text }: { text: string | undefined }) {
+  return text === undefined ? null : (
+    <p class="trouble" role="status">
+      {text} What is shown is the last that was known.
+    </p>
+  );
+}

@@ -1,0 +1,105 @@
+import { computed, effect, signal } from '@preact/signals';
+import type { BackupStatus, Health, HostHealth, Operation, Page, Point, Target } from '../api/wire.ts';
+import { connection, endEvents, followEvents } from './event-feed.ts';
+import { appendHostPoint, type HostPoint } from './host-history.ts';
+import { createPoll, type Poll } from './poll.ts';
+import { api, session } from './session.ts';
+import { urlState } from './url.ts';
+
+export const health = createPoll<Health>({ load: (on) => api.get('health', on), everyMs: () => 5_000 });
+export const targets = createPoll<Page<Target>>({
+  load: (on) => api.get('api/v1/targets', on),
+  everyMs: () => 3_000,
+});
+export const host = createPoll<HostHealth>({
+  load: (on) => api.get('api/v1/monitoring/health', on),
+  everyMs: () => 3_000,
+});
+export const backup = createPoll<BackupStatus>({
+  load: (on) => api.get('api/v1/backup/status', on),
+  everyMs: () => 5_000,
+});
+export const points = createPoll<Page<Point>>({
+  load: (on) => api.get('api/v1/backup/points?limit=50', on),
+  everyMs: () => 5_000,
+});
+/** The newest work; what runs is looked at once a second. */
+export const operations = createPoll<Page<Operation>>({
+  load: (on) => api.get('api/v1/operations?limit=10', on),
+  everyMs: (page) => (page?.items.some((one) => one.state === 'running') ? 1_000 : 4_000),
+});
+
+export const hostHistory = signal<readonly HostPoint[]>([]);
+
+/** The server's time, ticking each second: ages are told by the clock that the instants came from. */
+export const nowMs = signal(Date.now());
+let aheadMs = 0;
+
+const forAdmins: readonly Poll<unknown>[] = [targets, host, backup, points, operations];
+
+/** What an event of this kind makes worth asking for at once. */
+function refreshAfter(type: string): void {
+  void health.refresh();
+  if (type.startsWith('target.')) void targets.refresh();
+  if (type.startsWith('host.')) void host.refresh();
+  if (/^(backup|restore|operation)\./.test(type)) refreshRecovery();
+}
+
+export function refreshRecovery(): void {
+  for (const poll of [operations, backup, points, targets]) void poll.refresh();
+}
+
+/** Polls what the session may see, and nothing while the tab is hidden. */
+export function startPage(): void {
+  const hidden = signal(document.hidden);
+  document.addEventListener('visibilitychange', () => {
+    hidden.value = document.hidden;
+  });
+  setInterval(() => {
+    if (!document.hidden) nowMs.value = Date.now() + aheadMs;
+  }, 1_000);
+
+  effect(() => {
+    const now = health.value.value;
+    if (!now) return;
+    aheadMs = Date.parse(now.timestamp) - Date.now();
+    nowMs.value = Date.now() + aheadMs;
+    document.title = `${now.status} · ragwarden`;
+  });
+  effect(() => {
+    const metrics = host.value.value?.metrics;
+    if (metrics) hostHistory.value = appendHostPoint(hostHistory.peek(), metrics);
+  });
+
+  effect(() => {
+    const { state } = session.value;
+    if (state === 'unknown' || hidden.value) {
+      health.stop();
+      return;
+    }
+    // Somebody who logged in sees more of it, and somebody who logged out less.
+    health.stop();
+    health.start();
+  });
+  effect(() => {
+    const now = session.value;
+    const isAdmin = now.state === 'known' && now.who.role === 'admin';
+    for (const poll of forAdmins) {
+      if (isAdmin && !hidden.value) poll.start();
+      else poll.stop({ forget: !isAdmin });
+    }
+    if (!isAdmin) hostHistory.value = [];
+  });
+  // Opening a point changes the address too, and is no reason to connect anew.
+  const severity = computed(() => urlState.value.severity);
+  effect(() => {
+    const now = session.value;
+    const isAdmin = now.state === 'known' && now.who.role === 'admin';
+    if (isAdmin && !hidden.value) void followEvents(severity.value, (event) => refreshAfter(event.type));
+    else endEvents({ forget: !isAdmin });
+  });
+  effect(() => {
+    // The stream says first when the server went away or came back.
+    if (connection.value === 'live') void health.refresh();
+  });
+}
