@@ -64,11 +64,12 @@ export const unfinishedDocuments = (counts: DocumentCounts): number =>
   unfinishedStatuses.reduce((sum, status) => sum + (counts[status] ?? 0), 0);
 
 /**
- * Nothing is being worked on. Undefined when the backend does not tell. `pipeline.unflushed` has no say: the backend leaves a
- * flag standing after a failed document although nothing follows any more.
+ * Nothing is being worked on, as far as anything that was read tells; undefined when nothing tells.
+ * `pipeline.unflushed` has no say: the backend leaves a flag standing after a failed document although nothing follows.
  */
 export function isIdle(observation: Observation): boolean | undefined {
   if (!observation.reachable) return undefined;
-  const active = observation.pipelineActive ?? observation.pipelineBusy ?? observation.pipeline?.busy;
-  return active === undefined ? undefined : !active;
+  const told = [observation.pipelineActive, observation.pipelineBusy, observation.pipeline?.busy];
+  if (told.includes(true)) return false;
+  return told.includes(false) ? true : undefined;
 }

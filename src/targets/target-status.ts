@@ -20,6 +20,8 @@ const slowHealthMs = 2_000;
 export function decideTargetStatus(input: {
   observation: Observation | undefined;
   files: FileFindings | undefined;
+  /** Folders of the backend that are not the ones under watch. */
+  folders: readonly Reason[];
   idleUnfinishedSinceMs: number | undefined;
   nowMs: number;
   staleAfterMs: number;
@@ -27,15 +29,17 @@ export function decideTargetStatus(input: {
 }): TargetStatus {
   const { observation, nowMs } = input;
   if (!observation) return unknown('not-probed', 'The backend was not probed yet.');
-  if (nowMs - observation.atMs > input.staleAfterMs)
-    return unknown('stale', `The last probe is ${Math.round((nowMs - observation.atMs) / 1000)} s old.`);
+  const ageMs = nowMs - observation.atMs;
+  if (ageMs > input.staleAfterMs) return unknown('stale', `The last probe is ${Math.round(ageMs / 1000)} s old.`);
+  if (ageMs < -input.staleAfterMs)
+    return unknown('stale', 'The clock of this machine was set back; the next probe counts again.');
   if (!observation.reachable)
     return {
       word: 'OFFLINE',
       reasons: observation.faults.map((fault) => ({ code: fault.kind, message: fault.message })),
     };
   const reasons: Reason[] = observation.faults.map((fault) => ({ code: fault.kind, message: fault.message }));
-  if (observation.kind === 'unknown')
+  if (observation.kind !== 'lightrag' && reasons.length === 0)
     reasons.push({ code: 'not-understood', message: 'Something answers there, but it is not a LightRAG server.' });
   if (observation.latencyMs !== undefined && observation.latencyMs > slowHealthMs)
     reasons.push({ code: 'slow', message: `The health call took ${Math.round(observation.latencyMs)} ms.` });
@@ -52,7 +56,7 @@ export function decideTargetStatus(input: {
       message: `${stuck} document${plural(stuck)} unfinished while the pipeline is idle for ${Math.round((nowMs - since) / 1000)} s; the backend will not resume by itself.`,
     });
   }
-  reasons.push(...(input.files?.faults ?? []));
+  reasons.push(...input.folders, ...(input.files?.faults ?? []));
   return { word: reasons.length > 0 ? 'DEGRADED' : 'HEALTHY', reasons };
 }
 

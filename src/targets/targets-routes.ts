@@ -83,10 +83,13 @@ export const targetsRoutes =
     const require = (id: string): WatchedTarget => {
       const found = deps.targets.find((one) => one.target.id === id);
       if (!found)
-        throw new AppError('target/unknown', `There is no target "${id}". \`ragwarden target list\` shows them.`);
+        throw new AppError(
+          'target/unknown',
+          `There is no target ${JSON.stringify(id.slice(0, 100))}. \`ragwarden target list\` shows them.`,
+        );
       return found;
     };
-    const params = z.object({ id: z.string().max(64) });
+    const params = z.object({ id: z.string().max(20_000) });
 
     app.get(
       '/api/v1/targets',

@@ -2,10 +2,17 @@ import type { Clock } from '../platform/clock.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type ReconcilerState } from '../platform/reconciler.ts';
+import { findFolderMismatches } from './folder-match.ts';
 import type { LightragAdapter } from './lightrag/lightrag-adapter.ts';
 import { isIdle, type Observation, unfinishedDocuments } from './observation.ts';
 import type { Target } from './target.ts';
-import { decideTargetStatus, type FileFindings, type StatusWord, type TargetStatus } from './target-status.ts';
+import {
+  decideTargetStatus,
+  type FileFindings,
+  type Reason,
+  type StatusWord,
+  type TargetStatus,
+} from './target-status.ts';
 
 /** An idle pipeline with unfinished documents counts as stuck after this; a backend needs moments between two jobs. */
 const stuckAfterMs = 60_000;
@@ -39,6 +46,7 @@ export function createWatchedTarget(options: {
   const { target, adapter, clock, log } = options;
   let last: Observation | undefined;
   let files: FileFindings | undefined;
+  let folders: readonly Reason[] = [];
   let idleUnfinishedSinceMs: number | undefined;
   let saidWord: StatusWord = 'UNKNOWN';
 
@@ -46,6 +54,7 @@ export function createWatchedTarget(options: {
     decideTargetStatus({
       observation: last,
       files,
+      folders,
       idleUnfinishedSinceMs,
       nowMs: clock.now(),
       staleAfterMs: 3 * target.probeIntervalMs + target.probeTimeoutMs,
@@ -60,10 +69,9 @@ export function createWatchedTarget(options: {
     async run(signal) {
       const seen = await adapter.probe(signal);
       if (signal.aborted) return;
+      folders = await findFolderMismatches(target, seen);
       last = seen;
-      const standsStill =
-        isIdle(seen) === true && seen.documents !== undefined && unfinishedDocuments(seen.documents) > 0;
-      idleUnfinishedSinceMs = standsStill ? (idleUnfinishedSinceMs ?? seen.atMs) : undefined;
+      idleUnfinishedSinceMs = standsStillSince(seen, idleUnfinishedSinceMs);
       options.onObservation?.(seen);
       const now = status();
       if (now.word !== saidWord) {
@@ -91,4 +99,12 @@ export function createWatchedTarget(options: {
     },
     jobState: () => reconciler.state(),
   };
+}
+
+/** Since when unfinished documents stand still. Only what was seen ends it: a probe that could not look changes nothing. */
+function standsStillSince(seen: Observation, since: number | undefined): number | undefined {
+  const idle = isIdle(seen);
+  if (idle === false) return undefined;
+  if (idle === undefined || seen.documents === undefined) return since;
+  return unfinishedDocuments(seen.documents) > 0 ? (since ?? seen.atMs) : undefined;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../../platform/clock.ts';
-import { describeError, isAppError } from '../../platform/errors.ts';
+import { describeError, isAppError, systemCode } from '../../platform/errors.ts';
 import type { HttpRequester, HttpResponse } from '../../platform/http-client.ts';
 import {
   type DocumentCounts,
@@ -11,34 +11,35 @@ import {
 } from '../observation.ts';
 import type { Endpoint } from '../target.ts';
 
-/** Every field is optional: forks and versions differ, and nothing may be assumed. */
+/** Forks and versions differ and nothing may be assumed: a field that is missing or of another kind counts as not told. */
+const text = z.string().optional().catch(undefined);
+const flag = z.boolean().optional().catch(undefined);
 const healthBody = z.looseObject({
-  status: z.string().optional(),
-  core_version: z.string().optional(),
-  api_version: z.string().optional(),
-  auth_mode: z.string().optional(),
-  pipeline_busy: z.boolean().optional(),
-  pipeline_active: z.boolean().optional(),
-  working_directory: z.string().optional(),
-  input_directory: z.string().optional(),
+  core_version: text,
+  api_version: text,
+  auth_mode: text,
+  pipeline_busy: flag,
+  pipeline_active: flag,
+  working_directory: text,
+  input_directory: text,
   configuration: z
     .looseObject({
-      kv_storage: z.string().optional(),
-      doc_status_storage: z.string().optional(),
-      graph_storage: z.string().optional(),
-      vector_storage: z.string().optional(),
-      embedding_model: z.string().nullish(),
-      workspace: z.string().nullish(),
+      kv_storage: text,
+      doc_status_storage: text,
+      graph_storage: text,
+      vector_storage: text,
+      embedding_model: text,
     })
-    .optional(),
+    .optional()
+    .catch(undefined),
 });
-const countsBody = z.object({ status_counts: z.record(z.string(), z.number()) });
+const countsBody = z.object({ status_counts: z.record(z.string(), z.number().int().nonnegative()) });
 const pipelineBody = z.looseObject({
-  busy: z.boolean().optional(),
-  job_name: z.string().nullish(),
-  latest_message: z.string().nullish(),
-  recovery_required: z.boolean().nullish(),
-  update_status: z.record(z.string(), z.array(z.boolean())).optional(),
+  busy: z.boolean(),
+  job_name: text,
+  latest_message: text,
+  recovery_required: flag,
+  update_status: z.record(z.string(), z.array(z.boolean())).optional().catch(undefined),
 });
 
 /** Namespaces whose flag means "in memory, not on disk yet"; of the others it means "reload needed". */
@@ -54,6 +55,16 @@ const flushedNamespaces = new Set([
 ]);
 
 const maxAnswerBytes = 8 * 1024 * 1024;
+/** Longer texts of the backend are cut; a failure may put a whole traceback into one. Characters. */
+const maxTextLength = 300;
+
+/**
+ * The backend locks a user out, people included, after 5 refused logins in 5 minutes; so seldom do we repeat one that was
+ * refused.
+ */
+const refusedLoginPauseMs = 150_000;
+/** How a name or address fails behind which nobody can hold files: there is no one to connect to. */
+const nobodyThere = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 export type LightragAdapter = {
   /** Looks once; never throws, what went wrong stands in the observation. */
@@ -91,32 +102,54 @@ export function createLightragAdapter(options: {
     ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
   });
 
+  const wantsLogin = endpoint.username !== undefined && endpoint.password !== undefined;
+  let loggingIn: Promise<void> | undefined;
+  let refusedUntil = Number.NEGATIVE_INFINITY;
+
   const login = async (signal?: AbortSignal): Promise<void> => {
-    if (endpoint.username === undefined || endpoint.password === undefined) return;
-    const form = new URLSearchParams({ username: endpoint.username, password: endpoint.password });
+    if (clock.monotonic() < refusedUntil) return;
+    const form = new URLSearchParams({ username: endpoint.username ?? '', password: endpoint.password ?? '' });
     const response = await send('/login', {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: form.toString(),
       ...(signal ? { signal } : {}),
     });
-    const token = z
-      .object({ access_token: z.string() })
-      .safeParse(response.status === 200 ? parseJson(response) : null);
-    if (token.success) bearer = token.data.access_token;
+    const token = z.object({ access_token: z.string() }).safeParse(parseJson(response));
+    if (response.status === 200 && token.success) bearer = token.data.access_token;
+    else if (response.status >= 400 && response.status < 500) {
+      const retryAfterMs = 1000 * Number(response.headers['retry-after'] ?? 0);
+      refusedUntil =
+        clock.monotonic() + Math.max(refusedLoginPauseMs, Number.isFinite(retryAfterMs) ? retryAfterMs : 0);
+    }
+  };
+
+  /** Several calls that find themselves without a token share one login. */
+  const logInOnce = (signal?: AbortSignal): Promise<void> => {
+    loggingIn ??= login(signal).finally(() => {
+      loggingIn = undefined;
+    });
+    return loggingIn;
   };
 
   const get = async (path: string, signal?: AbortSignal): Promise<HttpResponse> => {
-    if (endpoint.username !== undefined && bearer === undefined) await login(signal);
+    if (wantsLogin && bearer === undefined) await logInOnce(signal);
+    const sent = bearer;
     let response = await send(path, { headers: credentials(), ...(signal ? { signal } : {}) });
-    if (response.status === 401 && endpoint.username !== undefined) {
-      bearer = undefined;
-      await login(signal);
+    if (response.status === 401 && wantsLogin && sent !== undefined) {
+      if (bearer === sent) bearer = undefined;
+      if (bearer === undefined) await logInOnce(signal);
       response = await send(path, { headers: credentials(), ...(signal ? { signal } : {}) });
     }
     const renewed = response.headers['x-new-token'];
-    if (typeof renewed === 'string' && bearer !== undefined) bearer = renewed;
+    if (renewed !== undefined && bearer !== undefined) bearer = renewed;
     return response;
+  };
+
+  const describeRefusal = (): string => {
+    if (clock.monotonic() < refusedUntil) return `the backend refuses the login of ${endpoint.username}.`;
+    if (endpoint.apiKey !== undefined) return 'the backend does not accept the API key.';
+    return 'the backend wants an API key (LIGHTRAG_API_KEY) or a login.';
   };
 
   const read = async <T>(
@@ -129,10 +162,7 @@ export function createLightragAdapter(options: {
     try {
       const response = await get(path, signal);
       if (response.status === 401 || response.status === 403)
-        faults.push({
-          kind: 'unauthorised',
-          message: `${what} cannot be read: the backend wants an API key or a login.`,
-        });
+        faults.push({ kind: 'unauthorised', message: `${what} cannot be read: ${describeRefusal()}` });
       else if (response.status !== 200)
         faults.push({ kind: 'partial', message: `${what} cannot be read: the backend answers ${response.status}.` });
       else {
@@ -149,33 +179,27 @@ export function createLightragAdapter(options: {
   return {
     async probe(signal) {
       const atMs = clock.now();
+      // A login that fails is no reason not to look; what is closed without it says so itself.
+      if (wantsLogin && bearer === undefined) await logInOnce(signal).catch(() => undefined);
       const startedAt = clock.monotonic();
       let response: HttpResponse;
       try {
-        response = await get('/health', signal);
+        response = await send('/health', { headers: credentials(), ...(signal ? { signal } : {}) });
       } catch (err) {
         const timedOut = isAppError(err) && err.code === 'outgoing/timeout';
         return unreachableObservation(atMs, {
           kind: timedOut ? 'timeout' : 'unreachable',
           message: timedOut
-            ? `No answer within ${Math.round(timeoutMs / 1000)} s.`
-            : `The backend does not answer at ${endpoint.url}: ${describeError(err)}`,
+            ? `The backend does not answer at ${endpoint.url} within ${timeoutMs / 1000} s.`
+            : `The backend does not answer: ${describeError(err)}`,
         });
       }
       const latencyMs = clock.monotonic() - startedAt;
       const faults: Fault[] = [];
       const health = healthBody.safeParse(parseJson(response));
-      const body = health.success ? health.data : undefined;
+      const body = response.status === 200 && health.success ? health.data : undefined;
       const isLightrag = body !== undefined && (body.core_version !== undefined || body.pipeline_busy !== undefined);
-      if (response.status >= 500)
-        faults.push({ kind: 'server-error', message: `The health call answers ${response.status}.` });
-      else if (response.status === 401 || response.status === 403)
-        faults.push({ kind: 'unauthorised', message: 'The health call wants an API key or a login.' });
-      else if (!isLightrag)
-        faults.push({
-          kind: 'not-understood',
-          message: `The health call answers ${response.status} with something that LightRAG does not say.`,
-        });
+      if (!isLightrag) faults.push(describeStranger(response));
 
       let counts: DocumentCounts | undefined;
       let pipeline: Pipeline | undefined;
@@ -195,7 +219,7 @@ export function createLightragAdapter(options: {
         atMs,
         reachable: true,
         latencyMs,
-        kind: isLightrag ? 'lightrag' : 'unknown',
+        kind: isLightrag ? 'lightrag' : faults[0]?.kind === 'not-understood' ? 'unknown' : undefined,
         coreVersion: body?.core_version,
         apiVersion: body?.api_version,
         authMode: body?.auth_mode,
@@ -205,7 +229,7 @@ export function createLightragAdapter(options: {
         pipeline,
         workingDirectory: body?.working_directory,
         inputDirectory: body?.input_directory,
-        embeddingModel: storage?.embedding_model ?? undefined,
+        embeddingModel: storage?.embedding_model,
         storageClasses: storage
           ? Object.fromEntries(
               (['kv_storage', 'doc_status_storage', 'graph_storage', 'vector_storage'] as const).flatMap((name) =>
@@ -221,8 +245,8 @@ export function createLightragAdapter(options: {
         await send('/health', signal ? { signal } : {});
         return true;
       } catch (err) {
-        // Late is alive: whoever accepts the connection may still write its files.
-        return isAppError(err) && err.code === 'outgoing/timeout';
+        // Late, half an answer or none is alive: whoever accepts the connection may still write its files.
+        return isAppError(err) && !nobodyThere.has(causeCode(err.cause) ?? '');
       }
     },
   };
@@ -231,14 +255,39 @@ export function createLightragAdapter(options: {
 function shapePipeline(body: z.infer<typeof pipelineBody>): Pipeline {
   const flags = body.update_status === undefined ? undefined : Object.entries(body.update_status);
   return {
-    busy: body.busy === true,
-    jobName: body.job_name ?? '',
-    latestMessage: body.latest_message ?? '',
+    busy: body.busy,
+    jobName: shorten(body.job_name ?? ''),
+    latestMessage: shorten(body.latest_message ?? ''),
     unflushed: flags?.some(
       ([name, workers]) => flushedNamespaces.has(name.slice(name.lastIndexOf(':') + 1)) && workers.includes(true),
     ),
     recoveryRequired: body.recovery_required === true,
   };
+}
+
+/** What the health call said when it did not speak as LightRAG does. */
+function describeStranger({ status, headers }: HttpResponse): Fault {
+  if (status >= 500) return { kind: 'server-error', message: `The health call answers ${status}.` };
+  if (status === 401 || status === 403)
+    return { kind: 'unauthorised', message: `The health call answers ${status}: it wants an API key or a login.` };
+  if (status >= 300 && status < 400 && headers.location !== undefined)
+    return {
+      kind: 'not-understood',
+      message: `The health call answers ${status} and points elsewhere; redirects are not followed. Set the URL of the backend itself.`,
+    };
+  return {
+    kind: 'not-understood',
+    message: `The health call answers ${status} with something that LightRAG does not say.`,
+  };
+}
+
+const causeCode = (cause: unknown): string | undefined =>
+  systemCode(cause) ?? (cause instanceof AggregateError ? systemCode(cause.errors[0]) : undefined);
+
+/** The first line, cut to a bearable length. */
+function shorten(words: string): string {
+  const line = words.split('\n', 1)[0] ?? '';
+  return line.length > maxTextLength ? `${line.slice(0, maxTextLength)}…` : line;
 }
 
 function parseJson(response: HttpResponse): unknown {
@@ -253,14 +302,11 @@ function parseJson(response: HttpResponse): unknown {
 /** Two calls refused for the same cause are one fault to the operator. */
 function onceEach(faults: readonly Fault[]): readonly Fault[] {
   const unauthorised = faults.filter((fault) => fault.kind === 'unauthorised');
-  const others = faults.filter((fault) => fault.kind !== 'unauthorised');
   const [first] = unauthorised;
   if (!first || unauthorised.length === 1) return faults;
+  const why = first.message.slice(first.message.indexOf(': ') + 2);
   return [
-    ...others,
-    {
-      kind: 'unauthorised',
-      message: 'Documents and pipeline cannot be read: the backend wants an API key (LIGHTRAG_API_KEY) or a login.',
-    },
+    { kind: 'unauthorised', message: `Documents and pipeline cannot be read: ${why}` },
+    ...faults.filter((fault) => fault.kind !== 'unauthorised'),
   ];
 }
