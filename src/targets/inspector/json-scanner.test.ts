@@ -64,7 +64,7 @@ describe('what a scanner tells', () => {
           expect(rebuild(bytes, cuts)).toEqual(JSON.parse(bytes.toString()));
         },
       ),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
   });
 
@@ -88,7 +88,7 @@ describe('what a scanner tells', () => {
         expect(cut).toEqual(Object.entries(JSON.parse(bytes.toString())));
         expect(told.map(({ value }) => value.key)).toEqual(cut.map(([name]) => name));
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   });
 
@@ -119,7 +119,7 @@ describe('what a scanner tells', () => {
         }
         expect(taken2).toBe(fits);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1500 },
     );
   });
 
@@ -218,6 +218,6 @@ test('bytes that are not UTF-8 are found at their place, however they are cut', 
         );
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
