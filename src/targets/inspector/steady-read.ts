@@ -76,7 +76,7 @@ async function readOnce<Result>(
     let fault: ContentFault | undefined;
     let result: Result | undefined;
     try {
-      result = await readThrough(file, reader, options.onBytes);
+      result = await readThrough(file, bytes, reader, options.onBytes);
     } catch (err) {
       if (!(err instanceof ContentFault)) throw err;
       fault = err;
@@ -94,18 +94,22 @@ async function readOnce<Result>(
   }
 }
 
+/** Reads `size` bytes and no more: a file that grows as fast as it is read would never end. */
 async function readThrough<Result>(
   file: FileHandle,
+  size: number,
   reader: ContentReader<Result>,
   onBytes: (count: number) => void,
 ): Promise<Result> {
   const piece = Buffer.allocUnsafe(pieceBytes);
-  for (;;) {
-    const { bytesRead } = await file.read(piece, 0, pieceBytes, null);
-    if (bytesRead === 0) return reader.end();
+  for (let left = size; left > 0; ) {
+    const { bytesRead } = await file.read(piece, 0, Math.min(pieceBytes, left), null);
+    if (bytesRead === 0) break;
     onBytes(bytesRead);
     reader.write(piece.subarray(0, bytesRead));
+    left -= bytesRead;
   }
+  return reader.end();
 }
 
 const signatureOf = ({ size, mtimeNs, ino }: BigIntStats): FileSignature => ({ size, mtimeNs, ino });
