@@ -158,6 +158,18 @@ describe('workspaces that LightRAG 1.5.7 wrote', () => {
     }
   });
 
+  test('a damaged graph says at which byte', async () => {
+    const folder = await copyOf('workspace');
+    const file = path.join(folder, 'graph_chunk_entity_relation.graphml');
+    const bytes = await readFile(file);
+    const at = bytes.indexOf('</data>', 9_000);
+    bytes.write('</dota>', at);
+    await writeFile(file, bytes);
+    const found = (await inspect(folder)).files.find(({ kind }) => kind === 'graphml');
+    expect(found?.state).toBe('invalid');
+    expect(Math.abs((found?.offset ?? 0) - at)).toBeLessThan(10);
+  });
+
   test('a torn file says where it ends and what that means', async () => {
     for (const name of ['kv_store_text_chunks.json', 'vdb_chunks.json', 'graph_chunk_entity_relation.graphml']) {
       const folder = await copyOf('workspace');
