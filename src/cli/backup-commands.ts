@@ -36,7 +36,7 @@ export async function createPoint(context: CommandContext, flags: TargetFlags): 
           `${formatBytes(point.stored_bytes)} stored${point.duration === null ? '' : ` in ${formatDuration(point.duration * 1_000)}`}` +
           `${point.grade === null ? '' : `, ${point.grade}`}${point.verified_at === null ? ', not verified' : ', verified'}`,
       );
-      for (const line of incompleteness(point)) terminal.note(line);
+      for (const line of losses(point)) terminal.note(line);
     }
     reportFailure(context, operation);
     return exitCodeOfOperation(operation);
@@ -127,21 +127,27 @@ function describePoint({ terminal }: CommandContext, point: PointAnswer): string
   return [
     formatFacts(facts),
     ...(point.user_data.components.length > 0 ? ['', components] : []),
-    ...incompleteness(point),
+    ...losses(point),
+    ...grounds(point),
   ].join('\n');
 }
 
-/** What is not in the point, or not as sure as it could be. */
-function incompleteness(point: PointAnswer): string[] {
-  return [
-    ...point.reasons.map((reason) => `note: ${reason}`),
-    ...point.missing.map((one) => `missing: ${one.name} (${one.reason})`),
-    ...point.user_data.components.flatMap((one) => [
-      ...one.reasons.map((reason) => `note: ${one.name}: ${reason}`),
-      ...one.skipped.filter((skip) => skip.loss).map((skip) => `not in it: ${one.name}/${skip.path} (${skip.reason})`),
+/** What is not in the point though it should be. */
+const losses = (point: PointAnswer): string[] => [
+  ...point.missing.map((one) => `missing: ${one.name} (${one.reason})`),
+  ...point.user_data.components.flatMap((one) =>
+    one.skipped.filter((skip) => skip.loss).map((skip) => `not in it: ${one.name}/${skip.path} (${skip.reason})`),
+  ),
+];
+
+/** Why it has its grade: said of the whole and of each component, each only once. */
+const grounds = (point: PointAnswer): string[] =>
+  [
+    ...new Set([
+      ...point.reasons,
+      ...point.user_data.components.flatMap((one) => one.reasons.map((reason) => `${one.name}: ${reason}`)),
     ]),
-  ];
-}
+  ].map((reason) => `note: ${reason}`);
 
 const verifiedAnswer = z.object({ files: z.number(), bytes: z.number() });
 

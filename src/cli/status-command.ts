@@ -1,5 +1,4 @@
 import { systemClock } from '../platform/clock.ts';
-import { isAppError } from '../platform/errors.ts';
 import {
   type BackupStatusAnswer,
   backupStatusAnswer,
@@ -134,7 +133,11 @@ function renderHost(host: HostAnswer, colours: Colours): string[] {
     `${bold('Host')}     CPU ${host.cpu.percent.toFixed(0)} % of ${plural(host.cpu.count, 'core')}, load ${load}, up ${formatDuration(host.uptime_seconds * 1_000)}`,
     `  memory     ${formatBytes(host.memory.used)} of ${formatBytes(host.memory.total)} (${host.memory.percent.toFixed(0)} %)`,
   ];
-  for (const mount of host.disk?.mounts ?? [])
+  const disks = host.disk?.mounts ?? [];
+  // A folder of the same file system says the same again.
+  for (const mount of disks.filter(
+    (one, index) => disks.findIndex((other) => other.total === one.total && other.used === one.used) === index,
+  ))
     lines.push(
       `  disk       ${mount.path}  ${formatBytes(mount.free)} free of ${formatBytes(mount.total)} (${mount.percent.toFixed(0)} % used)`,
     );
@@ -196,5 +199,3 @@ export function pointTable(points: readonly PointAnswer[], colours: Colours): st
     ]),
   );
 }
-
-export const isUnreachable = (err: unknown): boolean => isAppError(err) && err.code === 'server/unreachable';

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { runInPipe } from './test-terminal.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ragwarden-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Every command, found by reading the help as a person would. */
+async function allCommands(path: readonly string[] = []): Promise<string[][]> {
+  const { stdout } = await runInPipe([...path, '--help']);
+  const listed = stdout.split(/^Commands:$/m)[1]?.split(/^\S/m)[0] ?? '';
+  const names = [...listed.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
+  const inner = await Promise.all(names.map((name) => allCommands([...path, name])));
+  return names.length === 0 ? [[...path]] : inner.flat();
+}
+
+const commands = await allCommands();
+
+test('offers the commands that are promised', () => {
+  expect(commands.map((words) => words.join(' '))).toEqual([
+    'up',
+    'serve',
+    'status',
+    'backup create',
+    'backup list',
+    'backup show',
+    'backup verify',
+    'backup restore',
+    'backup kit',
+    'backup start',
+    'backup stop',
+    'backup retention',
+    'target list',
+    'target inspect',
+    'events',
+    'operations list',
+    'operations show',
+    'operations cancel',
+    'token create',
+    'token list',
+    'token revoke',
+    'token login-link',
+    'config check',
+    'config show',
+    'config reference',
+    'doctor',
+  ]);
+});
+
+describe('help', () => {
+  test.each(commands.map((words) => [words.join(' '), words] as const))(
+    'of %s ends well and names the exit codes',
+    async (_, words) => {
+      const { code, stdout, stderr } = await runInPipe([...words, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('Usage: ragwarden');
+      expect(stdout).toContain('130 interrupted');
+    },
+  );
+
+  test.each([
+    [[]],
+    [['up']],
+    [['serve']],
+    [['status']],
+    [['backup']],
+    [['backup', 'restore']],
+    [['events']],
+    [['token']],
+    [['config']],
+    [['doctor']],
+  ])('of %j begins with examples', async (words) => {
+    expect((await runInPipe([...words, '--help'])).stdout).toMatch(/^Examples:\n {2}\$ ragwarden /);
+  });
+});
+
+describe('what cannot be parsed ends with 2', () => {
+  test.each([
+    [['statsu'], 'status'],
+    [['backup', 'craete'], 'create'],
+    [['status', '--jsno'], '--json'],
+    [['up', '--prot', '1'], '--port'],
+  ])('and %j is told the nearest', async (argv, nearest) => {
+    const { code, stdout, stderr } = await runInPipe(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(`Did you mean ${nearest}?`);
+  });
+
+  test.each([
+    [[]],
+    [['backup']],
+    [['backup', 'show']],
+    [['backup', 'list', 'extra']],
+    [['events', '--limit', '0']],
+    [['events', '--limit', 'many']],
+    [['token', 'create', 'ci']],
+    [['token', 'create', 'ci', '--role', 'king']],
+    [['serve', '--gateway-port', '70000']],
+    [['backup', 'kit', '--json']],
+  ])('such as %j', async (argv) => {
+    const { code, stdout, stderr } = await runInPipe(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).not.toBe('');
+  });
+});
+
+test('the version is one line', async () => {
+  const { code, stdout } = await runInPipe(['--version']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test('a remote command without a server ends with 13 and says what to do', async () => {
+  const { code, stderr } = await runInPipe(['status', '--data-dir', folder]);
+  expect(code).toBe(13);
+  expect(stderr).toContain('ragwarden up');
+});
+
+describe('settings', () => {
+  const bad = { RAGWARDEN_PRT: '1', RAGWARDEN_PORT: 'x' };
+
+  test('that are wrong are all told before anything is started', async () => {
+    const { code, stdout, stderr } = await runInPipe(['serve', '--metrics-port', '99999'], { env: bad });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    for (const place of ['RAGWARDEN_PRT', 'RAGWARDEN_PORT', '--metrics-port']) expect(stderr).toContain(place);
+    expect(stderr).toContain('Did you mean RAGWARDEN_PORT?');
+  });
+
+  test('can be checked alone, as text and as a document', async () => {
+    expect((await runInPipe(['config', 'check'])).code).toBe(0);
+    const { code, stdout } = await runInPipe(['config', 'check', '--json'], { env: bad });
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout).problems).toHaveLength(2);
+  });
+
+  test('are shown with their origin and without their secrets', async () => {
+    const file = join(folder, 'ragwarden.yaml');
+    writeFileSync(file, 'server:\n  port: 8800\n');
+    const env = { RAGWARDEN_ADMIN_TOKEN: 'do-not-show-this-one', RAGWARDEN_HOST: '127.0.0.1' };
+    const { code, stdout } = await runInPipe(['config', 'show', '--origin', '--config', file], { env });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^server\.port +8800 +.*ragwarden\.yaml:2$/m);
+    expect(stdout).toMatch(/^server\.host +127\.0\.0\.1 +RAGWARDEN_HOST$/m);
+    expect(stdout).toMatch(/^server\.admin_token +\(set\) +RAGWARDEN_ADMIN_TOKEN$/m);
+    expect(stdout).not.toContain('do-not-show');
+  });
+
+  test('have a reference', async () => {
+    expect((await runInPipe(['config', 'reference'])).stdout).toContain('| `server.port` |');
+  });
+});
+
+test('the recovery kit is printed without a server, and only the page goes to standard output', async () => {
+  const { code, stdout, stderr } = await runInPipe(['backup', 'kit']);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'the page\n' });
+  expect(stderr).toContain('--confirm');
+});
+
+test('a restore that nobody can confirm is refused before anything is asked of the server', async () => {
+  const { code, stderr } = await runInPipe(['backup', 'restore', 'backup_x']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('--yes');
+});

@@ -1,0 +1,32 @@
+import { PassThrough } from 'node:stream';
+import type { CliOptions } from './cli.ts';
+import { runCli } from './run-cli.ts';
+
+export type CliRun = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs a command line in this process, with nobody at the terminal. */
+export async function runInPipe(
+  argv: readonly string[],
+  options: Partial<Pick<CliOptions, 'env' | 'cwd' | 'signal' | 'offline'>> = {},
+): Promise<CliRun> {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const code = await runCli({
+    argv,
+    env: options.env ?? {},
+    cwd: options.cwd ?? '/nonexistent',
+    stdin: new PassThrough(),
+    stdout: { write: (text) => stdout.push(text) },
+    stderr: { write: (text) => stderr.push(text) },
+    signal: options.signal ?? new AbortController().signal,
+    offline: options.offline ?? {
+      createWarden() {
+        throw new Error('no server is started here');
+      },
+      keepAdminToken: async () => '',
+      localTokenFile: (dataDir) => `${dataDir}/local-token`,
+      recoveryKit: async () => 'the page',
+    },
+  });
+  return { code, stdout: stdout.join(''), stderr: stderr.join('') };
+}
