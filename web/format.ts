@@ -11,7 +11,7 @@ export function formatBytes(bytes: number): string {
     unit += 1;
   }
   // 1023.96 KiB would be shown as 1024 KiB.
-  if (Number(value.toPrecision(3)) >= 1024 && unit < byteUnits.length - 1) {
+  if (Math.round(value) >= 1024 && unit < byteUnits.length - 1) {
     value /= 1024;
     unit += 1;
   }

@@ -90,7 +90,7 @@ function Gauges({ health, system, history }: { health: HostHealth; system: Syste
         <Row
           key={one.name}
           name={one.name}
-          path={one.path}
+          about={one.path}
           value={formatPercent(one.percent)}
           detail={`${formatBytes(one.free)} free of ${formatBytes(one.total)}`}
         >
@@ -136,12 +136,15 @@ export function disksOf(disk: System['disk']): NamedDisk[] {
   });
 }
 
+/** Below this the curve would show the noise of a quiet line as mountains. Bytes per second. */
+const leastScale = 10_240;
+
 function Network(props: { system: System; history: readonly HostPoint[]; span: { fromMs: number; toMs: number } }) {
   const { history, span } = props;
   const { network } = props.system;
   const newest = history.at(-1);
   const rates = history.flatMap((point) => [point.receivedPerSecond ?? 0, point.sentPerSecond ?? 0]);
-  const greatest = Math.max(1, ...rates);
+  const greatest = Math.max(leastScale, ...rates);
   const bad = network.errin + network.errout;
   const dropped = network.dropin + network.dropout;
   const detail = `${plural(bad, 'error')}, ${formatDrops(dropped)} since boot`;
@@ -179,10 +182,15 @@ const formatDrops = (count: number): string => `${plural(count, 'drop')}`;
 
 function ProcessRow({ name, use }: { name: string; use: ProcessUse }) {
   return (
-    <Row name={name} value={use.cpu_percent === null ? '–' : formatPercent(use.cpu_percent)} detail={`pid ${use.pid}`}>
+    <Row
+      name={name}
+      value={use.cpu_percent === null ? '–' : formatPercent(use.cpu_percent)}
+      detail=""
+      about={`pid ${use.pid}`}
+    >
       <span class="process">
-        {formatBytes(use.memory_info.rss)} resident · {plural(use.threads, 'thread')}
-        {use.open_files !== null && ` · ${plural(use.open_files, 'open file')}`}
+        {formatBytes(use.memory_info.rss)} · {plural(use.threads, 'thread')}
+        {use.open_files !== null && ` · ${plural(use.open_files, 'file')}`}
         {use.connections !== null && ` · ${plural(use.connections, 'socket')}`}
       </span>
     </Row>
@@ -191,14 +199,14 @@ function ProcessRow({ name, use }: { name: string; use: ProcessUse }) {
 
 function Row(props: {
   name: string;
-  path?: string;
+  about?: string;
   value: string;
   detail: string;
   children: preact.ComponentChildren;
 }) {
   return (
     <div class="row">
-      <span class="row-name" title={props.path}>
+      <span class="row-name" title={props.about}>
         {props.name}
       </span>
       <span class="row-value">{props.value}</span>

@@ -115,10 +115,11 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
   );
 }
 
-/** Why the grade is what it is, of the point and of its parts, each once. */
-export const reasonsOf = (point: Point): string[] => [
-  ...new Set([...point.reasons, ...point.user_data.components.flatMap((one) => one.reasons)]),
-];
+/** Why the grade is what it is; the point's own reasons name the part that each is about. */
+const reasonsOf = (point: Point): string[] =>
+  point.reasons.length > 0
+    ? point.reasons
+    : point.user_data.components.flatMap((one) => one.reasons.map((reason) => `${one.name}: ${reason}`));
 
 function Detail({ point, reasons }: { point: Point; reasons: readonly string[] }) {
   const documents = point.documents && Object.entries(point.documents).filter(([, count]) => count > 0);

@@ -20,6 +20,7 @@ export function Recovery() {
           label="Take a point now"
           kind="main"
           why={why}
+          tellWhy
           onPress={() => {
             if (status) void takePoint(status.target_id);
           }}

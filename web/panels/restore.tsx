@@ -34,15 +34,14 @@ function Dialog({ pointId }: { pointId: string }) {
     load();
   }, []);
 
-  const carryOut = (): void => {
-    if (!plan) return;
+  const carryOut = async (shown: RestorePlan): Promise<void> => {
     setProblem(undefined);
-    startRestore(plan)
-      .then(setStarted)
-      .catch((err: unknown) => {
-        setProblem(messageOf(err));
-        if (err instanceof ApiError && err.code === 'restore/plan-changed') load();
-      });
+    try {
+      setStarted(await startRestore(shown));
+    } catch (err) {
+      setProblem(messageOf(err));
+      if (err instanceof ApiError && err.code === 'restore/plan-changed') load();
+    }
   };
 
   const isWorking = started !== undefined;
@@ -69,7 +68,7 @@ function Dialog({ pointId }: { pointId: string }) {
       {plan && !isWorking && (
         <>
           <Plan plan={plan} />
-          <Confirm plan={plan} onConfirm={carryOut} />
+          <Confirm key={plan.plan_id} plan={plan} onConfirm={() => carryOut(plan)} />
         </>
       )}
       {started && <Carried started={started} />}
@@ -77,7 +76,7 @@ function Dialog({ pointId }: { pointId: string }) {
   );
 }
 
-function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): void }) {
+function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): Promise<void> }) {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const why =
@@ -92,7 +91,7 @@ function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): void }) 
     event.preventDefault();
     if (why !== undefined) return;
     setBusy(true);
-    onConfirm();
+    void onConfirm().finally(() => setBusy(false));
   };
   return (
     <form class="confirm" onSubmit={submit}>

@@ -1,28 +1,30 @@
 /** How bad something is; each level has a shape of its own, so that nothing is told by colour alone. */
 export type Level = 'good' | 'note' | 'warn' | 'bad' | 'none';
 
-const levels: Readonly<Record<string, Level>> = {
-  healthy: 'good',
-  success: 'good',
-  succeeded: 'good',
-  consistent: 'good',
-  degraded: 'warn',
-  warning: 'warn',
-  partial: 'warn',
-  fuzzy: 'warn',
-  interrupted: 'warn',
-  cancelled: 'note',
-  'crash-consistent': 'note',
-  running: 'note',
-  info: 'note',
-  unhealthy: 'bad',
-  offline: 'bad',
-  critical: 'bad',
-  error: 'bad',
-  failed: 'bad',
-};
+const levels: ReadonlyMap<string, Level> = new Map(
+  Object.entries({
+    healthy: 'good',
+    success: 'good',
+    succeeded: 'good',
+    consistent: 'good',
+    degraded: 'warn',
+    warning: 'warn',
+    partial: 'warn',
+    fuzzy: 'warn',
+    interrupted: 'warn',
+    cancelled: 'note',
+    'crash-consistent': 'note',
+    running: 'note',
+    info: 'note',
+    unhealthy: 'bad',
+    offline: 'bad',
+    critical: 'bad',
+    error: 'bad',
+    failed: 'bad',
+  } satisfies Record<string, Level>),
+);
 
-export const levelOf = (word: string): Level => levels[word.toLowerCase()] ?? 'none';
+export const levelOf = (word: string): Level => levels.get(word.toLowerCase()) ?? 'none';
 
 const shapes: Readonly<Record<Level, preact.JSX.Element>> = {
   good: <circle cx="6" cy="6" r="5" />,

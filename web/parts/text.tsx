@@ -47,6 +47,7 @@ export function Action(props: {
   const { why } = props;
   return (
     <span class="action">
+      {why !== undefined && <span class={props.tellWhy ? 'why' : 'visually-hidden'}>{why}</span>}
       <button
         type="button"
         class={`button is-${props.kind ?? 'plain'}`}
@@ -57,7 +58,6 @@ export function Action(props: {
       >
         {props.label}
       </button>
-      {why !== undefined && <span class={props.tellWhy ? 'why' : 'visually-hidden'}>{why}</span>}
     </span>
   );
 }

@@ -69,7 +69,7 @@ export function whyNoNewPoint(status: BackupStatus | undefined, running: Operati
 /** Why this cannot be done with a point now; the server says what is allowed. */
 export function whyNot(
   action: 'restore' | 'verify',
-  point: Point,
+  point: Pick<Point, 'allowed_actions'>,
   status: BackupStatus | undefined,
   running: Operation | undefined,
 ): string | undefined {

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type { BackupStatus, Operation, Point, WardenEvent } from '../api/wire.ts';
+import { levelOf } from '../parts/mark.tsx';
+import { whyNoNewPoint, whyNot } from '../state/actions.ts';
+import { mergeEvents } from '../state/event-feed.ts';
+import { documentShares } from './documents.tsx';
+import { disksOf } from './host.tsx';
+import { summaryOf } from './plan.tsx';
+import { progressFacts } from './work.tsx';
+
+const event = (seq: number): WardenEvent => ({
+  seq,
+  at: '2026-11-22T04:00:00Z',
+  type: 'x.y',
+  severity: 'info',
+  target_id: null,
+  operation_id: null,
+  message: `event ${seq}`,
+  data: {},
+});
+
+const running: Operation = {
+  id: 'op_1',
+  kind: 'backup.create',
+  target_id: 'sample',
+  state: 'running',
+  phase: 'uploading',
+  progress: {
+    bytes_done: 2048,
+    bytes_total: 4096,
+    files_done: 0,
+    files_total: null,
+    rate_bytes_per_second: 1024,
+    remaining_seconds: 2,
+    percent: 50,
+  },
+  result: null,
+  error: null,
+  requested_by: 'local:admin',
+  created_at: '2026-11-22T04:00:00Z',
+  finished_at: null,
+  allowed_actions: ['cancel'],
+};
+
+test('documents keep one order, words that are new come last, and shares add up', () => {
+  const shares = documentShares({ failed: 1, quarantined: 1, processed: 6, pending: 0 });
+  expect(shares.map((share) => share.status)).toEqual(['processed', 'pending', 'failed', 'quarantined']);
+  expect(shares.reduce((sum, share) => sum + share.percent, 0)).toBe(100);
+  expect(documentShares({ processed: 0 })).toEqual([{ status: 'processed', count: 0, percent: 0 }]);
+});
+
+test('events are merged newest first, each once', () => {
+  expect(mergeEvents([event(3), event(1)], [event(2), event(3)]).map(({ seq }) => seq)).toEqual([3, 2, 1]);
+  expect(mergeEvents([event(3), event(2)], [event(4)], 2).map(({ seq }) => seq)).toEqual([4, 3]);
+});
+
+test('one file system under two names is shown once', () => {
+  const disk = { total: 100, used: 40, free: 60, percent: 40 };
+  const shown = disksOf({
+    ...disk,
+    data_dir: { ...disk, path: '/var/lib/ragwarden' },
+    mounts: [{ total: 500, used: 100, free: 400, percent: 20, path: '/srv' }],
+  });
+  expect(shown.map(({ name }) => name)).toEqual(['Disk /', 'Disk /srv']);
+  expect(disksOf(null)).toEqual([]);
+});
+
+test('progress tells only what is known', () => {
+  expect(progressFacts(running)).toEqual(['2.00 KiB of 4.00 KiB', '1.00 KiB/s', 'about 2 s left']);
+  const nothing = { ...running.progress, bytes_done: 0, bytes_total: null };
+  expect(
+    progressFacts({ ...running, progress: { ...nothing, rate_bytes_per_second: null, remaining_seconds: null } }),
+  ).toEqual([]);
+});
+
+test('a plan is summed up in words', () => {
+  expect(summaryOf([{ action: 'replace' }, { action: 'replace' }, { action: 'remove' }])).toBe(
+    '2 names replaced, 1 moved out',
+  );
+  expect(summaryOf([])).toBe('nothing to move');
+});
+
+test('a word that is not known has no level, whatever it is', () => {
+  expect([levelOf('HEALTHY'), levelOf('OFFLINE'), levelOf('UNKNOWN'), levelOf('constructor')]).toEqual([
+    'good',
+    'bad',
+    'none',
+    'none',
+  ]);
+});
+
+describe('a button that cannot be used says why', () => {
+  const status: BackupStatus = {
+    status: 'scheduled',
+    enabled: true,
+    available: true,
+    unavailable_reason: null,
+    next_backup: null,
+    last_backup_time: null,
+    last_verified_backup: null,
+    frequency: 3_600,
+    retention_days: 7,
+    daily_retention_days: 30,
+    backup_count: 0,
+    location: '/repository',
+    target_id: 'sample',
+    rpo: { objective_seconds: 7_200, measured_seconds: null, met: false },
+    warnings: [],
+  };
+  const point: Pick<Point, 'allowed_actions'> = { allowed_actions: ['verify'] };
+
+  test('for taking a point', () => {
+    expect(whyNoNewPoint(status, undefined)).toBeUndefined();
+    expect(whyNoNewPoint(undefined, undefined)).toContain('Not known');
+    expect(whyNoNewPoint(status, running)).toBe('A recovery point is being taken.');
+    expect(whyNoNewPoint({ ...status, available: false, unavailable_reason: 'restic is missing' }, undefined)).toBe(
+      'restic is missing',
+    );
+  });
+
+  test('for verifying and restoring, where the server says what is allowed', () => {
+    expect(whyNot('verify', point, status, undefined)).toBeUndefined();
+    expect(whyNot('restore', point, status, undefined)).toBe('This point cannot be restored.');
+    expect(whyNot('verify', point, status, running)).toBe('A recovery point is being taken.');
+  });
+});

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { loginCodeOf, readUrl, writeUrl } from './url.ts';
+
+test('the state of the page makes a round trip through the address', () => {
+  const state = { point: 'backup_20261122_041200_ab3f', restore: undefined, severity: 'warning,error,critical' };
+  expect(readUrl(writeUrl('', state))).toEqual(state);
+});
+
+test('parameters of others stay, and an empty state leaves no question mark', () => {
+  const nothing = { point: undefined, restore: undefined, severity: undefined };
+  expect(writeUrl('?theme=x&point=a', nothing)).toBe('?theme=x');
+  expect(writeUrl('?point=a', nothing)).toBe('');
+});
+
+test.each([
+  ['#login=abc-123', 'abc-123'],
+  ['#login=a%2Fb', 'a/b'],
+  ['#login=', undefined],
+  ['#login=%E0%A4%A', undefined],
+  [`#login=${'x'.repeat(201)}`, undefined],
+  ['#elsewhere', undefined],
+  ['', undefined],
+])('the fragment %s holds the code %s', (hash, code) => {
+  expect(loginCodeOf(hash)).toBe(code);
+});
