@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
 import type { Target } from '../target.ts';
-import { fingerprintFolder } from './folder-fingerprint.ts';
+import { findChange, fingerprintFolder } from './folder-fingerprint.ts';
 import { findHolders } from './holders.ts';
 
 /** One way to stop and start a backend. Both may be called when it is already so. */
@@ -49,8 +49,9 @@ export function createBackendLifecycle(options: {
   const driver = options.driver ?? operatorDriver(target);
   const folders = target.stores.map((store) => store.path);
 
-  const describeHolders = async (): Promise<string | undefined> => {
-    if (await options.answers()) return `it still answers at ${target.endpoints.map((one) => one.url).join(', ')}`;
+  const describeHolders = async (signal: AbortSignal): Promise<string | undefined> => {
+    if (await options.answers(signal))
+      return `it still answers at ${target.endpoints.map((one) => one.url).join(', ')}`;
     const [holder] = (await findHolders(folders, options.ownPids())) ?? [];
     return holder === undefined ? undefined : `process ${holder.pid} (${holder.program}) holds ${holder.path}`;
   };
@@ -60,21 +61,26 @@ export function createBackendLifecycle(options: {
     let said = '';
     for (;;) {
       signal.throwIfAborted();
-      const held = await describeHolders();
+      let held = await describeHolders(signal);
       if (held === undefined) {
         const before = await Promise.all(folders.map(fingerprintFolder));
         await clock.sleep(quietMs, signal);
         const after = await Promise.all(folders.map(fingerprintFolder));
-        const heldAgain = await describeHolders();
-        if (heldAgain === undefined && before.every((digest, i) => digest === after[i])) return;
-      } else if (held !== said) {
+        held = await describeHolders(signal);
+        const changed = before.map((one, i) => findChange(one, after[i])).find((path) => path !== undefined);
+        if (held === undefined && changed !== undefined) held = `somebody still writes in ${changed}`;
+        // An answer that was cut short by a cancellation is no proof.
+        signal.throwIfAborted();
+        if (held === undefined) return;
+      }
+      if (held !== said) {
         said = held;
         progress?.(`waiting: ${held}`);
       }
       if (clock.monotonic() > deadline)
         throw new AppError(
           'target/in-use',
-          `The backend of ${target.id} did not let go of its files: ${held ?? 'its folders still change'}. Stop it and try again.`,
+          `The backend of ${target.id} did not let go of its files: ${held}. Stop it and try again.`,
         );
       await clock.sleep(pollMs, signal);
     }

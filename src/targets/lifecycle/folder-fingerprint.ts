@@ -3,13 +3,16 @@ import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../platform/errors.ts';
 
+/** One digest per folder over names, inodes, sizes and change times of what lies directly in it. */
+export type FolderFingerprint = ReadonlyMap<string, string>;
+
 /**
- * One digest over names, inodes, sizes and change times below a folder: equal digests mean that nothing moved.
- * Our own `.ragwarden` folder is left out; a folder that does not exist has a digest too.
+ * What a later look is compared with. Our own `.ragwarden` folder is left out; a folder that does not exist has a
+ * fingerprint too.
  */
-export async function fingerprintFolder(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  const walk = async (path: string, depth: number): Promise<void> => {
+export async function fingerprintFolder(folder: string): Promise<FolderFingerprint> {
+  const digests = new Map<string, string>();
+  const walk = async (path: string): Promise<void> => {
     const names: string[] = [];
     try {
       for await (const entry of await opendir(path)) names.push(entry.name);
@@ -17,15 +20,27 @@ export async function fingerprintFolder(folder: string): Promise<string> {
       if (systemCode(err) === 'ENOENT' || systemCode(err) === 'ENOTDIR') return;
       throw err;
     }
+    const hash = createHash('sha256');
+    const inner: string[] = [];
     for (const name of names.sort()) {
-      if (depth === 0 && name === '.ragwarden') continue;
-      const inner = join(path, name);
-      const stat = await lstat(inner, { bigint: true }).catch(() => undefined);
+      if (path === folder && name === '.ragwarden') continue;
+      const stat = await lstat(join(path, name), { bigint: true }).catch(() => undefined);
       if (!stat) continue;
-      hash.update(`${inner}\0${stat.ino}\0${stat.size}\0${stat.mtimeNs}\0${stat.ctimeNs}\n`);
-      if (stat.isDirectory()) await walk(inner, depth + 1);
+      hash.update(`${name}\0${stat.ino}\0${stat.size}\0${stat.mtimeNs}\0${stat.ctimeNs}\n`);
+      if (stat.isDirectory()) inner.push(join(path, name));
     }
+    digests.set(path, hash.digest('hex'));
+    for (const one of inner) await walk(one);
   };
-  await walk(folder, 0);
-  return hash.digest('hex');
+  await walk(folder);
+  return digests;
+}
+
+/** A folder in which something moved between the two looks; undefined when nothing did. */
+export function findChange(before: FolderFingerprint, after: FolderFingerprint | undefined): string | undefined {
+  // The deepest one comes last and says most: a change below also touches the times of what lies above.
+  const changed = [...new Set([...before.keys(), ...(after?.keys() ?? [])])].filter(
+    (path) => before.get(path) !== after?.get(path),
+  );
+  return changed.at(-1);
 }

@@ -13,21 +13,32 @@ export function createSupervisedDriver(options: {
   graceMs: number;
 }): SupervisedDriver {
   let running: RunningChild | undefined;
+  let starting: Promise<void> | undefined;
+
+  const startOne = async (): Promise<void> => {
+    const child = await options.children.start(options.spec);
+    running = child;
+    void child.exited.then(() => {
+      if (running === child) running = undefined;
+    });
+  };
+
   return {
     automatic: true,
     describe: { stop: 'stop the sample backend', start: 'start the sample backend' },
     pid: () => running?.pid,
     async stop() {
-      await running?.stop(options.graceMs);
-      running = undefined;
+      await starting?.catch(() => undefined);
+      const child = running;
+      await child?.stop(options.graceMs);
+      if (running === child) running = undefined;
     },
     async start() {
       if (running) return;
-      const child = await options.children.start(options.spec);
-      running = child;
-      void child.exited.then(() => {
-        if (running === child) running = undefined;
+      starting ??= startOne().finally(() => {
+        starting = undefined;
       });
+      await starting;
     },
   };
 }
