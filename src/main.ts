@@ -1,16 +1,36 @@
 import { readFile } from 'node:fs/promises';
-import { adminTokenFile, localTokenFile, writeSecretFile } from './access/index.ts';
-import { createWarden } from './app/index.ts';
-import { parseRepositoryLocation, recoveryKit } from './backup/index.ts';
-import { Interrupted, type OfflineWork, runCli } from './cli/index.ts';
-import { processEnvironment } from './config/index.ts';
+import type { OfflineWork } from './cli/index.ts';
 import { AppError, systemCode } from './platform/errors.ts';
 
 /** npm and terminals tell of one Ctrl-C more than once; a second press of a person takes longer. */
 const samePressMs = 500;
+const serves = ['serve', 'up'].includes(process.argv[2] ?? '');
 
+type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+// Heard before anything else is loaded: until then nothing has begun that would have to be stopped.
+let tellToStop = (signal: StopSignal): void => process.exit(serves && signal !== 'SIGINT' ? 0 : 130);
+let interruptedAtMs: number | undefined;
+process.on('SIGINT', () => {
+  // Children end with this process, so leaving at once leaves nobody behind.
+  if (interruptedAtMs !== undefined && performance.now() - interruptedAtMs > samePressMs) process.exit(130);
+  interruptedAtMs ??= performance.now();
+  tellToStop('SIGINT');
+});
+process.on('SIGTERM', () => tellToStop('SIGTERM'));
+// A terminal that is closed is a wish to stop.
+process.on('SIGHUP', () => tellToStop('SIGHUP'));
+
+// Whoever read the output may go first (`| head`). A server works on; anything else has nobody left to work for.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', () => {
+    if (!serves) process.exit(0);
+  });
+
+/** What needs the slices is loaded when it is called, so that a command that only asks a server is quick. */
 const offline: OfflineWork = {
-  createWarden(options) {
+  async createWarden(options) {
+    const { createWarden } = await import('./app/index.ts');
     const warden = createWarden(options);
     return {
       stop: (reason) => warden.stop(reason),
@@ -29,12 +49,17 @@ const offline: OfflineWork = {
     };
   },
   async keepAdminToken(dataDir, token) {
+    const { adminTokenFile, writeSecretFile } = await import('./access/index.ts');
     const path = adminTokenFile(dataDir);
     await writeSecretFile(path, token);
     return path;
   },
-  localTokenFile,
+  async localTokenFile(dataDir) {
+    const { localTokenFile } = await import('./access/index.ts');
+    return localTokenFile(dataDir);
+  },
   async recoveryKit({ backup }) {
+    const { parseRepositoryLocation, recoveryKit } = await import('./backup/index.ts');
     return recoveryKit({
       repositories: [{ location: parseRepositoryLocation(backup.location, 'environment') }],
       password: await readPassword(backup.passwordFile),
@@ -58,25 +83,10 @@ async function readPassword(path: string): Promise<string> {
   }
 }
 
+const { Interrupted, runCli } = await import('./cli/index.ts');
+const { processEnvironment } = await import('./config/index.ts');
 const stop = new AbortController();
-let interruptedAtMs: number | undefined;
-process.on('SIGINT', () => {
-  // Children end with this process, so leaving at once leaves nobody behind.
-  if (interruptedAtMs !== undefined && performance.now() - interruptedAtMs > samePressMs) process.exit(130);
-  interruptedAtMs ??= performance.now();
-  stop.abort(new Interrupted('SIGINT'));
-});
-process.on('SIGTERM', () => stop.abort(new Interrupted('SIGTERM')));
-// A terminal that is closed is a wish to stop.
-process.on('SIGHUP', () => stop.abort(new Interrupted('SIGHUP')));
-
-const serves = ['serve', 'up'].includes(process.argv[2] ?? '');
-// Whoever read the output may go first (`| head`). A server works on; anything else has nobody left to work for.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', () => {
-    if (!serves) process.exit(0);
-  });
-
+tellToStop = (signal) => stop.abort(new Interrupted(signal));
 const code = await runCli({
   argv: process.argv.slice(2),
   env: processEnvironment(),

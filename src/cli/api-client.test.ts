@@ -24,13 +24,13 @@ const find = (env: Record<string, string>, dataDir?: string) =>
     env,
     cwd: folder,
     flags: { 'data-dir': dataDir },
-    localTokenFile: (path) => join(path, 'local-token'),
+    localTokenFile: async (path) => join(path, 'local-token'),
   });
 
 /** The exit code that a failing command ends with. */
-function codeOf(work: () => unknown): number {
+async function codeOf(work: () => unknown): Promise<number> {
   try {
-    work();
+    await work();
   } catch (err) {
     return exitCodeOf(err);
   }
@@ -38,21 +38,23 @@ function codeOf(work: () => unknown): number {
 }
 
 describe('the server is found', () => {
-  test('by its URL and a token', () => {
-    expect(find({ RAGWARDEN_URL: 'https://ops.example/warden/', RAGWARDEN_TOKEN: 't' })).toEqual({
+  test('by its URL and a token', async () => {
+    expect(await find({ RAGWARDEN_URL: 'https://ops.example/warden/', RAGWARDEN_TOKEN: 't' })).toEqual({
       api: 'https://ops.example/warden',
       token: 't',
     });
   });
 
-  test('by its data folder, where it left its address and a token for its user', () => {
+  test('by its data folder, where it left its address and a token for its user', async () => {
     const dataDir = dataFolder();
     writeEndpoint(dataDir, { api: 'http://127.0.0.1:1', pid: process.pid });
     writeFileSync(join(dataDir, 'local-token'), 'local\n');
-    expect(find({}, dataDir)).toEqual({ api: 'http://127.0.0.1:1', token: 'local' });
-    expect(find({ RAGWARDEN_DATA_DIR: dataDir, RAGWARDEN_TOKEN: 'mine' }).token).toBe('mine');
+    expect(await find({}, dataDir)).toEqual({ api: 'http://127.0.0.1:1', token: 'local' });
+    expect((await find({ RAGWARDEN_DATA_DIR: dataDir, RAGWARDEN_TOKEN: 'mine' })).token).toBe('mine');
     // What was typed stands above what lies around in the environment.
-    expect(find({ RAGWARDEN_URL: 'http://elsewhere', RAGWARDEN_TOKEN: 't' }, dataDir).api).toBe('http://127.0.0.1:1');
+    expect((await find({ RAGWARDEN_URL: 'http://elsewhere', RAGWARDEN_TOKEN: 't' }, dataDir)).api).toBe(
+      'http://127.0.0.1:1',
+    );
   });
 
   test.each([
@@ -60,25 +62,25 @@ describe('the server is found', () => {
     ['nonsense', 't'],
     ['http://user:secret@host', 't'],
     ['http://host', ''],
-  ])('but not by %s with token "%s"', (url, token) => {
-    expect(codeOf(() => find({ RAGWARDEN_URL: url, RAGWARDEN_TOKEN: token }))).toBe(2);
+  ])('but not by %s with token "%s"', async (url, token) => {
+    expect(await codeOf(() => find({ RAGWARDEN_URL: url, RAGWARDEN_TOKEN: token }))).toBe(2);
   });
 
-  test('but not where a killed one left its address', () => {
+  test('but not where a killed one left its address', async () => {
     const dataDir = dataFolder();
     writeEndpoint(dataDir, { api: 'http://127.0.0.1:1', pid: 4_194_304 });
-    expect(codeOf(() => find({}, dataDir))).toBe(13);
+    expect(await codeOf(() => find({}, dataDir))).toBe(13);
     writeFileSync(join(dataDir, 'endpoint.json'), '{"api":');
-    expect(codeOf(() => find({}, dataDir))).toBe(13);
+    expect(await codeOf(() => find({}, dataDir))).toBe(13);
   });
 
-  test('but its token must be readable', () => {
+  test('but its token must be readable', async () => {
     const dataDir = dataFolder();
     writeEndpoint(dataDir, { api: 'http://127.0.0.1:1', pid: process.pid });
-    expect(codeOf(() => find({}, dataDir))).toBe(12);
+    expect(await codeOf(() => find({}, dataDir))).toBe(12);
   });
 
-  test('until it takes its address away, which nobody else does for it', () => {
+  test('until it takes its address away, which nobody else does for it', async () => {
     const dataDir = dataFolder();
     writeEndpoint(dataDir, { api: 'http://127.0.0.1:1', pid: 7 });
     removeEndpoint(dataDir, 8);
@@ -152,7 +154,7 @@ describe('an answer', () => {
   });
 });
 
-test('an id never becomes another path', () => {
+test('an id never becomes another path', async () => {
   expect(pathPart('a/b?c#d')).toBe('a%2Fb%3Fc%23d');
-  for (const id of ['', '.', '..']) expect(codeOf(() => pathPart(id))).toBe(2);
+  for (const id of ['', '.', '..']) expect(await codeOf(() => pathPart(id))).toBe(2);
 });

@@ -40,12 +40,12 @@ const greatestAnswerBytes = 64 * 1024 * 1024;
  * A `--data-dir` that was typed names the instance; else `RAGWARDEN_URL` does; else the data folder of the configuration.
  * @throws AppError `config/invalid`, `server/unreachable` with what to do
  */
-export function findConnection(sources: {
+export async function findConnection(sources: {
   env: Environment;
   cwd: string;
   flags: { readonly 'data-dir'?: string | undefined; readonly config?: string | undefined };
-  localTokenFile(dataDir: string): string;
-}): Connection {
+  localTokenFile(dataDir: string): Promise<string>;
+}): Promise<Connection> {
   const { env, flags } = sources;
   const url = env.RAGWARDEN_URL ?? '';
   const token = env.RAGWARDEN_TOKEN ?? '';
@@ -68,7 +68,7 @@ export function findConnection(sources: {
       'server/unreachable',
       `No ragwarden runs on the data folder ${dataDir}. Start it with \`ragwarden up\` or \`ragwarden serve\`, name its folder with --data-dir, or set RAGWARDEN_URL and RAGWARDEN_TOKEN.`,
     );
-  return { api: endpoint.api, token: token === '' ? readLocalToken(sources.localTokenFile(dataDir)) : token };
+  return { api: endpoint.api, token: token === '' ? readLocalToken(await sources.localTokenFile(dataDir)) : token };
 }
 
 function isRunning(pid: number): boolean {

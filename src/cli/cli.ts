@@ -19,10 +19,10 @@ export type ServedWarden = {
 
 /** What needs the slices and no running server; handed in, since this folder is a client of the HTTP API. */
 export type OfflineWork = {
-  createWarden(options: { config: Config; log: Logger; command: 'serve' | 'up' }): ServedWarden;
+  createWarden(options: { config: Config; log: Logger; command: 'serve' | 'up' }): Promise<ServedWarden>;
   /** Keeps the first admin token in a private file of the data folder; returns its path. */
   keepAdminToken(dataDir: string, token: string): Promise<string>;
-  localTokenFile(dataDir: string): string;
+  localTokenFile(dataDir: string): Promise<string>;
   /** The page to keep elsewhere. @throws AppError `repository/missing` before there is a password */
   recoveryKit(config: Config): Promise<string>;
 };
@@ -57,7 +57,7 @@ export async function withApi<T>(
   flags: RemoteFlags,
   run: (api: ApiClient) => Promise<T>,
 ): Promise<T> {
-  const connection = findConnection({
+  const connection = await findConnection({
     env: context.env,
     cwd: context.cwd,
     flags: { 'data-dir': flags.dataDir, config: flags.config },

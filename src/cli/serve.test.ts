@@ -30,7 +30,7 @@ function serving(warden: Partial<ServedWarden>) {
   const stops: string[] = [];
   const kept: string[] = [];
   const offline: OfflineWork = {
-    createWarden: () => ({
+    createWarden: async () => ({
       start: async () => started,
       stop: async (reason) => void stops.push(reason),
       ...warden,
@@ -39,7 +39,7 @@ function serving(warden: Partial<ServedWarden>) {
       kept.push(token);
       return join(folder, 'admin-token');
     },
-    localTokenFile: (folder) => join(folder, 'local-token'),
+    localTokenFile: async (folder) => join(folder, 'local-token'),
     recoveryKit: async () => '',
   };
   const run = runInPipe(['serve', '--data-dir', dataDir], { offline, signal: stop.signal });

@@ -32,7 +32,8 @@ export async function serve(
   const config = requireConfig(reading);
   const friendly = command === 'up' && terminal.stdout.isTTY === true;
   const log = createServeLog(context, reading, friendly);
-  const warden = context.offline.createWarden({ config, log, command });
+  const warden = await context.offline.createWarden({ config, log, command });
+  if (signal.aborted) return isInterrupt(signal) ? exitCodes.interrupted : exitCodes.ok;
   if (friendly) terminal.note(terminal.noteColours.dim('ragwarden is starting …'));
 
   const asked = aborted(signal);

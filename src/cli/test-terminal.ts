@@ -20,11 +20,11 @@ export async function runInPipe(
     stderr: { write: (text) => stderr.push(text) },
     signal: options.signal ?? new AbortController().signal,
     offline: options.offline ?? {
-      createWarden() {
+      async createWarden() {
         throw new Error('no server is started here');
       },
       keepAdminToken: async () => '',
-      localTokenFile: (dataDir) => `${dataDir}/local-token`,
+      localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
     },
   });
