@@ -13,6 +13,7 @@ import {
   type InspectionReport,
   replacesFilesByRename,
   type Store,
+  storedCounts,
   type Target,
   type WatchedTarget,
 } from '../targets/index.ts';
@@ -63,12 +64,11 @@ function nestedStores(target: Target, outer: Store): ReturnType<typeof otherWork
 
 /** What of an inspection goes into a manifest: numbers that were counted, and faults in words. */
 export function inspectionOf(report: InspectionReport): Inspection {
-  const counts = Object.entries(report.counts).flatMap(([name, count]) =>
-    typeof count === 'number' ? [[name, count] as const] : [],
-  );
   return {
-    counts: Object.fromEntries(counts),
-    embeddingDimension: report.dimension.files.find((file) => file.dimension !== null)?.dimension ?? undefined,
-    faults: report.faults.map((fault) => ({ code: fault.code, message: fault.message })),
+    counts: storedCounts(report),
+    embeddingDimension: report.dimension.files[0]?.dimension,
+    faults: report.faults
+      .filter((fault) => fault.severity !== 'info')
+      .map((fault) => ({ code: fault.code, message: fault.message })),
   };
 }

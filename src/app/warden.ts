@@ -49,9 +49,12 @@ import {
   createBackendLifecycle,
   createConfiguredDriver,
   createFolderSizes,
+  createInspections,
   createInspector,
   createLightragAdapter,
   createWatchedTarget,
+  isIdle,
+  storesElsewhere,
   targetFromConfig,
   targetsRoutes,
   type WatchedTarget,
@@ -253,6 +256,8 @@ export function createWarden(options: WardenOptions): Warden {
     });
     registerTargetMetrics(registry, { targets, sizes, clock });
 
+    const inspections = createInspections({ targets, inspector, clock, log });
+
     // Recovery points.
     const points = createPointStore(db);
     const location = parseRepositoryLocation(config.backup.location, 'environment');
@@ -267,7 +272,14 @@ export function createWarden(options: WardenOptions): Warden {
       clock,
     });
     const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
-      const report = await inspector.inspect({ folder, workspace: targetConfig?.workspace ?? '', signal });
+      const seen = watch?.watched.observation();
+      const report = await inspector.inspect({
+        folder,
+        workspace: targetConfig?.workspace ?? '',
+        signal,
+        elsewhere: storesElsewhere(seen),
+        ...(seen ? { idle: isIdle(seen) } : {}),
+      });
       return inspectionOf(report);
     };
     const guarded = watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, inspect: inspectFiles });
@@ -368,7 +380,13 @@ export function createWarden(options: WardenOptions): Warden {
     await server.register(operationRoutes({ operations, log }));
     await server.register(hostRoutes({ sampler, clock, thresholds: () => config.monitoring.thresholds }));
     await server.register(
-      targetsRoutes({ targets, sizes: (id) => sizes.sizes(id), lifecycle: () => watch?.backend ?? noLifecycle }),
+      targetsRoutes({
+        targets,
+        inspections,
+        operations,
+        sizes: (id) => sizes.sizes(id),
+        lifecycle: () => watch?.backend ?? noLifecycle,
+      }),
     );
     await server.register(
       backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
@@ -384,6 +402,7 @@ export function createWarden(options: WardenOptions): Warden {
       await lifecycle.begin(createMetricHistory({ registry, db: metricsDb, clock, log, instance }));
     if (config.healthCheckEnabled) for (const one of targets) await lifecycle.begin(one);
     await lifecycle.begin(sizes);
+    if (config.monitoring.enabled) await lifecycle.begin(inspections);
     if (config.backup.enabled) await lifecycle.begin(schedule);
     const listeners = createListeners({ config, server, log, access, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);

@@ -4,6 +4,7 @@
  * unknown; a backend counts as stopped only after the proof that nobody holds its files.
  */
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
+export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
 export { createInspector, type InspectionReport, type Inspector } from './inspector/index.ts';
 export {
   type BackendLifecycle,
@@ -17,6 +18,6 @@ export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag
 export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
 export { type Endpoint, graphId, type Store, type Target, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
-export { targetsRoutes } from './targets-routes.ts';
+export { storedCounts, targetsRoutes } from './targets-routes.ts';
 export { replacesFilesByRename } from './version.ts';
 export { createWatchedTarget, type TargetChange, type WatchedTarget } from './watched-target.ts';

@@ -1,7 +1,12 @@
 import { afterEach, expect, test } from 'vitest';
+import { createEventLog } from '../events/index.ts';
+import { openTestState } from '../migrations/test-state.ts';
+import { createOperations } from '../operations/index.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { createHttpServer, type Principal } from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
+import { createInspections } from './inspections.ts';
+import { createInspector } from './inspector/index.ts';
 import { type Observation, unreachableObservation } from './observation.ts';
 import { targetsRoutes } from './targets-routes.ts';
 import { createWatchedTarget } from './watched-target.ts';
@@ -69,9 +74,20 @@ async function serve() {
     },
   });
   cleanUps.push(() => app.close());
+  const state = await openTestState();
+  const events = createEventLog({ db: state.db, clock, instance: 'test' });
+  const operations = createOperations({ db: state.db, clock, log: silentLogger, events, instance: 'test' });
+  const inspector = createInspector({ log: silentLogger, clock });
+  cleanUps.push(
+    () => state.remove(),
+    () => operations.stop(),
+    () => inspector.stop(),
+  );
   await app.register(
     targetsRoutes({
       targets: [watched],
+      inspections: createInspections({ targets: [watched], inspector, clock, log: silentLogger }),
+      operations,
       sizes: () => [{ store: 'workspace', bytes: 12, files: 3, atMs: clock.now() }],
       lifecycle: () => ({ automatic: false, describe: { stop: 'stop it', start: 'start it' } }),
     }),

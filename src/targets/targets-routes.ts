@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import { idempotencyOf, type Operations, operationAnswers, respondWithOperation } from '../operations/index.ts';
 import { isoInstant } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import type { WorkspaceSize } from './folder-sizes.ts';
+import type { Inspections } from './inspections.ts';
+import type { InspectionReport } from './inspector/index.ts';
 import type { WatchedTarget } from './watched-target.ts';
 
 const reason = z.object({ code: z.string(), message: z.string() });
@@ -33,7 +36,84 @@ const targetBody = z.object({
   lifecycle: z.object({ automatic: z.boolean(), stop: z.string(), start: z.string() }),
 });
 
+const inspectionBody = z.object({
+  at: z.string(),
+  duration_ms: z.number(),
+  bytes_read: z.number(),
+  folder: z.string(),
+  workspace: z.string(),
+  /** Nothing was ever stored there. */
+  fresh: z.boolean(),
+  files: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      bytes: z.number(),
+      state: z.string(),
+      detail: z.string().nullable(),
+    }),
+  ),
+  counts: z.record(z.string(), z.number()),
+  documents: z.record(z.string(), z.number()),
+  stuck_documents: z.object({
+    total: z.number(),
+    documents: z.array(z.object({ id: z.string(), status: z.string(), updated_at: z.string().nullable() })),
+  }),
+  embedding: z.array(z.object({ file: z.string(), dimension: z.number(), rows: z.number() })),
+  orphans: z.object({ total: z.number(), bytes: z.number() }),
+  faults: z.array(z.object({ code: z.string(), severity: z.string(), message: z.string() })),
+});
+
+const shapeInspection = (report: InspectionReport): z.input<typeof inspectionBody> => ({
+  at: isoInstant(report.atMs),
+  duration_ms: Math.round(report.durationMs),
+  bytes_read: report.bytesRead,
+  folder: report.folder,
+  workspace: report.workspace,
+  fresh: report.isFresh,
+  files: report.files.map((file) => ({
+    name: file.name,
+    kind: file.kind,
+    bytes: file.bytes,
+    state: file.state,
+    detail: file.detail ?? null,
+  })),
+  counts: storedCounts(report),
+  documents: { ...report.documents.byStatus },
+  stuck_documents: {
+    total: report.stuck.total,
+    documents: report.stuck.documents.map((one) => ({ id: one.id, status: one.status, updated_at: one.updatedAt })),
+  },
+  embedding: report.dimension.files.map(({ file, dimension, rows }) => ({ file, dimension, rows })),
+  orphans: { total: report.orphans.total, bytes: report.orphans.bytes },
+  faults: report.faults.map(({ code, severity, message }) => ({ code, severity, message })),
+});
+
+/** Rows per store by the names of the backend's files; a store that was not read has none. */
+export function storedCounts(report: InspectionReport): Record<string, number> {
+  const named: Record<string, number | null | undefined> = {
+    full_docs: report.counts.fullDocs,
+    text_chunks: report.counts.textChunks,
+    doc_status: report.counts.docStatus,
+    llm_response_cache: report.counts.llmResponseCache?.total,
+    full_entities: report.counts.fullEntities,
+    full_relations: report.counts.fullRelations,
+    entity_chunks: report.counts.entityChunks,
+    relation_chunks: report.counts.relationChunks,
+    vdb_chunks: report.counts.vdbChunks,
+    vdb_entities: report.counts.vdbEntities,
+    vdb_relationships: report.counts.vdbRelationships,
+    graph_nodes: report.counts.graphNodes,
+    graph_edges: report.counts.graphEdges,
+  };
+  return Object.fromEntries(
+    Object.entries(named).flatMap(([name, count]) => (typeof count === 'number' ? [[name, count]] : [])),
+  );
+}
+
 export type TargetsDeps = {
+  readonly inspections: Inspections;
+  readonly operations: Operations;
   readonly targets: readonly WatchedTarget[];
   sizes(targetId: string): readonly WorkspaceSize[];
   lifecycle(targetId: string): { automatic: boolean; describe: { stop: string; start: string } };
@@ -123,6 +203,56 @@ export const targetsRoutes =
         const watched = require(request.params.id);
         await watched.probe();
         return shape(watched, deps);
+      },
+    );
+
+    app.get(
+      '/api/v1/targets/:id/inspection',
+      {
+        config: { access: 'admin', activity: 'read inspection' },
+        schema: {
+          tags: ['targets'],
+          summary: 'What the last look into the files found',
+          params,
+          response: { 200: inspectionBody },
+        },
+      },
+      async (request) => {
+        const { target } = require(request.params.id);
+        const report = deps.inspections.last(target.id);
+        if (!report)
+          throw new AppError(
+            'conflict/state',
+            'The files were not inspected yet. POST to …/inspect, or ask again in a moment.',
+          );
+        return shapeInspection(report);
+      },
+    );
+
+    app.post(
+      '/api/v1/targets/:id/inspect',
+      {
+        config: { access: 'admin', activity: 'inspect target' },
+        schema: { tags: ['targets'], summary: 'Look into the files now', params, response: operationAnswers },
+      },
+      async (request, reply) => {
+        const { target } = require(request.params.id);
+        const operation = await deps.operations.start({
+          kind: 'target.inspect',
+          targetId: target.id,
+          exclusive: false,
+          input: {},
+          requestedBy: request.principal?.subject ?? 'unknown',
+          idempotency: idempotencyOf(request),
+          run: async (context) => {
+            await context.phase('inspecting');
+            const report = await deps.inspections.inspectNow(target.id, context.signal);
+            if (!report)
+              throw new AppError('conflict/state', `The files of ${target.id} are not visible here: set WORKING_DIR.`);
+            return shapeInspection(report);
+          },
+        });
+        return respondWithOperation(deps.operations, request, reply, operation);
       },
     );
   };

@@ -13,6 +13,8 @@ export type LifecycleDriver = {
   start(signal: AbortSignal): Promise<void>;
   /** False: an operator has to do it; we wait and watch. */
   readonly automatic: boolean;
+  /** Where it can be seen that a started backend ended again: how it ended. Waiting longer would be in vain. */
+  findEnd?(): string | undefined;
 };
 
 export type LifecycleProgress = (message: string) => void;
@@ -119,6 +121,12 @@ export function createBackendLifecycle(options: {
       const deadline = clock.monotonic() + target.startTimeoutMs;
       while (!(await options.healthy(signal))) {
         signal.throwIfAborted();
+        const end = driver.findEnd?.();
+        if (end !== undefined)
+          throw new AppError(
+            'target/lifecycle-failed',
+            `The backend of ${target.id} ended right after its start: ${end}`,
+          );
         if (clock.monotonic() > deadline)
           throw new AppError(
             'target/lifecycle-failed',

@@ -13,6 +13,7 @@ export function createSupervisedDriver(options: {
   graceMs: number;
 }): SupervisedDriver {
   let running: RunningChild | undefined;
+  let end: string | undefined;
   let starting: Promise<void> | undefined;
 
   const startOne = async (): Promise<void> => {
@@ -27,6 +28,7 @@ export function createSupervisedDriver(options: {
     automatic: true,
     describe: { stop: 'stop the sample backend', start: 'start the sample backend' },
     pid: () => running?.pid,
+    findEnd: () => end,
     async stop() {
       await starting?.catch(() => undefined);
       const child = running;
@@ -35,6 +37,7 @@ export function createSupervisedDriver(options: {
     },
     async start() {
       if (running) return;
+      end = undefined;
       starting ??= startOne().finally(() => {
         starting = undefined;
       });
