@@ -95,7 +95,7 @@ export function createBackupSchedule(options: {
       points.readSetting('kit-confirmed-ms'),
     ]);
     const failure = failed.get(targetId);
-    const availability = backup.availability();
+    const availability = await backup.availability();
     const objectiveMs = backup.policy.frequencyMs + rpoSlackMs;
     const measuredMs = newestVerified ? Math.max(0, nowMs - newestVerified.takenMs) : null;
     const warnings: string[] = [];
@@ -153,7 +153,7 @@ export function createBackupSchedule(options: {
 
   /** Starting the tool costs a process, so a good answer stands for a while; a bad one is asked again each time. */
   const lookAtAvailability = async (): Promise<boolean> => {
-    const before = backup.availability();
+    const before = await backup.availability();
     if (before.available && clock.now() - lookedMs < availabilityMs) return true;
     const { available } = await backup.checkAvailability();
     lookedMs = clock.now();

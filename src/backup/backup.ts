@@ -4,12 +4,21 @@ import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
 import { forgetPoints } from './forget-points.ts';
 import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
-import { planRestore, type RestorePlanReport, restorePoint, settleRestore } from './restore-point.ts';
+import {
+  type PreparedRestore,
+  planRestore,
+  prepareRestore,
+  type RestorePlanReport,
+  restorePoint,
+  settleRestore,
+} from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
 import { takePoint } from './take-point.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
 
 export type Availability = { readonly available: true } | { readonly available: false; readonly reason: string };
+
+const preparedMs = 300_000;
 
 export type BackupPolicy = RetentionPolicy & { readonly frequencyMs: number };
 
@@ -21,8 +30,8 @@ export type Started = {
 export type Backup = {
   readonly policy: BackupPolicy;
   readonly location: string;
-  /** As last looked at; `checkAvailability` looks. */
-  availability(): Availability;
+  /** As last looked at; the first time it looks. */
+  availability(): Promise<Availability>;
   checkAvailability(): Promise<Availability>;
   /** @throws `backup/unavailable`, `operation/busy` */
   take(request: Started & { targetId: string; cause: PointCause }): Promise<Operation>;
@@ -49,16 +58,16 @@ export function createBackup(
   },
 ): Backup {
   const { operations, points, db, events, clock, log } = deps;
-  let known: Availability = { available: false, reason: 'not checked yet' };
+  let known: Availability | undefined;
+  let lastPrepared: { pointId: string; atMs: number; prepared: PreparedRestore } | undefined;
 
   const checkAvailability = async (): Promise<Availability> => {
-    try {
-      await deps.repository.version();
-      known = { available: true };
-    } catch (err) {
-      known = { available: false, reason: isAppError(err) ? err.detail : describeError(err) };
-    }
-    return known;
+    const found = await deps.repository.version().then(
+      (): Availability => ({ available: true }),
+      (err: unknown): Availability => ({ available: false, reason: isAppError(err) ? err.detail : describeError(err) }),
+    );
+    known = found;
+    return found;
   };
 
   const requireAvailable = async (): Promise<void> => {
@@ -100,13 +109,21 @@ export function createBackup(
     return found;
   };
 
+  /** A plan is asked for, shown, and carried out a moment later: what was read for it serves twice. */
+  const prepare = async (point: RecoveryPoint): Promise<PreparedRestore> => {
+    const nowMs = clock.now();
+    if (lastPrepared?.pointId !== point.id || nowMs - lastPrepared.atMs > preparedMs)
+      lastPrepared = { pointId: point.id, atMs: nowMs, prepared: await prepareRestore(deps, point) };
+    return lastPrepared.prepared;
+  };
+
   const audit = (actor: string, action: string, object: string): Promise<number> =>
     db.unit((tx) => events.audit(tx, { actor, action, object, outcome: 'done' }));
 
   return {
     policy: deps.policy,
     location: deps.repository.location.display,
-    availability: () => known,
+    availability: async () => known ?? checkAvailability(),
     checkAvailability,
     requirePoint,
     count: (targetId) => points.count(targetId),
@@ -152,13 +169,14 @@ export function createBackup(
     async planRestore(pointId) {
       const point = await requireRestorable(pointId);
       await requireAvailable();
-      return planRestore(deps, point);
+      return planRestore(deps, point, await prepare(point));
     },
 
     async restore({ pointId, planId, confirm, requestedBy, idempotency }) {
       const point = await requireRestorable(pointId);
       await requireAvailable();
-      const plan = await planRestore(deps, point);
+      const prepared = await prepare(point);
+      const plan = await planRestore(deps, point, prepared);
       if (planId !== undefined && planId !== plan.plan_id)
         throw new AppError(
           'restore/plan-changed',
@@ -169,13 +187,15 @@ export function createBackup(
           'conflict/confirmation-required',
           `Restoring ${pointId} replaces the data of ${point.targetId}. Send "confirm": true.`,
         );
+      if (plan.blockers.length > 0)
+        throw new AppError('restore/blocked', `The restore cannot be carried out: ${plan.blockers.join('; ')}.`);
       const operation = await operations.start({
         kind: 'backup.restore',
         targetId: point.targetId,
         input: { pointId },
         requestedBy,
         idempotency,
-        run: (context) => restorePoint(deps, { point, requestedBy }, context),
+        run: (context) => restorePoint(deps, { point, prepared }, context),
       });
       await audit(requestedBy, 'backup.restore', pointId);
       return operation;

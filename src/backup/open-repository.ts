@@ -1,8 +1,11 @@
 import { AppError } from '../platform/errors.ts';
 import type { Repository } from './repository/index.ts';
 
+const cleared = new WeakSet<Repository>();
+
 /**
- * Opens the repository, making it when there is none, after locks of our own dead processes are gone.
+ * Opens the repository, making it when there is none. Locks of our own dead processes are removed at the first opening: only
+ * an earlier life of ours can have left some.
  * @returns its id
  * @throws AppError `repository/wrong-password` with what to do; whatever the repository throws
  */
@@ -14,7 +17,10 @@ export async function openRepository(
   const opened = await repository.open(options);
   switch (opened.state) {
     case 'ok':
-      await repository.removeOwnStaleLocks(options);
+      if (!cleared.has(repository)) {
+        await repository.removeOwnStaleLocks(options);
+        cleared.add(repository);
+      }
       return opened.id;
     case 'missing':
       return (await repository.init(options)).id;

@@ -57,20 +57,56 @@ type PlannedComponent = {
   readonly keep: readonly { readonly name: string; readonly reason: string }[];
 };
 
-/** What a restore would do, without doing anything. Reads the list of entries from the repository. */
-export async function planRestore(deps: BackupDeps, point: RecoveryPoint): Promise<RestorePlanReport> {
-  const guarded = deps.requireTarget(point.targetId);
-  const { manifest, snapshotId } = await requireManifest(deps, point.id);
-  const planned: { name: string; plan: SwapPlan }[] = [];
-  const entriesDir = join(deps.stagingDir, `plan-${point.id}`);
+/** Everything a restore needs to know about a point, read from the repository once: opening one takes a moment each time. */
+export type PreparedRestore = {
+  readonly manifest: Manifest;
+  readonly snapshotId: string;
+  readonly placed: readonly PlannedComponent[];
+  readonly entries: ReadonlyMap<string, readonly TreeEntry[]>;
+};
+
+/** @throws AppError `backup/unknown-point`, `target/foreign-path`, `restore/unsafe-entry`, `restore/digest-mismatch` */
+export async function prepareRestore(
+  deps: BackupDeps,
+  point: Pick<RecoveryPoint, 'id' | 'targetId'>,
+): Promise<PreparedRestore> {
+  const found = await findManifestSnapshot(deps, point.id);
+  if (!found) throw new AppError('backup/unknown-point', `The repository does not hold ${point.id} any more.`);
+  const { manifest, snapshotId } = found;
+  const placed = placeComponents(deps.requireTarget(point.targetId), manifest);
+  const scratch = join(deps.stagingDir, `entries-${point.id}`);
+  await mkdir(scratch, { recursive: true, mode: 0o700 });
   try {
-    for (const one of placeComponents(guarded, manifest)) {
-      const entries = await fetchEntries(deps, snapshotId, one.component, entriesDir);
-      const survey = await surveyFolder(one.folder, point.takenMs, { keep: one.keep });
-      planned.push({ name: one.component.name, plan: planSwap(survey, incomingOf(entries), one.keep) });
+    await deps.repository.restore({
+      snapshotId,
+      target: scratch,
+      include: placed.map((one) => `/${one.component.entries_file}`),
+    });
+    const entries = new Map<string, readonly TreeEntry[]>();
+    for (const { component } of placed) {
+      const listed = await readEntries(join(scratch, component.entries_file), component.entries_sha256);
+      requireSafeEntries(listed);
+      entries.set(component.name, listed);
     }
+    return { manifest, snapshotId, placed, entries };
   } finally {
-    await rm(entriesDir, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** What a restore would do, without doing anything. */
+export async function planRestore(
+  deps: BackupDeps,
+  point: RecoveryPoint,
+  prepared: PreparedRestore,
+): Promise<RestorePlanReport> {
+  const guarded = deps.requireTarget(point.targetId);
+  const { manifest } = prepared;
+  const planned: { name: string; plan: SwapPlan }[] = [];
+  for (const one of prepared.placed) {
+    const survey = await surveyFolder(one.folder, point.takenMs, { keep: one.keep });
+    const entries = prepared.entries.get(one.component.name) ?? [];
+    planned.push({ name: one.component.name, plan: planSwap(survey, incomingOf(entries), one.keep) });
   }
   const now = await guarded.observe();
   const { lifecycle } = guarded;
@@ -124,19 +160,14 @@ function restoreWarnings(manifest: Manifest, now: Observation | undefined, point
  */
 export async function restorePoint(
   deps: BackupDeps,
-  input: { point: RecoveryPoint; requestedBy: string },
+  input: { point: RecoveryPoint; prepared: PreparedRestore },
   context: OperationContext,
 ): Promise<RestoreResult> {
   const { point } = input;
   const { clock } = deps;
   const startedMs = clock.now();
   const guarded = deps.requireTarget(point.targetId);
-  await context.phase('planning');
-  const { manifest, snapshotId } = await requireManifest(deps, point.id, context);
-  const placed = placeComponents(guarded, manifest);
-  const plan = await planRestore(deps, point);
-  if (plan.blockers.length > 0)
-    throw new AppError('restore/blocked', `The restore cannot be carried out: ${plan.blockers.join('; ')}.`);
+  const { manifest, snapshotId, placed, entries } = input.prepared;
 
   const notes: string[] = [];
   const safety = await takeSafetyPoint(deps, guarded, context, notes);
@@ -152,8 +183,8 @@ export async function restorePoint(
       if (older.canBeDiscarded) await discardUndo(folders, older.operationId);
 
     await context.phase('staging');
-    const entriesOf = new Map<string, readonly TreeEntry[]>();
-    for (const one of placed) entriesOf.set(one.component.name, await stageComponent(deps, one, snapshotId, context));
+    for (const one of placed)
+      await stageComponent(deps, one, { snapshotId, entries: entries.get(one.component.name) ?? [], context });
     await deps.step('restore:staged');
 
     await context.phase('moving');
@@ -170,7 +201,7 @@ export async function restorePoint(
     await context.phase('checking');
     try {
       for (const one of placed)
-        await verifyRestored(one.folder, entriesOf.get(one.component.name) ?? [], {
+        await verifyRestored(one.folder, entries.get(one.component.name) ?? [], {
           keep: one.keep.map(({ name }) => name),
           signal: context.signal,
         });
@@ -246,23 +277,22 @@ async function takeSafetyPoint(
 async function stageComponent(
   deps: BackupDeps,
   one: PlannedComponent,
-  snapshotId: string,
-  context: OperationContext,
-): Promise<readonly TreeEntry[]> {
+  facts: { snapshotId: string; entries: readonly TreeEntry[]; context: OperationContext },
+): Promise<void> {
+  const { context, entries } = facts;
   const { root, staged } = await openStage(one.folder, context.id);
   const incoming = incomingFolder(root, context.id);
-  const call = { snapshotId, signal: context.signal, operationId: context.id };
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { mode: 0o700 });
   try {
     await deps.repository.restore({
-      ...call,
+      snapshotId: facts.snapshotId,
+      signal: context.signal,
+      operationId: context.id,
       target: incoming,
-      include: [`/${componentPath(one.component.name)}`, `/${one.component.entries_file}`],
+      include: [`/${componentPath(one.component.name)}`],
       onProgress: (progress) => context.progress(progress),
     });
-    const entries = await readEntries(join(incoming, one.component.entries_file), one.component.entries_sha256);
-    requireSafeEntries(entries);
     await rm(staged, { recursive: true });
     await rename(join(incoming, componentPath(one.component.name)), staged);
     await dressStaged(staged, entries, await ownerOf(root));
@@ -270,7 +300,6 @@ async function stageComponent(
       signal: context.signal,
       onProgress: (bytesDone) => context.progress({ bytesDone, bytesTotal: one.component.bytes }),
     });
-    return entries;
   } finally {
     await rm(incoming, { recursive: true, force: true });
   }
@@ -383,19 +412,16 @@ async function decideMoved(
 ): Promise<'finish' | 'undo'> {
   const pointId = pointOf(operation.input);
   if (typeof pointId !== 'string') return 'finish';
-  const { manifest, snapshotId } = await requireManifest(deps, pointId);
-  const scratch = join(deps.stagingDir, `settle-${operation.id}`);
+  const prepared = await prepareRestore(deps, { id: pointId, targetId: guarded.target.id });
   try {
-    for (const one of placeComponents(guarded, manifest)) {
-      const entries = await fetchEntries(deps, snapshotId, one.component, scratch);
-      await verifyRestored(one.folder, entries, { keep: one.keep.map(({ name }) => name) });
-    }
+    for (const one of prepared.placed)
+      await verifyRestored(one.folder, prepared.entries.get(one.component.name) ?? [], {
+        keep: one.keep.map(({ name }) => name),
+      });
     return 'finish';
   } catch (err) {
     deps.log.error({ err, operation: operation.id }, 'what was restored does not verify and is undone');
     return 'undo';
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
   }
 }
 
@@ -412,31 +438,4 @@ function placeComponents(guarded: ProtectedTarget, manifest: Manifest): PlannedC
       );
     return { component, folder, keep: component.restore.keep };
   });
-}
-
-async function requireManifest(
-  deps: BackupDeps,
-  pointId: string,
-  context?: OperationContext,
-): Promise<{ snapshotId: string; manifest: Manifest }> {
-  const found = await findManifestSnapshot(
-    deps,
-    pointId,
-    context ? { signal: context.signal, operationId: context.id } : {},
-  );
-  if (!found) throw new AppError('backup/unknown-point', `The repository does not hold ${pointId} any more.`);
-  return found;
-}
-
-async function fetchEntries(
-  deps: BackupDeps,
-  snapshotId: string,
-  component: ManifestComponent,
-  into: string,
-): Promise<TreeEntry[]> {
-  await mkdir(into, { recursive: true, mode: 0o700 });
-  await deps.repository.restore({ snapshotId, target: into, include: [`/${component.entries_file}`] });
-  const entries = await readEntries(join(into, component.entries_file), component.entries_sha256);
-  requireSafeEntries(entries);
-  return entries;
 }

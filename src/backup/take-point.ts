@@ -136,13 +136,6 @@ async function captureAndStore(
 
   await context.phase('uploading');
   await context.checkHeld();
-  const [parent] = (
-    await deps.repository.snapshots({
-      tags: [`target:${target.id}`, 'manifest'],
-      signal: context.signal,
-      operationId: context.id,
-    })
-  ).slice(-1);
   const stored = await deps.repository.backup({
     cwd: staging.root,
     paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), manifestFile],
@@ -151,7 +144,6 @@ async function captureAndStore(
     signal: context.signal,
     operationId: context.id,
     onProgress: (progress) => context.progress(progress),
-    ...(parent ? { parent: parent.id } : {}),
   });
   await deps.step('backup:uploaded');
   if (stored.unreadable) {
@@ -164,7 +156,8 @@ async function captureAndStore(
   }
 
   await context.phase('verifying');
-  await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, context });
+  const entries = new Map(captured.map((one) => [one.name, one.entries]));
+  await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, context });
   return {
     ...row,
     status: manifest.partial ? 'partial' : 'success',

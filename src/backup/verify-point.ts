@@ -16,7 +16,13 @@ import { componentPath, readEntries } from './staging.ts';
  */
 export async function verifySnapshot(
   deps: BackupDeps,
-  request: { snapshotId: string; manifest: Manifest; context: OperationContext },
+  request: {
+    snapshotId: string;
+    manifest: Manifest;
+    /** As captured, by component. */
+    entries: ReadonlyMap<string, readonly TreeEntry[]>;
+    context: OperationContext;
+  },
 ): Promise<void> {
   const { repository } = deps;
   const { manifest, snapshotId, context } = request;
@@ -25,10 +31,7 @@ export async function verifySnapshot(
   if (bytes?.toString('utf8') !== renderManifest(manifest))
     throw new AppError('backup/verification-failed', 'The manifest in the repository is not the one that was written.');
   const listed = new Map((await repository.list(call)).map((entry) => [entry.path, entry]));
-  for (const component of manifest.components) {
-    const entries = await readEntriesOf(deps, snapshotId, component, context);
-    compareListing(component.name, entries, listed);
-  }
+  for (const [name, entries] of request.entries) compareListing(name, entries, listed);
   const check = await repository.check({ readData: 'none', signal: context.signal, operationId: context.id });
   if (!check.ok)
     throw new AppError(
@@ -85,29 +88,6 @@ export async function findManifestSnapshot(
   if (!parsed.success || parsed.data.id !== pointId)
     throw new AppError('repository/damaged', `The manifest of ${pointId} is not readable.`, { cause: parsed.error });
   return { snapshotId: snapshot.id, manifest: parsed.data };
-}
-
-async function readEntriesOf(
-  deps: BackupDeps,
-  snapshotId: string,
-  component: Manifest['components'][number],
-  context: OperationContext,
-): Promise<TreeEntry[]> {
-  const path = join(deps.stagingDir, `entries-${context.id}-${component.name}.jsonl`);
-  await mkdir(deps.stagingDir, { recursive: true, mode: 0o700 });
-  const target = `${path}.d`;
-  try {
-    await deps.repository.restore({
-      snapshotId,
-      target,
-      include: [`/${component.entries_file}`],
-      signal: context.signal,
-      operationId: context.id,
-    });
-    return await readEntries(join(target, component.entries_file), component.entries_sha256);
-  } finally {
-    await rm(target, { recursive: true, force: true });
-  }
 }
 
 function compareListing(name: string, entries: readonly TreeEntry[], listed: Map<string, SnapshotEntry>): void {
