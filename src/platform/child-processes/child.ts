@@ -224,7 +224,8 @@ export async function spawnChild(
     const durationMs = Math.round(clock.monotonic() - startedAt);
     await stopping;
     await drained(child, closed, lastHeard, clock);
-    if (signal === null) records.remove(pid);
+    // One that we asked to end may have left something behind, whatever it says.
+    if (signal === null && !stopReason) records.remove(pid);
     else records.keepAsPast(record);
     const stdoutBytes = head.bytes();
     return {

@@ -1,0 +1,164 @@
+/**
+ * A repository: one encrypted, deduplicating store of snapshots. This is the port; `restic.ts` is what lies behind it.
+ * Every call may throw AppError `child/missing-program` (the tool is missing or too old), `repository/missing`,
+ * `repository/wrong-password`, `repository/locked`, `repository/damaged`, `repository/failed`, `storage/full`, and the reason of an aborted signal.
+ */
+export type Repository = {
+  readonly location: { readonly kind: string; readonly display: string };
+  /** The tool behind the repository, present and new enough. */
+  version(): Promise<ToolVersion>;
+  /** Looks without changing anything. An unreachable place is neither open nor missing: it throws. */
+  open(call?: Call): Promise<OpenResult>;
+  /** @throws AppError `conflict/state` when there is a repository already */
+  init(call?: Call): Promise<{ id: string; formatVersion: number }>;
+  backup(request: BackupRequest): Promise<BackupResult>;
+  /** Those that carry all of `tags` (all snapshots without), oldest first. */
+  snapshots(query?: { readonly tags?: readonly string[] } & Call): Promise<Snapshot[]>;
+  /**
+   * One file of a snapshot as bytes, undefined when the snapshot has no such path. (A folder comes as a tar archive.)
+   * @throws AppError `request/too-large` above `maxBytes` (16 MiB unless told)
+   */
+  readFile(
+    request: { readonly snapshotId: string; readonly path: string; readonly maxBytes?: number } & Call,
+  ): Promise<Buffer | undefined>;
+  /** Everything in a snapshot, folders included, parents before children. */
+  list(request: { readonly snapshotId: string } & Call): Promise<SnapshotEntry[]>;
+  /** Writes into `target` (absolute; best empty). With `include` only those paths of the snapshot and what lies below them. */
+  restore(request: RestoreRequest): Promise<void>;
+  check(request: CheckRequest): Promise<CheckResult>;
+  /** Drops references, in no order: where the order counts, call twice. Ids that are already gone are no error. */
+  forget(request: { readonly snapshotIds: readonly string[] } & Call): Promise<{ forgotten: number }>;
+  /** Frees what no snapshot refers to. `withoutRepacking` needs no extra space: for a store that is full. */
+  prune(request?: { readonly withoutRepacking?: boolean } & Call): Promise<PruneResult>;
+  stats(call?: Call): Promise<RepositoryStats>;
+  locks(call?: Call): Promise<RepositoryLock[]>;
+  /** Removes the locks that our own killed processes left; all other locks stay. */
+  removeOwnStaleLocks(call?: Call): Promise<{ removed: RepositoryLock[]; remaining: RepositoryLock[] }>;
+  /**
+   * Removes these locks for an operator who asks for it.
+   * @throws AppError `repository/locked` when the holder of one lives, or is on another machine: that lock is never removed
+   */
+  unlock(request: { readonly lockIds: readonly string[] } & Call): Promise<void>;
+};
+
+export type Call = {
+  readonly signal?: AbortSignal;
+  readonly operationId?: string;
+};
+
+export type ToolVersion = { readonly name: string; readonly version: string };
+
+export type OpenResult =
+  | { readonly state: 'ok'; readonly id: string; readonly formatVersion: number }
+  | { readonly state: 'missing' }
+  | { readonly state: 'wrong-password' };
+
+/** Totals grow while the tree is still being scanned. */
+export type Progress = {
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+};
+
+export type BackupRequest = Call & {
+  /** Absolute folder; the tree of the snapshot begins here and does not depend on where it lies. */
+  readonly cwd: string;
+  /** Relative to `cwd`. */
+  readonly paths: readonly string[];
+  readonly tags: readonly string[];
+  readonly host: string;
+  /** The snapshot of an earlier point to compare with; one that is gone costs a full reading and a warning. */
+  readonly parent?: string;
+  readonly excludes?: readonly string[];
+  /**
+   * Default true: a file with the parent's size and modification time is unchanged. Staged files are new links or copies, so
+   * their inode or change time always differs. False also asks for the same inode and change time.
+   */
+  readonly ignoreInodeAndCtime?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+};
+
+export type BackupWarning = { readonly path: string | null; readonly message: string };
+
+export type BackupResult = {
+  readonly snapshotId: string;
+  /** Digest of the whole tree, which also covers names, times and owners. */
+  readonly treeId: string;
+  readonly filesNew: number;
+  readonly filesChanged: number;
+  readonly filesUnmodified: number;
+  readonly filesProcessed: number;
+  readonly bytesProcessed: number;
+  /** Not yet in the repository before, uncompressed. */
+  readonly bytesAdded: number;
+  /** The same as stored; null where the tool does not tell (before restic 0.17). */
+  readonly bytesAddedPacked: number | null;
+  /** The first 100. */
+  readonly warnings: readonly BackupWarning[];
+  /** True when something that was asked for is not in the snapshot. */
+  readonly unreadable: boolean;
+  readonly durationMs: number;
+};
+
+export type Snapshot = {
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly createdAtMs: number;
+  readonly tree: string;
+  readonly tags: readonly string[];
+  /** Where the files lay when they were read, for people; not the paths inside the snapshot. */
+  readonly paths: readonly string[];
+  readonly host: string;
+};
+
+export type SnapshotEntry = {
+  /** From the root of the snapshot: `/files/a.json`. Bytes of a name that are not UTF-8 are U+FFFD here; they are restored as they were. */
+  readonly path: string;
+  readonly type: 'file' | 'dir' | 'symlink' | 'other';
+  readonly sizeBytes: number;
+  /** Permission bits with set-id and sticky bits, as chmod has them. */
+  readonly mode: number;
+  readonly modifiedAtMs: number;
+};
+
+export type RestoreRequest = Call & {
+  readonly snapshotId: string;
+  readonly target: string;
+  /** Exact paths as `list` gives them, no patterns. */
+  readonly include?: readonly string[];
+  /** Reads every restored file again and compares it with the snapshot. */
+  readonly verify?: boolean;
+  /** Called only where the tool tells (restic 0.16 and newer). */
+  readonly onProgress?: (progress: Progress) => void;
+};
+
+export type CheckRequest = Call & {
+  /** `none` checks structure only and does not see damaged bytes. */
+  readonly readData: 'none' | 'subset' | 'all';
+  /** For `subset`: `10%`, `1/7` or a size such as `500M`. */
+  readonly subset?: string;
+};
+
+export type CheckResult = { readonly ok: boolean; readonly findings: readonly string[]; readonly durationMs: number };
+
+/** `freedBytes` is rounded by the tool (three decimals of its unit); null when it said nothing readable. */
+export type PruneResult = { readonly freedBytes: number | null; readonly durationMs: number };
+
+export type RepositoryStats = { readonly storedBytes: number; readonly blobs: number; readonly snapshots: number };
+
+/**
+ * Who holds a lock: `ours-dead` a child of ours that was killed; `dead` a process of this machine that is gone and is not known
+ * to have been ours; `alive` a process of this machine; `elsewhere` another machine, about which nothing can be known.
+ */
+export type LockHolder = 'ours-dead' | 'dead' | 'alive' | 'elsewhere';
+
+export type RepositoryLock = {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly username: string;
+  readonly createdAtMs: number;
+  readonly exclusive: boolean;
+  readonly holder: LockHolder;
+};

@@ -1,0 +1,94 @@
+import { AppError, type ErrorCode } from '../../platform/errors.ts';
+import { type RepositoryLocation, withoutCredentials } from './location.ts';
+
+type Ended = { readonly exitCode: number | null; readonly signal: NodeJS.Signals | null; readonly stderr: string };
+
+/** Newer versions (0.17) tell these apart by exit code; 0.14 to 0.16 end with 1 for all of them. */
+const codeByExit: Partial<Record<number, ErrorCode>> = {
+  10: 'repository/missing',
+  11: 'repository/locked',
+  12: 'repository/wrong-password',
+};
+
+const notThere = /no such file|does ?n[o']t exist|not found|NoSuchKey|NoSuchBucket|NotFound|\b404\b/i;
+
+/** In this order: a full disk also makes locking fail, a missing permission also makes the config file unreadable. */
+const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[] = [
+  [
+    'storage/full',
+    (text) => /no space left on device|disk quota exceeded|EntityTooLarge|QuotaExceeded|507 Insufficient/i.test(text),
+  ],
+  ['backup/unknown-point', (text) => /no matching ID found|no snapshot found/.test(text)],
+  ['repository/wrong-password', (text) => /wrong password or no key found/.test(text)],
+  ['repository/locked', (text) => /is already locked|repo already locked|already locked (exclusively )?by/.test(text)],
+  ['conflict/state', (text) => /config file already exists|already initialized/.test(text)],
+  [
+    'repository/failed',
+    (text) => /permission denied|access ?denied|connection refused|no such host|\b403\b/i.test(text),
+  ],
+  ['repository/missing', (text) => /unable to open (config file|repository)/.test(text) && notThere.test(text)],
+  [
+    'repository/damaged',
+    (text) =>
+      /repository contains errors|ciphertext verification failed|does not match (id|hash)|invalid data returned|is damaged|unable to load index|LoadIndex returned errors|number of used blobs|config.*(cannot be loaded|unexpected end of JSON)|not found in (repository|index)/i.test(
+        text,
+      ),
+  ],
+];
+
+/** The one error for a run of restic that did not do what was asked. */
+export function resticFailure(ended: Ended, doing: string, location: RepositoryLocation): AppError {
+  const stderr = withoutCredentials(ended.stderr, location);
+  const code =
+    codeByExit[ended.exitCode ?? -1] ??
+    codeByText.find(([, matches]) => matches(ended.stderr))?.[0] ??
+    'repository/failed';
+  const context = {
+    doing,
+    repository: location.display,
+    exitCode: ended.exitCode,
+    signal: ended.signal,
+    stderr: stderr.slice(-4_000),
+  };
+  return new AppError(code, detailOf(code, doing, location.display, stderr, ended), { context });
+}
+
+function detailOf(code: ErrorCode, doing: string, display: string, stderr: string, ended: Ended): string {
+  switch (code) {
+    case 'storage/full':
+      return `No space left while ${doing} (${display}). Free space there, or forget and prune old recovery points, and try again.`;
+    case 'repository/wrong-password':
+      return `The password does not open the repository ${display}. Put back the password file from the recovery kit.`;
+    case 'repository/locked':
+      return `The repository ${display} is locked${lockWords(stderr)}. Wait until it has finished and try again.`;
+    case 'backup/unknown-point':
+      return `The repository ${display} has no such snapshot.`;
+    case 'conflict/state':
+      return `There is a repository at ${display} already.`;
+    case 'repository/missing':
+      return `There is no repository at ${display}. Check that the place is mounted and spelled right, or let a new one be made.`;
+    case 'repository/damaged':
+      return `The repository ${display} is damaged: ${lastWords(stderr)}. Run a check that reads all data, and keep the other copies.`;
+    default:
+      return `restic failed while ${doing} (${display}): ${ended.signal ? `ended by ${ended.signal}` : lastWords(stderr)}.`;
+  }
+}
+
+/** " by process 12 on host x since …", from `… already locked by PID 12 on x by root (UID 0, GID 0)\nlock was created at …`. */
+function lockWords(stderr: string): string {
+  const holder = /locked(?: exclusively)? by PID (\d+) on (\S+)/.exec(stderr);
+  const since = /lock was created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)/.exec(stderr);
+  return `${holder ? ` by process ${holder[1]} on ${holder[2]}` : ''}${since ? ` since ${since[1]}` : ''}`;
+}
+
+/** The line that says most, without the stack trace that restic prints after some errors. */
+function lastWords(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s|^[\w./*()-]+\.go:|^(github\.com|main\.|runtime\.)/.test(line));
+  const line = lines.findLast((one) => one.startsWith('Fatal: ')) ?? lines[0] ?? 'no message';
+  return line
+    .replace(/^Fatal: /, '')
+    .replace(/\.$/, '')
+    .slice(0, 300);
+}

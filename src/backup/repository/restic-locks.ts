@@ -1,0 +1,39 @@
+import type { ChildRecord } from '../../platform/child-processes/index.ts';
+import type { LockHolder, RepositoryLock } from './repository.ts';
+
+/** restic calls a lock stale after this time without renewal, and `restic unlock` removes such locks of any machine. */
+const resticStaleMs = 30 * 60_000;
+
+export type LockFacts = {
+  readonly thisHost: string;
+  /** Start ticks of a living process, undefined when there is none. */
+  readonly runningProcess: (pid: number) => number | undefined;
+  /** Children of ours that did not end by themselves. */
+  readonly killedChildren: readonly ChildRecord[];
+};
+
+/**
+ * A lock is ours when a child of ours had that pid and began before the lock was made. Machines that share a host name (containers)
+ * have process numbers of their own, so the number alone proves neither that a holder was ours nor, strictly, that it is dead.
+ */
+export function decideLockHolder(lock: Omit<RepositoryLock, 'holder'>, facts: LockFacts): LockHolder {
+  if (lock.host !== facts.thisHost) return 'elsewhere';
+  const running = facts.runningProcess(lock.pid);
+  // Both times come from the same machine; the second is for clocks that were set meanwhile.
+  const ours = facts.killedChildren.some(
+    (child) =>
+      child.pid === lock.pid &&
+      child.startedAtMs <= lock.createdAtMs + 1_000 &&
+      (running === undefined || running !== child.startTicks),
+  );
+  if (ours) return 'ours-dead';
+  return running === undefined ? 'dead' : 'alive';
+}
+
+/** Whether `restic unlock`, which cannot be told which locks to remove, would remove this one too. */
+export const wouldResticUnlock = (lock: RepositoryLock, nowMs: number, facts: LockFacts): boolean =>
+  nowMs - lock.createdAtMs > resticStaleMs - 60_000 ||
+  (lock.host === facts.thisHost && facts.runningProcess(lock.pid) === undefined);
+
+export const describeHolder = (lock: RepositoryLock): string =>
+  `process ${lock.pid} on ${lock.host} since ${new Date(lock.createdAtMs).toISOString()}${lock.exclusive ? ' (exclusive)' : ''}`;

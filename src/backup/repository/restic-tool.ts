@@ -1,0 +1,146 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type ChildProcesses,
+  type ChildResult,
+  type ChildSpec,
+  findProgram,
+  systemSearchPath,
+} from '../../platform/child-processes/index.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { AppError, isAppError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/logging.ts';
+import { readPassword } from './keys.ts';
+import type { RepositoryLocation } from './location.ts';
+import type { Call, ToolVersion } from './repository.ts';
+import { resticFailure } from './restic-errors.ts';
+import { parseVersion } from './restic-output.ts';
+
+export type ResticOptions = {
+  readonly location: RepositoryLocation;
+  /** 0600; restic reads it itself. */
+  readonly passwordFile: string;
+  /** Private to this repository; also holds restic's temporary files. Made when missing. */
+  readonly cacheDir: string;
+  /** Exactly what this repository needs besides: credentials of its store, PATH where ssh or rclone lie elsewhere. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly children: ChildProcesses;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** A path or a name on the search path; `restic` unless told. */
+  readonly program?: string;
+};
+
+type Run = Call & Partial<Pick<ChildSpec, 'cwd' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>>;
+
+export type ResticTool = {
+  version(call?: Call): Promise<ToolVersion>;
+  /** Runs restic whatever it answers; `args` begin with the command, `doing` is for errors: `storing files`. */
+  run(doing: string, args: readonly string[], more?: Run): Promise<ChildResult>;
+  /** Takes any exit code but 0 for a failure. */
+  demand(doing: string, args: readonly string[], more?: Run): Promise<ChildResult>;
+  /** As `demand`, for an answer in JSON. */
+  ask(doing: string, args: readonly string[], call: Call): Promise<unknown>;
+};
+
+const answerBytes = 256 * 1024 * 1024;
+
+/**
+ * Starts restic 0.14 or newer. The location goes through the environment (it may hold credentials), the password through a
+ * file. It is ended by SIGINT: on SIGTERM 0.14 leaves its lock behind.
+ */
+export function createResticTool(options: ResticOptions): ResticTool {
+  const { location, cacheDir, children, passwordFile } = options;
+  const program = options.program ?? 'restic';
+  const tempDir = join(cacheDir, 'tmp');
+  const env: Record<string, string> = {
+    PATH: systemSearchPath,
+    ...options.environment,
+    RESTIC_REPOSITORY: location.resticArgument,
+    RESTIC_CACHE_DIR: cacheDir,
+    RESTIC_PROGRESS_FPS: '4',
+    TMPDIR: tempDir,
+  };
+  const searchPath = env.PATH ?? systemSearchPath;
+  let known: ToolVersion | undefined;
+
+  const version = async ({ signal, operationId }: Call = {}): Promise<ToolVersion> => {
+    if (known) return known;
+    const result = await children
+      .run({ program, args: ['version'], env, purpose: 'restic version', signal, operationId })
+      .catch((err: unknown) => {
+        if (isAppError(err) && err.code === 'child/missing-program')
+          throw missingTool('restic is not installed', searchPath, err);
+        throw err;
+      });
+    const found = parseVersion(result.stdout);
+    if (!found) throw missingTool(`${program} does not say that it is restic`, searchPath);
+    if (!found.supported) throw missingTool(`restic ${found.text} is too old, 0.14 or newer is needed`, searchPath);
+    known = { name: 'restic', version: found.text };
+    return known;
+  };
+
+  const run: ResticTool['run'] = async (doing, args, { signal, operationId, ...rest } = {}) => {
+    await version({ signal, operationId });
+    await readPassword(passwordFile);
+    await mkdir(tempDir, { recursive: true, mode: 0o700 });
+    return children
+      .run({
+        program,
+        args: ['--password-file', passwordFile, ...args],
+        env,
+        purpose: doing,
+        stopSignal: 'SIGINT',
+        signal,
+        operationId,
+        ...rest,
+      })
+      .catch((err: unknown) => {
+        if (!isAppError(err) || err.code !== 'child/missing-program') throw err;
+        // It was there before; the next call looks again.
+        known = undefined;
+        throw missingTool('restic is not installed any more', searchPath, err);
+      });
+  };
+
+  const demand: ResticTool['demand'] = async (doing, args, more = {}) => {
+    const result = await run(doing, args, more);
+    if (result.exitCode !== 0) throw resticFailure(result, doing, location);
+    return result;
+  };
+
+  return {
+    version,
+    run,
+    demand,
+    async ask(doing, args, { signal, operationId }) {
+      const result = await demand(doing, args, { signal, operationId, maxOutputBytes: answerBytes });
+      try {
+        return JSON.parse(result.stdout);
+      } catch (cause) {
+        throw new AppError(
+          'repository/failed',
+          `The answer of restic cannot be read (${doing}, ${location.display}).`,
+          {
+            cause,
+          },
+        );
+      }
+    },
+  };
+}
+
+const installCommands = [
+  ['apt-get', 'apt-get install restic'],
+  ['dnf', 'dnf install restic'],
+  ['apk', 'apk add restic'],
+  ['pacman', 'pacman -S restic'],
+  ['zypper', 'zypper install restic'],
+  ['brew', 'brew install restic'],
+] as const;
+
+function missingTool(what: string, searchPath: string, cause?: unknown): AppError {
+  const command = installCommands.find(([name]) => findProgram(name, `${searchPath}:${systemSearchPath}`))?.[1];
+  const mend = command ? `Install it with \`${command}\`` : 'Install restic 0.14 or newer';
+  return new AppError('child/missing-program', `${what}. ${mend} and try again.`, { cause });
+}

@@ -1,0 +1,205 @@
+import { mkdir, readdir, rm, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError, isAppError } from '../../platform/errors.ts';
+import { type RepositoryLocation, withoutCredentials } from './location.ts';
+import type { CheckRequest, CheckResult, Repository, RestoreRequest, SnapshotEntry } from './repository.ts';
+import { absolutePath, dataSubset, exactPattern, plainTag, snapshotId } from './restic-arguments.ts';
+import { backUp } from './restic-backup.ts';
+import { resticFailure } from './restic-errors.ts';
+import {
+  configJson,
+  parseFindings,
+  parseFreedBytes,
+  parseNodeLine,
+  parseSnapshots,
+  parseStatusLine,
+  statsJson,
+} from './restic-output.ts';
+import { createResticTool, type ResticOptions, type ResticTool } from './restic-tool.ts';
+import { createLockKeeper } from './restic-unlock.ts';
+
+export type { ResticOptions } from './restic-tool.ts';
+
+const readLimitBytes = 16 * 1024 * 1024;
+
+/**
+ * A repository kept by restic 0.14 or newer. What only reads takes no lock, so that it works beside a check, on a full disk
+ * and on a store that may only be read.
+ */
+export function createResticRepository(options: ResticOptions): Repository {
+  const { location } = options;
+  const tool = createResticTool(options);
+  const keeper = createLockKeeper(tool, options);
+
+  const open: Repository['open'] = async (call = {}) => {
+    try {
+      const config = configJson.parse(await tool.ask('opening the repository', ['cat', 'config', '--no-lock'], call));
+      return { state: 'ok', id: config.id, formatVersion: config.version };
+    } catch (err) {
+      if (isAppError(err) && err.code === 'repository/missing') return { state: 'missing' };
+      if (isAppError(err) && err.code === 'repository/wrong-password') return { state: 'wrong-password' };
+      throw err;
+    }
+  };
+
+  return {
+    location: { kind: location.kind, display: location.display },
+    version: () => tool.version(),
+    open,
+    locks: keeper.locks,
+    removeOwnStaleLocks: keeper.removeOwnStaleLocks,
+    unlock: keeper.unlock,
+
+    async init({ signal, operationId } = {}) {
+      if (location.kind === 'folder') {
+        await mkdir(location.resticArgument, { recursive: true, mode: 0o700 });
+        await clearHalfMade(location.resticArgument);
+      }
+      await tool.demand('making the repository', ['init', '--repository-version', '2'], { signal, operationId });
+      const made = await open({ signal, operationId });
+      if (made.state !== 'ok')
+        throw new AppError(
+          'repository/failed',
+          `The new repository ${location.display} does not open (${made.state}).`,
+        );
+      return { id: made.id, formatVersion: made.formatVersion };
+    },
+
+    backup: (request) =>
+      keeper
+        .unlessLocked(request, () => backUp(tool, options, request))
+        .catch(async (err: unknown) => {
+          // restic that is interrupted in the first fifth of a second leaves the lock it has just made.
+          if (request.signal?.aborted) await keeper.removeOwnStaleLocks().catch(() => undefined);
+          throw err;
+        }),
+
+    async snapshots({ tags = [], signal, operationId } = {}) {
+      const filter = tags.length === 0 ? [] : [`--tag=${tags.map(plainTag).join(',')}`];
+      const args = ['snapshots', '--json', '--no-lock', ...filter];
+      return parseSnapshots(await tool.ask('listing snapshots', args, { signal, operationId }));
+    },
+
+    async readFile({ snapshotId: id, path, maxBytes = readLimitBytes, signal, operationId }) {
+      const doing = 'reading a file of a snapshot';
+      const args = ['dump', '--no-lock', '--', snapshotId(id), absolutePath(path)];
+      const result = await tool.run(doing, args, { signal, operationId, maxOutputBytes: maxBytes });
+      if (result.stdoutTruncated)
+        throw new AppError('request/too-large', `${path} of snapshot ${id} is larger than ${maxBytes} bytes.`);
+      if (result.exitCode === 0) return result.stdoutBytes;
+      if (/cannot dump file: path .* not found in snapshot/s.test(result.stderr)) return undefined;
+      throw resticFailure(result, doing, location);
+    },
+
+    async list({ snapshotId: id, signal, operationId }) {
+      const entries: SnapshotEntry[] = [];
+      const onStdoutLine = (line: string): void => {
+        const entry = parseNodeLine(line);
+        if (entry) entries.push(entry);
+      };
+      const doing = 'listing a snapshot';
+      const args = ['ls', '--json', '--no-lock', snapshotId(id)];
+      const result = await tool.demand(doing, args, { signal, operationId, onStdoutLine });
+      // 0.14 passes over an unknown snapshot and ends with 0.
+      if (entries.length === 0 && /^Ignoring /m.test(result.stderr)) throw resticFailure(result, doing, location);
+      return entries;
+    },
+
+    restore: (request) => keeper.unlessLocked(request, () => restore(tool, options, request)),
+    check: (request) => keeper.unlessLocked(request, () => check(tool, options, request)),
+
+    forget: ({ snapshotIds, signal, operationId }) =>
+      keeper.unlessLocked({ signal, operationId }, async () => {
+        let forgotten = 0;
+        const all = snapshotIds.map(snapshotId);
+        for (let from = 0; from < all.length; from += 200) {
+          const ids = all.slice(from, from + 200);
+          const { stderr } = await tool.demand('forgetting snapshots', ['forget', '--', ...ids], {
+            signal,
+            operationId,
+          });
+          forgotten += ids.length - (stderr.match(/^Ignoring /gm)?.length ?? 0);
+        }
+        return { forgotten };
+      }),
+
+    prune: ({ withoutRepacking = false, signal, operationId } = {}) =>
+      keeper.unlessLocked({ signal, operationId }, async () => {
+        const args = ['prune', ...(withoutRepacking ? ['--max-repack-size=0'] : [])];
+        const result = await tool.demand('freeing space', args, { signal, operationId });
+        return { freedBytes: parseFreedBytes(result.stdout), durationMs: result.durationMs };
+      }),
+
+    async stats(call = {}) {
+      const args = ['stats', '--json', '--mode=raw-data', '--no-lock'];
+      const found = statsJson.parse(await tool.ask('measuring the repository', args, call));
+      return { storedBytes: found.total_size, blobs: found.total_blob_count, snapshots: found.snapshots_count };
+    },
+  };
+}
+
+async function restore(tool: ResticTool, { location, log }: ResticOptions, request: RestoreRequest): Promise<void> {
+  const { signal, operationId, onProgress } = request;
+  await mkdir(absolutePath(request.target), { recursive: true, mode: 0o700 });
+  const args = [
+    'restore',
+    '--json',
+    `--target=${request.target}`,
+    ...(request.verify ? ['--verify'] : []),
+    ...(request.include ?? []).map((path) => `--include=${exactPattern(absolutePath(path))}`),
+    '--',
+    snapshotId(request.snapshotId),
+  ];
+  const onStdoutLine = (line: string): void => {
+    const progress = onProgress && parseStatusLine(line);
+    if (progress) onProgress?.(progress);
+  };
+  const attempt = (more: readonly string[]) =>
+    tool.demand('restoring files', [...more, ...args], { signal, operationId, onStdoutLine });
+  try {
+    await attempt([]);
+  } catch (err) {
+    if (!isAppError(err) || err.code === 'repository/locked' || !/lock in backend/.test(String(err.context.stderr)))
+      throw err;
+    // A store that is full or may only be read cannot take the lock; what it holds can be read all the same.
+    log.warn({ repository: location.display }, 'the repository takes no lock: restoring without one');
+    await attempt(['--no-lock']);
+  }
+}
+
+async function check(
+  tool: ResticTool,
+  { location, cacheDir }: ResticOptions,
+  request: CheckRequest,
+): Promise<CheckResult> {
+  const { readData, signal, operationId } = request;
+  const subset = readData === 'subset' ? dataSubset(request.subset) : undefined;
+  // A killed check leaves its private cache behind.
+  for (const name of await readdir(cacheDir).catch((): string[] => []))
+    if (name.startsWith('restic-check-cache-')) await rm(join(cacheDir, name), { recursive: true, force: true });
+  const data = subset === undefined ? (readData === 'all' ? ['--read-data'] : []) : [`--read-data-subset=${subset}`];
+  const doing = 'checking the repository';
+  const result = await tool.run(doing, ['check', ...data], { signal, operationId });
+  if (result.exitCode === 0) return { ok: true, findings: [], durationMs: result.durationMs };
+  const failure = resticFailure(result, doing, location);
+  // A lock or a wrong password is a check that did not take place.
+  if (failure.code !== 'repository/damaged') throw failure;
+  const findings = parseFindings(withoutCredentials(`${result.stdout}\n${result.stderr}`, location));
+  return { ok: false, findings: findings.length > 0 ? findings : [failure.detail], durationMs: result.durationMs };
+}
+
+/** An init that was killed leaves a key without a config. A second one would add a key that does not fit the first, and nothing would open. */
+async function clearHalfMade(folder: RepositoryLocation['resticArgument']): Promise<void> {
+  const names: string[] = await readdir(folder);
+  if (!names.includes('keys') || names.includes('config')) return;
+  for (const name of ['data', 'index', 'snapshots'].filter((one) => names.includes(one))) {
+    const entries = await readdir(join(folder, name), { recursive: true, withFileTypes: true });
+    // Its keys may be all that can save it.
+    if (entries.some((entry) => !entry.isDirectory()))
+      throw new AppError(
+        'repository/damaged',
+        `The repository ${folder} holds data but its config file is missing. Put that file back from a copy.`,
+      );
+  }
+  for (const key of await readdir(join(folder, 'keys'))) await unlink(join(folder, 'keys', key));
+}
