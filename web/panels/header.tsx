@@ -15,6 +15,7 @@ export function Header() {
   const well = checks.filter((check) => check.status === 'healthy');
   return (
     <header class="top">
+      <p class="brand">ragwarden</p>
       <div class="top-line">
         <h1 class={`overall is-${levelOf(word)}`}>
           <Mark level={levelOf(word)} />

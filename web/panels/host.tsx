@@ -118,6 +118,9 @@ function Gauges({ health, system, history }: { health: HostHealth; system: Syste
   );
 }
 
+/** The end of a path tells more than its beginning. */
+const shortPath = (path: string): string => (path.length <= 8 ? path : `…/${path.split('/').at(-1)}`);
+
 type NamedDisk = { name: string; path: string; percent: number; free: number; total: number };
 
 /** `/`, the data folder where it lies elsewhere, and the mounts; each file system once. */
@@ -125,7 +128,7 @@ export function disksOf(disk: System['disk']): NamedDisk[] {
   if (disk === null) return [];
   const all: NamedDisk[] = [{ name: 'Disk /', path: '/', ...disk }];
   if (disk.data_dir) all.push({ name: 'Data disk', ...disk.data_dir });
-  for (const mount of disk.mounts) all.push({ name: `Disk ${mount.path}`, ...mount });
+  for (const mount of disk.mounts) all.push({ name: `Disk ${shortPath(mount.path)}`, ...mount });
   const seen = new Set<string>();
   return all.filter((one) => {
     // Two names of one file system have the same size and the same room to the byte.

@@ -9,7 +9,7 @@ export const eventList = signal<readonly WardenEvent[] | undefined>(undefined);
 export const eventsProblem = signal<string | undefined>(undefined);
 export const olderCursor = signal<string | null>(null);
 
-const pageSize = 30;
+const pageSize = 20;
 /** More than anybody reads; older ones can be loaded again. */
 const kept = 600;
 const retryMs = 3_000;

@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasPart, programOf } from '../setup/parts.ts';
+import { field, removeFolder, temporaryFolder } from '../warden-harness.ts';
+
+const main = resolve(import.meta.dirname, '../../dist/main.js');
+const quiet = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** What was built, with the sample, as `npm start` runs it. */
+async function startProduct(dataDir: string): Promise<{ child: ChildProcess; api: string }> {
+  if (!existsSync(main)) throw new Error('dist/ is missing: `npm run build` makes it');
+  const child = spawn(
+    process.execPath,
+    [main, 'up', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, HOME: dataDir, RAGWARDEN_NO_INSTALL: '1', RAGWARDEN_SAMPLE_INTERVAL: '0.5' },
+    },
+  );
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const lines = createInterface({ input: child.stdout });
+  const line = await Promise.race([
+    once(lines, 'line').then(([text]) => String(text)),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`the product ended before it was ready (${code}):\n${log}`);
+    }),
+  ]);
+  const api = field(JSON.parse(line), 'api');
+  if (typeof api !== 'string') throw new Error(`this is no ready line: ${line}`);
+  return { child, api };
+}
+
+describe.skipIf(!hasPart('chromium'))('the page', () => {
+  const dataDir = temporaryFolder('page');
+  let product: { child: ChildProcess; api: string };
+  let browser: Browser;
+  let page: Page;
+  /** What the browser complained of: errors of scripts, and what the Content-Security-Policy refused. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    product = await startProduct(dataDir);
+    browser = await chromium.launch({ executablePath: programOf('chromium'), args: quiet });
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(30_000);
+    page.on('pageerror', (err) => complaints.push(err.message));
+    page.on('console', (message) => {
+      // A stranger's session is asked for and refused, which the browser tells as an error of the network.
+      if (message.type() === 'error' && !message.text().includes('401')) complaints.push(message.text());
+    });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    if (product && product.child.exitCode === null) {
+      product.child.kill('SIGTERM');
+      await once(product.child, 'exit');
+    }
+    removeFolder(dataDir);
+  });
+
+  const loginPath = async (): Promise<string> => {
+    const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+    const answer = await fetch(`${product.api}/api/v1/access/login-links`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return String(field(await answer.json(), 'path'));
+  };
+
+  test('a stranger sees the overall word and a login, and a wrong token stays outside', async () => {
+    await page.goto(`${product.api}/health`);
+    await page.getByLabel('Access token').waitFor();
+    const words = (await page.innerText('body')).split(/\s+/).filter((word) => word !== '');
+    expect(words.join(' ')).toMatch(/^ragwarden (healthy|unknown|degraded|unhealthy) Access token Log in$/);
+    await page.getByLabel('Access token').fill('rw_nobody-knows-this-one');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('heading', { name: 'Backend' }).count()).toBe(0);
+  });
+
+  test('the one-time link logs in and leaves the address', async () => {
+    await page.goto(`${product.api}${await loginPath()}`);
+    await page.getByRole('heading', { name: 'Backend' }).waitFor();
+    expect(page.url()).toBe(`${product.api}/health`);
+    expect(await page.evaluate('document.cookie')).toBe('');
+  });
+
+  test('backend, host and events are seen with what was measured', async () => {
+    const target = page.getByRole('article', { name: 'Target sample' });
+    await target.getByText('HEALTHY', { exact: true }).waitFor();
+    expect(await target.innerText()).toMatch(/lightrag 1\.\d+\.\d+/);
+    expect(await target.innerText()).toMatch(/\d+ documents/);
+    await page.getByRole('status').getByText('live').waitFor();
+    const host = page.getByRole('region', { name: 'Host' });
+    await host.getByText('Memory', { exact: true }).waitFor();
+    expect(await host.innerText()).toMatch(/CPU\s+\d/);
+    await page
+      .getByRole('region', { name: 'Events' })
+      .getByText(/started/)
+      .first()
+      .waitFor();
+  });
+
+  test('nothing is wider than a phone', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  describe.skipIf(!hasPart('restic'))('recovery', () => {
+    const row = (cause: string) => page.getByRole('row').filter({ hasText: cause });
+
+    test('the first point comes by itself, another when it is asked for, each as an event at once', async () => {
+      await row('scheduled').getByText('consistent').waitFor();
+      const take = page.getByRole('button', { name: 'Take a point now' });
+      await expect.poll(() => take.isEnabled(), { timeout: 30_000 }).toBe(true);
+      await take.click();
+      await page.getByRole('progressbar').waitFor();
+      expect(await take.isDisabled()).toBe(true);
+      expect(await take.getAttribute('title')).toBe('A recovery point is being taken.');
+      await row('manual').getByText('consistent').waitFor();
+      await page
+        .getByRole('region', { name: 'Events' })
+        .getByText(/was taken/)
+        .nth(1)
+        .waitFor();
+    });
+
+    test('the details of a point are in the address', async () => {
+      await row('manual').getByRole('button', { expanded: false }).click();
+      await page.getByText('Why this grade').waitFor();
+      expect(page.url()).toMatch(/\?point=backup_/);
+      await page.goBack();
+      await expect.poll(() => page.getByText('Why this grade').count()).toBe(0);
+    });
+
+    test('a restore shows its plan, and waits until the target was named', async () => {
+      await row('manual')
+        .getByRole('button', { name: /^Restore/ })
+        .click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('What happens').waitFor();
+      expect(await dialog.innerText()).toMatch(/What will be lost/);
+      const confirm = dialog.getByRole('button', { name: 'Restore', exact: true });
+      expect(await confirm.isDisabled()).toBe(true);
+      await dialog.getByLabel(/to replace its data/).fill('sample');
+      expect(await confirm.isEnabled()).toBe(true);
+      await confirm.click();
+      await dialog.getByText('Restored').waitFor({ timeout: 60_000 });
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      expect(page.url()).toBe(`${product.api}/health`);
+      await row('safety').waitFor();
+    });
+  });
+
+  test('logging out ends it, and the browser had nothing to complain of', async () => {
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Access token').waitFor();
+    await page.reload();
+    await page.getByLabel('Access token').waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
