@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import { parseRepositoryLocation } from './location.ts';
+import { resticFailure } from './restic-errors.ts';
+import { decideLockHolder, type LockFacts, wouldResticUnlock } from './restic-locks.ts';
+import {
+  parseBackupWarning,
+  parseFindings,
+  parseFreedBytes,
+  parseNodeLine,
+  parseSnapshots,
+  parseStatusLine,
+  parseVersion,
+} from './restic-output.ts';
+
+test('takes progress from the words of backup and of restore', () => {
+  expect(parseStatusLine('{"message_type":"status","percent_done":0,"total_files":1,"total_bytes":5}')).toEqual({
+    filesDone: 0,
+    filesTotal: 1,
+    bytesDone: 0,
+    bytesTotal: 5,
+  });
+  const restoring = '{"message_type":"status","total_files":4,"files_restored":3,"total_bytes":9,"bytes_restored":8}';
+  expect(parseStatusLine(restoring)).toEqual({ filesDone: 3, filesTotal: 4, bytesDone: 8, bytesTotal: 9 });
+  for (const other of ['', 'text', '{"message_type":"summary"}', '{"message_type":"status"', 'null'])
+    expect(parseStatusLine(other)).toBeUndefined();
+});
+
+test.each([
+  ['a/b does not exist, skipping', { path: 'a/b', message: 'does not exist' }],
+  [
+    '{"message_type":"error","error":{"Op":"open","Path":"b","Err":13},"during":"archival","item":"/x/b"}',
+    { path: '/x/b', message: 'open failed (system error 13)' },
+  ],
+  [
+    '{"message_type":"error","error":{"message":"permission denied"},"item":"/x/b"}',
+    { path: '/x/b', message: 'permission denied' },
+  ],
+  ['{"message_type":"error","error":{}}', { path: null, message: 'could not be read' }],
+  ['Warning: at least one source file could not be read', undefined],
+])('%s', (line, warning) => {
+  expect(parseBackupWarning(line)).toEqual(warning);
+});
+
+test('reads lists with and without what is optional', () => {
+  expect(parseSnapshots(null)).toEqual([]);
+  const [older] = parseSnapshots([
+    { id: 'b', time: '2026-11-22T03:54:43.4Z', tree: 't', paths: ['/x'], hostname: 'h', tags: ['a'] },
+    { id: 'a', time: '2026-11-22T01:54:43.445950951+01:00', tree: 't', paths: ['/x'], hostname: 'h', tags: null },
+  ]);
+  expect(older).toEqual({
+    id: 'a',
+    createdAtMs: Date.parse('2026-11-22T00:54:43.445Z'),
+    tree: 't',
+    tags: [],
+    paths: ['/x'],
+    host: 'h',
+  });
+  expect(parseNodeLine('{"struct_type":"snapshot","id":"a"}')).toBeUndefined();
+  expect(
+    parseNodeLine(
+      '{"name":"f","type":"fifo","path":"/f","mode":33554852,"mtime":"2026-11-22T03:54:51Z","struct_type":"node"}',
+    ),
+  ).toMatchObject({
+    type: 'other',
+    mode: 0o644,
+    sizeBytes: 0,
+  });
+});
+
+test('reads versions, what a prune freed and what a check found', () => {
+  expect(parseVersion('restic 0.14.0 compiled with go1.19.8 on linux/amd64')).toEqual({
+    text: '0.14.0',
+    supported: true,
+  });
+  expect(parseVersion('restic 1.0')).toEqual({ text: '1.0', supported: true });
+  expect(parseVersion('restic 0.13.1')).toEqual({ text: '0.13.1', supported: false });
+  expect(parseVersion('something else')).toBeUndefined();
+  expect(parseFreedBytes('x\ntotal prune:     5 blobs / 1.500 KiB\n')).toBe(1536);
+  expect(parseFreedBytes('total prune: 0 blobs / 0 B')).toBe(0);
+  expect(parseFreedBytes('done')).toBeNull();
+  const said =
+    'load indexes\ncheck all packs\npack 12: does not exist\n[0:00] 100.00%  8 / 8 snapshots\n\nFatal: repository contains errors\n';
+  expect(parseFindings(said)).toEqual(['pack 12: does not exist']);
+});
+
+test.each([
+  [1, 'Fatal: wrong password or no key found', 'repository/wrong-password'],
+  [12, 'anything', 'repository/wrong-password'],
+  [10, 'anything', 'repository/missing'],
+  [11, 'anything', 'repository/locked'],
+  [1, 'Fatal: unable to open config file: stat /x/config: no such file or directory', 'repository/missing'],
+  [1, 'Fatal: unable to open config file: Stat: The specified key does not exist.', 'repository/missing'],
+  [
+    1,
+    'Fatal: unable to open config file: client.Head: Head "…": dial tcp 127.0.0.1:9: connect: connection refused',
+    'repository/failed',
+  ],
+  [1, 'Fatal: unable to open repository at /x: ReadDir: open /x/keys: permission denied', 'repository/failed'],
+  [1, 'Fatal: unable to save snapshot: write /x: no space left on device', 'storage/full'],
+  [1, 'Fatal: config or key 99 is damaged: ciphertext verification failed', 'repository/damaged'],
+  [1, 'Fatal: create repository at /x failed: config file already exists', 'conflict/state'],
+  [1, 'Fatal: invalid id "12345678": no matching ID found for prefix "12345678"', 'backup/unknown-point'],
+  [1, '', 'repository/failed'],
+  [null, '', 'repository/failed'],
+])('exit code %j with %j is one error', (exitCode, stderr, code) => {
+  const ended = { exitCode, signal: exitCode === null ? ('SIGKILL' as const) : null, stderr };
+  expect(resticFailure(ended, 'testing', parseRepositoryLocation('/x', 'file'))).toMatchObject({ code });
+});
+
+test('a lock error names its holder, and a stack trace is no message', () => {
+  const location = parseRepositoryLocation('/x', 'file');
+  const stderr =
+    'unable to create lock in backend: repository is already locked exclusively by PID 42 on other by root (UID 0, GID 0)\nlock was created at 2026-11-22 03:54:55 (3s ago)\nstorage ID d23bd74a';
+  expect(resticFailure({ exitCode: 1, signal: null, stderr }, 'testing', location).detail).toContain(
+    'by process 42 on other since 2026-11-22 03:54:55',
+  );
+  const trace =
+    'something broke\ngithub.com/restic/restic/internal/x.Save\n\tgithub.com/restic/restic/x.go:12\nmain.main\nruntime.goexit';
+  expect(resticFailure({ exitCode: 1, signal: null, stderr: trace }, 'testing', location).detail).toMatch(
+    /: something broke\.$/,
+  );
+});
+
+test('a lock is ours only when a killed child of ours had its number before it was made', () => {
+  const child = {
+    pid: 7,
+    startTicks: 100,
+    bootId: 'b',
+    program: 'restic',
+    purpose: 'p',
+    operationId: null,
+    startedAtMs: 10_000,
+  };
+  const facts = (running: number | undefined): LockFacts => ({
+    thisHost: 'here',
+    runningProcess: () => running,
+    killedChildren: [child],
+  });
+  const lock = { id: 'l', host: 'here', pid: 7, username: 'u', createdAtMs: 12_000, exclusive: false };
+  expect(decideLockHolder(lock, facts(undefined))).toBe('ours-dead');
+  // Its number belongs to another process by now.
+  expect(decideLockHolder(lock, facts(555))).toBe('ours-dead');
+  expect(decideLockHolder(lock, facts(100))).toBe('alive');
+  expect(decideLockHolder({ ...lock, createdAtMs: 5_000 }, facts(undefined))).toBe('dead');
+  expect(decideLockHolder({ ...lock, createdAtMs: 5_000 }, facts(555))).toBe('alive');
+  expect(decideLockHolder({ ...lock, pid: 8 }, facts(undefined))).toBe('dead');
+  expect(decideLockHolder({ ...lock, host: 'there' }, facts(undefined))).toBe('elsewhere');
+
+  const elsewhere = { ...lock, host: 'there', holder: 'elsewhere' as const };
+  expect(wouldResticUnlock(elsewhere, 12_000, facts(undefined))).toBe(false);
+  expect(wouldResticUnlock(elsewhere, 12_000 + 3_600_000, facts(undefined))).toBe(true);
+});
