@@ -1,0 +1,212 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { createWarden } from '../src/app/index.ts';
+import { runCli } from '../src/cli/index.ts';
+import { configReference, readConfig, requireConfig, type Setting, settings } from '../src/config/index.ts';
+import { errorCatalogue } from '../src/platform/errors.ts';
+import { silentLogger } from '../src/platform/logging.ts';
+import { removeFolder, temporaryFolder } from './warden-harness.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+const filesBelow = (folder: string, ending: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending) && !entry.parentPath.includes('node_modules'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', ...filesBelow('docs', '.md')].sort();
+const withoutCode = (text: string): string => text.replace(/```[\s\S]*?```/g, '').replace(/`[^`\n]*`/g, '');
+
+/** As GitHub makes it from a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[`*]/g, '')
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .trim()
+    .replace(/ /g, '-');
+const anchorsOf = (page: string): string[] =>
+  [
+    ...read(page)
+      .replace(/```[\s\S]*?```/g, '')
+      .matchAll(/^#+ (.+)$/gm),
+  ].map(([, heading = '']) => anchorOf(heading));
+
+/** The help of the longest command that these words begin with; undefined when already the first is none. */
+async function findHelp(words: readonly string[], helps: Map<string, string>): Promise<string | undefined> {
+  let found: string | undefined;
+  for (let length = 1; length <= Math.min(2, words.length); length += 1) {
+    const command = words.slice(0, length);
+    if (!command.every((word) => /^[a-z-]+$/.test(word) && !word.startsWith('-'))) break;
+    const name = command.join(' ');
+    if (!helps.has(name)) helps.set(name, await helpOf(command));
+    const help = helps.get(name) ?? '';
+    if (!help.includes(`Usage: ragwarden ${name} `)) break;
+    found = help;
+  }
+  return found;
+}
+
+async function helpOf(command: readonly string[]): Promise<string> {
+  let text = '';
+  const write = (piece: string): void => {
+    text += piece;
+  };
+  const never = (): never => {
+    throw new Error('help does no work');
+  };
+  await runCli({
+    argv: [...command, '--help'],
+    env: {},
+    cwd: root,
+    stdin: new PassThrough(),
+    stdout: { write },
+    stderr: { write },
+    signal: new AbortController().signal,
+    offline: { createWarden: never, keepAdminToken: never, localTokenFile: never, recoveryKit: never },
+  });
+  return text;
+}
+
+describe('the documentation', () => {
+  test('has only links that lead somewhere', () => {
+    const broken: string[] = [];
+    for (const page of pages)
+      for (const [, target = ''] of withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue;
+        const [path = '', anchor] = target.split('#');
+        const file = path === '' ? page : relative(root, resolve(root, dirname(page), path));
+        if (!existsSync(join(root, file))) broken.push(`${page}: ${target}`);
+        else if (anchor !== undefined && !anchorsOf(file).includes(anchor))
+          broken.push(`${page}: ${target} (no heading)`);
+      }
+    expect(broken).toEqual([]);
+  });
+
+  test('names only files of the repository that are there', () => {
+    const missing: string[] = [];
+    const ours = /`((?:src|test|tools|bin|web|docs|examples|deploy|bench)\/[\w./-]*\w)`/g;
+    for (const page of pages)
+      for (const [, path = ''] of read(page).matchAll(ours))
+        if (!existsSync(join(root, path))) missing.push(`${page}: ${path}`);
+    expect(missing).toEqual([]);
+  });
+
+  test('shows pictures below 300 KB', () => {
+    for (const [, picture = ''] of read('README.md').matchAll(/!\[[^\]]*\]\(([^)]+)\)/g))
+      expect(statSync(join(root, picture)).size).toBeLessThan(300 * 1024);
+  });
+
+  test('names only settings that exist', () => {
+    const known = new Set(['RAGWARDEN_CONFIG', 'RAGWARDEN_URL', 'RAGWARDEN_TOKEN', 'RAGWARDEN_NO_INSTALL']);
+    const keys = new Set<string>([
+      'target.lifecycle',
+      'target.lifecycle.stop',
+      'target.lifecycle.start',
+      'target.paths',
+    ]);
+    for (const one of Object.values(settings) as Setting[]) {
+      keys.add(one.key);
+      for (const { name } of one.env) known.add(name).add(`${name}_FILE`);
+    }
+    const sections = new Set([...keys].map((key) => key.split('.')[0]));
+    const unknown: string[] = [];
+    for (const page of pages) {
+      for (const [name] of read(page).matchAll(/\b(?:RAGWARDEN|LIGHTRAG|BACKUP|MONITORING)_[A-Z0-9_]*[A-Z0-9]\b/g))
+        if (!known.has(name)) unknown.push(`${page}: ${name}`);
+      for (const [, key = ''] of read(page).matchAll(/`([a-z]+(?:\.[a-z_]+)+)`/g))
+        if (
+          sections.has(key.split('.')[0]) &&
+          !keys.has(key) &&
+          !/\.(ts|md|json|sqlite|point-taken|point-failed)$/.test(key)
+        )
+          unknown.push(`${page}: ${key}`);
+    }
+    expect(unknown).toEqual([]);
+  });
+
+  test('has the reference of settings as the code prints it', () => {
+    expect(
+      read('docs/configuration.md'),
+      'Run `node bin/ragwarden config reference > docs/configuration.md` after changing a setting.',
+    ).toBe(configReference());
+  });
+
+  test('names only error codes of the catalogue', () => {
+    const families = new Set(Object.keys(errorCatalogue).map((code) => code.split('/')[0]));
+    const unknown: string[] = [];
+    for (const page of pages)
+      for (const [, code = ''] of read(page).matchAll(/`([a-z]+\/[a-z]+(?:-[a-z]+)*)`/g))
+        if (families.has(code.split('/')[0]) && !Object.hasOwn(errorCatalogue, code)) unknown.push(`${page}: ${code}`);
+    expect(unknown).toEqual([]);
+  });
+
+  test('lists each route that the server has, with who may call it', async () => {
+    const dataDir = temporaryFolder('docs');
+    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+    const config = requireConfig(readConfig({ env: {}, flags, cwd: dataDir }));
+    const warden = createWarden({ config, log: silentLogger, command: 'serve' });
+    try {
+      const { server } = await warden.start();
+      const has = server.routeTable.map(({ method, url, access }) => `${method} ${url} ${access}`);
+      const rows = read('docs/api.md').matchAll(/^\| ([A-Z]+) \| `([^`]+)` \| (\w+) \|/gm);
+      const told = [...rows].map(([, method, url, access]) => `${method} ${url} ${access}`);
+      expect(told.sort()).toEqual(has.sort());
+    } finally {
+      await warden.stop('the test is over');
+      removeFolder(dataDir);
+    }
+  });
+
+  test('names only commands and flags of the command line', async () => {
+    const wrong: string[] = [];
+    const helps = new Map<string, string>();
+    // `ragwarden …` in a code span, bin/ragwarden … anywhere; a sentence about ragwarden is neither.
+    for (const page of pages)
+      for (const [, line = ''] of read(page).matchAll(/(?:`|bin\/)ragwarden ((?:[a-z]|--)[^`\n#|>]*)/g)) {
+        const words = line.trim().split(/\s+/);
+        const help = await findHelp(words, helps);
+        if (help === undefined) wrong.push(`${page}: ${line}`);
+        for (const flag of words.filter((word) => /^--[a-z]/.test(word)))
+          if (help?.includes(flag) === false) wrong.push(`${page}: ${line} (${flag})`);
+      }
+    expect(wrong).toEqual([]);
+    expect(helps.size).toBeGreaterThan(10);
+  });
+
+  test('is there where code and messages send the reader', () => {
+    const missing: string[] = [];
+    const sources = ['src', 'examples', 'tools', 'web', 'bin', 'test'].flatMap((folder) =>
+      ['.ts', '.tsx', '.mjs'].flatMap((ending) => filesBelow(folder, ending)),
+    );
+    for (const file of sources)
+      for (const [path] of read(file).matchAll(/\bdocs\/[\w./-]+\.md\b/g))
+        if (!existsSync(join(root, path))) missing.push(`${file}: ${path}`);
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('the decisions', () => {
+  const records = filesBelow('docs/decisions', '.md').filter((file) => !file.endsWith('README.md'));
+
+  test('are numbered without gaps and listed', () => {
+    const numbers = records.map((file) => Number(/(\d{4})-/.exec(file)?.[1])).sort((a, b) => a - b);
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    const list = read('docs/decisions/README.md');
+    for (const file of records) expect(list).toContain(relative('docs/decisions', file));
+  });
+
+  test('account for every package the product is made of', () => {
+    const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
+      string,
+      Record<string, string>
+    >;
+    const named = [...read('docs/decisions/0003-dependencies.md').matchAll(/^\| (`.*?`) \|/gm)].flatMap(
+      ([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    );
+    expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
+  });
+});
