@@ -36,7 +36,9 @@ import {
   parseRepositoryLocation,
   type Repository,
   type ResticOptions,
+  readPassword,
 } from './index.ts';
+import { lightenKey } from './light-key.fixture.ts';
 
 const hasRestic = findProgram('restic', systemSearchPath) !== undefined;
 const asRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0;
@@ -138,7 +140,7 @@ if (!hasRestic && inContinuousIntegration) test('restic is installed', () => exp
 if (!hasRestic) console.warn('SKIPPED: restic is not installed, the repository is not tested');
 
 describe.runIf(hasRestic)('a restic repository', () => {
-  // Making one takes half a second of key derivation; every test gets a copy.
+  // Made once, with a key that costs nothing to derive; every test gets a copy.
   let template: string;
   let templatePassword: string;
 
@@ -149,6 +151,7 @@ describe.runIf(hasRestic)('a restic repository', () => {
     children = newChildren('records');
     await ensurePasswordFile(passwordFile);
     await repositoryAt(join(folder, 'repository')).init();
+    await lightenKey(join(folder, 'repository'), await readPassword(passwordFile));
   });
 
   beforeEach(async () => {
