@@ -18,6 +18,6 @@ export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag
 export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
 export { type Endpoint, graphId, type Store, type Target, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
-export { storedCounts, targetsRoutes } from './targets-routes.ts';
+export { storedCounts, type TargetBody, targetsRoutes } from './targets-routes.ts';
 export { replacesFilesByRename } from './version.ts';
 export { createWatchedTarget, type TargetChange, type WatchedTarget } from './watched-target.ts';

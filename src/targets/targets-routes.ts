@@ -110,6 +110,7 @@ export function storedCounts(report: InspectionReport): Record<string, number> {
     Object.entries(named).flatMap(([name, count]) => (typeof count === 'number' ? [[name, count]] : [])),
   );
 }
+export type TargetBody = z.infer<typeof targetBody>;
 
 export type TargetsDeps = {
   readonly inspections: Inspections;

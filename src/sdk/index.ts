@@ -1,0 +1,11 @@
+/**
+ * The library: an HTTP client of ragwarden without dependencies, for Node.js 20 and newer. `createClient` has every call;
+ * the classes are thin doors under the names that people know from the documents.
+ */
+export { BackupService, getBackupService } from './backup-service.ts';
+export { createClient, type EventQuery, type RagwardenClient } from './client.ts';
+export type { StartOptions, WaitOptions } from './operation-calls.ts';
+export { RagwardenError } from './ragwarden-error.ts';
+export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
+export type { CallOptions, ClientOptions } from './transport.ts';
+export type * from './wire.ts';
