@@ -31,7 +31,7 @@ const target = (): Target => ({
   paths: {},
   probeIntervalMs: 1_000,
   probeTimeoutMs: 1_000,
-  stopTimeoutMs: 30_000,
+  stopTimeoutMs: 5_000,
   startTimeoutMs: 30_000,
 });
 
@@ -207,11 +207,11 @@ test('without a configured lifecycle the operator is told what to do and waited 
   let answering = true;
   const { backend, said, progress } = lifecycle({ answers: async () => answering });
   expect(backend.automatic).toBe(false);
-  expect(backend.describe.stop).toContain('wait until you have stopped the backend of default (at most 30 s');
+  expect(backend.describe.stop).toContain('wait until you have stopped the backend of default (at most 5 s');
   let seconds = 0;
   await play(backend.stop(never, progress), () => {
     seconds += 1;
-    if (seconds === 10) answering = false;
+    if (seconds === 3) answering = false;
   });
   expect(said).toEqual([backend.describe.stop, 'waiting: it still answers at http://127.0.0.1:9621']);
 });
