@@ -1,0 +1,516 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findProgram } from '../tools/system-packages.mjs';
+import { hasPart } from './setup/parts.ts';
+
+// The product as it is shipped, as a person or a script would run it: in a pipe and under a pseudo-terminal.
+const main = join(import.meta.dirname, '../dist/main.js');
+const home = mkdtempSync(join(tmpdir(), 'ragwarden-cli-system-'));
+const withRestic = hasPart('restic');
+const withTerminal = findProgram('script') !== undefined;
+
+const environment = {
+  PATH: process.env.PATH,
+  TERM: 'xterm',
+  // A busy machine is no finding here, and points are taken when a test asks for one.
+  RAGWARDEN_THRESHOLD_WINDOW: '3600',
+  RAGWARDEN_DISK_WARNING_PERCENT: '100',
+  RAGWARDEN_DISK_CRITICAL_PERCENT: '100',
+  RAGWARDEN_BACKUP_AT_START: 'false',
+  RAGWARDEN_PROBE_INTERVAL: '0.5',
+};
+type Env = Record<string, string | undefined>;
+
+type Running = {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly ended: Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>;
+  /** Resolves when the output so far holds the text; rejects, with all of it, when the program ends without it. */
+  saw(stream: 'stdout' | 'stderr', text: string | RegExp): Promise<string>;
+};
+
+const living = new Set<Running['child']>();
+
+function start(program: string, args: readonly string[], env: Env): Running {
+  const child = spawn(program, args, { cwd: home, env, stdio: ['pipe', 'pipe', 'pipe'] });
+  living.add(child);
+  const said = { stdout: '', stderr: '' };
+  const watchers = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+      for (const watch of watchers) watch();
+    });
+  child.stdin.on('error', () => undefined);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code));
+  }).then((code) => {
+    living.delete(child);
+    return { code, ...said };
+  });
+  return {
+    child,
+    ended,
+    saw(stream, text) {
+      return new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (typeof text === 'string' ? !said[stream].includes(text) : !text.test(said[stream])) return;
+          watchers.delete(look);
+          resolve(said[stream]);
+        };
+        watchers.add(look);
+        ended.then(
+          ({ code }) => reject(new Error(`ended with ${code} before ${String(text)}:\n${said.stdout}\n${said.stderr}`)),
+          reject,
+        );
+        look();
+      });
+    },
+  };
+}
+
+const launch = (args: readonly string[], env: Env = {}): Running =>
+  start(process.execPath, [main, ...args], { ...environment, ...env });
+
+/** Under a pseudo-terminal, where both outputs come as one and lines end with CR LF. */
+function launchInTerminal(args: readonly string[], env: Env = {}): Running {
+  const words = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
+  return start('script', ['-qec', `stty cols 140; exec ${words}`, '/dev/null'], {
+    ...environment,
+    SHELL: '/bin/sh',
+    ...env,
+  });
+}
+
+async function inPipe(args: readonly string[], env: Env = {}) {
+  const running = launch(args, env);
+  running.child.stdin.end();
+  return running.ended;
+}
+
+const dataDir = join(home, 'data');
+const here = ['--data-dir', dataDir];
+const anyPort = ['--port', '0', '--metrics-port', '0'];
+let server: Running;
+let ready: { api: string; metrics: string | null; gateway: null; version: string; event: string };
+let localToken: string;
+
+const api = async (path: string, init: RequestInit = {}): Promise<Response> =>
+  fetch(`${ready.api}${path}`, { ...init, headers: { authorization: `Bearer ${localToken}`, ...init.headers } });
+
+beforeAll(async () => {
+  if (!existsSync(main)) throw new Error('dist/ is missing: run `npm run build`');
+  server = launch(['up', ...anyPort, ...here]);
+  ready = JSON.parse(await server.saw('stdout', '\n'));
+  localToken = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+  // The first probe comes a moment after the start.
+  await vi.waitUntil(
+    async () => {
+      const { items } = (await (await api('/api/v1/targets')).json()) as { items: { status: string }[] };
+      return items[0]?.status === 'HEALTHY';
+    },
+    { timeout: 60_000, interval: 200 },
+  );
+});
+
+afterAll(async () => {
+  server?.child.kill('SIGTERM');
+  await server?.ended;
+  for (const child of living) child.kill('SIGKILL');
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** Every file below a folder with the digest of its bytes, without what ragwarden itself keeps there. */
+function digests(folder: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(folder.length + 1);
+    if (entry.isFile() && !name.startsWith('.ragwarden'))
+      found[name] = createHash('sha256').update(readFileSync(path)).digest('hex');
+  }
+  return found;
+}
+
+/** Processes that have the text on their command line. */
+const processesWith = (text: string): string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+      } catch {
+        // It ended between the two looks.
+        return false;
+      }
+    });
+
+describe('a server in a pipe', () => {
+  test('says that it is ready in one line, and logs lines of JSON elsewhere', async () => {
+    expect(ready).toMatchObject({ event: 'ready', gateway: null });
+    expect(ready.api).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(ready.metrics).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const logged = await server.saw('stderr', 'admin-token');
+    for (const line of logged.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg');
+  });
+
+  test('leaves the first admin token and its address in private files', async () => {
+    for (const name of ['admin-token', 'local-token', 'endpoint.json'])
+      expect((statSync(join(dataDir, name)).mode & 0o777).toString(8)).toBe('600');
+    const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
+    expect((await api('/api/v1/targets', { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  });
+
+  test('has its data folder for itself', async () => {
+    const { code, stdout, stderr } = await inPipe(['serve', ...anyPort, ...here]);
+    expect({ code, stdout }).toEqual({ code: 11, stdout: '' });
+    expect(stderr).toContain('in use by process');
+  });
+
+  test('does not start when its port is taken, and says by whom and which setting', async () => {
+    const other = join(home, 'other');
+    const { code, stderr } = await inPipe([
+      'serve',
+      '--port',
+      new URL(ready.api).port,
+      '--metrics-port',
+      '0',
+      '--data-dir',
+      other,
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('RAGWARDEN_PORT');
+    expect(existsSync(join(other, 'endpoint.json'))).toBe(false);
+  });
+});
+
+describe('a stop', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'by %s of a running server ends with 0 and leaves nothing behind',
+    async (signal) => {
+      const folder = join(home, `stop-${signal}`);
+      const running = launch(['up', ...anyPort, '--data-dir', folder]);
+      await running.saw('stdout', '"ready"');
+      expect(processesWith(join(folder, 'sample'))).not.toEqual([]);
+      running.child.kill(signal);
+      const { code, stderr } = await running.ended;
+      expect({ code, errors: stderr.split('\n').filter((line) => line.includes('"level":"error"')) }).toEqual({
+        code: 0,
+        errors: [],
+      });
+      expect(processesWith(folder)).toEqual([]);
+      expect(readdirSync(folder)).not.toContain('endpoint.json');
+      expect(readdirSync(folder)).not.toContain('local-token');
+    },
+  );
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 0],
+  ] as const)('by %s while it starts ends with %d and leaves nothing behind', async (signal, expected) => {
+    const folder = join(home, `early-${signal}`);
+    const running = launch(['up', ...anyPort, '--data-dir', folder]);
+    await running.saw('stderr', 'sample workspace is generated');
+    running.child.kill(signal);
+    const { code, stdout } = await running.ended;
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+    expect(processesWith(folder)).toEqual([]);
+  });
+
+  test('that hangs is cut short by a second Ctrl-C, which leaves nothing behind either', async () => {
+    const folder = join(home, 'impatient');
+    const running = launch(['up', ...anyPort, '--data-dir', folder]);
+    await running.saw('stdout', '"ready"');
+    const frozen = processesWith(join(folder, 'sample')).map(Number);
+    expect(frozen).not.toEqual([]);
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+    // A press soon after the first is taken for the same one, so it takes a few.
+    const pressing = setInterval(() => running.child.kill('SIGINT'), 200);
+    const { code } = await running.ended.finally(() => clearInterval(pressing));
+    expect(code).toBe(130);
+    await vi.waitUntil(() => processesWith(folder).length === 0, { timeout: 10_000 });
+  });
+});
+
+describe('remote commands in a pipe', () => {
+  test('status is a picture without colours, and a document with every part', async () => {
+    const { code, stdout, stderr } = await inPipe(['status', ...here]);
+    expect([0, 4]).toContain(code);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('the bundled sample');
+    expect(stdout).not.toContain('\u001b');
+    const document = JSON.parse((await inPipe(['status', '--json', ...here])).stdout);
+    expect(Object.keys(document).sort()).toEqual(['backup', 'health', 'host', 'points', 'targets']);
+    expect(document.targets.items[0].id).toBe('sample');
+  });
+
+  test('target list and inspect show the sample', async () => {
+    expect((await inPipe(['target', 'list', ...here])).stdout).toMatch(/^sample \(sample\) +HEALTHY +lightrag /m);
+    const { code, stdout } = await inPipe(['target', 'inspect', 'sample', ...here]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(join(dataDir, 'sample'));
+    expect((await inPipe(['target', 'inspect', 'nobody', ...here])).code).toBe(10);
+  });
+
+  test('--json is what the API returned', async () => {
+    const { stdout } = await inPipe(['events', '--type', 'warden.started', '--json', ...here]);
+    expect(JSON.parse(stdout)).toEqual(await (await api('/api/v1/events?type=warden.started&limit=50')).json());
+  });
+
+  test('a bad filter is told with its place', async () => {
+    const { code, stderr } = await inPipe(['events', '--severity', 'loud', ...here]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('query.severity');
+  });
+
+  test('a token is made, works, is listed, is revoked and works no more', async () => {
+    const made = await inPipe(['token', 'create', 'ci', '--role', 'admin', '--expires', '1h', ...here]);
+    expect(made.code).toBe(0);
+    const token = made.stdout.trim();
+    const [, id = ''] = /(tok_[0-9a-z]+)/.exec(made.stderr) ?? [];
+    const env = { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: token };
+    expect((await inPipe(['target', 'list'], env)).code).toBe(0);
+    expect((await inPipe(['token', 'list', ...here])).stdout).toContain(id);
+    expect((await inPipe(['token', 'revoke', id, ...here])).code).toBe(0);
+    expect((await inPipe(['target', 'list'], env)).code).toBe(12);
+    expect((await inPipe(['token', 'revoke', 'tok_nobody', ...here])).code).toBe(10);
+  });
+
+  test('a login link logs in once', async () => {
+    const { stdout } = await inPipe(['token', 'login-link', ...here]);
+    const [, code] = /^http:\/\/127\.0\.0\.1:\d+\/health#login=(\S+)$/m.exec(stdout) ?? [];
+    const login = async () =>
+      (
+        await fetch(`${ready.api}/api/v1/access/login`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', origin: ready.api },
+          body: JSON.stringify({ code }),
+        })
+      ).status;
+    expect([await login(), await login()]).toEqual([200, 401]);
+  });
+
+  test('events can be followed, and left with Ctrl-C', async () => {
+    const running = launch(['events', '--follow', '--type', 'access.*', '--json', ...here]);
+    await inPipe(['token', 'create', 'followed', '--role', 'scrape', ...here]);
+    const seen = await running.saw('stdout', 'followed');
+    for (const line of seen.trim().split('\n')) expect(JSON.parse(line).type).toMatch(/^access\./);
+    running.child.kill('SIGINT');
+    expect((await running.ended).code).toBe(130);
+  });
+
+  test('a reader that goes first ends it', async () => {
+    const running = launch(['events', '--follow', ...here]);
+    await running.saw('stdout', 'warden.started');
+    running.child.stdout.destroy();
+    await inPipe(['token', 'create', 'unread', '--role', 'scrape', ...here]);
+    expect((await running.ended).code).toBe(0);
+  });
+
+  test('doctor looks at the machine and at the server', async () => {
+    const { code, stdout } = await inPipe(['doctor', '--json', ...here]);
+    const { findings } = JSON.parse(stdout) as { findings: { check: string; state: string }[] };
+    const checks = findings.map((one) => one.check);
+    for (const check of [
+      'settings',
+      'Node.js',
+      'restic',
+      'setpriv',
+      'data folder',
+      'free space',
+      'repository',
+      'clock',
+      'server',
+      'target sample',
+      'recovery kit',
+    ])
+      expect(checks).toContain(check);
+    expect(code).toBe(findings.some((one) => one.state === 'fail') ? 4 : 0);
+  });
+
+  test('doctor without a server looks at the port and ends with 4 when it is taken', async () => {
+    const env = { RAGWARDEN_PORT: new URL(ready.api).port };
+    const { code, stdout } = await inPipe(['doctor', '--data-dir', join(home, 'nothing')], env);
+    expect(code).toBe(4);
+    expect(stdout).toMatch(/^fail +port: \d+ on 127\.0\.0\.1 is taken$/m);
+  });
+
+  test('the wrong token ends with 12, nobody there with 13', async () => {
+    const wrong = { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: 'wrong' };
+    expect((await inPipe(['status'], wrong)).code).toBe(12);
+    expect((await inPipe(['target', 'list'], { ...wrong, RAGWARDEN_URL: 'http://127.0.0.1:9' })).code).toBe(13);
+    expect((await inPipe(['target', 'list', '--data-dir', join(home, 'nothing')])).code).toBe(13);
+  });
+});
+
+describe.skipIf(!withRestic)('recovery points', () => {
+  let point: string;
+
+  beforeAll(async () => {
+    const { code, stdout, stderr } = await inPipe(['backup', 'create', '--json', ...here]);
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    point = JSON.parse(stdout).result.backup_id;
+  });
+
+  test('are listed and shown, as tables and as the documents of the API', async () => {
+    expect((await inPipe(['backup', 'list', ...here])).stdout).toContain(point);
+    const { stdout } = await inPipe(['backup', 'list', '--json', ...here]);
+    expect(JSON.parse(stdout)).toEqual(await (await api('/api/v1/backup/points')).json());
+    expect((await inPipe(['backup', 'list', '--all', ...here])).stdout).toContain(point);
+    expect((await inPipe(['backup', 'show', point, ...here])).stdout).toMatch(/^verified +2/m);
+    expect((await inPipe(['backup', 'retention', ...here])).stdout).toMatch(new RegExp(`${point}.*keep`));
+  });
+
+  test('are verified, with a line per phase on standard error', async () => {
+    const { code, stdout, stderr } = await inPipe(['backup', 'verify', point, ...here]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^verified +backup_.*read back and compared$/m);
+    expect(stderr).toMatch(/^backup\.verify: \w+$/m);
+  });
+
+  test.each([
+    ['..', '..', 2],
+    ['empty', '', 2],
+    ['a path', '../../etc', 2],
+    ['very long', 'x'.repeat(10_000), 2],
+    ['unknown', 'backup_20200101_000000_aaaa', 10],
+  ])('that do not exist (%s) end with their exit code', async (_, id, expected) => {
+    expect((await inPipe(['backup', 'show', '--', id], { RAGWARDEN_DATA_DIR: dataDir })).code).toBe(expected);
+  });
+
+  test('are not restored where nobody can be asked', async () => {
+    const { code, stderr } = await inPipe(['backup', 'restore', point, ...here]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--yes');
+  });
+
+  test('one at a time: a second run ends with 11, and Ctrl-C leaves the first one running', async () => {
+    const first = launch(['backup', 'create', ...here]);
+    await first.saw('stderr', 'backup.create: ');
+    const second = await inPipe(['backup', 'create', ...here]);
+    expect(second.code).toBe(11);
+    first.child.kill('SIGINT');
+    const { code, stderr } = await first.ended;
+    expect(code).toBe(130);
+    const [, id = ''] = /operations show (op_\w+)/.exec(stderr) ?? [];
+    expect((await inPipe(['operations', 'show', id, '--follow', ...here])).code).toBe(0);
+    expect((await inPipe(['operations', 'cancel', id, ...here])).code).toBe(1);
+    expect((await inPipe(['operations', 'list', '--state', 'succeeded', ...here])).stdout).toContain(id);
+  });
+
+  test('the schedule is switched off and on', async () => {
+    expect((await inPipe(['backup', 'stop', ...here])).stdout).toBe('The schedule is off now.\n');
+    expect((await inPipe(['backup', 'stop', ...here])).stdout).toBe('The schedule was off already.\n');
+    expect((await inPipe(['backup', 'start', ...here])).stdout).toBe('The schedule is on now.\n');
+  });
+
+  test('the recovery kit holds the password, is confirmed, and doctor then is content with it', async () => {
+    const password = readFileSync(join(dataDir, 'repository-password'), 'utf8').trim();
+    const { code, stdout } = await inPipe(['backup', 'kit', ...here]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(password);
+    expect((await inPipe(['backup', 'kit', '--confirm', ...here])).code).toBe(0);
+    expect((await inPipe(['doctor', ...here])).stdout).toMatch(/^ok +recovery kit/m);
+    expect((await inPipe(['backup', 'kit', '--data-dir', join(home, 'nothing')])).code).toBe(10);
+  });
+
+  test('bring a damaged workspace back byte for byte', async () => {
+    const workspace = join(dataDir, 'sample/rag_storage');
+    const before = digests(workspace);
+    expect(Object.keys(before).length).toBeGreaterThan(5);
+    for (const name of Object.keys(before).slice(0, 5)) unlinkSync(join(workspace, name));
+    const { code, stdout } = await inPipe(['backup', 'restore', point, '--yes', '--json', ...here]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'backup.restore', state: 'succeeded' });
+    expect(digests(workspace)).toEqual(before);
+  });
+
+  test.skipIf(!withTerminal)('are restored at a terminal after the plan was shown and the target typed', async () => {
+    const workspace = join(dataDir, 'sample/rag_storage');
+    const before = digests(workspace);
+    unlinkSync(join(workspace, 'kv_store_doc_status.json'));
+    const damaged = digests(workspace);
+
+    const refused = launchInTerminal(['backup', 'restore', point, ...here]);
+    await refused.saw('stdout', 'Type sample or y');
+    refused.child.stdin.write('no\n');
+    const first = await refused.ended;
+    expect(first.code).toBe(1);
+    expect(first.stdout).toContain('Nothing was changed.');
+    expect(digests(workspace)).toEqual(damaged);
+
+    const left = launchInTerminal(['backup', 'restore', point, ...here]);
+    await left.saw('stdout', 'Type sample or y');
+    left.child.stdin.write('\u0003');
+    expect((await left.ended).code).toBe(130);
+    expect(digests(workspace)).toEqual(damaged);
+
+    const agreed = launchInTerminal(['backup', 'restore', point, ...here]);
+    const asked = await agreed.saw('stdout', 'Type sample or y');
+    for (const part of ['kv_store_doc_status.json', 'add', 'Steps', 'take a safety point'])
+      expect(asked).toContain(part);
+    agreed.child.stdin.write('sample\n');
+    const { code, stdout } = await agreed.ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain('\r\u001b[2K');
+    expect(stdout).toMatch(/restored.*\d+ files/);
+    expect(digests(workspace)).toEqual(before);
+  });
+});
+
+describe.skipIf(!withTerminal)('at a terminal', () => {
+  test('colours are there, unless NO_COLOR says no', async () => {
+    const coloured = await launchInTerminal(['target', 'list', ...here]).ended;
+    expect(coloured.stdout).toContain('\u001b[32mHEALTHY');
+    const plain = await launchInTerminal(['target', 'list', ...here], { NO_COLOR: '1' }).ended;
+    expect(plain.stdout).toContain('HEALTHY');
+    expect(plain.stdout).not.toContain('\u001b[');
+  });
+
+  test('status draws itself again until Ctrl-C', async () => {
+    const running = launchInTerminal(['status', '--watch', ...here]);
+    await running.saw('stdout', /(\u001b\[H\u001b\[2J[\s\S]*){2}/);
+    running.child.stdin.write('\u0003');
+    expect((await running.ended).code).toBe(130);
+  });
+
+  test('up welcomes, gives a link and the first token once, and stops with Ctrl-C', async () => {
+    const folder = join(home, 'welcome');
+    const running = launchInTerminal(['up', ...anyPort, '--data-dir', folder]);
+    const said = await running.saw('stdout', 'Ctrl-C stops it');
+    for (const part of [
+      'is ready',
+      'bundled sample backend',
+      'status',
+      'backup list',
+      'backup restore ID',
+      'RAGWARDEN_TARGET_URL',
+    ])
+      expect(said).toContain(part);
+    expect(said).not.toContain('"event":"ready"');
+    const [, url = '', code] = /(http:\/\/127\.0\.0\.1:\d+)\/health#login=([\w-]+)/.exec(said) ?? [];
+    const [, token] = /shown this once[^\n]*\r\n\r\n +(\S+)/.exec(said) ?? [];
+    expect(existsSync(join(folder, 'admin-token'))).toBe(false);
+    expect((await fetch(`${url}/api/v1/targets`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+    const login = await fetch(`${url}/api/v1/access/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: url },
+      body: JSON.stringify({ code }),
+    });
+    expect(login.status).toBe(200);
+    running.child.stdin.write('\u0003');
+    const ended = await running.ended;
+    expect(ended.code).toBe(0);
+    expect(processesWith(folder)).toEqual([]);
+
+    const again = launchInTerminal(['up', ...anyPort, '--data-dir', folder]);
+    expect(await again.saw('stdout', 'Ctrl-C stops it')).not.toContain('shown this once');
+    again.child.stdin.write('\u0003');
+    expect((await again.ended).code).toBe(0);
+  });
+});
