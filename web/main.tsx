@@ -7,7 +7,7 @@ import { RestoreDialog } from './panels/restore.tsx';
 import { Stranger } from './panels/stranger.tsx';
 import { Targets } from './panels/target.tsx';
 import { Action } from './parts/text.tsx';
-import { startPage } from './state/page-state.ts';
+import { health, startPage } from './state/page-state.ts';
 import { logOut, openSession, session } from './state/session.ts';
 import { followUrl } from './state/url.ts';
 
@@ -27,7 +27,7 @@ function Page() {
       </main>
     );
   return (
-    <div class="page">
+    <div class={health.problem.value === undefined ? 'page' : 'page is-lost'}>
       <Header />
       <main class="panels">
         <div class="column">

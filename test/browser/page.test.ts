@@ -68,7 +68,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
 
   afterAll(async () => {
     await browser?.close();
-    if (product && product.child.exitCode === null) {
+    if (product && product.child.exitCode === null && product.child.signalCode === null) {
       product.child.kill('SIGTERM');
       await once(product.child, 'exit');
     }
@@ -176,5 +176,11 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     await page.reload();
     await page.getByLabel('Access token').waitFor();
     expect(complaints).toEqual([]);
+  });
+
+  test('when ragwarden is gone, the page says so and does not repeat its last word', async () => {
+    product.child.kill('SIGTERM');
+    await page.getByText('ragwarden does not answer.').waitFor();
+    expect(await page.innerText('.overall')).toMatch(/^\s*unknown/);
   });
 });

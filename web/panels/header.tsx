@@ -6,10 +6,11 @@ import { connection } from '../state/event-feed.ts';
 import { health, nowMs, targets } from '../state/page-state.ts';
 import { logOut, session } from '../state/session.ts';
 
-/** The overall word, and why it is not better. */
+/** The overall word, and why it is not better. What ragwarden last said is no news once it stops answering. */
 export function Header() {
   const now = health.value.value;
-  const word = now?.status ?? document.body.dataset.status ?? 'unknown';
+  const lost = health.problem.value;
+  const word = lost === undefined ? (now?.status ?? document.body.dataset.status ?? 'unknown') : 'unknown';
   const checks = now?.checks ?? [];
   const ailing = checks.filter((check) => check.status !== 'healthy');
   const well = checks.filter((check) => check.status === 'healthy');
@@ -27,6 +28,16 @@ export function Header() {
           <Who />
         </div>
       </div>
+      {lost !== undefined && (
+        <p class="trouble">
+          {lost}{' '}
+          {now && (
+            <>
+              Last known: {now.status}, <Age at={now.timestamp} />. What follows is as old.
+            </>
+          )}
+        </p>
+      )}
       {ailing.length > 0 && (
         <ul class="checks" aria-label="Why">
           {ailing.map((check) => (
@@ -37,7 +48,7 @@ export function Header() {
       {well.length > 0 && (
         <p class="well">
           <span class="well-word">
-            <Mark level="good" /> Well:
+            <Mark level={lost === undefined ? 'good' : 'none'} /> {lost === undefined ? 'Well' : 'Was well'}:
           </span>{' '}
           {well.map((check) => `${check.name}${ageOf(check)}`).join(' · ')}
         </p>

@@ -11,7 +11,8 @@ import { Work } from './work.tsx';
 export function Recovery() {
   const status = backup.value.value;
   const running = status && runningFor(operations.value.value?.items ?? [], status.target_id);
-  const why = whyNoNewPoint(status, running);
+  const problem = backup.problem.value;
+  const why = status === undefined && problem !== undefined ? problem : whyNoNewPoint(status, running);
   return (
     <section class="panel" aria-labelledby="recovery-title">
       <div class="panel-head">
@@ -26,14 +27,7 @@ export function Recovery() {
           }}
         />
       </div>
-      {/* Without an answer ever, the reason is the state. */}
-      {status === undefined && backup.problem.value !== undefined ? (
-        <p class="trouble" role="status">
-          {backup.problem.value}
-        </p>
-      ) : (
-        <Trouble text={backup.problem.value} />
-      )}
+      {status !== undefined && <Trouble text={problem} />}
       {refusal.value !== undefined && (
         <p class="refusal" role="alert">
           {refusal.value}{' '}
@@ -46,9 +40,11 @@ export function Recovery() {
         </p>
       )}
       {status === undefined ? (
-        <p>
-          <Unknown />
-        </p>
+        problem === undefined && (
+          <p>
+            <Unknown />
+          </p>
+        )
       ) : (
         <Facts status={status} />
       )}

@@ -52,13 +52,14 @@ export function Stranger({ notice }: { notice: string | undefined }) {
 }
 
 function OverallWord() {
-  const word = health.value.value?.status ?? document.body.dataset.status ?? 'unknown';
-  const isOld = health.problem.value !== undefined;
+  const lost = health.problem.value;
+  const word =
+    lost === undefined ? (health.value.value?.status ?? document.body.dataset.status ?? 'unknown') : 'unknown';
   return (
     <p class={`overall is-${levelOf(word)}`} role="status">
       <Mark level={levelOf(word)} />
       {word}
-      {isOld && <span class="old">, as last known: {health.problem.value}</span>}
+      {lost !== undefined && <span class="old">{lost}</span>}
     </p>
   );
 }
