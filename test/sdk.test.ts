@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  BackupService,
+  createClient,
+  getBackupService,
+  getSystemMonitor,
+  type RagwardenClient,
+} from '../src/sdk/index.ts';
+import { hasPart } from './setup/parts.ts';
+import { contentOf, type RunningWarden, removeFolder, startWarden, temporaryFolder, until } from './warden-harness.ts';
+
+const dataDir = temporaryFolder('sdk');
+let warden: RunningWarden;
+let options: { url: string; token: string };
+let client: RagwardenClient;
+
+beforeAll(async () => {
+  warden = await startWarden({ dataDir });
+  options = { url: warden.api, token: readFileSync(join(dataDir, 'local-token'), 'utf8').trim() };
+  client = createClient(options);
+});
+afterAll(async () => {
+  await warden.stop();
+  removeFolder(dataDir);
+});
+
+test('what is watched is told with types', async () => {
+  const { items } = await client.targets.list();
+  expect(items.map(({ id, sample }) => [id, sample])).toEqual([['sample', true]]);
+  const probed = await client.targets.probe('sample');
+  expect(probed).toMatchObject({ status: 'HEALTHY', kind: 'lightrag', reasons: [] });
+  expect((await client.health.get()).checks?.length).toBeGreaterThan(0);
+  expect((await createClient({ url: options.url }).health.get()).checks).toBeUndefined();
+});
+
+test('the system monitor has metrics, checks and users', async () => {
+  const monitor = getSystemMonitor(options);
+  const metrics = await until('the first sample', () => monitor.getSystemMetrics().catch(() => undefined));
+  expect(metrics.memory.total).toBeGreaterThan(metrics.memory.used);
+  expect(Object.keys((await monitor.getHealthCheck()).checks)).toEqual(['cpu', 'memory', 'disk']);
+  await expect(monitor.getUserMetrics('nobody-of-this-name')).rejects.toMatchObject({ name: 'RagwardenError' });
+});
+
+test('refusals carry code, status and what was violated', async () => {
+  await expect(client.targets.get('other')).rejects.toMatchObject({ code: 'target/unknown', status: 404 });
+  await expect(client.backup.history({ limit: 1_000 })).rejects.toMatchObject({
+    code: 'request/invalid',
+    status: 422,
+    violations: [{ at: expect.stringContaining('limit') }],
+  });
+  await expect(createClient({ ...options, token: 'rw_wrong' }).targets.list()).rejects.toMatchObject({
+    code: 'access/unauthenticated',
+    status: 401,
+  });
+  await expect(client.operations.get('op_unknown')).rejects.toMatchObject({ code: 'operation/unknown', status: 404 });
+});
+
+test('the schedule is switched off and on', async () => {
+  const service = new BackupService(options);
+  expect(await service.stopBackupScheduler()).toMatchObject({ running: false });
+  expect(await service.startBackupScheduler()).toMatchObject({ was_running: false, running: true });
+});
+
+test.skipIf(!hasPart('restic'))('a point is taken, listed and restored through the door of the documents', async () => {
+  const service = getBackupService(options);
+  // The first point is taken by the schedule itself; two at once on one target are refused.
+  await until('the first point', async () => ((await client.backup.points()).items.length > 0 ? true : undefined));
+  await until('an idle target', async () =>
+    (await client.operations.list({ state: 'running' })).items.length === 0 ? true : undefined,
+  );
+  const before = contentOf(join(dataDir, 'sample/rag_storage'));
+  const phases = new Set<string>();
+  const point = await service.triggerBackup({ onProgress: ({ phase }) => phases.add(phase) });
+  expect(point).toMatchObject({ status: 'success', cause: 'manual', target_id: 'sample' });
+  expect(phases.size).toBeGreaterThan(0);
+  expect((await service.getBackupHistory()).at(-1)?.backup_id).toBe(point.backup_id);
+  expect(await service.getBackupStatus()).toMatchObject({ available: true, backup_count: 2 });
+
+  await expect(service.restoreBackup(point.backup_id, { confirm: false })).rejects.toMatchObject({
+    code: 'conflict/confirmation-required',
+  });
+  await expect(service.restoreBackup('../../etc', { confirm: true })).rejects.toMatchObject({
+    code: 'backup/invalid-id',
+  });
+  expect((await client.backup.planRestore(point.backup_id)).blockers).toEqual([]);
+  removeFolder(join(dataDir, 'sample/rag_storage/kv_store_doc_status.json'));
+  const restored = await service.restoreBackup(point.backup_id, { confirm: true });
+  expect(restored).toMatchObject({ backup_id: point.backup_id, status: 'success' });
+  expect(contentOf(join(dataDir, 'sample/rag_storage'))).toEqual(before);
+  const { items } = await client.events.list({ types: ['restore.finished'] });
+  expect(items.map(({ target_id: id }) => id)).toEqual(['sample']);
+});
