@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig } from '../src/config/index.ts';
+import { readConfig, requireConfig } from '../src/config/index.ts';
 import { hasPart } from './setup/parts.ts';
 import { field, type RunningWarden, removeFolder, startWarden, temporaryFolder, until } from './warden-harness.ts';
 
@@ -24,24 +25,29 @@ const filled = (path: string): string =>
 const effective = ['backup/trigger', 'backup/start', 'backup/stop', 'access/logout'].map((end) => `/api/v1/${end}`);
 
 const adminToken = 'an-admin-token-for-this-test-alone';
-const backupSettings = {
-  BACKUP_FREQUENCY: '7200',
-  BACKUP_RETENTION_DAYS: '3',
-  LIGHTRAG_BACKUP_RETENTION_DAYS: '14',
-};
 
 describe('the server with the sample', () => {
   const dataDir = temporaryFolder('server');
+  const repository = temporaryFolder('server-repository');
   let warden: RunningWarden;
   beforeAll(async () => {
     warden = await startWarden({
       dataDir,
-      settings: { ...backupSettings, RAGWARDEN_ADMIN_TOKEN: adminToken, RAGWARDEN_SAMPLE_INTERVAL: '0.2' },
+      settings: {
+        BACKUP_DIR: repository,
+        BACKUP_FREQUENCY: '7200',
+        BACKUP_RETENTION_DAYS: '3',
+        LIGHTRAG_BACKUP_RETENTION_DAYS: '14',
+        LIGHTRAG_METRICS_COLLECTION_INTERVAL: '1',
+        RAGWARDEN_ADMIN_TOKEN: adminToken,
+        RAGWARDEN_SAMPLE_INTERVAL: '0.2',
+        RAGWARDEN_DIRECTORY_SIZES_INTERVAL: '1',
+      },
     });
   });
   afterAll(async () => {
     await warden?.stop();
-    removeFolder(dataDir);
+    for (const folder of [dataDir, repository]) removeFolder(folder);
   });
 
   const families = async (): Promise<string> => (await fetch(`${warden.metrics}/metrics`)).text();
@@ -93,8 +99,12 @@ describe('the server with the sample', () => {
     expect(field(status, 'frequency')).toBe(7_200);
     expect(field(status, 'retention_days')).toBe(3);
     expect(field(status, 'daily_retention_days')).toBe(14);
-    expect(field(status, 'location')).toBe(join(dataDir, 'repository'));
+    expect(field(status, 'location')).toBe(repository);
     expect(field(status, 'rpo', 'objective_seconds')).toBe(7_200 + 3_600);
+    const countedAt = async () =>
+      field((await warden.call('GET', '/api/v1/targets/sample')).body, 'sizes', 0, 'counted_at');
+    const first = await until('the folders were counted', async () => (await countedAt()) ?? undefined);
+    await until('they were counted again', async () => ((await countedAt()) === first ? undefined : true));
   });
 
   test('a browser gets a page, everybody else JSON; a stranger learns one word', async () => {
@@ -240,21 +250,81 @@ describe('the server with a backend of its own', () => {
 });
 
 describe('the server with parts switched off', () => {
-  test('there is no exposition anywhere when metrics are off', async () => {
+  test('no exposition, no probe, no event, no point: each switch of the environment switches its part', async () => {
     const dataDir = temporaryFolder('server-off');
     const warden = await startWarden({
       dataDir,
-      settings: { LIGHTRAG_METRICS_ENABLED: 'false', LIGHTRAG_EVENT_LOGGING_ENABLED: 'false', BACKUP_ENABLED: 'false' },
+      settings: {
+        LIGHTRAG_METRICS_ENABLED: 'false',
+        LIGHTRAG_EVENT_LOGGING_ENABLED: 'false',
+        LIGHTRAG_HEALTH_CHECK_ENABLED: 'false',
+        BACKUP_ENABLED: 'false',
+      },
     });
     try {
       expect(warden.metrics).toBeUndefined();
       expect((await warden.call('GET', '/metrics')).status).toBe(404);
+      expect((await warden.call('GET', '/api/v1/backup/status')).status).toBe(409);
+      expect(field((await warden.call('GET', '/api/v1/targets/sample')).body, 'status')).toBe('UNKNOWN');
+      const checks = field((await warden.call('GET', '/health')).body, 'checks') as { name: string }[];
+      expect(checks.map(({ name }) => name)).toEqual(['host']);
       // The event log stays empty, the audit trail cannot be switched off.
       await warden.call('POST', '/api/v1/access/tokens', { name: 'ci', role: 'service' });
       expect(field((await warden.call('GET', '/api/v1/events')).body, 'items', 'length')).toBe(0);
       expect(field((await warden.call('GET', '/api/v1/audit')).body, 'items', 0, 'action')).toMatch(/token/);
     } finally {
       await warden.stop();
+      removeFolder(dataDir);
+    }
+  });
+});
+
+describe('the environment', () => {
+  // Name, what is written there, where it arrives, and what stands there without it.
+  test.each([
+    ['BACKUP_ENABLED', 'false', ['backup', 'enabled'], false, true],
+    ['LIGHTRAG_BACKUP_ENABLED', 'false', ['backup', 'enabled'], false, true],
+    ['BACKUP_DIR', '/srv/points', ['backup', 'location'], '/srv/points', '/srv/ragwarden-data/repository'],
+    ['LIGHTRAG_BACKUP_STORAGE', '/srv/points', ['backup', 'location'], '/srv/points', '/srv/ragwarden-data/repository'],
+    ['BACKUP_FREQUENCY', '3600', ['backup', 'frequencyMs'], 3_600_000, 86_400_000],
+    ['LIGHTRAG_AUTO_BACKUP_INTERVAL', '6', ['backup', 'frequencyMs'], 21_600_000, 86_400_000],
+    ['BACKUP_RETENTION_DAYS', '14', ['backup', 'retentionDays'], 14, 7],
+    ['LIGHTRAG_BACKUP_RETENTION_DAYS', '60', ['backup', 'dailyRetentionDays'], 60, 30],
+    ['MONITORING_LOG_LEVEL', 'WARNING', ['logLevel'], 'warn', 'info'],
+    ['LIGHTRAG_METRICS_ENABLED', 'false', ['metrics', 'enabled'], false, true],
+    ['LIGHTRAG_METRICS_PORT', '9191', ['metrics', 'port'], 9_191, 9_090],
+    ['LIGHTRAG_METRICS_COLLECTION_INTERVAL', '30', ['metrics', 'collectionIntervalMs'], 30_000, 60_000],
+    ['LIGHTRAG_HEALTH_CHECK_ENABLED', 'false', ['healthCheckEnabled'], false, true],
+    ['LIGHTRAG_EVENT_LOGGING_ENABLED', 'false', ['events', 'enabled'], false, true],
+    ['LIGHTRAG_EVENT_LOG_RETENTION', '365', ['events', 'retentionDays'], 365, 90],
+  ] as const)('test_config_loading: %s=%s arrives, and has its default', (name, written, path, arrived, fallback) => {
+    const read = (env: Record<string, string>) => requireConfig(readConfig({ env, cwd: '/srv' }));
+    expect(field(read({ [name]: written }), ...path)).toBe(arrived);
+    expect(field(read({}), ...path)).toBe(fallback);
+  });
+
+  test('MONITORING_LOG_LEVEL decides what a started server logs', async () => {
+    const dataDir = temporaryFolder('server-log');
+    const logOf = async (level: string): Promise<string> => {
+      const args = ['serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'];
+      const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env.PATH ?? '', MONITORING_LOG_LEVEL: level },
+      });
+      let log = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        log += chunk.toString();
+      });
+      const ended = new Promise((done) => child.once('exit', done));
+      await Promise.race([new Promise((ready) => child.stdout.once('data', ready)), ended]);
+      child.kill('SIGTERM');
+      await ended;
+      return log;
+    };
+    try {
+      expect(await logOf('DEBUG')).toMatch(/"level":"debug"/);
+      expect(await logOf('ERROR')).toBe('');
+    } finally {
       removeFolder(dataDir);
     }
   });
