@@ -39,7 +39,6 @@ const offline: OfflineWork = {
         return {
           api: started.api,
           metrics: started.metrics,
-          createdAdminToken: started.createdAdminToken,
           sample: started.sample,
           targetIds: started.targetIds,
           createLoginCode: async () =>

@@ -74,7 +74,7 @@ export function createTokens(options: {
       await events.record(tx, {
         type: 'access.token-created',
         severity: 'info',
-        message: `A ${token.role} token was made for ${token.subject}.`,
+        message: `A token of role ${token.role} was made for ${token.subject}.`,
         data: { token_id: token.id, subject: token.subject, role: token.role },
       });
     });

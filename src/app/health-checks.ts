@@ -28,6 +28,17 @@ export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
   },
 });
 
+/** Without a target the host may be fine, but nothing is looked after. */
+export const nothingWatched: HealthCheck = {
+  name: 'target',
+  about: 'watched',
+  read: () => ({
+    status: 'unknown',
+    message: 'No target is configured: set RAGWARDEN_TARGET_URL and WORKING_DIR.',
+    atMs: undefined,
+  }),
+};
+
 export const hostCheck = (read: () => HostHealth, takenAtMs: () => number | undefined): HealthCheck => ({
   name: 'host',
   about: 'watched',

@@ -79,6 +79,7 @@ export async function prepareSample(options: {
       inputDir,
       userDataDir: workingDir,
       lifecycle: undefined,
+      commandEnvironment: {},
       paths: {},
       ...sampleTimeouts,
     },

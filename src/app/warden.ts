@@ -60,7 +60,7 @@ import {
   type WatchedTarget,
 } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
-import { backupCheck, hostCheck, targetCheck } from './health-checks.ts';
+import { backupCheck, hostCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type Sample, type SampleSize } from './sample.ts';
@@ -71,6 +71,8 @@ export type WardenOptions = {
   readonly log: Logger;
   /** `up` brings the sample backend when no target is configured; `serve` then watches nothing. */
   readonly command: 'serve' | 'up';
+  /** The admin token that this start made. Shown or written down here, or lost: only its hash is kept. */
+  readonly onAdminToken?: (token: string) => Promise<void>;
   /** Of the sample workspace that is generated at the first `up`. */
   readonly sampleSize?: SampleSize;
   readonly clock?: Clock;
@@ -86,8 +88,6 @@ export type Warden = {
 };
 
 export type StartedWarden = Listening & {
-  /** The admin token that this start made; shown or written down once by the caller. */
-  readonly createdAdminToken: string | undefined;
   readonly sample: boolean;
   readonly targetIds: readonly string[];
   readonly server: HttpServer;
@@ -196,15 +196,20 @@ export function createWarden(options: WardenOptions): Warden {
         clock,
         log,
         async onChange({ before, status }) {
-          if (status.word === 'OFFLINE' || status.word === 'DEGRADED')
+          // Stopped by ourselves, for a restore: that it is gone then is no failure.
+          const planned = backend.isExpectedDown() && status.word === 'OFFLINE';
+          if (!planned && (status.word === 'OFFLINE' || status.word === 'DEGRADED'))
             documentMetrics.healthCheckFailures.labels(target.id, 'target').inc();
+          const [first] = status.reasons;
           await db.unit((tx) =>
             events.record(tx, {
               type: 'target.status-changed',
-              severity: status.word === 'HEALTHY' ? 'info' : status.word === 'OFFLINE' ? 'error' : 'warning',
+              severity: planned || status.word === 'HEALTHY' ? 'info' : status.word === 'OFFLINE' ? 'error' : 'warning',
               targetId: target.id,
-              message: `${target.id} is ${status.word}${status.reasons[0] ? `: ${status.reasons[0].message}` : ''}`,
-              data: { before, status: status.word, reasons: status.reasons },
+              message: planned
+                ? `${target.id} is stopped for a restore.`
+                : `${target.id} is ${status.word}${first ? `: ${first.message}` : '.'}`,
+              data: { before, status: status.word, planned, reasons: status.reasons },
             }),
           );
         },
@@ -218,6 +223,7 @@ export function createWarden(options: WardenOptions): Warden {
             http,
             stopTimeoutMs: from.stopTimeoutMs,
             startTimeoutMs: from.startTimeoutMs,
+            environment: from.commandEnvironment,
           }));
       const backend = createBackendLifecycle({
         target,
@@ -335,7 +341,8 @@ export function createWarden(options: WardenOptions): Warden {
     if (sample)
       await lifecycle.begin({
         name: 'sample backend',
-        start: (signal) => sample.driver.start(signal),
+        // Until it answers: the first probe would say OFFLINE otherwise.
+        start: (signal) => watch?.backend.start(signal),
         stop: () => sample.driver.stop(lifecycle.signal),
       });
     await lifecycle.begin({ name: 'operations', stop: () => operations.stop() });
@@ -348,7 +355,7 @@ export function createWarden(options: WardenOptions): Warden {
     const health = createHealth({
       clock,
       checks: [
-        ...(config.healthCheckEnabled ? targets.map(targetCheck) : []),
+        ...(config.healthCheckEnabled ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
         ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
         ...(config.backup.enabled
           ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
@@ -393,6 +400,7 @@ export function createWarden(options: WardenOptions): Warden {
     );
 
     const { created } = await access.open();
+    if (created !== undefined) await options.onAdminToken?.(created);
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
     await lifecycle.begin(createAccessExpiry({ access, clock, log }));
     await lifecycle.begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
@@ -418,7 +426,6 @@ export function createWarden(options: WardenOptions): Warden {
     );
     return {
       ...listeners.listening(),
-      createdAdminToken: created,
       sample: sample !== undefined,
       targetIds: targets.map((one) => one.target.id),
       server,

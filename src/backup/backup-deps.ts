@@ -4,6 +4,7 @@ import type { Database } from '../platform/database/index.ts';
 import type { RandomSource } from '../platform/ids.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { BackendLifecycle, Observation, Target } from '../targets/index.ts';
+import type { KnownRepository } from './open-repository.ts';
 import type { PointStore } from './point-store.ts';
 import type { Repository } from './repository/index.ts';
 import type { Source } from './sources/source.ts';
@@ -34,6 +35,7 @@ export type BackupDeps = {
   readonly events: EventRecorder;
   auditHead(): Promise<{ seq: number; hash: string }>;
   readonly repository: Repository;
+  readonly knownRepository: KnownRepository;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Logger;

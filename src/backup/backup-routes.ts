@@ -40,6 +40,7 @@ const statusBody = z.object({
     measured_seconds: z.number().nullable(),
     met: z.boolean(),
   }),
+  recovery_kit_confirmed_at: z.string().nullable(),
   warnings: z.array(z.string()),
   error: z.string().optional(),
 });
@@ -94,6 +95,7 @@ export const backupRoutes =
             measured_seconds: status.rpo.measuredMs === null ? null : Math.round(status.rpo.measuredMs / 1000),
             met: status.rpo.met,
           },
+          recovery_kit_confirmed_at: isoInstantOrNull(status.kitConfirmedMs),
           warnings: [...status.warnings],
           ...(status.error === null ? {} : { error: status.error }),
         };
@@ -321,5 +323,22 @@ export const backupRoutes =
         },
       },
       async (request) => ({ confirmed_at: isoInstant(await schedule.confirmKit(who(request))) }),
+    );
+
+    app.post(
+      '/api/v1/backup/repository/adopt',
+      {
+        config: { access: 'admin', activity: 'adopt repository' },
+        schema: {
+          tags: ['backup'],
+          summary: 'Accept what lies at the location now, or begin a new repository there with the next point',
+          body: z.strictObject({ confirm: z.literal(true) }),
+          response: { 200: z.object({ message: z.string() }) },
+        },
+      },
+      async (request) => {
+        await backup.adoptRepository(who(request));
+        return { message: `The next recovery point uses what lies at ${backup.location}.` };
+      },
     );
   };

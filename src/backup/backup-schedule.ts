@@ -24,6 +24,7 @@ export type BackupStatus = {
   readonly nextMs: number | null;
   readonly count: number;
   readonly rpo: { readonly objectiveMs: number; readonly measuredMs: number | null; readonly met: boolean };
+  readonly kitConfirmedMs: number | null;
   readonly warnings: readonly string[];
   readonly error: string | null;
 };
@@ -125,6 +126,7 @@ export function createBackupSchedule(options: {
         : null,
       count,
       rpo: { objectiveMs, measuredMs, met: measuredMs !== null && measuredMs <= objectiveMs },
+      kitConfirmedMs: kit === undefined ? null : Number(kit),
       warnings,
       error: failure?.detail ?? (availability.available ? null : availability.reason),
     };

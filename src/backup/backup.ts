@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import type { Operation, Operations, SettledOutcome } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
 import { forgetPoints } from './forget-points.ts';
+import type { KnownRepository } from './open-repository.ts';
 import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
 import {
   type PreparedRestore,
@@ -44,19 +46,23 @@ export type Backup = {
   requirePoint(pointId: string): Promise<RecoveryPoint>;
   /** What a killed process left half-done, by kind of operation. */
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
+  /** Forgets which repository was used, so that the next point takes what lies at the location, or begins a new one there. */
+  adoptRepository(actor: string): Promise<void>;
   /** How many points exist; for the metric. */
   count(targetId: string): Promise<number>;
 };
 
 /** Everything about recovery points as operations: taken, verified, restored, forgotten, one at a time per target. */
 export function createBackup(
-  deps: BackupDeps & {
+  given: Omit<BackupDeps, 'knownRepository'> & {
     operations: Operations;
     enabled: boolean;
     policy: BackupPolicy;
     onPoint(point: RecoveryPoint): void;
   },
 ): Backup {
+  const knownRepository = rememberRepository(given);
+  const deps = { ...given, knownRepository };
   const { operations, points, db, events, clock, log } = deps;
   let known: Availability | undefined;
   let lastPrepared: { pointId: string; atMs: number; prepared: PreparedRestore } | undefined;
@@ -127,6 +133,16 @@ export function createBackup(
     checkAvailability,
     requirePoint,
     count: (targetId) => points.count(targetId),
+    adoptRepository: (actor) =>
+      db.unit(async (tx) => {
+        await points.deleteSetting(tx, repositorySetting);
+        await events.audit(tx, {
+          actor,
+          action: 'backup.adopt-repository',
+          object: deps.repository.location.display,
+          outcome: 'done',
+        });
+      }),
 
     async take({ targetId, cause, requestedBy, idempotency }) {
       deps.requireTarget(targetId);
@@ -238,12 +254,15 @@ export function createBackup(
 
 /** A point exists exactly when the repository holds its manifest, whatever the catalogue got to write. */
 async function settleTakenPoint(deps: BackupDeps, operation: Operation): Promise<SettledOutcome> {
-  const rows = await deps.points.list({
-    ...(operation.targetId === null ? {} : { targetId: operation.targetId }),
-    statuses: ['running'],
-    limit: 1000,
-  });
-  const row = rows.find((point) => point.operationId === operation.id);
+  const rows = await deps.points.list({ targetId: operation.targetId ?? undefined, withForgotten: true, limit: 1000 });
+  const row = rows.find((point) => point.operationId === operation.id && point.status === 'running');
+  const done = rows.find((point) => point.operationId === operation.id && isRestorable(point));
+  if (!row && done)
+    return {
+      message: `Recovery point ${done.id} exists and was verified before ragwarden ended.`,
+      severity: 'info',
+      data: { id: done.id, exists: true },
+    };
   if (!row) return { message: 'The backup ended with the process before it began; nothing was stored.' };
   const opened = await deps.repository.open();
   if (opened.state === 'ok') await deps.repository.removeOwnStaleLocks();
@@ -276,5 +295,18 @@ async function settleTakenPoint(deps: BackupDeps, operation: Operation): Promise
     message: `Recovery point ${row.id} exists: its manifest was stored before ragwarden ended. It is not verified yet.`,
     severity: 'info',
     data: { id: row.id, exists: true },
+  };
+}
+
+const repositorySetting = 'repository';
+const repositoryShape = z.object({ id: z.string(), location: z.string() });
+
+function rememberRepository({ points, db }: Pick<BackupDeps, 'points' | 'db'>): KnownRepository {
+  return {
+    async read() {
+      const text = await points.readSetting(repositorySetting);
+      return text === undefined ? undefined : repositoryShape.parse(JSON.parse(text));
+    },
+    remember: (known) => db.unit((tx) => points.writeSetting(tx, repositorySetting, JSON.stringify(known))),
   };
 }

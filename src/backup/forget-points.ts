@@ -21,7 +21,7 @@ export async function forgetPoints(
   const doomed = plan.filter((item) => item.action === 'forget');
   if (doomed.length === 0) return { forgotten: [], kept: plan.length, freed_bytes: null };
   await context.phase('forgetting');
-  await openRepository(deps.repository, context);
+  await openRepository(deps.repository, deps.knownRepository, context);
   const forgotten: string[] = [];
   for (const { point, reason } of doomed) {
     context.signal.throwIfAborted();

@@ -44,6 +44,7 @@ export type PointStore = {
   count(targetId: string): Promise<number>;
   readSetting(key: string): Promise<string | undefined>;
   writeSetting(tx: Tx, key: string, value: string): Promise<void>;
+  deleteSetting(tx: Tx, key: string): Promise<void>;
 };
 
 export function createPointStore(db: Database): PointStore {
@@ -102,6 +103,9 @@ export function createPointStore(db: Database): PointStore {
     async readSetting(key) {
       const row = await read().selectFrom('backup_setting').select('value').where('key', '=', key).executeTakeFirst();
       return row?.value;
+    },
+    async deleteSetting(tx, key) {
+      await tx.as<BackupTables>().deleteFrom('backup_setting').where('key', '=', key).execute();
     },
     async writeSetting(tx, key, value) {
       await tx

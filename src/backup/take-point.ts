@@ -28,7 +28,7 @@ export async function takePoint(
   const { clock, db, points, events } = deps;
   const guarded = deps.requireTarget(input.targetId);
   await context.phase('preparing');
-  const repositoryId = await openRepository(deps.repository, context);
+  const repositoryId = await openRepository(deps.repository, deps.knownRepository, context);
   const startedMs = clock.now();
   const id = newPointId(startedMs, deps.random);
   const row: RecoveryPoint = {
@@ -131,7 +131,17 @@ async function captureAndStore(
   await context.phase('inspecting');
   const workspace = captured.find((one) => one.name === 'workspace');
   const inspection = workspace && (await guarded.inspect(staging.componentFolder(workspace.name), context.signal));
-  const manifest = await writeManifest(deps, { guarded, row, takenMs, captured, observation, inspection, staging });
+  const previous = await deps.points.newest(target.id);
+  const manifest = await writeManifest(deps, {
+    previous,
+    guarded,
+    row,
+    takenMs,
+    captured,
+    observation,
+    inspection,
+    staging,
+  });
   await deps.step('backup:manifest-staged');
 
   await context.phase('uploading');
@@ -175,6 +185,7 @@ async function captureAndStore(
 async function writeManifest(
   deps: BackupDeps,
   facts: {
+    previous: RecoveryPoint | undefined;
     guarded: ProtectedTarget;
     row: RecoveryPoint;
     takenMs: number;
@@ -208,7 +219,7 @@ async function writeManifest(
           : { by: 'stream', program: one.restore.program, streams: [...one.restore.streams] },
     });
   }
-  const missing = missingComponents(target, captured, observation);
+  const missing = [...missingComponents(target, captured, observation), ...emptiedComponents(captured, facts.previous)];
   const manifest: Manifest = {
     format: 'ragwarden-recovery-point',
     version: 1,
@@ -243,6 +254,19 @@ async function writeManifest(
   await rm(join(staging.root, manifestFile), { force: true });
   await writeWhole(join(staging.root, manifestFile), [renderManifest(manifest)]);
   return manifest;
+}
+
+/** A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one. */
+function emptiedComponents(
+  captured: readonly CaptureResult[],
+  previous: RecoveryPoint | undefined,
+): { name: string; reason: string }[] {
+  return captured.flatMap((one) => {
+    const before = previous?.manifest?.components.find((component) => component.name === one.name)?.files ?? 0;
+    return one.files === 0 && before > 0 && previous
+      ? [{ name: one.name, reason: `its folder is empty, while ${previous.id} held ${before} files of it` }]
+      : [];
+  });
 }
 
 function missingComponents(

@@ -168,6 +168,15 @@ export async function verifyPoint(context: CommandContext, id: string, flags: Re
   });
 }
 
+export async function adoptRepository(context: CommandContext, flags: RemoteFlags): Promise<number> {
+  return withApi(context, flags, async (api) => {
+    const document = await api.call('/api/v1/backup/repository/adopt', { method: 'POST', body: { confirm: true } });
+    if (flags.json) printJson(context.terminal, document);
+    else if (!flags.quiet) context.terminal.out(read(z.object({ message: z.string() }), document).message);
+    return exitCodes.ok;
+  });
+}
+
 export async function switchSchedule(context: CommandContext, on: boolean, flags: RemoteFlags): Promise<number> {
   return withApi(context, flags, async (api) => {
     const document = await api.call(`/api/v1/backup/${on ? 'start' : 'stop'}`, { method: 'POST' });

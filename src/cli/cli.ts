@@ -8,7 +8,6 @@ export type ServedWarden = {
   start(): Promise<{
     readonly api: string;
     readonly metrics: string | undefined;
-    readonly createdAdminToken: string | undefined;
     readonly sample: boolean;
     readonly targetIds: readonly string[];
     /** For the link that logs a browser in once. */
@@ -19,7 +18,13 @@ export type ServedWarden = {
 
 /** What needs the slices and no running server; handed in, since this folder is a client of the HTTP API. */
 export type OfflineWork = {
-  createWarden(options: { config: Config; log: Logger; command: 'serve' | 'up' }): Promise<ServedWarden>;
+  createWarden(options: {
+    config: Config;
+    log: Logger;
+    command: 'serve' | 'up';
+    /** Told the first admin token as soon as it is made: only its hash is kept. */
+    onAdminToken(token: string): Promise<void>;
+  }): Promise<ServedWarden>;
   /** Keeps the first admin token in a private file of the data folder; returns its path. */
   keepAdminToken(dataDir: string, token: string): Promise<string>;
   localTokenFile(dataDir: string): Promise<string>;

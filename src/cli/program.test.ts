@@ -29,6 +29,7 @@ test('offers the commands that are promised', () => {
     'backup verify',
     'backup restore',
     'backup kit',
+    'backup adopt-repository',
     'backup start',
     'backup stop',
     'backup retention',

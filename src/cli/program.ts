@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { productVersion } from '../platform/product-version.ts';
 import {
+  adoptRepository,
   createPoint,
   listPoints,
   printKit,
@@ -233,6 +234,13 @@ function addBackup(
   remote(backup.command('kit').description('print the page without which the backups cannot be read'))
     .option('--confirm', 'note that the page is kept elsewhere')
     .action(does((flags: Parameters<typeof printKit>[1]) => printKit(context, flags)));
+  remote(
+    backup
+      .command('adopt-repository')
+      .description('accept what lies at the location now, or begin a new repository there'),
+  )
+    .requiredOption('-y, --yes', 'the former repository is really gone, or was replaced on purpose')
+    .action(does((flags: RemoteFlags) => adoptRepository(context, flags)));
   remote(backup.command('start').description('switch the schedule on')).action(
     does((flags: RemoteFlags) => switchSchedule(context, true, flags)),
   );

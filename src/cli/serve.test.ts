@@ -18,20 +18,22 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const started = {
   api: 'http://127.0.0.1:1234',
   metrics: undefined,
-  createdAdminToken: undefined as string | undefined,
   sample: true,
   targetIds: ['sample'],
   createLoginCode: async () => 'code',
 };
 
 /** Serves with a server whose start and stop the test decides; `stops` tells how it was stopped. */
-function serving(warden: Partial<ServedWarden>) {
+function serving(warden: Partial<ServedWarden>, createdAdminToken?: string) {
   const stop = new AbortController();
   const stops: string[] = [];
   const kept: string[] = [];
   const offline: OfflineWork = {
-    createWarden: async () => ({
-      start: async () => started,
+    createWarden: async ({ onAdminToken }) => ({
+      start: async () => {
+        if (createdAdminToken !== undefined) await onAdminToken(createdAdminToken);
+        return started;
+      },
       stop: async (reason) => void stops.push(reason),
       ...warden,
     }),
@@ -113,12 +115,8 @@ test('one that cannot start says why, with the exit code of that', async () => {
 });
 
 test('the first admin token goes into a file when there is no terminal, and nowhere else', async () => {
-  const { run, kept, tell } = serving({
-    start: async () => {
-      setImmediate(() => tell('SIGTERM'));
-      return { ...started, createdAdminToken: 'very-secret' };
-    },
-  });
+  const { run, kept, tell } = serving({}, 'very-secret');
+  setTimeout(() => tell('SIGTERM'), 100);
   const { code, stdout, stderr } = await run;
   expect(code).toBe(0);
   expect(kept).toEqual(['very-secret']);

@@ -32,7 +32,12 @@ export async function serve(
   const config = requireConfig(reading);
   const friendly = command === 'up' && terminal.stdout.isTTY === true;
   const log = createServeLog(context, reading, friendly);
-  const warden = await context.offline.createWarden({ config, log, command });
+  const warden = await context.offline.createWarden({
+    config,
+    log,
+    command,
+    onAdminToken: (token) => showAdminToken(context, config, token, log, friendly),
+  });
   if (signal.aborted) return isInterrupt(signal) ? exitCodes.interrupted : exitCodes.ok;
   if (friendly) terminal.note(terminal.noteColours.dim('ragwarden is starting …'));
 
@@ -47,7 +52,6 @@ export async function serve(
 
   writeEndpoint(config.dataDir, { api: started.api, pid: process.pid });
   try {
-    await showAdminToken(context, config, started.createdAdminToken, log, friendly);
     if (friendly) terminal.out(await welcome(context, config, started));
     else
       terminal.out(
@@ -107,11 +111,10 @@ function createServeLog(context: CommandContext, reading: ConfigReading, friendl
 async function showAdminToken(
   context: CommandContext,
   config: Config,
-  token: string | undefined,
+  token: string,
   log: Logger,
   friendly: boolean,
 ): Promise<void> {
-  if (token === undefined) return;
   const { terminal, offline } = context;
   if (friendly || terminal.stderr.isTTY === true) {
     terminal.note(

@@ -58,6 +58,8 @@ export type TargetConfig = {
   readonly inputDir: string | undefined;
   readonly userDataDir: string | undefined;
   readonly lifecycle: { readonly stop: LifecycleStep; readonly start: LifecycleStep } | undefined;
+  /** What a lifecycle command gets of our own environment: where programs and a user's session are found, no secrets. */
+  readonly commandEnvironment: Readonly<Record<string, string>>;
   /** Folder as the backend sees it → folder as seen here. */
   readonly paths: Readonly<Record<string, string>>;
   readonly probeIntervalMs: number;
@@ -65,6 +67,8 @@ export type TargetConfig = {
   readonly stopTimeoutMs: number;
   readonly startTimeoutMs: number;
 };
+
+const commandVariables = ['PATH', 'HOME', 'USER', 'LANG', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS', 'DOCKER_HOST'];
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -74,6 +78,7 @@ export function buildConfig(
   structure: TargetStructure,
   cwd: string,
   origins: Origins,
+  env: Readonly<Record<string, string | undefined>>,
 ): { config: Config; problems: Problem[] } {
   const problems: Problem[] = [];
   const path = (value: string): string => resolve(cwd, value);
@@ -108,7 +113,7 @@ export function buildConfig(
         message: `the ${what} warning (${values[low]} %) lies above its critical threshold (${values[high]} %)`,
         mend: 'Lower the one or raise the other.',
       });
-  const target = buildTarget(values, structure, path, origins, problems);
+  const target = buildTarget(values, structure, path, origins, problems, env);
   if (target?.workingDir !== undefined && isInside(location, target.workingDir))
     problems.push({
       place: origins.backupLocation,
@@ -175,6 +180,7 @@ function buildTarget(
   path: (value: string) => string,
   origins: Origins,
   problems: Problem[],
+  env: Readonly<Record<string, string | undefined>>,
 ): TargetConfig | undefined {
   if (values.targetUrl === undefined) {
     for (const name of [
@@ -221,6 +227,7 @@ function buildTarget(
     inputDir,
     userDataDir: values.userDataDir === undefined ? workingDir : path(values.userDataDir),
     lifecycle: structure.lifecycle,
+    commandEnvironment: Object.fromEntries(commandVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     paths: structure.paths ?? {},
     probeIntervalMs: values.probeIntervalSeconds * 1000,
     probeTimeoutMs: values.probeTimeoutSeconds * 1000,

@@ -56,6 +56,7 @@ export const errorCatalogue = {
   'backup/capture-failed': kind(500, 'The files could not be captured', 1, true),
   'backup/verification-failed': kind(500, 'The recovery point did not verify', 4),
   'repository/missing': kind(404, 'There is no repository at this place', 10),
+  'repository/replaced': kind(409, 'Another repository lies at this place', 1),
   'repository/locked': kind(409, 'The repository is locked', 11, true),
   'repository/wrong-password': kind(409, 'The password does not open the repository', 12),
   'repository/damaged': kind(500, 'The repository is damaged', 1),

@@ -52,6 +52,7 @@ test('sizes are known after a run, with their instant, and not before', async ()
       inputDir: undefined,
       userDataDir: undefined,
       lifecycle: undefined,
+      commandEnvironment: {},
       paths: {},
       probeIntervalMs: 1_000,
       probeTimeoutMs: 1_000,

@@ -5,6 +5,7 @@ import { hasPart } from '../setup/parts.ts';
 import {
   contentOf,
   field,
+  lightenRepository,
   type RunningWarden,
   removeFolder,
   startWarden,
@@ -15,62 +16,17 @@ import {
 const wait = { prefer: 'wait=90' };
 const noSchedule = { RAGWARDEN_BACKUP_AT_START: 'false' };
 
-const settledEvent = async (warden: RunningWarden): Promise<{ message: string; data: unknown } | undefined> => {
+const settledEvent = async (warden: RunningWarden): Promise<{ message: string; data: unknown }> => {
   const { body } = await warden.call('GET', '/api/v1/events?type=operation.settled&limit=1');
-  const event = field(body, 'items', 0);
-  return event === undefined ? undefined : { message: String(field(event, 'message')), data: field(event, 'data') };
+  return { message: String(field(body, 'items', 0, 'message')), data: field(body, 'items', 0, 'data') };
 };
 const listPoints = async (warden: RunningWarden): Promise<unknown[]> => {
   const items = field((await warden.call('GET', '/api/v1/backup/points')).body, 'items');
   return Array.isArray(items) ? items : [];
 };
 
-describe.skipIf(!hasPart('restic'))('SIGKILL while a recovery point is taken', () => {
-  const boundaries: [string, boolean][] = [
-    ['backup:listed', false],
-    ['backup:captured-workspace', false],
-    ['backup:captured-inputs', false],
-    ['backup:manifest-staged', false],
-    ['backup:uploaded', true],
-    ['backup:verified', true],
-    ['backup:catalogued', true],
-  ];
-
-  test.each(boundaries)('at %s: the point exists afterwards: %s', async (boundary, exists) => {
-    const dataDir = temporaryFolder('kill-backup');
-    try {
-      const doomed = await startWarden({ dataDir, killAt: boundary });
-      const before = contentOf(join(dataDir, 'sample', 'rag_storage'));
-      expect((await doomed.exited).signal).toBe('SIGKILL');
-      const warden = await startWarden({ dataDir, settings: noSchedule });
-      try {
-        expect(contentOf(join(dataDir, 'sample', 'rag_storage'))).toEqual(before);
-        const points = await listPoints(warden);
-        expect(points).toHaveLength(exists ? 1 : 0);
-        const event = await settledEvent(warden);
-        expect(event?.message).toMatch(exists ? /exists/ : /does not exist/);
-        const again = await warden.call('POST', '/api/v1/backup/trigger', undefined, wait);
-        expect(field(again.body, 'state')).toBe('succeeded');
-        if (exists) {
-          const verified = await warden.call(
-            'POST',
-            `/api/v1/backup/points/${field(points[0], 'backup_id')}/verify`,
-            undefined,
-            wait,
-          );
-          expect(field(verified.body, 'state')).toBe('succeeded');
-        }
-      } finally {
-        await warden.stop();
-      }
-    } finally {
-      removeFolder(dataDir);
-    }
-  });
-});
-
-describe.skipIf(!hasPart('restic'))('SIGKILL while a point is restored', () => {
-  const template = temporaryFolder('kill-restore-template');
+describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
+  const template = temporaryFolder('kill-template');
   let pointId: string;
   let good: Record<string, string>;
 
@@ -79,11 +35,65 @@ describe.skipIf(!hasPart('restic'))('SIGKILL while a point is restored', () => {
     await until('the first point', async () => ((await listPoints(warden)).length > 0 ? true : undefined));
     pointId = String(field((await listPoints(warden))[0], 'backup_id'));
     await warden.stop();
+    await lightenRepository(template);
     good = contentOf(join(template, 'sample', 'rag_storage'));
   });
   afterAll(() => removeFolder(template));
 
-  const boundaries: [string, 'old' | 'new'][] = [
+  /** One copy of the prepared data folder per case; `damage` before the start, `after` in the life that follows the kill. */
+  const killedAt = async (options: {
+    boundary: string;
+    damage?(workspace: string): void;
+    ask: [path: string, body: unknown];
+    after(warden: RunningWarden, workspace: string): Promise<void>;
+  }): Promise<void> => {
+    const dataDir = temporaryFolder('kill');
+    try {
+      cpSync(template, dataDir, { recursive: true, preserveTimestamps: true });
+      const workspace = join(dataDir, 'sample', 'rag_storage');
+      options.damage?.(workspace);
+      const doomed = await startWarden({ dataDir, killAt: options.boundary, settings: noSchedule });
+      expect((await doomed.call('POST', ...options.ask)).status).toBe(202);
+      expect((await doomed.exited).signal).toBe('SIGKILL');
+      const warden = await startWarden({ dataDir, settings: noSchedule });
+      try {
+        await options.after(warden, workspace);
+      } finally {
+        await warden.stop();
+      }
+    } finally {
+      removeFolder(dataDir);
+    }
+  };
+
+  const ofBackup: [string, boolean][] = [
+    ['backup:listed', false],
+    ['backup:captured-workspace', false],
+    ['backup:captured-inputs', false],
+    ['backup:manifest-staged', false],
+    ['backup:uploaded', true],
+    ['backup:verified', true],
+    ['backup:catalogued', true],
+  ];
+  test.each(ofBackup)('while a point is taken, at %s: it exists afterwards: %s', (boundary, exists) =>
+    killedAt({
+      boundary,
+      ask: ['/api/v1/backup/trigger', undefined],
+      async after(warden, workspace) {
+        expect(contentOf(workspace)).toEqual(good);
+        const points = await listPoints(warden);
+        expect(points).toHaveLength(exists ? 2 : 1);
+        expect((await settledEvent(warden)).message).toMatch(exists ? /exists/ : /does not exist/);
+        const again = await warden.call('POST', '/api/v1/backup/trigger', undefined, wait);
+        expect(field(again.body, 'state')).toBe('succeeded');
+        if (!exists) return;
+        const path = `/api/v1/backup/points/${field(points[0], 'backup_id')}/verify`;
+        expect(field((await warden.call('POST', path, undefined, wait)).body, 'state')).toBe('succeeded');
+      },
+    }),
+  );
+
+  const ofRestore: [string, 'old' | 'new'][] = [
     ['restore:safety-taken', 'old'],
     ['restore:stopped', 'old'],
     ['restore:staged', 'old'],
@@ -97,37 +107,26 @@ describe.skipIf(!hasPart('restic'))('SIGKILL while a point is restored', () => {
     ['restore:journal:done:after', 'new'],
     ['restore:started', 'new'],
   ];
-
-  test.each(boundaries)(
-    'at %s: afterwards the %s state, complete, and an event that says so',
-    async (boundary, state) => {
-      const dataDir = temporaryFolder('kill-restore');
-      try {
-        cpSync(template, dataDir, { recursive: true, preserveTimestamps: true });
-        const workspace = join(dataDir, 'sample', 'rag_storage');
-        rmSync(join(workspace, 'vdb_chunks.json'));
-        writeFileSync(join(workspace, 'extra.txt'), 'not in the point');
-        const bad = contentOf(workspace);
-        const doomed = await startWarden({ dataDir, killAt: boundary, settings: noSchedule });
-        const asked = await doomed.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true });
-        expect(asked.status).toBe(202);
-        expect((await doomed.exited).signal).toBe('SIGKILL');
-        const warden = await startWarden({ dataDir, settings: noSchedule });
-        try {
+  let bad: Record<string, string>;
+  test.each(ofRestore)(
+    'while a point is restored, at %s: the %s state stands, and an event says so',
+    (boundary, state) =>
+      killedAt({
+        boundary,
+        damage(workspace) {
+          rmSync(join(workspace, 'vdb_chunks.json'));
+          writeFileSync(join(workspace, 'extra.txt'), 'not in the point');
+          bad = contentOf(workspace);
+        },
+        ask: [`/api/v1/backup/restore/${pointId}`, { confirm: true }],
+        async after(warden, workspace) {
           expect(contentOf(workspace)).toEqual(state === 'new' ? good : bad);
-          const event = await settledEvent(warden);
-          expect(field(event?.data, 'state')).toBe(state);
-          if (state === 'old') {
-            const done = await warden.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true }, wait);
-            expect(field(done.body, 'state')).toBe('succeeded');
-            expect(contentOf(workspace)).toEqual(good);
-          }
-        } finally {
-          await warden.stop();
-        }
-      } finally {
-        removeFolder(dataDir);
-      }
-    },
+          expect(field((await settledEvent(warden)).data, 'state')).toBe(state);
+          if (state === 'new') return;
+          const done = await warden.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true }, wait);
+          expect(field(done.body, 'state')).toBe('succeeded');
+          expect(contentOf(workspace)).toEqual(good);
+        },
+      }),
   );
 });

@@ -32,6 +32,8 @@ export type BackendLifecycle = {
   start(signal: AbortSignal, progress?: LifecycleProgress): Promise<void>;
   /** Undefined while it is gone; else how the backend shows that it is back. Cheap: asked before every move. */
   findSignOfLife(): Promise<string | undefined>;
+  /** Between a stop that was asked for here and the start that follows: being gone is then as it should be. */
+  isExpectedDown(): boolean;
 };
 
 const pollMs = 250;
@@ -88,10 +90,13 @@ export function createBackendLifecycle(options: {
     }
   };
 
+  let expectedDown = false;
   return {
     automatic: driver.automatic,
     describe: driver.describe,
+    isExpectedDown: () => expectedDown,
     async stop(signal, progress) {
+      expectedDown = true;
       progress?.(driver.describe.stop);
       try {
         await driver.stop(signal);
@@ -134,6 +139,7 @@ export function createBackendLifecycle(options: {
           );
         await clock.sleep(pollMs, signal);
       }
+      expectedDown = false;
       log.info({ target: target.id }, 'the backend is started and healthy');
     },
     async findSignOfLife() {

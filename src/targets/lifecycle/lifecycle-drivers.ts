@@ -12,6 +12,8 @@ export function createConfiguredDriver(options: {
   http: HttpRequester;
   stopTimeoutMs: number;
   startTimeoutMs: number;
+  /** Of the commands; `PATH` is the system's own where it is not given. */
+  environment?: Readonly<Record<string, string>>;
 }): LifecycleDriver {
   const { lifecycle, children, http } = options;
 
@@ -40,7 +42,7 @@ export function createConfiguredDriver(options: {
     const result = await children.run({
       program,
       args,
-      env: { PATH: systemSearchPath },
+      env: { PATH: systemSearchPath, ...options.environment },
       purpose: `${verb} the backend`,
       signal,
       timeoutMs,
