@@ -7,8 +7,8 @@ import { contentOf, type RunningWarden, removeFolder, startWarden, temporaryFold
 
 const adminToken = 'an-admin-token-for-this-test-alone';
 
-describe.skipIf(!hasPart('restic'))('the library over a running server', () => {
-  const dataDir = temporaryFolder('server-library');
+describe.skipIf(!hasPart('restic'))('user directories', () => {
+  const dataDir = temporaryFolder('user-directories');
   const workspace = join(dataDir, 'sample', 'rag_storage');
   let warden: RunningWarden;
   beforeAll(async () => {
@@ -32,7 +32,7 @@ describe.skipIf(!hasPart('restic'))('the library over a running server', () => {
     removeFolder(dataDir);
   });
 
-  test('SystemMonitor tells the figures of the host, of this process and of the user directories', async () => {
+  test('are sized, beside the figures of the host and of this process', async () => {
     const monitor = getSystemMonitor({ url: warden.api, token: adminToken });
     const metrics = await until('the user directories were measured', async () => {
       const seen = await monitor.getSystemMetrics().catch(() => undefined);
@@ -46,7 +46,7 @@ describe.skipIf(!hasPart('restic'))('the library over a running server', () => {
     expect(Object.keys((await monitor.getHealthCheck()).checks).sort()).toEqual(['cpu', 'disk', 'memory']);
   });
 
-  test('BackupService takes a point of all user directories, tells of it and brings it back', async () => {
+  test('are in each recovery point, deleted and changed ones come back, an unknown id brings nothing', async () => {
     const service = getBackupService({ url: warden.api, token: adminToken });
     expect((await service.getBackupStatus()).last_backup).toBeNull();
     const before = contentOf(workspace);
@@ -63,13 +63,5 @@ describe.skipIf(!hasPart('restic'))('the library over a running server', () => {
     await expect(service.restoreBackup('backup_20200101_000000_zzzz', { confirm: true })).rejects.toMatchObject({
       code: 'backup/unknown-point',
     });
-  });
-
-  test('BackupService switches the schedule off and on', async () => {
-    const service = getBackupService({ url: warden.api, token: adminToken });
-    expect(await service.stopBackupScheduler()).toMatchObject({ was_running: true, running: false });
-    expect((await service.getBackupStatus()).next_backup).toBeNull();
-    expect(await service.startBackupScheduler()).toMatchObject({ was_running: false, running: true });
-    expect((await service.getBackupStatus()).next_backup).not.toBeNull();
   });
 });
