@@ -122,7 +122,8 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
         async after(warden, workspace) {
           expect(contentOf(workspace)).toEqual(state === 'new' ? good : bad);
           expect(field((await settledEvent(warden)).data, 'state')).toBe(state);
-          if (state === 'new') return;
+          // That the next restore works is shown once, in the middle of the moves.
+        if (boundary !== 'restore:in:kv_store_full_docs.json') return;
           const done = await warden.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true }, wait);
           expect(field(done.body, 'state')).toBe('succeeded');
           expect(contentOf(workspace)).toEqual(good);
