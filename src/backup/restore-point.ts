@@ -343,10 +343,14 @@ async function recoverFromFailure(
   }
   // A backend that starts over half-moved files would write into them.
   if (facts.stopped && state !== 'unsettled' && guarded.lifecycle.automatic && !isStopping(facts.cause)) {
-    const patience = AbortSignal.timeout(guarded.target.startTimeoutMs);
-    await guarded.lifecycle.start(patience).catch((err: unknown) => {
+    const patience = AbortSignal.timeout(guarded.target.stopTimeoutMs + guarded.target.startTimeoutMs);
+    try {
+      // One that came back by itself has read half-moved files, and to start what runs is to do nothing.
+      if (hasReappeared(facts.cause)) await guarded.lifecycle.stop(patience);
+      await guarded.lifecycle.start(patience);
+    } catch (err) {
       context.log.error({ err }, 'the backend did not come back after the failed restore');
-    });
+    }
   }
   const stands = {
     old: 'stands as before',
@@ -366,6 +370,7 @@ async function recoverFromFailure(
 }
 
 const isStopping = (err: unknown): boolean => err instanceof AppError && err.code === 'internal/stopping';
+const hasReappeared = (err: unknown): boolean => err instanceof AppError && err.code === 'restore/server-reappeared';
 
 /** After a kill in the middle: the old or the new state, complete, decided by the journal; then the backend is started. */
 export async function settleRestore(deps: BackupDeps, operation: Operation): Promise<SettledOutcome> {

@@ -1,0 +1,299 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
+import { generateWorkspace, type WorkspaceFault } from '../../examples/sample-backend/generate.ts';
+import { createWarden } from '../../src/app/index.ts';
+import { lightenKey } from '../../src/backup/repository/light-key.fixture.ts';
+import { readConfig, requireConfig } from '../../src/config/index.ts';
+import { createLogger } from '../../src/platform/logging.ts';
+import { programOf } from '../setup/parts.ts';
+import { type Answer, field, temporaryFolder } from '../warden-harness.ts';
+
+/** What faults are tried on: the product over a small generated workspace, in this process where no kill is needed. */
+export type OpenWarden = {
+  readonly dataDir: string;
+  /** As admin, with the local token. */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** Awaits the operation. */
+  take(): Promise<unknown>;
+  restore(pointId: string, body?: object): Promise<unknown>;
+  plan(pointId: string): Promise<Answer>;
+  points(): Promise<unknown[]>;
+  history(): Promise<unknown[]>;
+  events(type: string): Promise<unknown[]>;
+  status(): Promise<unknown>;
+  log(): string;
+  stop(): Promise<void>;
+};
+
+export const wait = { prefer: 'wait=100' };
+export const password = 'the password of a repository of tests';
+export const main = resolve(import.meta.dirname, '../../src/main.ts');
+
+/** Points only when a test asks, a busy machine is no finding, looks come quickly. */
+export const calm: Record<string, string> = {
+  RAGWARDEN_BACKUP_AT_START: 'false',
+  RAGWARDEN_THRESHOLD_WINDOW: '3600',
+  RAGWARDEN_DISK_WARNING_PERCENT: '100',
+  RAGWARDEN_DISK_CRITICAL_PERCENT: '100',
+  RAGWARDEN_PROBE_INTERVAL: '0.5',
+};
+
+export const sampleOf = (dataDir: string) => ({
+  workspace: join(dataDir, 'sample', 'rag_storage'),
+  inputs: join(dataDir, 'sample', 'inputs'),
+});
+
+/** A data folder with a generated sample and an empty repository whose key costs nothing to open. */
+export async function prepareDataFolder(
+  name: string,
+  options: { repository?: string; faults?: readonly WorkspaceFault[] } = {},
+): Promise<string> {
+  const dataDir = temporaryFolder(name);
+  const { workspace, inputs } = sampleOf(dataDir);
+  mkdirSync(join(dataDir, 'sample'), { recursive: true });
+  await generateWorkspace({
+    dir: workspace,
+    inputDir: inputs,
+    size: 'tiny',
+    seed: 1,
+    shape: '1.5',
+    workspace: '',
+    faults: options.faults ?? [],
+  });
+  writeFileSync(join(dataDir, 'sample', 'generated'), '');
+  await prepareRepository(options.repository ?? join(dataDir, 'repository'), join(dataDir, 'repository-password'));
+  return dataDir;
+}
+
+export async function prepareRepository(repository: string, passwordFile: string): Promise<void> {
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  restic(repository, passwordFile, ['init', '--quiet', '--repository-version', '2']);
+  await lightenKey(repository, password);
+}
+
+/** restic itself, as an operator would run it. */
+export function restic(
+  repository: string,
+  passwordFile: string,
+  args: readonly string[],
+  options: { cwd?: string } = {},
+): string {
+  return execFileSync(programOf('restic'), ['--no-cache', '-r', repository, '--password-file', passwordFile, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent' },
+    ...options,
+  });
+}
+
+export function copyDataFolder(template: string, name: string): string {
+  const dataDir = temporaryFolder(name);
+  cpSync(template, dataDir, { recursive: true, preserveTimestamps: true });
+  return dataDir;
+}
+
+/** The whole product in this process, with a hook at the named boundaries of backup and restore. */
+export async function openWarden(
+  dataDir: string,
+  options: {
+    settings?: Record<string, string>;
+    command?: 'serve' | 'up';
+    step?: (name: string) => void | Promise<void>;
+  } = {},
+): Promise<OpenWarden> {
+  let log = '';
+  const warden = createWarden({
+    config: requireConfig(
+      readConfig({
+        env: {
+          ...calm,
+          ...options.settings,
+          RAGWARDEN_DATA_DIR: dataDir,
+          RAGWARDEN_PORT: '0',
+          LIGHTRAG_METRICS_PORT: '0',
+        },
+        cwd: dataDir,
+      }),
+    ),
+    command: options.command ?? 'up',
+    sampleSize: 'tiny',
+    log: createLogger({
+      level: 'info',
+      destination: {
+        write: (line: string) => {
+          log += line;
+        },
+      },
+    }),
+    ...(options.step ? { step: options.step } : {}),
+  });
+  const started = await warden.start();
+  return {
+    dataDir,
+    ...callsOf(started.api, dataDir),
+    log: () => log,
+    stop: () => warden.stop('the test is over'),
+  };
+}
+
+/** What tests ask of a running product, here or in another process. */
+export function callsOf(api: string, dataDir: string): Omit<OpenWarden, 'dataDir' | 'log' | 'stop'> {
+  const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+  const call: OpenWarden['call'] = async (method, path, body, headers = {}) => {
+    const response = await fetch(`${api}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      parsed = undefined;
+    }
+    return { status: response.status, body: parsed, headers: response.headers, text };
+  };
+  const list = async (path: string): Promise<unknown[]> => {
+    const { body } = await call('GET', path);
+    const items = Array.isArray(body) ? body : field(body, 'items');
+    return Array.isArray(items) ? items : [];
+  };
+  return {
+    call,
+    take: async () => (await call('POST', '/api/v1/backup/trigger', undefined, wait)).body,
+    restore: async (id, body = { confirm: true }) =>
+      (await call('POST', `/api/v1/backup/restore/${id}`, body, wait)).body,
+    plan: (id) => call('POST', `/api/v1/backup/restore/${id}`, { plan_only: true }),
+    points: () => list('/api/v1/backup/points'),
+    history: () => list('/api/v1/backup/history'),
+    events: (type) => list(`/api/v1/events?type=${type}&limit=100`),
+    status: async () => (await call('GET', '/api/v1/backup/status')).body,
+  };
+}
+
+/** Takes a point that has to succeed, and names it. */
+export async function takeGood(warden: Pick<OpenWarden, 'take'>): Promise<string> {
+  const taken = await warden.take();
+  expect(field(taken, 'error')).toBeNull();
+  return String(field(taken, 'result', 'backup_id'));
+}
+
+/** Why a call or an operation failed, as `code: detail`. */
+export const failureOf = (body: unknown): string => {
+  const at = field(body, 'error') ?? body;
+  return `${field(at, 'code')}: ${field(at, 'detail')}`;
+};
+
+export type Backend = {
+  readonly url: string;
+  readonly port: number;
+  readonly process: ChildProcess;
+  faults(wanted: object): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const backendProgram = resolve(import.meta.dirname, '../../examples/sample-backend/main.ts');
+
+export const backendArguments = (folders: { workspace: string; inputs: string }, port: number): string[] => [
+  backendProgram,
+  '--port',
+  String(port),
+  '--working-dir',
+  folders.workspace,
+  '--input-dir',
+  folders.inputs,
+  '--faults',
+];
+
+/** A backend that is not ours to supervise. */
+export async function startBackend(
+  folders: { workspace: string; inputs: string },
+  options: { port?: number; more?: readonly string[] } = {},
+): Promise<Backend> {
+  const child = spawn(process.execPath, [...backendArguments(folders, options.port ?? 0), ...(options.more ?? [])], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env.PATH ?? '' },
+  });
+  const exited = once(child, 'exit');
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  const { url } = JSON.parse(String(line)) as { url: string };
+  return {
+    url,
+    port: Number(new URL(url).port),
+    process: child,
+    async faults(wanted) {
+      const response = await fetch(`${url}/__faults`, { method: 'POST', body: JSON.stringify(wanted) });
+      expect(response.status).toBe(200);
+    },
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+export const targetSettings = (url: string, folders: { workspace: string; inputs: string }) => ({
+  RAGWARDEN_TARGET_URL: url,
+  WORKING_DIR: folders.workspace,
+  INPUT_DIR: folders.inputs,
+});
+
+export function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once('error', failed);
+    server.listen({ host: '127.0.0.1', port: 0 }, () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Whether this user may mount; said aloud when not, since what depends on it is then not shown. */
+export function mayMount(): boolean {
+  const tried = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', '-o', 'size=1m', 'none', '/mnt'], {
+    stdio: 'ignore',
+  });
+  if (tried.status === 0) return true;
+  if (process.env.CI === 'true') throw new Error('this user may not mount, and CI=true allows no skipping');
+  console.warn('SKIPPED: tests that mount a small file system: this user may not mount one');
+  return false;
+}
+
+export function isRoot(): boolean {
+  if (process.getuid?.() === 0) return true;
+  console.warn('SKIPPED: tests that run the product as another user: only root can');
+  return false;
+}
+
+/** A file system of its own with a limit; `free` unmounts it. */
+export function mountSmall(folder: string, size: string): { free(): void } {
+  mkdirSync(folder, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'none', folder]);
+  return { free: () => void spawnSync('umount', ['--lazy', folder]) };
+}
+
+/** Living processes whose arguments name this folder; those of restic and of the sample backend do. */
+export function processesOf(folder: string): { pid: number; args: string }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // A zombie has no arguments any more.
+        return [{ pid: Number(name), args: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') }];
+      } catch {
+        return [];
+      }
+    })
+    .filter(({ args }) => args.includes(folder));
+}
