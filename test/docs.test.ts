@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -126,6 +126,23 @@ describe('the documentation', () => {
           unknown.push(`${page}: ${key}`);
     }
     expect(unknown).toEqual([]);
+  });
+
+  test('shows only settings files that are accepted as they stand', () => {
+    const folder = temporaryFolder('docs-settings');
+    try {
+      let shown = 0;
+      for (const page of pages)
+        for (const [, block = ''] of read(page).matchAll(/```yaml\n([\s\S]*?)```/g)) {
+          writeFileSync(join(folder, 'ragwarden.yaml'), block);
+          const env = { RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9621' };
+          expect(readConfig({ env, cwd: folder }).problems, page).toEqual([]);
+          shown += 1;
+        }
+      expect(shown).toBeGreaterThan(1);
+    } finally {
+      removeFolder(folder);
+    }
   });
 
   test('has the reference of settings as the code prints it', () => {
