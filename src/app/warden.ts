@@ -330,7 +330,8 @@ export function createWarden(options: WardenOptions): Warden {
       observed: () => !config.healthCheckEnabled || watch?.watched.observation() !== undefined,
       onStatus(status) {
         documentMetrics.setRecoveryPoints(status.targetId, status.count);
-        if (status.newest) documentMetrics.backupSizeBytes.labels(status.targetId).set(status.newest.logicalBytes);
+        const point = status.newestVerified ?? status.newest;
+        if (point) documentMetrics.backupSizeBytes.labels(status.targetId).set(point.logicalBytes);
       },
     });
 

@@ -5,6 +5,7 @@ import type { RandomSource } from '../platform/ids.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { BackendLifecycle, Observation, Target } from '../targets/index.ts';
 import type { KnownRepository } from './open-repository.ts';
+import type { RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
 import type { Repository } from './repository/index.ts';
 import type { Source } from './sources/source.ts';
@@ -42,6 +43,8 @@ export type BackupDeps = {
   readonly stagingDir: string;
   readonly wardenVersion: string;
   requireTarget(id: string): ProtectedTarget;
+  /** Told of every point that came to exist, whatever asked for it. */
+  onPoint(point: RecoveryPoint): void;
   /** Named boundaries of the work, so that tests can end the process at each of them. */
   step(name: string): Promise<void>;
 };

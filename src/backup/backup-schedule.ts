@@ -89,7 +89,7 @@ export function createBackupSchedule(options: {
     const nowMs = clock.now();
     const [newest, newestVerified, count, on, running, kit] = await Promise.all([
       points.newest(targetId),
-      points.newest(targetId, true),
+      points.newest(targetId, 'good'),
       points.count(targetId),
       isOn(),
       operations.list({ state: 'running', kind: 'backup.create', targetId, limit: 1 }),

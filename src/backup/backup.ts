@@ -58,7 +58,6 @@ export function createBackup(
     operations: Operations;
     enabled: boolean;
     policy: BackupPolicy;
-    onPoint(point: RecoveryPoint): void;
   },
 ): Backup {
   const knownRepository = rememberRepository(given);
@@ -155,7 +154,6 @@ export function createBackup(
         idempotency,
         run: async (context) => {
           const point = await takePoint(deps, { targetId, cause }, context);
-          deps.onPoint(point);
           return backupResult(point);
         },
       });

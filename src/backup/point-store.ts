@@ -39,8 +39,8 @@ export type PointStore = {
     before?: { takenMs: number; id: string } | undefined;
     limit: number;
   }): Promise<RecoveryPoint[]>;
-  /** Newest point that exists. */
-  newest(targetId: string, verifiedOnly?: boolean): Promise<RecoveryPoint | undefined>;
+  /** Newest point that exists; with `good` the newest that is complete and verified. */
+  newest(targetId: string, kind?: 'any' | 'good'): Promise<RecoveryPoint | undefined>;
   count(targetId: string): Promise<number>;
   readSetting(key: string): Promise<string | undefined>;
   writeSetting(tx: Tx, key: string, value: string): Promise<void>;
@@ -79,14 +79,14 @@ export function createPointStore(db: Database): PointStore {
       const rows = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
       return rows.map(fromRow);
     },
-    async newest(targetId, verifiedOnly = false) {
+    async newest(targetId, kind = 'any') {
       let query = read()
         .selectFrom('recovery_point')
         .selectAll()
         .where('target_id', '=', targetId)
         .where('status', 'in', existing)
         .where('forgotten_ms', 'is', null);
-      if (verifiedOnly) query = query.where('verified_ms', 'is not', null);
+      if (kind === 'good') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
       const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row && fromRow(row);
     },

@@ -224,7 +224,7 @@ export async function restorePoint(
   }
   await deps.step('restore:started');
   const undo = (await listUndo(folders))
-    .filter((one) => one.operationId === context.id)
+    .filter((one) => one.operationId === context.id && one.files > 0)
     .map((one) => ({ folder: one.path, bytes: one.bytes }));
   await deps.db.unit((tx) =>
     deps.events.record(tx, {

@@ -68,6 +68,7 @@ export async function takePoint(
         data: { id, cause: input.cause, grade: point.grade, bytes: point.logicalBytes, added_bytes: point.storedBytes },
       });
     });
+    deps.onPoint(point);
     await deps.step('backup:catalogued');
     if (point.status === 'partial') context.markPartial();
     return point;
