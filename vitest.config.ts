@@ -15,7 +15,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'web/**/*.test.{ts,tsx}', 'tools/**/*.test.{ts,mjs}', 'examples/**/*.test.ts'],
-          exclude: ignored,
+          // `*.slow.test.*` start many processes; they run with the system tests, so that the quick check stays quick.
+          exclude: [...ignored, '**/*.slow.test.*'],
           testTimeout: 20_000,
           hookTimeout: 20_000,
         },
@@ -24,7 +25,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'system',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.ts', '{src,tools,examples}/**/*.slow.test.{ts,mjs}'],
           exclude: ignored,
           testTimeout: 120_000,
           hookTimeout: 120_000,
