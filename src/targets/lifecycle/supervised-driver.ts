@@ -1,4 +1,4 @@
-import type { ChildProcesses, ChildSpec, RunningChild } from '../../platform/child-processes/index.ts';
+import type { ChildProcesses, ChildResult, ChildSpec, RunningChild } from '../../platform/child-processes/index.ts';
 import type { LifecycleDriver } from './backend-lifecycle.ts';
 
 export type SupervisedDriver = LifecycleDriver & {
@@ -19,8 +19,10 @@ export function createSupervisedDriver(options: {
   const startOne = async (): Promise<void> => {
     const child = await options.children.start(options.spec);
     running = child;
-    void child.exited.then(() => {
-      if (running === child) running = undefined;
+    void child.exited.then((result) => {
+      if (running !== child) return;
+      running = undefined;
+      end = describeEnd(result);
     });
   };
 
@@ -44,4 +46,11 @@ export function createSupervisedDriver(options: {
       await starting;
     },
   };
+}
+
+/** How it ended, with the last line it said. */
+function describeEnd({ exitCode, signal, stderr }: ChildResult): string {
+  const how = exitCode === null ? `ended by ${signal ?? 'a signal'}` : `exit code ${exitCode}`;
+  const said = stderr.trimEnd().split('\n').at(-1) ?? '';
+  return said === '' ? `${how}.` : `${how}, and its last words were: ${said.slice(0, 300)}`;
 }
