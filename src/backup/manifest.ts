@@ -4,10 +4,11 @@ import { z } from 'zod';
 const proof = z.object({ grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']), reasons: z.array(z.string()) });
 
 const component = z.object({
-  name: z.string(),
+  /** Becomes part of paths, and a manifest comes out of a repository: nothing in it may lead elsewhere. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/),
   kind: z.enum(['files', 'postgres', 'redis', 'sqlite', 'config', 'command']),
   /** Name of the file beside the manifest that lists every entry, one JSON line each. */
-  entries_file: z.string(),
+  entries_file: z.string().regex(/^entries\/[a-z0-9][a-z0-9_-]{0,62}\.jsonl$/),
   entries_sha256: z.string(),
   /** Digest over the whole tree; see docs/formats/recovery-point.md. */
   tree_sha256: z.string(),

@@ -16,6 +16,7 @@ import {
   openStage,
   ownerOf,
   planSwap,
+  requirePlain,
   requireSafeEntries,
   type SwapPlan,
   settleJournals,
@@ -295,6 +296,7 @@ async function stageComponent(
     });
     await rm(staged, { recursive: true });
     await rename(join(incoming, componentPath(one.component.name)), staged);
+    await requirePlain(staged, entries);
     await dressStaged(staged, entries, await ownerOf(root));
     await checkStaged(staged, entries, {
       signal: context.signal,

@@ -84,10 +84,19 @@ export async function findManifestSnapshot(
   if (!snapshot) return undefined;
   const bytes = await deps.repository.readFile({ snapshotId: snapshot.id, path: `/${manifestFile}`, ...call });
   if (!bytes) return undefined;
-  const parsed = manifestSchema.safeParse(JSON.parse(bytes.toString('utf8')));
+  const parsed = manifestSchema.safeParse(parseJson(bytes.toString('utf8')));
   if (!parsed.success || parsed.data.id !== pointId)
     throw new AppError('repository/damaged', `The manifest of ${pointId} is not readable.`, { cause: parsed.error });
   return { snapshotId: snapshot.id, manifest: parsed.data };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Refused by the schema that reads it.
+    return undefined;
+  }
 }
 
 function compareListing(name: string, entries: readonly TreeEntry[], listed: Map<string, SnapshotEntry>): void {

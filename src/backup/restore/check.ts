@@ -20,6 +20,28 @@ export function requireSafeEntries(entries: readonly TreeEntry[]): void {
 }
 
 /**
+ * Whether what lies staged has the shape of its entries: plain files, folders and links in their places, no set-id bits on
+ * files. To be asked before anything staged is touched by its path: a link in the place of a folder would lead outside.
+ * What is missing or extra is told by {@link checkStaged}.
+ * @throws AppError `restore/unsafe-entry`, with up to 50 places
+ */
+export async function requirePlain(dir: string, entries: readonly TreeEntry[]): Promise<void> {
+  requireSafeEntries(entries);
+  if (!(await lstat(dir)).isDirectory()) throw unsafe([{ at: told('.'), message: 'it is not a folder' }]);
+  const found: Violation[] = [];
+  const foldersFirst = entries.toSorted((a, b) => a.path.split('/').length - b.path.split('/').length);
+  for (const entry of foldersFirst) {
+    const stat = await lstat(`${dir}/${entry.path}`).catch(() => undefined);
+    const problem = stat && unsafeKind(entry, stat, true);
+    if (problem === undefined) continue;
+    found.push({ at: told(entry.path), message: problem });
+    // What lies below it is somewhere else.
+    if (entry.kind === 'dir') break;
+  }
+  if (found.length > 0) throw unsafe(found);
+}
+
+/**
  * Holds a staged tree against the entries of its manifest: nothing missing, nothing extra, every name inside, plain files,
  * folders and inner links only, no set-id bits, every size and digest equal. Reads every byte.
  * @throws AppError `restore/unsafe-entry` or `restore/digest-mismatch`, with up to 50 places

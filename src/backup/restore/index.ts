@@ -1,12 +1,12 @@
 /**
  * Brings staged folders into the place of live ones: planned, checked, moved under one journal, undone or kept.
  *
- * `openStage` → fill → `dressStaged` → `checkStaged` → `swapIn` → `verifyRestored` → `finishSwap` or `undoSwap`; at every
+ * `openStage` → fill → `requirePlain` → `dressStaged` → `checkStaged` → `swapIn` → `verifyRestored` → `finishSwap` or `undoSwap`; at every
  * start `settleJournals` over all folders of a target; later `listUndo` and `discardUndo`.
  * Invariants: a root is never renamed itself; nothing of the old state is deleted before `discardUndo`; after any kill
  * all roots of a restore hold the old state or all hold the new one (the states stand in `journal.ts`).
  */
-export { type CheckOptions, checkStaged, requireSafeEntries, verifyRestored } from './check.ts';
+export { type CheckOptions, checkStaged, requirePlain, requireSafeEntries, verifyRestored } from './check.ts';
 export type { Journal, JournalState } from './journal.ts';
 export type { Step } from './layout.ts';
 export type { Guard } from './moves.ts';
