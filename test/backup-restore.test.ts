@@ -55,6 +55,9 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
     expect(field(first, 'grade')).toBe('consistent');
     expect(field(first, 'verified_at')).not.toBeNull();
     expect(field(first, 'cause')).toBe('scheduled');
+    const bytes = Number(field(first, 'user_data', 'total_size_bytes'));
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(field(first, 'total_size_mb')).toBe(Math.round((bytes / 1024 ** 2) * 1000) / 1000);
     const status = await warden.call('GET', '/api/v1/backup/status');
     expect(field(status.body, 'rpo', 'met')).toBe(true);
     expect(field(status.body, 'backup_count')).toBe(1);

@@ -63,7 +63,7 @@ const REASONS = {
   'gateway-store': 'The gateway runs in a thread of its own and must not wait for the database.',
 };
 
-const isTestSupport = (file) => /(^|\/)test-[^/]+\.ts$/.test(file);
+const isTestSupport = (file) => /(^|\/)test-[^/]+\.ts$|\.fixture\.ts$/.test(file);
 const isTest = (file) => /\.test\.tsx?$/.test(file) || isTestSupport(file);
 
 /**

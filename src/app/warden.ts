@@ -145,6 +145,7 @@ export function createWarden(options: WardenOptions): Warden {
     await lifecycle.begin({ name: 'samples', stop: () => metricsDb.close() });
     await migrate(metricsDb.writer, metricsMigrations, 'metrics');
 
+    const probing = config.monitoring.enabled && config.healthCheckEnabled;
     const instance = 'main';
     const eventLog = createEventLog({ db, clock, instance });
     // Switched off, the log stays as it is; the audit trail goes on whatever is switched off.
@@ -195,11 +196,14 @@ export function createWarden(options: WardenOptions): Warden {
         adapter,
         clock,
         log,
+        onObservation(seen) {
+          const passed = seen.reachable && seen.faults.length === 0;
+          if (!passed && !backend.isExpectedDown())
+            documentMetrics.healthCheckFailures.labels(target.id, 'target').inc();
+        },
         async onChange({ before, status }) {
           // Stopped by ourselves, for a restore: that it is gone then is no failure.
           const planned = backend.isExpectedDown() && status.word === 'OFFLINE';
-          if (!planned && (status.word === 'OFFLINE' || status.word === 'DEGRADED'))
-            documentMetrics.healthCheckFailures.labels(target.id, 'target').inc();
           const [first] = status.reasons;
           await db.unit((tx) =>
             events.record(tx, {
@@ -327,7 +331,7 @@ export function createWarden(options: WardenOptions): Warden {
       log,
       targetIds: targets.map((one) => one.target.id),
       atStart: config.backup.atStart,
-      observed: () => !config.healthCheckEnabled || watch?.watched.observation() !== undefined,
+      observed: () => !probing || watch?.watched.observation() !== undefined,
       onStatus(status) {
         documentMetrics.setRecoveryPoints(status.targetId, status.count);
         const point = status.newestVerified ?? status.newest;
@@ -356,7 +360,7 @@ export function createWarden(options: WardenOptions): Warden {
     const health = createHealth({
       clock,
       checks: [
-        ...(config.healthCheckEnabled ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
+        ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
         ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
         ...(config.backup.enabled
           ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
@@ -384,9 +388,16 @@ export function createWarden(options: WardenOptions): Warden {
     await server.register(healthRoutes({ health, dashboard }));
     await server.register(dashboardRoutes(dashboard));
     await server.register(accessRoutes({ access, now: () => clock.now() }));
-    await server.register(eventRoutes({ events: eventLog, log }));
+    await server.register(eventRoutes({ events: eventLog, log, enabled: config.events.enabled }));
     await server.register(operationRoutes({ operations, log }));
-    await server.register(hostRoutes({ sampler, clock, thresholds: () => config.monitoring.thresholds }));
+    await server.register(
+      hostRoutes({
+        sampler,
+        clock,
+        enabled: config.monitoring.enabled,
+        thresholds: () => config.monitoring.thresholds,
+      }),
+    );
     await server.register(
       targetsRoutes({
         targets,
@@ -409,7 +420,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.monitoring.enabled) await lifecycle.begin(sampler);
     if (config.metrics.enabled)
       await lifecycle.begin(createMetricHistory({ registry, db: metricsDb, clock, log, instance }));
-    if (config.healthCheckEnabled) for (const one of targets) await lifecycle.begin(one);
+    if (probing) for (const one of targets) await lifecycle.begin(one);
     await lifecycle.begin(sizes);
     if (config.monitoring.enabled) await lifecycle.begin(inspections);
     if (config.backup.enabled) await lifecycle.begin(schedule);

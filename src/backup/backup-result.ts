@@ -33,6 +33,8 @@ export const backupResultSchema = z.object({
       }),
     ),
   }),
+  /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
+  total_size_mb: z.number().nullable(),
   target_id: z.string(),
   cause: z.enum(['manual', 'scheduled', 'safety']),
   grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']).nullable(),
@@ -78,6 +80,7 @@ export function backupResult(point: RecoveryPoint): BackupResult {
         skipped: one.skipped,
       })),
     },
+    total_size_mb: manifest?.total_size_mb ?? null,
     target_id: point.targetId,
     cause: point.cause,
     grade: point.grade,

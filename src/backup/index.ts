@@ -14,7 +14,6 @@ export {
   createResticRepository,
   ensurePasswordFile,
   parseRepositoryLocation,
-  readPassword,
   recoveryKit,
 } from './repository/index.ts';
 export {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 const proof = z.object({ grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']), reasons: z.array(z.string()) });
@@ -58,6 +57,8 @@ export const manifestSchema = z.object({
   grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']),
   reasons: z.array(z.string()),
   partial: z.boolean(),
+  /** Of all components, in units of 1024 × 1024 bytes, rounded to three places. */
+  total_size_mb: z.number(),
   components: z.array(component),
   /** Components that the target has and this point has not, each with the reason. */
   missing: z.array(z.object({ name: z.string(), reason: z.string() })),
@@ -75,5 +76,3 @@ export const manifestFile = 'manifest.json';
 
 /** The bytes of a manifest as stored; the same value always gives the same bytes. */
 export const renderManifest = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
-
-export const sha256Hex = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -245,6 +245,7 @@ async function writeManifest(
       ...(inspection?.faults ?? []).map((fault) => `workspace: ${fault.message}`),
     ],
     partial: components.some((one) => one.partial) || missing.length > 0,
+    total_size_mb: Math.round((components.reduce((sum, one) => sum + one.bytes, 0) / 1024 ** 2) * 1000) / 1000,
     components,
     missing,
     documents: observation?.documents ? { ...observation.documents } : null,

@@ -4,7 +4,6 @@
  */
 export type { Config, HostThresholds, TargetConfig } from './config.ts';
 export { configReference, describeConfig, type ShownSetting } from './describe-config.ts';
-export { findNearestName } from './nearest-name.ts';
 export { type ConfigReading, type Environment, type Flags, readConfig, requireConfig } from './read-config.ts';
 export { type Setting, settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';

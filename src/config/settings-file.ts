@@ -104,7 +104,7 @@ export function parseSettingsFile(source: string, path: string): SettingsFile {
       problems.push({
         place: placeOf(node),
         message: `target.${issue.path.join('.')}: ${issue.message}`,
-        mend: 'See docs/configuration.md, section "target".',
+        mend: 'See the end of docs/configuration.md.',
       });
   };
 

@@ -94,7 +94,7 @@ export const settings = {
     env: env('MONITORING_ENABLED'),
     parser: flag,
     fallback: true,
-    about: 'Sample the host and probe the target. Off: no sampler, no probe, their routes answer 409.',
+    about: 'Sample the host, probe the target, inspect its files. Off: none of it, and /api/v1/monitoring answers 409.',
   }),
   sampleIntervalSeconds: setting({
     key: 'monitoring.interval_seconds',

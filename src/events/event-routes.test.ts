@@ -24,7 +24,7 @@ beforeEach(async () => {
     authenticate: async () => role && { subject: 'local:me', role, workspaces: 'all', via: 'token' },
     allowedHosts: () => [],
   });
-  await app.register(eventRoutes({ events, log: silentLogger }));
+  await app.register(eventRoutes({ events, log: silentLogger, enabled: true }));
 });
 afterEach(async () => {
   await app.close();

@@ -91,13 +91,21 @@ function page<Item extends { seq: number }>(
 
 /** What happened and who asked for what: lists, a live stream that resumes by `seq`, and the check of the audit chain. */
 export const eventRoutes =
-  (deps: { events: EventLog; log: Logger }): RoutePlugin =>
+  (deps: { events: EventLog; log: Logger; enabled: boolean }): RoutePlugin =>
   async (app) => {
     const { events, log } = deps;
+    const requireEnabled = async (): Promise<void> => {
+      if (!deps.enabled)
+        throw new AppError(
+          'feature/disabled',
+          'The event log is switched off by LIGHTRAG_EVENT_LOGGING_ENABLED (events.enabled).',
+        );
+    };
 
     app.get(
       '/api/v1/events',
       {
+        preHandler: requireEnabled,
         config: { access: 'admin', activity: 'events.list' },
         schema: {
           tags: ['events'],
@@ -130,6 +138,7 @@ export const eventRoutes =
     app.get(
       '/api/v1/events/stream',
       {
+        preHandler: requireEnabled,
         config: { access: 'admin', activity: 'events.stream' },
         schema: {
           tags: ['events'],

@@ -12,8 +12,7 @@ export type {
   NewEvent,
   Severity,
 } from './event.ts';
-export { isEventType, severities } from './event.ts';
 export { createEventRetention } from './event-jobs.ts';
 export { type AuditFilter, createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
-export { type EventBody, eventRoutes, eventSchema } from './event-routes.ts';
+export { type EventBody, eventRoutes } from './event-routes.ts';
 export type { EventFilter } from './event-store.ts';

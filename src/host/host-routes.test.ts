@@ -44,7 +44,9 @@ async function serve(dataDir?: string, platform?: NodeJS.Platform) {
     },
   });
   cleanUps.push(() => app.close());
-  await app.register(hostRoutes({ sampler, clock: systemClock, thresholds: () => defaultHostThresholds }));
+  await app.register(
+    hostRoutes({ enabled: true, sampler, clock: systemClock, thresholds: () => defaultHostThresholds }),
+  );
   const get = (path: string, role?: string) =>
     app.inject({ method: 'GET', url: path, headers: role === undefined ? {} : { authorization: `Bearer ${role}` } });
   return { sampler, get };

@@ -193,6 +193,8 @@ export function userBody(userId: string, directories: UserDirectorySizes): UserS
 }
 
 export type HostRoutesDeps = {
+  /** False: nothing is sampled, and the routes say so. */
+  readonly enabled: boolean;
   readonly sampler: HostSampler;
   readonly clock: Clock;
   /** Read at each request, since thresholds can be changed while running. */
@@ -201,8 +203,16 @@ export type HostRoutesDeps = {
 
 /** What the sampler last saw. Asking never measures anything. */
 export const hostRoutes =
-  ({ sampler, clock, thresholds }: HostRoutesDeps): RoutePlugin =>
+  ({ enabled, sampler, clock, thresholds }: HostRoutesDeps): RoutePlugin =>
   async (app) => {
+    app.addHook('preHandler', async () => {
+      if (!enabled)
+        throw new AppError(
+          'feature/disabled',
+          'Monitoring is switched off by MONITORING_ENABLED (monitoring.enabled).',
+        );
+    });
+
     const notSampled = (what: string): AppError =>
       new AppError('host/not-sampled', sampler.unavailable() ?? `${what} Ask again in a moment.`, {
         retryAfterSeconds: 1,

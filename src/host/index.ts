@@ -6,7 +6,6 @@ export type { DiskSample } from './disk-reader.ts';
 export type { HostSample, ProcessSample, UserDirectorySizes } from './host.ts';
 export {
   decideHostHealth,
-  defaultHostThresholds,
   type HostCheck,
   type HostHealth,
   type HostLoad,
@@ -16,11 +15,7 @@ export { registerHostMetrics } from './host-metrics.ts';
 export {
   type HostHealthBody,
   type HostRoutesDeps,
-  healthBody,
-  hostHealthSchema,
   hostRoutes,
   type SystemBody,
-  systemBody,
-  systemSchema,
 } from './host-routes.ts';
 export { createHostSampler, type HostSampler, type HostSamplerOptions } from './host-sampler.ts';

@@ -10,7 +10,6 @@ export {
   type Collector,
   type Counter,
   createMetricRegistry,
-  durationBuckets,
   type Gauge,
   type Histogram,
   type MetricRegistry,

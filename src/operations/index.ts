@@ -4,13 +4,11 @@
  * Owns the tables `operation` and `idempotency_key`, and the leases `target:…` and `instance:…`. Invariants: of the exclusive
  * operations of one target one runs; nothing leaves a final state; an end is written by the one who holds the work.
  */
-export { allowedActions, isFinal, type Operation, type OperationError, type OperationState } from './operation.ts';
+export type { Operation, OperationError, OperationState } from './operation.ts';
 export {
   idempotencyOf,
   type OperationBody,
   operationAnswers,
-  operationBody,
-  operationSchema,
   respondWithOperation,
 } from './operation-answer.ts';
 export { createOperationRetention } from './operation-jobs.ts';

@@ -68,7 +68,3 @@ export function targetFromConfig(config: TargetConfig, sample: boolean): Target 
     startTimeoutMs: config.startTimeoutMs,
   };
 }
-
-/** `target` for the unnamed or only workspace, else `target:workspace`. */
-export const graphId = (target: Target, workspace: string): string =>
-  workspace === '' || target.workspaces.length === 1 ? target.id : `${target.id}:${workspace}`;

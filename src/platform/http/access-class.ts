@@ -28,10 +28,6 @@ export function decideAccess(access: AccessClass, principal: Principal | undefin
   return rolesOf[access].includes(principal.role) ? 'allowed' : 'forbidden';
 }
 
-/** Admins and holders of `all` may use every workspace; others those that their credentials name. */
-export const mayUseWorkspace = (principal: Principal, workspace: string): boolean =>
-  principal.role === 'admin' || principal.workspaces === 'all' || principal.workspaces.includes(workspace);
-
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Required on every route; registration refuses a route without it. */

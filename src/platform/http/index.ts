@@ -6,13 +6,11 @@ export {
   type AccessClass,
   type AccessDecision,
   decideAccess,
-  mayUseWorkspace,
   type Principal,
   type Role,
 } from './access-class.ts';
-export { isOwnHost } from './host.ts';
 export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
-export { appErrorOf, type Problem, problemOf, problemSchema } from './problem.ts';
+export type { Problem } from './problem.ts';
 export {
   createHttpServer,
   type HttpServer,

@@ -4,7 +4,6 @@ export {
   type Exclusion,
   lightragExclusions,
   otherWorkspaceExclusion,
-  parserCacheExclusion,
 } from './exclusions.ts';
 export { createFilesSource, type FilesSourceOptions, lightragFirst } from './files-source.ts';
 export type { Writer } from './proof.ts';
