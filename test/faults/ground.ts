@@ -297,3 +297,53 @@ export function processesOf(folder: string): { pid: number; args: string }[] {
     })
     .filter(({ args }) => args.includes(folder));
 }
+
+export type Product = {
+  readonly process: ChildProcess;
+  /** Rejects, with what it logged, when it ends before it is ready. */
+  readonly ready: Promise<{ api: string; metrics: string | null }>;
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; log: string }>;
+  stop(): Promise<void>;
+};
+
+/** The command line in a process of its own; `wrap` is what starts it (`unshare`, `setpriv`). */
+export function launch(
+  args: readonly string[],
+  options: { settings?: Record<string, string>; wrap?: readonly string[]; uid?: number; gid?: number } = {},
+): Product {
+  const [program = '', ...rest] = [...(options.wrap ?? []), process.execPath, main, ...args];
+  const child = spawn(program, rest, {
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH ?? '', ...calm, ...options.settings },
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+    log,
+  }));
+  const ready = Promise.race([
+    once(createInterface({ input: child.stdout }), 'line').then(([line]) => JSON.parse(String(line))),
+    ended.then((end) => {
+      throw new Error(`the product ended before it was ready (${end.code ?? end.signal}):\n${end.log}`);
+    }),
+  ]);
+  ready.catch(() => undefined);
+  return {
+    process: child,
+    ready,
+    ended,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** `up` on any free ports, for scripts: one JSON line when ready. */
+export const up = (dataDir: string): string[] => ['up', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'];
