@@ -21,6 +21,7 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
   let warden: RunningWarden;
 
   beforeAll(async () => {
+    writeFileSync(join(dataDir, 'ragwarden.yaml'), 'log:\n  level: info\n');
     warden = await startWarden({ dataDir });
   });
   afterAll(async () => {
@@ -61,6 +62,15 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
     const status = await warden.call('GET', '/api/v1/backup/status');
     expect(field(status.body, 'rpo', 'met')).toBe(true);
     expect(field(status.body, 'backup_count')).toBe(1);
+  });
+
+  test('configuration files are in the point, and a restore says that it leaves them alone', async () => {
+    const [first] = await points();
+    expect(field(first, 'config')).toMatchObject({ status: 'success', file_count: 1, total_size_bytes: 20 });
+    const id = String(field(first, 'backup_id'));
+    const plan = await warden.call('POST', `/api/v1/backup/restore/${id}`, { plan_only: true });
+    expect(JSON.stringify(field(plan.body, 'warnings'))).toContain('config: configuration is not put back');
+    expect(field(plan.body, 'components', 'length')).toBe(2);
   });
 
   test('a deleted workspace comes back byte for byte, and so does the input folder', async () => {

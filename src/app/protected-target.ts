@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Inspection, ProtectedTarget } from '../backup/index.ts';
 import {
+  createConfigSource,
   createFilesSource,
   findTornEnd,
   lightragExclusions,
@@ -22,6 +23,8 @@ import {
 export function protectTarget(options: {
   watched: WatchedTarget;
   lifecycle: BackendLifecycle;
+  /** Single files of the configuration, ours among them. */
+  configFiles: readonly string[];
   inspect(folder: string, signal: AbortSignal): Promise<Inspection | undefined>;
 }): ProtectedTarget {
   const { watched, lifecycle } = options;
@@ -35,7 +38,7 @@ export function protectTarget(options: {
     sources: (observation) => {
       // What an unreachable backend does is not known; its files are then taken the careful way.
       const atomic = replacesFilesByRename(observation?.coreVersion);
-      return target.stores
+      const folders = target.stores
         .filter((store) => existsSync(store.path))
         .map((store) =>
           store.kind === 'workspace-folder'
@@ -51,6 +54,8 @@ export function protectTarget(options: {
             : // People edit source documents in place, so a hard link would change with the original.
               createFilesSource({ name: store.name, folder: store.path, mode: 'copy', writer: 'in-place' }),
         );
+      if (options.configFiles.length === 0) return folders;
+      return [...folders, createConfigSource({ name: 'config', files: options.configFiles })];
     },
   };
 }

@@ -80,6 +80,7 @@ export async function prepareSample(options: {
       userDataDir: workingDir,
       lifecycle: undefined,
       commandEnvironment: {},
+      configFiles: [],
       paths: {},
       ...sampleTimeouts,
     },

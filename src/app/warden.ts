@@ -292,7 +292,12 @@ export function createWarden(options: WardenOptions): Warden {
       });
       return inspectionOf(report);
     };
-    const guarded = watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, inspect: inspectFiles });
+    const configFiles = [
+      ...(targetConfig?.configFiles ?? []),
+      ...(config.settingsFile === undefined ? [] : [config.settingsFile]),
+    ];
+    const guarded =
+      watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, configFiles, inspect: inspectFiles });
     const backup = createBackup({
       db,
       points,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
+import type { ManifestComponent } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
 
 const status = z.enum(['running', 'success', 'partial', 'error', 'skipped']);
@@ -33,6 +34,18 @@ export const backupResultSchema = z.object({
       }),
     ),
   }),
+  /** Databases are not captured in this version. */
+  database: z.object({ status: z.literal('skipped'), reason: z.string() }),
+  config: z.object({
+    status,
+    path: z.string().nullable(),
+    file_count: z.number(),
+    total_size_bytes: z.number(),
+    file_results: z.record(
+      z.string(),
+      z.object({ status: z.enum(['success', 'skipped']), reason: z.string().optional() }),
+    ),
+  }),
   /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
   total_size_mb: z.number().nullable(),
   target_id: z.string(),
@@ -53,7 +66,8 @@ export type BackupResult = z.infer<typeof backupResultSchema>;
 
 export function backupResult(point: RecoveryPoint): BackupResult {
   const { manifest } = point;
-  const components = manifest?.components ?? [];
+  const all = manifest?.components ?? [];
+  const components = all.filter((one) => one.kind !== 'config');
   const exists = (point.status === 'success' || point.status === 'partial') && point.forgottenMs === null;
   return {
     backup_id: point.id,
@@ -67,7 +81,7 @@ export function backupResult(point: RecoveryPoint): BackupResult {
       status: manifest ? (components.some((one) => one.partial) ? 'partial' : 'success') : point.status,
       path: folderOf(components[0]),
       user_count: manifest?.target.workspaces.length ?? 0,
-      total_size_bytes: point.logicalBytes,
+      total_size_bytes: manifest ? components.reduce((sum, one) => sum + one.bytes, 0) : point.logicalBytes,
       file_count: components.reduce((sum, one) => sum + one.files, 0),
       components: components.map((one) => ({
         name: one.name,
@@ -80,6 +94,11 @@ export function backupResult(point: RecoveryPoint): BackupResult {
         skipped: one.skipped,
       })),
     },
+    database: { status: 'skipped', reason: 'databases are not captured in this version' },
+    config: configResult(
+      all.find((one) => one.kind === 'config'),
+      point.status,
+    ),
     total_size_mb: manifest?.total_size_mb ?? null,
     target_id: point.targetId,
     cause: point.cause,
@@ -94,6 +113,29 @@ export function backupResult(point: RecoveryPoint): BackupResult {
     pinned: point.pinned,
     operation_id: point.operationId,
     allowed_actions: exists ? ['restore', 'verify'] : [],
+  };
+}
+
+function configResult(
+  component: ManifestComponent | undefined,
+  status: RecoveryPoint['status'],
+): BackupResult['config'] {
+  if (!component)
+    return {
+      status: status === 'running' ? 'running' : 'skipped',
+      path: null,
+      file_count: 0,
+      total_size_bytes: 0,
+      file_results: {},
+    };
+  return {
+    status: component.partial ? 'partial' : 'success',
+    path: `components/${component.name}`,
+    file_count: component.files,
+    total_size_bytes: component.bytes,
+    file_results: Object.fromEntries(
+      component.skipped.map((one) => [one.path, { status: 'skipped' as const, reason: one.reason }]),
+    ),
   };
 }
 

@@ -16,6 +16,7 @@ export {
   parseRepositoryLocation,
   recoveryKit,
 } from './repository/index.ts';
+export { createConfigSource } from './sources/config/config-source.ts';
 export {
   createFilesSource,
   lightragExclusions,

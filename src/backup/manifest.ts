@@ -29,6 +29,7 @@ const component = z.object({
       program: z.enum(['pg_restore', 'redis', 'command']),
       streams: z.array(z.string()),
     }),
+    z.object({ by: z.literal('by-hand'), reason: z.string() }),
   ]),
 });
 

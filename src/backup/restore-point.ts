@@ -148,6 +148,8 @@ function restoreWarnings(manifest: Manifest, now: Observation | undefined, point
   )
     warnings.push(`The point was taken from version ${manifest.target.core_version}; ${now.coreVersion} runs now.`);
   if (point.verifiedMs === null) warnings.push('The point was never verified.');
+  for (const { name, restore } of manifest.components)
+    if (restore.by === 'by-hand') warnings.push(`${name}: ${restore.reason}.`);
   for (const component of manifest.components)
     for (const file of component.damaged)
       warnings.push(`${component.name}: ${file.path} was damaged when it was captured (${file.reason}).`);
@@ -436,13 +438,14 @@ const pointOf = (input: unknown): unknown =>
   typeof input === 'object' && input !== null && 'pointId' in input ? input.pointId : null;
 
 function placeComponents(guarded: ProtectedTarget, manifest: Manifest): PlannedComponent[] {
-  return manifest.components.map((component) => {
+  return manifest.components.flatMap((component) => {
+    if (component.restore.by === 'by-hand') return [];
     const folder = guarded.folderOf(component.name);
     if (folder === undefined || component.restore.by !== 'folder-swap')
       throw new AppError(
         'target/foreign-path',
         `The point holds ${component.name}, for which ${guarded.target.id} has no registered folder.`,
       );
-    return { component, folder, keep: component.restore.keep };
+    return [{ component, folder, keep: component.restore.keep }];
   });
 }

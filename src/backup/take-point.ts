@@ -8,7 +8,7 @@ import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
 import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
 import { openRepository } from './open-repository.ts';
 import { newPointId, type PointCause, type RecoveryPoint, worstGrade } from './point.ts';
-import type { CaptureResult } from './sources/source.ts';
+import type { CaptureResult, RestoreRecipe } from './sources/source.ts';
 import { componentPath, entriesPath, entryLines, prepareStaging, type Staging, writeWhole } from './staging.ts';
 import { verifySnapshot } from './verify-point.ts';
 
@@ -93,6 +93,7 @@ async function captureAndStore(
   guarded: ProtectedTarget,
   row: RecoveryPoint,
   context: OperationContext,
+  isSecondTry = false,
 ): Promise<RecoveryPoint> {
   const { clock } = deps;
   const { target } = guarded;
@@ -166,6 +167,16 @@ async function captureAndStore(
     );
   }
 
+  for (const source of sources) {
+    const altered = await source.findAltered?.(staging.componentFolder(source.name));
+    if (altered === undefined) continue;
+    await deps.repository.forget({ snapshotIds: [stored.snapshotId] });
+    if (isSecondTry)
+      throw new AppError('backup/capture-failed', `${source.name}: ${altered} changed while it was stored. Try again.`);
+    // The next capture sees that the backend writes into its files, and copies them.
+    return captureAndStore(deps, guarded, row, context, true);
+  }
+
   await context.phase('verifying');
   const entries = new Map(captured.map((one) => [one.name, one.entries]));
   await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, context });
@@ -214,10 +225,7 @@ async function writeManifest(
       skipped: one.skipped.map((item) => ({ ...item })),
       damaged: one.damaged.map((item) => ({ ...item })),
       notes: [...one.notes],
-      restore:
-        one.restore.by === 'folder-swap'
-          ? { by: 'folder-swap', folder: one.restore.folder, keep: one.restore.keep.map((item) => ({ ...item })) }
-          : { by: 'stream', program: one.restore.program, streams: [...one.restore.streams] },
+      restore: recipeOf(one.restore),
     });
   }
   const missing = [...missingComponents(target, captured, observation), ...emptiedComponents(captured, facts.previous)];
@@ -256,6 +264,17 @@ async function writeManifest(
   await rm(join(staging.root, manifestFile), { force: true });
   await writeWhole(join(staging.root, manifestFile), [renderManifest(manifest)]);
   return manifest;
+}
+
+function recipeOf(recipe: RestoreRecipe): ManifestComponent['restore'] {
+  switch (recipe.by) {
+    case 'folder-swap':
+      return { by: 'folder-swap', folder: recipe.folder, keep: recipe.keep.map((item) => ({ ...item })) };
+    case 'stream':
+      return { by: 'stream', program: recipe.program, streams: [...recipe.streams] };
+    case 'by-hand':
+      return { ...recipe };
+  }
 }
 
 /** A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one. */

@@ -34,6 +34,8 @@ export type Config = {
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
   };
+  /** The `ragwarden.yaml` that was read; undefined when there is none. */
+  readonly settingsFile: string | undefined;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
 };
@@ -57,6 +59,8 @@ export type TargetConfig = {
   readonly workingDir: string | undefined;
   readonly inputDir: string | undefined;
   readonly userDataDir: string | undefined;
+  /** Absolute paths of single files: its environment file and what else was named. */
+  readonly configFiles: readonly string[];
   readonly lifecycle: { readonly stop: LifecycleStep; readonly start: LifecycleStep } | undefined;
   /** What a lifecycle command gets of our own environment: where programs and a user's session are found, no secrets. */
   readonly commandEnvironment: Readonly<Record<string, string>>;
@@ -79,6 +83,7 @@ export function buildConfig(
   cwd: string,
   origins: Origins,
   env: Readonly<Record<string, string | undefined>>,
+  settingsFile: string | undefined,
 ): { config: Config; problems: Problem[] } {
   const problems: Problem[] = [];
   const path = (value: string): string => resolve(cwd, value);
@@ -157,6 +162,7 @@ export function buildConfig(
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
+    settingsFile,
     backup: {
       enabled: values.backupEnabled,
       location,
@@ -226,6 +232,10 @@ function buildTarget(
     workingDir,
     inputDir,
     userDataDir: values.userDataDir === undefined ? workingDir : path(values.userDataDir),
+    configFiles: [
+      ...(values.targetEnvFile === undefined ? [] : [values.targetEnvFile]),
+      ...values.targetConfigFiles,
+    ].map(path),
     lifecycle: structure.lifecycle,
     commandEnvironment: Object.fromEntries(commandVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     paths: structure.paths ?? {},

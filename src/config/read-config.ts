@@ -55,7 +55,7 @@ export function readConfig(sources: { env: Environment; flags?: Flags; cwd: stri
 
   // Each value went through the parser of its own setting just above.
   const typed = values as SettingValues;
-  const built = buildConfig(typed, file?.target ?? {}, cwd, origins as Origins, env);
+  const built = buildConfig(typed, file?.target ?? {}, cwd, origins as Origins, env, file?.path);
   problems.push(...built.problems);
   return { config: built.config, values: typed, origins: origins as Origins, problems, file: file?.path };
 }

@@ -336,6 +336,20 @@ export const settings = {
     fallback: '',
     about: 'The workspace that the backend serves; empty is the unnamed one.',
   }),
+  targetEnvFile: setting({
+    key: 'target.env_file',
+    env: env('RAGWARDEN_TARGET_ENV_FILE'),
+    parser: folder,
+    fallback: undefined,
+    about: 'The backend’s own environment file: part of every recovery point.',
+  }),
+  targetConfigFiles: setting({
+    key: 'target.config_files',
+    env: env('RAGWARDEN_TARGET_CONFIG_FILES'),
+    parser: words,
+    fallback: [] as readonly string[],
+    about: 'Further files of the backend’s configuration (compose file, prompts): part of every recovery point.',
+  }),
   userDataDir: setting({
     key: 'target.data_dir',
     env: env('DATA_DIR'),

@@ -53,6 +53,7 @@ test('sizes are known after a run, with their instant, and not before', async ()
       userDataDir: undefined,
       lifecycle: undefined,
       commandEnvironment: {},
+      configFiles: [],
       paths: {},
       probeIntervalMs: 1_000,
       probeTimeoutMs: 1_000,

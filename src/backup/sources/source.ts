@@ -69,7 +69,9 @@ export type RestoreRecipe =
       readonly by: 'stream';
       readonly program: 'pg_restore' | 'redis' | 'command';
       readonly streams: readonly string[];
-    };
+    }
+  /** Kept in the point and left alone by a restore, with the reason. */
+  | { readonly by: 'by-hand'; readonly reason: string };
 
 export type CaptureResult = {
   readonly name: string;
@@ -102,4 +104,9 @@ export type Source = {
   readonly kind: SourceKind;
   describe(): SourceDescription;
   capture(into: string, context: CaptureContext): Promise<CaptureResult>;
+  /**
+   * Asked once the capture is stored: a file of `into` that meanwhile is another than it was when it was captured, which a
+   * hard link to a file that is written in place becomes. Undefined: what was stored is what was captured.
+   */
+  findAltered?(into: string): Promise<string | undefined>;
 };
