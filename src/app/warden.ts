@@ -59,6 +59,7 @@ import {
   targetsRoutes,
   type WatchedTarget,
 } from '../targets/index.ts';
+import { findBackendProcess } from './backend-process.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, hostCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
@@ -179,6 +180,7 @@ export function createWarden(options: WardenOptions): Warden {
     const targetConfig = config.target ?? sample?.config;
     const inspector = createInspector({ log, clock });
     await lifecycle.begin(inspector);
+    const backendProcess = targetConfig && findBackendProcess(targetConfig.url);
     const watch = targetConfig && watchTarget(targetConfig, sample, children);
     const targets = watch ? [watch.watched] : [];
 
@@ -197,6 +199,7 @@ export function createWarden(options: WardenOptions): Warden {
         clock,
         log,
         onObservation(seen) {
+          if (seen.reachable) void backendProcess?.look();
           const passed = seen.reachable && seen.faults.length === 0;
           if (!passed && !backend.isExpectedDown())
             documentMetrics.healthCheckFailures.labels(target.id, 'target').inc();
@@ -255,7 +258,7 @@ export function createWarden(options: WardenOptions): Warden {
       directoriesIntervalMs: config.monitoring.directorySizesIntervalMs,
       dataDir: targetConfig?.userDataDir,
       diskPaths: [config.dataDir],
-      targetPid: () => sample?.driver.pid(),
+      targetPid: () => backendProcess?.pid(),
     });
     registerHostMetrics(registry, sampler, clock);
     const sizes = createFolderSizes({

@@ -123,7 +123,7 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
           expect(contentOf(workspace)).toEqual(state === 'new' ? good : bad);
           expect(field((await settledEvent(warden)).data, 'state')).toBe(state);
           // That the next restore works is shown once, in the middle of the moves.
-        if (boundary !== 'restore:in:kv_store_full_docs.json') return;
+          if (boundary !== 'restore:in:kv_store_full_docs.json') return;
           const done = await warden.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true }, wait);
           expect(field(done.body, 'state')).toBe('succeeded');
           expect(contentOf(workspace)).toEqual(good);

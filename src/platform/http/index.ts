@@ -10,6 +10,7 @@ export {
   type Role,
 } from './access-class.ts';
 export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
+export { findPortHolder } from './port-holder.ts';
 export type { Problem } from './problem.ts';
 export {
   createHttpServer,

@@ -1,22 +1,30 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
+export type PortHolder = { readonly pid: number; readonly name: string };
+
 /**
- * Who listens on a TCP port of this machine, as `node (pid 4711)`, found through procfs.
+ * Who listens on a TCP port of this machine, found through procfs.
  * Undefined where that cannot be seen: no procfs, another user's process, another network namespace.
  */
-export async function describePortHolder(port: number): Promise<string | undefined> {
+export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
   try {
     const inodes = await listeningInodes(port);
     if (inodes.size === 0) return undefined;
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       if (!(await holdsOneOf(pid, inodes))) continue;
-      const name = (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
-      return `${name} (pid ${pid})`;
+      return { pid: Number(pid), name: (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() };
     }
   } catch {
+    // The process ended while it was looked at, or procfs is closed to us.
     return undefined;
   }
   return undefined;
+}
+
+/** The same as `node (pid 4711)`. */
+export async function describePortHolder(port: number): Promise<string | undefined> {
+  const holder = await findPortHolder(port);
+  return holder && `${holder.name} (pid ${holder.pid})`;
 }
 
 /** Socket inodes in state LISTEN (0A) on the port. @see proc_net_tcp in the kernel's documentation */
