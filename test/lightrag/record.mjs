@@ -55,7 +55,7 @@ function neutral(text, folder, url) {
 async function recordHttp() {
   await withServer('key-mode', { LIGHTRAG_API_KEY: KEY }, async (api, { folder, scrub }) => {
     const { body } = await api.ask('GET', '/openapi.json');
-    await writeFile(join(out, 'openapi.json'), `${scrub(JSON.stringify(body))}\n`);
+    await writeFile(join(out, 'routes.json'), routeTable(body));
     await http.recordEmptyServer(api);
     await http.recordIngest(api, llm);
     await http.recordScan(api, join(folder, 'inputs', 'library'));
@@ -179,4 +179,19 @@ try {
   throw error;
 } finally {
   await llm.stop();
+}
+
+/** The server's routes with their parameters and declared statuses; its prose is left out. */
+function routeTable(openapi) {
+  const rows = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, route]) => ({
+      method: method.toUpperCase(),
+      path,
+      parameters: (route.parameters ?? []).map((one) => `${one.in}:${one.name}`),
+      statuses: Object.keys(route.responses ?? {}).sort(),
+      secured: (route.security ?? []).length > 0,
+    })),
+  );
+  rows.sort((a, b) => (a.path === b.path ? (a.method < b.method ? -1 : 1) : a.path < b.path ? -1 : 1));
+  return `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`;
 }
