@@ -53,7 +53,7 @@ function neutral(text, folder, url) {
 }
 
 async function recordHttp() {
-  await withServer('key-mode', { LIGHTRAG_API_KEY: KEY }, async (api, { folder, scrub }) => {
+  await withServer('key-mode', { LIGHTRAG_API_KEY: KEY }, async (api, { folder }) => {
     const { body } = await api.ask('GET', '/openapi.json');
     await writeFile(join(out, 'routes.json'), routeTable(body));
     await http.recordEmptyServer(api);
