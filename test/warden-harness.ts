@@ -58,6 +58,8 @@ export async function startWarden(options: {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH ?? '',
+        // Hundreds of small modules start twice as fast when they were compiled before.
+        NODE_COMPILE_CACHE: join(tmpdir(), 'ragwarden-test-compiled'),
         ...Object.fromEntries(Object.entries(options.settings ?? {}).map(([name, value]) => [`TEST_${name}`, value])),
       },
     },
