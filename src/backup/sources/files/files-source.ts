@@ -53,6 +53,7 @@ export function createFilesSource(options: FilesSourceOptions): Source {
         'any name and any plain file; links only when they stay inside; no sockets, pipes or devices',
       ],
     }),
+    findAltered: async (into) => findAlteredFile(into, await readIndex(into)),
     async capture(into, context) {
       try {
         return await captureFolder(options, into, context);
@@ -141,6 +142,9 @@ async function captureFolder(
       await takeAll(run, fresh, scan);
       scan = await scanFolder(folder, exclusions, context.signal);
     }
+    const altered = await findAlteredFile(run.into, run.index);
+    if (altered !== undefined) stopLinking(run, altered);
+    if (run.belied.length > 0) await takeLinkedAnew(run, scan);
     for (const entry of scan.entries.filter((found) => isStillToTake(run, found)))
       run.skipped.push({ path: entry.path, reason: 'it did not hold still long enough', loss: true });
     const links = await takeLinks(run, scan);
@@ -330,8 +334,36 @@ async function takeInto(run: Run, entry: LiveEntry, part: string): Promise<Taken
 
 function stopLinking(run: Run, path: string): void {
   run.linking = false;
-  run.belied.push(path);
+  if (!run.belied.includes(path)) run.belied.push(path);
   run.notes.add('copied where a hard link was asked for: a file was seen to be written in place');
+}
+
+/** Files that are still linked to live ones would change with them, so they are copied after all. */
+async function takeLinkedAnew(run: Run, scan: Scan): Promise<void> {
+  const linked: LiveEntry[] = [];
+  for (const entry of scan.entries) {
+    const taken = run.entries.get(entry.path);
+    const staged = taken?.kind === 'file' ? await statOf(join(run.into, entry.path)) : undefined;
+    if (taken?.kind !== 'file' || staged === undefined) continue;
+    const altered = run.index.get(entry.path);
+    const isLink = staged.ino === entry.stamp.ino && staged.dev === entry.stamp.dev;
+    if (!isLink && (altered === undefined || sameContentStamp(altered.staged, stampOf(staged)))) continue;
+    run.entries.delete(entry.path);
+    run.index.delete(entry.path);
+    run.bytes -= taken.bytes;
+    run.files -= 1;
+    linked.push(entry);
+  }
+  await takeAll(run, linked, scan);
+}
+
+/** A staged file whose content changed since it was taken: through a hard link, by a writer that writes into its files. */
+async function findAlteredFile(into: string, index: StagingIndex): Promise<string | undefined> {
+  for (const [path, { staged }] of index) {
+    const now = await statOf(join(into, path));
+    if (now === undefined || !sameContentStamp(staged, stampOf(now))) return path;
+  }
+  return undefined;
 }
 
 function recordFile(run: Run, entry: LiveEntry, bytes: number, indexed: IndexedFile): void {
