@@ -6,15 +6,11 @@ import { type BackupResult, backupResult } from './backup-result.ts';
 import { forgetPoints } from './forget-points.ts';
 import type { KnownRepository } from './open-repository.ts';
 import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
-import {
-  type PreparedRestore,
-  planRestore,
-  prepareRestore,
-  type RestorePlanReport,
-  restorePoint,
-  settleRestore,
-} from './restore-point.ts';
+import { type PreparedRestore, planRestore, prepareRestore } from './prepare-restore.ts';
+import type { RestorePlanReport } from './restore-plan-report.ts';
+import { restorePoint } from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
+import { settleRestore } from './settle-restore.ts';
 import { takePoint } from './take-point.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
 
