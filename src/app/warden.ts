@@ -12,7 +12,7 @@ import {
   type Inspection,
   parseRepositoryLocation,
 } from '../backup/index.ts';
-import type { Config, TargetConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import {
   createEventLog,
   createEventRetention,
@@ -45,27 +45,21 @@ import { createLifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { productVersion } from '../platform/product-version.ts';
 import {
-  type BackendLifecycle,
-  createBackendLifecycle,
-  createConfiguredDriver,
   createFolderSizes,
   createInspections,
   createInspector,
-  createLightragAdapter,
-  createWatchedTarget,
   isIdle,
   storesElsewhere,
-  targetFromConfig,
   targetsRoutes,
   type WatchedTarget,
 } from '../targets/index.ts';
-import { findBackendProcess } from './backend-process.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, hostCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
-import { prepareSample, type Sample, type SampleSize } from './sample.ts';
+import { prepareSample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
+import { watchTarget } from './watch-target.ts';
 
 export type WardenOptions = {
   readonly config: Config;
@@ -180,76 +174,10 @@ export function createWarden(options: WardenOptions): Warden {
     const targetConfig = config.target ?? sample?.config;
     const inspector = createInspector({ log, clock });
     await lifecycle.begin(inspector);
-    const backendProcess = targetConfig && findBackendProcess(targetConfig.url);
-    const watch = targetConfig && watchTarget(targetConfig, sample, children);
+    const watch =
+      targetConfig &&
+      watchTarget({ from: targetConfig, sample, children, http, db, events, metrics: documentMetrics, clock, log });
     const targets = watch ? [watch.watched] : [];
-
-    function watchTarget(
-      from: TargetConfig,
-      bundled: Sample | undefined,
-      processes: typeof children,
-    ): { watched: WatchedTarget; backend: BackendLifecycle } {
-      const target = targetFromConfig(from, bundled !== undefined);
-      const [endpoint] = target.endpoints;
-      if (!endpoint) throw new AppError('config/invalid', `Target ${target.id} has no endpoint.`);
-      const adapter = createLightragAdapter({ endpoint, http, clock, timeoutMs: target.probeTimeoutMs });
-      const watched = createWatchedTarget({
-        target,
-        adapter,
-        clock,
-        log,
-        onObservation(seen) {
-          if (seen.reachable) void backendProcess?.look();
-          const passed = seen.reachable && seen.faults.length === 0;
-          if (!passed && !backend.isExpectedDown())
-            documentMetrics.healthCheckFailures.labels(target.id, 'target').inc();
-        },
-        async onChange({ before, status }) {
-          // Stopped by ourselves, for a restore: that it is gone then is no failure.
-          const planned = backend.isExpectedDown() && status.word === 'OFFLINE';
-          const [first] = status.reasons;
-          await db.unit((tx) =>
-            events.record(tx, {
-              type: 'target.status-changed',
-              severity: planned || status.word === 'HEALTHY' ? 'info' : status.word === 'OFFLINE' ? 'error' : 'warning',
-              targetId: target.id,
-              message: planned
-                ? `${target.id} is stopped for a restore.`
-                : `${target.id} is ${status.word}${first ? `: ${first.message}` : '.'}`,
-              data: { before, status: status.word, planned, reasons: status.reasons },
-            }),
-          );
-        },
-      });
-      const driver =
-        bundled?.driver ??
-        (from.lifecycle &&
-          createConfiguredDriver({
-            lifecycle: from.lifecycle,
-            children: processes,
-            http,
-            stopTimeoutMs: from.stopTimeoutMs,
-            startTimeoutMs: from.startTimeoutMs,
-            environment: from.commandEnvironment,
-          }));
-      const backend = createBackendLifecycle({
-        target,
-        driver,
-        answers: (signal) => adapter.answers(signal),
-        healthy: async () => {
-          const seen = await watched.probe();
-          return (
-            seen?.reachable === true &&
-            seen.kind === 'lightrag' &&
-            !seen.faults.some((fault) => fault.kind === 'server-error')
-          );
-        },
-        clock,
-        log,
-        ownPids: () => new Set([process.pid]),
-      });
-      return { watched, backend };
-    }
 
     const sampler = createHostSampler({
       clock,
@@ -258,7 +186,7 @@ export function createWarden(options: WardenOptions): Warden {
       directoriesIntervalMs: config.monitoring.directorySizesIntervalMs,
       dataDir: targetConfig?.userDataDir,
       diskPaths: [config.dataDir],
-      targetPid: () => backendProcess?.pid(),
+      targetPid: () => watch?.process.pid(),
     });
     registerHostMetrics(registry, sampler, clock);
     const sizes = createFolderSizes({

@@ -1,0 +1,102 @@
+import type { TargetConfig } from '../config/index.ts';
+import type { EventRecorder } from '../events/index.ts';
+import type { DocumentMetrics } from '../metrics/index.ts';
+import type { ChildProcesses } from '../platform/child-processes/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database/index.ts';
+import { AppError } from '../platform/errors.ts';
+import type { HttpClient } from '../platform/http-client.ts';
+import type { Logger } from '../platform/logging.ts';
+import {
+  type BackendLifecycle,
+  createBackendLifecycle,
+  createConfiguredDriver,
+  createLightragAdapter,
+  createWatchedTarget,
+  targetFromConfig,
+  type WatchedTarget,
+} from '../targets/index.ts';
+import { type BackendProcess, findBackendProcess } from './backend-process.ts';
+import type { Sample } from './sample.ts';
+
+export type Watch = {
+  readonly watched: WatchedTarget;
+  readonly backend: BackendLifecycle;
+  readonly process: BackendProcess;
+};
+
+/** Puts one target under watch: its adapter, its lifecycle, its process, and what a change of its state means to the others. */
+export function watchTarget(options: {
+  from: TargetConfig;
+  /** Set for the bundled sample, which is our own child. */
+  sample: Sample | undefined;
+  children: ChildProcesses;
+  http: HttpClient;
+  db: Database;
+  events: EventRecorder;
+  metrics: DocumentMetrics;
+  clock: Clock;
+  log: Logger;
+}): Watch {
+  const { from, sample, http, clock, log, db, events } = options;
+  const target = targetFromConfig(from, sample !== undefined);
+  const [endpoint] = target.endpoints;
+  if (!endpoint) throw new AppError('config/invalid', `Target ${target.id} has no endpoint.`);
+  const backendProcess = findBackendProcess(from.url);
+  const adapter = createLightragAdapter({ endpoint, http, clock, timeoutMs: target.probeTimeoutMs });
+  const watched = createWatchedTarget({
+    target,
+    adapter,
+    clock,
+    log,
+    onObservation(seen) {
+      if (seen.reachable) void backendProcess.look();
+      const passed = seen.reachable && seen.faults.length === 0;
+      if (!passed && !backend.isExpectedDown()) options.metrics.healthCheckFailures.labels(target.id, 'target').inc();
+    },
+    async onChange({ before, status }) {
+      // Stopped by ourselves, for a restore: that it is gone then is no failure.
+      const planned = backend.isExpectedDown() && status.word === 'OFFLINE';
+      const [first] = status.reasons;
+      await db.unit((tx) =>
+        events.record(tx, {
+          type: 'target.status-changed',
+          severity: planned || status.word === 'HEALTHY' ? 'info' : status.word === 'OFFLINE' ? 'error' : 'warning',
+          targetId: target.id,
+          message: planned
+            ? `${target.id} is stopped for a restore.`
+            : `${target.id} is ${status.word}${first ? `: ${first.message}` : '.'}`,
+          data: { before, status: status.word, planned, reasons: status.reasons },
+        }),
+      );
+    },
+  });
+  const driver =
+    sample?.driver ??
+    (from.lifecycle &&
+      createConfiguredDriver({
+        lifecycle: from.lifecycle,
+        children: options.children,
+        http,
+        stopTimeoutMs: from.stopTimeoutMs,
+        startTimeoutMs: from.startTimeoutMs,
+        environment: from.commandEnvironment,
+      }));
+  const backend = createBackendLifecycle({
+    target,
+    driver,
+    answers: (signal) => adapter.answers(signal),
+    healthy: async () => {
+      const seen = await watched.probe();
+      return (
+        seen?.reachable === true &&
+        seen.kind === 'lightrag' &&
+        !seen.faults.some((fault) => fault.kind === 'server-error')
+      );
+    },
+    clock,
+    log,
+    ownPids: () => new Set([process.pid]),
+  });
+  return { watched, backend, process: backendProcess };
+}
