@@ -205,7 +205,10 @@ export function createBackup(
         input: { pointId },
         requestedBy,
         idempotency,
-        run: (context) => restorePoint(deps, { point, prepared }, context),
+        run: (context) =>
+          restorePoint(deps, { point, prepared }, context).finally(() =>
+            deps.requireTarget(point.targetId).lifecycle.expectUp(),
+          ),
       });
       await audit(requestedBy, 'backup.restore', pointId);
       return operation;
@@ -233,7 +236,8 @@ export function createBackup(
 
     settlers: {
       'backup.create': (operation) => settleTakenPoint(deps, operation),
-      'backup.restore': (operation) => settleRestore(deps, operation),
+      'backup.restore': (operation) =>
+        settleRestore(deps, operation).finally(() => deps.requireTarget(operation.targetId ?? '').lifecycle.expectUp()),
       'backup.verify': async () => ({
         message: 'The verification ended with the process; nothing was changed.',
         severity: 'info',

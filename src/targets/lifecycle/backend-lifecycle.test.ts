@@ -222,3 +222,15 @@ test('a sign of life names where the backend answers again', async () => {
     'it answers at http://127.0.0.1:9621',
   );
 });
+
+test('being gone is expected from the stop to the start, or until the work is over', async () => {
+  const { backend } = lifecycle({ driver: driver() });
+  expect(backend.isExpectedDown()).toBe(false);
+  await play(backend.stop(never));
+  expect(backend.isExpectedDown()).toBe(true);
+  await play(backend.start(never));
+  expect(backend.isExpectedDown()).toBe(false);
+  await play(backend.stop(never));
+  backend.expectUp();
+  expect(backend.isExpectedDown()).toBe(false);
+});

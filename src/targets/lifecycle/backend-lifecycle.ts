@@ -34,6 +34,8 @@ export type BackendLifecycle = {
   findSignOfLife(): Promise<string | undefined>;
   /** Between a stop that was asked for here and the start that follows: being gone is then as it should be. */
   isExpectedDown(): boolean;
+  /** The work that needed it stopped is over, and nobody starts it from here: being gone counts again. */
+  expectUp(): void;
 };
 
 const pollMs = 250;
@@ -95,6 +97,9 @@ export function createBackendLifecycle(options: {
     automatic: driver.automatic,
     describe: driver.describe,
     isExpectedDown: () => expectedDown,
+    expectUp() {
+      expectedDown = false;
+    },
     async stop(signal, progress) {
       expectedDown = true;
       progress?.(driver.describe.stop);
