@@ -254,6 +254,11 @@ describe('remote commands in a pipe', () => {
     const { code, stdout } = await inPipe(['target', 'inspect', 'sample', ...here]);
     expect(code).toBe(0);
     expect(stdout).toContain(join(dataDir, 'sample'));
+    expect(stdout).toMatch(/12 of 12 sound/);
+    expect(stdout).toMatch(/doc_status \d+/);
+    const seen = JSON.parse((await inPipe(['target', 'inspect', '--json', ...here])).stdout);
+    expect(Object.keys(seen)).toEqual(['target', 'inspection']);
+    expect(seen.inspection.faults).toEqual([]);
     expect((await inPipe(['target', 'inspect', 'nobody', ...here])).code).toBe(10);
   });
 

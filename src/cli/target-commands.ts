@@ -1,7 +1,10 @@
+import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { pageOf, pathPart, read, type TargetAnswer, targetAnswer } from './answers.ts';
+import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
+import { followOperation } from './follow-operation.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { renderTarget } from './status-command.ts';
 import { coloured } from './words.ts';
@@ -46,7 +49,21 @@ export async function listTargets(context: CommandContext, flags: RemoteFlags): 
 const countDocuments = ({ documents }: TargetAnswer): number =>
   documents?.all ?? Object.values(documents ?? {}).reduce((sum, count) => sum + count, 0);
 
-/** Looks at the target now and shows what was seen. @returns 4 when it is not healthy */
+const inspectionAnswer = z.looseObject({
+  bytes_read: z.number(),
+  duration_ms: z.number(),
+  fresh: z.boolean(),
+  files: z.array(z.looseObject({ name: z.string(), bytes: z.number(), state: z.string() })),
+  counts: z.record(z.string(), z.number()),
+  embedding: z.array(z.looseObject({ file: z.string(), dimension: z.number() })),
+  faults: z.array(z.looseObject({ severity: z.string(), message: z.string() })),
+});
+
+/**
+ * Looks at the target and into its files now and shows what was seen; `--json` prints `{target, inspection}`, where
+ * `inspection` is null when the files are not visible to ragwarden.
+ * @returns 4 when it is not healthy
+ */
 export async function inspectTarget(
   context: CommandContext,
   id: string | undefined,
@@ -55,16 +72,42 @@ export async function inspectTarget(
   const { terminal } = context;
   return withApi(context, flags, async (api) => {
     const wanted = id ?? (await onlyTarget(await api.call('/api/v1/targets')));
-    const document = await api.call(`/api/v1/targets/${pathPart(wanted)}/probe`, { method: 'POST' });
+    const path = `/api/v1/targets/${pathPart(wanted)}`;
+    const before = read(targetAnswer, await api.call(path));
+    let inspection: unknown = null;
+    if (before.stores.some((store) => store.kind === 'workspace-folder')) {
+      const first = await api.call(`${path}/inspect`, { method: 'POST' });
+      const { operation } = await followOperation(context, api, first, true);
+      reportFailure(context, operation);
+      inspection = operation.result ?? null;
+    }
+    // Probed afterwards, so that its status knows what the files showed.
+    const document = await api.call(`${path}/probe`, { method: 'POST' });
     const target = read(targetAnswer, document);
-    if (flags.json) printJson(terminal, document);
+    if (flags.json) printJson(terminal, { target: document, inspection });
     else {
       terminal.out(renderTarget(target, terminal.colours, Date.now()).join('\n'));
       for (const store of target.stores) terminal.out(`  ${store.kind} ${store.name}: ${store.path}`);
       terminal.out(`  to stop it: ${target.lifecycle.stop}\n  to start it: ${target.lifecycle.start}`);
+      if (inspection !== null) terminal.out(renderInspection(read(inspectionAnswer, inspection)).join('\n'));
     }
     return target.status === 'HEALTHY' ? exitCodes.ok : exitCodes.checkFailed;
   });
+}
+
+function renderInspection(report: z.infer<typeof inspectionAnswer>): string[] {
+  if (report.fresh) return ['  files      none: nothing was ever stored there'];
+  const bad = report.files.filter((file) => file.state !== 'ok');
+  const dimensions = [...new Set(report.embedding.map((one) => one.dimension))];
+  return [
+    `  files      ${report.files.length - bad.length} of ${report.files.length} sound, ${formatBytes(report.bytes_read)} read in ${Math.round(report.duration_ms)} ms`,
+    ...bad.map((file) => `             ${file.name}: ${file.state}`),
+    `  rows       ${Object.entries(report.counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ')}`,
+    ...(dimensions.length > 0 ? [`  dimension  ${dimensions.join(', ')}`] : []),
+    ...report.faults.map((fault) => `  ${fault.severity.padEnd(9)}  ${fault.message}`),
+  ];
 }
 
 async function onlyTarget(document: unknown): Promise<string> {
