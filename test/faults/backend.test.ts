@@ -36,7 +36,7 @@ describe.skipIf(!hasPart('restic'))('a backend', () => {
       warden = await openWarden(dataDir, {
         settings: {
           ...targetSettings(backend.url, sampleOf(dataDir)),
-          RAGWARDEN_PROBE_TIMEOUT: '0.5',
+          RAGWARDEN_PROBE_TIMEOUT: '0.3',
           RAGWARDEN_PROBE_INTERVAL: '0.2',
         },
       });
@@ -54,7 +54,7 @@ describe.skipIf(!hasPart('restic'))('a backend', () => {
       });
     const well = { health_delay_ms: 0, status: 0, answer: '' };
     const cases: [string, object | undefined, string, RegExp][] = [
-      ['slow', { health_delay_ms: 2_000 }, 'OFFLINE', /"timeout".*within 0\.5 s/],
+      ['slow', { health_delay_ms: 2_000 }, 'OFFLINE', /"timeout".*within 0\.3 s/],
       ['answering 500', { status: 500 }, 'DEGRADED', /"server-error".*answers 500/],
       ['answering HTML', { answer: 'html' }, 'DEGRADED', /"not-understood"/],
       ['answering nonsense', { answer: 'nonsense' }, 'DEGRADED', /"not-understood"/],
@@ -107,13 +107,14 @@ describe.skipIf(!hasPart('restic'))('a backend', () => {
         await backend.faults({ rewrite, rewrite_interval_ms: 1 });
         await until('the first rewrite', () => (written() === before ? undefined : true));
         let id = '';
-        for (let n = 0; n < 2; n += 1) {
+        for (const last of version === '1.5.7' && rewrite === 'in-place' ? [false, true] : [true]) {
           const taken = await warden.take();
           expect(failureOf(taken)).toBe('undefined: undefined');
           const grade = field(taken, 'result', 'grade');
           expect(['crash-consistent', 'fuzzy']).toContain(grade);
           if (version === '1.4.16') expect(grade).toBe('fuzzy');
           id = String(field(taken, 'result', 'backup_id'));
+          if (last) break; // The restore below reads it.
           const read = await warden.call('POST', `/api/v1/backup/points/${id}/verify`, undefined, {
             prefer: 'wait=60',
           });

@@ -132,17 +132,10 @@ const tamperings: Record<string, Tampering> = {
       void lines.push({ path: 'link', kind: 'symlink', linkTarget: outside, mode: 0o777, mtimeMs: 0 }),
   },
   'a stored set-id bit that nobody listed': { files: (tree) => chmodSync(join(tree, target), 0o4755) },
-  'a stored file that nobody listed': { files: (tree) => writeFileSync(join(tree, 'extra'), 'x') },
   'a stored device in the place of a file': {
     files: (tree) => {
       rmSync(join(tree, target));
       execFileSync('mknod', [join(tree, target), 'c', '1', '5']);
-    },
-  },
-  'a stored link in the place of a file': {
-    files: (tree, outside) => {
-      rmSync(join(tree, target));
-      symlinkSync(join(outside, 'victim'), join(tree, target));
     },
   },
   'a stored link in the place of a listed folder': {

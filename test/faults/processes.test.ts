@@ -156,12 +156,12 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
         ['start', 0],
         ['start', 400],
         ['start', 800],
+        ['start', 1_200],
         ['backup', 0],
         ['backup', 300],
         ['backup', 600],
-        ['restore', 300],
-        ['restore', 2_000],
-        ['restore', 4_000],
+        ['restore', 500],
+        ['restore', 3_000],
         ['idle', 0],
       ] as const
     ).map(([during, afterMs]) => ({ during, afterMs: Math.round(afterMs + Math.random() * 400) }));
