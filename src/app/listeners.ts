@@ -55,8 +55,8 @@ export function createListeners(options: {
       });
     } catch (err) {
       // The default port alone only warns: the same figures are at /metrics of the API.
-      if (config.metrics.port !== 9090 || !isAppError(err) || err.code !== 'listen/port-taken') throw err;
-      log.warn({ port: 9090 }, `${err.detail} Metrics are served on the API port only.`);
+      if (config.metrics.portChosen || !isAppError(err) || err.code !== 'listen/port-taken') throw err;
+      log.warn({ port: config.metrics.port }, `${err.detail} Metrics are served on the API port only.`);
     }
   };
 

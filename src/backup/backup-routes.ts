@@ -232,6 +232,10 @@ export const backupRoutes =
               plan_only: z.boolean().optional(),
               plan_id: z.string().max(200).optional(),
               confirm: z.boolean().optional(),
+              safety_point: z
+                .boolean()
+                .optional()
+                .describe('False: without a safety point of the present state, for a repository that is full.'),
             })
             .nullish(),
           response: { 200: z.union([restorePlanSchema, operationAnswers[200]]), 202: operationAnswers[202] },
@@ -244,6 +248,7 @@ export const backupRoutes =
           pointId,
           planId: request.body?.plan_id,
           confirm: request.body?.confirm ?? false,
+          safetyPoint: request.body?.safety_point ?? true,
           requestedBy: who(request),
           idempotency: idempotencyOf(request),
         });

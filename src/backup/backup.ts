@@ -35,7 +35,9 @@ export type Backup = {
   take(request: Started & { targetId: string; cause: PointCause }): Promise<Operation>;
   verify(request: Started & { pointId: string }): Promise<Operation>;
   planRestore(pointId: string): Promise<RestorePlanReport>;
-  restore(request: Started & { pointId: string; planId?: string | undefined; confirm: boolean }): Promise<Operation>;
+  restore(
+    request: Started & { pointId: string; planId?: string | undefined; confirm: boolean; safetyPoint?: boolean },
+  ): Promise<Operation>;
   planRetention(targetId: string): Promise<readonly RetentionItem[]>;
   retain(request: Started & { targetId: string }): Promise<Operation>;
   /** @throws `backup/invalid-id`, `backup/unknown-point` */
@@ -182,7 +184,7 @@ export function createBackup(
       return planRestore(deps, point, await prepare(point));
     },
 
-    async restore({ pointId, planId, confirm, requestedBy, idempotency }) {
+    async restore({ pointId, planId, confirm, safetyPoint = true, requestedBy, idempotency }) {
       const point = await requireRestorable(pointId);
       await requireAvailable();
       const prepared = await prepare(point);
@@ -206,7 +208,7 @@ export function createBackup(
         requestedBy,
         idempotency,
         run: (context) =>
-          restorePoint(deps, { point, prepared }, context).finally(() =>
+          restorePoint(deps, { point, prepared, safetyPoint }, context).finally(() =>
             deps.requireTarget(point.targetId).lifecycle.expectUp(),
           ),
       });

@@ -50,7 +50,7 @@ export type RestoreResult = {
  */
 export async function restorePoint(
   deps: BackupDeps,
-  input: { point: RecoveryPoint; prepared: PreparedRestore },
+  input: { point: RecoveryPoint; prepared: PreparedRestore; safetyPoint: boolean },
   context: OperationContext,
 ): Promise<RestoreResult> {
   const { point } = input;
@@ -60,7 +60,8 @@ export async function restorePoint(
   const { manifest, snapshotId, placed, entries } = input.prepared;
 
   const notes: string[] = [];
-  const safety = await takeSafetyPoint(deps, guarded, context, notes);
+  const safety = input.safetyPoint ? await takeSafetyPoint(deps, guarded, context, notes) : null;
+  if (!input.safetyPoint) notes.push('no safety point was taken, as asked; what was replaced lies in the undo folders');
   await deps.step('restore:safety-taken');
 
   const roots = placed.map((one) => ({ root: one.folder, keep: one.keep.map(({ name }) => name) }));

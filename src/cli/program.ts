@@ -228,6 +228,7 @@ function addBackup(
     remote(backup.command('restore').argument('<id>').description('show the plan, ask, bring the point back'))
       .option('--plan', 'show the plan and change nothing')
       .option('-y, --yes', 'do not ask')
+      .option('--no-safety-point', 'keep no point of the present state first (when the repository is full)')
       .action(does((id: string, flags: Parameters<typeof restorePoint>[2]) => restorePoint(context, id, flags))),
     ['backup restore ID --plan', 'backup restore ID', 'backup restore ID --yes --json'],
   );

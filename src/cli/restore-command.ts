@@ -14,7 +14,7 @@ const planTimeoutMs = 600_000;
 export async function restorePoint(
   context: CommandContext,
   id: string,
-  flags: RemoteFlags & { yes?: boolean; plan?: boolean },
+  flags: RemoteFlags & { yes?: boolean; plan?: boolean; safetyPoint?: boolean },
 ): Promise<number> {
   const { terminal, signal } = context;
   if (!flags.plan && !flags.yes && !terminal.interactive)
@@ -43,7 +43,7 @@ export async function restorePoint(
     }
     const first = await api.call(path, {
       method: 'POST',
-      body: { plan_id: plan.plan_id, confirm: true },
+      body: { plan_id: plan.plan_id, confirm: true, ...(flags.safetyPoint === false ? { safety_point: false } : {}) },
       timeoutMs: planTimeoutMs,
     });
     const { document, operation } = await followOperation(context, api, first, flags.quiet === true);

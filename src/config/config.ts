@@ -22,7 +22,13 @@ export type Config = {
     readonly directorySizesIntervalMs: number;
     readonly thresholds: HostThresholds;
   };
-  readonly metrics: { readonly enabled: boolean; readonly port: number; readonly collectionIntervalMs: number };
+  readonly metrics: {
+    readonly enabled: boolean;
+    readonly port: number;
+    /** Somebody asked for this very port; the default one may be taken. */
+    readonly portChosen: boolean;
+    readonly collectionIntervalMs: number;
+  };
   readonly events: { readonly enabled: boolean; readonly retentionDays: number };
   readonly healthCheckEnabled: boolean;
   readonly backup: {
@@ -158,6 +164,7 @@ export function buildConfig(
     metrics: {
       enabled: values.metricsEnabled,
       port: values.metricsPort,
+      portChosen: origins.metricsPort !== 'default',
       collectionIntervalMs: values.metricsIntervalSeconds * 1000,
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },

@@ -14,6 +14,7 @@ import {
   launch,
   mayMount,
   mountSmall,
+  type OpenWarden,
   openWarden,
   password,
   prepareDataFolder,
@@ -195,6 +196,7 @@ describe.skipIf(!hasPart('restic'))('a repository', () => {
           prefer: 'wait=60',
         });
         expect(field(verified.body, 'state')).toBe('succeeded');
+        if (where === 'repository') await restoreFromFull(id, workspace, place, warden);
       } finally {
         await warden.stop();
         mounted.free();
@@ -204,3 +206,17 @@ describe.skipIf(!hasPart('restic'))('a repository', () => {
     },
   );
 });
+
+/** A full repository must not stand between an operator and the data: the safety point can be left out. */
+async function restoreFromFull(id: string, workspace: string, place: string, warden: OpenWarden): Promise<void> {
+  const asInPoint = contentOf(workspace);
+  writeFileSync(join(workspace, 'large.bin'), randomBytes(4_000_000));
+  const now = contentOf(workspace);
+  expect(() => writeFileSync(join(place, 'filler'), Buffer.alloc(64_000_000))).toThrow('ENOSPC');
+  expect(failureOf(await warden.restore(id, { confirm: true }))).toMatch(/^storage\/full: /);
+  expect(contentOf(workspace)).toEqual(now);
+  const done = await warden.restore(id, { confirm: true, safety_point: false });
+  expect(field(done, 'state')).toBe('succeeded');
+  expect(field(done, 'result', 'safety_backup_id')).toBeNull();
+  expect(contentOf(workspace)).toEqual(asInPoint);
+}
