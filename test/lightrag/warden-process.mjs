@@ -1,0 +1,59 @@
+// ragwarden as an operator runs it: `serve` with a settings file, and the commands beside it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { waitFor } from './lightrag-process.mjs';
+
+const program = join(import.meta.dirname, '../../dist/main.js');
+
+/**
+ * @param {{ folder: string, settings: object, apiKey: string }} options `settings` is written as `ragwarden.yaml` (JSON is YAML)
+ * @returns `cli(...args)` (code, stdout, stderr), `launch(...args)` (the same, running), `json(...args)`, `stop()`
+ */
+export async function startWarden({ folder, settings, apiKey }) {
+  await writeFile(join(folder, 'ragwarden.yaml'), JSON.stringify(settings, null, 2));
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, RAGWARDEN_PORT: '0', LIGHTRAG_METRICS_PORT: '0', LIGHTRAG_API_KEY: apiKey };
+
+  function launch(...args) {
+    const child = spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = { child, code: undefined, stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => (said[name] += text));
+    said.ended = once(child, 'close').then(([code]) => {
+      said.code = code;
+      return said;
+    });
+    return said;
+  }
+  const cli = (...args) => launch(...args).ended;
+  async function json(...args) {
+    const { code, stdout, stderr } = await cli(...args, '--json');
+    try {
+      return { code, ...JSON.parse(stdout) };
+    } catch {
+      throw new Error(`ragwarden ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`);
+    }
+  }
+
+  const served = launch('serve');
+  await waitFor(
+    'ragwarden',
+    () => served,
+    ({ stdout, code }) => stdout.includes('"ready"') || code !== undefined,
+    30_000,
+  );
+  if (served.code !== undefined) throw new Error(`ragwarden ended with ${served.code}:\n${served.stderr}`);
+  return {
+    cli,
+    launch,
+    json,
+    log: () => served.stderr,
+    async stop() {
+      served.child.kill('SIGTERM');
+      await served.ended;
+      await writeFile(join(folder, 'ragwarden.log'), served.stderr, { flag: 'a' });
+    },
+  };
+}
