@@ -55,7 +55,7 @@ export function watchTarget(options: {
       if (!passed && !backend.isExpectedDown()) options.metrics.healthCheckFailures.labels(target.id, 'target').inc();
     },
     async onChange({ before, status }) {
-      // Stopped by ourselves, for a restore: that it is gone then is no failure.
+      // Stopped or just being started by ourselves: that it is gone then is no failure.
       const planned = backend.isExpectedDown() && status.word === 'OFFLINE';
       const [first] = status.reasons;
       await db.unit((tx) =>
@@ -64,7 +64,7 @@ export function watchTarget(options: {
           severity: planned || status.word === 'HEALTHY' ? 'info' : status.word === 'OFFLINE' ? 'error' : 'warning',
           targetId: target.id,
           message: planned
-            ? `${target.id} is stopped for a restore.`
+            ? `${target.id} is stopped, or being started, by ragwarden.`
             : `${target.id} is ${status.word}${first ? `: ${first.message}` : '.'}`,
           data: { before, status: status.word, planned, reasons: status.reasons },
         }),

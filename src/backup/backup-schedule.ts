@@ -104,6 +104,7 @@ export function createBackupSchedule(options: {
       warnings.push(
         'Nobody has confirmed that the recovery kit is kept elsewhere; without it the backups cannot be read. See `ragwarden backup kit`.',
       );
+    if (!on) warnings.push('The schedule is switched off: no point is taken by itself.');
     if (backup.policy.frequencyMs > 3_600_000)
       warnings.push('Points are taken less often than hourly; up to one interval of work can be lost.');
     const made: BackupStatus = {
@@ -168,14 +169,14 @@ export function createBackupSchedule(options: {
     log.warn({ target: targetId }, 'a scheduled recovery point failed');
   };
 
-  const retainIfDue = async (targetId: string): Promise<void> => {
+  const retainIfDue = async (targetId: string, signal: AbortSignal): Promise<void> => {
     const day = Math.floor(clock.now() / 86_400_000);
     if (day === retainedDay) return;
     const plan = await backup.planRetention(targetId);
     if (plan.some((item) => item.action === 'forget')) {
       try {
         const started = await backup.retain({ targetId, requestedBy: 'ragwarden' });
-        await operations.wait(started.id);
+        await operations.wait(started.id, { signal });
       } catch (err) {
         if (isAppError(err) && err.code === 'operation/busy') return;
         throw err;
@@ -194,7 +195,7 @@ export function createBackupSchedule(options: {
       for (const targetId of options.targetIds) {
         if (signal.aborted) return;
         await takeIfDue(targetId, signal);
-        if (available && !signal.aborted && (await isOn())) await retainIfDue(targetId);
+        if (available && !signal.aborted && (await isOn())) await retainIfDue(targetId, signal);
       }
     },
   });
@@ -207,6 +208,13 @@ export function createBackupSchedule(options: {
       const before = await isOn();
       await db.unit(async (tx) => {
         await points.writeSetting(tx, 'schedule', on ? 'on' : 'off');
+        if (before !== on)
+          await options.events.record(tx, {
+            type: 'backup.schedule-switched',
+            severity: on ? 'info' : 'warning',
+            message: `The schedule of recovery points was switched ${on ? 'on' : 'off'}.`,
+            data: { on },
+          });
         await options.events.audit(tx, {
           actor,
           action: on ? 'backup.start' : 'backup.stop',

@@ -8,24 +8,35 @@ import { formatBytes, formatDuration } from './format.ts';
 
 const pollMs = 250;
 
+/** Every operation begins as `starting`, so a request counts only once the one before it was made. */
+type Request = { readonly phase: string; readonly text: string };
+
 export type Followed = { readonly document: unknown; readonly operation: OperationAnswer };
 
 /**
  * Watches an operation to its end: a bar that redraws itself on a terminal, a line per phase elsewhere, nothing when quiet.
  * @param first the body with which the server answered the start
+ * @param requests what a person has to do for it to go on, in the order of the phases; each said once, also when quiet
  */
 export async function followOperation(
   context: CommandContext,
   api: ApiClient,
   first: unknown,
   quiet: boolean,
+  requests: readonly Request[] = [],
 ): Promise<Followed> {
   const { terminal, signal } = context;
   const display = quiet ? undefined : createDisplay(terminal.stderr);
   let document = first;
   let operation = read(operationAnswer, document);
+  const pending = [...requests];
   try {
     while (operation.state === 'running') {
+      if (pending[0]?.phase === operation.phase) {
+        display?.clear();
+        terminal.note(pending[0].text);
+        pending.shift();
+      }
       display?.show(operation);
       await systemClock.sleep(pollMs, signal);
       document = await api.call(`/api/v1/operations/${pathPart(operation.id)}`);

@@ -46,7 +46,13 @@ export async function restorePoint(
       body: { plan_id: plan.plan_id, confirm: true, ...(flags.safetyPoint === false ? { safety_point: false } : {}) },
       timeoutMs: planTimeoutMs,
     });
-    const { document, operation } = await followOperation(context, api, first, flags.quiet === true);
+    const { document, operation } = await followOperation(
+      context,
+      api,
+      first,
+      flags.quiet === true,
+      plan.backend.automatic ? undefined : requestsByHand(plan.target_id),
+    );
     if (flags.json) printJson(terminal, document);
     else if (operation.result !== null && !flags.quiet) {
       const result = read(restoreResultAnswer, operation.result);
@@ -64,6 +70,12 @@ export async function restorePoint(
     return exitCodeOfOperation(operation);
   });
 }
+
+/** What is asked of a person when no lifecycle is configured. */
+const requestsByHand = (target: string) => [
+  { phase: 'stopping', text: `Stop the backend of ${target} now; the restore waits for it.` },
+  { phase: 'starting', text: `Start the backend of ${target} again now; the restore waits for it.` },
+];
 
 /** What would happen, where, how much, and what would be lost. */
 export function describePlan(plan: RestorePlanAnswer, colours: Colours): string {

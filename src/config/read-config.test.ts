@@ -73,6 +73,21 @@ describe('problems', () => {
     expect(reading.problems.every((one) => one.mend !== '')).toBe(true);
   });
 
+  test('a value of the file is told with its key, and a name with another unit with that unit', () => {
+    const [inFile] = read({}, 'server: {port: "x"}\n').problems;
+    expect(inFile?.message).toBe('server.port must be a whole number, not "x"');
+    const [inHours] = read({ LIGHTRAG_AUTO_BACKUP_INTERVAL: 'daily' }).problems;
+    expect(inHours?.mend).toContain('units of 3600 seconds');
+  });
+
+  test('a wrong lifecycle says what it may be', () => {
+    const [wrong] = read(
+      { RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1' },
+      'target:\n  lifecycle: {stop: {command: "rm x"}, start: {systemd: a.service}}\n',
+    ).problems;
+    expect(wrong?.message).toContain('must be {command: [program, argument, …]}');
+  });
+
   test('a mistyped key or variable gets the nearest name', () => {
     const mends = read({ RAGWARDEN_HOTS: 'x' }, 'server:\n  prot: 1\n').problems.map((one) => one.mend);
     expect(mends).toContain('Did you mean RAGWARDEN_HOST?');

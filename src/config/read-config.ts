@@ -83,7 +83,15 @@ function findValue(
     const parsed = definition.parser.parse(perUnit === 1 ? raw : scaled(raw, perUnit));
     if (parsed.ok) return { value: parsed.value, origin };
     const shown = definition.secret ? 'is not usable' : parsed.complaint;
-    problems.push({ place: origin, message: shown, mend: `Write ${definition.parser.describe}.` });
+    problems.push({
+      place: origin,
+      // A line of the file does not say which setting it holds; a variable does.
+      message: origin.includes(':') ? `${definition.key} ${shown}` : shown,
+      mend:
+        perUnit === 1
+          ? `Write ${definition.parser.describe}.`
+          : `This name counts in units of ${perUnit} ${definition.unit ?? ''}; in ${definition.unit ?? 'units'} it must be a ${definition.parser.describe}.`,
+    });
     return undefined;
   };
   const flagValue = definition.flag === undefined ? undefined : flags[definition.flag];

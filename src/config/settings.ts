@@ -225,7 +225,8 @@ export const settings = {
     env: env('RAGWARDEN_BACKUP_AT_START'),
     parser: flag,
     fallback: true,
-    about: 'Take a point soon after start when there is none yet or the newest is older than the frequency.',
+    about:
+      'Take the first point soon after the first start; off, it comes one interval later. A missed one is always made up for.',
   }),
   backupRetentionDays: setting({
     key: 'backup.retention_days',

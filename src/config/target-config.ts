@@ -3,11 +3,14 @@ import { z } from 'zod';
 const argumentList = z.array(z.string().min(1)).min(1);
 
 /** One way to stop or start the backend. Comes from the file only: it names a program. */
-export const lifecycleStep = z.union([
-  z.strictObject({ command: argumentList }),
-  z.strictObject({ systemd: z.string().regex(/^[A-Za-z0-9@._-]+$/, 'must be the name of a systemd unit') }),
-  z.strictObject({ webhook: z.url({ protocol: /^https?$/ }) }),
-]);
+export const lifecycleStep = z.union(
+  [
+    z.strictObject({ command: argumentList }),
+    z.strictObject({ systemd: z.string().regex(/^[A-Za-z0-9@._-]+$/, 'must be the name of a systemd unit') }),
+    z.strictObject({ webhook: z.url({ protocol: /^https?$/ }) }),
+  ],
+  { error: 'must be {command: [program, argument, …]}, {systemd: unit} or {webhook: URL}' },
+);
 export type LifecycleStep = z.infer<typeof lifecycleStep>;
 
 /** What of a target cannot be said in one scalar; the scalars are in settings.ts. */

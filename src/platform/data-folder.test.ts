@@ -37,3 +37,26 @@ test('a second process is refused with the pid of the first, and let in when tha
   lock.release();
   lockDataFolder(path, 'serve', Date.now()).release();
 });
+
+test('a place where no folder can be made is told at once', async () => {
+  // In a process that can be ended: what is guarded against is a loop without end.
+  const attempt = async (path: string): Promise<string> => {
+    const source = `import { prepareDataFolder } from ${JSON.stringify(door)};
+      try { prepareDataFolder(${JSON.stringify(path)}); console.log('made'); } catch (err) { console.log(err.code, err.detail); }`;
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', source], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    });
+    let said = '';
+    child.stdout.on('data', (chunk) => {
+      said += String(chunk);
+    });
+    await once(child, 'exit');
+    return said.trim();
+  };
+  expect(await attempt('/proc/ragwarden/data')).toMatch(/^storage\/unavailable .* cannot be made \(ENOENT\)/);
+  expect(await attempt('/etc/passwd/data')).toMatch(/^storage\/unavailable .* \(ENOTDIR\)/);
+  expect(await attempt('/etc/passwd')).toMatch(/^storage\/unavailable .* \(EEXIST\)/);
+  expect(await attempt(join(folder(), 'a', 'b', 'c'))).toBe('made');
+});

@@ -1,5 +1,15 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { AppError, describeError, systemCode } from './errors.ts';
@@ -9,10 +19,26 @@ export type DataFolderHolder = z.infer<typeof holderSchema>;
 
 export type DataFolderLock = { release(): void };
 
+/**
+ * Makes a folder (0700) and those above it. Not `recursive: true`: below a pseudo file system, where a parent exists and
+ * still answers ENOENT, Node tries that for ever.
+ */
+function makeFolders(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (err) {
+    const code = systemCode(err);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw err;
+    makeFolders(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+}
+
 /** Makes the data folder (0700) when it is missing. @throws `storage/unavailable` with what to do */
 export function prepareDataFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolders(path);
   } catch (err) {
     throw new AppError(
       'storage/unavailable',

@@ -41,6 +41,9 @@ export function Stranger({ notice }: { notice: string | undefined }) {
             Log in
           </button>
         </div>
+        <p class="faint">
+          The token of the first start, or <code>ragwarden token login-link</code> on the machine it runs on.
+        </p>
         {said !== undefined && (
           <p id="login-said" class="login-said" role="alert">
             {said}

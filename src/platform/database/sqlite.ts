@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { chmodSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { AppError } from '../errors.ts';
@@ -33,6 +34,8 @@ export function openSqlite(options: {
 }): Database & { readonly writer: Kysely<unknown> } {
   const { name, path, log, lockTimeoutMs: timeout = 5_000 } = options;
   const write = new DatabaseSync(path, { timeout });
+  // The files that SQLite makes beside it inherit its mode.
+  chmodSync(path, 0o600);
   write.exec(
     `pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal;
      pragma synchronous = ${options.synchronous}; pragma foreign_keys = on; pragma temp_store = memory;`,

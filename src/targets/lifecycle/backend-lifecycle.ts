@@ -32,7 +32,7 @@ export type BackendLifecycle = {
   start(signal: AbortSignal, progress?: LifecycleProgress): Promise<void>;
   /** Undefined while it is gone; else how the backend shows that it is back. Cheap: asked before every move. */
   findSignOfLife(): Promise<string | undefined>;
-  /** Between a stop that was asked for here and the start that follows: being gone is then as it should be. */
+  /** From a stop that was asked for here to the end of the start that follows: being gone is then as it should be. */
   isExpectedDown(): boolean;
   /** The work that needed it stopped is over, and nobody starts it from here: being gone counts again. */
   expectUp(): void;
@@ -117,35 +117,40 @@ export function createBackendLifecycle(options: {
       log.info({ target: target.id }, 'the backend is stopped and nobody holds its files');
     },
     async start(signal, progress) {
-      progress?.(driver.describe.start);
+      // Until it answers, being gone is as it should be; afterwards, and when it never does, it is not.
+      expectedDown = true;
       try {
-        await driver.start(signal);
-      } catch (err) {
-        signal.throwIfAborted();
-        throw new AppError(
-          'target/lifecycle-failed',
-          `The backend of ${target.id} could not be started: ${describeError(err)}`,
-          { cause: err },
-        );
-      }
-      const deadline = clock.monotonic() + target.startTimeoutMs;
-      while (!(await options.healthy(signal))) {
-        signal.throwIfAborted();
-        const end = driver.findEnd?.();
-        if (end !== undefined)
+        progress?.(driver.describe.start);
+        try {
+          await driver.start(signal);
+        } catch (err) {
+          signal.throwIfAborted();
           throw new AppError(
             'target/lifecycle-failed',
-            `The backend of ${target.id} ended right after its start: ${end}`,
+            `The backend of ${target.id} could not be started: ${describeError(err)}`,
+            { cause: err },
           );
-        if (clock.monotonic() > deadline)
-          throw new AppError(
-            'target/lifecycle-failed',
-            `The backend of ${target.id} is not healthy ${Math.round(target.startTimeoutMs / 1000)} s after its start. Look at its log.`,
-          );
-        await clock.sleep(pollMs, signal);
+        }
+        const deadline = clock.monotonic() + target.startTimeoutMs;
+        while (!(await options.healthy(signal))) {
+          signal.throwIfAborted();
+          const end = driver.findEnd?.();
+          if (end !== undefined)
+            throw new AppError(
+              'target/lifecycle-failed',
+              `The backend of ${target.id} ended right after its start: ${end}`,
+            );
+          if (clock.monotonic() > deadline)
+            throw new AppError(
+              'target/lifecycle-failed',
+              `The backend of ${target.id} is not healthy ${Math.round(target.startTimeoutMs / 1000)} s after its start. Look at its log.`,
+            );
+          await clock.sleep(pollMs, signal);
+        }
+        log.info({ target: target.id }, 'the backend is started and healthy');
+      } finally {
+        expectedDown = false;
       }
-      expectedDown = false;
-      log.info({ target: target.id }, 'the backend is started and healthy');
     },
     async findSignOfLife() {
       return (await options.answers()) ? `it answers at ${target.endpoints[0]?.url ?? 'its endpoint'}` : undefined;
