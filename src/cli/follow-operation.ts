@@ -19,7 +19,7 @@ export type Followed = { readonly document: unknown; readonly operation: Operati
  * @param requests what a person has to do for it to go on, in the order of the phases; each said once, also when quiet
  */
 export async function followOperation(
-  context: CommandContext,
+  context: Pick<CommandContext, 'terminal' | 'signal'>,
   api: ApiClient,
   first: unknown,
   quiet: boolean,
