@@ -170,6 +170,11 @@ test('the structure of a target comes from the file', () => {
   expect(reading.config.target?.paths).toEqual({ '/app/data': '/srv/data' });
 });
 
+test('whether the metrics port was asked for is known, since only the default one may be taken', () => {
+  expect(read({}).config.metrics.portChosen).toBe(false);
+  expect(read({ LIGHTRAG_METRICS_PORT: '9090' }).config.metrics.portChosen).toBe(true);
+});
+
 test('the development profile changes defaults but nothing that was set', () => {
   expect(read({ RAGWARDEN_PROFILE: 'development' }).config.monitoring.sampleIntervalMs).toBe(1000);
   expect(

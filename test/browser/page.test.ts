@@ -88,7 +88,9 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     await page.goto(`${product.api}/health`);
     await page.getByLabel('Access token').waitFor();
     const words = (await page.innerText('body')).split(/\s+/).filter((word) => word !== '');
-    expect(words.join(' ')).toMatch(/^ragwarden (healthy|unknown|degraded|unhealthy) Access token Log in$/);
+    expect(words.join(' ')).toMatch(
+      /^ragwarden (healthy|unknown|degraded|unhealthy) Access token Log in The token of the first start, or ragwarden token login-link on the machine it runs on\.$/,
+    );
     await page.getByLabel('Access token').fill('rw_nobody-knows-this-one');
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByRole('alert').waitFor();
