@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../tools/system-packages.mjs';
 import { hasPart } from './setup/parts.ts';
+import { lightenRepository } from './warden-harness.ts';
 
 // The product as it is shipped, as a person or a script would run it: in a pipe and under a pseudo-terminal.
 const main = join(import.meta.dirname, '../dist/main.js');
@@ -360,6 +361,7 @@ describe.skipIf(!withRestic)('recovery points', () => {
     const { code, stdout, stderr } = await inPipe(['backup', 'create', '--json', ...here]);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     point = JSON.parse(stdout).result.backup_id;
+    await lightenRepository(dataDir);
   });
 
   test('are listed and shown, as tables and as the documents of the API', async () => {
