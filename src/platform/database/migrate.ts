@@ -7,11 +7,14 @@ import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 import { asStorageError } from './storage-error.ts';
+import { tryWhileLockedAsync } from './while-locked.ts';
 
 /** Append-only and ordered by name; free of application code, so that an old step never changes its meaning. */
 export type MigrationList = Readonly<Record<string, Migration>>;
 
 const keptCopies = 3;
+/** How long another process may take with its own steps. */
+const lockTimeoutMs = 10_000;
 
 /**
  * Brings a schema up to date. Safe when two processes start together: the steps run in one immediate transaction.
@@ -20,7 +23,7 @@ const keptCopies = 3;
 export async function migrate(db: Kysely<unknown>, steps: MigrationList, name: string): Promise<readonly string[]> {
   const known = new Set(Object.keys(steps));
   const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...steps }) } });
-  const applied = await appliedSteps(db);
+  const applied = await tryWhileLockedAsync(lockTimeoutMs, () => appliedSteps(db));
   const unknown = applied.filter((step) => !known.has(step));
   if (unknown.length > 0)
     throw new AppError(
@@ -28,8 +31,13 @@ export async function migrate(db: Kysely<unknown>, steps: MigrationList, name: s
       `The ${name} database was written by a newer version of ragwarden (it knows ${unknown[0]}). Start that version, or restore an older copy of the data folder.`,
       { context: { unknown } },
     );
-  const { error, results } = await migrator.migrateToLatest();
-  if (error) throw asStorageError(error, name);
+  const results = await tryWhileLockedAsync(lockTimeoutMs, async () => {
+    const outcome = await migrator.migrateToLatest();
+    if (outcome.error) throw outcome.error;
+    return outcome.results;
+  }).catch((err: unknown) => {
+    throw asStorageError(err, name);
+  });
   return (results ?? []).filter((step) => step.status === 'Success').map((step) => step.migrationName);
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '../logging.ts';
 import type { Database, Tx } from './database.ts';
 import { NodeSqliteDialect } from './sqlite-dialect.ts';
 import { asStorageError } from './storage-error.ts';
+import { tryWhileLocked } from './while-locked.ts';
 
 /** Greatest number of units and greatest time that one commit gathers. */
 const groupUnits = 256;
@@ -36,9 +37,11 @@ export function openSqlite(options: {
   const write = new DatabaseSync(path, { timeout });
   // The files that SQLite makes beside it inherit its mode.
   chmodSync(path, 0o600);
-  write.exec(
-    `pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal;
-     pragma synchronous = ${options.synchronous}; pragma foreign_keys = on; pragma temp_store = memory;`,
+  tryWhileLocked(timeout, () =>
+    write.exec(
+      `pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal;
+       pragma synchronous = ${options.synchronous}; pragma foreign_keys = on; pragma temp_store = memory;`,
+    ),
   );
   const read = new DatabaseSync(path, { readOnly: true, timeout });
   let grouping = false;
@@ -154,7 +157,12 @@ export function openSqlite(options: {
       closed = true;
       await pumping;
       read.close();
-      write.exec('pragma optimize');
+      try {
+        write.exec('pragma optimize');
+      } catch (err) {
+        // It only helps later queries; somebody else is writing just now.
+        log.debug({ err, database: name }, 'the statistics of the database were not renewed');
+      }
       write.close();
     },
   };

@@ -1,0 +1,53 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasPart } from '../setup/parts.ts';
+import { contentOf, field, removeFolder } from '../warden-harness.ts';
+import { killedAt, type Prepared, prepareOnePoint, settledEvent, wait } from './killed.ts';
+
+describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
+  let prepared: Prepared;
+  let bad: Record<string, string>;
+  beforeAll(async () => {
+    prepared = await prepareOnePoint();
+  });
+  afterAll(() => removeFolder(prepared.dataDir));
+
+  const boundaries: [string, 'old' | 'new'][] = [
+    ['restore:safety-taken', 'old'],
+    ['restore:stopped', 'old'],
+    ['restore:staged', 'old'],
+    ['restore:journal:prepared:after', 'old'],
+    ['restore:journal:moving:after', 'old'],
+    ['restore:out:kv_store_full_docs.json', 'old'],
+    ['restore:in:kv_store_full_docs.json', 'old'],
+    ['restore:journal:moved:before', 'old'],
+    ['restore:journal:moved:after', 'new'],
+    ['restore:checked', 'new'],
+    ['restore:journal:done:after', 'new'],
+    ['restore:started', 'new'],
+  ];
+  test.each(boundaries)(
+    'while a point is restored, at %s: the %s state stands, and an event says so',
+    (boundary, state) =>
+      killedAt(prepared, {
+        boundary,
+        damage(workspace) {
+          rmSync(join(workspace, 'vdb_chunks.json'));
+          writeFileSync(join(workspace, 'extra.txt'), 'not in the point');
+          bad = contentOf(workspace);
+        },
+        ask: [`/api/v1/backup/restore/${prepared.pointId}`, { confirm: true }],
+        async after(warden, workspace) {
+          expect(contentOf(workspace)).toEqual(state === 'new' ? prepared.good : bad);
+          expect(field((await settledEvent(warden)).data, 'state')).toBe(state);
+          // That the next restore works is shown once, in the middle of the moves.
+          if (boundary !== 'restore:in:kv_store_full_docs.json') return;
+          const path = `/api/v1/backup/restore/${prepared.pointId}`;
+          const done = await warden.call('POST', path, { confirm: true }, wait);
+          expect(field(done.body, 'state')).toBe('succeeded');
+          expect(contentOf(workspace)).toEqual(prepared.good);
+        },
+      }),
+  );
+});
