@@ -7,8 +7,8 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   test: {
     pool: 'forks',
-    // Real databases, repositories and browsers: two at a time keep a two-core machine honest.
-    maxWorkers: 2,
+    // Tests of real processes wait half of their time, so two cores carry four of them.
+    maxWorkers: 4,
     projects: [
       {
         extends: true,
