@@ -55,6 +55,7 @@ import {
 } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, hostCheck, nothingWatched, targetCheck } from './health-checks.ts';
+import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
@@ -189,6 +190,7 @@ export function createWarden(options: WardenOptions): Warden {
       targetPid: () => watch?.process.pid(),
     });
     registerHostMetrics(registry, sampler, clock);
+    recordOomKills({ sampler, db, events, log });
     const sizes = createFolderSizes({
       targets: targets.map((one) => one.target),
       intervalMs: config.metrics.collectionIntervalMs,

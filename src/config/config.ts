@@ -49,6 +49,7 @@ export type Config = {
 export type HostThresholds = {
   readonly warning: { readonly cpuPercent: number; readonly memoryPercent: number; readonly diskPercent: number };
   readonly critical: { readonly cpuPercent: number; readonly memoryPercent: number; readonly diskPercent: number };
+  readonly memoryPressureWarningPercent: number;
   /** How long CPU and memory must be above before it counts, milliseconds. */
   readonly windowMs: number;
 };
@@ -158,6 +159,7 @@ export function buildConfig(
           memoryPercent: values.memoryCriticalPercent,
           diskPercent: values.diskCriticalPercent,
         },
+        memoryPressureWarningPercent: values.memoryPressureWarningPercent,
         windowMs: values.thresholdWindowSeconds * 1000,
       },
     },

@@ -118,7 +118,7 @@ export const settings = {
     parser: percent,
     fallback: 80,
     unit: 'percent',
-    about: 'CPU use of the host that warns when held for the window.',
+    about: "CPU use of the host, or of the container's limit, that warns when held for the window.",
   }),
   cpuCriticalPercent: setting({
     key: 'monitoring.thresholds.cpu_critical_percent',
@@ -126,7 +126,7 @@ export const settings = {
     parser: percent,
     fallback: 90,
     unit: 'percent',
-    about: 'CPU use of the host that is critical when held for the window.',
+    about: "CPU use of the host, or of the container's limit, that is critical when held for the window.",
   }),
   memoryWarningPercent: setting({
     key: 'monitoring.thresholds.memory_warning_percent',
@@ -134,7 +134,7 @@ export const settings = {
     parser: percent,
     fallback: 85,
     unit: 'percent',
-    about: 'Memory use of the host that warns when held for the window.',
+    about: "Memory use of the host, or of the container's limit, that warns when held for the window.",
   }),
   memoryCriticalPercent: setting({
     key: 'monitoring.thresholds.memory_critical_percent',
@@ -142,7 +142,7 @@ export const settings = {
     parser: percent,
     fallback: 90,
     unit: 'percent',
-    about: 'Memory use of the host that is critical when held for the window.',
+    about: "Memory use of the host, or of the container's limit, that is critical when held for the window.",
   }),
   diskWarningPercent: setting({
     key: 'monitoring.thresholds.disk_warning_percent',
@@ -159,6 +159,14 @@ export const settings = {
     fallback: 90,
     unit: 'percent',
     about: 'Use of a file system that is critical.',
+  }),
+  memoryPressureWarningPercent: setting({
+    key: 'monitoring.thresholds.memory_pressure_warning_percent',
+    env: env('RAGWARDEN_MEMORY_PRESSURE_WARNING_PERCENT'),
+    parser: percent,
+    fallback: 10,
+    unit: 'percent',
+    about: 'Share of the time in which all work waits for memory that warns when held for the window.',
   }),
   thresholdWindowSeconds: setting({
     key: 'monitoring.thresholds.window_seconds',

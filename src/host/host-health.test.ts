@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HostSample } from './host.ts';
-import { decideHostHealth, defaultHostThresholds, type HostLoad } from './host-health.ts';
+import { decideHostHealth, defaultHostThresholds, type HostLoad, loadOf } from './host-health.ts';
 
 const nowMs = 1_000_000;
 const disk = (percent: number, path = '/') => ({
@@ -60,6 +60,9 @@ const sampleOf = (cpu: number, memory: number, disks: readonly number[]): HostSa
     openDescriptors: 0,
   },
   targetProcess: undefined,
+  pressure: undefined,
+  container: undefined,
+  targetContainer: undefined,
 });
 /** One load per second, the last one now. */
 const loads = (cpu: readonly number[], memory = 10): readonly HostLoad[] =>
@@ -67,6 +70,7 @@ const loads = (cpu: readonly number[], memory = 10): readonly HostLoad[] =>
     takenAtMs: nowMs - (cpu.length - 1 - i) * 1_000,
     cpuPercent,
     memoryPercent: memory,
+    memoryPressurePercent: 0,
   }));
 const steady = (cpu: number, memory: number) => loads(Array<number>(120).fill(cpu), memory);
 const decide = (sample: HostSample | undefined, window: readonly HostLoad[], at = nowMs) =>
@@ -120,4 +124,81 @@ test('the fullest file system decides and is named', () => {
 
 test('without any measured disk the host is not called healthy', () => {
   expect(decide(sampleOf(1, 1, []), steady(1, 1)).overall).toBe('unknown');
+});
+
+const stall = (avg10: number) => ({ avg10, avg60: avg10, avg300: avg10, totalUs: 1 });
+const pressureOf = (full: number) => ({
+  cpu: undefined,
+  memory: { some: stall(full), full: stall(full) },
+  io: undefined,
+});
+const container = (cpu: number, memory: number, full = 0): NonNullable<HostSample['container']> => ({
+  path: '/',
+  version: 2,
+  memory: {
+    limitBytes: 512 * 1_048_576,
+    usedBytes: memory,
+    percent: memory,
+    swapLimitBytes: undefined,
+    swapUsedBytes: undefined,
+    ooms: 0,
+    oomKills: 0,
+    newOomKills: 0,
+  },
+  cpu: {
+    limitCores: 1.5,
+    usedCores: 1,
+    percent: cpu,
+    usageSeconds: 1,
+    periods: 1,
+    throttledPeriods: 0,
+    throttledSeconds: 0,
+  },
+  processes: undefined,
+  pressure: pressureOf(full),
+});
+const judge = (sample: HostSample) =>
+  decide(
+    sample,
+    Array.from({ length: 120 }, (_, i) => ({ ...loadOf(sample), takenAtMs: nowMs - (119 - i) * 1_000 })),
+  );
+
+test('in a container its limits count, and the machine around it too', () => {
+  const calm = sampleOf(20, 20, [10]);
+  expect(judge({ ...calm, container: container(95, 95) })).toMatchObject({
+    overall: 'critical',
+    checks: { cpu: { percent: 95, severity: 'critical' }, memory: { percent: 95, severity: 'critical' } },
+    reasons: [
+      "CPU at 95 % of the container's limit of 1.5 cores for at least 60 s.",
+      "Memory at 95 % of the container's limit of 512 MiB for at least 60 s.",
+    ],
+  });
+  expect(judge({ ...calm, container: container(5, 5) }).overall).toBe('healthy');
+  expect(judge({ ...sampleOf(95, 20, [10]), container: container(5, 5) })).toMatchObject({
+    overall: 'critical',
+    reasons: ['CPU at 95 % for at least 60 s.'],
+  });
+});
+
+test('a group without a limit is judged by the machine', () => {
+  const seen = container(99, 99);
+  const unlimited = {
+    ...seen,
+    memory: seen.memory && { ...seen.memory, limitBytes: undefined, percent: undefined },
+    cpu: seen.cpu && { ...seen.cpu, limitCores: undefined, percent: undefined },
+  };
+  expect(judge({ ...sampleOf(20, 20, [10]), container: unlimited }).overall).toBe('healthy');
+});
+
+test.each([
+  ['of the machine', { pressure: pressureOf(10.1) }, 'degraded'],
+  ['of the container', { container: container(1, 1, 10.1) }, 'degraded'],
+  ['at the threshold', { pressure: pressureOf(10) }, 'healthy'],
+])('work that waits for memory warns while there seems to be enough of it: %s', (_, part, overall) => {
+  const health = judge({ ...sampleOf(20, 20, [10]), ...part });
+  expect(health.overall).toBe(overall);
+  expect(health.checks.memory.status).toBe(overall === 'healthy' ? 'healthy' : 'warning');
+  expect(health.reasons).toEqual(
+    overall === 'healthy' ? [] : ['All work waited for memory during 10.1 % of the time for at least 60 s.'],
+  );
 });

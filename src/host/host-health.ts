@@ -6,6 +6,8 @@ export type HostLimits = { readonly cpuPercent: number; readonly memoryPercent: 
 export type HostThresholds = {
   readonly warning: HostLimits;
   readonly critical: HostLimits;
+  /** Of the time in which nobody got on because all waited for memory. */
+  readonly memoryPressureWarningPercent: number;
   /** How long CPU and memory must stay over a threshold before it counts (at most an hour); a full disk counts at once. */
   readonly windowMs: number;
 };
@@ -13,11 +15,31 @@ export type HostThresholds = {
 export const defaultHostThresholds: HostThresholds = {
   warning: { cpuPercent: 80, memoryPercent: 85, diskPercent: 80 },
   critical: { cpuPercent: 90, memoryPercent: 90, diskPercent: 90 },
+  // Systems that end processes for pressure do so at 40 to 60 %; at 10 % every answer already takes noticeably longer.
+  memoryPressureWarningPercent: 10,
   windowMs: 60_000,
 };
 
-/** What is kept of earlier samples to tell how long something lasted. */
-export type HostLoad = { readonly takenAtMs: number; readonly cpuPercent: number; readonly memoryPercent: number };
+/** What is judged, and kept of earlier samples to tell how long something lasted. */
+export type HostLoad = {
+  readonly takenAtMs: number;
+  readonly cpuPercent: number;
+  readonly memoryPercent: number;
+  readonly memoryPressurePercent: number;
+};
+
+/**
+ * A container's limit is as final as the machine's memory, and a machine that its neighbours fill is as full as one of our own: of
+ * both figures the worse one counts.
+ */
+export function loadOf({ takenAtMs, cpu, memory, pressure, container }: HostSample): HostLoad {
+  return {
+    takenAtMs,
+    cpuPercent: Math.max(cpu.percent, container?.cpu?.percent ?? 0),
+    memoryPercent: Math.max(memory.percent, container?.memory?.percent ?? 0),
+    memoryPressurePercent: Math.max(pressure?.memory?.full?.avg10 ?? 0, container?.pressure?.memory?.full?.avg10 ?? 0),
+  };
+}
 
 export type HostSeverity = 'none' | 'warning' | 'critical';
 
@@ -57,8 +79,7 @@ export function decideHostHealth(
   const { warning, critical, windowMs } = thresholds;
   const held = (of: (load: HostLoad) => number, limit: number): boolean =>
     lastsMs(window, of, limit, sample.takenAtMs) >= windowMs;
-  const cpuPercent = sample.cpu.percent;
-  const memoryPercent = sample.memory.percent;
+  const { cpuPercent, memoryPercent, memoryPressurePercent } = loadOf(sample);
   const severityOfHeld = (
     percent: number,
     of: (load: HostLoad) => number,
@@ -69,25 +90,38 @@ export function decideHostHealth(
     return percent > warn && held(of, warn) ? 'warning' : 'none';
   };
   const fullest = fullestDisk(sample);
+  const ofMemory = severityOfHeld(memoryPercent, (l) => l.memoryPercent, warning.memoryPercent, critical.memoryPercent);
+  const pressed =
+    memoryPressurePercent > thresholds.memoryPressureWarningPercent &&
+    held((l) => l.memoryPressurePercent, thresholds.memoryPressureWarningPercent);
   const checks = {
     cpu: check(
       cpuPercent,
       severityOfHeld(cpuPercent, (l) => l.cpuPercent, warning.cpuPercent, critical.cpuPercent),
     ),
-    memory: check(
-      memoryPercent,
-      severityOfHeld(memoryPercent, (l) => l.memoryPercent, warning.memoryPercent, critical.memoryPercent),
-    ),
+    memory: check(memoryPercent, pressed && ofMemory === 'none' ? 'warning' : ofMemory),
     disk:
       fullest === undefined
         ? unknownCheck
         : check(fullest.percent, severityOf(fullest.percent, warning.diskPercent, critical.diskPercent)),
   };
   const reasons: string[] = [];
-  const seconds = Math.round(windowMs / 1_000);
-  if (checks.cpu.status !== 'healthy') reasons.push(`CPU at ${round(cpuPercent)} % for at least ${seconds} s.`);
-  if (checks.memory.status !== 'healthy')
-    reasons.push(`Memory at ${round(memoryPercent)} % for at least ${seconds} s.`);
+  const lasting = `for at least ${Math.round(windowMs / 1_000)} s.`;
+  const { container } = sample;
+  if (checks.cpu.status !== 'healthy')
+    reasons.push(
+      container?.cpu?.limitCores !== undefined && (container.cpu.percent ?? 0) >= sample.cpu.percent
+        ? `CPU at ${round(cpuPercent)} % of the container's limit of ${round(container.cpu.limitCores)} cores ${lasting}`
+        : `CPU at ${round(cpuPercent)} % ${lasting}`,
+    );
+  if (ofMemory !== 'none')
+    reasons.push(
+      container?.memory?.limitBytes !== undefined && (container.memory.percent ?? 0) >= sample.memory.percent
+        ? `Memory at ${round(memoryPercent)} % of the container's limit of ${mebibytes(container.memory.limitBytes)} ${lasting}`
+        : `Memory at ${round(memoryPercent)} % ${lasting}`,
+    );
+  if (pressed)
+    reasons.push(`All work waited for memory during ${round(memoryPressurePercent)} % of the time ${lasting}`);
   if (fullest === undefined) reasons.push('No file system could be measured.');
   else if (checks.disk.status !== 'healthy')
     reasons.push(`The file system at ${fullest.path} is ${round(fullest.percent)} % full.`);
@@ -129,3 +163,4 @@ function overallOf(checks: readonly HostCheck[]): HostHealth['overall'] {
 }
 
 const round = (percent: number): number => Math.round(percent * 10) / 10;
+const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;

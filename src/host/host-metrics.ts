@@ -1,6 +1,7 @@
 import type { MetricRegistry } from '../metrics/index.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { ProcessSample } from './host.ts';
+import { containerMetrics, hostPressureMetrics } from './container-metrics.ts';
+import type { HostSample, ProcessSample } from './host.ts';
 import type { HostSampler } from './host-sampler.ts';
 import type { NetworkCounters } from './procfs-network.ts';
 
@@ -12,6 +13,8 @@ export function registerHostMetrics(registry: MetricRegistry, sampler: HostSampl
     diskMetrics(registry),
     networkMetrics(registry),
     targetMetrics(registry),
+    hostPressureMetrics(registry),
+    containerMetrics(registry),
   ];
   registry.collector({
     name: 'host',
@@ -24,8 +27,7 @@ export function registerHostMetrics(registry: MetricRegistry, sampler: HostSampl
   });
 }
 
-type Sample = NonNullable<ReturnType<HostSampler['latest']>>;
-type Families = { readonly sets: readonly { readonly family: MetricFamily }[]; set(sample: Sample): void };
+export type Families = { readonly sets: readonly { readonly family: MetricFamily }[]; set(sample: HostSample): void };
 type MetricFamily = ReturnType<MetricRegistry['families']>[number];
 
 function cpuMetrics(registry: MetricRegistry): Families {

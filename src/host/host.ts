@@ -1,4 +1,6 @@
+import type { CpuUse } from './cgroup-controllers.ts';
 import type { DiskSample } from './disk-reader.ts';
+import type { Pressure } from './pressure.ts';
 import type { CpuTicks } from './procfs-cpu.ts';
 import type { MemoryReading } from './procfs-memory.ts';
 import type { NetworkCounters } from './procfs-network.ts';
@@ -36,6 +38,49 @@ export type HostSample = {
   readonly process: ProcessSample;
   /** The watched backend's process, where it runs on this machine and can be seen. */
   readonly targetProcess: ProcessSample | undefined;
+  /** How long tasks of the whole machine waited; undefined where the kernel keeps no account of it. */
+  readonly pressure: Pressure | undefined;
+  /** The control group we run in; undefined on the bare machine. Everything above stays a figure of the machine. */
+  readonly container: ContainerSample | undefined;
+  /** That of the backend, where it is another one and can be seen. */
+  readonly targetContainer: ContainerSample | undefined;
+};
+
+/** A control group: of a container, a pod, a unit of systemd. A limit that is not below what the machine has counts as none. */
+export type ContainerSample = {
+  /** As the kernel names it to us; `/` in a namespace of its own. */
+  readonly path: string;
+  /** Of control groups; hybrid machines keep these figures in version 1. */
+  readonly version: 1 | 2;
+  readonly memory: ContainerMemory | undefined;
+  readonly cpu: ContainerCpu | undefined;
+  /** Threads count too, as in the kernel. */
+  readonly processes: { readonly count: number | undefined; readonly limit: number | undefined } | undefined;
+  readonly pressure: Pressure | undefined;
+};
+
+export type ContainerMemory = {
+  readonly limitBytes: number | undefined;
+  /** The working set: what is in use without the file cache that can be dropped at once. */
+  readonly usedBytes: number;
+  /** Of the limit; undefined without one. */
+  readonly percent: number | undefined;
+  readonly swapLimitBytes: number | undefined;
+  readonly swapUsedBytes: number | undefined;
+  readonly ooms: number | undefined;
+  /** Processes that the kernel ended for want of memory, since the group was made. */
+  readonly oomKills: number | undefined;
+  /** Those since the sample before. */
+  readonly newOomKills: number;
+};
+
+export type ContainerCpu = CpuUse & {
+  /** From quota or CPU set, whichever is less. */
+  readonly limitCores: number | undefined;
+  /** Undefined until it was seen twice. */
+  readonly usedCores: number | undefined;
+  /** Of the limit; undefined without one. */
+  readonly percent: number | undefined;
 };
 
 export type ProcessSample = {

@@ -3,7 +3,8 @@
  * is read because somebody asked; what could not be read is absent, never zero; before the first sample everything is unknown.
  */
 export type { DiskSample } from './disk-reader.ts';
-export type { HostSample, ProcessSample, UserDirectorySizes } from './host.ts';
+export type { ContainerSample, HostSample, ProcessSample, UserDirectorySizes } from './host.ts';
+export type { HostHealthBody, SystemBody } from './host-bodies.ts';
 export {
   decideHostHealth,
   type HostCheck,
@@ -12,10 +13,5 @@ export {
   type HostThresholds,
 } from './host-health.ts';
 export { registerHostMetrics } from './host-metrics.ts';
-export {
-  type HostHealthBody,
-  type HostRoutesDeps,
-  hostRoutes,
-  type SystemBody,
-} from './host-routes.ts';
+export { type HostRoutesDeps, hostRoutes } from './host-routes.ts';
 export { createHostSampler, type HostSampler, type HostSamplerOptions } from './host-sampler.ts';

@@ -15,8 +15,9 @@ export type ProcfsReader = {
  * Reads synchronously, on descriptors that stay open, into one buffer: the kernel makes these files up in memory, so nothing waits
  * for a disk, and a trip through the thread pool would cost several times the read itself. A descriptor of `/proc/<pid>/…` stays with
  * its process: after that one died it reads nothing, even when the pid is used again.
+ * @param root what stands before each path; empty for the machine itself
  */
-export function createProcfsReader(): ProcfsReader {
+export function createProcfsReader(root = ''): ProcfsReader {
   const kept = new Map<string, number>();
   let buffer = Buffer.allocUnsafe(32_768);
 
@@ -31,7 +32,7 @@ export function createProcfsReader(): ProcfsReader {
       try {
         let fd = kept.get(path);
         if (fd === undefined) {
-          fd = openSync(path, 'r');
+          fd = openSync(root + path, 'r');
           kept.set(path, fd);
         }
         for (;;) {
@@ -44,9 +45,9 @@ export function createProcfsReader(): ProcfsReader {
         return undefined;
       }
     },
-    bytes: (path) => orUndefined(() => readFileSync(path)),
-    list: (path) => orUndefined(() => readdirSync(path)),
-    link: (path) => orUndefined(() => readlinkSync(path)),
+    bytes: (path) => orUndefined(() => readFileSync(root + path)),
+    list: (path) => orUndefined(() => readdirSync(root + path)),
+    link: (path) => orUndefined(() => readlinkSync(root + path)),
     forget(prefix) {
       for (const path of [...kept.keys()]) if (path.startsWith(prefix)) drop(path);
     },
