@@ -42,7 +42,13 @@ const offline: OfflineWork = {
           sample: started.sample,
           targetIds: started.targetIds,
           createLoginCode: async () =>
-            (await started.access.createLoginLink('local:admin', { subject: 'local:admin', role: 'admin' })).code,
+            (
+              await started.access.createLoginLink('local:admin', {
+                subject: 'local:admin',
+                role: 'admin',
+                workspaces: 'all',
+              })
+            ).code,
         };
       },
     };

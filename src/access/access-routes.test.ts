@@ -16,6 +16,7 @@ import {
   listenPlain,
   type Role,
 } from '../platform/http/index.ts';
+import { createHttpClient } from '../platform/http-client.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { type Access, accessRoutes, createAccess, createAccessExpiry, localTokenFile } from './index.ts';
 
@@ -23,6 +24,7 @@ let state: TestState;
 let clock: FakeClock;
 let events: EventLog;
 let dataDir: string;
+const http = createHttpClient();
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
@@ -42,7 +44,7 @@ type Warden = { app: HttpServer; access: Access; admin: string };
 /** The access slice behind the real server, with one route of each class beside its own. */
 async function warden(options: { adminToken?: string | undefined; trustedProxies?: string[] } = {}): Promise<Warden> {
   const adminToken = 'adminToken' in options ? options.adminToken : 'configured-admin-token';
-  const access = createAccess({ db: state.db, clock, log: silentLogger, events, dataDir, adminToken });
+  const access = createAccess({ db: state.db, clock, log: silentLogger, events, dataDir, adminToken, http });
   const { created } = await access.open();
   const app = createHttpServer({
     log: silentLogger,
@@ -93,7 +95,8 @@ test('every kind of credential opens exactly the doors of its role', async () =>
   const revoked = await tokenFor(access, 'admin');
   await access.revokeToken('local:admin', revoked.id);
   const linked = await login(app, {
-    code: (await access.createLoginLink('local:admin', { subject: 'local:admin', role: 'admin' })).code,
+    code: (await access.createLoginLink('local:admin', { subject: 'local:admin', role: 'admin', workspaces: 'all' }))
+      .code,
   });
   const userToken = (await tokenFor(access, 'user')).secret;
   const userSession = await login(app, { token: userToken });
@@ -444,7 +447,7 @@ test('what ended long ago is removed, what lives stays', async () => {
   const { app, access, admin } = await warden();
   await tokenFor(access, 'user', clock.now() + 1_000);
   const living = await tokenFor(access, 'user');
-  await access.createLoginLink('local:admin', { subject: 'local:admin', role: 'admin' });
+  await access.createLoginLink('local:admin', { subject: 'local:admin', role: 'admin', workspaces: 'all' });
   await login(app, { token: admin });
   const job = createAccessExpiry({ access, clock, log: silentLogger });
   await job.runOnce();

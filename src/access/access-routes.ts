@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Principal, RoutePlugin } from '../platform/http/index.ts';
-import { type AccessToken, localName, tokenState } from './access.ts';
+import { type AccessToken, localName, longestToken, tokenState } from './access.ts';
 import type { Access, LoginCredentials } from './access-control.ts';
 import { sessionCookie } from './sessions.ts';
 
@@ -19,7 +19,7 @@ const whoSchema = z.object({
   subject: z.string(),
   role: roleSchema,
   workspaces: workspacesSchema,
-  via: z.enum(['token', 'session', 'local']),
+  via: z.enum(['token', 'session', 'local', 'jwt']),
   expires_at: z.string().nullable().describe('End of the session; null for a token.'),
   csrf_token: z.string().nullable().describe('To be sent as x-csrf-token with every change; null for a token.'),
 });
@@ -39,7 +39,12 @@ const tokenSchema = z.object({
 const loginSchema = z
   .strictObject({
     code: z.string().min(1).max(200).optional().describe('What stands behind /#login= in a one-time link.'),
-    token: z.string().min(1).max(2_048).optional().describe('An admin or user token.'),
+    token: z
+      .string()
+      .min(1)
+      .max(longestToken)
+      .optional()
+      .describe('An admin or user token, or a JWT of the configured issuer.'),
   })
   .refine((body) => (body.code === undefined) !== (body.token === undefined), 'give either code or token');
 
@@ -141,7 +146,7 @@ export const accessRoutes =
       },
       async (request, reply) => {
         const { subject } = requirePrincipal(request.principal);
-        const link = await access.createLoginLink(subject, { subject, role: 'admin' });
+        const link = await access.createLoginLink(subject, { subject, role: 'admin', workspaces: 'all' });
         reply.code(201);
         return { code: link.code, path: `/#login=${link.code}`, expires_at: isoInstant(link.expiresMs) };
       },

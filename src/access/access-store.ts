@@ -13,14 +13,27 @@ type TokenRow = {
   created_ms: number;
   expires_ms: number | null;
   revoked_ms: number | null;
+  previous_hash: string | null;
+  previous_until_ms: number | null;
+  rotated_ms: number | null;
+  last_used_ms: number | null;
+  warned_ms: number | null;
 };
-type LinkRow = { hash: string; subject: string; role: string; expires_ms: number; used_ms: number | null };
+type LinkRow = {
+  hash: string;
+  subject: string;
+  role: string;
+  workspaces: string | null;
+  expires_ms: number;
+  used_ms: number | null;
+};
 type SessionRow = {
   hash: string;
   csrf_hash: string;
   token_id: string | null;
   subject: string;
   role: string;
+  workspaces: string | null;
   created_ms: number;
   expires_ms: number;
   ended_ms: number | null;
@@ -35,6 +48,8 @@ export type Session = {
   readonly tokenId: string | null;
   readonly subject: string;
   readonly role: Role;
+  /** Of a session whose workspaces cannot be read from a stored token. */
+  readonly workspaces: Workspaces | null;
   readonly createdMs: number;
   readonly expiresMs: number;
   readonly endedMs: number | null;
@@ -53,6 +68,7 @@ function workspacesOf(text: string): Workspaces {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
 }
 
+const workspacesOrNull = (text: string | null): Workspaces | null => (text === null ? null : workspacesOf(text));
 const numberOrNull = (value: number | string | null): number | null => (value === null ? null : Number(value));
 
 const tokenOf = (row: TokenRow): AccessToken => ({
@@ -64,11 +80,22 @@ const tokenOf = (row: TokenRow): AccessToken => ({
   createdMs: Number(row.created_ms),
   expiresMs: numberOrNull(row.expires_ms),
   revokedMs: numberOrNull(row.revoked_ms),
+  previousUntilMs: numberOrNull(row.previous_until_ms),
+  rotatedMs: numberOrNull(row.rotated_ms),
+  lastUsedMs: numberOrNull(row.last_used_ms),
 });
 
-export async function findTokenByHash(db: Reader, hash: string): Promise<AccessToken | undefined> {
-  const row = await db.selectFrom('access_token').selectAll().where('hash', '=', hash).executeTakeFirst();
-  return row && tokenOf(row);
+/** `previous`: it is the secret from before the last rotation, whose grace period the caller has to look at. */
+export async function findTokenByHash(
+  db: Reader,
+  hash: string,
+): Promise<{ token: AccessToken; previous: boolean } | undefined> {
+  const row = await db
+    .selectFrom('access_token')
+    .selectAll()
+    .where((eb) => eb.or([eb('hash', '=', hash), eb('previous_hash', '=', hash)]))
+    .executeTakeFirst();
+  return row && { token: tokenOf(row), previous: row.hash !== hash };
 }
 
 export async function findToken(db: Reader, id: string): Promise<AccessToken | undefined> {
@@ -109,6 +136,11 @@ export async function insertToken(tx: Tx, token: AccessToken, hash: string): Pro
       created_ms: token.createdMs,
       expires_ms: token.expiresMs,
       revoked_ms: token.revokedMs,
+      previous_hash: null,
+      previous_until_ms: null,
+      rotated_ms: null,
+      last_used_ms: null,
+      warned_ms: null,
     })
     .execute();
 }
@@ -139,12 +171,14 @@ export async function markTokenRevoked(tx: Tx, id: string, nowMs: number): Promi
 
 export async function insertLink(
   tx: Tx,
-  link: { hash: string; subject: string; role: Role; expiresMs: number },
+  link: { hash: string; subject: string; role: Role; workspaces: Workspaces; expiresMs: number },
 ): Promise<void> {
+  const { hash, subject, role } = link;
+  const workspaces = JSON.stringify(link.workspaces);
   await tx
     .as<AccessTables>()
     .insertInto('login_link')
-    .values({ hash: link.hash, subject: link.subject, role: link.role, expires_ms: link.expiresMs, used_ms: null })
+    .values({ hash, subject, role, workspaces, expires_ms: link.expiresMs, used_ms: null })
     .execute();
 }
 
@@ -153,7 +187,7 @@ export async function spendLink(
   tx: Tx,
   hash: string,
   nowMs: number,
-): Promise<{ subject: string; role: Role } | undefined> {
+): Promise<{ subject: string; role: Role; workspaces: Workspaces } | undefined> {
   const row = await tx
     .as<AccessTables>()
     .updateTable('login_link')
@@ -161,10 +195,15 @@ export async function spendLink(
     .where('hash', '=', hash)
     .where('used_ms', 'is', null)
     .where('expires_ms', '>', nowMs)
-    .returning(['subject', 'role'])
+    .returning(['subject', 'role', 'workspaces'])
     .executeTakeFirst();
-  return row && { subject: row.subject, role: roleOf(row.role) };
+  if (!row) return undefined;
+  const role = roleOf(row.role);
+  return { subject: row.subject, role, workspaces: workspacesOrNull(row.workspaces) ?? withoutWorkspaces(role) };
 }
+
+/** Links and sessions from before they carried workspaces. */
+export const withoutWorkspaces = (role: Role): Workspaces => (role === 'admin' ? 'all' : []);
 
 export async function insertSession(tx: Tx, session: Session): Promise<void> {
   await tx
@@ -176,6 +215,7 @@ export async function insertSession(tx: Tx, session: Session): Promise<void> {
       token_id: session.tokenId,
       subject: session.subject,
       role: session.role,
+      workspaces: session.workspaces === null ? null : JSON.stringify(session.workspaces),
       created_ms: session.createdMs,
       expires_ms: session.expiresMs,
       ended_ms: session.endedMs,
@@ -192,6 +232,7 @@ export async function findSession(db: Reader, hash: string): Promise<Session | u
       tokenId: row.token_id,
       subject: row.subject,
       role: roleOf(row.role),
+      workspaces: workspacesOrNull(row.workspaces),
       createdMs: Number(row.created_ms),
       expiresMs: Number(row.expires_ms),
       endedMs: numberOrNull(row.ended_ms),

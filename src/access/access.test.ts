@@ -5,7 +5,8 @@ test.each([
   [{ authorization: 'Bearer abc' }, 'abc'],
   [{ authorization: 'bearer  abc' }, 'abc'],
   [{ 'x-api-key': 'key' }, 'key'],
-  [{ authorization: 'Bearer abc', 'x-api-key': 'key' }, 'abc'],
+  [{ authorization: 'Bearer abc', 'x-api-key': 'abc' }, 'abc'],
+  [{ authorization: 'Bearer abc', 'x-api-key': '' }, 'abc'],
   [{ 'x-api-key': '' }, undefined],
   [{}, undefined],
 ])('%j carries %s', (headers, secret) => {
@@ -13,12 +14,17 @@ test.each([
   expect(credential.kind === 'token' ? credential.secret : undefined).toBe(secret);
 });
 
-test.each(['Basic YTpi', 'Bearer', 'Bearer ', 'Bearer a b', '', `Bearer ${'x'.repeat(3_000)}`])(
+test.each(['Basic YTpi', 'Bearer', 'Bearer ', 'Bearer a b', '', `Bearer ${'x'.repeat(8_193)}`])(
   'Authorization %s is refused with a hint',
   (authorization) => {
     expect(() => credentialOf({ authorization })).toThrow(/access\/unauthenticated/);
   },
 );
+
+test('two headers with different tokens are refused, whichever of them is right', () => {
+  expect(() => credentialOf({ authorization: 'Bearer abc', 'x-api-key': 'abd' })).toThrow(/access\/ambiguous/);
+  expect(() => credentialOf({ 'x-api-key': 'x'.repeat(8_193) })).toThrow(/access\/unauthenticated/);
+});
 
 test.each([
   ['http://localhost:8710', 'localhost:8710', true],

@@ -14,6 +14,11 @@ export type AccessToken = {
   readonly createdMs: number;
   readonly expiresMs: number | null;
   readonly revokedMs: number | null;
+  /** After a rotation: how long the secret from before is still good. */
+  readonly previousUntilMs: number | null;
+  readonly rotatedMs: number | null;
+  /** Told in minutes, not to the request. */
+  readonly lastUsedMs: number | null;
 };
 
 export type TokenState = 'active' | 'expired' | 'revoked';
@@ -40,21 +45,29 @@ export const localName = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
 export type Credential = { readonly kind: 'token'; readonly secret: string } | { readonly kind: 'none' };
 
+/** Characters. Issuers put many claims into a JWT; anything longer is no token of theirs or ours. */
+export const longestToken = 8_192;
+
 /**
- * What the headers carry: `Authorization: Bearer`, else `X-API-Key`.
- * @throws AppError `access/unauthenticated` for another scheme: silently ignoring it would look like a wrong token
+ * What the headers carry: `Authorization: Bearer` or `X-API-Key`, each good for every kind of token.
+ * @throws AppError `access/unauthenticated` for another scheme: silently ignoring it would look like a wrong token;
+ * `access/ambiguous` when the two headers differ: which of them a proxy in front of us believed cannot be known here
  */
 export function credentialOf(headers: Readonly<Record<string, string | string[] | undefined>>): Credential {
   const { authorization } = headers;
+  const key = headers['x-api-key'] === '' ? undefined : headers['x-api-key'];
+  let secret = key === undefined ? undefined : String(key);
   if (authorization !== undefined) {
-    const secret = /^bearer +([^\s]{1,2048})$/i.exec(String(authorization))?.[1];
+    secret = /^bearer +(\S+)$/i.exec(String(authorization))?.[1];
     if (secret === undefined)
       throw new AppError('access/unauthenticated', 'Only `Authorization: Bearer …` is understood.');
-    return { kind: 'token', secret };
+    if (key !== undefined && key !== secret)
+      throw new AppError('access/ambiguous', 'Send one token, in `Authorization` or in `X-API-Key`.');
   }
-  const key = headers['x-api-key'];
-  if (typeof key === 'string' && key !== '') return { kind: 'token', secret: key.slice(0, 2048) };
-  return { kind: 'none' };
+  if (secret === undefined) return { kind: 'none' };
+  if (secret.length > longestToken)
+    throw new AppError('access/unauthenticated', `No token is longer than ${longestToken} characters.`);
+  return { kind: 'token', secret };
 }
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);

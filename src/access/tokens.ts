@@ -66,6 +66,9 @@ export function createTokens(options: {
       createdMs: nowMs,
       expiresMs: wanted.expiresMs ?? null,
       revokedMs: null,
+      previousUntilMs: null,
+      rotatedMs: null,
+      lastUsedMs: null,
     };
     await db.unit(async (tx) => {
       await insertToken(tx, token, secretHash(secret));

@@ -159,6 +159,9 @@ export function createWarden(options: WardenOptions): Warden {
       events,
       dataDir: config.dataDir,
       adminToken: config.server.adminToken,
+      jwt: config.access.jwt,
+      adminUserIds: config.access.adminUserIds,
+      http,
       random,
     });
 

@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -14,6 +15,12 @@ export type Config = {
     readonly publicHosts: readonly string[];
     readonly trustedProxies: readonly string[];
     readonly adminToken: string | undefined;
+  };
+  readonly access: {
+    /** `sub` of those whose JWT makes an admin. */
+    readonly adminUserIds: readonly string[];
+    /** Undefined: no JWT opens anything. */
+    readonly jwt: JwtConfig | undefined;
   };
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly monitoring: {
@@ -143,6 +150,7 @@ export function buildConfig(
       trustedProxies: values.trustedProxies,
       adminToken: values.adminToken,
     },
+    access: { adminUserIds: values.adminUserIds, jwt: buildJwt(values, origins, problems) },
     logLevel: level,
     monitoring: {
       enabled: values.monitoringEnabled,

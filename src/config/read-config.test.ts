@@ -158,6 +158,66 @@ describe('secrets', () => {
   });
 });
 
+describe('the issuer of JWTs', () => {
+  const long = 'a-shared-secret-of-more-than-32-bytes';
+  const auth0 = { AUTH0_DOMAIN: 'tenant.eu.auth0.com', AUTH0_API_AUDIENCE: 'https://rag.example/api' };
+
+  test('is nobody unless a key is set, and nobody is an admin by it', () => {
+    expect(read({}).config.access).toEqual({ adminUserIds: [], jwt: undefined });
+    expect(read({ ADMIN_USER_IDS: '' }).config.access.adminUserIds).toEqual([]);
+    expect(read({ ADMIN_USER_IDS: ' , ,' }).config.access.adminUserIds).toEqual([]);
+    expect(read({ ADMIN_USER_IDS: ' auth0|a , google-oauth2|b,' }).config.access.adminUserIds).toEqual([
+      'auth0|a',
+      'google-oauth2|b',
+    ]);
+  });
+
+  test('is an Auth0 tenant by its domain alone', () => {
+    const reading = read({ ...auth0, RAGWARDEN_JWT_WORKSPACES_CLAIM: 'https://rag.example/workspaces' });
+    expect(reading.problems).toEqual([]);
+    expect(reading.config.access.jwt).toEqual({
+      key: { kind: 'jwks', url: 'https://tenant.eu.auth0.com/.well-known/jwks.json' },
+      issuer: 'https://tenant.eu.auth0.com/',
+      audience: 'https://rag.example/api',
+      workspacesClaim: 'https://rag.example/workspaces',
+    });
+  });
+
+  test('is any other by key set, issuer and audience, or by a shared secret from a file', () => {
+    const set = {
+      RAGWARDEN_JWT_JWKS_URL: 'https://id.example/certs',
+      RAGWARDEN_JWT_ISSUER: 'https://id.example/realms/a',
+    };
+    const byKeySet = read({ ...set, RAGWARDEN_JWT_AUDIENCE: 'ragwarden' });
+    expect(byKeySet.problems).toEqual([]);
+    expect(byKeySet.config.access.jwt?.issuer).toBe('https://id.example/realms/a');
+    const path = join(folder(), 'secret');
+    writeFileSync(path, `${long}\n`);
+    expect(read({ RAGWARDEN_JWT_SECRET_FILE: path }).config.access.jwt?.key).toEqual({ kind: 'secret', secret: long });
+  });
+
+  test.each<[Record<string, string>, string]>([
+    [{ RAGWARDEN_JWT_SECRET: 'short' }, 'RAGWARDEN_JWT_SECRET'],
+    [{ RAGWARDEN_JWT_SECRET: long, ...auth0 }, 'RAGWARDEN_JWT_SECRET'],
+    [{ AUTH0_DOMAIN: auth0.AUTH0_DOMAIN }, 'AUTH0_DOMAIN'],
+    [{ ...auth0, AUTH0_DOMAIN: 'https://tenant.eu.auth0.com' }, 'AUTH0_DOMAIN'],
+    [{ ...auth0, AUTH0_DOMAIN: 'tenant.eu.auth0.com/@evil.example' }, 'AUTH0_DOMAIN'],
+    [{ AUTH0_API_AUDIENCE: auth0.AUTH0_API_AUDIENCE }, 'AUTH0_API_AUDIENCE'],
+    [{ RAGWARDEN_JWT_ISSUER: 'https://id.example' }, 'RAGWARDEN_JWT_ISSUER'],
+    [{ RAGWARDEN_JWT_WORKSPACES_CLAIM: 'workspaces' }, 'RAGWARDEN_JWT_WORKSPACES_CLAIM'],
+    [{ ...auth0, RAGWARDEN_JWT_ISSUER: 'https://other.example/' }, 'RAGWARDEN_JWT_ISSUER'],
+    [{ ...auth0, RAGWARDEN_JWT_JWKS_URL: 'https://other.example/keys' }, 'RAGWARDEN_JWT_JWKS_URL'],
+    [{ ...auth0, RAGWARDEN_JWT_AUDIENCE: 'other' }, 'RAGWARDEN_JWT_AUDIENCE and AUTH0_API_AUDIENCE'],
+    [{ ...auth0, RAGWARDEN_JWT_JWKS_URL: 'file:///etc/passwd' }, 'RAGWARDEN_JWT_JWKS_URL'],
+    [{ RAGWARDEN_JWT_JWKS_URL: 'https://i.example/k', RAGWARDEN_JWT_AUDIENCE: 'a' }, 'RAGWARDEN_JWT_JWKS_URL'],
+    [{ RAGWARDEN_JWT_JWKS_URL: 'https://i.example/k', RAGWARDEN_JWT_ISSUER: 'a' }, 'RAGWARDEN_JWT_JWKS_URL'],
+  ])('with %j is refused', (env, place) => {
+    const { problems } = read(env);
+    expect([...new Set(problems.map((one) => one.place))]).toContain(place);
+    expect(JSON.stringify(problems)).not.toContain('shared-secret');
+  });
+});
+
 test('the structure of a target comes from the file', () => {
   const reading = read(
     { RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9621/' },

@@ -1,4 +1,15 @@
-import { decimal, flag, folder, httpUrl, oneOf, type Parser, text, wholeNumber, words } from './value-parsers.ts';
+import {
+  decimal,
+  flag,
+  folder,
+  hostName,
+  httpUrl,
+  oneOf,
+  type Parser,
+  text,
+  wholeNumber,
+  words,
+} from './value-parsers.ts';
 
 /** An environment variable of a setting; `perUnit` converts what is written there into the setting's own unit. */
 export type EnvironmentName = { readonly name: string; readonly perUnit?: number };
@@ -80,6 +91,56 @@ export const settings = {
     fallback: undefined,
     secret: true,
     about: 'The admin token. Without it the first start makes one.',
+  }),
+  adminUserIds: setting({
+    key: 'access.admin_user_ids',
+    env: env('ADMIN_USER_IDS'),
+    parser: words,
+    fallback: [] as readonly string[],
+    about: 'Whose JWT makes an admin: values of `sub` at the configured issuer. Empty: nobody by JWT.',
+  }),
+  jwtSecret: setting({
+    key: 'access.jwt.secret',
+    env: env('RAGWARDEN_JWT_SECRET'),
+    parser: text,
+    fallback: undefined,
+    secret: true,
+    about: 'Accept JWTs signed with this shared secret (HS256 only), at least 32 bytes.',
+  }),
+  jwtJwksUrl: setting({
+    key: 'access.jwt.jwks_url',
+    env: env('RAGWARDEN_JWT_JWKS_URL'),
+    parser: httpUrl,
+    fallback: undefined,
+    about: 'Accept JWTs signed with a key that this JSON Web Key Set lists (asymmetric algorithms only).',
+  }),
+  auth0Domain: setting({
+    key: 'access.jwt.auth0_domain',
+    env: env('AUTH0_DOMAIN'),
+    parser: hostName,
+    fallback: undefined,
+    about: 'Short for the key set and the issuer of an Auth0 tenant.',
+  }),
+  jwtIssuer: setting({
+    key: 'access.jwt.issuer',
+    env: env('RAGWARDEN_JWT_ISSUER'),
+    parser: text,
+    fallback: undefined,
+    about: 'What `iss` of a JWT must be, to the letter. Required with a key set.',
+  }),
+  jwtAudience: setting({
+    key: 'access.jwt.audience',
+    env: env('RAGWARDEN_JWT_AUDIENCE', 'AUTH0_API_AUDIENCE'),
+    parser: text,
+    fallback: undefined,
+    about: 'What `aud` of a JWT must be or hold. Required with a key set.',
+  }),
+  jwtWorkspacesClaim: setting({
+    key: 'access.jwt.workspaces_claim',
+    env: env('RAGWARDEN_JWT_WORKSPACES_CLAIM'),
+    parser: text,
+    fallback: undefined,
+    about: 'Claim of a JWT that lists the workspaces of its user. Unset: none.',
   }),
   logLevel: setting({
     key: 'log.level',

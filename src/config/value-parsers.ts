@@ -74,3 +74,12 @@ export const httpUrl: Parser<string> = {
     return good(raw.replace(/\/+$/, ''));
   },
 };
+
+/** A bare name, as others' documents write the domain of a tenant; with a scheme or a path it would mean something else. */
+export const hostName: Parser<string> = {
+  describe: 'host name',
+  parse: (raw) =>
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i.test(raw.trim()) && raw.trim().length <= 253
+      ? good(raw.trim().toLowerCase())
+      : bad(`is not a host name: "${raw}"`),
+};

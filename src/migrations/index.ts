@@ -5,6 +5,7 @@ import * as operations from './state/0002_operations.ts';
 import * as access from './state/0003_access.ts';
 import * as backup from './state/0004_backup.ts';
 import * as operationsIdempotency from './state/0005_operations_idempotency.ts';
+import * as accessRotation from './state/0006_access_rotation.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -13,6 +14,7 @@ export const stateMigrations: MigrationList = {
   '0003_access': access,
   '0004_backup': backup,
   '0005_operations_idempotency': operationsIdempotency,
+  '0006_access_rotation': accessRotation,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -32,6 +32,8 @@ export const errorCatalogue = {
   'access/unauthenticated': kind(401, 'Credentials are missing or wrong', 12),
   'access/forbidden': kind(403, 'These credentials do not allow this', 12),
   'access/throttled': kind(429, 'Too many failed attempts', 12, true),
+  'access/ambiguous': kind(400, 'Two different credentials were sent', 2),
+  'access/issuer-unreachable': kind(503, 'The issuer of the token cannot be asked', 13, true),
   'access/csrf': kind(403, 'The request did not come from the dashboard', 12),
   'access/login-used': kind(401, 'The login link is used up or expired', 12),
   'feature/disabled': kind(409, 'This part is switched off', 1),

@@ -8,8 +8,8 @@ export type Principal = {
   readonly subject: string;
   readonly role: Role;
   readonly workspaces: readonly string[] | 'all';
-  /** `local` is the file in the data folder that lets the same user of this machine in. */
-  readonly via: 'token' | 'session' | 'local';
+  /** `local` is the file in the data folder that lets the same user of this machine in, `jwt` the configured issuer. */
+  readonly via: 'token' | 'session' | 'local' | 'jwt';
 };
 
 const rolesOf: Record<Exclude<AccessClass, 'public'>, readonly Role[]> = {
