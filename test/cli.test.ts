@@ -320,23 +320,30 @@ describe('remote commands in a pipe', () => {
 
   test('doctor looks at the machine and at the server', async () => {
     const { code, stdout } = await inPipe(['doctor', '--json', ...here]);
-    const { findings } = JSON.parse(stdout) as { findings: { check: string; state: string }[] };
-    const checks = findings.map((one) => one.check);
-    for (const check of [
+    const { verdict, checks } = JSON.parse(stdout) as { verdict: string; checks: { what: string; verdict: string }[] };
+    const looked = checks.filter((one) => one.verdict !== 'skipped').map((one) => one.what);
+    for (const what of [
       'settings',
       'Node.js',
       'restic',
       'setpriv',
+      'memory',
       'data folder',
       'free space',
       'repository',
       'clock',
       'server',
+      'own ports',
       'target sample',
+      'target clock',
+      'target access',
       'recovery kit',
     ])
-      expect(checks).toContain(check);
-    expect(code).toBe(findings.some((one) => one.state === 'fail') ? 4 : 0);
+      expect(looked).toContain(what);
+    expect(code).toBe(verdict === 'fail' ? 4 : 0);
+    const plugin = await inPipe(['doctor', '--nagios', '--quiet', ...here]);
+    expect(plugin.code).toBe({ ok: 0, warn: 1, fail: 2 }[verdict]);
+    expect(plugin.stdout).toMatch(/^RAGWARDEN (OK|WARNING|CRITICAL) - /);
   });
 
   test('doctor without a server looks at the port and ends with 4 when it is taken', async () => {

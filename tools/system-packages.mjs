@@ -30,7 +30,7 @@ export const SYSTEM_PARTS = [
     packages: { dnf: ['postgresql-server'] },
     neededBy: [],
   },
-  { name: 'redis', programs: ['redis-server'], packages: { apt: ['redis-server'] }, neededBy: [] },
+  { name: 'redis', programs: ['redis-server'], packages: { apt: ['redis-server'] }, neededBy: ['tests'] },
   {
     name: 'alertmanager',
     programs: ['prometheus-alertmanager', 'alertmanager'],

@@ -56,19 +56,24 @@ export type RemoteFlags = {
   readonly quiet?: boolean;
 };
 
-/** Runs something with a connection to the server and closes it whatever happens. */
-export async function withApi<T>(
-  context: CommandContext,
-  flags: RemoteFlags,
-  run: (api: ApiClient) => Promise<T>,
-): Promise<T> {
+/** A connection to the server, to be closed by whoever asked. @throws AppError `config/invalid`, `server/unreachable` */
+export async function openApi(context: CommandContext, flags: RemoteFlags): Promise<ApiClient> {
   const connection = await findConnection({
     env: context.env,
     cwd: context.cwd,
     flags: { 'data-dir': flags.dataDir, config: flags.config },
     localTokenFile: context.offline.localTokenFile,
   });
-  const api = createApiClient(connection, context.signal);
+  return createApiClient(connection, context.signal);
+}
+
+/** Runs something with a connection to the server and closes it whatever happens. */
+export async function withApi<T>(
+  context: CommandContext,
+  flags: RemoteFlags,
+  run: (api: ApiClient) => Promise<T>,
+): Promise<T> {
+  const api = await openApi(context, flags);
   try {
     return await run(api);
   } finally {

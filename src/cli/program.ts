@@ -12,7 +12,7 @@ import {
 } from './backup-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { checkConfig, printReference, showConfig } from './config-commands.ts';
-import { runDoctor } from './doctor.ts';
+import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
 import { exitCodeHelp, exitCodes } from './exit-code.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
@@ -187,10 +187,10 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .action(does(() => printReference(context)));
 
   examples(
-    remote(program.command('doctor').description('look for what is missing or in the way; 4 when something is')).action(
-      does((flags: RemoteFlags) => runDoctor(context, flags)),
-    ),
-    ['doctor', 'doctor --json'],
+    remote(program.command('doctor').description('look for what is missing or in the way; 4 when something is'))
+      .option('--nagios', 'one summary line first; exit code 0 all well, 1 a warning, 2 a failure')
+      .action(does((flags: Parameters<typeof runDoctor>[1]) => runDoctor(context, flags))),
+    ['doctor', 'doctor --json', 'doctor --quiet --nagios'],
   );
   withExitCodes(program);
   return program;
