@@ -2,10 +2,14 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { dirname, join, relative, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { apiInfo } from '../src/app/api-info.ts';
+import { renderDocument } from '../src/app/describe-warden.ts';
 import { createWarden } from '../src/app/index.ts';
 import { runCli } from '../src/cli/index.ts';
 import { configReference, readConfig, requireConfig, type Setting, settings } from '../src/config/index.ts';
 import { errorCatalogue } from '../src/platform/errors.ts';
+import { describeApi } from '../src/platform/http/openapi.ts';
+import { withRouteTables } from '../src/platform/http/route-tables.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { removeFolder, temporaryFolder } from './warden-harness.ts';
 
@@ -161,7 +165,7 @@ describe('the documentation', () => {
     expect(unknown).toEqual([]);
   });
 
-  test('lists each route that the server has, with who may call it', async () => {
+  test('lists each route that the server has, with who may call it and what it does', async () => {
     const dataDir = temporaryFolder('docs');
     const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
     const config = requireConfig(readConfig({ env: {}, flags, cwd: dataDir }));
@@ -172,6 +176,10 @@ describe('the documentation', () => {
       const rows = read('docs/api.md').matchAll(/^\| ([A-Z]+) \| `([^`]+)` \| (\w+) \|/gm);
       const told = [...rows].map(([, method, url, access]) => `${method} ${url} ${access}`);
       expect(told.sort()).toEqual(has.sort());
+      const mend = 'Run `node tools/openapi.mjs` after changing a route.';
+      const document = describeApi(server.routeTable, apiInfo());
+      expect(JSON.parse(read('docs/openapi.json')), mend).toEqual(JSON.parse(renderDocument(document)));
+      expect(read('docs/api.md'), mend).toBe(withRouteTables(read('docs/api.md'), document));
     } finally {
       await warden.stop('the test is over');
       removeFolder(dataDir);

@@ -73,6 +73,14 @@ async function buildLibrary(out) {
   writeFileSync(path.join(out, 'sdk', 'index.d.ts'), "export * from '../types/sdk/index.js';\n");
 }
 
+/** In a process of its own: it starts the server from its sources and asks it for its routes. */
+async function describeApi(out) {
+  if (!existsSync(path.join(root, 'src/app/describe-warden.ts'))) return;
+  const args = [path.join(root, 'tools', 'openapi.mjs'), '--out', path.join(out, 'openapi.json')];
+  const code = await run(process.execPath, args, { cwd: root });
+  if (code !== 0) throw new Error('The description of the API could not be written; see above.');
+}
+
 async function buildDashboard(out) {
   if (!existsSync(path.join(root, 'web/index.html'))) return;
   const { build } = await import('vite');
@@ -101,6 +109,7 @@ async function buildAll() {
   const entries = serverEntries();
   if (entries.length > 0) await bundle(out, entries, 'node24');
   await buildLibrary(out);
+  await describeApi(out);
   await buildDashboard(out);
   writeStamp(out, stamp);
   const dist = path.join(root, 'dist');

@@ -92,7 +92,17 @@ export const accessRoutes =
     app.post(
       '/api/v1/access/login',
       {
-        config: { access: 'public', activity: 'login' },
+        config: {
+          access: 'public',
+          activity: 'login',
+          problems: [
+            'access/unauthenticated',
+            'access/forbidden',
+            'access/login-used',
+            'access/csrf',
+            'access/throttled',
+          ],
+        },
         schema: {
           tags,
           summary: 'Log in with a one-time code or a token',
@@ -208,7 +218,7 @@ export const accessRoutes =
     app.delete(
       '/api/v1/access/tokens/:id',
       {
-        config: { access: 'admin', activity: 'revoke-token' },
+        config: { access: 'admin', activity: 'revoke-token', problems: ['request/not-found'] },
         schema: {
           tags,
           summary: 'Revoke a token and end its sessions',

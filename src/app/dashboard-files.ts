@@ -2,7 +2,7 @@ import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
-import type { RoutePlugin } from '../platform/http/index.ts';
+import { type RoutePlugin, textAnswer } from '../platform/http/index.ts';
 import { productRoot } from '../platform/product-version.ts';
 
 export type DashboardFiles = {
@@ -18,6 +18,8 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
   '.woff2': 'font/woff2',
 };
+
+const mediaTypes = Object.values(types).map((type) => type.split(';')[0] ?? type);
 
 /** The built dashboard; undefined when it was not built. Its file names carry a digest, so they may be cached for ever. */
 export function findDashboard(): DashboardFiles | undefined {
@@ -43,14 +45,24 @@ export function findDashboard(): DashboardFiles | undefined {
 export const dashboardRoutes =
   (dashboard: DashboardFiles | undefined): RoutePlugin =>
   async (app) => {
-    app.get('/', { config: { access: 'public', activity: 'root' }, schema: { hide: true } }, async (_request, reply) =>
-      reply.redirect('/health', 302),
+    app.get(
+      '/',
+      {
+        config: { access: 'public', activity: 'root' },
+        schema: { tags: ['page'], summary: 'Leads to `/health`', response: { 302: z.undefined() } },
+      },
+      async (_request, reply) => reply.redirect('/health', 302),
     );
     app.get(
       '/assets/:name',
       {
-        config: { access: 'public', activity: 'asset' },
-        schema: { hide: true, params: z.object({ name: z.string().max(200) }) },
+        config: { access: 'public', activity: 'asset', problems: ['request/not-found'] },
+        schema: {
+          tags: ['page'],
+          summary: 'Files of the page',
+          params: z.object({ name: z.string().max(200) }),
+          response: { 200: textAnswer('By the ending of the name.', ...mediaTypes) },
+        },
       },
       async (request, reply) => {
         const { name } = request.params;

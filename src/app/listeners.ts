@@ -9,6 +9,7 @@ import {
   listenPlain,
   type PlainListener,
   type RoutePlugin,
+  textAnswer,
 } from '../platform/http/index.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -90,7 +91,15 @@ const metricsRoute =
   async (app) => {
     app.get(
       '/metrics',
-      { config: { access: 'scrape', activity: 'scrape' }, schema: { hide: true } },
+      {
+        config: { access: 'scrape', activity: 'scrape' },
+        schema: {
+          tags: ['metrics'],
+          summary: 'Prometheus exposition, text or OpenMetrics by `Accept`',
+          description: 'The same without a token at the metrics port on loopback.',
+          response: { 200: textAnswer('The metrics.', 'text/plain', 'application/openmetrics-text') },
+        },
+      },
       async (request, reply) => {
         const { contentType, body } = await expose(request.headers.accept);
         return reply.header('content-type', contentType).send(body);

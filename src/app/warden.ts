@@ -57,6 +57,7 @@ import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, hostCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
+import { openapiRoute } from './openapi-route.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
@@ -328,6 +329,7 @@ export function createWarden(options: WardenOptions): Warden {
     };
     await server.register(healthRoutes({ health, dashboard }));
     await server.register(dashboardRoutes(dashboard));
+    await server.register(openapiRoute());
     await server.register(accessRoutes({ access, now: () => clock.now() }));
     await server.register(eventRoutes({ events: eventLog, log, enabled: config.events.enabled }));
     await server.register(operationRoutes({ operations, log }));

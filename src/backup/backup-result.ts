@@ -6,62 +6,64 @@ import type { RecoveryPoint } from './point.ts';
 const status = z.enum(['running', 'success', 'partial', 'error', 'skipped']);
 
 /** The result of a backup as the source documents name its fields, and what they do not know beside it. */
-export const backupResultSchema = z.object({
-  backup_id: z.string(),
-  timestamp: z.string(),
-  start_time: z.string(),
-  end_time: z.string().nullable(),
-  /** Seconds. */
-  duration: z.number().nullable(),
-  status,
-  error: z.string().optional(),
-  user_data: z.object({
+export const backupResultSchema = z
+  .object({
+    backup_id: z.string(),
+    timestamp: z.string(),
+    start_time: z.string(),
+    end_time: z.string().nullable(),
+    /** Seconds. */
+    duration: z.number().nullable(),
     status,
-    path: z.string().nullable(),
-    user_count: z.number(),
-    total_size_bytes: z.number(),
-    file_count: z.number(),
-    components: z.array(
-      z.object({
-        name: z.string(),
-        status,
-        path: z.string().nullable(),
-        file_count: z.number(),
-        size_bytes: z.number(),
-        grade: z.string(),
-        reasons: z.array(z.string()),
-        skipped: z.array(z.object({ path: z.string(), reason: z.string(), loss: z.boolean() })),
-      }),
-    ),
-  }),
-  /** Databases are not captured in this version. */
-  database: z.object({ status: z.literal('skipped'), reason: z.string() }),
-  config: z.object({
-    status,
-    path: z.string().nullable(),
-    file_count: z.number(),
-    total_size_bytes: z.number(),
-    file_results: z.record(
-      z.string(),
-      z.object({ status: z.enum(['success', 'skipped']), reason: z.string().optional() }),
-    ),
-  }),
-  /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
-  total_size_mb: z.number().nullable(),
-  target_id: z.string(),
-  cause: z.enum(['manual', 'scheduled', 'safety']),
-  grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']).nullable(),
-  reasons: z.array(z.string()),
-  missing: z.array(z.object({ name: z.string(), reason: z.string() })),
-  verified_at: z.string().nullable(),
-  forgotten_at: z.string().nullable(),
-  stored_bytes: z.number(),
-  documents: z.record(z.string(), z.number()).nullable(),
-  core_version: z.string().nullable(),
-  pinned: z.boolean(),
-  operation_id: z.string().nullable(),
-  allowed_actions: z.array(z.enum(['restore', 'verify'])),
-});
+    error: z.string().optional(),
+    user_data: z.object({
+      status,
+      path: z.string().nullable(),
+      user_count: z.number(),
+      total_size_bytes: z.number(),
+      file_count: z.number(),
+      components: z.array(
+        z.object({
+          name: z.string(),
+          status,
+          path: z.string().nullable(),
+          file_count: z.number(),
+          size_bytes: z.number(),
+          grade: z.string(),
+          reasons: z.array(z.string()),
+          skipped: z.array(z.object({ path: z.string(), reason: z.string(), loss: z.boolean() })),
+        }),
+      ),
+    }),
+    /** Databases are not captured in this version. */
+    database: z.object({ status: z.literal('skipped'), reason: z.string() }),
+    config: z.object({
+      status,
+      path: z.string().nullable(),
+      file_count: z.number(),
+      total_size_bytes: z.number(),
+      file_results: z.record(
+        z.string(),
+        z.object({ status: z.enum(['success', 'skipped']), reason: z.string().optional() }),
+      ),
+    }),
+    /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
+    total_size_mb: z.number().nullable(),
+    target_id: z.string(),
+    cause: z.enum(['manual', 'scheduled', 'safety']),
+    grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']).nullable(),
+    reasons: z.array(z.string()),
+    missing: z.array(z.object({ name: z.string(), reason: z.string() })),
+    verified_at: z.string().nullable(),
+    forgotten_at: z.string().nullable(),
+    stored_bytes: z.number(),
+    documents: z.record(z.string(), z.number()).nullable(),
+    core_version: z.string().nullable(),
+    pinned: z.boolean(),
+    operation_id: z.string().nullable(),
+    allowed_actions: z.array(z.enum(['restore', 'verify'])),
+  })
+  .meta({ id: 'RecoveryPoint' });
 export type BackupResult = z.infer<typeof backupResultSchema>;
 
 export function backupResult(point: RecoveryPoint): BackupResult {

@@ -64,7 +64,7 @@ export const backupRoutes =
     app.get(
       '/api/v1/backup/status',
       {
-        config: { access: 'admin', activity: 'backup status' },
+        config: { access: 'admin', activity: 'backup status', problems: ['feature/disabled', 'target/unknown'] },
         schema: {
           tags: ['backup'],
           summary: 'Schedule, newest point, objective',
@@ -105,7 +105,7 @@ export const backupRoutes =
     app.get(
       '/api/v1/backup/history',
       {
-        config: { access: 'admin', activity: 'backup history' },
+        config: { access: 'admin', activity: 'backup history', problems: ['feature/disabled'] },
         schema: {
           tags: ['backup'],
           summary: 'The last runs, oldest first',
@@ -126,7 +126,7 @@ export const backupRoutes =
     app.get(
       '/api/v1/backup/points',
       {
-        config: { access: 'admin', activity: 'list points' },
+        config: { access: 'admin', activity: 'list points', problems: ['feature/disabled'] },
         schema: {
           tags: ['backup'],
           summary: 'Recovery points that exist, newest first',
@@ -162,12 +162,16 @@ export const backupRoutes =
     app.get(
       '/api/v1/backup/points/:backup_id',
       {
-        config: { access: 'admin', activity: 'read point' },
+        config: {
+          access: 'admin',
+          activity: 'read point',
+          problems: ['feature/disabled', 'backup/unknown-point', 'backup/invalid-id'],
+        },
         schema: {
           tags: ['backup'],
           summary: 'One recovery point',
           params: pointParams,
-          response: { 200: backupResultSchema },
+          response: { 200: backupResultSchema, 304: z.undefined() },
         },
       },
       async (request) => backupResult(await backup.requirePoint(request.params.backup_id)),
@@ -176,7 +180,11 @@ export const backupRoutes =
     app.post(
       '/api/v1/backup/trigger',
       {
-        config: { access: 'admin', activity: 'take point' },
+        config: {
+          access: 'admin',
+          activity: 'take point',
+          problems: ['feature/disabled', 'target/unknown', 'operation/busy', 'backup/unavailable'],
+        },
         schema: {
           tags: ['backup'],
           summary: 'Take a recovery point now',
@@ -198,7 +206,17 @@ export const backupRoutes =
     app.post(
       '/api/v1/backup/points/:backup_id/verify',
       {
-        config: { access: 'admin', activity: 'verify point' },
+        config: {
+          access: 'admin',
+          activity: 'verify point',
+          problems: [
+            'feature/disabled',
+            'backup/unknown-point',
+            'backup/invalid-id',
+            'operation/busy',
+            'backup/unavailable',
+          ],
+        },
         schema: {
           tags: ['backup'],
           summary: 'Read every byte of a point back and compare its digests',
@@ -222,7 +240,23 @@ export const backupRoutes =
     app.post(
       '/api/v1/backup/restore/:backup_id',
       {
-        config: { access: 'admin', activity: 'restore point' },
+        config: {
+          access: 'admin',
+          activity: 'restore point',
+          problems: [
+            'feature/disabled',
+            'backup/unknown-point',
+            'backup/invalid-id',
+            'conflict/confirmation-required',
+            'restore/plan-changed',
+            'restore/blocked',
+            'operation/busy',
+            'backup/unavailable',
+            'target/unknown',
+            'repository/missing',
+            'repository/locked',
+          ],
+        },
         schema: {
           tags: ['backup'],
           summary: 'Restore a point; with plan_only show what would happen',
@@ -263,7 +297,11 @@ export const backupRoutes =
       app.post(
         path,
         {
-          config: { access: 'admin', activity: on ? 'start schedule' : 'stop schedule' },
+          config: {
+            access: 'admin',
+            activity: on ? 'start schedule' : 'stop schedule',
+            problems: ['feature/disabled'],
+          },
           schema: {
             tags: ['backup'],
             summary: on ? 'Switch the schedule on' : 'Switch the schedule off; survives a restart',
@@ -286,7 +324,7 @@ export const backupRoutes =
     app.get(
       '/api/v1/backup/retention',
       {
-        config: { access: 'admin', activity: 'retention plan' },
+        config: { access: 'admin', activity: 'retention plan', problems: ['feature/disabled', 'target/unknown'] },
         schema: {
           tags: ['backup'],
           summary: 'What retention would keep and forget now, with a reason for each point',
@@ -320,7 +358,7 @@ export const backupRoutes =
     app.post(
       '/api/v1/backup/recovery-kit/confirm',
       {
-        config: { access: 'admin', activity: 'confirm kit' },
+        config: { access: 'admin', activity: 'confirm kit', problems: ['feature/disabled'] },
         schema: {
           tags: ['backup'],
           summary: 'Somebody has the recovery kit elsewhere',
@@ -333,7 +371,11 @@ export const backupRoutes =
     app.post(
       '/api/v1/backup/repository/adopt',
       {
-        config: { access: 'admin', activity: 'adopt repository' },
+        config: {
+          access: 'admin',
+          activity: 'adopt repository',
+          problems: ['feature/disabled', 'backup/unavailable', 'conflict/state'],
+        },
         schema: {
           tags: ['backup'],
           summary: 'Accept what lies at the location now, or begin a new repository there with the next point',

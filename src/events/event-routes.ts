@@ -1,37 +1,47 @@
 import { z } from 'zod';
 import { isoInstant } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
-import { lastEventId, type RoutePlugin, type SseMessage, sseStream } from '../platform/http/index.ts';
+import {
+  eventStreamAnswer,
+  lastEventId,
+  type RoutePlugin,
+  type SseMessage,
+  sseStream,
+} from '../platform/http/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { type AuditEntry, type Event, severities } from './event.ts';
 import type { EventLog } from './event-log.ts';
 import type { EventFilter } from './event-store.ts';
 
-export const eventSchema = z.object({
-  seq: z.number().int().describe('Grows by one in commit order, without gaps; also the id on the stream.'),
-  at: z.iso.datetime(),
-  type: z.string(),
-  severity: z.enum(severities),
-  target_id: z.string().nullable(),
-  workspace: z.string().nullable(),
-  operation_id: z.string().nullable(),
-  instance: z.string(),
-  message: z.string(),
-  data: z.record(z.string(), z.unknown()),
-});
+export const eventSchema = z
+  .object({
+    seq: z.number().int().describe('Grows by one in commit order, without gaps; also the id on the stream.'),
+    at: z.iso.datetime(),
+    type: z.string(),
+    severity: z.enum(severities),
+    target_id: z.string().nullable(),
+    workspace: z.string().nullable(),
+    operation_id: z.string().nullable(),
+    instance: z.string(),
+    message: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Event' });
 export type EventBody = z.infer<typeof eventSchema>;
 
-const auditEntrySchema = z.object({
-  seq: z.number().int(),
-  at: z.iso.datetime(),
-  actor: z.string(),
-  action: z.string(),
-  object: z.string(),
-  outcome: z.string(),
-  data: z.record(z.string(), z.unknown()),
-  prev_hash: z.string(),
-  hash: z.string().describe('SHA-256 over prev_hash and the entry.'),
-});
+const auditEntrySchema = z
+  .object({
+    seq: z.number().int(),
+    at: z.iso.datetime(),
+    actor: z.string(),
+    action: z.string(),
+    object: z.string(),
+    outcome: z.string(),
+    data: z.record(z.string(), z.unknown()),
+    prev_hash: z.string(),
+    hash: z.string().describe('SHA-256 over prev_hash and the entry.'),
+  })
+  .meta({ id: 'AuditEntry' });
 
 const auditVerdictSchema = z.object({
   intact: z.boolean(),
@@ -106,7 +116,7 @@ export const eventRoutes =
       '/api/v1/events',
       {
         preHandler: requireEnabled,
-        config: { access: 'admin', activity: 'events.list' },
+        config: { access: 'admin', activity: 'events.list', problems: ['feature/disabled'] },
         schema: {
           tags: ['events'],
           summary: 'What happened, newest first',
@@ -139,13 +149,14 @@ export const eventRoutes =
       '/api/v1/events/stream',
       {
         preHandler: requireEnabled,
-        config: { access: 'admin', activity: 'events.stream' },
+        config: { access: 'admin', activity: 'events.stream', problems: ['feature/disabled'] },
         schema: {
           tags: ['events'],
           summary: 'Events as they happen, as server-sent events',
           description:
             'Each message is named `event` and has `seq` as its id. With `Last-Event-ID` nothing is missed; without, it begins now. `refresh` means: the numbering began anew, load the list again.',
           querystring: z.object({ ...filterQuery, last_event_id: z.string().max(200).optional() }),
+          response: { 200: eventStreamAnswer('Messages named `event`, each with one event as JSON, and `refresh`.') },
         },
       },
       async (request, reply) => {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
-import type { RoutePlugin } from '../platform/http/index.ts';
+import { type RoutePlugin, textAnswer } from '../platform/http/index.ts';
 import type { Health, HealthReport } from './health.ts';
 import { renderHealthPage } from './health-page.ts';
 
@@ -57,7 +57,7 @@ export const healthRoutes =
   async (app) => {
     const alive = {
       config: { access: 'public', activity: 'liveness' },
-      schema: { hide: true, response: { 200: probeBody } },
+      schema: { tags: ['probes'], summary: 'Alive: depends on nothing else', response: { 200: probeBody } },
     } as const;
     // Liveness depends on nothing: restarting us mends neither a database nor a backend.
     for (const path of ['/livez', '/health/live', '/-/healthy', '/healthz'])
@@ -65,7 +65,11 @@ export const healthRoutes =
 
     const ready = {
       config: { access: 'public', activity: 'readiness' },
-      schema: { hide: true, response: { 200: probeBody, 503: probeBody } },
+      schema: {
+        tags: ['probes'],
+        summary: '200 when started and our own parts work, else 503',
+        response: { 200: probeBody, 503: probeBody },
+      },
     } as const;
     for (const path of ['/readyz', '/health/ready', '/-/ready'])
       app.get(path, ready, async (_request, reply) =>
@@ -79,7 +83,12 @@ export const healthRoutes =
         schema: {
           tags: ['health'],
           summary: 'Overall health: a page for browsers, JSON for anything else',
-          response: { 200: z.union([healthBody, z.string()]) },
+          response: {
+            200: {
+              description: 'By `Accept`; the checks behind the word are for admins.',
+              content: { 'application/json': { schema: healthBody }, ...textAnswer('', 'text/html').content },
+            },
+          },
         },
       },
       async (request, reply: FastifyReply) => {

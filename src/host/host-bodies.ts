@@ -60,58 +60,60 @@ const containerBody = z.object({
   pressure: pressureBody.nullable(),
 });
 
-export const systemSchema = z.object({
-  timestamp: z.string(),
-  uptime_seconds: z.number().describe('of the machine'),
-  cpu: z.object({
-    percent,
-    count: z.number().int(),
-    physical_count: z.number().int().nullable(),
-    load_avg: z.array(z.number()).length(3),
-    per_cpu: z.array(percent.nullable()),
-  }),
-  memory: z.object({
-    total: bytes,
-    available: bytes,
-    used: bytes,
-    percent,
-    swap_total: bytes,
-    swap_used: bytes,
-    swap_percent: percent,
-  }),
-  /** Of the file system of `/`; null when it did not answer. */
-  disk: diskBody
-    .extend({
-      data_dir: diskBody
-        .extend({
-          path: z.string(),
-          user_directories: z.record(z.string(), bytes).optional(),
-          user_directories_measured_at: z.string().optional(),
-        })
-        .optional(),
-      mounts: z.array(diskBody.extend({ path: z.string() })),
-    })
-    .nullable(),
-  network: z.object({
-    bytes_sent: bytes,
-    bytes_recv: bytes,
-    packets_sent: z.number(),
-    packets_recv: z.number(),
-    errin: z.number(),
-    errout: z.number(),
-    dropin: z.number(),
-    dropout: z.number(),
-  }),
-  process: processBody,
-  /** The backend's process; null where it is not known or not on this machine. */
-  target_process: processBody.nullable(),
-  /** Null where the kernel keeps no account of waiting. */
-  pressure: pressureBody.nullable(),
-  /** The container (pod, unit) ragwarden runs in; null on the bare machine. What stands above stays the machine's. */
-  container: containerBody.nullable(),
-  /** That of the backend, where it is another one and can be seen. */
-  target_container: containerBody.nullable(),
-});
+export const systemSchema = z
+  .object({
+    timestamp: z.string(),
+    uptime_seconds: z.number().describe('of the machine'),
+    cpu: z.object({
+      percent,
+      count: z.number().int(),
+      physical_count: z.number().int().nullable(),
+      load_avg: z.array(z.number()).length(3),
+      per_cpu: z.array(percent.nullable()),
+    }),
+    memory: z.object({
+      total: bytes,
+      available: bytes,
+      used: bytes,
+      percent,
+      swap_total: bytes,
+      swap_used: bytes,
+      swap_percent: percent,
+    }),
+    /** Of the file system of `/`; null when it did not answer. */
+    disk: diskBody
+      .extend({
+        data_dir: diskBody
+          .extend({
+            path: z.string(),
+            user_directories: z.record(z.string(), bytes).optional(),
+            user_directories_measured_at: z.string().optional(),
+          })
+          .optional(),
+        mounts: z.array(diskBody.extend({ path: z.string() })),
+      })
+      .nullable(),
+    network: z.object({
+      bytes_sent: bytes,
+      bytes_recv: bytes,
+      packets_sent: z.number(),
+      packets_recv: z.number(),
+      errin: z.number(),
+      errout: z.number(),
+      dropin: z.number(),
+      dropout: z.number(),
+    }),
+    process: processBody,
+    /** The backend's process; null where it is not known or not on this machine. */
+    target_process: processBody.nullable(),
+    /** Null where the kernel keeps no account of waiting. */
+    pressure: pressureBody.nullable(),
+    /** The container (pod, unit) ragwarden runs in; null on the bare machine. What stands above stays the machine's. */
+    container: containerBody.nullable(),
+    /** That of the backend, where it is another one and can be seen. */
+    target_container: containerBody.nullable(),
+  })
+  .meta({ id: 'HostSample' });
 export type SystemBody = z.infer<typeof systemSchema>;
 
 const checkBody = z.object({

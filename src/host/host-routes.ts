@@ -36,7 +36,7 @@ export const hostRoutes =
     app.get(
       '/api/v1/monitoring/system',
       {
-        config: { access: 'admin', activity: 'read host' },
+        config: { access: 'admin', activity: 'read host', problems: ['feature/disabled', 'host/not-sampled'] },
         schema: { tags, summary: 'CPU, memory, disks, network and processes', response: { 200: systemSchema } },
       },
       async () => {
@@ -49,7 +49,7 @@ export const hostRoutes =
     app.get(
       '/api/v1/monitoring/health',
       {
-        config: { access: 'public', activity: 'read host health' },
+        config: { access: 'public', activity: 'read host health', problems: ['feature/disabled'] },
         schema: { tags, summary: 'Whether CPU, memory and disks are well', response: { 200: hostHealthSchema } },
       },
       async (request) => {
@@ -68,7 +68,11 @@ export const hostRoutes =
     app.get(
       '/api/v1/monitoring/user/:user_id',
       {
-        config: { access: 'admin', activity: 'read user storage' },
+        config: {
+          access: 'admin',
+          activity: 'read user storage',
+          problems: ['feature/disabled', 'host/not-sampled', 'request/not-found'],
+        },
         schema: {
           tags,
           summary: 'Storage of one user directory',

@@ -8,36 +8,38 @@ import type { Idempotency, Operations } from './operations.ts';
 
 const count = z.number().nullable();
 
-export const operationSchema = z.object({
-  id: z.string(),
-  kind: z.string(),
-  target_id: z.string().nullable(),
-  state: z.enum(operationStates),
-  phase: z.string(),
-  progress: z.object({
-    bytes_done: z.number(),
-    bytes_total: count,
-    files_done: z.number(),
-    files_total: count,
-    rate_bytes_per_second: count,
-    remaining_seconds: count,
-    percent: count,
-  }),
-  result: z.unknown().describe('What the kind of operation tells at its end; null before.'),
-  error: z
-    .object({
-      code: z.string(),
-      title: z.string(),
-      status: z.number().int(),
-      detail: z.string(),
-      retryable: z.boolean(),
-    })
-    .nullable(),
-  requested_by: z.string(),
-  created_at: z.iso.datetime(),
-  finished_at: z.iso.datetime().nullable(),
-  allowed_actions: z.array(z.enum(['cancel'])),
-});
+export const operationSchema = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    target_id: z.string().nullable(),
+    state: z.enum(operationStates),
+    phase: z.string(),
+    progress: z.object({
+      bytes_done: z.number(),
+      bytes_total: count,
+      files_done: z.number(),
+      files_total: count,
+      rate_bytes_per_second: count,
+      remaining_seconds: count,
+      percent: count,
+    }),
+    result: z.unknown().describe('What the kind of operation tells at its end; null before.'),
+    error: z
+      .object({
+        code: z.string(),
+        title: z.string(),
+        status: z.number().int(),
+        detail: z.string(),
+        retryable: z.boolean(),
+      })
+      .nullable(),
+    requested_by: z.string(),
+    created_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+    allowed_actions: z.array(z.enum(['cancel'])),
+  })
+  .meta({ id: 'Operation' });
 export type OperationBody = z.infer<typeof operationSchema>;
 
 /** For `schema.response` of a route that ends with `respondWithOperation`. */

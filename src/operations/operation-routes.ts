@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
-import { lastEventId, type RoutePlugin, type SseMessage, sseStream } from '../platform/http/index.ts';
+import {
+  eventStreamAnswer,
+  lastEventId,
+  type RoutePlugin,
+  type SseMessage,
+  sseStream,
+} from '../platform/http/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { isFinal, operationStates } from './operation.ts';
 import { operationAnswers, operationBody, operationSchema, respondWithOperation } from './operation-answer.ts';
@@ -51,7 +57,12 @@ export const operationRoutes =
     app.get(
       '/api/v1/operations/:id',
       {
-        config: { access: 'admin', activity: 'operations.read' },
+        config: {
+          access: 'admin',
+          activity: 'operations.read',
+          headers: ['prefer'],
+          problems: ['operation/unknown'],
+        },
         schema: {
           tags: ['operations'],
           summary: 'One operation: phase, progress, result',
@@ -72,7 +83,12 @@ export const operationRoutes =
     app.post(
       '/api/v1/operations/:id/cancel',
       {
-        config: { access: 'admin', activity: 'operations.cancel' },
+        config: {
+          access: 'admin',
+          activity: 'operations.cancel',
+          headers: ['prefer'],
+          problems: ['operation/unknown', 'conflict/state'],
+        },
         schema: {
           tags: ['operations'],
           summary: 'Asks a running operation to end',
@@ -91,7 +107,7 @@ export const operationRoutes =
     app.get(
       '/api/v1/operations/:id/stream',
       {
-        config: { access: 'admin', activity: 'operations.stream' },
+        config: { access: 'admin', activity: 'operations.stream', problems: ['operation/unknown'] },
         schema: {
           tags: ['operations'],
           summary: 'One operation as it goes on, as server-sent events',
@@ -99,6 +115,10 @@ export const operationRoutes =
             'Each message is named `operation` and holds all of it, so whoever reconnects misses nothing. After the end was received the answer is 204, which ends the reconnecting.',
           params,
           querystring: z.object({ last_event_id: z.string().max(200).optional() }),
+          response: {
+            200: eventStreamAnswer('Messages named `operation`, each with the whole operation as JSON.'),
+            204: z.undefined().describe('Its end was received already.'),
+          },
         },
       },
       async (request, reply) => {

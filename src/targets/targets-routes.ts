@@ -9,32 +9,34 @@ import type { InspectionReport } from './inspector/index.ts';
 import type { WatchedTarget } from './watched-target.ts';
 
 const reason = z.object({ code: z.string(), message: z.string() });
-const targetBody = z.object({
-  id: z.string(),
-  sample: z.boolean(),
-  status: z.enum(['HEALTHY', 'DEGRADED', 'OFFLINE', 'UNKNOWN']),
-  reasons: z.array(reason),
-  kind: z.string().nullable(),
-  core_version: z.string().nullable(),
-  api_version: z.string().nullable(),
-  endpoints: z.array(z.object({ url: z.string(), workspace: z.string() })),
-  stores: z.array(z.object({ name: z.string(), kind: z.string(), path: z.string(), separation: z.string() })),
-  observed_at: z.string().nullable(),
-  latency_ms: z.number().nullable(),
-  documents: z.record(z.string(), z.number()).nullable(),
-  pipeline: z
-    .object({
-      busy: z.boolean(),
-      job_name: z.string(),
-      latest_message: z.string(),
-      unflushed: z.boolean().nullable(),
-      recovery_required: z.boolean(),
-    })
-    .nullable(),
-  /** Bytes per store, with the instant at which they were counted. */
-  sizes: z.array(z.object({ store: z.string(), bytes: z.number(), files: z.number(), counted_at: z.string() })),
-  lifecycle: z.object({ automatic: z.boolean(), stop: z.string(), start: z.string() }),
-});
+const targetBody = z
+  .object({
+    id: z.string(),
+    sample: z.boolean(),
+    status: z.enum(['HEALTHY', 'DEGRADED', 'OFFLINE', 'UNKNOWN']),
+    reasons: z.array(reason),
+    kind: z.string().nullable(),
+    core_version: z.string().nullable(),
+    api_version: z.string().nullable(),
+    endpoints: z.array(z.object({ url: z.string(), workspace: z.string() })),
+    stores: z.array(z.object({ name: z.string(), kind: z.string(), path: z.string(), separation: z.string() })),
+    observed_at: z.string().nullable(),
+    latency_ms: z.number().nullable(),
+    documents: z.record(z.string(), z.number()).nullable(),
+    pipeline: z
+      .object({
+        busy: z.boolean(),
+        job_name: z.string(),
+        latest_message: z.string(),
+        unflushed: z.boolean().nullable(),
+        recovery_required: z.boolean(),
+      })
+      .nullable(),
+    /** Bytes per store, with the instant at which they were counted. */
+    sizes: z.array(z.object({ store: z.string(), bytes: z.number(), files: z.number(), counted_at: z.string() })),
+    lifecycle: z.object({ automatic: z.boolean(), stop: z.string(), start: z.string() }),
+  })
+  .meta({ id: 'Target' });
 
 const inspectionBody = z.object({
   at: z.string(),
@@ -188,8 +190,8 @@ export const targetsRoutes =
     app.get(
       '/api/v1/targets/:id',
       {
-        config: { access: 'admin', activity: 'read target' },
-        schema: { tags: ['targets'], summary: 'One target', params, response: { 200: targetBody } },
+        config: { access: 'admin', activity: 'read target', problems: ['target/unknown'] },
+        schema: { tags: ['targets'], summary: 'One target', params, response: { 200: targetBody, 304: z.undefined() } },
       },
       async (request) => shape(require(request.params.id), deps),
     );
@@ -197,7 +199,7 @@ export const targetsRoutes =
     app.post(
       '/api/v1/targets/:id/probe',
       {
-        config: { access: 'admin', activity: 'probe target' },
+        config: { access: 'admin', activity: 'probe target', problems: ['target/unknown'] },
         schema: { tags: ['targets'], summary: 'Look at the target now', params, response: { 200: targetBody } },
       },
       async (request) => {
@@ -210,7 +212,7 @@ export const targetsRoutes =
     app.get(
       '/api/v1/targets/:id/inspection',
       {
-        config: { access: 'admin', activity: 'read inspection' },
+        config: { access: 'admin', activity: 'read inspection', problems: ['target/unknown', 'conflict/state'] },
         schema: {
           tags: ['targets'],
           summary: 'What the last look into the files found',
@@ -233,7 +235,7 @@ export const targetsRoutes =
     app.post(
       '/api/v1/targets/:id/inspect',
       {
-        config: { access: 'admin', activity: 'inspect target' },
+        config: { access: 'admin', activity: 'inspect target', problems: ['target/unknown', 'operation/busy'] },
         schema: { tags: ['targets'], summary: 'Look into the files now', params, response: operationAnswers },
       },
       async (request, reply) => {

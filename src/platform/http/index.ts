@@ -9,15 +9,18 @@ export {
   type Principal,
   type Role,
 } from './access-class.ts';
+export { eventStreamAnswer, textAnswer } from './answers.ts';
+export { etagOf, requireIfMatch } from './etag.ts';
 export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
+export { type ApiDocument, describeApi } from './openapi.ts';
 export { findPortHolder } from './port-holder.ts';
 export type { Problem } from './problem.ts';
+export type { RouteEntry } from './route-description.ts';
 export {
   createHttpServer,
   type HttpServer,
   type HttpServerOptions,
   type ResponseFacts,
-  type RouteEntry,
   type RoutePlugin,
 } from './server.ts';
 export { formatSse, lastEventId, type SseMessage, type SseOptions, sseStream } from './sse.ts';

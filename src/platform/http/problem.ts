@@ -2,20 +2,25 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { AppError, type ErrorCode, isAppError, type Violation } from '../errors.ts';
+import { AppError, type ErrorCode, errorCatalogue, isAppError, type Violation } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 
 /** RFC 9457. `code` is stable; `errors` lists every violated rule of a 422. */
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string(),
-  instance: z.string(),
-  code: z.string(),
-  request_id: z.string(),
-  errors: z.array(z.object({ at: z.string(), message: z.string() })).optional(),
-});
+export const problemSchema = z
+  .object({
+    type: z.string().describe('`urn:ragwarden:error:` and the code.'),
+    title: z.string(),
+    status: z.number().int().min(400).max(599),
+    detail: z.string().describe('What happened and what to do next, for people.'),
+    instance: z.string().describe('The path that was asked for.'),
+    code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]).describe('Stable; what programs go by.'),
+    request_id: z.string().describe('Also in `X-Request-Id` and in the log.'),
+    errors: z
+      .array(z.object({ at: z.string(), message: z.string() }))
+      .optional()
+      .describe('Every violated rule of the request, with its place.'),
+  })
+  .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemSchema>;
 
 /** Ids that callers may choose; anything else is replaced, so that nothing odd reaches log or header. */

@@ -16,11 +16,13 @@ import {
 import type { Clock } from '../clock.ts';
 import { AppError, isAppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
-import { type AccessClass, decideAccess, type Principal } from './access-class.ts';
+import { decideAccess, type Principal } from './access-class.ts';
+import { tagAnswer } from './etag.ts';
 import { defaultHeaders } from './headers.ts';
 import { isOwnHost } from './host.ts';
 import { refuseDeepJson } from './json.ts';
 import { appErrorOf, pathOf, problemOf, requestIdFrom, sendProblem } from './problem.ts';
+import type { RouteEntry } from './route-description.ts';
 
 export type HttpServer = FastifyInstance<
   RawServerDefault,
@@ -32,8 +34,6 @@ export type HttpServer = FastifyInstance<
 
 /** A slice's routes: zod schemas for what comes in and what goes out, `config.access` on each. */
 export type RoutePlugin = FastifyPluginAsyncZod;
-
-export type RouteEntry = { readonly method: string; readonly url: string; readonly access: AccessClass };
 
 export type ResponseFacts = {
   readonly method: string;
@@ -114,11 +114,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   readJsonOnly(app);
 
   app.addHook('onRoute', (route) => {
-    const access = route.config?.access;
+    const { access, headers, problems = [] } = route.config ?? {};
     if (access === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not say who may call it (config.access)`);
     for (const method of [route.method].flat())
-      if (method !== 'HEAD') app.routeTable.push({ method, url: route.url, access });
+      if (method !== 'HEAD')
+        app.routeTable.push({ method, url: route.url, access, schema: route.schema ?? {}, headers, problems });
   });
 
   app.addHook('onRequest', async (request, reply) => {
@@ -134,8 +135,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await admit(request, options);
   });
 
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply, payload) => {
     for (const [name, value] of Object.entries(defaultHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
+    return tagAnswer(request, reply, payload);
   });
 
   const observe = options.onResponse;

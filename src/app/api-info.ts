@@ -1,0 +1,31 @@
+import { productVersion } from '../platform/product-version.ts';
+
+/** What the description of the API says of itself. The routes say the rest. */
+export const apiInfo = () => ({
+  title: 'ragwarden',
+  version: productVersion(),
+  license: 'MIT',
+  description: [
+    'The operations plane beside a RAG backend.',
+    'JSON with `snake_case` names and the unit in the name; instants are ISO 8601 in UTC.',
+    'Errors are `application/problem+json` (RFC 9457) with a stable `code`; `x-codes` of an operation lists those it may give.',
+    'Lists are `{items, next_cursor}`. `x-access` says who may call: `public` anybody, `user` users and admins, `service` services and admins, `scrape` scrapers, services and admins, `admin` admins.',
+    'HEAD is offered wherever GET is. `docs/http.md` tells the conventions at length.',
+  ].join('\n'),
+  sessionCookie: 'rw_session',
+  tags: [
+    { name: 'health', description: 'How the watched and we ourselves are.' },
+    { name: 'probes', description: 'For orchestrators and load balancers.' },
+    { name: 'page', description: 'The dashboard.' },
+    { name: 'metrics', description: 'For Prometheus and what reads its format.' },
+    { name: 'monitoring', description: 'The host.' },
+    { name: 'targets', description: 'What is watched.' },
+    { name: 'backup', description: 'Recovery points: taking, verifying, keeping, restoring.' },
+    { name: 'operations', description: 'Long work.' },
+    { name: 'events', description: 'What happened, and who asked for it.' },
+    { name: 'access', description: 'Logging in, tokens.' },
+    { name: 'settings', description: 'What is set, and what may be changed while running.' },
+    { name: 'system', description: 'ragwarden itself.' },
+    { name: 'description', description: 'This document.' },
+  ],
+});
