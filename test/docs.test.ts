@@ -6,7 +6,14 @@ import { apiInfo } from '../src/app/api-info.ts';
 import { renderDocument } from '../src/app/describe-warden.ts';
 import { createWarden } from '../src/app/index.ts';
 import { runCli } from '../src/cli/index.ts';
-import { configReference, readConfig, requireConfig, type Setting, settings } from '../src/config/index.ts';
+import {
+  configExample,
+  configReference,
+  configSchemaText,
+  readConfig,
+  type Setting,
+  settings,
+} from '../src/config/index.ts';
 import { errorCatalogue } from '../src/platform/errors.ts';
 import { describeApi } from '../src/platform/http/openapi.ts';
 import { withRouteTables } from '../src/platform/http/route-tables.ts';
@@ -156,6 +163,17 @@ describe('the documentation', () => {
     ).toBe(configReference());
   });
 
+  test('has the schema and the example of settings as the code prints them', () => {
+    expect(
+      read('docs/ragwarden.schema.json'),
+      'Run `node bin/ragwarden config schema > docs/ragwarden.schema.json` after changing a setting.',
+    ).toBe(configSchemaText());
+    expect(
+      read('ragwarden.example.yaml'),
+      'Run `node bin/ragwarden config example > ragwarden.example.yaml` after changing a setting.',
+    ).toBe(configExample());
+  });
+
   test('names only error codes of the catalogue', () => {
     const families = new Set(Object.keys(errorCatalogue).map((code) => code.split('/')[0]));
     const unknown: string[] = [];
@@ -168,8 +186,8 @@ describe('the documentation', () => {
   test('lists each route that the server has, with who may call it and what it does', async () => {
     const dataDir = temporaryFolder('docs');
     const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
-    const config = requireConfig(readConfig({ env: {}, flags, cwd: dataDir }));
-    const warden = createWarden({ config, log: silentLogger, command: 'serve' });
+    const reading = readConfig({ env: {}, flags, cwd: dataDir });
+    const warden = createWarden({ reading, log: silentLogger, command: 'serve' });
     try {
       const { server } = await warden.start();
       const has = server.routeTable.map(({ method, url, access }) => `${method} ${url} ${access}`);

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWarden } from '../src/app/index.ts';
-import { readConfig, requireConfig } from '../src/config/index.ts';
+import { readConfig } from '../src/config/index.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { hasPart, programOf } from './setup/parts.ts';
@@ -118,10 +118,10 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
       BACKUP_RETENTION_DAYS: '7',
       LIGHTRAG_BACKUP_RETENTION_DAYS: '30',
     };
-    const config = requireConfig(readConfig({ env, flags, cwd: dataDir }));
+    const reading = readConfig({ env, flags, cwd: dataDir });
     // The same machine, forty days on.
     const clock = { ...systemClock, now: () => systemClock.now() + 40 * 86_400_000 };
-    const later = createWarden({ config, log: silentLogger, command: 'up', sampleSize: 'tiny', clock });
+    const later = createWarden({ reading, log: silentLogger, command: 'up', sampleSize: 'tiny', clock });
     try {
       const { backup, operations } = await later.start();
       const oldest = (await backup.planRetention('sample')).at(-1)?.point.id ?? 'none';

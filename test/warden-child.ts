@@ -2,7 +2,7 @@
 // Arguments: data folder, name of the boundary or an empty string, `kill` or `hold`.
 
 import { createWarden } from '../src/app/index.ts';
-import { readConfig, requireConfig } from '../src/config/index.ts';
+import { readConfig } from '../src/config/index.ts';
 import { createLogger } from '../src/platform/logging.ts';
 
 const [dataDir = '', boundary = ''] = process.argv.slice(2);
@@ -20,7 +20,7 @@ const reading = readConfig({
   cwd: dataDir,
 });
 const warden = createWarden({
-  config: requireConfig(reading),
+  reading,
   command: 'up',
   sampleSize: 'tiny',
   log: createLogger({ level: 'info' }),

@@ -12,7 +12,7 @@ import {
   type Inspection,
   parseRepositoryLocation,
 } from '../backup/index.ts';
-import type { Config } from '../config/index.ts';
+import { type ConfigReading, requireConfig } from '../config/index.ts';
 import {
   createEventLog,
   createEventRetention,
@@ -64,9 +64,13 @@ import { registerTargetMetrics } from './target-metrics.ts';
 import { watchTarget } from './watch-target.ts';
 
 export type WardenOptions = {
-  readonly config: Config;
+  /** What the settings say, as `readConfig` found it. */
+  readonly reading: ConfigReading;
   readonly log: Logger;
-  /** `up` brings the sample backend when no target is configured; `serve` then watches nothing. */
+  /**
+   * `up` brings the sample backend when no target is configured; `serve` then watches nothing, except in the development
+   * profile, where the sample stands for the service that is not there.
+   */
   readonly command: 'serve' | 'up';
   /** The admin token that this start made. Shown or written down here, or lost: only its hash is kept. */
   readonly onAdminToken?: (token: string) => Promise<void>;
@@ -97,15 +101,20 @@ export type StartedWarden = Listening & {
   readonly targets: readonly WatchedTarget[];
 };
 
-/** The composition root: builds every slice, hands each what it needs, starts them in order. Building does nothing yet. */
+/**
+ * The composition root: builds every slice, hands each what it needs, starts them in order. Building does nothing yet.
+ * @throws AppError `config/invalid` when the settings are not right
+ */
 export function createWarden(options: WardenOptions): Warden {
-  const { config, log } = options;
+  const { reading, log } = options;
+  const config = requireConfig(reading);
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const lifecycle = createLifecycle(log);
 
   const start = async (): Promise<StartedWarden> => {
     const startedMs = clock.now();
+    for (const { place, message, mend } of reading.notices) log.warn({ place }, `${place}: ${message}. ${mend}`);
     const lock = lockDataFolder(config.dataDir, options.command, startedMs);
     lifecycle.add({ name: 'data folder', stop: () => lock.release() });
     const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
@@ -173,7 +182,7 @@ export function createWarden(options: WardenOptions): Warden {
     await lifecycle.begin(createProcessMetrics(registry));
 
     const sample =
-      config.target === undefined && options.command === 'up'
+      config.target === undefined && (options.command === 'up' || config.profile === 'development')
         ? await prepareSample({ dataDir: config.dataDir, size: options.sampleSize ?? 'small', children, log })
         : undefined;
     const targetConfig = config.target ?? sample?.config;

@@ -1,4 +1,4 @@
-import type { Config, Environment, Flags } from '../config/index.ts';
+import type { Config, ConfigReading, Environment, Flags } from '../config/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { type ApiClient, createApiClient, findConnection } from './api-client.ts';
 import type { InputStream, OutputStream, Terminal } from './terminal.ts';
@@ -19,7 +19,7 @@ export type ServedWarden = {
 /** What needs the slices and no running server; handed in, since this folder is a client of the HTTP API. */
 export type OfflineWork = {
   createWarden(options: {
-    config: Config;
+    reading: ConfigReading;
     log: Logger;
     command: 'serve' | 'up';
     /** Told the first admin token as soon as it is made: only its hash is kept. */

@@ -1,4 +1,11 @@
-import { configReference, describeConfig, type Problem, readConfig } from '../config/index.ts';
+import {
+  configExample,
+  configReference,
+  configSchemaText,
+  describeConfig,
+  type Problem,
+  readConfig,
+} from '../config/index.ts';
 import { type CommandContext, printJson, settingFlags } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatTable, plural, withoutControls } from './format.ts';
@@ -13,12 +20,21 @@ export function printProblems(terminal: Terminal, problems: readonly Problem[]):
   terminal.note(`\n${plural(problems.length, 'setting is', 'settings are')} not right; nothing was started.`);
 }
 
+/** What is allowed and yet probably not meant. */
+function printNotices(terminal: Terminal, notices: readonly Problem[]): void {
+  const { yellow } = terminal.noteColours;
+  for (const { place, message, mend } of withoutControls(notices))
+    terminal.note(`${yellow(place)}: ${message}. ${mend}`);
+}
+
 export function checkConfig(context: CommandContext, flags: Flags): number {
   const { terminal } = context;
-  const { problems, file } = readConfig({ env: context.env, cwd: context.cwd, flags: settingFlags(flags) });
+  const { problems, notices, file } = readConfig({ env: context.env, cwd: context.cwd, flags: settingFlags(flags) });
   const code = problems.length === 0 ? exitCodes.ok : exitCodes.usage;
-  if (flags.json) printJson(terminal, { file: file ?? null, problems });
-  else if (problems.length > 0) printProblems(terminal, problems);
+  if (flags.json) printJson(terminal, { file: file ?? null, problems, notices });
+  else if (!flags.quiet) printNotices(terminal, notices);
+  if (flags.json) return code;
+  if (problems.length > 0) printProblems(terminal, problems);
   else if (!flags.quiet)
     terminal.out(`The configuration is right${file === undefined ? '; there is no settings file.' : `: ${file}`}`);
   return code;
@@ -50,5 +66,15 @@ export function showConfig(context: CommandContext, flags: Flags): number {
 
 export function printReference(context: CommandContext): number {
   context.terminal.stdout.write(configReference());
+  return exitCodes.ok;
+}
+
+export function printSchema(context: CommandContext): number {
+  context.terminal.stdout.write(configSchemaText());
+  return exitCodes.ok;
+}
+
+export function printExample(context: CommandContext): number {
+  context.terminal.stdout.write(configExample());
   return exitCodes.ok;
 }

@@ -11,7 +11,7 @@ import {
   verifyPoint,
 } from './backup-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
-import { checkConfig, printReference, showConfig } from './config-commands.ts';
+import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
 import { exitCodeHelp, exitCodes } from './exit-code.ts';
@@ -185,6 +185,14 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .command('reference')
     .description('every setting as Markdown')
     .action(does(() => printReference(context)));
+  config
+    .command('schema')
+    .description('JSON Schema of ragwarden.yaml, for editors')
+    .action(does(() => printSchema(context)));
+  config
+    .command('example')
+    .description('a ragwarden.yaml with every setting and its default, to begin with')
+    .action(does(() => printExample(context)));
 
   examples(
     remote(program.command('doctor').description('look for what is missing or in the way; 4 when something is'))

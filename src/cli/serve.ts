@@ -33,7 +33,7 @@ export async function serve(
   const friendly = command === 'up' && terminal.stdout.isTTY === true;
   const log = createServeLog(context, reading, friendly);
   const warden = await context.offline.createWarden({
-    config,
+    reading,
     log,
     command,
     onAdminToken: (token) => showAdminToken(context, config, token, log, friendly),
@@ -100,7 +100,7 @@ function createServeLog(context: CommandContext, reading: ConfigReading, friendl
   const { stderr, noteColours } = context.terminal;
   const { logLevel } = reading.config;
   if (!friendly) return createLogger({ level: logLevel, destination: { write: (line) => void stderr.write(line) } });
-  const chosen = !['default', 'profile development'].includes(reading.origins.logLevel);
+  const chosen = !['default', 'profile'].includes(reading.origins.logLevel.kind);
   return createLogger({
     level: chosen ? logLevel : 'warn',
     destination: { write: (line) => void stderr.write(readableLog(line, noteColours)) },

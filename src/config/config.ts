@@ -1,9 +1,12 @@
+import { isIP } from 'node:net';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import type { LogLevel } from '../platform/logging.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
 import type { LifecycleStep, TargetStructure } from './target-config.ts';
+import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
 export type Config = {
@@ -22,7 +25,9 @@ export type Config = {
     /** Undefined: no JWT opens anything. */
     readonly jwt: JwtConfig | undefined;
   };
-  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logLevel: LogLevel;
+  /** Parts whose log has another level. */
+  readonly logLevels: Readonly<Record<string, LogLevel>>;
   readonly monitoring: {
     readonly enabled: boolean;
     readonly sampleIntervalMs: number;
@@ -51,6 +56,8 @@ export type Config = {
   readonly settingsFile: string | undefined;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
+  /** The backend's databases, as far as somebody named them; both hold secrets. */
+  readonly targetDatabases: { readonly postgres: TargetDatabase | undefined; readonly redisUrl: string | undefined };
 };
 
 export type HostThresholds = {
@@ -105,19 +112,19 @@ export function buildConfig(
   const location = values.backupLocation === undefined ? join(dataDir, 'repository') : values.backupLocation;
   if (!isAbsolute(location))
     problems.push({
-      place: origins.backupLocation,
+      place: origins.backupLocation.place,
       message: `the repository must be an absolute folder, not "${location}"`,
       mend: 'Write the whole path.',
     });
   if (!loopback.has(values.host) && values.adminToken === undefined)
     problems.push({
-      place: origins.host,
+      place: origins.host.place,
       message: `listening on ${values.host} needs a token of your own`,
       mend: 'Set RAGWARDEN_ADMIN_TOKEN or RAGWARDEN_ADMIN_TOKEN_FILE, or listen on 127.0.0.1.',
     });
   if (values.adminToken !== undefined && values.adminToken.length < 16)
     problems.push({
-      place: origins.adminToken,
+      place: origins.adminToken.place,
       message: 'the admin token is shorter than 16 characters',
       mend: 'Use at least 16 random characters.',
     });
@@ -128,18 +135,31 @@ export function buildConfig(
   ] as const)
     if (values[low] > values[high])
       problems.push({
-        place: origins[low],
+        place: origins[low].place,
         message: `the ${what} warning (${values[low]} %) lies above its critical threshold (${values[high]} %)`,
         mend: 'Lower the one or raise the other.',
+      });
+  for (const range of values.trustedProxies)
+    if (!isAddressRange(range))
+      problems.push({
+        place: origins.trustedProxies.place,
+        message: `"${range}" is no address and no range of addresses`,
+        mend: 'Write addresses such as 10.0.0.7 or ranges such as 10.0.0.0/8.',
+      });
+  for (const name of values.publicHosts)
+    if (!/^[A-Za-z0-9._-]+$/.test(name) && isIP(name.replace(/^\[|\]$/g, '')) === 0)
+      problems.push({
+        place: origins.publicHosts.place,
+        message: `"${name}" is no host name`,
+        mend: 'Write names such as rag.example.org, without scheme and port.',
       });
   const target = buildTarget(values, structure, path, origins, problems, env);
   if (target?.workingDir !== undefined && isInside(location, target.workingDir))
     problems.push({
-      place: origins.backupLocation,
+      place: origins.backupLocation.place,
       message: 'the repository lies inside the folder it protects',
       mend: 'Put it elsewhere.',
     });
-  const level = values.logLevel === 'warning' ? 'warn' : values.logLevel;
   const config: Config = {
     profile: values.profile,
     dataDir,
@@ -151,7 +171,8 @@ export function buildConfig(
       adminToken: values.adminToken,
     },
     access: { adminUserIds: values.adminUserIds, jwt: buildJwt(values, origins, problems) },
-    logLevel: level,
+    logLevel: logLevel(values.logLevel),
+    logLevels: Object.fromEntries(Object.entries(values.logLevels).map(([slice, level]) => [slice, logLevel(level)])),
     monitoring: {
       enabled: values.monitoringEnabled,
       sampleIntervalMs: values.sampleIntervalSeconds * 1000,
@@ -174,7 +195,7 @@ export function buildConfig(
     metrics: {
       enabled: values.metricsEnabled,
       port: values.metricsPort,
-      portChosen: origins.metricsPort !== 'default',
+      portChosen: origins.metricsPort.kind !== 'default',
       collectionIntervalMs: values.metricsIntervalSeconds * 1000,
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
@@ -193,6 +214,7 @@ export function buildConfig(
       dailyRetentionDays: values.backupDailyRetentionDays,
     },
     target,
+    targetDatabases: { postgres: buildTargetDatabase(values, origins, problems), redisUrl: values.redisUrl },
   };
   return { config: deepFreeze(config), problems };
 }
@@ -214,9 +236,9 @@ function buildTarget(
       'targetUsername',
       'targetPassword',
     ] as const)
-      if (origins[name] !== 'default')
+      if (origins[name].kind !== 'default')
         problems.push({
-          place: origins[name],
+          place: origins[name].place,
           message: 'describes a target, but no target URL is set',
           mend: 'Set RAGWARDEN_TARGET_URL (or target.url), or remove it.',
         });
@@ -224,7 +246,7 @@ function buildTarget(
   }
   if ((values.targetUsername === undefined) !== (values.targetPassword === undefined))
     problems.push({
-      place: values.targetUsername === undefined ? origins.targetPassword : origins.targetUsername,
+      place: (values.targetUsername === undefined ? origins.targetPassword : origins.targetUsername).place,
       message: 'user name and password of the target belong together',
       mend: 'Set RAGWARDEN_TARGET_USERNAME and RAGWARDEN_TARGET_PASSWORD.',
     });
@@ -234,7 +256,7 @@ function buildTarget(
     const nestedDeeply = isInside(inputDir, workingDir) && dirname(inputDir) !== workingDir;
     if (nestedDeeply || isInside(workingDir, inputDir))
       problems.push({
-        place: origins.inputDir,
+        place: origins.inputDir.place,
         message: 'the input folder and the working folder lie inside each other',
         mend: 'Keep them apart, or put the input folder directly into the working folder.',
       });
@@ -262,6 +284,17 @@ function buildTarget(
     startTimeoutMs: values.startTimeoutSeconds * 1000,
   };
 }
+
+/** What the HTTP server takes as a proxy: an address, or one with the length of its prefix. */
+function isAddressRange(range: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(range)) return true;
+  const [address = '', prefix, ...rest] = range.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+}
+
+const logLevel = (level: LogLevel | 'warning'): LogLevel => (level === 'warning' ? 'warn' : level);
 
 const isInside = (child: string, parent: string): boolean => {
   const way = relative(parent, child);

@@ -1,5 +1,7 @@
+import { developmentDefaults } from './profiles.ts';
 import type { ConfigReading } from './read-config.ts';
-import { type Setting, type SettingName, settings } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { settingEntries } from './settings.ts';
 
 export type ShownSetting = {
   readonly key: string;
@@ -8,51 +10,82 @@ export type ShownSetting = {
   readonly env: readonly string[];
   readonly flag: string | null;
   readonly about: string;
+  /** May be changed while ragwarden runs. */
+  readonly runtime: boolean;
+  /** The part that is missing for it to have an effect. */
+  readonly awaits: string | null;
 };
 
 /** Effective settings with their origin, secrets replaced; what `ragwarden config show --origin` prints. */
 export function describeConfig(reading: ConfigReading): readonly ShownSetting[] {
-  return (Object.entries(settings) as [SettingName, Setting][]).map(([name, definition]) => {
+  return settingEntries.map(([name, definition]) => {
     const value: unknown = reading.values[name];
     return {
       key: definition.key,
-      value:
-        value === undefined
-          ? null
-          : definition.secret
-            ? '(set)'
-            : Array.isArray(value)
-              ? value.join(',')
-              : String(value),
-      origin: reading.origins[name],
+      value: value === undefined ? null : definition.secret ? '(set)' : writtenValue(value),
+      origin: reading.origins[name].place,
       env: definition.env.map((one) => one.name),
       flag: definition.flag === undefined ? null : `--${definition.flag}`,
       about: definition.about,
+      runtime: definition.runtime === true,
+      awaits: definition.awaits ?? null,
     };
   });
 }
 
+/** As it would be written in the environment. */
+export function writtenValue(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',');
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value)
+      .map(([name, word]) => `${name}=${word}`)
+      .join(',');
+  return String(value);
+}
+
 /** The reference of every setting as Markdown, generated so that it cannot go stale. */
 export function configReference(): string {
-  const rows = (Object.values(settings) as Setting[]).map((one) => {
+  const rows = settingEntries.map(([, one]) => {
     const names = one.env.map((env) => `\`${env.name}\`${env.perUnit === 3600 ? ' (hours)' : ''}`).join(', ');
-    const fallback =
-      one.fallback === undefined ? 'none' : Array.isArray(one.fallback) ? 'empty' : `\`${String(one.fallback)}\``;
-    const secret = one.secret ? ' Secret: environment or `_FILE` only.' : '';
     const unit = one.unit ? ` (${one.unit})` : '';
-    return `| \`${one.key}\`${unit} | ${names} | ${one.flag ? `\`--${one.flag}\`` : ''} | ${one.parser.describe} | ${fallback} | ${one.about}${secret} |`;
+    return `| \`${one.key}\`${unit} | ${names} | ${one.flag ? `\`--${one.flag}\`` : ''} | ${one.parser.describe} | ${writtenFallback(one)} | ${one.runtime ? 'yes' : ''} | ${one.about}${remarks(one)} |`;
   });
+  const profiles = settingEntries.flatMap(([name, one]) =>
+    developmentDefaults[name] === undefined
+      ? []
+      : [`| \`${one.key}\` | ${writtenFallback(one)} | \`${writtenValue(developmentDefaults[name])}\` |`],
+  );
   return [
     '# Settings',
     '',
-    'Order: flag, environment, `ragwarden.yaml`, default. Two names in one row are one setting; different values refuse the start.',
+    'Order: flag, environment, API, `ragwarden.yaml`, profile, default. Two names in one row are one setting; different values refuse the start.',
+    'The guide to them is [settings.md](settings.md). “Live” settings can be changed while ragwarden runs, over the API and by a reload; the others need a restart.',
     '',
-    '| key in `ragwarden.yaml` | environment | flag | value | default | what it does |',
-    '| --- | --- | --- | --- | --- | --- |',
+    '| key in `ragwarden.yaml` | environment | flag | value | default | live | what it does |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
     '',
     'Only in the file, because they name programs and folders: `target.lifecycle.stop` and `target.lifecycle.start`',
     '(`command: [program, argument, …]`, `systemd: unit` or `webhook: URL`) and `target.paths` (`/folder/as/the/backend/sees/it: /folder/here`).',
     '',
+    '## Profiles',
+    '',
+    'What `profile: development` has in place of the defaults. A value that is set stays as it is set.',
+    '',
+    '| key | production | development |',
+    '| --- | --- | --- |',
+    ...profiles,
+    '',
   ].join('\n');
+}
+
+function writtenFallback({ fallback }: Setting): string {
+  if (fallback === undefined) return 'none';
+  const written = writtenValue(fallback);
+  return written === '' ? 'empty' : `\`${written}\``;
+}
+
+function remarks(one: Setting): string {
+  const secret = one.secret ? ' Secret: environment or `_FILE` only.' : '';
+  return one.awaits ? `${secret} No effect in this version: it is for ${one.awaits}.` : secret;
 }

@@ -1,13 +1,25 @@
 /**
- * Every setting: one table, read once from flags, environment and file, and the only reader of `process.env`.
- * Invariants: all problems are reported together with place and mend; the result is frozen; secrets are never shown.
+ * Every setting: one table, read from flags, environment and file, and the only reader of `process.env`.
+ * Invariants: all problems are reported together with place and mend; the result is frozen; secrets are never shown; what
+ * the reader takes and what the published schema allows is the same.
  */
 export type { Config, HostThresholds, TargetConfig } from './config.ts';
-export { configReference, describeConfig, type ShownSetting } from './describe-config.ts';
-export { type ConfigReading, type Environment, type Flags, readConfig, requireConfig } from './read-config.ts';
-export { type Setting, settings } from './settings.ts';
+export { configExample } from './config-example.ts';
+export { configSchema, configSchemaText } from './config-schema.ts';
+export { configReference, describeConfig, type ShownSetting, writtenValue } from './describe-config.ts';
+export {
+  type ConfigReading,
+  type Environment,
+  type Flags,
+  type Origin,
+  readConfig,
+  requireConfig,
+} from './read-config.ts';
+export type { Setting } from './setting.ts';
+export { settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';
 export type { LifecycleStep } from './target-config.ts';
+export type { TargetDatabase } from './target-database.ts';
 
 /** The environment of this process. */
 export const processEnvironment = (): Readonly<Record<string, string | undefined>> => process.env;

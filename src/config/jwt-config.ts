@@ -14,15 +14,15 @@ export type JwtConfig = {
 /** The issuer that the settings name, or undefined; adds to `problems` what does not go together. */
 export function buildJwt(values: SettingValues, origins: Origins, problems: Problem[]): JwtConfig | undefined {
   const problem = (name: SettingName, message: string, mend: string): void => {
-    problems.push({ place: origins[name], message, mend });
+    problems.push({ place: origins[name].place, message, mend });
   };
   const { jwtSecret, auth0Domain } = values;
   const domainKeys = auth0Domain === undefined ? undefined : `https://${auth0Domain}/.well-known/jwks.json`;
   const domainIssuer = auth0Domain === undefined ? undefined : `https://${auth0Domain}/`;
   if (domainKeys !== undefined && values.jwtJwksUrl !== undefined && values.jwtJwksUrl !== domainKeys)
-    problem('jwtJwksUrl', `is another key set than the one of ${origins.auth0Domain}`, 'Set one of them.');
+    problem('jwtJwksUrl', `is another key set than the one of ${origins.auth0Domain.place}`, 'Set one of them.');
   if (domainIssuer !== undefined && values.jwtIssuer !== undefined && values.jwtIssuer !== domainIssuer)
-    problem('jwtIssuer', `is another issuer than ${domainIssuer} of ${origins.auth0Domain}`, 'Set one of them.');
+    problem('jwtIssuer', `is another issuer than ${domainIssuer} of ${origins.auth0Domain.place}`, 'Set one of them.');
   const url = values.jwtJwksUrl ?? domainKeys;
   const issuer = values.jwtIssuer ?? domainIssuer;
   const audience = values.jwtAudience;

@@ -1,8 +1,18 @@
-/** The known name that is nearest to a mistyped one, if any is near enough to be meant. Edit distance with swaps. */
-export function findNearestName(typed: string, known: Iterable<string>): string | undefined {
+/**
+ * The known name that is nearest to a mistyped one, if any is near enough to be meant. Edit distance with swaps.
+ * @param greatest how many letters may differ; by default a third of them
+ */
+export function findNearestName(
+  typed: string,
+  known: Iterable<string>,
+  greatest = Math.max(2, Math.floor(typed.length / 3)),
+): string | undefined {
+  // Nothing that long was mistyped, and comparing costs the product of both lengths.
+  if (typed.length > 200) return undefined;
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1;
+  let bestDistance = greatest + 1;
   for (const name of known) {
+    if (Math.abs(name.length - typed.length) >= bestDistance) continue;
     const distance = editDistance(typed.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) {
       best = name;

@@ -26,10 +26,10 @@ describe('order of the sources', () => {
 
   test('each value tells where it came from', () => {
     const reading = read({ BACKUP_FREQUENCY: '3600' }, 'server:\n  host: 127.0.0.1\n', { port: '1' });
-    expect(reading.origins.port).toBe('--port');
-    expect(reading.origins.backupFrequencySeconds).toBe('BACKUP_FREQUENCY');
-    expect(reading.origins.host).toMatch(/ragwarden\.yaml:2$/);
-    expect(reading.origins.metricsPort).toBe('default');
+    expect(reading.origins.port.place).toBe('--port');
+    expect(reading.origins.backupFrequencySeconds.place).toBe('BACKUP_FREQUENCY');
+    expect(reading.origins.host.place).toMatch(/ragwarden\.yaml:2$/);
+    expect(reading.origins.metricsPort).toEqual({ kind: 'default', place: 'default' });
   });
 
   test('an empty variable counts as unset', () => {

@@ -1,63 +1,167 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { AppError, systemCode } from '../platform/errors.ts';
+import { AppError } from '../platform/errors.ts';
 import { buildConfig, type Config } from './config.ts';
-import { findNearestName } from './nearest-name.ts';
-import { developmentDefaults, type Setting, type SettingName, type SettingValues, settings } from './settings.ts';
+import { findUnknownVariables } from './environment-names.ts';
+import { readPlainFile } from './plain-file.ts';
+import { developmentDefaults } from './profiles.ts';
+import type { Setting } from './setting.ts';
+import { type SettingName, type SettingValues, settingEntries } from './settings.ts';
 import { type Problem, readSettingsFile, type SettingsFile } from './settings-file.ts';
+import type { TargetStructure } from './target-config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type Flags = Readonly<Record<string, string | undefined>>;
 
-/** Where an effective value came from: `flag --port`, `RAGWARDEN_PORT`, `ragwarden.yaml:3`, `default`. */
-export type Origins = Readonly<Record<SettingName, string>>;
+/** Where an effective value came from. */
+export type Origin = {
+  readonly kind: 'flag' | 'environment' | 'api' | 'file' | 'profile' | 'default';
+  /** `--port`, `RAGWARDEN_PORT`, `api`, `/etc/ragwarden.yaml:3`, `profile development`, `default`. */
+  readonly place: string;
+};
+export type Origins = Readonly<Record<SettingName, Origin>>;
+
+/** Values that were set over the API: key → JSON value. */
+export type ApiValues = ReadonlyMap<string, unknown>;
+
+/** What stands in flags, environment and files at one moment. */
+export type SettingSources = {
+  readonly env: Environment;
+  readonly flags: Flags;
+  readonly cwd: string;
+  readonly file: SettingsFile | undefined;
+  /** Content of the files that `<NAME>_FILE` names. */
+  readonly secretFiles: ReadonlyMap<string, string>;
+  /** What is wrong with the sources themselves, whatever the settings in them. */
+  readonly problems: readonly Problem[];
+  readonly notices: readonly Problem[];
+};
 
 export type ConfigReading = {
   readonly config: Config;
   readonly values: SettingValues;
   readonly origins: Origins;
+  readonly structure: TargetStructure;
   readonly problems: readonly Problem[];
+  /** What is allowed and yet probably not meant. */
+  readonly notices: readonly Problem[];
   readonly file: string | undefined;
+  readonly sources: SettingSources;
 };
-
-/** Own variables that are no settings: they steer the tools around the product. */
-const otherOwnVariables = new Set(['RAGWARDEN_CONFIG', 'RAGWARDEN_URL', 'RAGWARDEN_TOKEN', 'RAGWARDEN_NO_INSTALL']);
 
 /**
  * Reads flags, environment and file once, in this order of precedence, and reports every problem together.
  * @param flags values of `--name` flags without the dashes
  */
 export function readConfig(sources: { env: Environment; flags?: Flags; cwd: string }): ConfigReading {
+  return resolveSettings(readSources(sources));
+}
+
+const greatestSecretBytes = 65_536;
+
+/** Opens the files; everything after this is computed. */
+export function readSources(sources: { env: Environment; flags?: Flags; cwd: string }): SettingSources {
   const { env, cwd } = sources;
   const flags = sources.flags ?? {};
   const problems: Problem[] = [];
-  const wanted = flags.config ?? env.RAGWARDEN_CONFIG;
+  const wanted = flags.config ?? (env.RAGWARDEN_CONFIG === '' ? undefined : env.RAGWARDEN_CONFIG);
   const path = resolve(cwd, wanted ?? 'ragwarden.yaml');
   const file = readSettingsFile(path);
   if (wanted !== undefined && !file)
     problems.push({ place: path, message: 'there is no such file', mend: 'Check --config or RAGWARDEN_CONFIG.' });
-  if (file) problems.push(...file.problems);
-  reportUnknownVariables(env, problems);
+  problems.push(...(file?.problems ?? []));
+  const unknown = findUnknownVariables(env);
+  problems.push(...unknown.problems);
 
-  const values: Record<string, unknown> = {};
-  const origins: Record<string, string> = {};
-  for (const [name, definition] of Object.entries(settings) as [SettingName, Setting][]) {
-    const found = findValue(definition, flags, env, file, problems);
-    values[name] = found?.value ?? definition.fallback;
-    origins[name] = found?.origin ?? 'default';
+  const secretFiles = new Map<string, string>();
+  for (const [, definition] of settingEntries) {
+    if (!definition.secret) continue;
+    for (const { name } of definition.env) {
+      const place = `${name}_FILE`;
+      const named = env[place];
+      if (named === undefined || named === '') continue;
+      const read = readPlainFile(resolve(cwd, named), greatestSecretBytes);
+      const secret = read.ok ? read.text.replace(/\r?\n$/, '') : '';
+      if (!read.ok) problems.push({ place, message: `names a file that ${read.complaint}`, mend: read.mend });
+      else if (secret === '')
+        problems.push({ place, message: 'names an empty file', mend: 'Write the secret into it.' });
+      else {
+        secretFiles.set(name, secret);
+        if (env[name] && env[name] !== secret)
+          problems.push({ place: `${name} and ${place}`, message: 'hold different values', mend: 'Set one of them.' });
+      }
+    }
   }
-  if (values.profile === 'development')
+  return { env, flags, cwd, file, secretFiles, problems, notices: unknown.notices };
+}
+
+/**
+ * Decides every setting from what was read: flag, environment, API, file, profile, default.
+ * @param profile in force instead of the one that the sources name: it changes with a restart only
+ */
+export function resolveSettings(
+  sources: SettingSources,
+  api: ApiValues = new Map(),
+  profile?: SettingValues['profile'],
+): ConfigReading {
+  const problems: Problem[] = [...sources.problems];
+  const notices: Problem[] = [...sources.notices];
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, Origin> = {};
+  for (const [name, definition] of settingEntries) {
+    const found = findValue(definition, sources, api, problems, notices);
+    values[name] = found ? found.value : definition.fallback;
+    origins[name] = found?.origin ?? { kind: 'default', place: 'default' };
+  }
+  if ((profile ?? values.profile) === 'development')
     for (const [name, value] of Object.entries(developmentDefaults))
-      if (origins[name] === 'default') {
+      if (origins[name]?.kind === 'default') {
         values[name] = value;
-        origins[name] = 'profile development';
+        origins[name] = { kind: 'profile', place: 'profile development' };
       }
 
   // Each value went through the parser of its own setting just above.
-  const typed = values as SettingValues;
-  const built = buildConfig(typed, file?.target ?? {}, cwd, origins as Origins, env, file?.path);
-  problems.push(...built.problems);
-  return { config: built.config, values: typed, origins: origins as Origins, problems, file: file?.path };
+  return finishReading(
+    sources,
+    values as SettingValues,
+    origins as Origins,
+    sources.file?.target ?? {},
+    problems,
+    notices,
+  );
+}
+
+/** The configuration of decided values, with what only shows between several of them. */
+export function finishReading(
+  sources: SettingSources,
+  values: SettingValues,
+  origins: Origins,
+  structure: TargetStructure,
+  problems: readonly Problem[],
+  notices: readonly Problem[],
+): ConfigReading {
+  const path = sources.file?.path;
+  const built = buildConfig(values, structure, sources.cwd, origins, sources.env, path);
+  const awaited = settingEntries.flatMap(([name, { key, awaits }]) =>
+    awaits === undefined || origins[name].kind === 'default' || origins[name].kind === 'profile'
+      ? []
+      : [
+          {
+            place: origins[name].place,
+            message: `${key} is read, but the part that works with it (${awaits}) is not in this version`,
+            mend: 'It may stay; it has no effect yet.',
+          },
+        ],
+  );
+  return {
+    config: built.config,
+    values,
+    origins,
+    structure,
+    problems: [...problems, ...built.problems],
+    notices: [...notices, ...awaited],
+    file: path,
+    sources,
+  };
 }
 
 /** @throws AppError `config/invalid` with every problem, its place and its mend */
@@ -70,93 +174,79 @@ export function requireConfig(reading: ConfigReading): Config {
   );
 }
 
-type Found = { readonly value: unknown; readonly origin: string };
+type Found = { readonly value: unknown; readonly origin: Origin };
 
 function findValue(
   definition: Setting,
-  flags: Flags,
-  env: Environment,
-  file: SettingsFile | undefined,
+  sources: SettingSources,
+  api: ApiValues,
   problems: Problem[],
+  notices: Problem[],
 ): Found | undefined {
-  const parse = (raw: string, origin: string, perUnit = 1): Found | undefined => {
-    const parsed = definition.parser.parse(perUnit === 1 ? raw : scaled(raw, perUnit));
-    if (parsed.ok) return { value: parsed.value, origin };
-    const shown = definition.secret ? 'is not usable' : parsed.complaint;
-    problems.push({
-      place: origin,
-      // A line of the file does not say which setting it holds; a variable does.
-      message: origin.includes(':') ? `${definition.key} ${shown}` : shown,
-      mend:
-        perUnit === 1
-          ? `Write ${definition.parser.describe}.`
-          : `This name counts in units of ${perUnit} ${definition.unit ?? ''}; in ${definition.unit ?? 'units'} it must be a ${definition.parser.describe}.`,
-    });
+  const { key, parser } = definition;
+  const flagValue = definition.flag === undefined ? undefined : sources.flags[definition.flag];
+  if (flagValue !== undefined) {
+    const place = `--${definition.flag}`;
+    const parsed = parser.parse(flagValue);
+    if (parsed.ok) return { value: parsed.value, origin: { kind: 'flag', place } };
+    problems.push({ place, message: parsed.complaint, mend: `Write ${parser.describe}.` });
     return undefined;
-  };
-  const flagValue = definition.flag === undefined ? undefined : flags[definition.flag];
-  if (flagValue !== undefined) return parse(flagValue, `--${definition.flag}`);
+  }
+  const variable = findVariable(definition, sources, problems);
+  if (variable) return variable;
 
+  if (definition.runtime && api.has(key)) {
+    const parsed = parser.accept(api.get(key));
+    if (parsed.ok) return { value: parsed.value, origin: { kind: 'api', place: 'api' } };
+    // It was right when it was set; a newer version may have another range.
+    notices.push({ place: 'api', message: `${key} ${parsed.complaint}`, mend: `Set it again: ${parser.describe}.` });
+  }
+
+  const written = sources.file?.values.get(key);
+  if (!written) return undefined;
+  const parsed = parser.accept(written.value);
+  if (parsed.ok) return { value: parsed.value, origin: { kind: 'file', place: written.place } };
+  // A line of the file does not say which setting it holds; a variable does.
+  problems.push({
+    place: written.place,
+    message: `${key} ${parsed.complaint}`,
+    mend: `Write ${parser.describe.replace(', separated by commas', '')}.`,
+  });
+  return undefined;
+}
+
+function findVariable(definition: Setting, sources: SettingSources, problems: Problem[]): Found | undefined {
+  const { parser } = definition;
   const given: Found[] = [];
-  for (const { name, perUnit } of definition.env) {
-    const raw = definition.secret ? readSecret(name, env, problems) : env[name];
+  for (const { name, perUnit = 1 } of definition.env) {
+    const raw = sources.secretFiles.get(name) ?? sources.env[name];
     // An empty variable counts as unset, as compose files write it.
     if (raw === undefined || raw === '') continue;
-    const found = parse(raw, name, perUnit);
-    if (found) given.push(found);
+    const parsed = parser.parse(perUnit === 1 ? raw : scaled(raw, perUnit));
+    if (parsed.ok) given.push({ value: parsed.value, origin: { kind: 'environment', place: name } });
+    else
+      problems.push({
+        place: name,
+        message: parsed.complaint,
+        mend:
+          perUnit === 1
+            ? `Write ${parser.describe}.`
+            : `This name counts in units of ${perUnit} ${definition.unit ?? ''}; in ${definition.unit ?? 'units'} it must be a ${parser.describe}.`,
+      });
   }
   const [first, ...others] = given;
-  if (first) {
-    for (const other of others)
-      if (other.value !== first.value)
-        problems.push({
-          place: `${first.origin} and ${other.origin}`,
-          message: 'are two names of one setting with different values',
-          mend: 'Set one of them, or both alike.',
-        });
-    return first;
-  }
-  const written = file?.values.get(definition.key);
-  return written ? parse(written.raw, written.place) : undefined;
+  for (const other of others)
+    if (JSON.stringify(other.value) !== JSON.stringify(first?.value))
+      problems.push({
+        place: `${first?.origin.place} and ${other.origin.place}`,
+        message: 'are two names of one setting with different values',
+        mend: 'Set one of them, or both alike.',
+      });
+  return first;
 }
 
+/** What is no number stays as it was written, so that the complaint shows it so. */
 function scaled(raw: string, perUnit: number): string {
   const value = Number(raw.trim());
-  return raw.trim() === '' || !Number.isFinite(value) ? raw : String(value * perUnit);
-}
-
-function readSecret(name: string, env: Environment, problems: Problem[]): string | undefined {
-  const path = env[`${name}_FILE`];
-  if (path === undefined || path === '') return env[name];
-  try {
-    const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    if (env[name] && env[name] !== secret)
-      problems.push({ place: `${name} and ${name}_FILE`, message: 'hold different values', mend: 'Set one of them.' });
-    return secret;
-  } catch (err) {
-    problems.push({
-      place: `${name}_FILE`,
-      message: `names a file that cannot be read (${systemCode(err) ?? 'unknown error'})`,
-      mend: 'Check the path and its permissions.',
-    });
-    return undefined;
-  }
-}
-
-function reportUnknownVariables(env: Environment, problems: Problem[]): void {
-  const known = new Set(otherOwnVariables);
-  for (const definition of Object.values(settings) as Setting[])
-    for (const { name } of definition.env) {
-      known.add(name);
-      if (definition.secret) known.add(`${name}_FILE`);
-    }
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('RAGWARDEN_') || known.has(name)) continue;
-    const nearest = findNearestName(name, known);
-    problems.push({
-      place: name,
-      message: 'is not a setting',
-      mend: nearest ? `Did you mean ${nearest}?` : 'Remove it.',
-    });
-  }
+  return raw.trim() === '' || !Number.isFinite(value * perUnit) ? raw : String(value * perUnit);
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import { systemCode } from '../platform/errors.ts';
+import { type Alias, isMap, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from 'yaml';
 import { findNearestName } from './nearest-name.ts';
-import { type Setting, settings } from './settings.ts';
-import { type TargetStructure, targetStructure } from './target-config.ts';
+import { readPlainFile } from './plain-file.ts';
+import type { Setting } from './setting.ts';
+import { findSettingByKey, settingEntries, settings } from './settings.ts';
+import { structuredKeys, type TargetStructure, targetStructure } from './target-config.ts';
 
 export type Problem = {
   /** The variable, the flag, or file:line. */
@@ -15,87 +15,98 @@ export type Problem = {
 
 export type SettingsFile = {
   readonly path: string;
-  /** Key of a setting → what is written there and where. */
-  readonly values: ReadonlyMap<string, { readonly raw: string; readonly place: string }>;
+  /** Key of a setting → what is written there, with its type, and where. */
+  readonly values: ReadonlyMap<string, { readonly value: unknown; readonly place: string }>;
   readonly target: TargetStructure;
   readonly problems: readonly Problem[];
 };
 
-/** Sections that hold more than scalars; their own schema reads them. */
-const structuredKeys = new Set(['target.lifecycle', 'target.paths']);
+/** A settings file has some hundred lines; more is another file. */
+const greatestBytes = 1024 * 1024;
 
 /**
  * Reads `ragwarden.yaml`. Unknown keys are problems, with the nearest known key suggested.
  * @returns undefined when there is no such file
  */
 export function readSettingsFile(path: string): SettingsFile | undefined {
-  let source: string;
-  try {
-    source = readFileSync(path, 'utf8');
-  } catch (err) {
-    if (systemCode(err) === 'ENOENT') return undefined;
-    return failed(
-      path,
-      `${path}`,
-      `cannot be read (${systemCode(err) ?? 'unknown error'})`,
-      'Check the path and its permissions.',
-    );
-  }
-  return parseSettingsFile(source, path);
+  const read = readPlainFile(path, greatestBytes);
+  if (read.ok) return parseSettingsFile(read.text, path);
+  return read.missing ? undefined : failed(path, [{ place: path, message: read.complaint, mend: read.mend }]);
 }
 
-const failed = (path: string, place: string, message: string, mend: string): SettingsFile => ({
+const failed = (path: string, problems: readonly Problem[]): SettingsFile => ({
   path,
   values: new Map(),
   target: {},
-  problems: [{ place, message, mend }],
+  problems,
 });
 
 export function parseSettingsFile(source: string, path: string): SettingsFile {
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, uniqueKeys: true, maxAliasCount: 0 } as object);
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(source, { lineCounter: lines, uniqueKeys: true });
+  } catch {
+    // The parser calls itself for each level, so some hundred thousand brackets exhaust it.
+    return failed(path, [{ place: path, message: 'is nested too deeply to be read', mend: 'Mend the YAML there.' }]);
+  }
   const placeOf = (node: unknown): string => {
     const range = (node as Node | null | undefined)?.range;
     return range ? `${path}:${lines.linePos(range[0]).line}` : path;
   };
-  const problems: Problem[] = document.errors.map((err) => ({
+  const problems: Problem[] = [...document.errors, ...document.warnings].map((err) => ({
     place: err.linePos ? `${path}:${err.linePos[0].line}` : path,
     message: (err.message.split('\n')[0] ?? err.message).replace(/ at line \d+, column \d+:?$/, ''),
     mend: 'Mend the YAML there.',
   }));
-  const values = new Map<string, { raw: string; place: string }>();
+  if (problems.length > 0) return failed(path, problems);
+  const alias = findAlias(document);
+  if (alias)
+    return failed(path, [
+      {
+        place: placeOf(alias),
+        message: 'refers to an anchor, which is not followed here',
+        mend: 'Write the value out.',
+      },
+    ]);
+  return { path, ...readRoot(document, path, placeOf) };
+}
+
+/** A chain of anchors that name each other grows without bound when it is followed, and settings need none. */
+function findAlias(document: ReturnType<typeof parseDocument>): Alias | undefined {
+  let found: Alias | undefined;
+  visit(document, {
+    Alias(_key, node) {
+      found = node;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+function readRoot(
+  document: ReturnType<typeof parseDocument>,
+  path: string,
+  placeOf: (node: unknown) => string,
+): Omit<SettingsFile, 'path'> {
+  const problems: Problem[] = [];
+  const values = new Map<string, { value: unknown; place: string }>();
   let target: TargetStructure = {};
-  if (problems.length > 0) return { path, values, target, problems };
+  const plain = (node: unknown): unknown => (node as Node | null)?.toJS(document) ?? null;
 
-  const known = new Map<string, Setting>(Object.values(settings).map((one) => [one.key, one as Setting]));
-  const sections = new Set<string>();
-  for (const key of [...known.keys(), ...structuredKeys]) {
-    const parts = key.split('.');
-    for (let i = 1; i < parts.length; i += 1) sections.add(parts.slice(0, i).join('.'));
-  }
-  const everyKey = [...known.keys(), ...structuredKeys, ...sections];
-
-  const readScalar = (definition: Setting, key: string, node: unknown): void => {
+  const readSetting = (definition: Setting, node: unknown): void => {
     const place = placeOf(node);
-    if (definition.secret) {
+    if (definition.secret)
       problems.push({
         place,
-        message: `${key} is a secret and is never written into the file`,
+        message: `${definition.key} is a secret and is never written into the file`,
         mend: `Set ${definition.env[0]?.name} in the environment, or name a file in ${definition.env[0]?.name}_FILE.`,
       });
-      return;
-    }
-    if (isScalar(node) && node.value !== null && typeof node.value !== 'object')
-      values.set(key, { raw: String(node.value), place });
-    else if (isSeq(node) && node.items.every((item) => isScalar(item)))
-      values.set(key, { raw: node.items.map((item) => String(isScalar(item) ? item.value : '')).join(','), place });
-    else problems.push({ place, message: `${key} holds no plain value`, mend: `Write ${definition.parser.describe}.` });
+    else values.set(definition.key, { value: plain(node), place });
   };
 
   const readStructure = (key: string, node: unknown): void => {
-    const field = key.slice('target.'.length);
-    const plain = (node as Node).toJS(document) as unknown;
-    const parsed = targetStructure.safeParse({ ...target, [field]: plain });
+    const parsed = targetStructure.safeParse({ ...target, [key.slice('target.'.length)]: plain(node) });
     if (parsed.success) {
       target = parsed.data;
       return;
@@ -103,21 +114,21 @@ export function parseSettingsFile(source: string, path: string): SettingsFile {
     for (const issue of parsed.error.issues)
       problems.push({
         place: placeOf(node),
-        message: `target.${issue.path.join('.')}: ${issue.message}`,
+        message: `target.${issue.path.map(String).join('.')}: ${issue.message}`,
         mend: 'See the end of docs/configuration.md.',
       });
   };
 
   const walk = (map: YAMLMap, prefix: string): void => {
     for (const pair of map.items) {
-      const name = String(isScalar(pair.key) ? pair.key.value : pair.key);
+      const name = isScalar(pair.key) ? String(pair.key.value) : 'a key that is a list or a group';
       const key = prefix === '' ? name : `${prefix}.${name}`;
-      const definition = known.get(key);
-      if (definition) readScalar(definition, key, pair.value);
+      const setting = findSettingByKey(key);
+      if (setting) readSetting(settings[setting], pair.value);
       else if (structuredKeys.has(key)) readStructure(key, pair.value);
       else if (sections.has(key)) {
         if (isMap(pair.value)) walk(pair.value, key);
-        else if (!isScalar(pair.value) || pair.value.value !== null)
+        else if (pair.value !== null && !(isScalar(pair.value) && pair.value.value === null))
           problems.push({
             place: placeOf(pair.key),
             message: `${key} must hold settings below it`,
@@ -135,8 +146,17 @@ export function parseSettingsFile(source: string, path: string): SettingsFile {
   };
 
   const root = document.contents;
-  if (isMap(root)) walk(root, '');
+  if (isMap(root)) walk(root as YAMLMap, '');
   else if (root !== null && !(isScalar(root) && root.value === null))
     problems.push({ place: `${path}:1`, message: 'the file holds no settings', mend: 'Write `key: value` lines.' });
-  return { path, values, target, problems };
+  return { values, target, problems };
 }
+
+/** Keys that hold other keys. */
+export const sections: ReadonlySet<string> = new Set(
+  [...settingEntries.map(([, one]) => one.key), ...structuredKeys].flatMap((key) => {
+    const parts = key.split('.');
+    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('.'));
+  }),
+);
+const everyKey = [...settingEntries.map(([, one]) => one.key), ...structuredKeys, ...sections];

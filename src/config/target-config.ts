@@ -19,3 +19,6 @@ export const targetStructure = z.strictObject({
   paths: z.record(z.string().startsWith('/'), z.string().startsWith('/')).optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
+
+/** Keys that hold more than one value; the schema above reads them. */
+export const structuredKeys: ReadonlySet<string> = new Set(['target.lifecycle', 'target.paths']);

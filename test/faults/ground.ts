@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { generateWorkspace, type WorkspaceFault } from '../../examples/sample-backend/generate.ts';
 import { createWarden } from '../../src/app/index.ts';
 import { lightenKey } from '../../src/backup/repository/light-key.fixture.ts';
-import { readConfig, requireConfig } from '../../src/config/index.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { createLogger } from '../../src/platform/logging.ts';
 import { programOf } from '../setup/parts.ts';
 import { type Answer, field, temporaryFolder } from '../warden-harness.ts';
@@ -108,18 +108,16 @@ export async function openWarden(
 ): Promise<OpenWarden> {
   let log = '';
   const warden = createWarden({
-    config: requireConfig(
-      readConfig({
-        env: {
-          ...calm,
-          ...options.settings,
-          RAGWARDEN_DATA_DIR: dataDir,
-          RAGWARDEN_PORT: '0',
-          LIGHTRAG_METRICS_PORT: '0',
-        },
-        cwd: dataDir,
-      }),
-    ),
+    reading: readConfig({
+      env: {
+        ...calm,
+        ...options.settings,
+        RAGWARDEN_DATA_DIR: dataDir,
+        RAGWARDEN_PORT: '0',
+        LIGHTRAG_METRICS_PORT: '0',
+      },
+      cwd: dataDir,
+    }),
     command: options.command ?? 'up',
     sampleSize: 'tiny',
     log: createLogger({

@@ -1,0 +1,64 @@
+import { env, setting } from './setting.ts';
+import { decimal, file, flag, text } from './value-parsers.ts';
+
+/** Recovery points: where, how often, for how long. */
+export const backupSettings = {
+  backupEnabled: setting({
+    key: 'backup.enabled',
+    env: env('BACKUP_ENABLED', 'LIGHTRAG_BACKUP_ENABLED'),
+    parser: flag,
+    fallback: true,
+    about: 'Take recovery points. Off: no schedule, and the backup routes answer 409.',
+  }),
+  backupLocation: setting({
+    key: 'backup.location',
+    env: env('BACKUP_DIR', 'LIGHTRAG_BACKUP_STORAGE'),
+    parser: text,
+    fallback: undefined,
+    example: '/srv/ragwarden/repository',
+    about: 'Where the repository is: an absolute folder. Default: `repository` in the data folder.',
+  }),
+  backupPasswordFile: setting({
+    key: 'backup.password_file',
+    env: env('RAGWARDEN_REPOSITORY_PASSWORD_FILE'),
+    parser: file,
+    fallback: undefined,
+    example: '/etc/ragwarden/repository-password',
+    about: 'File with the password of the repository. Default: made once in the data folder; keep a copy elsewhere.',
+  }),
+  backupFrequencySeconds: setting({
+    key: 'backup.frequency_seconds',
+    env: env('BACKUP_FREQUENCY', { name: 'LIGHTRAG_AUTO_BACKUP_INTERVAL', perUnit: 3600 }),
+    parser: decimal(10, 31_536_000),
+    fallback: 86_400,
+    unit: 'seconds',
+    runtime: true,
+    about: 'Time between two scheduled recovery points; also the base of the RPO. Hourly is advised.',
+  }),
+  backupAtStart: setting({
+    key: 'backup.at_start',
+    env: env('RAGWARDEN_BACKUP_AT_START'),
+    parser: flag,
+    fallback: true,
+    about:
+      'Take the first point soon after the first start; off, it comes one interval later. A missed one is always made up for.',
+  }),
+  backupRetentionDays: setting({
+    key: 'backup.retention_days',
+    env: env('BACKUP_RETENTION_DAYS'),
+    parser: decimal(0, 36_500),
+    fallback: 7,
+    unit: 'days',
+    runtime: true,
+    about: 'Every point is kept this long; 0 keeps all for ever.',
+  }),
+  backupDailyRetentionDays: setting({
+    key: 'backup.daily_retention_days',
+    env: env('LIGHTRAG_BACKUP_RETENTION_DAYS'),
+    parser: decimal(0, 36_500),
+    fallback: 30,
+    unit: 'days',
+    runtime: true,
+    about: 'After that the last point of each day is kept until this age.',
+  }),
+} as const;

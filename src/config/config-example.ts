@@ -1,0 +1,57 @@
+import { stringify } from 'yaml';
+import type { Setting } from './setting.ts';
+import { settingEntries } from './settings.ts';
+
+type Section = { readonly settings: Setting[]; readonly sections: Map<string, Section> };
+const emptySection = (): Section => ({ settings: [], sections: new Map() });
+
+const structures = `  # How the backend is stopped and started for a restore: a program, a systemd unit or a webhook.
+  # lifecycle:
+  #   stop: {systemd: lightrag.service}
+  #   start: {command: [systemctl, start, lightrag.service]}
+
+  # Folder as the backend sees it: folder as it is seen here.
+  # paths:
+  #   /app/data: /srv/lightrag
+`;
+
+/** Every setting of the file with its default, switched off by a `#`: a file to begin with. */
+export function configExample(): string {
+  const root = emptySection();
+  for (const [, one] of settingEntries) {
+    if (one.secret) continue;
+    let section = root;
+    for (const part of one.key.split('.').slice(0, -1)) {
+      const inner = section.sections.get(part) ?? emptySection();
+      section.sections.set(part, inner);
+      section = inner;
+    }
+    section.settings.push(one);
+  }
+  return `# yaml-language-server: $schema=http://127.0.0.1:8710/ragwarden.schema.json
+#
+# Every setting of ragwarden with its default. Remove the # before what you change; \`ragwarden config check\` looks at it.
+# Secrets are never written here: set them in the environment, or name a file in <NAME>_FILE.
+
+${writeSection(root, 0).trimEnd()}\n`;
+}
+
+function writeSection(section: Section, depth: number): string {
+  const indent = '  '.repeat(depth);
+  const settings = section.settings.map((one) => `${writeSetting(one).replace(/^/gm, indent)}\n\n`);
+  const sections = [...section.sections].map(
+    ([name, inner]) =>
+      `${indent}${name}:\n${writeSection(inner, depth + 1)}${depth === 0 && name === 'target' ? `${structures}\n` : ''}`,
+  );
+  return [...settings, ...sections].join('');
+}
+
+function writeSetting(one: Setting): string {
+  const names = one.env.map(({ name, perUnit }) => `${name}${perUnit === 3600 ? ' (hours)' : ''}`).join(', ');
+  const value = stringify({ [one.key.split('.').at(-1) ?? '']: one.fallback ?? one.example });
+  return [
+    `# ${one.about}${one.unit ? ` In ${one.unit}.` : ''}${one.awaits ? ` No effect in this version: it is for ${one.awaits}.` : ''}`,
+    `# Value: ${one.parser.describe.replace(', separated by commas', '')}. Environment: ${names}.`,
+    `# ${value.trimEnd()}`,
+  ].join('\n');
+}
