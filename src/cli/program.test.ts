@@ -46,6 +46,8 @@ test('offers the commands that are promised', () => {
     'config check',
     'config show',
     'config reference',
+    'config schema',
+    'config example',
     'doctor',
   ]);
 });
