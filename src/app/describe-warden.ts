@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readConfig, requireConfig } from '../config/index.ts';
+import { readConfig } from '../config/index.ts';
 import { type ApiDocument, describeApi } from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { apiInfo } from './api-info.ts';
@@ -14,8 +14,8 @@ import { createWarden } from './warden.ts';
 export async function describeWarden(): Promise<ApiDocument> {
   const dataDir = mkdtempSync(join(tmpdir(), 'ragwarden-description-'));
   const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
-  const config = requireConfig(readConfig({ env: {}, flags, cwd: dataDir }));
-  const warden = createWarden({ config, log: silentLogger, command: 'serve' });
+  const reading = readConfig({ env: {}, flags, cwd: dataDir });
+  const warden = createWarden({ reading, log: silentLogger, command: 'serve' });
   try {
     const { server } = await warden.start();
     return describeApi(server.routeTable, apiInfo());
