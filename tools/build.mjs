@@ -1,5 +1,5 @@
 // Builds dist/ beside and moves it into place. Called by run.mjs; `--if-stale` does nothing when dist/ is current.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
@@ -28,6 +28,8 @@ async function bundle(out, entries, target) {
     entryPoints: Object.fromEntries(entries),
     outdir: out,
     bundle: true,
+    // What is imported when it is needed stands in a file of its own: a command that only asks a server reads none of the server.
+    splitting: true,
     format: 'esm',
     platform: 'node',
     target,
@@ -96,6 +98,16 @@ async function buildDashboard(out) {
   });
 }
 
+/** Files that esbuild cut off for what is imported later; their names change with what they hold. */
+const isPart = (name) => /-[A-Z0-9]{8}\.js$/.test(name);
+
+/** A process of the build before may still import a part of itself: its parts stay for one build, beside the list of our own. */
+function keepPartsOf(dist, out) {
+  const list = path.join(dist, 'parts.json');
+  for (const name of existsSync(list) ? JSON.parse(readFileSync(list, 'utf8')) : [])
+    if (!existsSync(path.join(out, name))) linkSync(path.join(dist, name), path.join(out, name));
+}
+
 /** Builds into `.cache`, then moves: a process that starts meanwhile sees the old dist/ or the new one, never half of one. */
 async function buildAll() {
   const cache = path.join(root, '.cache');
@@ -112,12 +124,18 @@ async function buildAll() {
   await describeApi(out);
   await buildDashboard(out);
   writeStamp(out, stamp);
+  writeFileSync(path.join(out, 'parts.json'), JSON.stringify(readdirSync(out).filter(isPart)));
   const dist = path.join(root, 'dist');
   const replaced = path.join(cache, `replaced-${process.pid}`);
-  if (existsSync(dist)) renameSync(dist, replaced);
+  if (existsSync(dist)) {
+    keepPartsOf(dist, out);
+    renameSync(dist, replaced);
+  }
   renameSync(out, dist);
   rmSync(replaced, { recursive: true, force: true });
-  return readdirSync(dist).filter((name) => !name.startsWith('stamp') && !/\.(map|txt)$/.test(name));
+  return readdirSync(dist).filter(
+    (name) => !/^(stamp|parts)\b/.test(name) && !isPart(name) && !/\.(map|txt)$/.test(name),
+  );
 }
 
 async function main() {

@@ -74,6 +74,22 @@ test('does nothing when dist/ is current, if asked so', () => {
   expect(build('--if-stale').stderr).toContain('built dist/');
 });
 
+test('what is imported later is a file of its own, which stays for one build more', () => {
+  write('src/main.ts', "console.log('first'); if (process.argv[2]) await import('./later.ts');");
+  const later = () => readdirSync(path.join(root, 'dist')).filter((name) => /^later-.+\.js$/.test(name));
+  const builds = ['one', 'two', 'three'].map((word) => {
+    write('src/later.ts', `console.log('${word}');`);
+    expect(build()).toMatchObject({ status: 0 });
+    return later();
+  });
+  const main = path.join(root, 'dist/main.js');
+  expect(readFileSync(main, 'utf8')).not.toContain('three');
+  expect(execFileSync(process.execPath, [main, 'later'], { encoding: 'utf8' })).toBe('first\nthree\n');
+  expect(builds.map((names) => names.length)).toEqual([1, 2, 2]);
+  expect(builds[1]).toContain(builds[0][0]);
+  expect(builds[2]).not.toContain(builds[0][0]);
+});
+
 test('a failed build says why and leaves the old dist/ and no rest', () => {
   write('src/main.ts', "console.log('old');");
   build();

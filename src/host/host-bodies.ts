@@ -14,8 +14,8 @@ const processBody = z.object({
   pid: z.number().int(),
   cpu_percent: z.number().nullable().describe('100 is one core'),
   memory_percent: percent,
-  memory_info: z.object({ rss: bytes, vms: bytes }),
-  threads: z.number().int(),
+  memory_info: z.object({ rss: bytes, vms: bytes.nullable() }),
+  threads: z.number().int().nullable(),
   open_files: z.number().int().nullable(),
   connections: z.number().int().nullable().describe('open sockets of every kind'),
 });
@@ -93,16 +93,19 @@ export const systemSchema = z
         mounts: z.array(diskBody.extend({ path: z.string() })),
       })
       .nullable(),
-    network: z.object({
-      bytes_sent: bytes,
-      bytes_recv: bytes,
-      packets_sent: z.number(),
-      packets_recv: z.number(),
-      errin: z.number(),
-      errout: z.number(),
-      dropin: z.number(),
-      dropout: z.number(),
-    }),
+    /** Null when it could not be read. */
+    network: z
+      .object({
+        bytes_sent: bytes,
+        bytes_recv: bytes,
+        packets_sent: z.number().nullable(),
+        packets_recv: z.number().nullable(),
+        errin: z.number(),
+        errout: z.number(),
+        dropin: z.number(),
+        dropout: z.number(),
+      })
+      .nullable(),
     process: processBody,
     /** The backend's process; null where it is not known or not on this machine. */
     target_process: processBody.nullable(),
@@ -148,8 +151,8 @@ const processOf = (seen: ProcessSample): z.infer<typeof processBody> => ({
   pid: seen.pid,
   cpu_percent: seen.cpuPercent ?? null,
   memory_percent: seen.memoryPercent,
-  memory_info: { rss: seen.residentBytes, vms: seen.virtualBytes },
-  threads: seen.threads,
+  memory_info: { rss: seen.residentBytes, vms: seen.virtualBytes ?? null },
+  threads: seen.threads ?? null,
   open_files: seen.openFiles ?? null,
   connections: seen.connections ?? null,
 });
@@ -201,7 +204,7 @@ const containerOf = (seen: ContainerSample | undefined): z.infer<typeof containe
 /** The body of `GET /api/v1/monitoring/system`. */
 export function systemBody(sample: HostSample, directories?: UserDirectorySizes): SystemBody {
   const { cpu, memory, rootDisk, dataDisk } = sample;
-  const total = sample.network.total;
+  const total = sample.network?.total;
   return {
     timestamp: isoInstant(sample.takenAtMs),
     uptime_seconds: sample.uptimeSeconds,
@@ -241,16 +244,18 @@ export function systemBody(sample: HostSample, directories?: UserDirectorySizes)
           mounts: sample.disks.map((disk) => ({ path: disk.path, ...diskOf(disk) })),
         }
       : null,
-    network: {
-      bytes_sent: total.bytesSent,
-      bytes_recv: total.bytesReceived,
-      packets_sent: total.packetsSent,
-      packets_recv: total.packetsReceived,
-      errin: total.errorsIn,
-      errout: total.errorsOut,
-      dropin: total.dropsIn,
-      dropout: total.dropsOut,
-    },
+    network: total
+      ? {
+          bytes_sent: total.bytesSent,
+          bytes_recv: total.bytesReceived,
+          packets_sent: total.packetsSent ?? null,
+          packets_recv: total.packetsReceived ?? null,
+          errin: total.errorsIn,
+          errout: total.errorsOut,
+          dropin: total.dropsIn,
+          dropout: total.dropsOut,
+        }
+      : null,
     process: processOf(sample.process),
     target_process: sample.targetProcess ? processOf(sample.targetProcess) : null,
     pressure: pressureOf(sample.pressure),

@@ -131,8 +131,11 @@ function networkMetrics(registry: MetricRegistry): Families {
   return {
     sets: counters.map(({ counter }) => counter),
     set({ network }) {
-      for (const [name, values] of network.interfaces)
-        for (const { field, counter } of counters) counter.labels(name).mirror(values[field]);
+      for (const [name, values] of network?.interfaces ?? [])
+        for (const { field, counter } of counters) {
+          const value = values[field];
+          if (value !== undefined) counter.labels(name).mirror(value);
+        }
     },
   };
 }

@@ -8,7 +8,7 @@ import { createHttpServer, type Principal } from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { defaultHostThresholds } from './host-health.ts';
 import { hostRoutes } from './host-routes.ts';
-import { createHostSampler, type HostSampler } from './host-sampler.ts';
+import { createHostSampler, type HostSampler, type HostSamplerOptions } from './host-sampler.ts';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -28,8 +28,8 @@ const dataFolder = (): string => {
 const roles = ['admin', 'service', 'scrape', 'user'] as const;
 
 /** Real server, real sampler; `Authorization: Bearer <role>` is that role. */
-async function serve(dataDir?: string, platform?: NodeJS.Platform) {
-  const sampler = createHostSampler({ clock: systemClock, log: silentLogger, dataDir, platform });
+async function serve(dataDir?: string, more?: Partial<HostSamplerOptions>) {
+  const sampler = createHostSampler({ clock: systemClock, log: silentLogger, dataDir, ...more });
   cleanUps.push(() => sampler.stop?.());
   const app = createHttpServer({
     log: silentLogger,
@@ -127,7 +127,11 @@ test('before the first sample health is unknown and figures are refused, with wh
 });
 
 test('where the host cannot be sampled the answer says why', async () => {
-  const { get } = await serve(undefined, 'win32');
+  const { sampler, get } = await serve(undefined, {
+    platform: 'win32',
+    loadLibrary: () => Promise.reject(new Error('not installed')),
+  });
+  await sampler.sampleOnce();
   expect((await get('/api/v1/monitoring/system', 'admin')).json().detail).toContain('win32');
   expect((await get('/api/v1/monitoring/health')).json().status).toBe('unknown');
 });

@@ -6,6 +6,7 @@ import { measureFolders } from './folder-sizes.ts';
 import type { HostSample, UserDirectorySizes } from './host.ts';
 import { type HostLoad, loadOf } from './host-health.ts';
 import type { HostReader } from './host-reader.ts';
+import { createLibraryHostReader, type SystemLibrary } from './library-host-reader.ts';
 import { createProcfsHostReader } from './procfs-host-reader.ts';
 
 export type HostSampler = Part & {
@@ -43,6 +44,8 @@ export type HostSamplerOptions = {
   /** The backend's process, where it is known. */
   targetPid?: () => number | undefined;
   platform?: NodeJS.Platform;
+  /** What reads machines other than Linux; loaded only there. */
+  loadLibrary?: () => Promise<SystemLibrary>;
 };
 
 /** So soon after the baseline comes the first sample: long enough for 25 ticks per core. */
@@ -52,18 +55,32 @@ const keptLoadMs = 3_600_000;
 /** Samples in the background; whoever asks reads what was last seen, so that asking costs nothing. */
 export function createHostSampler(options: HostSamplerOptions): HostSampler {
   const { clock, log, dataDir, intervalMs = 1_000, platform = process.platform } = options;
-  const reason =
-    platform === 'linux' ? undefined : `Host figures are read from /proc, which ${platform} does not have.`;
   const callbacks = new Set<(sample: HostSample) => void>();
   const loads: HostLoad[] = [];
   let wantedIntervalMs = intervalMs;
   let latest: HostSample | undefined;
   let directories: UserDirectorySizes | undefined;
   let reader: HostReader | undefined;
+  let reason: string | undefined;
+
+  const newReader = async (): Promise<HostReader | undefined> => {
+    if (platform === 'linux') return createProcfsHostReader(options);
+    try {
+      // In a file of its own in dist/, so that nothing of it stands in memory on Linux.
+      const load = options.loadLibrary ?? (async () => (await import('systeminformation')).default);
+      const created = createLibraryHostReader({ ...options, library: await load() });
+      reason = undefined;
+      return created;
+    } catch (err) {
+      reason = `Host figures of ${platform} are read through the package systeminformation, which cannot be loaded.`;
+      log.warn({ err }, reason);
+      return undefined;
+    }
+  };
 
   const sampleOnce = async (): Promise<HostSample | undefined> => {
-    if (reason !== undefined) return undefined;
-    reader ??= createProcfsHostReader(options);
+    reader ??= await newReader();
+    if (reader === undefined) return undefined;
     const sample = await reader.read();
     if (sample === undefined) return undefined;
     latest = sample;
@@ -84,7 +101,7 @@ export function createHostSampler(options: HostSamplerOptions): HostSampler {
     clock,
     log,
     async run() {
-      if ((await sampleOnce()) !== undefined) sampling.setIntervalMs(wantedIntervalMs);
+      if ((await sampleOnce()) !== undefined || reason !== undefined) sampling.setIntervalMs(wantedIntervalMs);
     },
   });
   const walking = createReconciler({
@@ -101,8 +118,7 @@ export function createHostSampler(options: HostSamplerOptions): HostSampler {
     name: 'host sampler',
     async start(signal) {
       if (dataDir !== undefined) await walking.start?.(signal);
-      if (reason !== undefined) log.warn(reason);
-      else await sampling.start?.(signal);
+      await sampling.start?.(signal);
     },
     async stop() {
       await Promise.all([sampling.stop?.(), walking.stop?.()]);

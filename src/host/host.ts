@@ -30,11 +30,13 @@ export type HostSample = {
   readonly dataDisk: DiskSample | undefined;
   /** Every real file system once, and the configured paths; `path` is the mount point or the configured path. */
   readonly disks: readonly DiskSample[];
-  readonly network: {
-    /** All interfaces but the loopback. */
-    readonly total: NetworkCounters;
-    readonly interfaces: ReadonlyMap<string, NetworkCounters>;
-  };
+  readonly network:
+    | {
+        /** All interfaces but the loopback. */
+        readonly total: NetworkCounters;
+        readonly interfaces: ReadonlyMap<string, NetworkCounters>;
+      }
+    | undefined;
   readonly process: ProcessSample;
   /** The watched backend's process, where it runs on this machine and can be seen. */
   readonly targetProcess: ProcessSample | undefined;
@@ -89,8 +91,9 @@ export type ProcessSample = {
   readonly cpuPercent: number | undefined;
   readonly memoryPercent: number;
   readonly residentBytes: number;
-  readonly virtualBytes: number;
-  readonly threads: number;
+  /** This and the figures below are undefined where the system does not tell. */
+  readonly virtualBytes: number | undefined;
+  readonly threads: number | undefined;
   readonly startedAtMs: number;
   /** Undefined where another user's process does not let us look. */
   readonly openFiles: number | undefined;

@@ -2,8 +2,9 @@
 export type NetworkCounters = {
   readonly bytesSent: number;
   readonly bytesReceived: number;
-  readonly packetsSent: number;
-  readonly packetsReceived: number;
+  /** Undefined where the system does not tell. */
+  readonly packetsSent: number | undefined;
+  readonly packetsReceived: number | undefined;
   readonly errorsIn: number;
   readonly errorsOut: number;
   readonly dropsIn: number;
@@ -48,11 +49,15 @@ export function sumNetwork(interfaces: ReadonlyMap<string, NetworkCounters>): Ne
     for (const [name, counters] of interfaces) if (name !== 'lo') total += of(counters);
     return total;
   };
+  const sumOfKnown = (of: (counters: NetworkCounters) => number | undefined): number | undefined => {
+    const total = sum((counters) => of(counters) ?? Number.NaN);
+    return Number.isNaN(total) ? undefined : total;
+  };
   return {
     bytesSent: sum((c) => c.bytesSent),
     bytesReceived: sum((c) => c.bytesReceived),
-    packetsSent: sum((c) => c.packetsSent),
-    packetsReceived: sum((c) => c.packetsReceived),
+    packetsSent: sumOfKnown((c) => c.packetsSent),
+    packetsReceived: sumOfKnown((c) => c.packetsReceived),
     errorsIn: sum((c) => c.errorsIn),
     errorsOut: sum((c) => c.errorsOut),
     dropsIn: sum((c) => c.dropsIn),

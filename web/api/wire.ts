@@ -55,8 +55,8 @@ export type ProcessUse = {
   /** 100 is one core. */
   cpu_percent: number | null;
   memory_percent: number;
-  memory_info: { rss: number; vms: number };
-  threads: number;
+  memory_info: { rss: number; vms: number | null };
+  threads: number | null;
   open_files: number | null;
   connections: number | null;
 };

@@ -192,7 +192,8 @@ function ProcessRow({ name, use }: { name: string; use: ProcessUse }) {
       about={`pid ${use.pid}`}
     >
       <span class="process">
-        {formatBytes(use.memory_info.rss)} · {plural(use.threads, 'thread')}
+        {formatBytes(use.memory_info.rss)}
+        {use.threads !== null && ` · ${plural(use.threads, 'thread')}`}
         {use.open_files !== null && ` · ${plural(use.open_files, 'file')}`}
         {use.connections !== null && ` · ${plural(use.connections, 'socket')}`}
       </span>
