@@ -13,6 +13,7 @@ import {
   type AccessTables,
   deleteEnded,
   endSession,
+  endSessionsOf,
   findSession,
   insertLink,
   insertSession,
@@ -24,6 +25,7 @@ import { createJwtVerifier, type JwtSettings } from './jwt.ts';
 import { createRecogniser } from './recogniser.ts';
 import { localTokenFile, writeSecretFile } from './secret-files.ts';
 import { sessionMs, sessionSecretOf } from './sessions.ts';
+import { createTokenUse } from './token-use.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 
 export type AccessOptions = {
@@ -78,6 +80,12 @@ export type Access = Omit<Tokens, 'createFirstToken' | 'revokeFirstTokens'> & {
   /** @throws AppError `access/login-used`, `access/unauthenticated`, `access/forbidden`, `access/csrf`, `access/throttled` */
   login(request: FastifyRequest, credentials: LoginCredentials): Promise<OpenedSession>;
   logout(request: FastifyRequest): Promise<void>;
+  /** Ends every session of a subject; returns how many were open. */
+  endSessions(actor: string, subject: string): Promise<number>;
+  /** Called after a token or a session ended, so that what it holds open can be closed. */
+  onEnded(listener: () => void): void;
+  /** Writes down when tokens were last used. */
+  writeDownUse(): Promise<void>;
   /** Of the request's cookie; undefined when it was let in by a token. */
   describeSession(
     request: FastifyRequest,
@@ -99,7 +107,18 @@ const wrong = (detail: string): AppError => new AppError('access/unauthenticated
 export function createAccess(options: AccessOptions): Access {
   const { db, clock, log, events, dataDir } = options;
   const random = options.random ?? systemRandom;
-  const { createFirstToken, revokeFirstTokens, ...tokens } = createTokens({ db, clock, random, events });
+  const endedListeners = new Set<() => void>();
+  const onEnded = (): void => {
+    for (const listener of endedListeners) listener();
+  };
+  const { createFirstToken, revokeFirstTokens, listTokens, ...tokens } = createTokens({
+    db,
+    clock,
+    random,
+    events,
+    onEnded,
+  });
+  const use = createTokenUse(db);
   const attempts = createAttempts({ db, clock, log, events });
   const reader = () => db.reader<AccessTables>();
   const jwt =
@@ -128,7 +147,13 @@ export function createAccess(options: AccessOptions): Access {
       log.warn({ err }, 'the state of the issuer could not be recorded');
     }
   };
-  const recogniser = createRecogniser({ db, clock, adminToken: options.adminToken, jwt, onUse() {} });
+  const recogniser = createRecogniser({
+    db,
+    clock,
+    adminToken: options.adminToken,
+    jwt,
+    onUse: (id) => use.note(id, clock.now()),
+  });
   let hasLocalFile = false;
 
   const requireSession = async (secret: string): Promise<Session> => {
@@ -224,6 +249,30 @@ export function createAccess(options: AccessOptions): Access {
 
   return {
     ...tokens,
+    async listTokens(page) {
+      return (await listTokens(page)).map((token) => {
+        const lastUsedMs = Math.max(token.lastUsedMs ?? 0, use.lastUsedMs(token.id) ?? 0);
+        return { ...token, lastUsedMs: lastUsedMs === 0 ? null : lastUsedMs };
+      });
+    },
+    writeDownUse: () => use.flush(),
+    onEnded(listener) {
+      endedListeners.add(listener);
+    },
+    async endSessions(actor, subject) {
+      return db.unit(async (tx) => {
+        const ended = await endSessionsOf(tx, subject, clock.now());
+        await events.audit(tx, {
+          actor,
+          action: 'access.end-sessions',
+          object: subject,
+          outcome: 'done',
+          data: { ended },
+        });
+        tx.afterCommit(onEnded);
+        return ended;
+      });
+    },
     async open() {
       const secret = `rw_local_${random(32).toString('base64url')}`;
       await writeSecretFile(localTokenFile(dataDir), secret);
@@ -236,6 +285,9 @@ export function createAccess(options: AccessOptions): Access {
     async close() {
       if (!hasLocalFile) return;
       hasLocalFile = false;
+      await use
+        .flush()
+        .catch((err: unknown) => log.warn({ err }, 'when tokens were last used could not be written down'));
       recogniser.setLocal(undefined);
       await rm(localTokenFile(dataDir), { force: true });
     },
@@ -264,6 +316,7 @@ export function createAccess(options: AccessOptions): Access {
       await db.unit(async (tx) => {
         if (!(await endSession(tx, secretHash(secret), clock.now()))) return;
         await events.audit(tx, { actor: principal.subject, action: 'access.logout', object: '', outcome: 'done' });
+        tx.afterCommit(onEnded);
       });
     },
     async describeSession(request) {

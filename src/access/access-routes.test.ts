@@ -165,6 +165,8 @@ test('every route of the slice has its class', async () => {
     'POST /api/v1/access/login-links admin',
     'GET /api/v1/access/tokens admin',
     'POST /api/v1/access/tokens admin',
+    'POST /api/v1/access/tokens/:id/rotate admin',
+    'DELETE /api/v1/access/sessions user',
     'DELETE /api/v1/access/tokens/:id admin',
   ]);
 });
@@ -312,7 +314,7 @@ test('a token is made, shown once, listed without its secret and revoked', async
   const page = (await app.inject({ url: '/api/v1/access/tokens?limit=1', headers })).json();
   expect(page.items.map((item: { subject: string }) => item.subject)).toEqual(['local:second']);
   const next = await app.inject({ url: `/api/v1/access/tokens?limit=1&cursor=${page.next_cursor}`, headers });
-  expect(next.json()).toEqual({ items: [rest], next_cursor: null });
+  expect(next.json()).toEqual({ items: [{ ...rest, last_used_at: '2026-05-01T00:00:00.000Z' }], next_cursor: null });
   expect(next.body).not.toContain(token);
   const remove = () => app.inject({ method: 'DELETE', url: `/api/v1/access/tokens/${rest.id}`, headers });
   expect([(await remove()).statusCode, (await remove()).statusCode]).toEqual([204, 204]);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Principal, RoutePlugin } from '../platform/http/index.ts';
-import { type AccessToken, localName, longestToken, tokenState } from './access.ts';
+import { type AccessToken, localName, localSubject, longestToken, tokenState } from './access.ts';
 import type { Access, LoginCredentials } from './access-control.ts';
 import { sessionCookie } from './sessions.ts';
 
@@ -14,6 +14,8 @@ const plainText = z
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'holds control characters or half a character');
 const workspacesSchema = z.union([z.literal('all'), z.array(plainText).max(1_000)]);
 const tokenIdSchema = z.string().regex(/^[a-z]{1,10}_[0-9a-z]{1,40}$/, 'is no id of a token');
+
+const subjectName = z.string().regex(localName, 'lower-case letters, digits, dot, dash and underscore, at most 63');
 
 const whoSchema = z.object({
   subject: z.string(),
@@ -34,6 +36,12 @@ const tokenSchema = z.object({
   created_at: z.string(),
   expires_at: z.string().nullable(),
   revoked_at: z.string().nullable(),
+  last_used_at: z
+    .string()
+    .nullable()
+    .describe('The minute of its last use; up to five minutes of it are lost in a crash.'),
+  rotated_at: z.string().nullable(),
+  previous_secret_until: z.string().nullable().describe('Until then the secret from before the last rotation is good.'),
 });
 
 const loginSchema = z
@@ -49,12 +57,35 @@ const loginSchema = z
   .refine((body) => (body.code === undefined) !== (body.token === undefined), 'give either code or token');
 
 const newTokenSchema = z.strictObject({
-  name: z.string().regex(localName, 'lower-case letters, digits, dot, dash and underscore, at most 63'),
+  name: subjectName,
   role: roleSchema,
   workspaces: workspacesSchema.optional().describe('All when left out, except for users, who then get none.'),
   label: plainText.default(''),
   expires_at: z.iso.datetime({ offset: true }).nullable().optional(),
 });
+
+const newLinkSchema = z
+  .strictObject({
+    role: z.enum(['user', 'admin']).default('admin'),
+    name: subjectName.optional().describe('Whom it logs in, as local:NAME. An admin may leave it out: themselves.'),
+    workspaces: workspacesSchema.optional().describe('Of a user; none when left out. An admin has all.'),
+  })
+  .refine((body) => body.role === 'admin' || body.name !== undefined, 'a link for a user needs a name')
+  .refine((body) => body.role === 'user' || body.workspaces === undefined, 'an admin has all workspaces')
+  .nullish();
+
+const rotationSchema = z
+  .strictObject({
+    grace_seconds: z
+      .number()
+      .int()
+      .min(0)
+      .max(7 * 86_400)
+      .default(0)
+      .describe('How long the secret from before stays good. 0: it ends now, with the sessions that it opened.'),
+    expires_at: z.iso.datetime({ offset: true }).nullable().optional().describe('As it was when left out.'),
+  })
+  .nullish();
 
 const shapeWho = (principal: Principal, session: { expiresMs: number; csrfToken: string } | undefined) => ({
   subject: principal.subject,
@@ -75,11 +106,25 @@ const shapeToken = (token: AccessToken, nowMs: number) => ({
   created_at: isoInstant(token.createdMs),
   expires_at: isoInstantOrNull(token.expiresMs),
   revoked_at: isoInstantOrNull(token.revokedMs),
+  last_used_at: isoInstantOrNull(token.lastUsedMs),
+  rotated_at: isoInstantOrNull(token.rotatedMs),
+  previous_secret_until:
+    token.previousUntilMs !== null && token.previousUntilMs > nowMs ? isoInstant(token.previousUntilMs) : null,
 });
 
 function requirePrincipal(principal: Principal | undefined): Principal {
   if (!principal) throw new AppError('access/unauthenticated', 'Send a token, or log in.');
   return principal;
+}
+
+/** @throws AppError `request/invalid` for an instant in the past */
+function expiryOf(text: string | null | undefined, nowMs: number): number | null | undefined {
+  if (text === undefined || text === null) return text;
+  const expiresMs = Date.parse(text);
+  if (expiresMs > nowMs) return expiresMs;
+  throw new AppError('request/invalid', 'The token would have expired already.', {
+    violations: [{ at: 'body.expires_at', message: 'lies in the past' }],
+  });
 }
 
 /** Log in and out, who am I, login links, tokens. */
@@ -151,12 +196,18 @@ export const accessRoutes =
         schema: {
           tags,
           summary: 'Make a login link: one use, ten minutes',
+          body: newLinkSchema,
           response: { 201: z.object({ code: z.string(), path: z.string(), expires_at: z.string() }) },
         },
       },
       async (request, reply) => {
         const { subject } = requirePrincipal(request.principal);
-        const link = await access.createLoginLink(subject, { subject, role: 'admin', workspaces: 'all' });
+        const { role = 'admin', name, workspaces } = request.body ?? {};
+        const link = await access.createLoginLink(subject, {
+          subject: name === undefined ? subject : localSubject(name),
+          role,
+          workspaces: role === 'admin' ? 'all' : (workspaces ?? []),
+        });
         reply.code(201);
         return { code: link.code, path: `/#login=${link.code}`, expires_at: isoInstant(link.expiresMs) };
       },
@@ -198,11 +249,7 @@ export const accessRoutes =
       },
       async (request, reply) => {
         const { name, role, workspaces, label, expires_at } = request.body;
-        const expiresMs = expires_at ? Date.parse(expires_at) : undefined;
-        if (expiresMs !== undefined && expiresMs <= now())
-          throw new AppError('request/invalid', 'The token would have expired already.', {
-            violations: [{ at: 'body.expires_at', message: 'lies in the past' }],
-          });
+        const expiresMs = expiryOf(expires_at, now()) ?? undefined;
         const created = await access.createToken(requirePrincipal(request.principal).subject, {
           name,
           role,
@@ -212,6 +259,49 @@ export const accessRoutes =
         });
         reply.code(201);
         return { ...shapeToken(created.token, now()), token: created.secret };
+      },
+    );
+
+    app.post(
+      '/api/v1/access/tokens/:id/rotate',
+      {
+        config: { access: 'admin', activity: 'rotate-token' },
+        schema: {
+          tags,
+          summary: 'Give a token a new secret; it is shown this once',
+          params: z.object({ id: tokenIdSchema }),
+          body: rotationSchema,
+          response: { 200: tokenSchema.extend({ token: z.string() }) },
+        },
+      },
+      async (request) => {
+        const { grace_seconds = 0, expires_at } = request.body ?? {};
+        const actor = requirePrincipal(request.principal).subject;
+        const { token, secret } = await access.rotateToken(actor, request.params.id, {
+          graceMs: grace_seconds * 1_000,
+          expiresMs: expiryOf(expires_at, now()),
+        });
+        return { ...shapeToken(token, now()), token: secret };
+      },
+    );
+
+    app.delete(
+      '/api/v1/access/sessions',
+      {
+        config: { access: 'user', activity: 'end-sessions' },
+        schema: {
+          tags,
+          summary: 'End every session of oneself; an admin may name somebody else',
+          querystring: z.object({ subject: plainText.min(1).max(300).optional() }),
+          response: { 200: z.object({ subject: z.string(), ended: z.number().int() }) },
+        },
+      },
+      async (request) => {
+        const principal = requirePrincipal(request.principal);
+        const subject = request.query.subject ?? principal.subject;
+        if (subject !== principal.subject && principal.role !== 'admin')
+          throw new AppError('access/forbidden', 'Only an admin ends the sessions of somebody else.');
+        return { subject, ended: await access.endSessions(principal.subject, subject) };
       },
     );
 

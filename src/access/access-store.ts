@@ -169,6 +169,75 @@ export async function markTokenRevoked(tx: Tx, id: string, nowMs: number): Promi
   return numUpdatedRows === 1n;
 }
 
+/** The hash that was there becomes the previous one, in the same statement, when `previousUntilMs` is set. */
+export async function replaceTokenHash(tx: Tx, token: AccessToken, hash: string): Promise<void> {
+  await tx
+    .as<AccessTables>()
+    .updateTable('access_token')
+    .set((eb) => ({
+      previous_hash: token.previousUntilMs === null ? null : eb.ref('hash'),
+      hash,
+      previous_until_ms: token.previousUntilMs,
+      rotated_ms: token.rotatedMs,
+      expires_ms: token.expiresMs,
+      warned_ms: null,
+    }))
+    .where('id', '=', token.id)
+    .execute();
+}
+
+/** Sessions that came from a token end at `untilMs` at the latest. */
+export async function shortenSessions(tx: Tx, tokenId: string, untilMs: number): Promise<void> {
+  await tx
+    .as<AccessTables>()
+    .updateTable('session')
+    .set({ expires_ms: untilMs })
+    .where('token_id', '=', tokenId)
+    .where('expires_ms', '>', untilMs)
+    .execute();
+}
+
+/** Active ones that end before `untilMs` and were not told of. */
+export async function selectExpiring(
+  db: Reader,
+  { nowMs, untilMs, limit }: { nowMs: number; untilMs: number; limit: number },
+): Promise<AccessToken[]> {
+  const rows = await db
+    .selectFrom('access_token')
+    .selectAll()
+    .where('expires_ms', '>', nowMs)
+    .where('expires_ms', '<=', untilMs)
+    .where('revoked_ms', 'is', null)
+    .where('warned_ms', 'is', null)
+    .orderBy('expires_ms')
+    .limit(limit)
+    .execute();
+  return rows.map(tokenOf);
+}
+
+/** False: somebody else told of it. */
+export async function markTokenWarned(tx: Tx, id: string, nowMs: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .as<AccessTables>()
+    .updateTable('access_token')
+    .set({ warned_ms: nowMs })
+    .where('id', '=', id)
+    .where('warned_ms', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Never moves back: another instance may have seen it later. */
+export async function markTokenUsed(tx: Tx, id: string, atMs: number): Promise<void> {
+  await tx
+    .as<AccessTables>()
+    .updateTable('access_token')
+    .set({ last_used_ms: atMs })
+    .where('id', '=', id)
+    .where((eb) => eb.or([eb('last_used_ms', 'is', null), eb('last_used_ms', '<', atMs)]))
+    .execute();
+}
+
 export async function insertLink(
   tx: Tx,
   link: { hash: string; subject: string; role: Role; workspaces: Workspaces; expiresMs: number },
@@ -249,6 +318,19 @@ export async function endSession(tx: Tx, hash: string, nowMs: number): Promise<b
     .where('ended_ms', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** @returns how many open ones ended */
+export async function endSessionsOf(tx: Tx, subject: string, nowMs: number): Promise<number> {
+  const { numUpdatedRows } = await tx
+    .as<AccessTables>()
+    .updateTable('session')
+    .set({ ended_ms: nowMs })
+    .where('subject', '=', subject)
+    .where('ended_ms', 'is', null)
+    .where('expires_ms', '>', nowMs)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
 }
 
 /**

@@ -28,6 +28,22 @@ export function tokenState(token: Pick<AccessToken, 'expiresMs' | 'revokedMs'>, 
   return token.expiresMs !== null && token.expiresMs <= nowMs ? 'expired' : 'active';
 }
 
+export const expiryNoticeMs = 7 * 24 * 3_600_000;
+const dayMs = 24 * 3_600_000;
+
+/**
+ * Whether to tell of the end of a token: a week before, or in the last quarter of a shorter life; one that was made for
+ * less than a day was never meant to stay.
+ */
+export function isExpiryNear(
+  token: Pick<AccessToken, 'createdMs' | 'rotatedMs' | 'expiresMs' | 'revokedMs'>,
+  nowMs: number,
+): boolean {
+  if (token.expiresMs === null || tokenState(token, nowMs) !== 'active') return false;
+  const lifeMs = token.expiresMs - (token.rotatedMs ?? token.createdMs);
+  return lifeMs >= dayMs && token.expiresMs - nowMs <= Math.min(expiryNoticeMs, lifeMs / 4);
+}
+
 /** SHA-256 in hex: enough for secrets of 256 random bits, and what the configured token is compared through. */
 export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 

@@ -11,7 +11,7 @@ export {
   type LoginCredentials,
   type OpenedSession,
 } from './access-control.ts';
-export { createAccessExpiry } from './access-jobs.ts';
+export { createAccessExpiry, createTokenUseJob } from './access-jobs.ts';
 export { accessRoutes } from './access-routes.ts';
 export { adminTokenFile, localTokenFile, writeSecretFile } from './secret-files.ts';
 export type { NewToken } from './tokens.ts';

@@ -51,7 +51,8 @@ const publicKeyAlgorithms = [
 
 /** Seconds that clocks here and at the issuer may differ. */
 const clockToleranceSeconds = 30;
-const prefix = 'jwt:';
+/** Before the `sub` of the issuer; local names have another one, so neither can be taken for the other. */
+export const jwtSubjectPrefix = 'jwt:';
 
 /** Three parts in base64url: a signed one. An encrypted one has five and is nobody's. */
 export const looksLikeJwt = (text: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text);
@@ -65,7 +66,7 @@ export function createJwtVerifier(options: {
 }): JwtVerifier {
   const { settings, clock } = options;
   const { key, issuer, audience } = settings;
-  const admins = new Set(options.adminUserIds.map((id) => `${prefix}${id}`));
+  const admins = new Set(options.adminUserIds.map((id) => `${jwtSubjectPrefix}${id}`));
   const roleOf = (subject: string): JwtIdentity['role'] => (admins.has(subject) ? 'admin' : 'user');
   const findKey: JWTVerifyGetKey =
     key.kind === 'jwks'
@@ -123,7 +124,7 @@ const isName = (value: unknown, max: number): value is string =>
 function subjectOf(payload: JWTPayload): string {
   if (!isName(payload.sub, 255) || payload.sub === '')
     throw new AppError('access/unauthenticated', 'The token has no usable `sub`: text of 1 to 255 characters.');
-  return `${prefix}${payload.sub}`;
+  return `${jwtSubjectPrefix}${payload.sub}`;
 }
 
 /** Whatever is no list of names gives none: too few rights show at once, too many do not. Never `all`. */

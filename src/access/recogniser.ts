@@ -4,7 +4,7 @@ import { AppError } from '../platform/errors.ts';
 import type { Principal } from '../platform/http/index.ts';
 import { localSubject, sameHash, secretHash, tokenState } from './access.ts';
 import { type AccessTables, findToken, findTokenByHash, type Session, withoutWorkspaces } from './access-store.ts';
-import { type JwtVerifier, looksLikeJwt } from './jwt.ts';
+import { type JwtVerifier, jwtSubjectPrefix, looksLikeJwt } from './jwt.ts';
 
 /** A token that was recognised: whose it is, what its sessions are tied to, how long it lives. */
 export type Recognised = {
@@ -91,12 +91,13 @@ export function createRecogniser(options: {
       const { subject, role, tokenId } = session;
       const workspaces = session.workspaces ?? withoutWorkspaces(role);
       const ended = (): AppError => wrong('The token behind this session is no longer valid. Log in again.');
-      if (tokenId === null) return { subject, role, workspaces, via: 'session' };
-      if (jwt && tokenId === `jwt:${jwt.fingerprint}`) {
+      if (subject.startsWith(jwtSubjectPrefix)) {
+        if (!jwt || (tokenId !== null && tokenId !== `jwt:${jwt.fingerprint}`)) throw ended();
         // The list of administrators may be another one since.
         const now = jwt.roleOf(subject);
         return { subject, role: now, workspaces: now === role ? workspaces : withoutWorkspaces(now), via: 'session' };
       }
+      if (tokenId === null) return { subject, role, workspaces, via: 'session' };
       if (tokenId.includes(':')) {
         if (memoryTokens().some((known) => known.tokenId === tokenId)) return { ...admin('session') };
         throw ended();

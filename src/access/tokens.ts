@@ -1,10 +1,18 @@
 import type { EventRecorder } from '../events/index.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, isoInstant } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Role } from '../platform/http/index.ts';
 import { newId, type RandomSource } from '../platform/ids.ts';
-import { type AccessToken, localSubject, secretHash, type Workspaces } from './access.ts';
+import {
+  type AccessToken,
+  expiryNoticeMs,
+  isExpiryNear,
+  localSubject,
+  secretHash,
+  tokenState,
+  type Workspaces,
+} from './access.ts';
 import {
   type AccessTables,
   findToken,
@@ -12,8 +20,12 @@ import {
   hasUsableAdminToken,
   insertToken,
   markTokenRevoked,
+  markTokenWarned,
+  replaceTokenHash,
+  selectExpiring,
   selectFirstStartTokens,
   selectTokens,
+  shortenSessions,
 } from './access-store.ts';
 
 export type NewToken = {
@@ -36,6 +48,18 @@ export type Tokens = {
    * @throws AppError `request/not-found`
    */
   revokeToken(actor: string, id: string): Promise<void>;
+  /**
+   * A new secret under the same id. The one from before is good for `graceMs` longer (0: ends now, and so do the sessions
+   * that it opened). `expiresMs` undefined leaves the end as it is.
+   * @throws AppError `request/not-found`, `conflict/state` for a token that has ended
+   */
+  rotateToken(
+    actor: string,
+    id: string,
+    wanted: { graceMs: number; expiresMs?: number | null | undefined },
+  ): Promise<{ readonly token: AccessToken; readonly secret: string }>;
+  /** Tells once of each token that comes near its end; at most `limit`; returns how many. */
+  warnExpiring(limit: number): Promise<number>;
   /** Makes an admin token when no stored one is usable. */
   createFirstToken(): Promise<string | undefined>;
   /** Ends what first starts made: a configured token takes its place. */
@@ -47,8 +71,11 @@ export function createTokens(options: {
   clock: Clock;
   random: RandomSource;
   events: EventRecorder;
+  /** Called after something that was open may have to close. */
+  onEnded(): void;
 }): Tokens {
-  const { db, clock, random, events } = options;
+  const { db, clock, random, events, onEnded } = options;
+  const newSecret = (role: Role): string => `rw_${role}_${random(32).toString('base64url')}`;
 
   const create = async (
     actor: string,
@@ -56,7 +83,7 @@ export function createTokens(options: {
     wanted: NewToken,
   ): Promise<{ token: AccessToken; secret: string }> => {
     const nowMs = clock.now();
-    const secret = `rw_${wanted.role}_${random(32).toString('base64url')}`;
+    const secret = newSecret(wanted.role);
     const token: AccessToken = {
       id: newId(idPrefix, nowMs, random),
       subject: localSubject(wanted.name),
@@ -86,6 +113,7 @@ export function createTokens(options: {
 
   const revoke = async (tx: Tx, actor: string, token: AccessToken): Promise<void> => {
     if (!(await markTokenRevoked(tx, token.id, clock.now()))) return;
+    tx.afterCommit(onEnded);
     await events.audit(tx, { actor, action: 'access.revoke-token', object: token.id, outcome: 'done' });
     await events.record(tx, {
       type: 'access.token-revoked',
@@ -95,7 +123,56 @@ export function createTokens(options: {
     });
   };
 
+  const rotate: Tokens['rotateToken'] = (actor, id, { graceMs, expiresMs }) =>
+    db.unit(async (tx) => {
+      const token = await findToken(tx.as<AccessTables>(), id);
+      if (!token) throw new AppError('request/not-found', `There is no token ${id}.`);
+      const nowMs = clock.now();
+      const state = tokenState(token, nowMs);
+      if (state !== 'active')
+        throw new AppError('conflict/state', `The token is ${state}. Make a new one instead of rotating it.`);
+      const secret = newSecret(token.role);
+      const rotated: AccessToken = {
+        ...token,
+        expiresMs: expiresMs === undefined ? token.expiresMs : expiresMs,
+        rotatedMs: nowMs,
+        previousUntilMs: graceMs > 0 ? nowMs + graceMs : null,
+      };
+      await replaceTokenHash(tx, rotated, secretHash(secret));
+      await shortenSessions(tx, id, nowMs + graceMs);
+      const data = { grace_seconds: graceMs / 1_000 };
+      await events.audit(tx, { actor, action: 'access.rotate-token', object: id, outcome: 'done', data });
+      await events.record(tx, {
+        type: 'access.token-rotated',
+        severity: 'info',
+        message: `The ${token.role} token of ${token.subject} got a new secret; ${graceMs > 0 ? `the old one is good until ${isoInstant(nowMs + graceMs)}` : 'the old one has ended'}.`,
+        data: { token_id: id, subject: token.subject, role: token.role, ...data },
+      });
+      tx.afterCommit(onEnded);
+      return { token: rotated, secret };
+    });
+
   return {
+    rotateToken: rotate,
+    async warnExpiring(limit) {
+      const nowMs = clock.now();
+      const near = (
+        await selectExpiring(db.reader<AccessTables>(), { nowMs, untilMs: nowMs + expiryNoticeMs, limit })
+      ).filter((token) => isExpiryNear(token, nowMs));
+      if (near.length === 0) return 0;
+      await db.unit(async (tx) => {
+        for (const token of near) {
+          if (!(await markTokenWarned(tx, token.id, nowMs))) continue;
+          await events.record(tx, {
+            type: 'access.token-expiring',
+            severity: 'warning',
+            message: `The ${token.role} token of ${token.subject} expires at ${isoInstant(token.expiresMs ?? nowMs)}. \`ragwarden token rotate ${token.id} --expires …\` renews it.`,
+            data: { token_id: token.id, subject: token.subject, role: token.role },
+          });
+        }
+      });
+      return near.length;
+    },
     createToken: (actor, wanted) => create(actor, 'tok', wanted),
     listTokens: ({ limit, beforeId }) => selectTokens(db.reader<AccessTables>(), limit, beforeId),
     revokeToken: (actor, id) =>

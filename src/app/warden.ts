@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Access, accessRoutes, createAccess, createAccessExpiry } from '../access/index.ts';
+import { type Access, accessRoutes, createAccess, createAccessExpiry, createTokenUseJob } from '../access/index.ts';
 import {
   type Backup,
   type BackupSchedule,
@@ -367,6 +367,8 @@ export function createWarden(options: WardenOptions): Warden {
     if (created !== undefined) await options.onAdminToken?.(created);
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
     await lifecycle.begin(createAccessExpiry({ access, clock, log }));
+    await lifecycle.begin(createTokenUseJob({ access, clock, log }));
+    access.onEnded(() => server.recheckStreams());
     await lifecycle.begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
     await lifecycle.begin(createOperationRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
     if (config.monitoring.enabled) await lifecycle.begin(sampler);

@@ -189,6 +189,8 @@ export const tokenAnswer = z.object({
   state: z.string(),
   created_at: instant,
   expires_at: textOrNull,
+  last_used_at: textOrNull,
+  previous_secret_until: textOrNull,
 });
 
 export const retentionAnswer = z.object({

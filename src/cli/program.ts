@@ -20,7 +20,7 @@ import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { showStatus } from './status-command.ts';
 import { inspectTarget, listTargets } from './target-commands.ts';
-import { createLoginLink, createToken, listTokens, revokeToken } from './token-commands.ts';
+import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rotateToken } from './token-commands.ts';
 
 /**
  * Parses the arguments and runs the one command they name.
@@ -148,6 +148,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   const token = group(program, 'token', 'who may call the API', [
     'token create ci --role service',
     'token login-link',
+    'token rotate ID --grace 1h',
     'token revoke ID',
   ]);
   remote(token.command('create').argument('<name>').description('make a token; its secret is printed once'))
@@ -166,9 +167,18 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   remote(token.command('revoke').argument('<id>').description('end a token and its sessions')).action(
     does((id: string, flags: RemoteFlags) => revokeToken(context, id, flags)),
   );
-  remote(token.command('login-link').description('a link that logs one browser in, once')).action(
-    does((flags: RemoteFlags) => createLoginLink(context, flags)),
-  );
+  remote(token.command('rotate').argument('<id>').description('give a token a new secret, printed once'))
+    .option('--grace <span>', 'how long the old secret stays good, such as 30m, 12h or 7d (default: it ends now)')
+    .option('--expires <when>', 'a new end: a span such as 30d, or an ISO 8601 instant')
+    .action(does((id: string, flags: Parameters<typeof rotateToken>[2]) => rotateToken(context, id, flags)));
+  remote(token.command('login-link').description('a link that logs one browser in, once'))
+    .addOption(new Option('--role <role>', 'what it may do (default admin)').choices(['user', 'admin']))
+    .option('--name <name>', 'whom it logs in; needed for a user')
+    .option('--workspace <name...>', 'workspaces of that user; `all` for all of them')
+    .action(does((flags: Parameters<typeof createLoginLink>[1]) => createLoginLink(context, flags)));
+  remote(
+    token.command('end-sessions').argument('[subject]').description('log a subject out everywhere, oneself by default'),
+  ).action(does((subject: string | undefined, flags: RemoteFlags) => endSessions(context, subject, flags)));
 
   const config = group(program, 'config', 'the settings', [
     'config check',

@@ -16,7 +16,7 @@ import {
 import type { Clock } from '../clock.ts';
 import { AppError, isAppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
-import { decideAccess, type Principal } from './access-class.ts';
+import { type AccessClass, decideAccess, type Principal } from './access-class.ts';
 import { tagAnswer } from './etag.ts';
 import { defaultHeaders } from './headers.ts';
 import { isOwnHost } from './host.ts';
@@ -67,6 +67,14 @@ declare module 'fastify' {
     routeTable: RouteEntry[];
     /** Ends what would never end by itself (event streams) when the server closes. */
     openStreams: Set<() => void>;
+    /**
+     * Whether whoever opened a stream may still have it: the request is asked for its credentials again. Without an
+     * answer (the store, the issuer of a token) there is no verdict, and what is open stays open.
+     */
+    stillAllowed(request: FastifyRequest): Promise<boolean>;
+    /** Has every open stream ask that now, instead of at its next heartbeat. */
+    recheckStreams(): void;
+    streamChecks: Set<() => void>;
   }
 }
 
@@ -110,6 +118,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.setSerializerCompiler(serializerCompiler);
   app.decorate('routeTable', []);
   app.decorate('openStreams', new Set<() => void>());
+  app.decorate('streamChecks', new Set<() => void>());
+  app.decorate('recheckStreams', () => {
+    for (const check of [...app.streamChecks]) check();
+  });
+  app.decorate('stillAllowed', async (request) => {
+    try {
+      const principal = await options.authenticate(request);
+      return decideAccess(accessOf(request), principal) === 'allowed';
+    } catch (err) {
+      return !(isAppError(err) && err.code.startsWith('access/') && err.kind.status < 500);
+    }
+  });
   app.decorateRequest('principal', undefined);
   readJsonOnly(app);
 
@@ -171,8 +191,10 @@ function isPlainRequest(raw: IncomingMessage): boolean {
   return raw.url?.startsWith('/') === true && hosts.length <= 1;
 }
 
+const accessOf = (request: FastifyRequest): AccessClass => request.routeOptions.config.access ?? 'admin';
+
 async function admit(request: FastifyRequest, options: HttpServerOptions): Promise<void> {
-  const access = request.routeOptions.config.access ?? 'admin';
+  const access = accessOf(request);
   try {
     request.principal = await options.authenticate(request);
   } catch (err) {

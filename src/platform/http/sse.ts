@@ -45,7 +45,7 @@ export function formatSse(message: SseMessage): string {
   return `${id}event: ${withoutBreaks(message.event)}\ndata: ${JSON.stringify(message.data ?? null)}\n\n`;
 }
 
-/** Answers with server-sent events until the source ends, the client goes away or the server closes. */
+/** Answers with server-sent events until the source ends, the client goes away, its credentials end or the server closes. */
 export function sseStream(request: FastifyRequest, reply: FastifyReply, options: SseOptions): FastifyReply {
   reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no');
   if (request.method === 'HEAD') return reply.send('');
@@ -81,11 +81,12 @@ export function sseStream(request: FastifyRequest, reply: FastifyReply, options:
     flush();
   };
   const heartbeat = setInterval(() => {
+    check();
     if (waiting.length === 0) offer(': heartbeat\n\n');
   }, options.heartbeatMs ?? 15_000);
   heartbeat.unref();
 
-  const { openStreams } = request.server;
+  const { openStreams, streamChecks } = request.server;
   const end = (): void => {
     finish();
     if (!stream.destroyed) stream.push(null);
@@ -93,10 +94,18 @@ export function sseStream(request: FastifyRequest, reply: FastifyReply, options:
   const finish = (): void => {
     clearInterval(heartbeat);
     openStreams.delete(end);
+    streamChecks.delete(check);
     abort.abort();
     resume?.();
   };
+  /** A stream must not outlive the credentials that opened it. */
+  const check = (): void => {
+    void request.server.stillAllowed(request).then((allowed) => {
+      if (!allowed) end();
+    });
+  };
   openStreams.add(end);
+  streamChecks.add(check);
 
   const pump = async (): Promise<void> => {
     for await (const message of options.source({ lastEventId: lastEventId(request), signal: abort.signal })) {
