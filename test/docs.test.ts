@@ -61,7 +61,10 @@ async function findHelp(words: readonly string[], helps: Map<string, string>): P
   return found;
 }
 
-async function helpOf(command: readonly string[]): Promise<string> {
+const helpOf = (command: readonly string[]): Promise<string> => outputOf([...command, '--help']);
+
+/** What a command that does no work prints. */
+async function outputOf(argv: readonly string[]): Promise<string> {
   let text = '';
   const write = (piece: string): void => {
     text += piece;
@@ -70,7 +73,7 @@ async function helpOf(command: readonly string[]): Promise<string> {
     throw new Error('help does no work');
   };
   await runCli({
-    argv: [...command, '--help'],
+    argv,
     env: {},
     cwd: root,
     stdin: new PassThrough(),
@@ -172,6 +175,13 @@ describe('the documentation', () => {
       read('ragwarden.example.yaml'),
       'Run `node bin/ragwarden config example > ragwarden.example.yaml` after changing a setting.',
     ).toBe(configExample());
+  });
+
+  test('has the page of error codes as the command line prints it', async () => {
+    expect(
+      read('docs/errors.md'),
+      'Run `node src/main.ts explain --markdown > docs/errors.md` after changing a code or its explanation.',
+    ).toBe(await outputOf(['explain', '--markdown']));
   });
 
   test('names only error codes of the catalogue', () => {

@@ -15,6 +15,7 @@ import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, plural } from './format.ts';
 import { pointTable } from './status-command.ts';
+import { noteExplanation } from './terminal.ts';
 import { coloured } from './words.ts';
 
 type TargetFlags = RemoteFlags & { readonly target?: string };
@@ -45,8 +46,10 @@ export async function createPoint(context: CommandContext, flags: TargetFlags): 
 
 /** Says on standard error why an operation did not succeed. */
 export function reportFailure({ terminal }: CommandContext, operation: OperationAnswer): void {
-  if (operation.error) terminal.note(`${terminal.noteColours.red(operation.error.code)}: ${operation.error.detail}`);
-  else if (!['succeeded', 'partial', 'running'].includes(operation.state))
+  if (operation.error) {
+    terminal.note(`${terminal.noteColours.red(operation.error.code)}: ${operation.error.detail}`);
+    noteExplanation(terminal, operation.error.code);
+  } else if (!['succeeded', 'partial', 'running'].includes(operation.state))
     terminal.note(`The operation ${operation.id} is ${operation.state}.`);
 }
 

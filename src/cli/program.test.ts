@@ -51,6 +51,7 @@ test('offers the commands that are promised', () => {
     'config schema',
     'config example',
     'doctor',
+    'explain',
   ]);
 });
 
@@ -76,6 +77,7 @@ describe('help', () => {
     [['token']],
     [['config']],
     [['doctor']],
+    [['explain']],
   ])('of %j begins with examples', async (words) => {
     expect((await runInPipe([...words, '--help'])).stdout).toMatch(/^Examples:\n {2}\$ ragwarden /);
   });

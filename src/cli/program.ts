@@ -15,6 +15,7 @@ import { checkConfig, printExample, printReference, printSchema, showConfig } fr
 import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
 import { exitCodeHelp, exitCodes } from './exit-code.ts';
+import { explain } from './explain/explain-command.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
@@ -209,6 +210,16 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       .option('--nagios', 'one summary line first; exit code 0 all well, 1 a warning, 2 a failure')
       .action(does((flags: Parameters<typeof runDoctor>[1]) => runDoctor(context, flags))),
     ['doctor', 'doctor --json', 'doctor --quiet --nagios'],
+  );
+  examples(
+    program
+      .command('explain')
+      .description('what an error code, a setting or a state means, and what to do')
+      .argument('[name]', 'such as access/csrf, RAGWARDEN_PORT or degraded; none: all codes')
+      .option('--json', 'print the document as it is')
+      .option('--markdown', 'print the page of all codes')
+      .action(does((name: string | undefined, flags: Parameters<typeof explain>[2]) => explain(context, name, flags))),
+    ['explain repository/locked', 'explain target.working_dir', 'explain'],
   );
   withExitCodes(program);
   return program;

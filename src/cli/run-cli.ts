@@ -3,7 +3,7 @@ import type { CliOptions, CommandContext } from './cli.ts';
 import { exitCodeOf, Interrupted, ServerRefusal } from './exit-code.ts';
 import { withoutControls } from './format.ts';
 import { runProgram } from './program.ts';
-import { createTerminal, type Terminal } from './terminal.ts';
+import { createTerminal, noteExplanation, type Terminal } from './terminal.ts';
 
 /** Runs one command line to its end and says what went wrong. @returns the exit code; never throws */
 export async function runCli(options: CliOptions): Promise<number> {
@@ -26,6 +26,7 @@ function report(terminal: Terminal, err: unknown): void {
     terminal.note(`${red('error')}: ${withoutControls(err.detail)} ${dim(`[${err.code}]`)}`);
     for (const { at, message } of withoutControls<readonly Violation[]>(err.violations))
       terminal.note(`  ${at}: ${message}`);
+    noteExplanation(terminal, err.code);
     return;
   }
   // A bug: what it says is the best there is to go by.

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import picocolors from 'picocolors';
 import { AppError } from '../platform/errors.ts';
+import { isErrorCode } from './exit-code.ts';
 
 /** What of a stream is used here; `process.stdout` fits, and so does a few lines of a test. */
 export type OutputStream = {
@@ -67,4 +68,9 @@ export function createTerminal(streams: {
       }
     },
   };
+}
+
+/** Where to read on about an error; a code of a newer server has no explanation here. */
+export function noteExplanation(terminal: Terminal, code: string): void {
+  if (isErrorCode(code)) terminal.note(terminal.noteColours.dim(`ragwarden explain ${code} says more.`));
 }
