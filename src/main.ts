@@ -63,6 +63,10 @@ const offline: OfflineWork = {
     const { localTokenFile } = await import('./access/index.ts');
     return localTokenFile(dataDir);
   },
+  async rebuildCatalogue(config, options) {
+    const { rebuildCatalogueOffline } = await import('./app/index.ts');
+    return rebuildCatalogueOffline(config, options);
+  },
   async recoveryKit({ backup }) {
     const { parseRepositoryLocation, recoveryKit } = await import('./backup/index.ts');
     return recoveryKit({

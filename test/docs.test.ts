@@ -80,7 +80,13 @@ async function outputOf(argv: readonly string[]): Promise<string> {
     stdout: { write },
     stderr: { write },
     signal: new AbortController().signal,
-    offline: { createWarden: never, keepAdminToken: never, localTokenFile: never, recoveryKit: never },
+    offline: {
+      createWarden: never,
+      keepAdminToken: never,
+      localTokenFile: never,
+      recoveryKit: never,
+      rebuildCatalogue: never,
+    },
   });
   return text;
 }

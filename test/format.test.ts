@@ -65,11 +65,21 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
     removeFolder(dataDir);
   });
 
-  test('is read with restic alone: tags, manifest with sizes, entries, digests', () => {
+  test('is read with restic alone: tags, manifest with sizes, entries, digests', async () => {
     const [snapshot, ...others] = snapshotsOf(id);
     expect(others).toEqual([]);
+    const noted = await warden.call('GET', `/api/v1/backup/points/${id}`);
     expect(snapshot?.tags.toSorted()).toEqual(
-      [`rp:${id}`, 'manifest', 'target:sample', 'component:workspace', 'component:inputs'].sort(),
+      [
+        `rp:${id}`,
+        'manifest',
+        'target:sample',
+        'component:workspace',
+        'component:inputs',
+        `finished-at:${field(noted.body, 'end_time')}`,
+        `verified-at:${field(noted.body, 'verified_at')}`,
+        `stored-bytes:${field(noted.body, 'stored_bytes')}`,
+      ].sort(),
     );
     const manifest = JSON.parse(restic('dump', snapshot?.id ?? '', '/manifest.json'));
     expect(manifest).toMatchObject({ format: 'ragwarden-recovery-point', version: 1, id, partial: false, missing: [] });

@@ -1,2 +1,3 @@
 /** The composition root and the life of the whole. Reached by main and by the embedded library only. */
+export { rebuildCatalogueOffline } from './offline-catalogue.ts';
 export { createWarden, type StartedWarden, type Warden, type WardenOptions } from './warden.ts';

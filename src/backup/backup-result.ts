@@ -3,7 +3,7 @@ import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
 import type { ManifestComponent } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
 
-const status = z.enum(['running', 'success', 'partial', 'error', 'skipped']);
+const status = z.enum(['running', 'success', 'partial', 'error', 'lost', 'skipped']);
 
 /** The result of a backup as the source documents name its fields, and what they do not know beside it. */
 export const backupResultSchema = z
@@ -56,12 +56,12 @@ export const backupResultSchema = z
     missing: z.array(z.object({ name: z.string(), reason: z.string() })),
     verified_at: z.string().nullable(),
     forgotten_at: z.string().nullable(),
-    stored_bytes: z.number(),
+    stored_bytes: z.number().nullable().describe('New in the repository; null where nobody noted it.'),
     documents: z.record(z.string(), z.number()).nullable(),
     core_version: z.string().nullable(),
     pinned: z.boolean(),
     operation_id: z.string().nullable(),
-    allowed_actions: z.array(z.enum(['restore', 'verify'])),
+    allowed_actions: z.array(z.enum(['restore', 'verify', 'pin', 'unpin'])),
   })
   .meta({ id: 'RecoveryPoint' });
 export type BackupResult = z.infer<typeof backupResultSchema>;
@@ -114,7 +114,7 @@ export function backupResult(point: RecoveryPoint): BackupResult {
     core_version: manifest?.target.core_version ?? null,
     pinned: point.pinned,
     operation_id: point.operationId,
-    allowed_actions: exists ? ['restore', 'verify'] : [],
+    allowed_actions: exists ? ['restore', 'verify', point.pinned ? 'unpin' : 'pin'] : [],
   };
 }
 

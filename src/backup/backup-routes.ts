@@ -237,6 +237,48 @@ export const backupRoutes =
         ),
     );
 
+    for (const [method, pinned] of [
+      ['PUT', true],
+      ['DELETE', false],
+    ] as const)
+      app.route({
+        method,
+        url: '/api/v1/backup/points/:backup_id/pin',
+        config: { access: 'admin', activity: pinned ? 'pin point' : 'unpin point' },
+        schema: {
+          tags: ['backup'],
+          summary: pinned ? 'Pin a point: retention never forgets it' : 'Leave a point to retention again',
+          params: pointParams,
+          response: { 200: backupResultSchema },
+        },
+        handler: async (request) =>
+          backupResult(await backup.pin({ pointId: request.params.backup_id, pinned, requestedBy: who(request) })),
+      });
+
+    app.post(
+      '/api/v1/backup/rebuild-catalogue',
+      {
+        config: { access: 'admin', activity: 'rebuild catalogue' },
+        schema: {
+          tags: ['backup'],
+          summary: 'Make the catalogue of points from the repository; with dry_run show what would change',
+          body: z.strictObject({ dry_run: z.boolean().optional() }).nullish(),
+          response: operationAnswers,
+        },
+      },
+      async (request, reply) =>
+        respondWithOperation(
+          operations,
+          request,
+          reply,
+          await backup.catalogue.rebuild({
+            dryRun: request.body?.dry_run ?? false,
+            requestedBy: who(request),
+            idempotency: idempotencyOf(request),
+          }),
+        ),
+    );
+
     app.post(
       '/api/v1/backup/restore/:backup_id',
       {

@@ -104,6 +104,7 @@ export function createBackupSchedule(options: {
       warnings.push(
         'Nobody has confirmed that the recovery kit is kept elsewhere; without it the backups cannot be read. See `ragwarden backup kit`.',
       );
+    warnings.push(...backup.catalogue.warnings());
     if (!on) warnings.push('The schedule is switched off: no point is taken by itself.');
     if (backup.policy.frequencyMs > 3_600_000)
       warnings.push('Points are taken less often than hourly; up to one interval of work can be lost.');
@@ -192,6 +193,8 @@ export function createBackupSchedule(options: {
     log,
     async run(signal) {
       const available = await lookAtAvailability();
+      // Before a point is taken: the first one would hide that the catalogue was empty.
+      if (available) await backup.catalogue.look(signal);
       for (const targetId of options.targetIds) {
         if (signal.aborted) return;
         await takeIfDue(targetId, signal);

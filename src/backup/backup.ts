@@ -3,6 +3,7 @@ import type { Operation, Operations, SettledOutcome } from '../operations/index.
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
+import { type Catalogue, createCatalogue, factsOfTags, noteFacts } from './catalogue/index.ts';
 import { forgetPoints } from './forget-points.ts';
 import type { KnownRepository } from './open-repository.ts';
 import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
@@ -46,6 +47,10 @@ export type Backup = {
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
   /** Forgets which repository was used, so that the next point takes what lies at the location, or begins a new one there. */
   adoptRepository(actor: string): Promise<void>;
+  /** The catalogue against the repository. */
+  readonly catalogue: Catalogue;
+  /** @throws `backup/invalid-id`, `backup/unknown-point`, `conflict/state` */
+  pin(request: { pointId: string; pinned: boolean; requestedBy: string }): Promise<RecoveryPoint>;
   /** How many points exist; for the metric. */
   count(targetId: string): Promise<number>;
 };
@@ -99,7 +104,9 @@ export function createBackup(
         'conflict/state',
         point.forgottenMs !== null
           ? `${pointId} was forgotten by retention.`
-          : `${pointId} does not exist in the repository: its run ended with ${point.status}.`,
+          : point.status === 'lost'
+            ? `${pointId} is lost: the repository does not hold it any more. \`ragwarden backup rebuild-catalogue\` finds it again if it comes back.`
+            : `${pointId} does not exist in the repository: its run ended with ${point.status}.`,
       );
     return point;
   };
@@ -123,7 +130,10 @@ export function createBackup(
   const audit = (actor: string, action: string, object: string): Promise<number> =>
     db.unit((tx) => events.audit(tx, { actor, action, object, outcome: 'done' }));
 
+  const catalogue = createCatalogue({ ...deps, requireAvailable });
+
   return {
+    catalogue,
     policy: deps.policy,
     location: deps.repository.location.display,
     availability: async () => known ?? checkAvailability(),
@@ -140,6 +150,10 @@ export function createBackup(
           outcome: 'done',
         });
       }),
+
+    async pin({ pointId, pinned, requestedBy }) {
+      return catalogue.pin({ point: await requirePoint(pointId), pinned, requestedBy });
+    },
 
     async take({ targetId, cause, requestedBy, idempotency }) {
       deps.requireTarget(targetId);
@@ -172,7 +186,9 @@ export function createBackup(
           await context.phase('reading');
           const { snapshotId, manifest } = await requireSnapshot(pointId);
           const compared = await verifyContent(deps, { snapshotId, manifest, context });
-          await db.unit((tx) => points.update(tx, pointId, { verifiedMs: clock.now() }));
+          const verifiedMs = clock.now();
+          await db.unit((tx) => points.update(tx, pointId, { verifiedMs }));
+          await noteFacts(deps, { ...(await requirePoint(pointId)), verifiedMs }, { operationId: context.id });
           return { backup_id: pointId, verified: true, files: compared.files, bytes: compared.bytes };
         },
       });
@@ -244,6 +260,7 @@ export function createBackup(
         message: 'The verification ended with the process; nothing was changed.',
         severity: 'info',
       }),
+      'backup.rebuild-catalogue': catalogue.settler,
       'backup.retain': async () => {
         log.info('retention was interrupted; the next run goes on with it');
         return { message: 'Retention ended with the process; the next run goes on.', severity: 'info' };
@@ -280,19 +297,24 @@ async function settleTakenPoint(deps: BackupDeps, operation: Operation): Promise
       data: { id: row.id, exists: false },
     };
   }
-  const { manifest } = found;
-  await deps.db.unit((tx) =>
-    deps.points.update(tx, row.id, {
-      status: manifest.partial ? 'partial' : 'success',
-      grade: manifest.grade,
-      takenMs: Date.parse(manifest.taken_at),
-      finishedMs: deps.clock.now(),
-      logicalBytes: manifest.components.reduce((sum, one) => sum + one.bytes, 0),
-      manifest,
-    }),
-  );
+  const { manifest, snapshot } = found;
+  // What the run itself noted in the repository, if it came that far: it was verified then.
+  const { facts } = factsOfTags(snapshot.tags);
+  const settled = {
+    status: manifest.partial ? ('partial' as const) : ('success' as const),
+    grade: manifest.grade,
+    takenMs: Date.parse(manifest.taken_at),
+    finishedMs: facts.finishedMs ?? deps.clock.now(),
+    verifiedMs: facts.verifiedMs,
+    storedBytes: facts.storedBytes,
+    treeId: snapshot.tree,
+    logicalBytes: manifest.components.reduce((sum, one) => sum + one.bytes, 0),
+    manifest,
+  };
+  await deps.db.unit((tx) => deps.points.update(tx, row.id, settled));
+  await noteFacts(deps, { ...row, ...settled }, {}, snapshot);
   return {
-    message: `Recovery point ${row.id} exists: its manifest was stored before ragwarden ended. It is not verified yet.`,
+    message: `Recovery point ${row.id} exists: its manifest was stored before ragwarden ended. It is ${facts.verifiedMs === null ? 'not verified yet' : 'verified'}.`,
     severity: 'info',
     data: { id: row.id, exists: true },
   };
@@ -301,7 +323,8 @@ async function settleTakenPoint(deps: BackupDeps, operation: Operation): Promise
 const repositorySetting = 'repository';
 const repositoryShape = z.object({ id: z.string(), location: z.string() });
 
-function rememberRepository({ points, db }: Pick<BackupDeps, 'points' | 'db'>): KnownRepository {
+/** The repository that was used is remembered beside the catalogue. */
+export function rememberRepository({ points, db }: Pick<BackupDeps, 'points' | 'db'>): KnownRepository {
   return {
     async read() {
       const text = await points.readSetting(repositorySetting);

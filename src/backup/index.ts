@@ -3,10 +3,11 @@
  * Owns the tables `recovery_point` and `backup_setting`, the staging folder and the repository. Invariants: a point exists when
  * the repository holds its manifest; its grade comes from the proof; a restore ends in the old or the new state, complete.
  */
-export { type Backup, createBackup } from './backup.ts';
+export { type Backup, createBackup, rememberRepository } from './backup.ts';
 export type { Inspection, ProtectedTarget } from './backup-deps.ts';
 export { backupRoutes } from './backup-routes.ts';
 export { type BackupSchedule, type BackupStatus, createBackupSchedule } from './backup-schedule.ts';
+export { catalogueReport, rebuildCatalogue } from './catalogue/index.ts';
 export { findTornEnd } from './looks-complete.ts';
 export type { RecoveryPoint } from './point.ts';
 export { createPointStore } from './point-store.ts';

@@ -68,6 +68,9 @@ export const manifestSchema = z.object({
   counts: z.record(z.string(), z.number()).nullable(),
   audit: z.object({ seq: z.number(), hash: z.string() }),
   warden_version: z.string(),
+  /** Absent in manifests of earlier versions, as is the next. ISO 8601 UTC. */
+  started_at: z.string().optional(),
+  operation_id: z.string().nullable().optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -19,7 +19,7 @@ type PointTable = {
   repository_id: string;
   tree_id: string | null;
   logical_bytes: number;
-  stored_bytes: number;
+  stored_bytes: number | null;
   manifest: string | null;
   error: string | null;
   pinned: number;
@@ -39,6 +39,8 @@ export type PointStore = {
     before?: { takenMs: number; id: string } | undefined;
     limit: number;
   }): Promise<RecoveryPoint[]>;
+  /** How many rows there are at all, forgotten and failed ones too. */
+  countRows(): Promise<number>;
   /** Newest point that exists; with `good` the newest that is complete and verified. */
   newest(targetId: string, kind?: 'any' | 'good'): Promise<RecoveryPoint | undefined>;
   count(targetId: string): Promise<number>;
@@ -100,6 +102,13 @@ export function createPointStore(db: Database): PointStore {
         .executeTakeFirstOrThrow();
       return Number(row.points);
     },
+    async countRows() {
+      const row = await read()
+        .selectFrom('recovery_point')
+        .select((eb) => eb.fn.countAll<number>().as('rows'))
+        .executeTakeFirstOrThrow();
+      return Number(row.rows);
+    },
     async readSetting(key) {
       const row = await read().selectFrom('backup_setting').select('value').where('key', '=', key).executeTakeFirst();
       return row?.value;
@@ -140,7 +149,7 @@ function toPartialRow(change: Partial<Omit<RecoveryPoint, 'id' | 'targetId'>>): 
   const row: Record<string, unknown> = {};
   for (const [name, column] of Object.entries(columnOf) as [keyof typeof columnOf, string][])
     if (name in change) row[column] = change[name];
-  if (change.manifest !== undefined) row.manifest = change.manifest === null ? null : JSON.stringify(change.manifest);
+  if (change.manifest !== undefined) row.manifest = manifestText(change.manifest);
   if (change.pinned !== undefined) row.pinned = change.pinned ? 1 : 0;
   return row;
 }
@@ -163,7 +172,7 @@ function toRow(point: RecoveryPoint): PointTable {
     tree_id: point.treeId,
     logical_bytes: point.logicalBytes,
     stored_bytes: point.storedBytes,
-    manifest: manifest === null ? null : JSON.stringify(manifest),
+    manifest: manifestText(manifest),
     error: point.error,
     pinned: pinned ? 1 : 0,
     operation_id: point.operationId,
@@ -194,6 +203,10 @@ function fromRow(row: Selectable<PointTable>): RecoveryPoint {
     operationId: row.operation_id,
   };
 }
+
+/** One order of fields, whoever wrote it: what is read back from a repository gives the same text. */
+const manifestText = (manifest: Manifest | null): string | null =>
+  manifest === null ? null : JSON.stringify(manifestSchema.parse(manifest));
 
 function readManifest(text: string | null): Manifest | null {
   if (text === null) return null;

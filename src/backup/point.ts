@@ -5,8 +5,11 @@ import type { ProofGrade } from './sources/source.ts';
 export type PointId = string;
 
 export type PointCause = 'manual' | 'scheduled' | 'safety';
-/** `partial`: the point exists, but something of the target is not in it. */
-export type PointStatus = 'running' | 'success' | 'partial' | 'error';
+/**
+ * `partial`: the point exists, but something of the target is not in it. `lost`: it existed, and the repository does not hold it
+ * any more although nobody forgot it.
+ */
+export type PointStatus = 'running' | 'success' | 'partial' | 'error' | 'lost';
 
 /** One row of the catalogue. Times are epoch milliseconds. */
 export type RecoveryPoint = {
@@ -25,7 +28,8 @@ export type RecoveryPoint = {
   readonly repositoryId: string;
   readonly treeId: string | null;
   readonly logicalBytes: number;
-  readonly storedBytes: number;
+  /** Null where nobody noted it: while it runs, or when the process ended before it was known. */
+  readonly storedBytes: number | null;
   readonly manifest: import('./manifest.ts').Manifest | null;
   readonly error: string | null;
   readonly pinned: boolean;

@@ -2,9 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OperationContext } from '../operations/index.ts';
 import { isoInstant } from '../platform/clock.ts';
-import { AppError, describeError } from '../platform/errors.ts';
+import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { isIdle, type Observation, type Target } from '../targets/index.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
+import { markRejected, noteFacts } from './catalogue/index.ts';
 import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
 import { openRepository } from './open-repository.ts';
 import { newPointId, type PointCause, type RecoveryPoint, worstGrade } from './point.ts';
@@ -46,7 +47,7 @@ export async function takePoint(
     repositoryId,
     treeId: null,
     logicalBytes: 0,
-    storedBytes: 0,
+    storedBytes: null,
     manifest: null,
     error: null,
     pinned: false,
@@ -148,10 +149,11 @@ async function captureAndStore(
 
   await context.phase('uploading');
   await context.checkHeld();
+  const tags = [`rp:${row.id}`, 'manifest', `target:${target.id}`, ...captured.map((one) => `component:${one.name}`)];
   const stored = await deps.repository.backup({
     cwd: staging.root,
     paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), manifestFile],
-    tags: [`rp:${row.id}`, 'manifest', `target:${target.id}`, ...captured.map((one) => `component:${one.name}`)],
+    tags,
     host: `ragwarden-${target.id}`,
     signal: context.signal,
     operationId: context.id,
@@ -179,8 +181,14 @@ async function captureAndStore(
 
   await context.phase('verifying');
   const entries = new Map(captured.map((one) => [one.name, one.entries]));
-  await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, context });
-  return {
+  try {
+    await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, context });
+  } catch (err) {
+    // It stays for whoever looks into the failure, and a rebuilt catalogue must not take it for a point.
+    if (isAppError(err) && err.code === 'backup/verification-failed') await markRejected(deps, stored.snapshotId);
+    throw err;
+  }
+  const point: RecoveryPoint = {
     ...row,
     status: manifest.partial ? 'partial' : 'success',
     grade: manifest.grade,
@@ -192,6 +200,11 @@ async function captureAndStore(
     storedBytes: stored.bytesAddedPacked ?? stored.bytesAdded,
     manifest,
   };
+  await context.phase('noting');
+  const snapshot = { id: stored.snapshotId, tags };
+  await noteFacts(deps, point, { signal: context.signal, operationId: context.id }, snapshot);
+  await deps.step('backup:noted');
+  return point;
 }
 
 async function writeManifest(
@@ -260,6 +273,8 @@ async function writeManifest(
     counts: inspection ? { ...inspection.counts } : null,
     audit: await deps.auditHead(),
     warden_version: deps.wardenVersion,
+    started_at: isoInstant(row.startedMs),
+    operation_id: row.operationId,
   };
   await rm(join(staging.root, manifestFile), { force: true });
   await writeWhole(join(staging.root, manifestFile), [renderManifest(manifest)]);

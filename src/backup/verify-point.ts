@@ -4,7 +4,7 @@ import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type Manifest, manifestFile, manifestSchema, renderManifest } from './manifest.ts';
-import type { SnapshotEntry } from './repository/index.ts';
+import type { Snapshot, SnapshotEntry } from './repository/index.ts';
 import { checkStaged } from './restore/index.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
@@ -79,7 +79,7 @@ export async function findManifestSnapshot(
   deps: Pick<BackupDeps, 'repository'>,
   pointId: string,
   call: { signal?: AbortSignal; operationId?: string } = {},
-): Promise<{ snapshotId: string; manifest: Manifest } | undefined> {
+): Promise<{ snapshotId: string; snapshot: Snapshot; manifest: Manifest } | undefined> {
   const [snapshot] = await deps.repository.snapshots({ tags: [`rp:${pointId}`, 'manifest'], ...call });
   if (!snapshot) return undefined;
   const bytes = await deps.repository.readFile({ snapshotId: snapshot.id, path: `/${manifestFile}`, ...call });
@@ -87,7 +87,7 @@ export async function findManifestSnapshot(
   const parsed = manifestSchema.safeParse(parseJson(bytes.toString('utf8')));
   if (!parsed.success || parsed.data.id !== pointId)
     throw new AppError('repository/damaged', `The manifest of ${pointId} is not readable.`, { cause: parsed.error });
-  return { snapshotId: snapshot.id, manifest: parsed.data };
+  return { snapshotId: snapshot.id, snapshot, manifest: parsed.data };
 }
 
 function parseJson(text: string): unknown {

@@ -85,7 +85,7 @@ export const pointAnswer = z.object({
   missing: z.array(z.object({ name: z.string(), reason: z.string() })),
   verified_at: textOrNull,
   forgotten_at: textOrNull,
-  stored_bytes: size,
+  stored_bytes: size.nullable(),
   documents: z.record(z.string(), z.number()).nullable(),
   core_version: textOrNull,
   pinned: z.boolean(),
@@ -191,6 +191,18 @@ export const tokenAnswer = z.object({
   expires_at: textOrNull,
   last_used_at: textOrNull,
   previous_secret_until: textOrNull,
+});
+
+export const catalogueAnswer = z.object({
+  dry_run: z.boolean(),
+  added: z.number(),
+  completed: z.number(),
+  kept: z.number(),
+  lost: z.number(),
+  mismatched: z.number(),
+  refused: z.number(),
+  items: z.array(z.object({ backup_id: z.string(), action: z.string(), reason: z.string() })),
+  leftovers: z.array(z.object({ snapshot_id: z.string(), backup_id: textOrNull, reason: z.string() })),
 });
 
 export const retentionAnswer = z.object({

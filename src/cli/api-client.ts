@@ -10,7 +10,7 @@ import { ServerRefusal } from './exit-code.ts';
 export type Connection = { readonly api: string; readonly token: string };
 
 export type ApiCall = {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
   /** Milliseconds; half a minute unless told. */

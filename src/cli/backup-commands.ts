@@ -34,7 +34,7 @@ export async function createPoint(context: CommandContext, flags: TargetFlags): 
       terminal.out(
         `${coloured(terminal.colours, point.status)}  ${point.backup_id} of ${point.target_id}: ` +
           `${plural(point.user_data.file_count, 'file')}, ${formatBytes(point.user_data.total_size_bytes)}, ` +
-          `${formatBytes(point.stored_bytes)} stored${point.duration === null ? '' : ` in ${formatDuration(point.duration * 1_000)}`}` +
+          `${point.stored_bytes === null ? 'an unknown amount' : formatBytes(point.stored_bytes)} stored${point.duration === null ? '' : ` in ${formatDuration(point.duration * 1_000)}`}` +
           `${point.grade === null ? '' : `, ${point.grade}`}${point.verified_at === null ? ', not verified' : ', verified'}`,
       );
       for (const line of losses(point)) terminal.note(line);
@@ -103,7 +103,10 @@ function describePoint({ terminal }: CommandContext, point: PointAnswer): string
     ['grade', point.grade === null ? 'none' : coloured(colours, point.grade)],
     ['verified', point.verified_at === null ? 'no' : formatInstant(point.verified_at)],
     ['cause', point.cause],
-    ['stored', `${formatBytes(point.stored_bytes)} of ${formatBytes(point.user_data.total_size_bytes)}`],
+    [
+      'stored',
+      `${point.stored_bytes === null ? 'unknown' : formatBytes(point.stored_bytes)} of ${formatBytes(point.user_data.total_size_bytes)}`,
+    ],
   ];
   if (point.duration !== null) facts.push(['took', formatDuration(point.duration * 1_000)]);
   if (point.core_version !== null) facts.push(['version', point.core_version]);

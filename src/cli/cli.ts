@@ -30,6 +30,8 @@ export type OfflineWork = {
   localTokenFile(dataDir: string): Promise<string>;
   /** The page to keep elsewhere. @throws AppError `repository/missing` before there is a password */
   recoveryKit(config: Config): Promise<string>;
+  /** Makes the catalogue of points from the repository, without a server; answers what the API would. */
+  rebuildCatalogue(config: Config, options: { dryRun: boolean; log: Logger; signal: AbortSignal }): Promise<unknown>;
 };
 
 export type CliOptions = {

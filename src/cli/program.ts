@@ -10,6 +10,7 @@ import {
   switchSchedule,
   verifyPoint,
 } from './backup-commands.ts';
+import { pinPoint, rebuildCatalogue } from './catalogue-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
@@ -271,6 +272,27 @@ function addBackup(
   )
     .requiredOption('-y, --yes', 'the former repository is really gone, or was replaced on purpose')
     .action(does((flags: RemoteFlags) => adoptRepository(context, flags)));
+  remote(backup.command('pin').argument('<id>').description('keep a point: retention never forgets it')).action(
+    does((id: string, flags: RemoteFlags) => pinPoint(context, id, true, flags)),
+  );
+  remote(backup.command('unpin').argument('<id>').description('leave a point to retention again')).action(
+    does((id: string, flags: RemoteFlags) => pinPoint(context, id, false, flags)),
+  );
+  examples(
+    remote(
+      backup
+        .command('rebuild-catalogue')
+        .description('make the list of points from the repository; 4 when a point is lost or refused'),
+    )
+      .option('--dry-run', 'show what would change and change nothing')
+      .option('--offline', 'without a running server, on the data folder itself')
+      .action(does((flags: Parameters<typeof rebuildCatalogue>[1]) => rebuildCatalogue(context, flags))),
+    [
+      'backup rebuild-catalogue --dry-run',
+      'backup rebuild-catalogue',
+      'backup rebuild-catalogue --offline --data-dir DIR',
+    ],
+  );
   remote(backup.command('start').description('switch the schedule on')).action(
     does((flags: RemoteFlags) => switchSchedule(context, true, flags)),
   );

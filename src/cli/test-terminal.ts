@@ -26,6 +26,7 @@ export async function runInPipe(
       keepAdminToken: async () => '',
       localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
+      rebuildCatalogue: async () => undefined,
     },
   });
   return { code, stdout: stdout.join(''), stderr: stderr.join('') };

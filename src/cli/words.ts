@@ -1,6 +1,17 @@
 import type { Colours } from './terminal.ts';
 
-const good = new Set(['healthy', 'success', 'succeeded', 'active', 'ok', 'consistent', 'info', 'keep']);
+const good = new Set([
+  'healthy',
+  'success',
+  'succeeded',
+  'active',
+  'ok',
+  'consistent',
+  'info',
+  'keep',
+  'add',
+  'complete',
+]);
 const doubtful = new Set([
   'degraded',
   'partial',
@@ -11,8 +22,9 @@ const doubtful = new Set([
   'expired',
   'interrupted',
   'forget',
+  'mismatch',
 ]);
-const bad = new Set(['unhealthy', 'critical', 'offline', 'error', 'failed', 'fail', 'revoked']);
+const bad = new Set(['unhealthy', 'critical', 'offline', 'error', 'failed', 'fail', 'revoked', 'lost', 'refuse']);
 
 /** The colour says it at a glance, the word says it without colours. */
 export function coloured(colours: Colours, word: string): string {

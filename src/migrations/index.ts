@@ -6,6 +6,7 @@ import * as access from './state/0003_access.ts';
 import * as backup from './state/0004_backup.ts';
 import * as operationsIdempotency from './state/0005_operations_idempotency.ts';
 import * as accessRotation from './state/0006_access_rotation.ts';
+import * as backupUnknownBytes from './state/0007_backup_unknown_bytes.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -15,6 +16,7 @@ export const stateMigrations: MigrationList = {
   '0004_backup': backup,
   '0005_operations_idempotency': operationsIdempotency,
   '0006_access_rotation': accessRotation,
+  '0007_backup_unknown_bytes': backupUnknownBytes,
 };
 
 /** Every step of `metrics.sqlite`. */

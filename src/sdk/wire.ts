@@ -74,7 +74,7 @@ export type BackupResult = {
   readonly verified_at: string | null;
   readonly forgotten_at: string | null;
   /** Bytes that the repository grew by. */
-  readonly stored_bytes: number;
+  readonly stored_bytes: number | null;
   readonly documents: Readonly<Record<string, number>> | null;
   readonly core_version: string | null;
   readonly pinned: boolean;

@@ -149,7 +149,7 @@ export type Point = {
   reasons: string[];
   missing: { name: string; reason: string }[];
   verified_at: string | null;
-  stored_bytes: number;
+  stored_bytes: number | null;
   documents: Record<string, number> | null;
   core_version: string | null;
   pinned: boolean;

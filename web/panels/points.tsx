@@ -82,7 +82,13 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
           )}
           {point.grade === null ? <Unknown text="none" /> : <Word word={point.grade} />}
         </td>
-        <td data-name="Size" class="number" title={`${formatBytes(point.stored_bytes)} were new in the repository`}>
+        <td
+          data-name="Size"
+          class="number"
+          title={
+            point.stored_bytes === null ? undefined : `${formatBytes(point.stored_bytes)} were new in the repository`
+          }
+        >
           {formatBytes(point.user_data.total_size_bytes)}
         </td>
         <td data-name="Verified">
@@ -138,7 +144,9 @@ function Detail({ point, reasons }: { point: Point; reasons: readonly string[] }
             formatDuration(point.duration)
           )}
         </Fact>
-        <Fact name="New in the repository">{formatBytes(point.stored_bytes)}</Fact>
+        <Fact name="New in the repository">
+          {point.stored_bytes === null ? <Unknown /> : formatBytes(point.stored_bytes)}
+        </Fact>
         <Fact name="Documents">
           {documents === null ? (
             <Unknown text="the backend did not say" />

@@ -26,6 +26,18 @@ export type Repository = {
   /** Writes into `target` (absolute; best empty). With `include` only those paths of the snapshot and what lies below them. */
   restore(request: RestoreRequest): Promise<void>;
   check(request: CheckRequest): Promise<CheckResult>;
+  /**
+   * Adds and removes tags of one snapshot. Its id changes, its tree and time do not; a kill in between leaves both versions, which
+   * differ in their tags alone.
+   * @returns false when it has no such snapshot
+   */
+  tag(
+    request: {
+      readonly snapshotId: string;
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    } & Call,
+  ): Promise<boolean>;
   /** Drops references, in no order: where the order counts, call twice. Ids that are already gone are no error. */
   forget(request: { readonly snapshotIds: readonly string[] } & Call): Promise<{ forgotten: number }>;
   /** Frees what no snapshot refers to. `withoutRepacking` needs no extra space: for a store that is full. */

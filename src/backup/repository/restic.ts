@@ -108,6 +108,18 @@ export function createResticRepository(options: ResticOptions): Repository {
     restore: (request) => keeper.unlessLocked(request, () => restore(tool, options, request)),
     check: (request) => keeper.unlessLocked(request, () => check(tool, options, request)),
 
+    tag: ({ snapshotId: id, add, remove, signal, operationId }) =>
+      keeper.unlessLocked({ signal, operationId }, async () => {
+        const changes = [
+          ...add.map((tag) => `--add=${plainTag(tag)}`),
+          ...remove.map((tag) => `--remove=${plainTag(tag)}`),
+        ];
+        if (changes.length === 0) return true;
+        const args = ['tag', ...changes, '--', snapshotId(id)];
+        const { stderr } = await tool.demand('tagging a snapshot', args, { signal, operationId });
+        return !/^Ignoring /m.test(stderr);
+      }),
+
     forget: ({ snapshotIds, signal, operationId }) =>
       keeper.unlessLocked({ signal, operationId }, async () => {
         let forgotten = 0;

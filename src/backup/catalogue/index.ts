@@ -1,0 +1,10 @@
+/**
+ * The catalogue against the repository: what each knows that the other does not, and how one is made from the other.
+ * Invariants: the repository says which points exist; no row is deleted and none that was forgotten comes back; what cannot be in
+ * a manifest travels as tags of its snapshot.
+ */
+export { type Catalogue, createCatalogue } from './catalogue.ts';
+export { catalogueReport, catalogueReportSchema } from './catalogue-report.ts';
+export { factsOfTags } from './facts.ts';
+export { markRejected, noteFacts } from './note-facts.ts';
+export { type CatalogueDeps, rebuildCatalogue } from './rebuild-catalogue.ts';
