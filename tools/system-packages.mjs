@@ -28,7 +28,7 @@ export const SYSTEM_PARTS = [
     name: 'postgresql',
     programs: ['postgres', '/usr/lib/postgresql/*/bin/postgres'],
     packages: { dnf: ['postgresql-server'] },
-    neededBy: [],
+    neededBy: ['tests'],
   },
   { name: 'redis', programs: ['redis-server'], packages: { apt: ['redis-server'] }, neededBy: ['tests'] },
   {

@@ -1,6 +1,7 @@
 import { describeError } from '../../platform/errors.ts';
 import { formatBytes } from '../format.ts';
 import { fail, type Outcome, ok, warn } from './check.ts';
+import { isLoopbackHost, listeningReach } from './listeners.ts';
 
 const connectLimitMs = 4_000;
 /** Of `maxmemory`; above it a Redis that evicts nothing will soon refuse writes. */
@@ -40,7 +41,8 @@ export async function lookAtRedis(url: string, signal: AbortSignal): Promise<Out
       (answer) => (Array.isArray(answer) ? String(answer[1] ?? '') : undefined),
       () => undefined,
     );
-    return judgeRedis(facts, saves, place);
+    const exposed = await lookAtExposure(url, place);
+    return [...judgeRedis(facts, saves, place), ...(exposed === undefined ? [] : [exposed])];
   } catch (err) {
     signal.throwIfAborted();
     return [
@@ -54,6 +56,18 @@ export async function lookAtRedis(url: string, signal: AbortSignal): Promise<Out
     signal.removeEventListener('abort', onAbort);
     redis.disconnect();
   }
+}
+
+/** Only said where it is bad: a Redis that asks nobody for a password and that other machines reach. */
+async function lookAtExposure(url: string, place: string): Promise<Outcome | undefined> {
+  const { password, hostname, port } = new URL(url);
+  if (password !== '') return undefined;
+  if (isLoopbackHost(hostname) && (await listeningReach(Number(port || 6379))) !== 'elsewhere') return undefined;
+  return fail(
+    `${place} lets everybody in without a password and can be reached from elsewhere`,
+    'Set requirepass and put the password into REDIS_URI, or bind it to 127.0.0.1.',
+    'Redis access',
+  );
 }
 
 /** Host and port, without what may be secret. */

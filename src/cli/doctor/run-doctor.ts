@@ -20,6 +20,7 @@ import {
   serverClockCheck,
   viewServer,
 } from './running-server.ts';
+import { targetPostgresCheck, targetRedisCheck } from './stores.ts';
 
 const settingsCheck: Check = {
   id: 'settings',
@@ -52,6 +53,8 @@ export const checks: readonly Check[] = [
   whitelistCheck,
   targetFoldersCheck,
   orphansCheck,
+  targetRedisCheck,
+  targetPostgresCheck,
   backupsCheck,
   recoveryKitCheck,
 ];
