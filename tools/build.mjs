@@ -3,8 +3,10 @@ import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync,
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
+import { writeLibraryTypes } from './library-types.mjs';
+import { packageOf, thirdPartyLicences } from './licences.mjs';
 import { describe, mark } from './marks.mjs';
-import { isStale, sourceFiles, takeStamp, writeStamp } from './stamp.mjs';
+import { isPart, isStale, sourceFiles, takeStamp, writeStamp } from './stamp.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -15,43 +17,52 @@ function serverEntries() {
     .map((file) => [`workers/${path.basename(file, '.worker.ts')}`, file]);
   return [
     ['main', 'src/main.ts'],
+    ['embedded/run-warden', 'src/embedded/run-warden.ts'],
     ['sample-backend', 'examples/sample-backend/main.ts'],
     ['generate-workspace', 'examples/sample-backend/generate-main.ts'],
     ...workers,
   ].filter(([, source]) => existsSync(path.join(root, source)));
 }
 
-async function bundle(out, entries, target) {
+/** @returns paths of the files that went in, relative to the root */
+async function bundle(out, entries, options) {
   const { build } = await import('esbuild');
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: Object.fromEntries(entries),
+    entryPoints: Object.fromEntries(entries.filter(([, source]) => existsSync(path.join(root, source)))),
     outdir: out,
     bundle: true,
     // What is imported when it is needed stands in a file of its own: a command that only asks a server reads none of the server.
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target,
     sourcemap: true,
     sourcesContent: false,
-    legalComments: 'linked',
+    // The terms of others are collected whole, in one file.
+    legalComments: 'none',
     metafile: true,
     logLevel: 'warning',
+    ...options,
+  });
+  refuseDevelopmentPackages(metafile);
+  return Object.keys(metafile.inputs);
+}
+
+const buildServer = (out) =>
+  bundle(out, serverEntries(), {
+    target: 'node24',
     // Fastify and pino are CommonJS and call require() for Node's own modules, which a bundled ES module does not have.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
-  refuseDevelopmentPackages(metafile);
-}
 
 /** A development package in the bundle would be code that nobody chose to ship. */
 function refuseDevelopmentPackages(metafile) {
   const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
   const named = new Set();
   for (const input of Object.keys(metafile.inputs)) {
-    const name = /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
+    const name = packageOf(input)?.replace(/^.*?(?=node_modules\/)/, '');
     if (name && packages[name]?.dev) named.add(name);
   }
   if (named.size > 0) {
@@ -61,18 +72,25 @@ function refuseDevelopmentPackages(metafile) {
   }
 }
 
+/** The doors for other programs. They load on Node.js 20; the half of the embedded one that does not is loaded when called. */
+const doors = ['sdk/index', 'sdk/client-only', 'embedded/index'];
+
 async function buildLibrary(out) {
-  if (!existsSync(path.join(root, 'src/sdk/index.ts'))) return;
-  await bundle(out, [['sdk/index', 'src/sdk/index.ts']], 'node20');
-  const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const types = path.join(out, 'types');
-  const code = await run(
-    process.execPath,
-    [compiler, '-p', path.join(root, 'tools', 'tsconfig.sdk.json'), '--outDir', types],
-    { cwd: root },
-  );
-  if (code !== 0) throw new Error('The types of the library could not be written; see above.');
-  writeFileSync(path.join(out, 'sdk', 'index.d.ts'), "export * from '../types/sdk/index.js';\n");
+  const entries = doors.map((door) => [door, `src/${door}.ts`]);
+  const inputs = await bundle(out, entries, {
+    target: 'node20',
+    chunkNames: 'sdk/[name]-[hash]',
+    plugins: [
+      {
+        name: 'the other half is a file of the server',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /^\.\/run-warden\.ts$/ }, () => ({ path: './run-warden.js', external: true })),
+      },
+    ],
+  });
+  const foreign = inputs.filter((file) => packageOf(file));
+  if (foreign.length > 0) throw new Error(`The library would contain packages: ${foreign.join(', ')}.`);
+  await writeLibraryTypes(root, out, doors);
 }
 
 /** In a process of its own: it starts the server from its sources and asks it for its routes. */
@@ -84,9 +102,9 @@ async function describeApi(out) {
 }
 
 async function buildDashboard(out) {
-  if (!existsSync(path.join(root, 'web/index.html'))) return;
+  if (!existsSync(path.join(root, 'web/index.html'))) return [];
   const { build } = await import('vite');
-  await build({
+  const { output } = await build({
     root: path.join(root, 'web'),
     configFile: false,
     mode: 'production',
@@ -96,10 +114,8 @@ async function buildDashboard(out) {
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: { outDir: path.join(out, 'web'), emptyOutDir: true },
   });
+  return output.flatMap(({ moduleIds = [] }) => moduleIds).map((file) => path.relative(root, file));
 }
-
-/** Files that esbuild cut off for what is imported later; their names change with what they hold. */
-const isPart = (name) => /-[A-Z0-9]{8}\.js$/.test(name);
 
 /** A process of the build before may still import a part of itself: its parts stay for one build, beside the list of our own. */
 function keepPartsOf(dist, out) {
@@ -118,11 +134,14 @@ async function buildAll() {
   const out = path.join(cache, `build-${process.pid}`);
   const stamp = takeStamp(root);
   mkdirSync(out);
-  const entries = serverEntries();
-  if (entries.length > 0) await bundle(out, entries, 'node24');
-  await buildLibrary(out);
+  const inputs = await buildServer(out);
+  if (existsSync(path.join(root, 'src/sdk/index.ts'))) await buildLibrary(out);
   await describeApi(out);
-  await buildDashboard(out);
+  inputs.push(...(await buildDashboard(out)));
+  writeFileSync(
+    path.join(out, 'THIRD-PARTY-LICENSES'),
+    thirdPartyLicences(root, inputs.map(packageOf).filter(Boolean)),
+  );
   writeStamp(out, stamp);
   writeFileSync(path.join(out, 'parts.json'), JSON.stringify(readdirSync(out).filter(isPart)));
   const dist = path.join(root, 'dist');
@@ -133,9 +152,7 @@ async function buildAll() {
   }
   renameSync(out, dist);
   rmSync(replaced, { recursive: true, force: true });
-  return readdirSync(dist).filter(
-    (name) => !/^(stamp|parts)\b/.test(name) && !isPart(name) && !/\.(map|txt)$/.test(name),
-  );
+  return readdirSync(dist).filter((name) => !/^(stamp|parts)\b/.test(name) && !isPart(name) && !/\.map$/.test(name));
 }
 
 async function main() {

@@ -27,7 +27,15 @@ const build = (...flags) =>
 
 beforeEach(() => {
   root = mkdtempSync(path.join(os.tmpdir(), 'ragwarden build '));
-  for (const name of ['build.mjs', 'child.mjs', 'marks.mjs', 'stamp.mjs', 'tsconfig.sdk.json']) {
+  for (const name of [
+    'build.mjs',
+    'child.mjs',
+    'library-types.mjs',
+    'licences.mjs',
+    'marks.mjs',
+    'stamp.mjs',
+    'tsconfig.sdk.json',
+  ]) {
     mkdirSync(path.join(root, 'tools'), { recursive: true });
     cpSync(path.join(repository, 'tools', name), path.join(root, 'tools', name));
   }
@@ -61,7 +69,8 @@ console.log((await app.inject('/')).body);`,
   expect(execFileSync(process.execPath, [dist('main.js')], { encoding: 'utf8' })).toBe('{"hello":"there"}\n');
   expect(execFileSync(process.execPath, [dist('workers/relay.js')], { encoding: 'utf8' })).toBe('worker\n');
   expect(readFileSync(dist('types/sdk/index.d.ts'), 'utf8')).toContain('make: (name: string) => Thing');
-  expect(readFileSync(dist('sdk/index.d.ts'), 'utf8')).toContain("'../types/sdk/index.js'");
+  expect(readFileSync(dist('types/sdk/index.d.ts'), 'utf8')).toContain("'./thing.js'");
+  expect(readFileSync(dist('THIRD-PARTY-LICENSES'), 'utf8')).toMatch(/^fastify .*\(MIT\)$[\s\S]*^preact .*\(MIT\)$/m);
   expect(readFileSync(dist('web/index.html'), 'utf8')).toMatch(/src="\.\/assets\/.+\.js"/);
   expect(existsSync(dist('sample-backend.js'))).toBe(false);
 });
@@ -110,4 +119,12 @@ test('refuses a development package in the server', () => {
   expect(status).toBe(1);
   expect(stderr).toContain('development packages: node_modules/');
   expect(stderr).toContain('fast-check');
+});
+
+test('refuses a library that leans on a package or on the inside of the product', () => {
+  write('src/sdk/index.ts', "export const a: import('../events/index.ts').Event = { at: 1 };");
+  write('src/events/index.ts', 'export type Event = { at: number };');
+  expect(build().stderr).toContain('lean on ../events/index.ts, which is not part of it');
+  write('src/sdk/index.ts', "export { z } from 'zod';");
+  expect(build().stderr).toMatch(/The library would contain packages: .*node_modules\/zod/);
 });

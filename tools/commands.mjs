@@ -1,9 +1,10 @@
 // What each npm script does once Node.js 24 runs it.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { run } from './child.mjs';
 import { useInstalled } from './install.mjs';
 import { withNodeFirst } from './node-runtime.mjs';
+import { pack } from './pack.mjs';
 import { isStale } from './stamp.mjs';
 import { installMissing } from './system-packages.mjs';
 import { runChecks, runTests, summary } from './verdict.mjs';
@@ -96,10 +97,20 @@ async function usingModules(root, what, say, work) {
   }
 }
 
+/** The package as it is published, into the given folder or the present one. */
+async function packAll({ root, say, args: [folder = root] }) {
+  if ((await commands.build({ root, say, flags: ['--if-stale'] })) !== 0) return 1;
+  const archive = await pack(root, path.resolve(folder));
+  const { size } = statSync(archive);
+  say(`${archive} (${(size / 1024 / 1024).toFixed(1)} MB); publish it with \`npm publish ${path.basename(archive)}\``);
+  return 0;
+}
+
 export const commands = {
   start,
   test,
   check,
   exec,
-  build: ({ root, say }) => usingModules(root, 'npm run build', say, () => build(root, [])),
+  build: ({ root, say, flags = [] }) => usingModules(root, 'npm run build', say, () => build(root, flags)),
+  pack: packAll,
 };

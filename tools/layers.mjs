@@ -35,7 +35,9 @@ export const ORDER = [
 
 const GROUND = ORDER[0];
 const rank = new Map(ORDER.flatMap((names, index) => names.map((name) => [name, index])));
-const KNOWN = new Set([...rank.keys(), 'migrations', 'app', 'main.ts']);
+/** What stands on top and wires: nobody else imports app/, nobody at all imports these. */
+const ROOTS = ['main.ts', 'embedded'];
+const KNOWN = new Set([...rank.keys(), 'migrations', 'app', ...ROOTS]);
 
 /** Reasons, printed with each violation. */
 const REASONS = {
@@ -46,7 +48,7 @@ const REASONS = {
   door: 'A slice is entered through its index.ts alone, so that what lies behind can change.',
   circle: 'In a circle no file can be read, tested or loaded alone.',
   'app-by-main':
-    'app/ is the composition root: it knows all, so whoever imported it would know all. Only main.ts does.',
+    'app/ is the composition root: it knows all, so whoever imported it would know all. Only main.ts and embedded/ do.',
   'migrations-by-app':
     'Migrations run once, at start, from app/; a slice that knew them could depend on a schema of the past.',
   'migrations-alone':
@@ -114,10 +116,10 @@ function checkImport(file, { specifier, to, typeOnly }, report) {
 
 /** Between two parts of src/. */
 function checkParts(from, inside, typeOnly, specifier, report) {
-  if (inside === 'main.ts') return report('order', specifier);
-  if (inside === 'app') return from === 'main.ts' || report('app-by-main', specifier);
+  if (ROOTS.includes(inside)) return report('order', specifier);
+  if (inside === 'app') return ROOTS.includes(from) || report('app-by-main', specifier);
   if (inside === 'migrations') return from === 'app' || report('migrations-by-app', specifier);
-  if (from === 'main.ts' || from === 'app') return;
+  if (ROOTS.includes(from) || from === 'app') return;
   if (from === 'migrations') return (inside === 'platform' && typeOnly) || report('migrations-alone', specifier);
   if (from === 'cli') return [...GROUND, 'sdk'].includes(inside) || report('cli', specifier);
   if (from === 'sdk' && !typeOnly) return report('sdk', specifier);

@@ -27,6 +27,7 @@ test.each([
   ['also when imported late', 'src/events/a.ts', "const x = await import('../backup/index.ts');", 'order'],
   ['platform that leans on settings', 'src/platform/a.ts', "import { x } from '../config/index.ts';", 'order'],
   ['a slice that imports main', 'src/cli/a.ts', "import { x } from '../main.ts';", 'order'],
+  ['a slice that imports the embedded door', 'src/cli/a.ts', "import { x } from '../embedded/index.ts';", 'order'],
   ['a slice behind its door', 'src/backup/a.ts', "import { x } from '../events/event-store.ts';", 'door'],
   [
     'a folder of platform behind its door',

@@ -11,6 +11,8 @@ const SOURCES = [
   'package.json',
   'package-lock.json',
   'tools/build.mjs',
+  'tools/library-types.mjs',
+  'tools/licences.mjs',
   'tools/tsconfig.sdk.json',
 ];
 const NOT_BUILT = /\.test\.[cm]?[jt]sx?$/;
@@ -35,6 +37,9 @@ export function sourceFiles(root) {
   }
   return files.sort();
 }
+
+/** Files that esbuild cut off for what is imported later; their names change with what they hold. */
+export const isPart = (name) => /-[A-Z0-9]{8}\.js$/.test(name);
 
 /** Size and change time of each source file, as one text: equal text, equal files. */
 function fileTimes(root) {

@@ -47,6 +47,7 @@ export function makeClone() {
     'install',
     'marks',
     'node-runtime',
+    'pack',
     'stamp',
     'system-packages',
     'verdict',

@@ -4,5 +4,6 @@
  * what the API returned; progress and words about the work go to standard error; every error has its exit code.
  */
 export type { OfflineWork } from './cli.ts';
+export { removeEndpoint, writeEndpoint } from './endpoint-file.ts';
 export { Interrupted } from './exit-code.ts';
 export { runCli } from './run-cli.ts';

@@ -6,7 +6,7 @@ import { readPlainFile } from './plain-file.ts';
 import { developmentDefaults } from './profiles.ts';
 import type { Setting } from './setting.ts';
 import { type SettingName, type SettingValues, settingEntries } from './settings.ts';
-import { type Problem, readSettingsFile, type SettingsFile } from './settings-file.ts';
+import { type Problem, parseSettingsFile, readSettingsFile, type SettingsFile } from './settings-file.ts';
 import type { TargetStructure } from './target-config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,12 +23,22 @@ export type Origins = Readonly<Record<SettingName, Origin>>;
 /** Values that were set over the API: key → JSON value. */
 export type ApiValues = ReadonlyMap<string, unknown>;
 
+/** Where settings are looked for. */
+export type PlacesToRead = {
+  readonly env: Environment;
+  readonly flags?: Flags;
+  readonly cwd: string;
+  /** Stands in for the settings file, which is then not looked for. Named in problems instead of its path. */
+  readonly given?: { readonly name: string; readonly content: string } | undefined;
+};
+
 /** What stands in flags, environment and files at one moment. */
 export type SettingSources = {
   readonly env: Environment;
   readonly flags: Flags;
   readonly cwd: string;
   readonly file: SettingsFile | undefined;
+  readonly given: PlacesToRead['given'];
   /** Content of the files that `<NAME>_FILE` names. */
   readonly secretFiles: ReadonlyMap<string, string>;
   /** What is wrong with the sources themselves, whatever the settings in them. */
@@ -52,20 +62,21 @@ export type ConfigReading = {
  * Reads flags, environment and file once, in this order of precedence, and reports every problem together.
  * @param flags values of `--name` flags without the dashes
  */
-export function readConfig(sources: { env: Environment; flags?: Flags; cwd: string }): ConfigReading {
+export function readConfig(sources: PlacesToRead): ConfigReading {
   return resolveSettings(readSources(sources));
 }
 
 const greatestSecretBytes = 65_536;
 
 /** Opens the files; everything after this is computed. */
-export function readSources(sources: { env: Environment; flags?: Flags; cwd: string }): SettingSources {
+export function readSources(sources: PlacesToRead): SettingSources {
   const { env, cwd } = sources;
   const flags = sources.flags ?? {};
   const problems: Problem[] = [];
   const wanted = flags.config ?? (env.RAGWARDEN_CONFIG === '' ? undefined : env.RAGWARDEN_CONFIG);
   const path = resolve(cwd, wanted ?? 'ragwarden.yaml');
-  const file = readSettingsFile(path);
+  const { given } = sources;
+  const file = given ? parseSettingsFile(given.content, given.name) : readSettingsFile(path);
   if (wanted !== undefined && !file)
     problems.push({ place: path, message: 'there is no such file', mend: 'Check --config or RAGWARDEN_CONFIG.' });
   problems.push(...(file?.problems ?? []));
@@ -91,7 +102,7 @@ export function readSources(sources: { env: Environment; flags?: Flags; cwd: str
       }
     }
   }
-  return { env, flags, cwd, file, secretFiles, problems, notices: unknown.notices };
+  return { env, flags, cwd, file, given, secretFiles, problems, notices: unknown.notices };
 }
 
 /**
@@ -139,7 +150,7 @@ export function finishReading(
   problems: readonly Problem[],
   notices: readonly Problem[],
 ): ConfigReading {
-  const path = sources.file?.path;
+  const path = sources.given ? undefined : sources.file?.path;
   const built = buildConfig(values, structure, sources.cwd, origins, sources.env, path);
   const awaited = settingEntries.flatMap(([name, { key, awaits }]) =>
     awaits === undefined || origins[name].kind === 'default' || origins[name].kind === 'profile'

@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { productRoot } from './product-version.ts';
 
 /**
  * Where the entry of a worker thread lies: `dist/workers/NAME.js` for what was built, and for a run from the sources the one
@@ -8,13 +9,9 @@ import { pathToFileURL } from 'node:url';
  * @throws Error when the sources hold no such file, or several
  */
 export function workerUrl(name: string): URL {
-  const here = import.meta.filename;
-  const folder = path.dirname(here);
-  if (!here.endsWith('.ts')) {
-    const workers = path.basename(folder) === 'workers' ? folder : path.join(folder, 'workers');
-    return pathToFileURL(path.join(workers, `${name}.js`));
-  }
-  const source = path.dirname(folder);
+  if (!import.meta.filename.endsWith('.ts'))
+    return pathToFileURL(path.join(productRoot(), 'dist', 'workers', `${name}.js`));
+  const source = path.dirname(import.meta.dirname);
   const found = globSync(`**/${name}.worker.ts`, { cwd: source });
   const [entry] = found;
   if (entry === undefined || found.length > 1)

@@ -1,27 +1,40 @@
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
-import { type CallOptions, type ClientOptions, createTransport, pathPart } from './transport.ts';
+import { followStream, type StreamOptions } from './server-sent.ts';
+import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart, type Query } from './transport.ts';
 import type {
+  AuditEntryBody,
+  AuditVerdictBody,
   BackupResult,
   BackupStatusBody,
   EventBody,
   HealthBody,
   HostHealthBody,
+  InspectionBody,
+  LoginLinkBody,
+  NewTokenBody,
   OperationBody,
   Page,
   RestorePlan,
+  RetentionItem,
+  Role,
   ScheduleBody,
   SystemBody,
   TargetBody,
+  TokenBody,
   UserMetricsBody,
+  WhoBody,
 } from './wire.ts';
 
-export type EventQuery = {
+export type EventFilter = {
   /** Types such as `target.status-changed`; `backup.*` is every one that begins so. */
   readonly types?: readonly string[];
   readonly severities?: readonly EventBody['severity'][];
   readonly targetId?: string;
   readonly workspace?: string;
   readonly operationId?: string;
+};
+
+export type EventQuery = EventFilter & {
   /** Inclusive. */
   readonly since?: Date;
   /** Exclusive. */
@@ -32,6 +45,36 @@ export type EventQuery = {
   readonly limit?: number;
 };
 
+export type EventStreamOptions = EventFilter &
+  StreamOptions & {
+    /** `seq` of the last event that is known already; unless told, what happens from the call on. */
+    readonly after?: number;
+    /** Told when the server's numbering began anew, as after its state was brought back: load the list again. */
+    readonly onRefresh?: () => void;
+  };
+
+export type AuditQuery = {
+  readonly actor?: string;
+  readonly action?: string;
+  /** Inclusive. */
+  readonly since?: Date;
+  /** Exclusive. */
+  readonly until?: Date;
+  readonly cursor?: string;
+  /** 1 to 500; 100 unless told. */
+  readonly limit?: number;
+};
+
+export type NewToken = {
+  /** Lower-case letters, digits, dot, dash and underscore. */
+  readonly name: string;
+  readonly role: Role;
+  /** All when left out, except for users, who then get none. */
+  readonly workspaces?: 'all' | readonly string[];
+  readonly label?: string;
+  readonly expiresAt?: Date;
+};
+
 export type RagwardenClient = ReturnType<typeof createClient>;
 
 /**
@@ -40,18 +83,35 @@ export type RagwardenClient = ReturnType<typeof createClient>;
  * @throws TypeError when `url` is no http(s) URL, or has credentials in it
  */
 export function createClient(options: ClientOptions) {
-  const send = createTransport(options);
+  const transport = createTransport(options);
   // Answers are checked against their schemas where they are made; a second check here would be a second truth.
-  const get = async <T>(path: string, call?: Parameters<typeof send>[1]): Promise<T> => (await send(path, call)) as T;
-  const post = <T>(path: string, call: Parameters<typeof send>[1]): Promise<T> =>
-    get(path, { ...call, method: 'POST' });
+  const get = async <T>(path: string, call?: Call): Promise<T> => (await transport.send(path, call)) as T;
+  const post = <T>(path: string, call: Call): Promise<T> => get(path, { ...call, method: 'POST' });
+  const target = (id: string, verb?: string): string =>
+    `/api/v1/targets/${pathPart(id)}${verb === undefined ? '' : `/${verb}`}`;
   const point = (backupId: string, verb?: string): string =>
     `/api/v1/backup/points/${pathPart(backupId)}${verb === undefined ? '' : `/${verb}`}`;
+  const listEvents = (query: EventQuery = {}, call?: CallOptions): Promise<Page<EventBody>> =>
+    get('/api/v1/events', {
+      ...call,
+      query: {
+        ...filterOf(query),
+        since: query.since?.toISOString(),
+        until: query.until?.toISOString(),
+        order: query.order,
+        cursor: query.cursor,
+        limit: query.limit,
+      },
+    });
 
   return {
     health: {
       /** The overall word; the checks behind it for admins. */
       get: (call?: CallOptions) => get<HealthBody>('/health', call),
+    },
+    metrics: {
+      /** Every metric in Prometheus' text format; for scrape and service tokens too. */
+      text: (call?: CallOptions) => get<string>('/metrics', { ...call, as: 'text' }),
     },
     monitoring: {
       /** CPU, memory, disks, network and processes as last sampled. @throws `host/not-sampled` directly after a start */
@@ -66,10 +126,13 @@ export function createClient(options: ClientOptions) {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),
       /** @throws `target/unknown` */
-      get: async (id: string, call?: CallOptions) => get<TargetBody>(`/api/v1/targets/${pathPart(id)}`, call),
+      get: async (id: string, call?: CallOptions) => get<TargetBody>(target(id), call),
       /** Looks now instead of telling what was last seen. @throws `target/unknown` */
-      probe: async (id: string, call?: CallOptions) =>
-        post<TargetBody>(`/api/v1/targets/${pathPart(id)}/probe`, { ...call }),
+      probe: async (id: string, call?: CallOptions) => post<TargetBody>(target(id, 'probe'), { ...call }),
+      /** What the last look into its files found. @throws `conflict/state` before the first one */
+      inspection: async (id: string, call?: CallOptions) => get<InspectionBody>(target(id, 'inspection'), call),
+      /** Begins to look into its files; the result is an `InspectionBody`. */
+      inspect: async (id: string, call?: StartOptions) => post<OperationBody>(target(id, 'inspect'), { ...call }),
     },
     backup: {
       status: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
@@ -110,26 +173,74 @@ export function createClient(options: ClientOptions) {
         }),
       startSchedule: (call?: CallOptions) => post<ScheduleBody>('/api/v1/backup/start', { ...call }),
       stopSchedule: (call?: CallOptions) => post<ScheduleBody>('/api/v1/backup/stop', { ...call }),
+      /** What retention would keep and forget now, with a reason for each point. */
+      retention: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
+        get<Page<RetentionItem>>('/api/v1/backup/retention', { ...call, query: { target } }),
+      /** Somebody has the recovery kit elsewhere; the warning about it ends. */
+      confirmRecoveryKit: (call?: CallOptions) =>
+        post<{ readonly confirmed_at: string }>('/api/v1/backup/recovery-kit/confirm', { ...call }),
+      /** Accepts what lies at the location now, or begins a new repository there with the next point. */
+      adoptRepository: ({ confirm, ...call }: CallOptions & { confirm: true }) =>
+        post<{ readonly message: string }>('/api/v1/backup/repository/adopt', { ...call, body: { confirm } }),
     },
-    operations: createOperationCalls(send),
+    operations: createOperationCalls(transport),
     events: {
       /** What happened, newest first unless told otherwise. */
-      list: (query: EventQuery = {}, call?: CallOptions) =>
-        get<Page<EventBody>>('/api/v1/events', {
+      list: listEvents,
+      /**
+       * What happens from now on, or after an event that is known, each event once and in order. A lost connection is made
+       * again, and what happened meanwhile is told first.
+       * @throws RagwardenError when it cannot begin, or when the server refuses to go on (as after a token was revoked)
+       */
+      async *stream(query: EventStreamOptions = {}): AsyncGenerator<EventBody, void> {
+        const { signal, onRefresh } = query;
+        // Where "now" is must be known before the first connection, or what happens during a second one would be missed.
+        const after = query.after ?? (await listEvents({ limit: 1 }, { signal })).items[0]?.seq ?? 0;
+        const path = '/api/v1/events/stream';
+        for await (const { event, data } of followStream(transport.open, path, filterOf(query), String(after), query)) {
+          if (event === 'event')
+            yield JSON.parse(data) as EventBody; // checked where it is made
+          else if (event === 'refresh') onRefresh?.();
+        }
+      },
+    },
+    audit: {
+      /** Who asked for what, newest first. */
+      list: (query: AuditQuery = {}, call?: CallOptions) =>
+        get<Page<AuditEntryBody>>('/api/v1/audit', {
           ...call,
-          query: {
-            type: query.types?.join(','),
-            severity: query.severities?.join(','),
-            target_id: query.targetId,
-            workspace: query.workspace,
-            operation_id: query.operationId,
-            since: query.since?.toISOString(),
-            until: query.until?.toISOString(),
-            order: query.order,
-            cursor: query.cursor,
-            limit: query.limit,
-          },
+          query: { ...query, since: query.since?.toISOString(), until: query.until?.toISOString() },
         }),
+      /** Reads the whole trail and checks its chain of hashes. */
+      verify: (call?: CallOptions) => get<AuditVerdictBody>('/api/v1/audit/verify', call),
+    },
+    access: {
+      /** Who the token of this client stands for. */
+      session: (call?: CallOptions) => get<WhoBody>('/api/v1/access/session', call),
+      /** Tokens, newest first, without their secrets. `limit` 1 to 500, 100 unless told. */
+      tokens: ({ limit, cursor, ...call }: CallOptions & { limit?: number; cursor?: string } = {}) =>
+        get<Page<TokenBody>>('/api/v1/access/tokens', { ...call, query: { limit, cursor } }),
+      /** Makes a token; its secret is told this once. */
+      createToken: ({ expiresAt, ...token }: NewToken, call?: CallOptions) =>
+        post<NewTokenBody>('/api/v1/access/tokens', {
+          ...call,
+          body: { ...token, expires_at: expiresAt?.toISOString() },
+        }),
+      /** Revokes a token and ends its sessions. */
+      revokeToken: async (id: string, call?: CallOptions): Promise<void> => {
+        await transport.send(`/api/v1/access/tokens/${pathPart(id)}`, { ...call, method: 'DELETE' });
+      },
+      /** Logs one browser in, once, within ten minutes. */
+      createLoginLink: (call?: CallOptions) => post<LoginLinkBody>('/api/v1/access/login-links', { ...call }),
     },
   };
 }
+
+const filterOf = (filter: EventFilter) =>
+  ({
+    type: filter.types?.join(','),
+    severity: filter.severities?.join(','),
+    target_id: filter.targetId,
+    workspace: filter.workspace,
+    operation_id: filter.operationId,
+  }) satisfies Query;

@@ -3,9 +3,18 @@
  * the classes are thin doors under the names that people know from the documents.
  */
 export { BackupService, getBackupService } from './backup-service.ts';
-export { createClient, type EventQuery, type RagwardenClient } from './client.ts';
+export {
+  type AuditQuery,
+  createClient,
+  type EventFilter,
+  type EventQuery,
+  type EventStreamOptions,
+  type NewToken,
+  type RagwardenClient,
+} from './client.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
-export { RagwardenError } from './ragwarden-error.ts';
+export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
+export type { StreamOptions } from './server-sent.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
 export type * from './wire.ts';

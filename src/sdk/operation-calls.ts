@@ -1,4 +1,5 @@
 import { RagwardenError } from './ragwarden-error.ts';
+import { followStream, type StreamOptions } from './server-sent.ts';
 import { type CallOptions, pathPart, type Transport } from './transport.ts';
 import type { OperationBody, Page } from './wire.ts';
 
@@ -20,7 +21,7 @@ const waitWithProgressSeconds = 1;
 
 export type OperationCalls = ReturnType<typeof createOperationCalls>;
 
-export function createOperationCalls(send: Transport) {
+export function createOperationCalls({ send, open }: Transport) {
   const path = (id: string): string => `/api/v1/operations/${pathPart(id)}`;
   // The server checks every answer against the schema that this type is made of.
   const get = async (id: string, options: CallOptions & { waitSeconds?: number } = {}): Promise<OperationBody> =>
@@ -46,6 +47,19 @@ export function createOperationCalls(send: Transport) {
 
     /** @throws RagwardenError `operation/unknown` */
     get: (id: string, options?: CallOptions): Promise<OperationBody> => get(id, options),
+
+    /**
+     * The operation each time it moves on, until it has ended; however it ended, the last one says so.
+     * @throws RagwardenError `operation/unknown`
+     */
+    async *stream(id: string, options: StreamOptions = {}): AsyncGenerator<OperationBody, void> {
+      for await (const { event, data } of followStream(open, `${path(id)}/stream`, {}, undefined, options)) {
+        if (event !== 'operation') continue;
+        const operation = JSON.parse(data) as OperationBody; // as above
+        yield operation;
+        if (operation.state !== 'running') return;
+      }
+    },
 
     /** Asks it to end; it may have done its work before it heard that. */
     cancel: async (id: string, options: CallOptions = {}): Promise<OperationBody> =>

@@ -1,4 +1,4 @@
-import type { OperationBody } from '../operations/index.ts';
+import type { OperationBody } from './wire.ts';
 
 export type RagwardenErrorFacts = {
   readonly code: string;

@@ -16,39 +16,67 @@ export type CallOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
 export type Call = CallOptions & {
-  readonly method?: 'GET' | 'POST';
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly query?: Query;
   readonly body?: unknown;
   /** Seconds for which the server may hold its answer back until the work is done. */
   readonly waitSeconds?: number;
   /** The same key asks for the same work only once. */
   readonly idempotencyKey?: string | undefined;
+  /** The version that the caller has seen; the change is refused when it is not the newest. */
+  readonly ifMatch?: string | undefined;
+  /** Some answers are no JSON. */
+  readonly as?: 'text';
 };
 
 /** @returns the parsed body of a 2xx answer, undefined when it is empty. @throws RagwardenError; the signal's reason */
-export type Transport = (path: string, call?: Call) => Promise<unknown>;
+export type Send = (path: string, call?: Call) => Promise<unknown>;
+
+/**
+ * Text as it comes in, until the server ends it; undefined when it has nothing to send (204).
+ * @throws RagwardenError, also in the middle of it: `client/timeout` after `silenceMs` without a byte
+ */
+export type OpenStream = (
+  path: string,
+  call: CallOptions & { readonly query: Query; readonly lastEventId: string | undefined; readonly silenceMs: number },
+) => Promise<AsyncIterable<string> | undefined>;
+
+export type Transport = { readonly send: Send; readonly open: OpenStream };
 
 export function createTransport(options: ClientOptions): Transport {
   const base = parseBase(options.url);
   const timeoutMs = options.timeoutMs ?? 30_000;
-  return async (path, call = {}) => {
+  const ask = (path: string, call: Call, headers: Record<string, string>, signal: AbortSignal): Promise<Response> => {
     const url = new URL(base + path);
     for (const [name, value] of Object.entries(call.query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value));
+    return (options.fetch ?? globalThis.fetch)(url, {
+      method: call.method ?? 'GET',
+      headers,
+      // A redirect would carry the token elsewhere.
+      redirect: 'manual',
+      signal,
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+    });
+  };
+  const unreachable = (cause: unknown): RagwardenError =>
+    new RagwardenError({
+      code: 'server/unreachable',
+      detail: `ragwarden does not answer at ${base}. Is it running?`,
+      cause,
+    });
+
+  const send: Send = async (path, call = {}) => {
     const limitMs = timeoutMs + 1000 * (call.waitSeconds ?? 0);
     const late = AbortSignal.timeout(limitMs);
     let response: Response;
     let text: string;
     try {
-      response = await (options.fetch ?? globalThis.fetch)(url, {
-        method: call.method ?? 'GET',
-        headers: headersOf(options, call),
-        // A redirect would carry the token elsewhere.
-        redirect: 'manual',
-        signal: call.signal ? AbortSignal.any([call.signal, late]) : late,
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      });
+      const signal = call.signal ? AbortSignal.any([call.signal, late]) : late;
+      response = await ask(path, call, headersOf(options, call), signal);
       text = await response.text();
     } catch (cause) {
       call.signal?.throwIfAborted();
@@ -58,17 +86,71 @@ export function createTransport(options: ClientOptions): Transport {
           detail: `ragwarden at ${base} did not answer within ${limitMs} ms. What was asked for may still be done.`,
           cause,
         });
-      throw new RagwardenError({
-        code: 'server/unreachable',
-        detail: `ragwarden does not answer at ${base}. Is it running?`,
-        cause,
-      });
+      throw unreachable(cause);
     }
+    if (response.ok && call.as === 'text') return text;
     if (response.ok && text === '') return undefined;
     const body = parsed(text);
     if (response.ok && body !== undefined) return body;
     throw refusal(response, body, base);
   };
+
+  const open: OpenStream = async (path, { signal, lastEventId, silenceMs, query }) => {
+    const silent = new AbortController();
+    let timer = setTimeout(() => silent.abort(), timeoutMs);
+    const stillThere = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silent.abort(), silenceMs);
+    };
+    const failed = (cause: unknown): unknown => {
+      clearTimeout(timer);
+      if (signal?.aborted) return signal.reason;
+      if (!silent.signal.aborted) return unreachable(cause);
+      return new RagwardenError({ code: 'client/timeout', detail: `ragwarden at ${base} fell silent.`, cause });
+    };
+    let response: Response;
+    try {
+      const headers = {
+        ...headersOf(options, {}),
+        accept: 'text/event-stream',
+        ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+      };
+      const either = signal ? AbortSignal.any([signal, silent.signal]) : silent.signal;
+      response = await ask(path, { query }, headers, either);
+      if (!response.ok) throw refusal(response, parsed(await response.text()), base);
+    } catch (cause) {
+      if (!(cause instanceof RagwardenError)) throw failed(cause);
+      clearTimeout(timer);
+      throw cause;
+    }
+    const { body } = response;
+    if (response.status === 204 || !body) {
+      clearTimeout(timer);
+      return undefined;
+    }
+    if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+      clearTimeout(timer);
+      silent.abort();
+      throw refusal(response, undefined, base);
+    }
+    return (async function* chunks() {
+      const decoder = new TextDecoder();
+      stillThere();
+      try {
+        for await (const chunk of body) {
+          stillThere();
+          yield decoder.decode(chunk, { stream: true });
+        }
+      } catch (cause) {
+        throw failed(cause);
+      } finally {
+        clearTimeout(timer);
+        // Left in the middle: the connection is closed, or the server would go on sending.
+        silent.abort();
+      }
+    })();
+  };
+  return { send, open };
 }
 
 function parseBase(text: string): string {
@@ -86,11 +168,12 @@ export function pathPart(id: string): string {
 }
 
 const headersOf = (options: ClientOptions, call: Call): Record<string, string> => ({
-  accept: 'application/json',
+  accept: call.as === 'text' ? '*/*' : 'application/json',
   ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
   ...(call.waitSeconds === undefined ? {} : { prefer: `wait=${call.waitSeconds}` }),
   ...(call.idempotencyKey === undefined ? {} : { 'idempotency-key': call.idempotencyKey }),
+  ...(call.ifMatch === undefined ? {} : { 'if-match': call.ifMatch }),
 });
 
 function parsed(text: string): unknown {

@@ -1,0 +1,15 @@
+/** `ragwarden/client`: the HTTP client without the names of the documents. Shares its code with `ragwarden`. */
+export {
+  type AuditQuery,
+  createClient,
+  type EventFilter,
+  type EventQuery,
+  type EventStreamOptions,
+  type NewToken,
+  type RagwardenClient,
+} from './client.ts';
+export type { StartOptions, WaitOptions } from './operation-calls.ts';
+export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
+export type { StreamOptions } from './server-sent.ts';
+export type { CallOptions, ClientOptions } from './transport.ts';
+export type * from './wire.ts';

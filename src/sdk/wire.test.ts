@@ -1,0 +1,16 @@
+import { expectTypeOf, test } from 'vitest';
+import type * as events from '../events/index.ts';
+import type * as host from '../host/index.ts';
+import type * as operations from '../operations/index.ts';
+import type * as targets from '../targets/index.ts';
+import type * as wire from './wire.ts';
+
+type Mutable<T> = T extends (...args: never[]) => unknown ? T : { -readonly [Name in keyof T]: Mutable<T[Name]> };
+
+test('the types of the library are those of the schemas that the server answers by', () => {
+  expectTypeOf<Mutable<wire.EventBody>>().toEqualTypeOf<Mutable<events.EventBody>>();
+  expectTypeOf<Mutable<wire.HostHealthBody>>().toEqualTypeOf<Mutable<host.HostHealthBody>>();
+  expectTypeOf<Mutable<wire.SystemBody>>().toEqualTypeOf<Mutable<host.SystemBody>>();
+  expectTypeOf<Mutable<wire.OperationBody>>().toEqualTypeOf<Mutable<operations.OperationBody>>();
+  expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
+});

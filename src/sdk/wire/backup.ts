@@ -1,0 +1,137 @@
+export type RunWord = 'running' | 'success' | 'partial' | 'error' | 'skipped';
+
+/** One recovery point, or one run that did not become one. */
+export type BackupResult = {
+  readonly backup_id: string;
+  /** When the data was as it is in the point. */
+  readonly timestamp: string;
+  readonly start_time: string;
+  readonly end_time: string | null;
+  /** Seconds. */
+  readonly duration: number | null;
+  readonly status: RunWord;
+  readonly error?: string;
+  readonly user_data: {
+    readonly status: RunWord;
+    readonly path: string | null;
+    readonly user_count: number;
+    readonly total_size_bytes: number;
+    readonly file_count: number;
+    readonly components: readonly {
+      readonly name: string;
+      readonly status: RunWord;
+      readonly path: string | null;
+      readonly file_count: number;
+      readonly size_bytes: number;
+      readonly grade: string;
+      readonly reasons: readonly string[];
+      readonly skipped: readonly { readonly path: string; readonly reason: string; readonly loss: boolean }[];
+    }[];
+  };
+  readonly target_id: string;
+  readonly cause: 'manual' | 'scheduled' | 'safety';
+  /** How well the files belong together. */
+  readonly grade: 'consistent' | 'crash-consistent' | 'fuzzy' | null;
+  readonly reasons: readonly string[];
+  readonly missing: readonly { readonly name: string; readonly reason: string }[];
+  readonly verified_at: string | null;
+  readonly forgotten_at: string | null;
+  /** Bytes that the repository grew by. */
+  readonly stored_bytes: number | null;
+  readonly documents: Readonly<Record<string, number>> | null;
+  readonly core_version: string | null;
+  readonly pinned: boolean;
+  readonly operation_id: string | null;
+  readonly allowed_actions: readonly ('restore' | 'verify')[];
+};
+
+export type BackupStatusBody = {
+  readonly status: 'idle' | 'scheduled' | 'running' | 'error';
+  readonly enabled: boolean;
+  readonly available: boolean;
+  readonly unavailable_reason: string | null;
+  /** Epoch seconds. */
+  readonly last_backup: number | null;
+  /** Epoch seconds. */
+  readonly next_backup: number | null;
+  readonly last_backup_time: string | null;
+  readonly last_verified_backup: string | null;
+  /** Seconds between two scheduled points. */
+  readonly frequency: number;
+  readonly retention_days: number;
+  readonly daily_retention_days: number;
+  readonly backup_count: number;
+  readonly location: string;
+  readonly target_id: string;
+  readonly rpo: { readonly objective_seconds: number; readonly measured_seconds: number | null; readonly met: boolean };
+  readonly warnings: readonly string[];
+  readonly error?: string;
+};
+
+/** What a restore did. `partial`: the data stands as in the point, but the backend did not come back as it should. */
+export type RestoreResult = {
+  readonly backup_id: string;
+  readonly start_time: string;
+  readonly end_time: string;
+  /** Seconds. */
+  readonly duration: number;
+  readonly status: 'success' | 'partial';
+  readonly user_data: {
+    readonly status: RunWord;
+    readonly user_count: number;
+    readonly total_size_bytes: number;
+    readonly file_count: number;
+  };
+  /** The point that was taken of what was there before; null when nothing was left to keep. */
+  readonly safety_backup_id: string | null;
+  /** Where the replaced files still lie, with their bytes. */
+  readonly undo: readonly { readonly folder: string; readonly bytes: number }[];
+  readonly notes: readonly string[];
+};
+
+export type ScheduleBody = { readonly message: string; readonly was_running: boolean; readonly running: boolean };
+
+/** What a restore would do. Nothing is done before a confirmed call names this plan. */
+export type RestorePlan = {
+  readonly plan_id: string;
+  readonly backup_id: string;
+  readonly target_id: string;
+  readonly taken_at: string;
+  readonly grade: string | null;
+  readonly components: readonly {
+    readonly name: string;
+    readonly folder: string;
+    readonly items: readonly {
+      readonly name: string;
+      readonly action: 'replace' | 'add' | 'remove' | 'keep';
+      readonly reason: string;
+      readonly old_bytes: number;
+      readonly new_bytes: number;
+    }[];
+    readonly bytes_in: number;
+    readonly bytes_out: number;
+    readonly free_needed_bytes: number;
+    readonly free_available_bytes: number;
+    /** Files written after the point was taken. */
+    readonly lost: {
+      readonly files: number;
+      readonly bytes: number;
+      readonly examples: readonly { readonly path: string; readonly bytes: number; readonly modified_at: string }[];
+    };
+  }[];
+  readonly backend: { readonly automatic: boolean; readonly stop: string; readonly start: string };
+  readonly versions: { readonly point: string | null; readonly now: string | null };
+  readonly steps: readonly string[];
+  readonly warnings: readonly string[];
+  /** Why it cannot be carried out as things stand; empty when it can. */
+  readonly blockers: readonly string[];
+  readonly needs: readonly 'confirm'[];
+};
+
+/** What retention would do with a point now, and why. */
+export type RetentionItem = {
+  readonly backup_id: string;
+  readonly timestamp: string;
+  readonly action: 'keep' | 'forget';
+  readonly reason: string;
+};
