@@ -146,6 +146,7 @@ export const accessRoutes =
             'access/login-used',
             'access/csrf',
             'access/throttled',
+            'access/issuer-unreachable',
           ],
         },
         schema: {
@@ -265,7 +266,7 @@ export const accessRoutes =
     app.post(
       '/api/v1/access/tokens/:id/rotate',
       {
-        config: { access: 'admin', activity: 'rotate-token' },
+        config: { access: 'admin', activity: 'rotate-token', problems: ['request/not-found', 'conflict/state'] },
         schema: {
           tags,
           summary: 'Give a token a new secret; it is shown this once',
@@ -288,7 +289,7 @@ export const accessRoutes =
     app.delete(
       '/api/v1/access/sessions',
       {
-        config: { access: 'user', activity: 'end-sessions' },
+        config: { access: 'user', activity: 'end-sessions', problems: ['access/forbidden'] },
         schema: {
           tags,
           summary: 'End every session of oneself; an admin may name somebody else',

@@ -13,5 +13,6 @@ export {
 } from './access-control.ts';
 export { createAccessExpiry, createTokenUseJob } from './access-jobs.ts';
 export { accessRoutes } from './access-routes.ts';
+export { createAccessTrail } from './access-trail.ts';
 export { adminTokenFile, localTokenFile, writeSecretFile } from './secret-files.ts';
 export type { NewToken } from './tokens.ts';

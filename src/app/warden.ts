@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { type Access, accessRoutes, createAccess, createAccessExpiry, createTokenUseJob } from '../access/index.ts';
+import {
+  type Access,
+  accessRoutes,
+  createAccess,
+  createAccessExpiry,
+  createAccessTrail,
+  createTokenUseJob,
+} from '../access/index.ts';
 import {
   type Backup,
   type BackupSchedule,
@@ -330,6 +337,8 @@ export function createWarden(options: WardenOptions): Warden {
         documentMetrics.requestDurationSeconds.labels(method, route, statusClass(status)).observe(durationMs / 1000);
       },
     });
+    // Before the routes, since a hook reaches only what is registered after it.
+    server.addHook('onResponse', createAccessTrail({ db, clock, log, events }));
     const defaultTargetId = (): string => {
       const [first] = targets;
       if (!first)

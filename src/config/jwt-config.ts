@@ -62,3 +62,22 @@ export function buildJwt(values: SettingValues, origins: Origins, problems: Prob
     );
   return { key: { kind: 'jwks', url: url ?? '' }, ...shared };
 }
+
+/** What may stay as it is, but an operator would want to know. */
+export function noticeJwt(values: SettingValues, origins: Origins): Problem[] {
+  const notices: Problem[] = [];
+  const url = values.jwtJwksUrl === undefined ? undefined : URL.parse(values.jwtJwksUrl);
+  if (values.adminUserIds.length > 0 && url === undefined && (values.auth0Domain ?? values.jwtSecret) === undefined)
+    notices.push({
+      place: origins.adminUserIds.place,
+      message: 'names users of an issuer, but no issuer of JWTs is set, so nobody is an admin by it',
+      mend: 'Set AUTH0_DOMAIN, RAGWARDEN_JWT_JWKS_URL or RAGWARDEN_JWT_SECRET. Tokens of ragwarden have their own role.',
+    });
+  if (url?.protocol === 'http:' && !['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname))
+    notices.push({
+      place: origins.jwtJwksUrl.place,
+      message: 'is fetched without TLS: whoever stands in between can put in a key of their own',
+      mend: 'Use https, unless that network is yours alone.',
+    });
+  return notices;
+}

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { AppError } from '../platform/errors.ts';
 import { buildConfig, type Config } from './config.ts';
 import { findUnknownVariables } from './environment-names.ts';
+import { noticeJwt } from './jwt-config.ts';
 import { readPlainFile } from './plain-file.ts';
 import { developmentDefaults } from './profiles.ts';
 import type { Setting } from './setting.ts';
@@ -169,7 +170,7 @@ export function finishReading(
     origins,
     structure,
     problems: [...problems, ...built.problems],
-    notices: [...notices, ...awaited],
+    notices: [...notices, ...awaited, ...noticeJwt(values, origins)],
     file: path,
     sources,
   };

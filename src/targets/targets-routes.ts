@@ -199,7 +199,7 @@ export const targetsRoutes =
     app.post(
       '/api/v1/targets/:id/probe',
       {
-        config: { access: 'admin', activity: 'probe target', problems: ['target/unknown'] },
+        config: { access: 'admin', activity: 'probe target', onlyLooks: true, problems: ['target/unknown'] },
         schema: { tags: ['targets'], summary: 'Look at the target now', params, response: { 200: targetBody } },
       },
       async (request) => {

@@ -34,6 +34,8 @@ declare module 'fastify' {
     access?: AccessClass;
     /** What the route does, in a word or two, for request metrics. */
     activity?: string;
+    /** An unsafe method that changes nothing: told in the audit trail as a read. */
+    onlyLooks?: boolean;
   }
   interface FastifyRequest {
     principal: Principal | undefined;

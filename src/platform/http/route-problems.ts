@@ -25,7 +25,14 @@ export function problemCodesOf(route: RouteEntry, headers: readonly RequestHeade
     ...route.problems,
   ]);
   if (route.access !== 'public')
-    for (const code of ['access/unauthenticated', 'access/forbidden', 'access/throttled'] as const) codes.add(code);
+    for (const code of [
+      'access/ambiguous',
+      'access/unauthenticated',
+      'access/forbidden',
+      'access/throttled',
+      'access/issuer-unreachable',
+    ] as const)
+      codes.add(code);
   if (!safe(route))
     for (const code of ['request/too-large', 'request/unsupported-media-type', 'storage/full'] as const)
       codes.add(code);
@@ -38,6 +45,7 @@ export function problemCodesOf(route: RouteEntry, headers: readonly RequestHeade
 
 const shared = {
   Unreadable: ['request/unreadable'],
+  UnreadableOrAmbiguous: ['access/ambiguous', 'request/unreadable'],
   Unauthenticated: ['access/unauthenticated'],
   Forbidden: ['access/forbidden'],
   ForbiddenChange: ['access/csrf', 'access/forbidden'],
@@ -49,6 +57,7 @@ const shared = {
   Throttled: ['access/throttled'],
   Unexpected: ['internal/unexpected'],
   Unavailable: ['internal/stopping', 'storage/unavailable'],
+  UnavailableOrUnsure: ['access/issuer-unreachable', 'internal/stopping', 'storage/unavailable'],
   Full: ['storage/full'],
 } as const satisfies Record<string, readonly ErrorCode[]>;
 

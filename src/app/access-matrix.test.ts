@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfig } from '../config/index.ts';
+import type { AccessClass, Role } from '../platform/http/index.ts';
+import { silentLogger } from '../platform/logging.ts';
+import { createWarden, type StartedWarden, type Warden } from './warden.ts';
+
+const adminToken = 'an-admin-token-for-this-test-alone';
+const jwtSecret = 'a-shared-secret-of-more-than-32-bytes';
+const dataDir = mkdtempSync(join(tmpdir(), 'ragwarden-matrix-'));
+let warden: Warden;
+let started: StartedWarden;
+const credentials: Record<string, Record<string, string>> = { stranger: {} };
+
+const jwt = (sub: string): Promise<string> =>
+  new SignJWT({ sub, exp: Math.floor(Date.now() / 1_000) + 3_600 })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(jwtSecret));
+
+beforeAll(async () => {
+  const env = { RAGWARDEN_ADMIN_TOKEN: adminToken, RAGWARDEN_JWT_SECRET: jwtSecret, ADMIN_USER_IDS: 'root' };
+  const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+  warden = createWarden({ reading: readConfig({ env, flags, cwd: dataDir }), log: silentLogger, command: 'serve' });
+  started = await warden.start();
+  for (const role of ['user', 'service', 'scrape', 'admin'] as const) {
+    const made = await started.access.createToken('test', { name: role, role, workspaces: 'all', label: '' });
+    credentials[role] = { authorization: `Bearer ${made.secret}` };
+  }
+  credentials['user by JWT'] = { 'x-api-key': await jwt('alice') };
+  credentials['admin by JWT'] = { authorization: `Bearer ${await jwt('root')}` };
+});
+afterAll(async () => {
+  await warden.stop('the test is over');
+  rmSync(dataDir, { recursive: true });
+});
+
+const roles: Record<string, Role | undefined> = {
+  stranger: undefined,
+  user: 'user',
+  service: 'service',
+  scrape: 'scrape',
+  admin: 'admin',
+  'user by JWT': 'user',
+  'admin by JWT': 'admin',
+};
+/** Written down once more, so that a change of the rule is seen as one. */
+const admitted: Record<AccessClass, readonly (Role | undefined)[]> = {
+  public: [undefined, 'user', 'service', 'scrape', 'admin'],
+  user: ['user', 'admin'],
+  service: ['service', 'admin'],
+  scrape: ['scrape', 'service', 'admin'],
+  admin: ['admin'],
+};
+/** A stranger is public even where the answer is about credentials. */
+const answersAboutCredentials = new Set(['/api/v1/access/login']);
+
+/** With ids that exist nowhere, and a body that no schema takes: whoever is admitted changes nothing. */
+async function call(method: string, url: string, headers: Record<string, string>): Promise<number> {
+  // A stream never ends; its HEAD is admitted by the same rule.
+  const asked = url.endsWith('/stream') ? 'HEAD' : method;
+  const unsafe = !['GET', 'HEAD'].includes(asked);
+  const answer = await started.server.inject({
+    method: asked as 'GET',
+    url: url.replaceAll(/:\w+/g, 'nothing').replace('*', 'nothing'),
+    headers: { ...headers, ...(unsafe ? { 'content-type': 'application/json' } : {}) },
+    ...(unsafe ? { payload: '"nothing that fits"' } : {}),
+  });
+  return answer.statusCode;
+}
+
+test('every route answers each role as its class says: 401 to strangers, 403 to others, and neither to whom it is for', async () => {
+  const wrong: string[] = [];
+  const seen = new Set<AccessClass>();
+  for (const route of started.server.routeTable) {
+    if (answersAboutCredentials.has(route.url)) continue;
+    seen.add(route.access);
+    for (const [who, role] of Object.entries(roles)) {
+      const status = await call(route.method, route.url, credentials[who] ?? {});
+      const expected = admitted[route.access].includes(role) ? 'in' : role === undefined ? 401 : 403;
+      const found = status === 401 || status === 403 ? status : 'in';
+      if (found !== expected || status === 500)
+        wrong.push(`${route.method} ${route.url} (${route.access}): ${who} gets ${status}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+  expect([...seen].sort()).toEqual(['admin', 'public', 'scrape', 'user']);
+  expect(started.server.routeTable.length).toBeGreaterThan(45);
+});
+
+describe('the trail', () => {
+  /** Unsafe routes that leave no entry of their own, each with its reason. */
+  const without: Record<string, string> = {
+    'POST /api/v1/targets/:id/inspect': 'an operation, which keeps who asked for it',
+    'POST /api/v1/backup/trigger': 'an operation, which keeps who asked for it',
+    'POST /api/v1/backup/points/:backup_id/verify': 'an operation, which keeps who asked for it',
+    'POST /api/v1/backup/restore/:backup_id': 'an operation, which keeps who asked for it',
+    'POST /api/v1/targets/:id/probe': 'only looks; told as a read',
+    'POST /api/v1/operations/:id/cancel': 'needs a running operation; shown in operations.test.ts',
+    'POST /api/v1/backup/repository/adopt': 'needs another repository; shown in backup.test.ts',
+  };
+
+  test('every route that changes something leaves an entry with its actor', async () => {
+    const { access, server, events } = started;
+    const token = () => access.createToken('test', { name: 'made', role: 'user', workspaces: [], label: '' });
+    const session = async (): Promise<Record<string, string>> => {
+      const answer = await server.inject({
+        method: 'POST',
+        url: '/api/v1/access/login',
+        payload: { token: adminToken },
+      });
+      const cookie = String(answer.headers['set-cookie']).split(';')[0] ?? '';
+      return { cookie, origin: 'http://localhost', 'x-csrf-token': answer.json().csrf_token, authorization: '' };
+    };
+    type Call = { path?: string; payload?: object; headers?: Record<string, string>; action: string };
+    const calls: Record<string, () => Promise<Call>> = {
+      'POST /api/v1/access/login': async () => ({ payload: { token: adminToken }, action: 'access.login' }),
+      'POST /api/v1/access/logout': async () => ({ headers: await session(), action: 'access.logout' }),
+      'POST /api/v1/access/login-links': async () => ({ action: 'access.create-login-link' }),
+      'POST /api/v1/access/tokens': async () => ({
+        payload: { name: 'a', role: 'user' },
+        action: 'access.create-token',
+      }),
+      'POST /api/v1/access/tokens/:id/rotate': async () => ({
+        path: (await token()).token.id,
+        action: 'access.rotate-token',
+      }),
+      'DELETE /api/v1/access/tokens/:id': async () => ({
+        path: (await token()).token.id,
+        action: 'access.revoke-token',
+      }),
+      'DELETE /api/v1/access/sessions': async () => ({ action: 'access.end-sessions' }),
+      'POST /api/v1/backup/start': async () => ({ action: 'backup.start' }),
+      'POST /api/v1/backup/stop': async () => ({ action: 'backup.stop' }),
+      'POST /api/v1/backup/recovery-kit/confirm': async () => ({ action: 'backup.confirm-kit' }),
+    };
+    const unsafe = server.routeTable
+      .filter(({ method }) => !['GET', 'HEAD'].includes(method))
+      .map(({ method, url }) => `${method} ${url}`);
+    expect(unsafe.filter((route) => !(route in calls) && !(route in without))).toEqual([]);
+    expect([...Object.keys(calls), ...Object.keys(without)].filter((route) => !unsafe.includes(route))).toEqual([]);
+    for (const [route, prepare] of Object.entries(calls)) {
+      const [method = '', pattern = ''] = route.split(' ');
+      const { path, payload, headers, action } = await prepare();
+      const before = (await events.auditHead()).seq;
+      const { authorization, ...others } = { authorization: `Bearer ${adminToken}`, ...headers };
+      const answer = await server.inject({
+        method: method as 'POST',
+        url: pattern.replace(':id', path ?? ''),
+        headers: authorization === '' ? others : { authorization, ...others },
+        ...(payload === undefined ? {} : { payload }),
+      });
+      const entries = (await events.listAudit({ limit: 10 })).filter((entry) => entry.seq > before);
+      expect([
+        route,
+        answer.statusCode < 300,
+        entries.map((entry) => `${entry.actor} ${entry.action} ${entry.outcome}`),
+      ]).toEqual([route, true, [`local:admin ${action} done`]]);
+    }
+  });
+
+  test('who read what, and who was turned away, is told once a day for each route', async () => {
+    const { access, server, events } = started;
+    const made = await access.createToken('test', { name: 'reader', role: 'admin', workspaces: 'all', label: '' });
+    const other = await access.createToken('test', { name: 'intruder', role: 'user', workspaces: [], label: '' });
+    const get = (url: string, token: string) => server.inject({ url, headers: { authorization: `Bearer ${token}` } });
+    for (let i = 0; i < 3; i += 1) {
+      await get('/api/v1/backup/points?limit=1', made.secret);
+      await get('/api/v1/backup/points/backup_20200101_000000_zzzz', made.secret);
+      await get('/api/v1/audit', other.secret);
+      await get('/health', other.secret);
+    }
+    const told = async (actor: string) =>
+      (await events.listAudit({ limit: 10, actor })).map((entry) => `${entry.action} ${entry.object} ${entry.outcome}`);
+    await expect.poll(() => told('local:reader')).toEqual(['access.read GET /api/v1/backup/points done']);
+    await expect.poll(() => told('local:intruder')).toEqual(['access.refused GET /api/v1/audit refused']);
+    const [entry] = await events.listAudit({ limit: 1, actor: 'local:reader' });
+    expect(entry?.data).toEqual({ role: 'admin', via: 'token', address: '127.0.0.1' });
+  });
+});
