@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApiDocument } from '../src/platform/http/openapi.ts';
+import { createLaws } from './fuzz/laws.ts';
+import { type Caller, type FuzzRequest, operationsOf, requestOf, resolverOf } from './fuzz/requests.ts';
+import { type StateWatch, watchState } from './fuzz/state-watch.ts';
+import { createWire, type Wire, type WireAnswer } from './fuzz/wire.ts';
+import { hasPart } from './setup/parts.ts';
+import {
+  field,
+  lightenRepository,
+  type RunningWarden,
+  removeFolder,
+  startWarden,
+  temporaryFolder,
+  until,
+} from './warden-harness.ts';
+
+/** Requests per operation (a third where only headers can differ), and where the making of them begins; the same seed makes the same requests. */
+const runs = Number(process.env.FUZZ_RUNS ?? 30);
+const seed = Number(process.env.FUZZ_SEED ?? 20_260_101);
+
+/** How often an operation may really begin work; afterwards only those ask who may not. */
+const greatestStarts = 1;
+
+const document = JSON.parse(
+  readFileSync(join(resolve(import.meta.dirname, '..'), 'docs/openapi.json'), 'utf8'),
+) as ApiDocument;
+const operations = operationsOf(document);
+const callers: readonly Caller[] = ['user', 'service', 'scrape', 'stranger', 'forged', 'session'];
+const anybody = fc.oneof(
+  { weight: 5, arbitrary: fc.constant<Caller>('admin') },
+  { weight: 2, arbitrary: fc.constantFrom(...callers) },
+);
+
+describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
+  const dataDir = temporaryFolder('fuzz');
+  const known: Record<string, string[]> = {};
+  let warden: RunningWarden;
+  let wire: Wire;
+  let state: StateWatch;
+  let laws: ReturnType<typeof createLaws>;
+
+  beforeAll(async () => {
+    warden = await startWarden({
+      dataDir,
+      settings: { BACKUP_FREQUENCY: '86400', RAGWARDEN_SAMPLE_INTERVAL: '1' },
+    });
+    await until('the sample is healthy', async () =>
+      field((await warden.call('GET', '/api/v1/targets/sample')).body, 'status') === 'HEALTHY' ? true : undefined,
+    );
+    const tokens: Partial<Record<Caller, string>> = {};
+    for (const role of ['user', 'service', 'scrape'] as const) {
+      const { body } = await warden.call('POST', '/api/v1/access/tokens', { name: `fuzz-${role}`, role });
+      tokens[role] = String(field(body, 'token'));
+    }
+    const spare = await warden.call('POST', '/api/v1/access/tokens', { name: 'spare', role: 'scrape' });
+    if (hasPart('restic')) {
+      await until('the first point is there', async () =>
+        field((await warden.call('GET', '/api/v1/backup/points')).body, 'items', 0, 'verified_at') ? true : undefined,
+      );
+      await lightenRepository(dataDir);
+    }
+    const points = (await warden.call('GET', '/api/v1/backup/points')).body;
+    const operation = await warden.call('POST', '/api/v1/targets/sample/inspect', undefined, { prefer: 'wait=60' });
+    known.backup_id = [String(field(points, 'items', 0, 'backup_id') ?? 'backup_20200101_000000_zzzz')];
+    known.id = ['sample', String(field(operation.body, 'id')), String(field(spare.body, 'id'))];
+    known.user_id = ['sample'];
+
+    const local = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+    const bearer = (token = ''): Record<string, string> => ({ authorization: `Bearer ${token}` });
+    const login = await fetch(`${warden.api}/api/v1/access/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token: local }),
+    });
+    wire = createWire(warden.api, {
+      admin: bearer(local),
+      user: bearer(tokens.user),
+      service: { 'x-api-key': tokens.service ?? '' },
+      scrape: bearer(tokens.scrape),
+      stranger: {},
+      forged: bearer(`rw_${'f'.repeat(43)}`),
+      session: { cookie: login.headers.get('set-cookie')?.split(';')[0] ?? '' },
+    });
+    laws = createLaws(document, {
+      secrets: [local, ...Object.values(tokens)],
+      places: [dataDir, resolve(import.meta.dirname, '..')],
+    });
+    state = watchState(dataDir);
+  });
+  afterAll(async () => {
+    state?.close();
+    wire?.close();
+    await warden?.stop();
+    removeFolder(dataDir);
+  });
+
+  /** Who asks: once enough work was begun, nobody who would begin more. */
+  const asked = async (request: FuzzRequest, started: number): Promise<[FuzzRequest, WireAnswer]> => {
+    const mayStart = ['admin', 'session'].includes(request.caller) && started >= greatestStarts;
+    const sent = mayStart ? { ...request, caller: 'user' as const } : request;
+    return [sent, await wire.send(sent)];
+  };
+
+  test.for(operations.map((described) => [described.operation.operationId, described] as const))(
+    '%s',
+    async ([, described]) => {
+      let started = 0;
+      await state.settle();
+      await fc.assert(
+        fc.asyncProperty(requestOf(described, resolverOf(document), known, anybody), async (request) => {
+          const [sent, answer] = await asked(request, started);
+          const told = `${sent.caller} ${sent.method} ${sent.target} ${JSON.stringify(sent.headers)} ${String(sent.body ?? '').slice(0, 500)}\n→ ${answer.status} ${answer.text.slice(0, 1_000)}`;
+          expect(laws(described, sent, answer), told).toEqual([]);
+          if (answer.status >= 400) expect(state.changes(), `changed by a refusal: ${told}`).toEqual([]);
+          else if (described.method !== 'GET') {
+            if (typeof field(JSON.parse(answer.text || 'null'), 'allowed_actions') === 'object') started += 1;
+            await state.settle();
+          }
+        }),
+        {
+          seed,
+          numRuns: described.operation.parameters || described.operation.requestBody ? runs : Math.ceil(runs / 3),
+        },
+      );
+    },
+  );
+
+  test('nothing failed unexpectedly, and the server still answers', async () => {
+    expect(warden.log()).not.toMatch(/failed unexpectedly|unhandled|uncaught/i);
+    expect((await warden.callStranger('GET', '/readyz')).status).toBe(200);
+    expect(field((await warden.call('GET', '/api/v1/audit/verify')).body, 'intact')).toBe(true);
+  });
+});

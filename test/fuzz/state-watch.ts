@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+export type StateWatch = {
+  /** Waits until no work is under way, and takes what is there now as known. */
+  settle(): Promise<void>;
+  /** What differs from what was known, table by table; then that is known. Empty: nothing changed. */
+  changes(): string[];
+  close(): void;
+};
+
+/** Written by the passing of time, not by requests. */
+const ofTime = new Set(['lease', 'kysely_migration', 'kysely_migration_lock']);
+
+/** Refused attempts are told; nothing else may come of them. */
+const toldRefusal = (table: string, row: string): boolean =>
+  (table === 'audit_entry' && /"access\.(throttle|login)".*"refused"/.test(row)) ||
+  (table === 'event' && row.includes('"access.throttled"'));
+
+/** Looks into the database and the protected folder beside the running warden, read-only. */
+export function watchState(dataDir: string): StateWatch {
+  const db = new DatabaseSync(join(dataDir, 'state.sqlite'), { readOnly: true });
+  const tables = db
+    .prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by name")
+    .all()
+    .map(({ name }) => String(name))
+    .filter((name) => !ofTime.has(name));
+  const versionOf = db.prepare('pragma data_version');
+  const running = db.prepare("select count(*) as n from operation where state in ('running', 'cancelling')");
+  const rowsOf = tables.map((table) => ({ table, rows: db.prepare(`select * from "${table}"`) }));
+  const folder = join(dataDir, 'sample', 'rag_storage');
+
+  let version: unknown;
+  let known = new Map<string, Set<string>>();
+  const read = (): Map<string, Set<string>> => {
+    const found = new Map<string, Set<string>>();
+    for (const { table, rows } of rowsOf)
+      found.set(
+        table,
+        new Set(
+          rows
+            .all()
+            .map((row) => JSON.stringify(row))
+            .filter((row) => !toldRefusal(table, row)),
+        ),
+      );
+    return found;
+  };
+  const digest = (): string => {
+    const hash = createHash('sha256');
+    if (existsSync(folder))
+      for (const name of readdirSync(folder, { recursive: true }).map(String).sort()) {
+        const { size, mtimeMs } = statSync(join(folder, name));
+        hash.update(`${name}\0${size}\0${mtimeMs}\n`);
+      }
+    return hash.digest('hex');
+  };
+  let files = '';
+
+  return {
+    async settle() {
+      const deadline = Date.now() + 60_000;
+      while (Number(running.get()?.n) > 0) {
+        if (Date.now() > deadline) throw new Error('an operation did not end within a minute');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      version = versionOf.get()?.data_version;
+      known = read();
+      files = digest();
+    },
+    changes() {
+      const differences: string[] = [];
+      const filesNow = digest();
+      if (filesNow !== files) differences.push('the files of the backend');
+      files = filesNow;
+      const now = versionOf.get()?.data_version;
+      if (now === version) return differences;
+      version = now;
+      const rows = read();
+      for (const [table, after] of rows) {
+        const before = known.get(table) ?? new Set();
+        for (const row of after) if (!before.has(row)) differences.push(`${table}: now ${row.slice(0, 300)}`);
+        for (const row of before) if (!after.has(row)) differences.push(`${table}: no longer ${row.slice(0, 300)}`);
+      }
+      known = rows;
+      return differences;
+    },
+    close: () => db.close(),
+  };
+}
