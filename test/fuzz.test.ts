@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiDocument } from '../src/platform/http/openapi.ts';
 import { createLaws } from './fuzz/laws.ts';
-import { type Caller, type FuzzRequest, operationsOf, requestOf, resolverOf } from './fuzz/requests.ts';
+import { type Caller, type FuzzRequest, operationsOf, requestOf, resolverOf, worstRequests } from './fuzz/requests.ts';
 import { type StateWatch, watchState } from './fuzz/state-watch.ts';
 import { createWire, type Wire, type WireAnswer } from './fuzz/wire.ts';
 import { hasPart } from './setup/parts.ts';
@@ -19,7 +19,7 @@ import {
 } from './warden-harness.ts';
 
 /** Requests per operation (a third where only headers can differ), and where the making of them begins; the same seed makes the same requests. */
-const runs = Number(process.env.FUZZ_RUNS ?? 30);
+const runs = Number(process.env.FUZZ_RUNS ?? 20);
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_101);
 
 /** How often an operation may really begin work; afterwards only those ask who may not. */
@@ -109,6 +109,8 @@ describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
     '%s',
     async ([, described]) => {
       let started = 0;
+      const worst = worstRequests(described, resolverOf(document), known);
+      const hasInput = described.operation.parameters || described.operation.requestBody;
       await state.settle();
       await fc.assert(
         fc.asyncProperty(requestOf(described, resolverOf(document), known, anybody), async (request) => {
@@ -123,7 +125,8 @@ describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
         }),
         {
           seed,
-          numRuns: described.operation.parameters || described.operation.requestBody ? runs : Math.ceil(runs / 3),
+          examples: worst.map((request): [FuzzRequest] => [request]),
+          numRuns: worst.length + (hasInput ? runs : Math.ceil(runs / 3)),
         },
       );
     },

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import type { JsonSchema } from '../../src/platform/http/json-schema.ts';
 import type { ApiDocument, ApiOperation, ApiParameter } from '../../src/platform/http/openapi.ts';
-import { anyJson, hostileBodies, hostileString, nearJson, type Resolve, validJson, validString } from './values.ts';
+import {
+  anyJson,
+  hostileBodies,
+  hostileString,
+  nearJson,
+  type Resolve,
+  validJson,
+  validString,
+  worstJson,
+  worstStrings,
+} from './values.ts';
 
 export type Caller = 'admin' | 'user' | 'service' | 'scrape' | 'stranger' | 'forged' | 'session';
 
@@ -227,4 +237,44 @@ export function requestOf(
         body: content.body,
       };
     });
+}
+
+/** The worst in each place, one at a time, as somebody who may ask: chance alone would meet each only now and then. */
+export function worstRequests(described: Described, resolve: Resolve, known: KnownIds): FuzzRequest[] {
+  const { operation, method } = described;
+  const parameters = operation.parameters ?? [];
+  const inPath = parameters.filter((one) => one.in === 'path');
+  const pathWith = (replaced?: { name: string; segment: string }): string =>
+    inPath.reduce(
+      (path, { name }) =>
+        path.replace(`{${name}}`, () => (name === replaced?.name ? replaced.segment : encode(known[name]?.[0] ?? 'x'))),
+      described.path,
+    );
+  const ask = (over: Partial<FuzzRequest>): FuzzRequest => ({
+    caller: 'admin',
+    method,
+    target: pathWith(),
+    headers: {},
+    body: undefined,
+    ...over,
+  });
+  const json = { 'content-type': 'application/json' };
+  const found: FuzzRequest[] = [];
+  for (const { name } of inPath)
+    for (const segment of [...worstStrings.map(encode), ...rawSegments])
+      found.push(ask({ target: pathWith({ name, segment }) }));
+  for (const { name } of parameters.filter((one) => one.in === 'query'))
+    for (const value of worstStrings) found.push(ask({ target: `${pathWith()}?${encode(name)}=${encode(value)}` }));
+  for (const { name } of parameters.filter((one) => one.in === 'header'))
+    for (const value of headerValues[name.toLowerCase()] ?? [])
+      if (method === 'GET') found.push(ask({ headers: { [name.toLowerCase()]: value } }));
+  if (method === 'GET') return found;
+  const schema = resolve(operation.requestBody?.content['application/json']?.schema ?? {});
+  const object = [schema, ...((schema.anyOf as JsonSchema[] | undefined) ?? []).map(resolve)].find(
+    (one) => one.properties !== undefined,
+  );
+  for (const name of Object.keys(object?.properties ?? {}))
+    for (const value of worstJson) found.push(ask({ headers: json, body: `{${JSON.stringify(name)}:${value}}` }));
+  for (const body of hostileBodies) found.push(ask({ headers: json, body }));
+  return found;
 }
