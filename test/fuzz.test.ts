@@ -65,9 +65,11 @@ describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
     }
     const points = (await warden.call('GET', '/api/v1/backup/points')).body;
     const operation = await warden.call('POST', '/api/v1/targets/sample/inspect', undefined, { prefer: 'wait=60' });
-    known.backup_id = [String(field(points, 'items', 0, 'backup_id') ?? 'backup_20200101_000000_zzzz')];
-    known.id = ['sample', String(field(operation.body, 'id')), String(field(spare.body, 'id'))];
-    known.user_id = ['sample'];
+    known.points = [String(field(points, 'items', 0, 'backup_id') ?? 'backup_20200101_000000_zzzz')];
+    known.restore = known.points;
+    known.operations = [String(field(operation.body, 'id'))];
+    known.tokens = [String(field(spare.body, 'id'))];
+    known.targets = ['sample'];
 
     const local = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
     const bearer = (token = ''): Record<string, string> => ({ authorization: `Bearer ${token}` });

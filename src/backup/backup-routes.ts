@@ -244,7 +244,11 @@ export const backupRoutes =
       app.route({
         method,
         url: '/api/v1/backup/points/:backup_id/pin',
-        config: { access: 'admin', activity: pinned ? 'pin point' : 'unpin point' },
+        config: {
+          access: 'admin',
+          activity: pinned ? 'pin point' : 'unpin point',
+          problems: ['feature/disabled', 'backup/unknown-point', 'backup/invalid-id'],
+        },
         schema: {
           tags: ['backup'],
           summary: pinned ? 'Pin a point: retention never forgets it' : 'Leave a point to retention again',
@@ -258,7 +262,11 @@ export const backupRoutes =
     app.post(
       '/api/v1/backup/rebuild-catalogue',
       {
-        config: { access: 'admin', activity: 'rebuild catalogue' },
+        config: {
+          access: 'admin',
+          activity: 'rebuild catalogue',
+          problems: ['feature/disabled', 'operation/busy', 'backup/unavailable'],
+        },
         schema: {
           tags: ['backup'],
           summary: 'Make the catalogue of points from the repository; with dry_run show what would change',

@@ -68,11 +68,13 @@ const rawSegments = [
   'a%0d%0ab',
 ];
 
-/** Ids of things that are there, by the name of the parameter, so that requests get beyond "there is no such thing". */
+/** Ids of things that are there, by the part of the path before them, so that requests get beyond "there is no such thing". */
 export type KnownIds = Readonly<Record<string, readonly string[]>>;
 
-function segmentOf(parameter: ApiParameter, known: KnownIds): fc.Arbitrary<string> {
-  const there = known[parameter.name] ?? [];
+const before = (path: string, name: string): string => path.split(`/{${name}}`)[0]?.split('/').at(-1) ?? '';
+
+function segmentOf(path: string, parameter: ApiParameter, known: KnownIds): fc.Arbitrary<string> {
+  const there = known[before(path, parameter.name)] ?? [];
   return fc.oneof(
     ...(there.length > 0 ? [{ weight: 4, arbitrary: fc.constantFrom(...there).map(encode) }] : []),
     { weight: 2, arbitrary: validString(parameter.schema).map(encode) },
@@ -212,7 +214,7 @@ export function requestOf(
   return fc
     .record({
       caller: callers,
-      segments: fc.tuple(...inPath.map((parameter) => segmentOf(parameter, known))),
+      segments: fc.tuple(...inPath.map((parameter) => segmentOf(described.path, parameter, known))),
       query: queryOf(
         parameters.filter((one) => one.in === 'query'),
         resolve,
@@ -247,7 +249,9 @@ export function worstRequests(described: Described, resolve: Resolve, known: Kno
   const pathWith = (replaced?: { name: string; segment: string }): string =>
     inPath.reduce(
       (path, { name }) =>
-        path.replace(`{${name}}`, () => (name === replaced?.name ? replaced.segment : encode(known[name]?.[0] ?? 'x'))),
+        path.replace(`{${name}}`, () =>
+          name === replaced?.name ? replaced.segment : encode(known[before(described.path, name)]?.[0] ?? 'x'),
+        ),
       described.path,
     );
   const ask = (over: Partial<FuzzRequest>): FuzzRequest => ({
