@@ -63,6 +63,14 @@ function finish(failures, tests) {
   return ok ? 0 : 1;
 }
 
+async function bench({ root, say, args }) {
+  return usingModules(root, 'npm run bench', say, async () => {
+    const code = await build(root, ['--if-stale']);
+    if (code !== 0) return code;
+    return run(process.execPath, [path.join(root, 'bench', 'main.ts'), ...args], { cwd: root, env: environment() });
+  });
+}
+
 /** Runs the program of that name out of node_modules. */
 async function exec({ root, say, args: [name, ...args] }) {
   return usingModules(root, `npm run (${name})`, say, async () => {
@@ -111,6 +119,7 @@ export const commands = {
   test,
   check,
   exec,
+  bench,
   build: ({ root, say, flags = [] }) => usingModules(root, 'npm run build', say, () => build(root, flags)),
   pack: packAll,
 };

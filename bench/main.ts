@@ -1,0 +1,74 @@
+// Measures the product against references, each in the same run. `npm run bench -- [NAME …] [--tiny] [--write]`
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { apiRoute } from './api-route.ts';
+import { backup } from './backup.ts';
+import { events } from './events.ts';
+import { hostSample } from './host-sample.ts';
+import { idle } from './idle.ts';
+import { built } from './processes.ts';
+import { type Bench, isMet, renderReport, Skipped } from './report.ts';
+import { startToReady } from './start-to-ready.ts';
+
+const benches: readonly Bench[] = [startToReady, idle, hostSample, events, apiRoute, backup];
+const page = join(import.meta.dirname, '../docs/benchmarks.md');
+const mark = '<!-- written by npm run bench -- --write -->';
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { tiny: { type: 'boolean', default: false }, write: { type: 'boolean', default: false } },
+  });
+  const unknown = positionals.find((name) => !benches.some((bench) => bench.name === name));
+  if (unknown !== undefined) {
+    console.error(`There is no bench "${unknown}". There are: ${benches.map((bench) => bench.name).join(', ')}.`);
+    return 2;
+  }
+  if (process.platform !== 'linux' || !existsSync(built('main.js'))) {
+    console.error('The figures are taken on Linux, of what `npm run build` built.');
+    return 2;
+  }
+  const size = values.tiny ? 'tiny' : 'full';
+  const loadBefore = loadavg();
+  const parts: string[] = [];
+  const failed: string[] = [];
+  for (const bench of benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+    const beganMs = performance.now();
+    try {
+      const report = await bench.run(size);
+      const text = renderReport(report);
+      parts.push(text);
+      console.log(`${text}\n`);
+      const figures = report.figures.map((figure) => ({ ...figure, met: isMet(figure) }));
+      console.log(
+        `${JSON.stringify({ bench: bench.name, size, seconds: (performance.now() - beganMs) / 1_000, figures })}\n`,
+      );
+    } catch (err) {
+      const reason = err instanceof Error ? err.message : String(err);
+      parts.push(`## ${bench.name}\n\nNot measured: ${reason}`);
+      console.error(`${bench.name}: ${reason}`);
+      if (err instanceof Skipped) console.log(JSON.stringify({ bench: bench.name, size, skipped: reason }));
+      else failed.push(bench.name);
+    }
+  }
+  if (values.write) {
+    const head = readFileSync(page, 'utf8').split(mark)[0];
+    writeFileSync(page, `${head}${mark}\n\n${[machine(loadBefore, positionals), ...parts].join('\n\n')}\n`);
+  }
+  return failed.length === 0 ? 0 : 1;
+}
+
+function machine(load: readonly number[], names: readonly string[]): string {
+  const [first] = cpus();
+  return [
+    `Taken on ${new Date().toISOString().slice(0, 10)} with \`npm run bench${names.length === 0 ? '' : ` -- ${names.join(' ')}`}\`:`,
+    `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.versions.node};`,
+    `load average ${load.map((one) => one.toFixed(2)).join(' ')} before the run.`,
+  ].join('\n');
+}
+
+process.exitCode = await main();
+// Whatever a failed bench left running ends with this process.
+process.exit();

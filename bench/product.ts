@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { built, type Running, startProgram, temporaryFolder } from './processes.ts';
+
+export const adminToken = 'bench-token-of-an-administrator';
+
+export type Sample = {
+  readonly workingDir: string;
+  readonly inputDir: string;
+  readonly url: string;
+  stop(): Promise<void>;
+};
+
+/** A real workspace and a server with LightRAG's HTTP API over it. */
+export async function startSample(size: 'tiny' | 'small' | 'medium'): Promise<Sample> {
+  const folder = temporaryFolder();
+  const workingDir = join(folder, 'rag_storage');
+  const inputDir = join(folder, 'inputs');
+  execFileSync(process.execPath, [
+    built('generate-workspace.js'),
+    ...['--dir', workingDir, '--input-dir', inputDir, '--size', size],
+  ]);
+  const server = await startProgram(process.execPath, [
+    built('sample-backend.js'),
+    ...['--working-dir', workingDir, '--input-dir', inputDir],
+  ]);
+  const { url } = JSON.parse(server.line) as { url: string };
+  return { workingDir, inputDir, url, stop: server.stop };
+}
+
+export type Product = Running & { readonly api: string; readonly metrics: string; readonly dataDir: string };
+
+/** The built product, watching the sample, sampling each second; backups wait until they are asked for. */
+export async function startProduct(sample: Sample, settings: Record<string, string> = {}): Promise<Product> {
+  const dataDir = join(temporaryFolder(), 'data');
+  mkdirSync(dataDir, { mode: 0o700 });
+  const running = await startProgram(
+    process.execPath,
+    [built('main.js'), 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'],
+    {
+      env: {
+        RAGWARDEN_ADMIN_TOKEN: adminToken,
+        RAGWARDEN_TARGET_URL: sample.url,
+        WORKING_DIR: sample.workingDir,
+        INPUT_DIR: sample.inputDir,
+        RAGWARDEN_SAMPLE_INTERVAL: '1',
+        RAGWARDEN_BACKUP_AT_START: 'false',
+        RAGWARDEN_LOG_LEVEL: 'warning',
+        ...settings,
+      },
+    },
+  );
+  const { api, metrics } = JSON.parse(running.line) as { api: string; metrics: string };
+  return { ...running, api, metrics, dataDir };
+}

@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const notBenches = new Set(['main.ts', 'report.ts', 'processes.ts', 'product.ts']);
+
+// Times say nothing here, where everything runs at once: only that each file still runs and finds its reference.
+test.skipIf(process.platform !== 'linux')('each bench runs, and tells figures', () => {
+  const output = execFileSync(process.execPath, [join(root, 'bench/main.ts'), '--tiny'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ran = output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map(
+      (line) => JSON.parse(line) as { bench: string; size: string; figures?: { value: number }[]; skipped?: string },
+    );
+  const files = readdirSync(join(root, 'bench')).filter((file) => !notBenches.has(file));
+  expect(ran.map(({ bench }) => `${bench}.ts`).sort()).toEqual(files.sort());
+  for (const { size, figures = [], skipped } of ran) {
+    // Without its reference; where everything has to be there, nothing may be left out.
+    if (skipped !== undefined && process.env.CI !== 'true') continue;
+    expect(size).toBe('tiny');
+    expect(figures.length).toBeGreaterThan(0);
+    // JSON has no word for what is not a number: it writes null.
+    for (const { value } of figures) expect(value).toBeGreaterThanOrEqual(0);
+  }
+});
