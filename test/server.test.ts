@@ -116,7 +116,12 @@ describe('the server with the sample', () => {
     expect(Object.keys(json.body as object).sort()).toEqual(['status', 'timestamp']);
     expect(page.text).not.toMatch(/1\.5\.7|rag_storage/);
     const checks = field((await warden.call('GET', '/health')).body, 'checks') as { name: string }[];
-    expect(checks.map(({ name }) => name).sort()).toEqual(['backup sample', 'host', 'target sample']);
+    expect(checks.map(({ name }) => name).sort()).toEqual([
+      'background jobs',
+      'backup sample',
+      'host',
+      'target sample',
+    ]);
   });
 
   test.skipIf(!hasPart('restic'))('the metrics count what happened, and only that', async () => {
@@ -269,7 +274,7 @@ describe('the server with parts switched off', () => {
         field((await warden.call('GET', '/api/v1/targets/sample')).body, 'status') === 'UNKNOWN' ? true : undefined,
       );
       const checks = field((await warden.call('GET', '/health')).body, 'checks') as { name: string }[];
-      expect(checks.map(({ name }) => name)).toEqual(['host']);
+      expect(checks.map(({ name }) => name)).toEqual(['background jobs', 'host']);
       // The event log stays empty, the audit trail cannot be switched off.
       await warden.call('POST', '/api/v1/access/tokens', { name: 'ci', role: 'service' });
       expect(field((await warden.call('GET', '/api/v1/events')).body, 'code')).toBe('feature/disabled');

@@ -2,6 +2,8 @@ import type { BackupStatus } from '../backup/index.ts';
 import type { HealthCheck, HealthWord } from '../health/index.ts';
 import type { HostHealth } from '../host/index.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Jobs } from '../platform/jobs.ts';
+import type { Heartbeat } from '../system/index.ts';
 import type { StatusWord, WatchedTarget } from '../targets/index.ts';
 
 const wordOf: Record<StatusWord, HealthWord> = {
@@ -78,5 +80,38 @@ export const backupCheck = (
         : 'There is no verified recovery point.',
       atMs,
     };
+  },
+});
+
+/** Our own background work. Late, it degrades; readiness is not its business, since requests are answered all the same. */
+export const jobsCheck = (jobs: Jobs, clock: Clock): HealthCheck => ({
+  name: 'background jobs',
+  about: 'own',
+  read() {
+    const atMs = clock.now();
+    const late = jobs.states(atMs).filter((state) => state.late !== null);
+    if (late.length === 0) return { status: 'healthy', message: 'All background jobs keep their time.', atMs };
+    return { status: 'degraded', message: late.map((state) => `${state.name}: ${state.late}.`).join(' '), atMs };
+  },
+});
+
+/** Single calls get lost; when several in a row do, whoever should watch us does not. */
+const unheardCalls = 3;
+
+export const heartbeatCheck = (heartbeat: Heartbeat): HealthCheck => ({
+  name: 'heartbeat',
+  about: 'own',
+  read() {
+    const { complete, reason, callError, callFailures, lastSuccessMs } = heartbeat.status();
+    const atMs = lastSuccessMs ?? undefined;
+    if (complete === undefined) return { status: 'healthy', message: 'The first round is not over yet.', atMs };
+    if (!complete) return { status: 'degraded', message: `Nobody is called: ${reason}.`, atMs };
+    if (callError !== null)
+      return {
+        status: callFailures >= unheardCalls ? 'degraded' : 'healthy',
+        message: `The heartbeat URL was not reached ${callFailures} time(s) in a row: ${callError}`,
+        atMs,
+      };
+    return { status: 'healthy', message: 'Every round was reported.', atMs };
   },
 });

@@ -48,9 +48,11 @@ import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
 import { createHttpClient } from '../platform/http-client.ts';
 import { type RandomSource, systemRandom } from '../platform/ids.ts';
-import { createLifecycle } from '../platform/lifecycle.ts';
+import { createJobs } from '../platform/jobs.ts';
+import { createLifecycle, type Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { productVersion } from '../platform/product-version.ts';
+import { createHeartbeat, jobsRoutes } from '../system/index.ts';
 import {
   createFolderSizes,
   createInspections,
@@ -61,7 +63,7 @@ import {
   type WatchedTarget,
 } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
-import { backupCheck, hostCheck, nothingWatched, targetCheck } from './health-checks.ts';
+import { backupCheck, heartbeatCheck, hostCheck, jobsCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { openapiRoute } from './openapi-route.ts';
@@ -143,6 +145,13 @@ export function createWarden(options: WardenOptions): Warden {
     const survivors = await children.endSurvivors();
     if (survivors.length > 0) log.warn({ count: survivors.length }, 'child processes of an earlier life were ended');
 
+    const jobs = createJobs();
+    /** Starts a part and keeps an eye on what it does in the background. */
+    const begin = async (part: Part): Promise<void> => {
+      jobs.add(part);
+      await lifecycle.begin(part);
+    };
+
     // State and samples are two files, so that bulk never queues before a ledger.
     const statePath = join(config.dataDir, 'state.sqlite');
     copyBeforeMigration(statePath, stateMigrations, clock, log);
@@ -186,7 +195,7 @@ export function createWarden(options: WardenOptions): Warden {
     const registry = createMetricRegistry({ clock, log });
     const documentMetrics = createDocumentMetrics(registry);
     setBuildInfo(registry, productVersion());
-    await lifecycle.begin(createProcessMetrics(registry));
+    await begin(createProcessMetrics(registry));
 
     const sample =
       config.target === undefined && (options.command === 'up' || config.profile === 'development')
@@ -315,9 +324,13 @@ export function createWarden(options: WardenOptions): Warden {
         nowMs: clock.now(),
         staleAfterMs: sampler.staleAfterMs(),
       });
+    const heartbeat =
+      config.heartbeat && createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log });
     const health = createHealth({
       clock,
       checks: [
+        jobsCheck(jobs, clock),
+        ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
         ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
         ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
         ...(config.backup.enabled
@@ -372,21 +385,23 @@ export function createWarden(options: WardenOptions): Warden {
       backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
     );
 
+    await server.register(jobsRoutes({ jobs, clock }));
+
     const { created } = await access.open();
     if (created !== undefined) await options.onAdminToken?.(created);
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
-    await lifecycle.begin(createAccessExpiry({ access, clock, log }));
-    await lifecycle.begin(createTokenUseJob({ access, clock, log }));
+    await begin(createAccessExpiry({ access, clock, log }));
+    await begin(createTokenUseJob({ access, clock, log }));
     access.onEnded(() => server.recheckStreams());
-    await lifecycle.begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
-    await lifecycle.begin(createOperationRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
-    if (config.monitoring.enabled) await lifecycle.begin(sampler);
-    if (config.metrics.enabled)
-      await lifecycle.begin(createMetricHistory({ registry, db: metricsDb, clock, log, instance }));
-    if (probing) for (const one of targets) await lifecycle.begin(one);
-    await lifecycle.begin(sizes);
-    if (config.monitoring.enabled) await lifecycle.begin(inspections);
-    if (config.backup.enabled) await lifecycle.begin(schedule);
+    await begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
+    await begin(createOperationRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
+    if (config.monitoring.enabled) await begin(sampler);
+    if (config.metrics.enabled) await begin(createMetricHistory({ registry, db: metricsDb, clock, log, instance }));
+    if (probing) for (const one of targets) await begin(one);
+    await begin(sizes);
+    if (config.monitoring.enabled) await begin(inspections);
+    if (config.backup.enabled) await begin(schedule);
+    if (heartbeat) await begin(heartbeat);
     const listeners = createListeners({ config, server, log, access, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
     health.setReady(true);

@@ -188,6 +188,8 @@ export function createBackupSchedule(options: {
 
   const reconciler = createReconciler({
     name: 'backup schedule',
+    // It waits for the point that it takes, and a first one of much data takes hours.
+    runLimitMs: 86_400_000,
     intervalMs: tickMs,
     clock,
     log,

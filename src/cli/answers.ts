@@ -205,6 +205,17 @@ export const catalogueAnswer = z.object({
   leftovers: z.array(z.object({ snapshot_id: z.string(), backup_id: textOrNull, reason: z.string() })),
 });
 
+export const jobAnswer = z.object({
+  name: z.string(),
+  interval_seconds: z.number(),
+  runs: z.number(),
+  failures: z.number(),
+  running: z.boolean(),
+  last_finished_at: textOrNull,
+  last_error: textOrNull,
+  late: textOrNull,
+});
+
 export const retentionAnswer = z.object({
   backup_id: z.string(),
   timestamp: instant,

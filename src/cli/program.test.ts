@@ -42,6 +42,7 @@ test('offers the commands that are promised', () => {
     'operations list',
     'operations show',
     'operations cancel',
+    'jobs',
     'token create',
     'token list',
     'token revoke',

@@ -21,6 +21,7 @@ import { cancelOperation, listOperations, showOperation } from './operation-comm
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { showStatus } from './status-command.ts';
+import { showJobs } from './system-commands.ts';
 import { inspectTarget, listTargets } from './target-commands.ts';
 import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rotateToken } from './token-commands.ts';
 
@@ -145,6 +146,13 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .action(does((id: string, flags: Parameters<typeof showOperation>[2]) => showOperation(context, id, flags)));
   remote(operations.command('cancel').argument('<id>').description('ask it to end, and wait until it has')).action(
     does((id: string, flags: RemoteFlags) => cancelOperation(context, id, flags)),
+  );
+
+  examples(
+    remote(
+      program.command('jobs').description('what works in the background, and whether it keeps its time; 4 when not'),
+    ).action(does((flags: RemoteFlags) => showJobs(context, flags))),
+    ['jobs', 'jobs --json'],
   );
 
   const token = group(program, 'token', 'who may call the API', [

@@ -52,6 +52,10 @@ export type Config = {
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
   };
+  /** Undefined: nobody is called. The URL holds a key. */
+  readonly heartbeat:
+    | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
+    | undefined;
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
@@ -201,6 +205,7 @@ export function buildConfig(
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
     settingsFile,
+    heartbeat: buildHeartbeat(values, origins, problems),
     backup: {
       enabled: values.backupEnabled,
       location,
@@ -217,6 +222,27 @@ export function buildConfig(
     targetDatabases: { postgres: buildTargetDatabase(values, origins, problems), redisUrl: values.redisUrl },
   };
   return { config: deepFreeze(config), problems };
+}
+
+function buildHeartbeat(values: SettingValues, origins: Origins, problems: Problem[]): Config['heartbeat'] {
+  const { heartbeatUrl: url, heartbeatUnhealthySuffix: unhealthySuffix } = values;
+  if (url === undefined) {
+    if (unhealthySuffix !== undefined)
+      problems.push({
+        place: origins.heartbeatUnhealthySuffix.place,
+        message: 'names what is called below the heartbeat URL, and that is not set',
+        mend: 'Set RAGWARDEN_HEARTBEAT_URL, or remove it.',
+      });
+    return undefined;
+  }
+  const { username, password } = new URL(url);
+  if (username !== '' || password !== '')
+    problems.push({
+      place: origins.heartbeatUrl.place,
+      message: 'must not carry a user name or a password',
+      mend: 'Use a URL whose path is the key.',
+    });
+  return { url, intervalMs: values.heartbeatIntervalSeconds * 1000, unhealthySuffix };
 }
 
 function buildTarget(

@@ -3,6 +3,7 @@ import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
+import { systemSettings } from './system-settings.ts';
 import { targetSettings } from './target-settings.ts';
 import type { Parser } from './value-parsers.ts';
 import { watchSettings } from './watch-settings.ts';
@@ -13,6 +14,7 @@ export const settings = {
   ...accessSettings,
   ...watchSettings,
   ...backupSettings,
+  ...systemSettings,
   ...targetSettings,
   ...awaitedSettings,
 } as const;

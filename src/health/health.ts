@@ -51,7 +51,9 @@ export function createHealth(options: { checks: readonly HealthCheck[]; clock: C
   let open = false;
   const report = (): HealthReport => {
     const checks = options.checks.map((check) => ({ name: check.name, about: check.about, result: check.read() }));
-    return { status: overallWord(checks.map((check) => check.result.status)), atMs: options.clock.now(), checks };
+    // That we ourselves are well says nothing about what is watched; that we are not does.
+    const counting = checks.filter((check) => check.about === 'watched' || check.result.status !== 'healthy');
+    return { status: overallWord(counting.map((check) => check.result.status)), atMs: options.clock.now(), checks };
   };
   return {
     report,

@@ -7,6 +7,7 @@ import * as backup from './state/0004_backup.ts';
 import * as operationsIdempotency from './state/0005_operations_idempotency.ts';
 import * as accessRotation from './state/0006_access_rotation.ts';
 import * as backupUnknownBytes from './state/0007_backup_unknown_bytes.ts';
+import * as systemFacts from './state/0008_system_facts.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -17,6 +18,7 @@ export const stateMigrations: MigrationList = {
   '0005_operations_idempotency': operationsIdempotency,
   '0006_access_rotation': accessRotation,
   '0007_backup_unknown_bytes': backupUnknownBytes,
+  '0008_system_facts': systemFacts,
 };
 
 /** Every step of `metrics.sqlite`. */

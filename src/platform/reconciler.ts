@@ -12,6 +12,11 @@ export type ReconcilerState = {
   readonly lastFinishedAt: number | null;
   readonly lastError: string | null;
   readonly running: boolean;
+  /** Between `start` and `stop`; a job that nobody started is never late. */
+  readonly active: boolean;
+  readonly startedAt: number | null;
+  /** A run that takes longer counts as stuck. */
+  readonly runLimitMs: number;
 };
 
 export type Reconciler = Part & {
@@ -33,12 +38,15 @@ export function createReconciler(options: {
   intervalMs: number;
   /** First run directly after start (default), or only after one interval. */
   runAtStart?: boolean;
+  /** Default five minutes. Only for work that waits for something long. */
+  runLimitMs?: number;
   run(signal: AbortSignal): Promise<void>;
   clock: Clock;
   log: Logger;
 }): Reconciler {
   const { name, clock, log } = options;
   let intervalMs = options.intervalMs;
+  let startedAt: number | null = null;
   let runs = 0;
   let failures = 0;
   let lastStartedAt: number | null = null;
@@ -106,6 +114,7 @@ export function createReconciler(options: {
   return {
     name,
     start() {
+      startedAt ??= clock.now();
       loop ??= (async () => {
         if (options.runAtStart !== false && !abort.signal.aborted) await runOnce();
         while (!abort.signal.aborted) {
@@ -139,6 +148,9 @@ export function createReconciler(options: {
       lastFinishedAt,
       lastError,
       running: current !== undefined,
+      active: startedAt !== null && !abort.signal.aborted,
+      startedAt,
+      runLimitMs: options.runLimitMs ?? 300_000,
     }),
   };
 }

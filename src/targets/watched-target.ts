@@ -32,7 +32,7 @@ export type WatchedTarget = Part & {
   probe(): Promise<Observation | undefined>;
   /** What the inspector found in the files, as far as it bears on the status. */
   noteFiles(findings: FileFindings): void;
-  jobState(): ReconcilerState;
+  jobs(): readonly ReconcilerState[];
 };
 
 export function createWatchedTarget(options: {
@@ -97,7 +97,7 @@ export function createWatchedTarget(options: {
       files = findings;
       reconciler.wake();
     },
-    jobState: () => reconciler.state(),
+    jobs: () => [reconciler.state()],
   };
 }
 
