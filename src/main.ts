@@ -4,7 +4,14 @@ import { AppError, systemCode } from './platform/errors.ts';
 
 /** npm and terminals tell of one Ctrl-C more than once; a second press of a person takes longer. */
 const samePressMs = 500;
-const serves = ['serve', 'up'].includes(process.argv[2] ?? '');
+const serves = ['serve', 'up'].includes(commandWord(process.argv.slice(2)) ?? '');
+
+/** The first word that is neither an option nor the value of one of those that may stand before the command. */
+function commandWord(words: readonly string[]): string | undefined {
+  return words.find(
+    (word, index) => !word.startsWith('-') && !['--data-dir', '--config'].includes(words[index - 1] ?? ''),
+  );
+}
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 

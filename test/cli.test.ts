@@ -260,7 +260,10 @@ describe('remote commands in a pipe', () => {
     const seen = JSON.parse((await inPipe(['target', 'inspect', '--json', ...here])).stdout);
     expect(Object.keys(seen)).toEqual(['target', 'inspection']);
     expect(seen.inspection.faults).toEqual([]);
-    expect((await inPipe(['target', 'inspect', 'nobody', ...here])).code).toBe(10);
+    const mistyped = await inPipe([...here, 'target', 'inspect', 'smaple']);
+    expect(mistyped.code).toBe(10);
+    expect(mistyped.stderr).toContain('Did you mean sample?');
+    expect((await inPipe(['__complete', 'target', ...here])).stdout).toBe('sample\n');
   });
 
   test('--json is what the API returned', async () => {
@@ -269,9 +272,9 @@ describe('remote commands in a pipe', () => {
   });
 
   test('a bad filter is told with its place', async () => {
-    const { code, stderr } = await inPipe(['events', '--severity', 'loud', ...here]);
+    const { code, stderr } = await inPipe(['events', '--type', 'NO TYPE', ...here]);
     expect(code).toBe(2);
-    expect(stderr).toContain('query.severity');
+    expect(stderr).toContain('query.type');
   });
 
   test('a token is made, works, is listed, is revoked and works no more', async () => {

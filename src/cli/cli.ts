@@ -1,6 +1,7 @@
 import type { Config, ConfigReading, Environment, Flags } from '../config/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { type ApiClient, createApiClient, findConnection } from './api-client.ts';
+import { suggestingClient } from './suggestions.ts';
 import type { InputStream, OutputStream, Terminal } from './terminal.ts';
 
 /** A ragwarden that runs in this process. */
@@ -77,7 +78,7 @@ export async function withApi<T>(
 ): Promise<T> {
   const api = await openApi(context, flags);
   try {
-    return await run(api);
+    return await run(suggestingClient(api));
   } finally {
     await api.close();
   }

@@ -56,6 +56,7 @@ test('offers the commands that are promised', () => {
     'config example',
     'doctor',
     'explain',
+    'completion',
   ]);
 });
 
@@ -82,6 +83,7 @@ describe('help', () => {
     [['config']],
     [['doctor']],
     [['explain']],
+    [['completion']],
   ])('of %j begins with examples', async (words) => {
     expect((await runInPipe([...words, '--help'])).stdout).toMatch(/^Examples:\n {2}\$ ragwarden /);
   });
@@ -114,6 +116,46 @@ describe('what cannot be parsed ends with 2', () => {
     const { code, stdout, stderr } = await runInPipe(argv);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).not.toBe('');
+  });
+});
+
+describe('an enumerated value that is mistyped ends with 2 and is told the nearest', () => {
+  test.each([
+    [['token', 'create', 'ci', '--role', 'admni'], 'admin'],
+    [['operations', 'list', '--state', 'runing'], 'running'],
+    [['events', '--severity', 'error,critcal'], 'critical'],
+    [['completion', 'bahs'], 'bash'],
+  ])('%j', async (argv, nearest) => {
+    const { code, stdout, stderr } = await runInPipe(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(`Did you mean ${nearest}?`);
+  });
+});
+
+describe('options that most commands have may stand before the command', () => {
+  const file = join(folder, 'before.yaml');
+  const other = join(folder, 'other.yaml');
+  writeFileSync(file, 'server:\n  port: 8801\n');
+  writeFileSync(other, 'server:\n  port: 8802\n');
+  const portShown = async (argv: readonly string[]): Promise<unknown> => {
+    const shown: { key: string; value: string }[] = JSON.parse((await runInPipe(argv)).stdout);
+    return shown.find((one) => one.key === 'server.port')?.value;
+  };
+
+  test.each([
+    [['--config', file, '--json', 'config', 'show']],
+    [['config', '--config', file, 'show', '--json']],
+    [['--json', 'config', `--config=${file}`, 'show']],
+    [['--config', other, '--json', 'config', 'show', '--config', file]],
+    [['--config', other, 'config', '--config', file, 'show', '--json']],
+  ])('%j, and the nearest one counts', async (argv) => {
+    expect(await portShown(argv)).toBe('8801');
+  });
+
+  test('and are refused where the command has no such option', async () => {
+    const { code, stdout, stderr } = await runInPipe(['--json', 'config', 'reference']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain("'reference' has no option --json");
   });
 });
 

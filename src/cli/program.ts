@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { productVersion } from '../platform/product-version.ts';
 import {
   adoptRepository,
@@ -12,6 +12,8 @@ import {
 } from './backup-commands.ts';
 import { pinPoint, rebuildCatalogue } from './catalogue-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
+import { completeWords, printCompletion } from './completion/complete-command.ts';
+import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
@@ -21,6 +23,7 @@ import { cancelOperation, listOperations, showOperation } from './operation-comm
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { showStatus } from './status-command.ts';
+import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
 import { showJobs } from './system-commands.ts';
 import { inspectTarget, listTargets } from './target-commands.ts';
 import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rotateToken } from './token-commands.ts';
@@ -61,12 +64,16 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     });
   examples(program, ['up', 'status', 'backup list', 'backup restore ID']);
 
+  output(offline(program)).enablePositionalOptions();
+
   /** Runs the command and keeps its exit code. */
   const does =
     <Arguments extends readonly unknown[]>(run: (...args: Arguments) => number | Promise<number>) =>
     async (...args: unknown[]): Promise<void> => {
       // Commander hands over arguments, flags and itself in the order in which they were declared beside `run`.
-      finish(await run(...(args as unknown as Arguments)));
+      const [flags, command] = args.slice(-2) as [Record<string, unknown>, Command];
+      const all = { ...earlierFlags(command), ...flags };
+      finish(await run(...([...args.slice(0, -2), all, command] as unknown as Arguments)));
     };
 
   for (const [name, about, lines] of [
@@ -116,7 +123,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     remote(program.command('events').description('what happened, oldest of the newest first'))
       .option('-f, --follow', 'go on with what happens from now; with --json one document a line')
       .option('--type <types>', 'such as backup.* or target.status-changed, separated by commas')
-      .option('--severity <words>', 'info, warning, error, critical, separated by commas')
+      .option('--severity <words>', 'info, warning, error, critical, separated by commas', listOf(severities))
       .option('--target <id>', 'of one target')
       .option('--limit <number>', 'how many at first (default 50)', count(500))
       .action(does((flags: Parameters<typeof showEvents>[1]) => showEvents(context, flags))),
@@ -130,7 +137,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   ]);
   remote(operations.command('list').description('newest first'))
     .addOption(
-      new Option('--state <state>', 'only these').choices([
+      choiceOption('--state <state>', 'only these', [
         'running',
         'succeeded',
         'partial',
@@ -163,9 +170,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   ]);
   remote(token.command('create').argument('<name>').description('make a token; its secret is printed once'))
     .addOption(
-      new Option('--role <role>', 'what it may do')
-        .choices(['user', 'service', 'scrape', 'admin'])
-        .makeOptionMandatory(),
+      choiceOption('--role <role>', 'what it may do', ['user', 'service', 'scrape', 'admin']).makeOptionMandatory(),
     )
     .option('--workspace <name...>', 'workspaces it is for; `all` for all of them')
     .option('--label <text>', 'a note for people')
@@ -182,7 +187,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .option('--expires <when>', 'a new end: a span such as 30d, or an ISO 8601 instant')
     .action(does((id: string, flags: Parameters<typeof rotateToken>[2]) => rotateToken(context, id, flags)));
   remote(token.command('login-link').description('a link that logs one browser in, once'))
-    .addOption(new Option('--role <role>', 'what it may do (default admin)').choices(['user', 'admin']))
+    .addOption(choiceOption('--role <role>', 'what it may do (default admin)', ['user', 'admin']))
     .option('--name <name>', 'whom it logs in; needed for a user')
     .option('--workspace <name...>', 'workspaces of that user; `all` for all of them')
     .action(does((flags: Parameters<typeof createLoginLink>[1]) => createLoginLink(context, flags)));
@@ -229,6 +234,23 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       .option('--markdown', 'print the page of all codes')
       .action(does((name: string | undefined, flags: Parameters<typeof explain>[2]) => explain(context, name, flags))),
     ['explain repository/locked', 'explain target.working_dir', 'explain'],
+  );
+  examples(
+    program
+      .command('completion')
+      .description('a script that completes commands, options and ids; it asks the running ragwarden for ids')
+      .addArgument(
+        new Argument('<shell>', 'which shell').choices(shells).argParser((typed: string) => oneOf(typed, shells)),
+      )
+      .action(does((shell: Shell) => printCompletion(context, shell, program))),
+    [
+      'completion bash > /etc/bash_completion.d/ragwarden',
+      'completion zsh > ~/.zfunc/_ragwarden',
+      'completion fish > ~/.config/fish/completions/ragwarden.fish',
+    ],
+  );
+  offline(program.command('__complete', { hidden: true }).argument('<kind>')).action(
+    does((kind: string, flags: RemoteFlags) => completeWords(context, kind, flags)),
   );
   withExitCodes(program);
   return program;
@@ -313,7 +335,25 @@ function addBackup(
 }
 
 function group(program: Command, name: string, about: string, lines: readonly string[]): Command {
-  return examples(program.command(name).description(about), lines);
+  const command = examples(program.command(name).description(about), lines);
+  // Told by the program itself and by each command; between the two they are only accepted.
+  for (const option of program.options)
+    if (option.long !== '--version') command.addOption(new Option(option.flags, option.description).hideHelp());
+  return command;
+}
+
+/** Flags that stood before the command or its group, as in `ragwarden --config FILE config check`; the nearest one counts. */
+function earlierFlags(command: Command): Record<string, unknown> {
+  const flags: Record<string, unknown> = {};
+  for (let above = command.parent; above !== null; above = above.parent)
+    for (const option of above.options) {
+      const name = option.attributeName();
+      if (above.getOptionValueSource(name) !== 'cli') continue;
+      if (!command.options.some((own) => own.long === option.long))
+        command.error(`error: '${command.name()}' has no option ${option.long}`);
+      flags[name] ??= above.getOptionValue(name);
+    }
+  return flags;
 }
 
 const examples = (command: Command, lines: readonly string[]): Command =>

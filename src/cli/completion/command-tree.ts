@@ -1,0 +1,93 @@
+import type { Argument, Command, Option } from 'commander';
+import { severities } from '../suggestions.ts';
+
+/** What may stand in the place of an argument or behind an option. */
+export type Values =
+  | { readonly kind: 'words'; readonly words: readonly string[] }
+  | { readonly kind: 'file' | 'folder' | 'any' }
+  /** Asked of the running instance at the moment of completing. */
+  | { readonly kind: 'dynamic'; readonly name: DynamicName };
+
+export const dynamicNames = ['point', 'target', 'operation', 'token', 'setting', 'explainable'] as const;
+export type DynamicName = (typeof dynamicNames)[number];
+
+export type KnownOption = {
+  /** As they are typed: `-q`, `--quiet`. */
+  readonly names: readonly string[];
+  readonly about: string;
+  /** Undefined for one that takes no value. */
+  readonly values: Values | undefined;
+  /** Accepted there and not offered. */
+  readonly hidden: boolean;
+};
+
+/** One command with everything that may follow it. */
+export type KnownCommand = {
+  /** Empty for the program itself, else `backup create`. */
+  readonly path: string;
+  readonly about: string;
+  readonly commands: readonly { readonly name: string; readonly about: string }[];
+  readonly options: readonly KnownOption[];
+  /** In their order. */
+  readonly arguments: readonly Values[];
+};
+
+/** The program and every command below it, read from what parses the command line, so that the two cannot differ. */
+export function commandTree(program: Command, path = ''): KnownCommand[] {
+  const help = program.createHelp();
+  const below = help.visibleCommands(program).filter((command) => command.name() !== 'help');
+  return [
+    {
+      path,
+      about: program.description(),
+      commands: below.map((command) => ({ name: command.name(), about: command.description() })),
+      options: [
+        ...help.visibleOptions(program).map(knownOption),
+        ...program.options.filter((option) => option.hidden).map(knownOption),
+      ],
+      arguments: program.registeredArguments.map((argument) => argumentValues(path, argument)),
+    },
+    ...below.flatMap((command) => commandTree(command, `${path} ${command.name()}`.trim())),
+  ];
+}
+
+const knownOption = (option: Option): KnownOption => ({
+  names: [option.short, option.long].filter((name) => name !== undefined && name !== null),
+  about: option.description,
+  values: option.required || option.optional ? optionValues(option) : undefined,
+  hidden: option.hidden,
+});
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+
+function optionValues({ argChoices, flags, long }: Option): Values {
+  if (argChoices !== undefined) return { kind: 'words', words: argChoices };
+  if (flags.includes('<folder>')) return { kind: 'folder' };
+  if (flags.includes('<file>')) return { kind: 'file' };
+  switch (long) {
+    case '--target':
+      return { kind: 'dynamic', name: 'target' };
+    case '--severity':
+      return { kind: 'words', words: severities };
+    case '--log-level':
+      return { kind: 'words', words: logLevels };
+    default:
+      return { kind: 'any' };
+  }
+}
+
+/** Ids are of the kind that their group is about. */
+const groupIds: Readonly<Record<string, DynamicName>> = {
+  'backup id': 'point',
+  'target id': 'target',
+  'operations id': 'operation',
+  'token id': 'token',
+  'settings key': 'setting',
+  'explain name': 'explainable',
+};
+
+function argumentValues(path: string, argument: Argument): Values {
+  if (argument.argChoices !== undefined) return { kind: 'words', words: argument.argChoices };
+  const name = groupIds[`${path.split(' ')[0]} ${argument.name()}`];
+  return name === undefined ? { kind: 'any' } : { kind: 'dynamic', name };
+}

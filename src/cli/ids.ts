@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import type { ApiClient } from './api-client.ts';
+
+/** Somebody is waiting with a finger on the key. */
+const askLimitMs = 1_000;
+
+/** Where the ids of a kind are listed, and under which name. */
+const lists = {
+  point: { path: '/api/v1/backup/points', query: { limit: 100 }, id: 'backup_id' },
+  target: { path: '/api/v1/targets', query: {}, id: 'id' },
+  operation: { path: '/api/v1/operations', query: { limit: 50 }, id: 'id' },
+  token: { path: '/api/v1/access/tokens', query: { limit: 500 }, id: 'id' },
+} as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;
+
+const items = z.object({ items: z.array(z.record(z.string(), z.unknown())) });
+
+/** Ids of one kind, newest first. @throws what asking the server throws */
+export async function findIds(api: ApiClient, kind: keyof typeof lists): Promise<string[]> {
+  const { path, query, id } = lists[kind];
+  const document = await api.call(path, { query, timeoutMs: askLimitMs });
+  return items.parse(document).items.flatMap((item) => (typeof item[id] === 'string' ? [item[id]] : []));
+}
