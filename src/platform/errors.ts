@@ -25,6 +25,7 @@ export const errorCatalogue = {
   'request/too-large': kind(413, 'The request is too large', 2),
   'request/unsupported-media-type': kind(415, 'This content type is not understood', 2),
   'request/misdirected': kind(421, 'This host name is not served here', 2),
+  'request/too-many-streams': kind(503, 'Too many event streams are open', 1, true),
   'request/precondition-failed': kind(412, 'It has changed since it was read', 1, true),
   'request/headers-too-large': kind(431, 'The headers of the request are too large', 2),
   'request/timeout': kind(408, 'The request did not arrive in time', 1, true),

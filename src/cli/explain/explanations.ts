@@ -33,6 +33,11 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['GET where POST is needed, or the other way round.'],
     mend: ['The `Allow` header of the answer lists the methods.'],
   },
+  'request/too-many-streams': {
+    means: 'As many event streams are open as this server keeps; another one would take memory from its work.',
+    causes: ['Many pages of the dashboard are open.', 'A program opens a new stream without closing the last.'],
+    mend: ['Close streams that nobody reads; `GET /api/v1/events` tells the same as a list.'],
+  },
   'request/precondition-failed': {
     means: 'The thing was changed after it was read, so the change that was asked for was not made.',
     causes: ['Somebody else changed it meanwhile.', 'An old `ETag` was sent in `If-Match`.'],

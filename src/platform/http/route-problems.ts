@@ -38,6 +38,7 @@ export function problemCodesOf(route: RouteEntry, headers: readonly RequestHeade
       codes.add(code);
   if (!safe(route) && route.access !== 'public') codes.add('access/csrf');
   if (params || querystring || body) codes.add('request/invalid');
+  if (headers.includes('last-event-id')) codes.add('request/too-many-streams');
   if (headers.includes('if-match')) codes.add('request/precondition-failed');
   if (headers.includes('idempotency-key')) codes.add('request/idempotency-conflict');
   return [...codes].sort();

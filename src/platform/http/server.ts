@@ -20,7 +20,7 @@ import { type AccessClass, decideAccess, type Principal } from './access-class.t
 import { tagAnswer } from './etag.ts';
 import { defaultHeaders } from './headers.ts';
 import { isOwnHost } from './host.ts';
-import { refuseDeepJson } from './json.ts';
+import { readableJson } from './json.ts';
 import { appErrorOf, pathOf, problemOf, requestIdFrom, sendProblem } from './problem.ts';
 import type { RouteEntry } from './route-description.ts';
 
@@ -57,6 +57,10 @@ export type HttpServerOptions = {
   readonly bodyLimitBytes?: number;
   /** Addresses or ranges whose `X-Forwarded-*` headers count; none by default. */
   readonly trustedProxies?: readonly string[];
+  /** How long a request may take to arrive whole; its headers half a minute at most. */
+  readonly requestTimeoutMs?: number;
+  /** Event streams that may be open at once. */
+  readonly maxStreams?: number;
   /** How long open requests may go on after `close()` was called. */
   readonly closeGraceMs?: number;
 };
@@ -67,6 +71,7 @@ declare module 'fastify' {
     routeTable: RouteEntry[];
     /** Ends what would never end by itself (event streams) when the server closes. */
     openStreams: Set<() => void>;
+    maxStreams: number;
     /**
      * Whether whoever opened a stream may still have it: the request is asked for its credentials again. Without an
      * answer (the store, the issuer of a token) there is no verdict, and what is open stays open.
@@ -98,14 +103,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bodyLimit: options.bodyLimitBytes ?? 1024 * 1024,
     genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
     trustProxy: proxies.length > 0 ? [...proxies] : false,
-    requestTimeout: 60_000,
+    requestTimeout: options.requestTimeoutMs ?? 60_000,
     keepAliveTimeout: 65_000,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     // A long id gets the same clear answer as a wrong one: the route's schema judges it.
     routerOptions: { maxParamLength: 16_384 },
-    http: { headersTimeout: 30_000 },
+    http: {
+      headersTimeout: Math.min(30_000, options.requestTimeoutMs ?? 60_000),
+      // Late requests are looked for this often, so that is how late they may be.
+      connectionsCheckingInterval: Math.min(5_000, options.requestTimeoutMs ?? 60_000),
+    },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (err, request, reply) => {
       for (const [name, value] of Object.entries(defaultHeaders)) reply.header(name, value);
@@ -118,6 +127,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.setSerializerCompiler(serializerCompiler);
   app.decorate('routeTable', []);
   app.decorate('openStreams', new Set<() => void>());
+  app.decorate('maxStreams', options.maxStreams ?? 200);
   app.decorate('streamChecks', new Set<() => void>());
   app.decorate('recheckStreams', () => {
     for (const check of [...app.streamChecks]) check();
@@ -170,6 +180,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.setErrorHandler((err, request, reply) => sendProblem(log, err, request, reply));
   app.setNotFoundHandler(async (request, reply) => {
     const methods = methodsAt(app.routeTable, pathOf(request.url));
+    if (methods.length > 0 && request.method === 'OPTIONS')
+      // What may be asked here, and nothing for pages of elsewhere: no CORS header, so a browser keeps them out.
+      return reply
+        .code(204)
+        .header('allow', ['OPTIONS', ...methods].sort().join(', '))
+        .send();
     if (methods.length === 0)
       throw new AppError('request/not-found', `There is no ${request.method} ${pathOf(request.url)}.`);
     reply.header('allow', methods.join(', '));
@@ -188,7 +204,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 /** RFC 9112: more than one Host is an error, and only a proxy takes a whole URL, which would speak of another host. */
 function isPlainRequest(raw: IncomingMessage): boolean {
   const hosts = raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host');
-  return raw.url?.startsWith('/') === true && hosts.length <= 1;
+  // A fragment never goes over the wire (RFC 9112 3.2.1); routers disagree on where such a path ends.
+  return raw.url?.startsWith('/') === true && !raw.url.includes('#') && hosts.length <= 1;
 }
 
 const accessOf = (request: FastifyRequest): AccessClass => request.routeOptions.config.access ?? 'admin';
@@ -209,19 +226,16 @@ async function admit(request: FastifyRequest, options: HttpServerOptions): Promi
 function readJsonOnly(app: HttpServer): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const text = String(body);
-    if (text === '') {
-      done(null, undefined);
-      return;
-    }
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    let text: string;
     try {
-      refuseDeepJson(text);
+      text = readableJson(body as Buffer);
     } catch (err) {
       done(err as AppError);
       return;
     }
-    parse(request, text, done);
+    if (text === '') done(null, undefined);
+    else parse(request, text, done);
   });
 }
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { describeError } from '../errors.ts';
+import { AppError, describeError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 
 export type SseMessage = {
@@ -38,6 +38,9 @@ export function lastEventId(request: FastifyRequest): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 200) : undefined;
 }
 
+/** How long a client waits before it connects again. */
+const reconnectMs = 3_000;
+
 const withoutBreaks = (text: string): string => text.replaceAll(/[\r\n\0]/g, ' ');
 
 export function formatSse(message: SseMessage): string {
@@ -45,8 +48,18 @@ export function formatSse(message: SseMessage): string {
   return `${id}event: ${withoutBreaks(message.event)}\ndata: ${JSON.stringify(message.data ?? null)}\n\n`;
 }
 
-/** Answers with server-sent events until the source ends, the client goes away, its credentials end or the server closes. */
+/**
+ * Answers with server-sent events until the source ends, the client goes away, its credentials end or the server closes.
+ * @throws AppError `request/too-many-streams`
+ */
 export function sseStream(request: FastifyRequest, reply: FastifyReply, options: SseOptions): FastifyReply {
+  const { openStreams, streamChecks, maxStreams } = request.server;
+  if (openStreams.size >= maxStreams)
+    throw new AppError(
+      'request/too-many-streams',
+      `${maxStreams} event streams are open, which is as many as are kept. Close one, or read the list instead.`,
+      { retryAfterSeconds: 10 },
+    );
   reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no');
   if (request.method === 'HEAD') return reply.send('');
 
@@ -86,7 +99,6 @@ export function sseStream(request: FastifyRequest, reply: FastifyReply, options:
   }, options.heartbeatMs ?? 15_000);
   heartbeat.unref();
 
-  const { openStreams, streamChecks } = request.server;
   const end = (): void => {
     finish();
     if (!stream.destroyed) stream.push(null);
@@ -133,7 +145,7 @@ export function sseStream(request: FastifyRequest, reply: FastifyReply, options:
     })
     .finally(end);
 
-  // The first bytes tell the client at once that it is connected.
-  offer(': connected\n\n');
+  // The first bytes tell the client at once that it is connected, and how long to wait before it comes again.
+  offer(`: connected\nretry: ${reconnectMs}\n\n`);
   return reply.send(stream);
 }
