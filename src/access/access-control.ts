@@ -172,6 +172,7 @@ export function createAccess(options: AccessOptions): Access {
         method: request.method,
         origin: request.headers.origin,
         host: request.host,
+        secure: request.protocol === 'https',
         csrfHeader: typeof csrfHeader === 'string' ? csrfHeader : undefined,
       },
       session.csrfHash,
@@ -303,7 +304,7 @@ export function createAccess(options: AccessOptions): Access {
     },
     async login(request, credentials) {
       const { origin } = request.headers;
-      if (origin !== undefined && !isOwnOrigin(origin, request.host))
+      if (origin !== undefined && !isOwnOrigin(origin, request.host, request.protocol === 'https'))
         throw new AppError('access/csrf', 'Log in from a page of this server.');
       return 'code' in credentials
         ? attempts.login(request.ip, 'login link', () => loginWithCode(credentials.code))

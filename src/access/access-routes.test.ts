@@ -18,6 +18,7 @@ import {
 } from '../platform/http/index.ts';
 import { createHttpClient } from '../platform/http-client.ts';
 import { silentLogger } from '../platform/logging.ts';
+import { mostTold } from './attempts.ts';
 import { type Access, accessRoutes, createAccess, createAccessExpiry, localTokenFile } from './index.ts';
 
 let state: TestState;
@@ -72,6 +73,9 @@ async function warden(options: { adminToken?: string | undefined; trustedProxies
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const statusOf = async (app: HttpServer, headers: Record<string, string>, url = '/only/admin') =>
   (await app.inject({ url, headers })).statusCode;
+
+const statusOfPost = async (app: HttpServer, headers: Record<string, string>): Promise<number> =>
+  (await app.inject({ method: 'POST', url: '/only/admin', headers })).statusCode;
 
 async function tokenFor(access: Access, role: Role, expiresMs?: number): Promise<{ secret: string; id: string }> {
   const made = await access.createToken('local:admin', { name: role, role, workspaces: ['w1'], label: '', expiresMs });
@@ -409,6 +413,86 @@ test('ten thousand failed logins are held up, cost no memory or rows, and hold u
   await clock.advance(5 * 60_000);
   expect((await login(app, { token: admin })).status).toBe(200);
   expect(await access.listTokens({ limit: 10 })).toEqual([]);
+});
+
+test('a thousand wrong tokens and forged JWTs are held up, told once, and hold up no right one', async () => {
+  const { app, admin } = await warden();
+  const statuses = new Map<number, number>();
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  for (let i = 0; i < 1_000; i += 1) {
+    const token = i % 2 ? `rw_admin_${i}` : `${part({ alg: 'none' })}.${part({ sub: `${i}` })}.`;
+    const status = await statusOf(app, i % 3 ? bearer(token) : { 'x-api-key': token });
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    if (i % 100 === 0) await turn();
+  }
+  expect(Object.fromEntries(statuses)).toEqual({ 401: 10, 429: 990 });
+  expect(await events.listAudit({ limit: 10 })).toHaveLength(1);
+  expect((await events.list({ limit: 10 })).map((event) => event.type)).toEqual(['access.throttled']);
+  expect(await statusOf(app, bearer(admin))).toBe(200);
+});
+
+test('a crowd of addresses that guesses fills neither the trail nor the event log', async () => {
+  const { app } = await warden();
+  for (let i = 0; i < 2 * mostTold; i += 1) {
+    const remoteAddress = `203.0.${Math.floor(i / 100)}.${i % 100}`;
+    await app.inject({ method: 'POST', url: '/api/v1/access/login', payload: { token: 'rw_no' }, remoteAddress });
+  }
+  expect(await events.listAudit({ limit: 500 })).toHaveLength(mostTold - 1);
+  expect((await events.list({ limit: 10 })).map((event) => event.data.what)).toEqual(['many']);
+  await clock.advance(5 * 60_000);
+  await login(app, { token: 'rw_no' });
+  expect(await events.listAudit({ limit: 500 })).toHaveLength(mostTold);
+});
+
+test('behind a proxy the address that the proxy saw counts, whatever was written before it', async () => {
+  const { app } = await warden({ trustedProxies: ['127.0.0.1'] });
+  const statuses: number[] = [];
+  for (let i = 0; i < 12; i += 1)
+    statuses.push(
+      await statusOf(app, { ...bearer('rw_admin_no'), 'x-forwarded-for': `203.0.113.${i}, 127.0.0.1, 198.51.100.7` }),
+    );
+  expect(statuses).toEqual([...Array<number>(10).fill(401), 429, 429]);
+  const other = { ...bearer('rw_admin_no'), 'x-forwarded-for': '198.51.100.7, 198.51.100.8' };
+  expect(await statusOf(app, other)).toBe(401);
+});
+
+test.each([
+  ['another port of this host', { origin: 'http://localhost:8711' }],
+  ['a name below', { origin: 'http://evil.localhost:8710' }],
+  ['a sandboxed frame', { origin: 'null' }],
+  ['nowhere', {}],
+  ['an own page and another one', { origin: 'http://localhost:8710, https://evil.example' }],
+  ['an own page without the token', { origin: 'http://localhost:8710', 'x-csrf-token': '' }],
+  ['a name that was rebound', { origin: 'http://rebound.example:8710', host: 'rebound.example:8710' }],
+] as const)('a cookie that comes with a change from %s changes nothing', async (_name, given) => {
+  const { app, access, admin } = await warden();
+  const { cookie, body } = await login(app, { token: admin });
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/api/v1/access/tokens',
+    headers: { cookie, host: 'localhost:8710', 'x-csrf-token': body.csrf_token, ...given },
+    payload: { name: 'planted', role: 'admin' },
+  });
+  expect([403, 421]).toContain(answer.statusCode);
+  expect(await access.listTokens({ limit: 10 })).toEqual([]);
+});
+
+test('a cookie without the prefix opens nothing under TLS, so that a neighbour’s page cannot plant one', async () => {
+  const { app, admin } = await warden({ trustedProxies: ['127.0.0.1'] });
+  const { cookie } = await login(app, { token: admin });
+  const tls = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'ops.example.com' };
+  expect(await statusOf(app, { cookie, ...tls })).toBe(401);
+  expect(await statusOf(app, { cookie: `__Host-${cookie}` })).toBe(401);
+  expect(await statusOf(app, { cookie: `__Host-${cookie}`, ...tls })).toBe(200);
+  // A page of this name without TLS is somebody else's, whoever is in between.
+  const { cookie: own, body } = await login(app, { token: admin }, tls);
+  const change = (origin: string) =>
+    statusOfPost(app, { cookie: own, ...tls, origin, 'x-csrf-token': body.csrf_token });
+  expect([await change('http://ops.example.com'), await change('https://ops.example.com')]).toEqual([403, 200]);
+  // Only a proxy that is trusted may say that it was TLS.
+  const direct = await warden();
+  const plain = await login(direct.app, { token: direct.admin }, { 'x-forwarded-proto': 'https' });
+  expect(plain.setCookie).not.toContain('Secure');
 });
 
 test('wrong tokens are throttled by the address of the socket, whatever X-Forwarded-For says', async () => {

@@ -38,13 +38,14 @@ test.each([
   ['file://', 'localhost:8710', false],
   [undefined, 'localhost:8710', false],
 ])('Origin %s at Host %s is own: %s', (origin, host, own) => {
-  expect(isOwnOrigin(origin, host)).toBe(own);
+  expect(isOwnOrigin(origin, host, false)).toBe(own);
+  expect(isOwnOrigin(origin, host, true)).toBe(own && origin?.startsWith('https:') === true);
 });
 
 test('only unsafe methods need the token, and then the right one from the right place', () => {
   const token = csrfToken('session secret');
   const hash = secretHash(token);
-  const good = { method: 'POST', origin: 'http://localhost:1', host: 'localhost:1', csrfHeader: token };
+  const good = { method: 'POST', origin: 'http://localhost:1', host: 'localhost:1', secure: false, csrfHeader: token };
   expect(decideCsrf(good, hash)).toBe('fine');
   expect(decideCsrf({ ...good, method: 'GET', origin: undefined, csrfHeader: undefined }, hash)).toBe('fine');
   expect(decideCsrf({ ...good, origin: undefined }, hash)).toBe('foreign-origin');

@@ -89,11 +89,16 @@ export function credentialOf(headers: Readonly<Record<string, string | string[] 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 export const isUnsafe = (method: string): boolean => !safeMethods.has(method);
 
-/** Whether a browser's `Origin` is the host that the request came to. */
-export function isOwnOrigin(origin: string | undefined, host: string): boolean {
+/**
+ * Whether a browser's `Origin` is the host that the request came to.
+ * @param secure the request came over TLS: then a page without it is not ours
+ */
+export function isOwnOrigin(origin: string | undefined, host: string, secure: boolean): boolean {
   if (origin === undefined) return false;
   const from = URL.parse(origin);
   if (!from || (from.protocol !== 'http:' && from.protocol !== 'https:')) return false;
+  // The other way round it may well be ours: a proxy in front of us that we do not know speaks TLS.
+  if (secure && from.protocol !== 'https:') return false;
   // The scheme's default port may be left out on either side.
   return URL.parse(`${from.protocol}//${host}`)?.host === from.host;
 }
@@ -103,11 +108,17 @@ export function isOwnOrigin(origin: string | undefined, host: string): boolean {
  * @param csrfHash hash of the token that belongs to the session
  */
 export function decideCsrf(
-  request: { method: string; origin: string | undefined; host: string; csrfHeader: string | undefined },
+  request: {
+    method: string;
+    origin: string | undefined;
+    host: string;
+    secure: boolean;
+    csrfHeader: string | undefined;
+  },
   csrfHash: string,
 ): 'fine' | 'foreign-origin' | 'wrong-token' {
   if (!isUnsafe(request.method)) return 'fine';
-  if (!isOwnOrigin(request.origin, request.host)) return 'foreign-origin';
+  if (!isOwnOrigin(request.origin, request.host, request.secure)) return 'foreign-origin';
   return request.csrfHeader !== undefined && sameHash(secretHash(request.csrfHeader), csrfHash)
     ? 'fine'
     : 'wrong-token';

@@ -16,19 +16,39 @@ export type Attempts = {
   login<T>(from: string, how: string, open: () => Promise<T>): Promise<T>;
 };
 
+/** Refused logins and throttled addresses that are recorded per window. */
+export const mostTold = 200;
+
 /** Slows down who guesses, and tells of it once per window instead of once per attempt. */
 export function createAttempts(options: { db: Database; clock: Clock; log: Logger; events: EventRecorder }): Attempts {
   const { db, clock, log, events } = options;
   const throttle = createThrottle();
+  let told = { sinceMs: 0, count: 0 };
+  /** However many addresses take part: one crowd of guessers must not fill the trail. */
+  const mayTell = (): 'yes' | 'last' | 'no' => {
+    const nowMs = clock.now();
+    if (told.sinceMs + throttleLimits.windowMs <= nowMs) told = { sinceMs: nowMs, count: 0 };
+    told.count += 1;
+    return told.count < mostTold ? 'yes' : told.count === mostTold ? 'last' : 'no';
+  };
 
   const throttled = (seconds: number): AppError =>
     new AppError('access/throttled', `Too many failed attempts from this address. Try again in ${seconds} s.`, {
       retryAfterSeconds: seconds,
     });
+  const tellNoMore = (tx: Tx): Promise<unknown> =>
+    events.record(tx, {
+      type: 'access.throttled',
+      severity: 'warning',
+      message: `${mostTold} failed attempts from many addresses were recorded within ${throttleLimits.windowMs / 60_000} minutes; more of them are refused without being recorded one by one.`,
+      data: { address: null, what: 'many' },
+    });
   /** Failures are told to the log and the trail, never in the way of the answer. */
   const tell = async (write: (tx: Tx) => Promise<unknown>): Promise<void> => {
+    const may = mayTell();
+    if (may === 'no') return;
     try {
-      await db.unit(write);
+      await db.unit(may === 'yes' ? write : tellNoMore);
     } catch (err) {
       log.warn({ err }, 'a failed attempt could not be recorded');
     }
