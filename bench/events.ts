@@ -30,7 +30,7 @@ export const events: Bench = {
       synchronous: 'FULL',
       log: silentLogger,
     });
-    await migrate(db.writer, stateMigrations, 'state');
+    await migrate(db, stateMigrations);
     const log = createEventLog({ db, clock: systemClock, instance: 'main' });
     const record = (n: number) => db.unit((tx) => log.record(tx, event(n)));
 

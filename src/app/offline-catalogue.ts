@@ -9,13 +9,12 @@ import {
 } from '../backup/index.ts';
 import type { Config } from '../config/index.ts';
 import { createEventLog } from '../events/index.ts';
-import { stateMigrations } from '../migrations/index.ts';
 import { createChildProcesses } from '../platform/child-processes/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
-import { copyBeforeMigration, migrate, openSqlite } from '../platform/database/index.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import { openState } from './open-state.ts';
 
 /**
  * Makes the catalogue from the repository without a server: for a data folder that was lost. Folder and state are made when they
@@ -34,14 +33,10 @@ export async function rebuildCatalogueOffline(
     await lifecycle.begin({ name: 'data folder', stop: () => lock.release() });
     const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
     await lifecycle.begin({ name: 'child processes', stop: () => children.stop() });
-    const statePath = join(config.dataDir, 'state.sqlite');
-    copyBeforeMigration(statePath, stateMigrations, clock, log);
-    const db = openSqlite({ name: 'state', path: statePath, synchronous: 'FULL', log });
-    await lifecycle.begin({ name: 'state', stop: () => db.close() });
-    await migrate(db.writer, stateMigrations, 'state');
+    const db = await openState({ config, lifecycle, clock, log });
     const { location, passwordFile } = config.backup;
     const points = createPointStore(db);
-    const events = createEventLog({ db, clock, instance: 'main' });
+    const events = createEventLog({ db, clock, instance: config.state.instance });
     const repository = createResticRepository({
       location: parseRepositoryLocation(location, 'environment'),
       passwordFile,

@@ -38,12 +38,10 @@ import {
   setBuildInfo,
   statusClass,
 } from '../metrics/index.ts';
-import { metricsMigrations, stateMigrations } from '../migrations/index.ts';
 import { createOperationRetention, createOperations, type Operations, operationRoutes } from '../operations/index.ts';
 import { createChildProcesses } from '../platform/child-processes/index.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
-import { copyBeforeMigration, migrate, openSqlite } from '../platform/database/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
 import { createHttpClient } from '../platform/http-client.ts';
@@ -66,6 +64,7 @@ import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { backupCheck, heartbeatCheck, hostCheck, jobsCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
+import { openSamples, openState } from './open-state.ts';
 import { openapiRoute } from './openapi-route.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
@@ -152,23 +151,11 @@ export function createWarden(options: WardenOptions): Warden {
       await lifecycle.begin(part);
     };
 
-    // State and samples are two files, so that bulk never queues before a ledger.
-    const statePath = join(config.dataDir, 'state.sqlite');
-    copyBeforeMigration(statePath, stateMigrations, clock, log);
-    const db = openSqlite({ name: 'state', path: statePath, synchronous: 'FULL', log });
-    await lifecycle.begin({ name: 'state', stop: () => db.close() });
-    await migrate(db.writer, stateMigrations, 'state');
-    const metricsDb = openSqlite({
-      name: 'metrics',
-      path: join(config.dataDir, 'metrics.sqlite'),
-      synchronous: 'NORMAL',
-      log,
-    });
-    await lifecycle.begin({ name: 'samples', stop: () => metricsDb.close() });
-    await migrate(metricsDb.writer, metricsMigrations, 'metrics');
+    const { instance } = config.state;
+    const db = await openState({ config, lifecycle, clock, log });
+    const metricsDb = await openSamples({ config, lifecycle, clock, log });
 
     const probing = config.monitoring.enabled && config.healthCheckEnabled;
-    const instance = 'main';
     const eventLog = createEventLog({ db, clock, instance });
     // Switched off, the log stays as it is; the audit trail goes on whatever is switched off.
     const events: EventRecorder = config.events.enabled

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import type { Origins } from './read-config.ts';
@@ -12,6 +13,8 @@ import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 export type Config = {
   readonly profile: 'production' | 'development';
   readonly dataDir: string;
+  /** Where the state lies, and under which name this process works on it. */
+  readonly state: { readonly place: DatabasePlace; readonly instance: string };
   readonly server: {
     readonly host: string;
     readonly port: number;
@@ -167,6 +170,7 @@ export function buildConfig(
   const config: Config = {
     profile: values.profile,
     dataDir,
+    state: { place: statePlace(values.stateDatabaseUrl, dataDir, path), instance: values.instance },
     server: {
       host: values.host,
       port: values.port,
@@ -243,6 +247,13 @@ function buildHeartbeat(values: SettingValues, origins: Origins, problems: Probl
       mend: 'Use a URL whose path is the key.',
     });
   return { url, intervalMs: values.heartbeatIntervalSeconds * 1000, unhealthySuffix };
+}
+
+/** Its parser has refused whatever cannot be read. */
+function statePlace(url: string | undefined, dataDir: string, path: (value: string) => string): DatabasePlace {
+  const place = url === undefined ? undefined : readDatabaseUrl(url);
+  if (!place || 'complaint' in place) return { kind: 'sqlite', path: join(dataDir, 'state.sqlite') };
+  return place.kind === 'sqlite' ? { kind: 'sqlite', path: path(place.path) } : place;
 }
 
 function buildTarget(

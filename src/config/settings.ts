@@ -3,6 +3,7 @@ import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
+import { stateSettings } from './state-settings.ts';
 import { systemSettings } from './system-settings.ts';
 import { targetSettings } from './target-settings.ts';
 import type { Parser } from './value-parsers.ts';
@@ -12,6 +13,7 @@ import { watchSettings } from './watch-settings.ts';
 export const settings = {
   ...serverSettings,
   ...accessSettings,
+  ...stateSettings,
   ...watchSettings,
   ...backupSettings,
   ...systemSettings,

@@ -1,4 +1,3 @@
-import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
@@ -21,12 +20,6 @@ afterEach(() => state.remove());
 
 const happened = (event: Partial<NewEvent> = {}): Promise<number> =>
   state.db.unit((tx) => events.record(tx, { type: 'host.threshold', severity: 'info', message: 'm', ...event }));
-
-const tamper = (sql: string): void => {
-  const database = new DatabaseSync(state.path);
-  database.exec(sql);
-  database.close();
-};
 
 test('numbers follow each other without gaps, whatever fails in between', async () => {
   const attempts = Array.from({ length: 60 }, (_, i) =>
@@ -172,7 +165,7 @@ test.each([
   for (let i = 0; i < 5; i += 1)
     await state.db.unit((tx) => events.audit(tx, { actor: 'admin', action: 'a.b', object: `${i}`, outcome: 'done' }));
   const head = await events.auditHead();
-  tamper(sql);
+  await state.tamper(sql);
   expect(await events.verifyAudit(head)).toMatchObject({ intact: false, brokenAtSeq });
 });
 

@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
-import * as metricsBlocks from '../migrations/metrics/0001_metrics_blocks.ts';
+import { openTestMetrics } from '../migrations/test-state.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
-import { type Database, migrate, openSqlite } from '../platform/database/index.ts';
+import type { Database } from '../platform/database/index.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
 import { type Block, decodeBlock, encodeBlock } from './block.ts';
 import { createBlockStore } from './block-store.ts';
@@ -18,12 +15,8 @@ afterEach(async () => {
 });
 
 async function openMetricsDatabase(): Promise<Database> {
-  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-metrics-'));
-  cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, 'metrics.sqlite');
-  const db = openSqlite({ name: 'metrics', path, synchronous: 'NORMAL', log: silentLogger });
-  cleanUps.push(() => db.close());
-  await migrate(db.writer, { '0001_metrics_blocks': metricsBlocks }, 'metrics');
+  const { db, remove } = await openTestMetrics();
+  cleanUps.push(remove);
   return db;
 }
 

@@ -35,7 +35,7 @@ test('every list runs twice, and the second time changes nothing', async () => {
     };
     const run = async (): Promise<readonly string[]> => {
       const db = openSqlite({ name: 'list', path, synchronous: 'NORMAL', log: silentLogger });
-      const applied = await migrate(db.writer, list, 'list');
+      const applied = await migrate(db, list);
       await db.close();
       return applied;
     };

@@ -1,26 +1,46 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Database, migrate, openSqlite } from '../platform/database/index.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { type Database, migrate, openPostgres, openSqlite } from '../platform/database/index.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
-import { stateMigrations } from './index.ts';
+import { metricsMigrations, stateMigrations } from './index.ts';
+import { type Engine, takeTestDatabase } from './test-databases.ts';
 
 export type TestState = {
   readonly db: Database;
+  /** Of the file, where the state is one. */
   readonly path: string;
-  /** Closes the database and opens the same file again, as the next start of the process would. */
+  /** Closes the database and opens it again, as the next start of the process would. */
   reopen(): Promise<Database>;
+  /** All that is stored, as one text to search in. */
+  everything(): Promise<string>;
+  /** Runs a statement behind ragwarden's back. */
+  tamper(sql: string): Promise<void>;
   remove(): Promise<void>;
 };
 
-/** Test support: a real state database with every migration, in a folder of its own. Syncs nothing, which is quicker. */
-export async function openTestState(options: { log?: Logger; durable?: boolean } = {}): Promise<TestState> {
+let engine: Engine = 'sqlite';
+
+/** From here on, what is opened without `on` is opened on this one: so the same tests run on either. */
+export function openTestStatesOn(chosen: Engine): void {
+  engine = chosen;
+}
+
+/** Test support: a real state database with every migration, of its own. On SQLite it syncs nothing, which is quicker. */
+export async function openTestState(
+  options: { on?: Engine; log?: Logger; durable?: boolean } = {},
+): Promise<TestState> {
+  return (options.on ?? engine) === 'postgres' ? openOnPostgres(options) : openInFile(options);
+}
+
+async function openInFile(options: { log?: Logger; durable?: boolean }): Promise<TestState> {
   const folder = mkdtempSync(join(tmpdir(), 'ragwarden-state-'));
   const path = join(folder, 'state.sqlite');
   const open = async (): Promise<Database> => {
     const synchronous = options.durable ? 'FULL' : 'NORMAL';
     const opened = openSqlite({ name: 'state', path, synchronous, log: options.log ?? silentLogger });
-    await migrate(opened.writer, stateMigrations, 'state');
+    await migrate(opened, stateMigrations);
     return opened;
   };
   const state = {
@@ -31,10 +51,97 @@ export async function openTestState(options: { log?: Logger; durable?: boolean }
       state.db = await open();
       return state.db;
     },
+    async everything() {
+      return [path, `${path}-wal`].map((file) => readFileSync(file, 'latin1')).join();
+    },
+    async tamper(sql: string) {
+      const database = new DatabaseSync(path);
+      database.exec(sql);
+      database.close();
+    },
     async remove() {
       await state.db.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
   return state;
+}
+
+async function openOnPostgres(options: { log?: Logger }): Promise<TestState> {
+  const database = await takeTestDatabase();
+  const open = async (): Promise<Database> => {
+    const opened = await openPostgres({
+      name: 'state',
+      url: database.url,
+      steps: stateMigrations,
+      instance: 'test',
+      log: options.log ?? silentLogger,
+    });
+    await migrate(opened, stateMigrations);
+    return opened;
+  };
+  const state = {
+    db: await open(),
+    get path(): string {
+      throw new Error('this state is no file');
+    },
+    async reopen() {
+      await state.db.close();
+      state.db = await open();
+      return state.db;
+    },
+    async everything() {
+      const tables = await database.run(
+        `select table_to_xml(c.oid, true, false, '')::text as content from pg_class c
+         where relnamespace = 'ragwarden'::regnamespace and relkind = 'r'`,
+      );
+      return tables.map((table) => String(table.content)).join('\n');
+    },
+    async tamper(sql: string) {
+      await database.run(`set search_path = ragwarden; ${sql}`);
+    },
+    async remove() {
+      await state.db.close();
+      await database.empty();
+    },
+  };
+  return state;
+}
+
+/** Test support: the same for samples. */
+export async function openTestMetrics(): Promise<{ db: Database; remove(): Promise<void> }> {
+  if (engine === 'postgres') {
+    const database = await takeTestDatabase();
+    const options = {
+      name: 'metrics',
+      url: database.url,
+      steps: metricsMigrations,
+      instance: 'test',
+      log: silentLogger,
+    };
+    const db = await openPostgres(options);
+    await migrate(db, metricsMigrations);
+    return {
+      db,
+      async remove() {
+        await db.close();
+        await database.empty();
+      },
+    };
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-metrics-'));
+  const db = openSqlite({
+    name: 'metrics',
+    path: join(folder, 'metrics.sqlite'),
+    synchronous: 'NORMAL',
+    log: silentLogger,
+  });
+  await migrate(db, metricsMigrations);
+  return {
+    db,
+    async remove() {
+      await db.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }

@@ -10,7 +10,7 @@ import { createOperations } from './index.ts';
 const path = process.argv[2];
 if (path !== undefined && process.argv[1]?.endsWith('killed-operation.fixture.ts')) {
   const db = openSqlite({ name: 'state', path, synchronous: 'FULL', log: silentLogger });
-  await migrate(db.writer, stateMigrations, 'state');
+  await migrate(db, stateMigrations);
   const events = createEventLog({ db, clock: systemClock, instance: 'warden' });
   const operations = createOperations({ db, clock: systemClock, log: silentLogger, events, instance: 'warden' });
   await operations.start({

@@ -117,3 +117,39 @@ export function writePrivateFile(path: string, content: string): void {
   }
   chmodSync(path, 0o600);
 }
+
+/**
+ * One process per state file, also where it lies outside of the data folder and two folders name the same one: each would take
+ * the other's running work for its own that was interrupted.
+ * @throws `storage/data-folder-in-use`
+ */
+export function lockStateFile(path: string, dataDir: string): DataFolderLock {
+  if (dirname(path) === dataDir) return { release: () => undefined };
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(`${path}.lock`, { timeout: 0 });
+    chmodSync(`${path}.lock`, 0o600);
+    database.exec('pragma journal_mode = delete; begin exclusive');
+  } catch (err) {
+    database?.close();
+    throw database
+      ? new AppError(
+          'storage/data-folder-in-use',
+          `The state file ${path} is in use by another process. Stop it, or use another file.`,
+          { cause: err },
+        )
+      : new AppError(
+          'storage/unavailable',
+          `The state file ${path} cannot be made (${describeError(err)}). Check RAGWARDEN_DATABASE_URL and the folder.`,
+          { cause: err },
+        );
+  }
+  const held = database;
+  return {
+    release() {
+      if (!held.isOpen) return;
+      held.exec('rollback');
+      held.close();
+    },
+  };
+}

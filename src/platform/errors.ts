@@ -75,6 +75,7 @@ export const errorCatalogue = {
   'storage/unavailable': kind(503, 'The state database does not answer', 13, true),
   'storage/schema-newer': kind(503, 'The data folder was written by a newer version', 1),
   'storage/data-folder-in-use': kind(409, 'Another ragwarden uses this data folder', 11),
+  'storage/instance-in-use': kind(503, 'Another ragwarden runs as this instance', 11),
   'listen/port-taken': kind(409, 'The port is taken', 1),
   'listen/needs-token': kind(409, 'Listening beyond this machine needs a token', 2),
   'child/missing-program': kind(503, 'A program that is needed is missing', 1),

@@ -372,6 +372,16 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`detail` names the process. Stop it, or use another folder with --data-dir.'],
     runbook: 'port-taken.md',
   },
+  'storage/instance-in-use': {
+    means: 'State is on PostgreSQL, and another ragwarden runs there under the name of this one.',
+    causes: [
+      'It runs on another machine with the same RAGWARDEN_INSTANCE.',
+      'Its machine has just died, and the server has not noticed yet.',
+    ],
+    mend: [
+      'Give each its own RAGWARDEN_INSTANCE, or stop the other. After a crash of its machine try again in a minute.',
+    ],
+  },
   'listen/port-taken': {
     means: 'Another program listens on the port.',
     causes: ['Another ragwarden.', 'On 9090 usually Prometheus.'],

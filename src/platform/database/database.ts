@@ -18,13 +18,22 @@ export type Database = {
   reader<Tables>(): Kysely<Tables>;
   /**
    * Runs `work` alone and resolves when its writes are on disk. Several units share one commit. Inside, await nothing but
-   * statements of `tx`: everybody else's writes wait meanwhile. A unit inside a unit is refused.
+   * statements of `tx`: everybody else's writes wait meanwhile, those of other processes too. A unit inside a unit is refused.
+   * A statement that failed is not to be caught and lived with: PostgreSQL then fails the unit. The work runs again when it loses
+   * a conflict with a statement of somebody else.
    * @throws whatever `work` throws, with nothing of it kept; `storage/full`, `storage/unavailable`
    */
   unit<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
-  /** One consistent copy of the whole database in a new file. */
+  /** One consistent copy of the whole database in a new SQLite file, whatever the database itself is. */
   copyTo(path: string): Promise<void>;
   close(): Promise<void>;
+};
+
+/** An opened database, as the one who opened it sees it: it can be migrated. */
+export type OpenDatabase = Database & {
+  readonly writer: Kysely<unknown>;
+  /** Where the applied steps are noted, for an engine that keeps several databases of ours in one. */
+  readonly stepTables?: { readonly schema: string; readonly steps: string; readonly lock: string };
 };
 
 /** The database says that a row with this key exists already. */

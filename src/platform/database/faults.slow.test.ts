@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { hasPart } from '../../../test/setup/parts.ts';
+import { createTestDatabase } from '../../migrations/test-databases.ts';
 import { silentLogger } from '../logging.ts';
 import { openSqlite } from './index.ts';
 
@@ -46,9 +48,8 @@ test('a killed process leaves every acknowledged unit, and none half', { timeout
   }
 });
 
-test('two processes that migrate one new file at once both succeed, and each step runs once', {
-  timeout: 60_000,
-}, async () => {
+/** Two processes that migrate what they are told, each time at once. */
+async function migrateTwice(places: readonly string[]): Promise<void> {
   const children = [1, 2].map(() => {
     const child = spawn(process.execPath, [fixture('migrate.fixture.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
     const exited = once(child, 'exit');
@@ -58,18 +59,39 @@ test('two processes that migrate one new file at once both succeed, and each ste
   const answers = (): Promise<(string | undefined)[]> =>
     Promise.all(children.map(async ({ lines }) => (await lines.next()).value));
   expect(await answers()).toEqual(['ready', 'ready']);
-  for (let round = 0; round < 12; round += 1) {
-    const path = join(folder, `${round}.sqlite`);
-    for (const { child } of children) child.stdin.write(`${path}\n`);
+  for (const place of places) {
+    for (const { child } of children) child.stdin.write(`${place}\n`);
     expect((await answers()).map(String).sort()).toEqual(['0', '3']);
+  }
+  for (const { child } of children) child.stdin.end();
+  await Promise.all(children.map(({ exited }) => exited));
+}
+
+test('two processes that migrate one new file at once both succeed, and each step runs once', {
+  timeout: 60_000,
+}, async () => {
+  const paths = Array.from({ length: 12 }, (_, round) => join(folder, `${round}.sqlite`));
+  await migrateTwice(paths);
+  for (const path of paths) {
     const database = new DatabaseSync(path, { readOnly: true });
     const names = database.prepare('select name from kysely_migration order by name').all();
     expect(names.map((row) => row.name)).toEqual(['0001_a', '0002_b', '0003_c']);
     database.close();
   }
-  for (const { child } of children) child.stdin.end();
-  await Promise.all(children.map(({ exited }) => exited));
 });
+
+test.skipIf(!hasPart('postgresql'))(
+  'two processes that migrate one new database of a server at once both succeed, and each step runs once',
+  async () => {
+    const databases = await Promise.all(Array.from({ length: 6 }, createTestDatabase));
+    await migrateTwice(databases.map(({ url }) => url));
+    for (const database of databases) {
+      const names = await database.run('select name from ragwarden.raced_migration order by name');
+      expect(names.map((row) => row.name)).toEqual(['0001_a', '0002_b', '0003_c']);
+      await database.remove();
+    }
+  },
+);
 
 /** A file system of a few megabytes, so that full is reached quickly. Undefined where mounting is not allowed. */
 function mountSmall(): string | undefined {

@@ -25,7 +25,7 @@ const open = () => openSqlite({ name: 'state', path, synchronous: 'NORMAL', log:
 async function migrated(steps: MigrationList): Promise<readonly string[]> {
   const db = open();
   try {
-    return await migrate(db.writer, steps, 'state');
+    return await migrate(db, steps);
   } finally {
     await db.close();
   }

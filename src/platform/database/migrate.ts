@@ -6,6 +6,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
+import type { OpenDatabase } from './database.ts';
 import { asStorageError } from './storage-error.ts';
 import { tryWhileLockedAsync } from './while-locked.ts';
 
@@ -17,18 +18,29 @@ const keptCopies = 3;
 const lockTimeoutMs = 10_000;
 
 /**
- * Brings a schema up to date. Safe when two processes start together: the steps run in one immediate transaction.
- * @throws AppError `storage/schema-newer` when the file knows steps that this version does not
+ * Brings a schema up to date. Safe when two processes start together: the steps run in one transaction that only one of them has.
+ * @throws AppError `storage/schema-newer` when the database knows steps that this version does not
  */
-export async function migrate(db: Kysely<unknown>, steps: MigrationList, name: string): Promise<readonly string[]> {
+export async function migrate(database: OpenDatabase, steps: MigrationList): Promise<readonly string[]> {
+  const { writer: db, stepTables, name } = database;
   const known = new Set(Object.keys(steps));
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...steps }) } });
-  const applied = await tryWhileLockedAsync(lockTimeoutMs, () => appliedSteps(db));
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...steps }) },
+    ...(stepTables && {
+      migrationTableSchema: stepTables.schema,
+      migrationTableName: stepTables.steps,
+      migrationLockTableName: stepTables.lock,
+    }),
+  });
+  const applied = await tryWhileLockedAsync(lockTimeoutMs, () => appliedSteps(database)).catch((err: unknown) => {
+    throw asStorageError(err, name);
+  });
   const unknown = applied.filter((step) => !known.has(step));
   if (unknown.length > 0)
     throw new AppError(
       'storage/schema-newer',
-      `The ${name} database was written by a newer version of ragwarden (it knows ${unknown[0]}). Start that version, or restore an older copy of the data folder.`,
+      `The ${name} database was written by a newer version of ragwarden (it knows ${unknown[0]}). Start that version, or restore an older copy of ${stepTables ? 'the database' : 'the data folder'}.`,
       { context: { unknown } },
     );
   const results = await tryWhileLockedAsync(lockTimeoutMs, async () => {
@@ -41,11 +53,12 @@ export async function migrate(db: Kysely<unknown>, steps: MigrationList, name: s
   return (results ?? []).filter((step) => step.status === 'Success').map((step) => step.migrationName);
 }
 
-async function appliedSteps(db: Kysely<unknown>): Promise<string[]> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
-  const rows = await (db as Kysely<{ kysely_migration: { name: string; timestamp: string } }>)
-    .selectFrom('kysely_migration')
+async function appliedSteps({ writer, stepTables }: OpenDatabase): Promise<string[]> {
+  const noted = stepTables?.steps ?? 'kysely_migration';
+  const tables = await writer.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === noted && (!stepTables || table.schema === stepTables.schema))) return [];
+  const rows = await (writer as Kysely<Record<string, { name: string; timestamp: string }>>)
+    .selectFrom(noted)
     .select('name')
     .execute();
   return rows.map((row) => row.name);

@@ -13,16 +13,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-
-type Bindable = null | number | bigint | string | Uint8Array;
-
-const bindable = (value: unknown): Bindable => {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string') return value;
-  if (value instanceof Uint8Array) return value;
-  // node:sqlite drops an object in the first place silently and shifts the rest, so nothing else may pass.
-  throw new TypeError(`a value of type ${typeof value} cannot be stored; convert it in the store`);
-};
+import { bindable } from './bindable.ts';
 
 /** One connection to one `node:sqlite` file. Statements run at once on the calling thread. */
 class SqliteConnection implements DatabaseConnection {

@@ -1,0 +1,18 @@
+import { describe } from 'vitest';
+import { openTestStatesOn } from '../src/migrations/test-state.ts';
+import { hasPart } from './setup/parts.ts';
+
+/**
+ * The tests of the stores, once more, word for word, with state on a real PostgreSQL server. No store may know which of the two
+ * databases it runs on.
+ */
+openTestStatesOn('postgres');
+
+describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
+  describe('events', () => import('../src/events/event-log.test.ts').then(() => undefined));
+  describe('operations', () => import('../src/operations/operations.test.ts').then(() => undefined));
+  describe('access', () => import('../src/access/access-routes.test.ts').then(() => undefined));
+  describe('leases', () => import('../src/platform/leases.test.ts').then(() => undefined));
+  describe('samples', () => import('../src/metrics/history.test.ts').then(() => undefined));
+  describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));
+});
