@@ -245,3 +245,50 @@ test('the development profile changes defaults but nothing that was set', () => 
 test('the configuration cannot be changed afterwards', () => {
   expect(Object.isFrozen(read({}).config.backup)).toBe(true);
 });
+
+describe('the databases of the backend', () => {
+  test('are named by one URL or by its pieces', () => {
+    const whole = { host: 'db.example', port: 5433, user: 'rag', password: 'p@ss', database: 'light rag' };
+    expect(
+      read({ DATABASE_URL: 'postgresql+asyncpg://rag:p%40ss@db.example:5433/light%20rag?ssl=true' }).config
+        .targetDatabases.postgres,
+    ).toEqual(whole);
+    const pieces = {
+      POSTGRES_HOST: 'db.example',
+      POSTGRES_PORT: '5433',
+      POSTGRES_USER: 'rag',
+      POSTGRES_PASSWORD: 'p@ss',
+      POSTGRES_DATABASE: 'light rag',
+    };
+    expect(read(pieces).config.targetDatabases.postgres).toEqual(whole);
+    expect(read({ POSTGRES_DATABASE: 'd' }).config.targetDatabases.postgres).toEqual({
+      host: 'localhost',
+      port: 5432,
+      user: undefined,
+      password: undefined,
+      database: 'd',
+    });
+    expect(read({ POSTGRES_PASSWORD: 'x' }).config.targetDatabases.postgres).toBeUndefined();
+  });
+
+  test('URL and pieces that agree are one setting, others are refused with both named and neither shown', () => {
+    const url = 'postgres://rag:secret-one@db.example/rag';
+    expect(read({ DATABASE_URL: url, POSTGRES_PORT: '5432', POSTGRES_USER: 'rag' }).problems).toEqual([]);
+    const { problems } = read({ DATABASE_URL: url, POSTGRES_HOST: 'other', POSTGRES_PASSWORD: 'secret-two' });
+    expect(problems.map(({ place }) => place)).toEqual([
+      'DATABASE_URL and POSTGRES_HOST',
+      'DATABASE_URL and POSTGRES_PASSWORD',
+    ]);
+    expect(JSON.stringify(problems)).not.toMatch(/secret-one|secret-two/);
+  });
+
+  test.each([
+    ['DATABASE_URL', 'mysql://h/d'],
+    ['DATABASE_URL', 'postgres:///d'],
+    ['DATABASE_URL', 'db.example/d'],
+    ['REDIS_URI', 'http://h'],
+    ['POSTGRES_PORT', '0'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(places(read({ [name]: value }))).toEqual([name]);
+  });
+});

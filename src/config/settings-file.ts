@@ -1,4 +1,4 @@
-import { type Alias, isMap, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from 'yaml';
+import { isMap, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from 'yaml';
 import { findNearestName } from './nearest-name.ts';
 import { readPlainFile } from './plain-file.ts';
 import type { Setting } from './setting.ts';
@@ -60,24 +60,28 @@ export function parseSettingsFile(source: string, path: string): SettingsFile {
     mend: 'Mend the YAML there.',
   }));
   if (problems.length > 0) return failed(path, problems);
-  const alias = findAlias(document);
-  if (alias)
-    return failed(path, [
-      {
-        place: placeOf(alias),
-        message: 'refers to an anchor, which is not followed here',
-        mend: 'Write the value out.',
-      },
-    ]);
+  const forbidden = findForbidden(document);
+  if (forbidden) {
+    const { node, message, mend } = forbidden;
+    return failed(path, [{ place: placeOf(node), message, mend }]);
+  }
   return { path, ...readRoot(document, path, placeOf) };
 }
 
-/** A chain of anchors that name each other grows without bound when it is followed, and settings need none. */
-function findAlias(document: ReturnType<typeof parseDocument>): Alias | undefined {
-  let found: Alias | undefined;
+/** What no settings file needs and what other programs were tripped by. */
+function findForbidden(
+  document: ReturnType<typeof parseDocument>,
+): { node: unknown; message: string; mend: string } | undefined {
+  let found: ReturnType<typeof findForbidden>;
   visit(document, {
     Alias(_key, node) {
-      found = node;
+      // A chain of anchors that name each other grows without bound when it is followed.
+      found = { node, message: 'refers to an anchor, which is not followed here', mend: 'Write the value out.' };
+      return visit.BREAK;
+    },
+    Pair(_key, { key }) {
+      if (!isScalar(key) || key.value !== '__proto__') return undefined;
+      found = { node: key, message: '__proto__ is not a setting', mend: 'Remove it.' };
       return visit.BREAK;
     },
   });

@@ -7,16 +7,18 @@ export const lifecycleStep = z.union(
   [
     z.strictObject({ command: argumentList }),
     z.strictObject({ systemd: z.string().regex(/^[A-Za-z0-9@._-]+$/, 'must be the name of a systemd unit') }),
-    z.strictObject({ webhook: z.url({ protocol: /^https?$/ }) }),
+    z.strictObject({ webhook: z.url({ protocol: /^https?$/ }).regex(/^[hH][tT][tT][pP][sS]?:\/\//) }),
   ],
   { error: 'must be {command: [program, argument, …]}, {systemd: unit} or {webhook: URL}' },
 );
 export type LifecycleStep = z.infer<typeof lifecycleStep>;
 
+const absolute = z.string().regex(/^\//, 'must be a whole path that begins with /');
+
 /** What of a target cannot be said in one scalar; the scalars are in settings.ts. */
 export const targetStructure = z.strictObject({
   lifecycle: z.strictObject({ stop: lifecycleStep, start: lifecycleStep }).optional(),
-  paths: z.record(z.string().startsWith('/'), z.string().startsWith('/')).optional(),
+  paths: z.record(absolute, absolute).optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 
