@@ -7,13 +7,11 @@ import { type ChildProcesses, systemSearchPath } from '../platform/child-process
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { productRoot } from '../platform/product-version.ts';
-import { createSupervisedDriver, type SupervisedDriver } from '../targets/index.ts';
+import { createSupervisedDriver, type SupervisedDriver, type TargetTimings } from '../targets/index.ts';
 
 export type SampleSize = 'tiny' | 'small';
 
 export type Sample = { readonly config: TargetConfig; readonly driver: SupervisedDriver };
-
-const sampleTimeouts = { probeIntervalMs: 2_000, probeTimeoutMs: 5_000, stopTimeoutMs: 20_000, startTimeoutMs: 30_000 };
 
 /**
  * The bundled sample backend: a server with LightRAG's HTTP API over a real workspace in the data folder, which is generated
@@ -23,6 +21,7 @@ export async function prepareSample(options: {
   dataDir: string;
   size: SampleSize;
   children: ChildProcesses;
+  timings: TargetTimings;
   log: Logger;
 }): Promise<Sample> {
   const { children, log } = options;
@@ -82,7 +81,8 @@ export async function prepareSample(options: {
       commandEnvironment: {},
       configFiles: [],
       paths: {},
-      ...sampleTimeouts,
+      // Of the settings; see target-timings.ts.
+      ...options.timings,
     },
   };
 }

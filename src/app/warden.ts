@@ -19,7 +19,7 @@ import {
   type Inspection,
   parseRepositoryLocation,
 } from '../backup/index.ts';
-import { type ConfigReading, requireConfig } from '../config/index.ts';
+import { type ConfigReading, createLiveConfig, requireConfig } from '../config/index.ts';
 import {
   createEventLog,
   createEventRetention,
@@ -46,11 +46,18 @@ import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
 import { createHttpClient } from '../platform/http-client.ts';
 import { type RandomSource, systemRandom } from '../platform/ids.ts';
-import { createJobs } from '../platform/jobs.ts';
+import { createJobs, type Jobs } from '../platform/jobs.ts';
 import { createLifecycle, type Part } from '../platform/lifecycle.ts';
-import type { Logger } from '../platform/logging.ts';
+import type { Logger, LogLevels } from '../platform/logging.ts';
 import { productVersion } from '../platform/product-version.ts';
-import { createHeartbeat, jobsRoutes } from '../system/index.ts';
+import {
+  createHeartbeat,
+  createSettingsControl,
+  jobsRoutes,
+  readRuntimeSettings,
+  type SettingsControl,
+  settingsRoutes,
+} from '../system/index.ts';
 import {
   createFolderSizes,
   createInspections,
@@ -61,6 +68,7 @@ import {
   type WatchedTarget,
 } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
+import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import { backupCheck, heartbeatCheck, hostCheck, jobsCheck, nothingWatched, targetCheck } from './health-checks.ts';
 import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
@@ -69,12 +77,15 @@ import { openapiRoute } from './openapi-route.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
+import { targetTimings } from './target-timings.ts';
 import { watchTarget } from './watch-target.ts';
 
 export type WardenOptions = {
   /** What the settings say, as `readConfig` found it. */
   readonly reading: ConfigReading;
   readonly log: Logger;
+  /** Told when the levels of the log change while it runs. */
+  readonly setLogLevels?: (levels: LogLevels) => void;
   /**
    * `up` brings the sample backend when no target is configured; `serve` then watches nothing, except in the development
    * profile, where the sample stands for the service that is not there.
@@ -107,6 +118,9 @@ export type StartedWarden = Listening & {
   readonly schedule: BackupSchedule;
   readonly health: Health;
   readonly targets: readonly WatchedTarget[];
+  readonly settings: SettingsControl;
+  /** Background work, as it stands. */
+  readonly jobs: Jobs;
 };
 
 /**
@@ -115,14 +129,14 @@ export type StartedWarden = Listening & {
  */
 export function createWarden(options: WardenOptions): Warden {
   const { reading, log } = options;
-  const config = requireConfig(reading);
+  // Follows the runtime settings: what is read from it later is what is in force then.
+  let config = requireConfig(reading);
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const lifecycle = createLifecycle(log);
 
   const start = async (): Promise<StartedWarden> => {
     const startedMs = clock.now();
-    for (const { place, message, mend } of reading.notices) log.warn({ place }, `${place}: ${message}. ${mend}`);
     const lock = lockDataFolder(config.dataDir, options.command, startedMs);
     lifecycle.add({ name: 'data folder', stop: () => lock.release() });
     const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
@@ -155,20 +169,32 @@ export function createWarden(options: WardenOptions): Warden {
     const db = await openState({ config, lifecycle, clock, log });
     const metricsDb = await openSamples({ config, lifecycle, clock, log });
 
+    const live = createLiveConfig(reading, await readRuntimeSettings(db));
+    live.onChange((now) => {
+      config = now;
+    });
+    config = live.config();
+    for (const { place, message, mend } of live.state().inForce.notices)
+      log.warn({ place }, `${place}: ${message}. ${mend}`);
+    const setLogLevels = options.setLogLevels ?? (() => undefined);
+    // Whoever started the process may have chosen a quieter log; only what was set over the API overrules that.
+    if (haveOtherLevels(config, reading.config)) setLogLevels(levelsOf(config));
+    const logOf = (slice: string): Logger => log.child({ slice });
+
     const probing = config.monitoring.enabled && config.healthCheckEnabled;
     const eventLog = createEventLog({ db, clock, instance });
     // Switched off, the log stays as it is; the audit trail goes on whatever is switched off.
     const events: EventRecorder = config.events.enabled
       ? eventLog
       : { audit: (tx, entry) => eventLog.audit(tx, entry), record: async () => 0 };
-    const operations = createOperations({ db, clock, log, events, instance });
+    const operations = createOperations({ db, clock, log: logOf('operations'), events, instance });
     const http = createHttpClient();
     await lifecycle.begin({ name: 'outgoing http', stop: () => http.close() });
 
     const access = createAccess({
       db,
       clock,
-      log,
+      log: logOf('access'),
       events,
       dataDir: config.dataDir,
       adminToken: config.server.adminToken,
@@ -179,26 +205,43 @@ export function createWarden(options: WardenOptions): Warden {
     });
 
     // Metrics of ourselves, then what is watched.
-    const registry = createMetricRegistry({ clock, log });
+    const registry = createMetricRegistry({ clock, log: logOf('metrics') });
     const documentMetrics = createDocumentMetrics(registry);
     setBuildInfo(registry, productVersion());
     await begin(createProcessMetrics(registry));
 
     const sample =
       config.target === undefined && (options.command === 'up' || config.profile === 'development')
-        ? await prepareSample({ dataDir: config.dataDir, size: options.sampleSize ?? 'small', children, log })
+        ? await prepareSample({
+            dataDir: config.dataDir,
+            size: options.sampleSize ?? 'small',
+            timings: targetTimings(live, true),
+            children,
+            log: logOf('targets'),
+          })
         : undefined;
     const targetConfig = config.target ?? sample?.config;
-    const inspector = createInspector({ log, clock });
+    const inspector = createInspector({ log: logOf('targets'), clock });
     await lifecycle.begin(inspector);
     const watch =
       targetConfig &&
-      watchTarget({ from: targetConfig, sample, children, http, db, events, metrics: documentMetrics, clock, log });
+      watchTarget({
+        from: targetConfig,
+        timings: () => targetTimings(live, sample !== undefined),
+        sample,
+        children,
+        http,
+        db,
+        events,
+        metrics: documentMetrics,
+        clock,
+        log: logOf('targets'),
+      });
     const targets = watch ? [watch.watched] : [];
 
     const sampler = createHostSampler({
       clock,
-      log,
+      log: logOf('host'),
       intervalMs: config.monitoring.sampleIntervalMs,
       directoriesIntervalMs: config.monitoring.directorySizesIntervalMs,
       dataDir: targetConfig?.userDataDir,
@@ -206,16 +249,16 @@ export function createWarden(options: WardenOptions): Warden {
       targetPid: () => watch?.process.pid(),
     });
     registerHostMetrics(registry, sampler, clock);
-    recordOomKills({ sampler, db, events, log });
+    recordOomKills({ sampler, db, events, log: logOf('host') });
     const sizes = createFolderSizes({
       targets: targets.map((one) => one.target),
       intervalMs: config.metrics.collectionIntervalMs,
       clock,
-      log,
+      log: logOf('targets'),
     });
     registerTargetMetrics(registry, { targets, sizes, clock });
 
-    const inspections = createInspections({ targets, inspector, clock, log });
+    const inspections = createInspections({ targets, inspector, clock, log: logOf('targets') });
 
     // Recovery points.
     const points = createPointStore(db);
@@ -227,7 +270,7 @@ export function createWarden(options: WardenOptions): Warden {
       cacheDir: join(config.dataDir, 'cache', 'restic'),
       environment: {},
       children,
-      log,
+      log: logOf('backup'),
       clock,
     });
     const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
@@ -255,7 +298,7 @@ export function createWarden(options: WardenOptions): Warden {
       repository,
       clock,
       random,
-      log,
+      log: logOf('backup'),
       stagingDir: join(config.dataDir, 'staging'),
       wardenVersion: productVersion(),
       requireTarget(id) {
@@ -267,9 +310,15 @@ export function createWarden(options: WardenOptions): Warden {
       operations,
       enabled: config.backup.enabled,
       policy: {
-        frequencyMs: config.backup.frequencyMs,
-        retentionDays: config.backup.retentionDays,
-        dailyRetentionDays: config.backup.dailyRetentionDays,
+        get frequencyMs() {
+          return config.backup.frequencyMs;
+        },
+        get retentionDays() {
+          return config.backup.retentionDays;
+        },
+        get dailyRetentionDays() {
+          return config.backup.dailyRetentionDays;
+        },
       },
       onPoint(point) {
         documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
@@ -282,7 +331,7 @@ export function createWarden(options: WardenOptions): Warden {
       db,
       events,
       clock,
-      log,
+      log: logOf('backup'),
       targetIds: targets.map((one) => one.target.id),
       atStart: config.backup.atStart,
       observed: () => !probing || watch?.watched.observation() !== undefined,
@@ -312,7 +361,8 @@ export function createWarden(options: WardenOptions): Warden {
         staleAfterMs: sampler.staleAfterMs(),
       });
     const heartbeat =
-      config.heartbeat && createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log });
+      config.heartbeat &&
+      createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log: logOf('system') });
     const health = createHealth({
       clock,
       checks: [
@@ -328,7 +378,7 @@ export function createWarden(options: WardenOptions): Warden {
 
     const dashboard = findDashboard();
     const server = createHttpServer({
-      log,
+      log: logOf('http'),
       clock,
       authenticate: (request) => access.authenticate(request),
       allowedHosts: () => [config.server.host, ...config.server.publicHosts],
@@ -349,8 +399,10 @@ export function createWarden(options: WardenOptions): Warden {
     await server.register(dashboardRoutes(dashboard));
     await server.register(openapiRoute());
     await server.register(accessRoutes({ access, now: () => clock.now() }));
-    await server.register(eventRoutes({ events: eventLog, log, enabled: config.events.enabled }));
-    await server.register(operationRoutes({ operations, log }));
+    await server.register(eventRoutes({ events: eventLog, log: logOf('events'), enabled: config.events.enabled }));
+    const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });
+    await server.register(settingsRoutes({ settings }));
+    await server.register(operationRoutes({ operations, log: logOf('operations') }));
     await server.register(
       hostRoutes({
         sampler,
@@ -377,18 +429,40 @@ export function createWarden(options: WardenOptions): Warden {
     const { created } = await access.open();
     if (created !== undefined) await options.onAdminToken?.(created);
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
-    await begin(createAccessExpiry({ access, clock, log }));
-    await begin(createTokenUseJob({ access, clock, log }));
+    await begin(createAccessExpiry({ access, clock, log: logOf('access') }));
+    await begin(createTokenUseJob({ access, clock, log: logOf('access') }));
     access.onEnded(() => server.recheckStreams());
-    await begin(createEventRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
-    await begin(createOperationRetention({ db, clock, log, retentionDays: config.events.retentionDays }));
+    const retained = (slice: string) => ({
+      db,
+      clock,
+      log: logOf(slice),
+      get retentionDays() {
+        return config.events.retentionDays;
+      },
+    });
+    const eventRetention = createEventRetention(retained('events'));
+    const operationRetention = createOperationRetention(retained('operations'));
+    await begin(eventRetention);
+    await begin(operationRetention);
     if (config.monitoring.enabled) await begin(sampler);
-    if (config.metrics.enabled) await begin(createMetricHistory({ registry, db: metricsDb, clock, log, instance }));
+    const history = createMetricHistory({ registry, db: metricsDb, clock, log: logOf('metrics'), instance });
+    if (config.metrics.enabled) await begin(history);
     if (probing) for (const one of targets) await begin(one);
-    await begin(sizes);
-    if (config.monitoring.enabled) await begin(inspections);
+    if (config.monitoring.enabled) {
+      await begin(sizes);
+      await begin(inspections);
+    }
     if (config.backup.enabled) await begin(schedule);
     if (heartbeat) await begin(heartbeat);
+    followSettings({
+      live,
+      sample: sample !== undefined,
+      sampler,
+      sizes,
+      targets,
+      wakes: [eventRetention, operationRetention, schedule],
+      setLogLevels,
+    });
     const listeners = createListeners({ config, server, log, access, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
     health.setReady(true);
@@ -413,6 +487,8 @@ export function createWarden(options: WardenOptions): Warden {
       schedule,
       health,
       targets,
+      settings,
+      jobs,
     };
   };
 

@@ -13,6 +13,7 @@ import {
   createConfiguredDriver,
   createLightragAdapter,
   createWatchedTarget,
+  type TargetTimings,
   targetFromConfig,
   type WatchedTarget,
 } from '../targets/index.ts';
@@ -28,6 +29,8 @@ export type Watch = {
 /** Puts one target under watch: its adapter, its lifecycle, its process, and what a change of its state means to the others. */
 export function watchTarget(options: {
   from: TargetConfig;
+  /** As the settings are when it is called. */
+  timings: () => TargetTimings;
   /** Set for the bundled sample, which is our own child. */
   sample: Sample | undefined;
   children: ChildProcesses;
@@ -39,11 +42,18 @@ export function watchTarget(options: {
   log: Logger;
 }): Watch {
   const { from, sample, http, clock, log, db, events } = options;
-  const target = targetFromConfig(from, sample !== undefined);
+  const target = targetFromConfig(from, sample !== undefined, options.timings);
   const [endpoint] = target.endpoints;
   if (!endpoint) throw new AppError('config/invalid', `Target ${target.id} has no endpoint.`);
   const backendProcess = findBackendProcess(from.url);
-  const adapter = createLightragAdapter({ endpoint, http, clock, timeoutMs: target.probeTimeoutMs });
+  const adapter = createLightragAdapter({
+    endpoint,
+    http,
+    clock,
+    get timeoutMs() {
+      return target.probeTimeoutMs;
+    },
+  });
   const watched = createWatchedTarget({
     target,
     adapter,
@@ -78,8 +88,12 @@ export function watchTarget(options: {
         lifecycle: from.lifecycle,
         children: options.children,
         http,
-        stopTimeoutMs: from.stopTimeoutMs,
-        startTimeoutMs: from.startTimeoutMs,
+        get stopTimeoutMs() {
+          return target.stopTimeoutMs;
+        },
+        get startTimeoutMs() {
+          return target.startTimeoutMs;
+        },
         environment: from.commandEnvironment,
       }));
   const backend = createBackendLifecycle({

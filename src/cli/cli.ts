@@ -1,5 +1,5 @@
 import type { Config, ConfigReading, Environment, Flags } from '../config/index.ts';
-import type { Logger } from '../platform/logging.ts';
+import type { Logger, LogLevels } from '../platform/logging.ts';
 import { type ApiClient, createApiClient, findConnection } from './api-client.ts';
 import { suggestingClient } from './suggestions.ts';
 import type { InputStream, OutputStream, Terminal } from './terminal.ts';
@@ -22,6 +22,7 @@ export type OfflineWork = {
   createWarden(options: {
     reading: ConfigReading;
     log: Logger;
+    setLogLevels(levels: LogLevels): void;
     command: 'serve' | 'up';
     /** Told the first admin token as soon as it is made: only its hash is kept. */
     onAdminToken(token: string): Promise<void>;

@@ -14,14 +14,14 @@ import type { Terminal } from './terminal.ts';
 type Flags = Readonly<Record<string, unknown>>;
 
 /** Every problem at once: where it stands, what is wrong, what to do. */
-export function printProblems(terminal: Terminal, problems: readonly Problem[]): void {
+export function printProblems(terminal: Terminal, problems: readonly Problem[], outcome = 'nothing was started'): void {
   const { red } = terminal.noteColours;
   for (const { place, message, mend } of withoutControls(problems)) terminal.note(`${red(place)}: ${message}. ${mend}`);
-  terminal.note(`\n${plural(problems.length, 'setting is', 'settings are')} not right; nothing was started.`);
+  terminal.note(`\n${plural(problems.length, 'setting is', 'settings are')} not right; ${outcome}.`);
 }
 
 /** What is allowed and yet probably not meant. */
-function printNotices(terminal: Terminal, notices: readonly Problem[]): void {
+export function printNotices(terminal: Terminal, notices: readonly Problem[]): void {
   const { yellow } = terminal.noteColours;
   for (const { place, message, mend } of withoutControls(notices))
     terminal.note(`${yellow(place)}: ${message}. ${mend}`);

@@ -22,6 +22,7 @@ import { explain } from './explain/explain-command.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
+import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
 import { showStatus } from './status-command.ts';
 import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
 import { showJobs } from './system-commands.ts';
@@ -194,6 +195,28 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   remote(
     token.command('end-sessions').argument('[subject]').description('log a subject out everywhere, oneself by default'),
   ).action(does((subject: string | undefined, flags: RemoteFlags) => endSessions(context, subject, flags)));
+
+  const settings = group(program, 'settings', 'the settings of the running ragwarden: read, change, read again', [
+    'settings list --live',
+    'settings set backup.frequency_seconds=3600',
+    'settings reset backup.frequency_seconds',
+    'settings reload --check',
+  ]);
+  remote(settings.command('list').description('what is in force, and where it comes from'))
+    .option('--live', 'only those that can be changed while it runs')
+    .action(does((flags: Parameters<typeof listSettings>[1]) => listSettings(context, flags)));
+  remote(settings.command('get').argument('<key>').description('one setting')).action(
+    does((key: string, flags: RemoteFlags) => showSetting(context, key, flags)),
+  );
+  remote(
+    settings.command('set').argument('<key=value...>').description('change live settings, all of them or none; kept'),
+  ).action(does((pairs: readonly string[], flags: RemoteFlags) => setSettings(context, pairs, flags)));
+  remote(
+    settings.command('reset').argument('<key...>').description('back to what file, profile and default say'),
+  ).action(does((keys: readonly string[], flags: RemoteFlags) => resetSettings(context, keys, flags)));
+  remote(settings.command('reload').description('read file and secrets again, all of it or nothing'))
+    .option('--check', 'only say what would come of it')
+    .action(does((flags: Parameters<typeof reloadSettings>[1]) => reloadSettings(context, flags)));
 
   const config = group(program, 'config', 'the settings', [
     'config check',

@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { type Config, type ConfigReading, readConfig, requireConfig } from '../config/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import { describeError } from '../platform/errors.ts';
-import { createLogger, type Logger } from '../platform/logging.ts';
+import { type AdjustableLogger, createLogger, type Logger } from '../platform/logging.ts';
 import { productRoot, productVersion } from '../platform/product-version.ts';
 import { type CommandContext, type ServedWarden, settingFlags } from './cli.ts';
 import { printProblems } from './config-commands.ts';
@@ -35,6 +35,7 @@ export async function serve(
   const warden = await context.offline.createWarden({
     reading,
     log,
+    setLogLevels: (levels) => log.setLevels(levels),
     command,
     onAdminToken: (token) => showAdminToken(context, config, token, log, friendly),
   });
@@ -96,13 +97,19 @@ async function stopInTime(warden: ServedWarden, signal: AbortSignal, log: Logger
 }
 
 /** JSON lines; for people at a terminal only what needs them, in words, unless they asked for more. */
-function createServeLog(context: CommandContext, reading: ConfigReading, friendly: boolean): Logger {
+function createServeLog(context: CommandContext, reading: ConfigReading, friendly: boolean): AdjustableLogger {
   const { stderr, noteColours } = context.terminal;
-  const { logLevel } = reading.config;
-  if (!friendly) return createLogger({ level: logLevel, destination: { write: (line) => void stderr.write(line) } });
+  const { logLevel, logLevels } = reading.config;
+  if (!friendly)
+    return createLogger({
+      level: logLevel,
+      levels: logLevels,
+      destination: { write: (line) => void stderr.write(line) },
+    });
   const chosen = !['default', 'profile'].includes(reading.origins.logLevel.kind);
   return createLogger({
     level: chosen ? logLevel : 'warn',
+    levels: logLevels,
     destination: { write: (line) => void stderr.write(readableLog(line, noteColours)) },
   });
 }

@@ -151,7 +151,10 @@ describe('the example of a file', () => {
     const written = parse(text) as Record<string, unknown>;
     expect(allows(written), JSON.stringify(allows.errors)).toBe(true);
     writeFileSync(join(cwd, 'ragwarden.yaml'), text);
-    const reading = readConfig({ env: { RAGWARDEN_TARGET_PASSWORD: 'a', DATABASE_URL: '' }, cwd });
+    const reading = readConfig({
+      env: { RAGWARDEN_TARGET_PASSWORD: 'a', RAGWARDEN_HEARTBEAT_URL: 'https://watch.example.org/a' },
+      cwd,
+    });
     const missing = settingEntries.filter(([name, one]) => !one.secret && reading.origins[name].kind !== 'file');
     expect(missing.map(([, one]) => one.key)).toEqual([]);
     // Two ways to name one issuer cannot both hold.

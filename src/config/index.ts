@@ -7,17 +7,21 @@ export type { Config, HostThresholds, TargetConfig } from './config.ts';
 export { configExample } from './config-example.ts';
 export { configSchema, configSchemaText } from './config-schema.ts';
 export { configReference, describeConfig, type ShownSetting, writtenValue } from './describe-config.ts';
+export { type ChangedSetting, type ConfigChange, createLiveConfig, type LiveConfig } from './live-config.ts';
 export { findNearestName } from './nearest-name.ts';
 export {
+  type ApiValues,
   type ConfigReading,
   type Environment,
   type Flags,
   type Origin,
   readConfig,
+  readSources,
   requireConfig,
 } from './read-config.ts';
+export { logSlices } from './server-settings.ts';
 export type { Setting } from './setting.ts';
-export { settings } from './settings.ts';
+export { findSettingByKey, type SettingName, settingEntries, settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';
 export type { LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';

@@ -14,17 +14,19 @@ export function createEventRetention(options: {
   db: Database;
   clock: Clock;
   log: Logger;
+  /** Read at each run. */
   retentionDays: number;
   intervalMs?: number;
   batch?: number;
 }): Reconciler {
-  const { db, clock, log, retentionDays, batch = 1_000 } = options;
+  const { db, clock, log, batch = 1_000 } = options;
   return createReconciler({
     name: 'events.retention',
     intervalMs: options.intervalMs ?? 3_600_000,
     clock,
     log,
     async run(signal) {
+      const { retentionDays } = options;
       const firstKept = await firstKeptSeq(db.reader<EventTables>(), clock.now() - retentionDays * dayMs);
       if (firstKept === undefined) return;
       let deleted = 0;

@@ -26,6 +26,7 @@ export type HostSampler = Part & {
   sampleOnce(): Promise<HostSample | undefined>;
   measureDirectoriesOnce(): Promise<void>;
   setIntervalMs(ms: number): void;
+  setDirectoriesIntervalMs(ms: number): void;
   /** State of the two background jobs. */
   jobs(): readonly ReconcilerState[];
 };
@@ -140,6 +141,7 @@ export function createHostSampler(options: HostSamplerOptions): HostSampler {
       wantedIntervalMs = ms;
       if (latest !== undefined) sampling.setIntervalMs(ms);
     },
+    setDirectoriesIntervalMs: (ms) => walking.setIntervalMs(ms),
     jobs: () => [sampling.state(), walking.state()],
   };
 }

@@ -8,6 +8,7 @@ import * as operationsIdempotency from './state/0005_operations_idempotency.ts';
 import * as accessRotation from './state/0006_access_rotation.ts';
 import * as backupUnknownBytes from './state/0007_backup_unknown_bytes.ts';
 import * as systemFacts from './state/0008_system_facts.ts';
+import * as systemRuntimeSetting from './state/0009_system_runtime_setting.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -19,6 +20,7 @@ export const stateMigrations: MigrationList = {
   '0006_access_rotation': accessRotation,
   '0007_backup_unknown_bytes': backupUnknownBytes,
   '0008_system_facts': systemFacts,
+  '0009_system_runtime_setting': systemRuntimeSetting,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -12,17 +12,19 @@ export function createOperationRetention(options: {
   db: Database;
   clock: Clock;
   log: Logger;
+  /** Read at each run. */
   retentionDays: number;
   intervalMs?: number;
   batch?: number;
 }): Reconciler {
-  const { db, clock, log, retentionDays, batch = 500 } = options;
+  const { db, clock, log, batch = 500 } = options;
   return createReconciler({
     name: 'operations.retention',
     intervalMs: options.intervalMs ?? 3_600_000,
     clock,
     log,
     async run(signal) {
+      const { retentionDays } = options;
       const nowMs = clock.now();
       await db.unit((tx) => deleteIdempotencyKeysBefore(tx, nowMs - idempotencyMs));
       let deleted = 0;

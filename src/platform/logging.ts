@@ -1,5 +1,8 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 
+/** One level for all, and others for single parts, by the `slice` of their child loggers. */
+export type LogLevels = { readonly level: LogLevel; readonly levels: Readonly<Record<string, LogLevel>> };
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Facts go in fields, one short sentence goes in the message. Logging never throws into the work. */
@@ -30,10 +33,49 @@ const redactPaths = secretFields.flatMap((name) => {
 /** Query strings may carry credentials of other systems; the path says enough. */
 const withoutQuery = (url: string): string => url.split('?', 1)[0] ?? url;
 
-export function createLogger(options: { level: LogLevel; destination?: DestinationStream; json?: boolean }): Logger {
+/** A logger whose levels can be changed while it is in use, also those of its children. */
+export type AdjustableLogger = Logger & { setLevels(levels: LogLevels): void };
+
+const severities = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, silent: 100 } as const;
+
+export function createLogger(options: {
+  level: LogLevel;
+  levels?: LogLevels['levels'];
+  destination?: DestinationStream;
+}): AdjustableLogger {
+  let current: LogLevels = { level: options.level, levels: options.levels ?? {} };
+  // pino's own children keep the level that they were made with, so each line is judged here.
+  const judge = (inner: PinoLogger, slice: string | undefined): Logger => {
+    const at =
+      (severity: 'trace' | 'debug' | 'info' | 'warn' | 'error'): Logger['info'] =>
+      (...line: unknown[]) => {
+        const least = (slice === undefined ? undefined : current.levels[slice]) ?? current.level;
+        if (severities[severity] < severities[least]) return;
+        // The arguments are those of the same method of pino, whose overloads cannot be spread.
+        (inner[severity] as (...line: unknown[]) => void)(...line);
+      };
+    return {
+      trace: at('trace'),
+      debug: at('debug'),
+      info: at('info'),
+      warn: at('warn'),
+      error: at('error'),
+      child: (fields) => judge(inner.child(fields), typeof fields.slice === 'string' ? fields.slice : slice),
+    };
+  };
+  const root = judge(createPino(options.destination), undefined);
+  return {
+    ...root,
+    setLevels(levels) {
+      current = levels;
+    },
+  };
+}
+
+function createPino(destination: DestinationStream | undefined): PinoLogger {
   return pino(
     {
-      level: options.level,
+      level: 'trace',
       base: undefined,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -43,7 +85,7 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
         err: pino.stdSerializers.err,
       },
     },
-    options.destination ?? pino.destination({ dest: 2, sync: true }),
+    destination ?? pino.destination({ dest: 2, sync: true }),
   );
 }
 

@@ -1,6 +1,13 @@
 /**
- * The warden itself: its background jobs, the heartbeat that tells somebody elsewhere that they run, and what it lets itself grow to.
- * Owns the table `system_fact`. Invariants: a round that is not complete is never reported as one.
+/**
+ * The warden itself: its settings while it runs, its background jobs, the heartbeat that tells somebody elsewhere that they
+ * run, and what it lets itself grow to.
+ * Owns the tables `system_fact` and `runtime_setting`. Invariants: a round that is not complete is never reported as one; a
+ * change of settings is whole or not at all, is audited, and is on disk before it is in force; what a flag or the
+ * environment says is never changed here; no secret leaves.
  */
 export { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 export { jobsRoutes } from './jobs-routes.ts';
+export { readRuntimeSettings } from './runtime-setting-store.ts';
+export { createSettingsControl, type SettingsCheck, type SettingsControl } from './settings-control.ts';
+export { settingsRoutes } from './settings-routes.ts';

@@ -16,7 +16,7 @@ export { createConfiguredDriver } from './lifecycle/lifecycle-drivers.ts';
 export { createSupervisedDriver, type SupervisedDriver } from './lifecycle/supervised-driver.ts';
 export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag-adapter.ts';
 export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
-export { type Endpoint, type Store, type Target, targetFromConfig } from './target.ts';
+export { type Endpoint, type Store, type Target, type TargetTimings, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
 export { storedCounts, type TargetBody, targetsRoutes } from './targets-routes.ts';
 export { replacesFilesByRename } from './version.ts';

@@ -34,13 +34,22 @@ export type Target = {
   readonly workspaces: readonly string[];
   readonly userDataDir: string | undefined;
   readonly paths: Readonly<Record<string, string>>;
+} & TargetTimings;
+
+/** How often and how patiently it is asked. They may change while it is watched, so they are read when they are needed. */
+export type TargetTimings = {
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly startTimeoutMs: number;
 };
 
-export function targetFromConfig(config: TargetConfig, sample: boolean): Target {
+/** @param timings as they are when it is called; without it they stay as the configuration has them */
+export function targetFromConfig(
+  config: TargetConfig,
+  sample: boolean,
+  timings: () => TargetTimings = () => config,
+): Target {
   const stores: Store[] = [];
   if (config.workingDir !== undefined)
     stores.push({ name: 'workspace', kind: 'workspace-folder', path: config.workingDir, separation: 'folder' });
@@ -62,9 +71,17 @@ export function targetFromConfig(config: TargetConfig, sample: boolean): Target 
     workspaces: [config.workspace],
     userDataDir: config.userDataDir,
     paths: config.paths,
-    probeIntervalMs: config.probeIntervalMs,
-    probeTimeoutMs: config.probeTimeoutMs,
-    stopTimeoutMs: config.stopTimeoutMs,
-    startTimeoutMs: config.startTimeoutMs,
+    get probeIntervalMs() {
+      return timings().probeIntervalMs;
+    },
+    get probeTimeoutMs() {
+      return timings().probeTimeoutMs;
+    },
+    get stopTimeoutMs() {
+      return timings().stopTimeoutMs;
+    },
+    get startTimeoutMs() {
+      return timings().startTimeoutMs;
+    },
   };
 }

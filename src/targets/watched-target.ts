@@ -33,6 +33,7 @@ export type WatchedTarget = Part & {
   /** What the inspector found in the files, as far as it bears on the status. */
   noteFiles(findings: FileFindings): void;
   jobs(): readonly ReconcilerState[];
+  setIntervalMs(ms: number): void;
 };
 
 export function createWatchedTarget(options: {
@@ -98,6 +99,7 @@ export function createWatchedTarget(options: {
       reconciler.wake();
     },
     jobs: () => [reconciler.state()],
+    setIntervalMs: (ms) => reconciler.setIntervalMs(ms),
   };
 }
 

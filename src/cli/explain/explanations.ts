@@ -144,6 +144,22 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
       'Look at the plan (`plan_only`), then send its `plan_id` with `"confirm": true`; on the command line answer the question or use --yes.',
     ],
   },
+  'settings/unknown': {
+    means: 'No setting has this key.',
+    causes: ['A typing error.', 'A setting of another version of ragwarden.'],
+    mend: ['`ragwarden settings list` shows every key.'],
+  },
+  'settings/needs-restart': {
+    means: 'The setting is read at the start only. Nothing was changed.',
+    causes: ['A port, a folder, a switch or a secret was to be changed over the API.'],
+    mend: ['Set it in ragwarden.yaml or in the environment, and restart ragwarden.'],
+  },
+  'settings/fixed': {
+    means:
+      'A flag or a variable of the environment gives this setting its value, and counts more than the API. Nothing was changed.',
+    causes: ['The unit file, the compose file or the command line sets it.'],
+    mend: ['Change it there and restart, or remove it there; `ragwarden config show --origin` says where.'],
+  },
   'config/invalid': {
     means: 'A setting or an option is wrong. Nothing was started.',
     causes: ['A misspelt name, a value out of range, or two names of one setting with different values.'],

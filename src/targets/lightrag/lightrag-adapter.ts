@@ -78,9 +78,10 @@ export function createLightragAdapter(options: {
   endpoint: Endpoint;
   http: HttpRequester;
   clock: Clock;
+  /** Read at each call. */
   timeoutMs: number;
 }): LightragAdapter {
-  const { endpoint, http, clock, timeoutMs } = options;
+  const { endpoint, http, clock } = options;
   let bearer: string | undefined;
 
   const send = (
@@ -91,7 +92,7 @@ export function createLightragAdapter(options: {
       url: `${endpoint.url}${path}`,
       method: init.method ?? 'GET',
       headers: { accept: 'application/json', ...init.headers },
-      timeoutMs,
+      timeoutMs: options.timeoutMs,
       maxBytes: maxAnswerBytes,
       ...(init.body === undefined ? {} : { body: init.body }),
       ...(init.signal === undefined ? {} : { signal: init.signal }),
@@ -190,7 +191,7 @@ export function createLightragAdapter(options: {
         return unreachableObservation(atMs, {
           kind: timedOut ? 'timeout' : 'unreachable',
           message: timedOut
-            ? `The backend does not answer at ${endpoint.url} within ${timeoutMs / 1000} s.`
+            ? `The backend does not answer at ${endpoint.url} within ${options.timeoutMs / 1000} s.`
             : `The backend does not answer: ${describeError(err)}`,
         });
       }
