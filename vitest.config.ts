@@ -11,6 +11,7 @@ export default defineConfig({
     globalSetup: ['test/setup/shared-postgres.ts'],
     // Tests of real processes wait half of their time, so two cores carry four of them.
     maxWorkers: 4,
+    setupFiles: ['test/setup/answers.ts'],
     projects: [
       {
         extends: true,

@@ -114,6 +114,9 @@ export async function startWarden(options: {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGTERM');
       await exited;
+      // Wherever a test asked: an answer that was held back, or a failure nobody foresaw, fails it.
+      const broken = /^.*(?:broke its schema|failed unexpectedly).*$/m.exec(log);
+      if (broken) throw new Error(`the server failed inside: ${broken[0].slice(0, 2_000)}`);
     },
   };
 }

@@ -337,7 +337,7 @@ test.each([
   [{ name: 'a', role: 'user', expires_at: '2020-01-01T00:00:00Z' }],
   [{ name: 'a', role: 'user', surplus: 1 }],
   [{ name: 'a', role: 'user', label: 'a\0b' }],
-  [{ name: 'a', role: 'user', workspaces: ['\ud800'] }],
+  [{ name: 'a', role: 'user', workspaces: ['a\u0085b'] }],
 ])('a token like %j is refused and nothing is made', async (payload) => {
   const { app, admin, access } = await warden();
   const answer = await app.inject({ method: 'POST', url: '/api/v1/access/tokens', headers: bearer(admin), payload });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError, type ErrorCode, errorCatalogue, isAppError, type Violation } from '../errors.ts';
 import type { Logger } from '../logging.ts';
@@ -110,6 +111,30 @@ function violationsOf(place: string, issues: readonly { instancePath: string; me
   }));
 }
 
+/** Each answer that was held back is told here, so that whoever tests a route hears of it wherever the route is tested. */
+const brokenAnswers = channel('ragwarden.http.broken-answer');
+
+const describeBroken = (err: Error): string => {
+  const cause = err.cause instanceof Error ? err.cause.message : '';
+  return `${err.message} ${cause}`.trim();
+};
+
+/** An answer with a status that the route does not describe: nobody could have checked its body. */
+class UndescribedAnswer extends Error {}
+
+/**
+ * Before an answer is written out: its status must be one that the route describes, else nothing would check its body.
+ * Routes that describe nothing (in tests) are left alone; so are problems, which have one shape everywhere.
+ * @throws UndescribedAnswer, which becomes a 500 like any other broken answer
+ */
+export function refuseUndescribed(request: FastifyRequest, reply: FastifyReply): void {
+  const answers: unknown = request.routeOptions.schema?.response;
+  if (typeof answers !== 'object' || answers === null || request.is404) return;
+  if (String(reply.getHeader('content-type')).startsWith('application/problem+json')) return;
+  if (!(String(reply.statusCode) in answers))
+    throw new UndescribedAnswer(`the status ${reply.statusCode} is not described`);
+}
+
 /** The path without the query: query strings may carry secrets and are not repeated. */
 export const pathOf = (url: string): string => url.split('?', 1)[0] ?? url;
 
@@ -123,7 +148,12 @@ export function sendProblem(log: Logger, err: unknown, request: FastifyRequest, 
     code: problem.code,
     context: problem.context,
   };
-  if (problem.code === 'internal/unexpected')
+  const broken = err instanceof UndescribedAnswer || isResponseSerializationError(err);
+  if (broken) {
+    const route = `${request.method} ${request.routeOptions.url}`;
+    log.error({ ...facts, err }, 'an answer broke its schema and was held back');
+    if (brokenAnswers.hasSubscribers) brokenAnswers.publish({ route, reason: describeBroken(err) });
+  } else if (problem.code === 'internal/unexpected')
     log.error({ ...facts, err: problem.cause ?? problem }, 'request failed unexpectedly');
   else if (problem.kind.status >= 500) log.warn({ ...facts, err: problem }, 'request failed');
   else log.debug(facts, 'request refused');

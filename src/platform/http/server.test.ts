@@ -58,6 +58,11 @@ const routes: RoutePlugin = async (app) => {
       n: 'a secret text' as unknown as number,
     }),
   );
+  app.get(
+    '/undescribed',
+    { config: { access: 'public' }, schema: { response: { 200: z.object({ n: z.number() }) } } },
+    async (_request, reply) => reply.code(203 as 200).send({ n: 'a secret text' as unknown as number }),
+  );
   app.get('/boom', { config: { access: 'public' } }, async () => {
     throw new Error('the password is hunter2');
   });
@@ -204,6 +209,12 @@ test.each([
   ['a broken path', { method: 'GET' as const, url: '/only/%E0%A4%A' }, 400, 'request/unreadable'],
   ['an error of ours', { method: 'GET' as const, url: '/later' }, 503, 'storage/unavailable'],
   ['an unknown error', { method: 'GET' as const, url: '/boom' }, 500, 'internal/unexpected'],
+  [
+    'an answer with a status of nobody, which breaks its schema',
+    { method: 'GET' as const, url: '/undescribed' },
+    500,
+    'internal/unexpected',
+  ],
   ['an answer that breaks its schema', { method: 'GET' as const, url: '/wrong' }, 500, 'internal/unexpected'],
 ])('%s is a problem with the right code', async (_name, request, status, code) => {
   const app = await server();

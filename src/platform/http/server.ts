@@ -21,7 +21,7 @@ import { tagAnswer } from './etag.ts';
 import { defaultHeaders } from './headers.ts';
 import { isOwnHost } from './host.ts';
 import { readableJson } from './json.ts';
-import { appErrorOf, pathOf, problemOf, requestIdFrom, sendProblem } from './problem.ts';
+import { appErrorOf, pathOf, problemOf, refuseUndescribed, requestIdFrom, sendProblem } from './problem.ts';
 import type { RouteEntry } from './route-description.ts';
 
 export type HttpServer = FastifyInstance<
@@ -163,6 +163,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       );
     if (request.is404) return;
     await admit(request, options);
+  });
+
+  app.addHook('preSerialization', async (request, reply, payload) => {
+    refuseUndescribed(request, reply);
+    return payload;
   });
 
   app.addHook('onSend', async (request, reply, payload) => {
