@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Tx } from '../platform/database/index.ts';
+import type { Database, Tx } from '../platform/database/index.ts';
 import type { Role } from '../platform/http/index.ts';
 import type { AccessToken, Workspaces } from './access.ts';
 
@@ -359,4 +359,42 @@ export async function deleteEnded(
     await db.deleteFrom('access_token').where('id', 'in', tokens).executeTakeFirst(),
   ];
   return gone.reduce((sum, result) => sum + Number(result.numDeletedRows), 0);
+}
+
+/** Sessions and login links, living and ended. */
+export async function countLogins(db: Database): Promise<number> {
+  const of = async (table: 'session' | 'login_link'): Promise<number> => {
+    const row = await db
+      .reader<AccessTables>()
+      .selectFrom(table)
+      .select((eb) => eb.fn.countAll<number>().as('rows'))
+      .executeTakeFirstOrThrow();
+    return Number(row.rows);
+  };
+  return (await of('session')) + (await of('login_link'));
+}
+
+/** Of those that are over, the ones that would have lasted the shortest; whoever is logged in stays so. @returns how many went */
+export async function deleteOldestLogins(tx: Tx, nowMs: number, limit: number): Promise<number> {
+  const db = tx.as<AccessTables>();
+  const links = await db
+    .deleteFrom('login_link')
+    .where('hash', 'in', (eb) =>
+      eb.selectFrom('login_link').select('hash').where('expires_ms', '<', nowMs).orderBy('expires_ms').limit(limit),
+    )
+    .executeTakeFirst();
+  const left = limit - Number(links.numDeletedRows);
+  if (left === 0) return limit;
+  const sessions = await db
+    .deleteFrom('session')
+    .where('hash', 'in', (eb) =>
+      eb
+        .selectFrom('session')
+        .select('hash')
+        .where((or) => or.or([or('expires_ms', '<', nowMs), or('ended_ms', 'is not', null)]))
+        .orderBy('expires_ms')
+        .limit(left),
+    )
+    .executeTakeFirst();
+  return Number(links.numDeletedRows) + Number(sessions.numDeletedRows);
 }

@@ -11,6 +11,7 @@ export {
   type LoginCredentials,
   type OpenedSession,
 } from './access-control.ts';
+export { boundedLogins } from './access-growth.ts';
 export { createAccessExpiry, createTokenUseJob } from './access-jobs.ts';
 export { accessRoutes } from './access-routes.ts';
 export { createAccessTrail } from './access-trail.ts';

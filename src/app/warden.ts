@@ -53,6 +53,7 @@ import { productVersion } from '../platform/product-version.ts';
 import {
   createHeartbeat,
   createSettingsControl,
+  growthRoutes,
   jobsRoutes,
   readRuntimeSettings,
   type SettingsControl,
@@ -74,6 +75,7 @@ import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { openSamples, openState } from './open-state.ts';
 import { openapiRoute } from './openapi-route.ts';
+import { createOwnGrowth } from './own-growth.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
@@ -360,6 +362,18 @@ export function createWarden(options: WardenOptions): Warden {
         nowMs: clock.now(),
         staleAfterMs: sampler.staleAfterMs(),
       });
+    const growth = createOwnGrowth({
+      caps: () => live.config().growth,
+      db,
+      metricsDb,
+      events: eventLog,
+      operations,
+      points,
+      dataDir: config.dataDir,
+      roots: targets.flatMap((one) => one.target.stores.map((store) => store.path)),
+      clock,
+      log,
+    });
     const heartbeat =
       config.heartbeat &&
       createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log: logOf('system') });
@@ -425,6 +439,7 @@ export function createWarden(options: WardenOptions): Warden {
     );
 
     await server.register(jobsRoutes({ jobs, clock }));
+    await server.register(growthRoutes({ growth }));
 
     const { created } = await access.open();
     if (created !== undefined) await options.onAdminToken?.(created);
@@ -453,6 +468,7 @@ export function createWarden(options: WardenOptions): Warden {
       await begin(inspections);
     }
     if (config.backup.enabled) await begin(schedule);
+    await begin(growth);
     if (heartbeat) await begin(heartbeat);
     followSettings({
       live,
@@ -460,7 +476,7 @@ export function createWarden(options: WardenOptions): Warden {
       sampler,
       sizes,
       targets,
-      wakes: [eventRetention, operationRetention, schedule],
+      wakes: [eventRetention, operationRetention, schedule, growth],
       setLogLevels,
     });
     const listeners = createListeners({ config, server, log, access, expose: createMetricsHandler(registry) });

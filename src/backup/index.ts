@@ -10,7 +10,8 @@ export { type BackupSchedule, type BackupStatus, createBackupSchedule } from './
 export { catalogueReport, rebuildCatalogue } from './catalogue/index.ts';
 export { findTornEnd } from './looks-complete.ts';
 export type { RecoveryPoint } from './point.ts';
-export { createPointStore } from './point-store.ts';
+export { boundedPointHistory } from './point-growth.ts';
+export { createPointStore, type PointStore } from './point-store.ts';
 export {
   createResticRepository,
   ensurePasswordFile,
@@ -24,3 +25,4 @@ export {
   lightragFirst,
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
+export { boundedUndo } from './undo-growth.ts';

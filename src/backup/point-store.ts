@@ -41,6 +41,10 @@ export type PointStore = {
   }): Promise<RecoveryPoint[]>;
   /** How many rows there are at all, forgotten and failed ones too. */
   countRows(): Promise<number>;
+  /** Rows of runs that failed and of points that are gone: history, nothing that could be restored. */
+  countHistory(): Promise<number>;
+  /** The oldest of them. @returns how many went */
+  deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
   /** Newest point that exists; with `good` the newest that is complete and verified. */
   newest(targetId: string, kind?: 'any' | 'good'): Promise<RecoveryPoint | undefined>;
   count(targetId: string): Promise<number>;
@@ -108,6 +112,30 @@ export function createPointStore(db: Database): PointStore {
         .select((eb) => eb.fn.countAll<number>().as('rows'))
         .executeTakeFirstOrThrow();
       return Number(row.rows);
+    },
+    async countHistory() {
+      const row = await read()
+        .selectFrom('recovery_point')
+        .select((eb) => eb.fn.countAll<number>().as('rows'))
+        .where((eb) => eb.or([eb('status', '=', 'error'), eb('forgotten_ms', 'is not', null)]))
+        .executeTakeFirstOrThrow();
+      return Number(row.rows);
+    },
+    async deleteOldestHistory(tx, limit) {
+      const { numDeletedRows } = await tx
+        .as<BackupTables>()
+        .deleteFrom('recovery_point')
+        .where('id', 'in', (eb) =>
+          eb
+            .selectFrom('recovery_point')
+            .select('id')
+            .where((or) => or.or([or('status', '=', 'error'), or('forgotten_ms', 'is not', null)]))
+            .orderBy('started_ms')
+            .orderBy('id')
+            .limit(limit),
+        )
+        .executeTakeFirst();
+      return Number(numDeletedRows);
     },
     async readSetting(key) {
       const row = await read().selectFrom('backup_setting').select('value').where('key', '=', key).executeTakeFirst();

@@ -205,6 +205,16 @@ export const catalogueAnswer = z.object({
   leftovers: z.array(z.object({ snapshot_id: z.string(), backup_id: textOrNull, reason: z.string() })),
 });
 
+export const growthAnswer = z.object({
+  kind: z.string(),
+  unit: z.string(),
+  used: z.number().nullable(),
+  cap: z.number().nullable(),
+  percent: z.number().nullable(),
+  setting: z.string(),
+  last_trimmed_at: textOrNull,
+});
+
 export const jobAnswer = z.object({
   name: z.string(),
   interval_seconds: z.number(),

@@ -43,6 +43,7 @@ test('offers the commands that are promised', () => {
     'operations show',
     'operations cancel',
     'jobs',
+    'growth',
     'token create',
     'token list',
     'token revoke',

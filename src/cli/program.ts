@@ -25,7 +25,7 @@ import { serve } from './serve.ts';
 import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
 import { showStatus } from './status-command.ts';
 import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
-import { showJobs } from './system-commands.ts';
+import { showGrowth, showJobs } from './system-commands.ts';
 import { inspectTarget, listTargets } from './target-commands.ts';
 import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rotateToken } from './token-commands.ts';
 
@@ -161,6 +161,12 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       program.command('jobs').description('what works in the background, and whether it keeps its time; 4 when not'),
     ).action(does((flags: RemoteFlags) => showJobs(context, flags))),
     ['jobs', 'jobs --json'],
+  );
+  examples(
+    remote(
+      program.command('growth').description('what of ragwarden grows, how far, and what bounds it; 4 above a cap'),
+    ).action(does((flags: RemoteFlags) => showGrowth(context, flags))),
+    ['growth', 'growth --json'],
   );
 
   const token = group(program, 'token', 'who may call the API', [

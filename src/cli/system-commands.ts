@@ -1,7 +1,7 @@
-import { jobAnswer, pageOf, read } from './answers.ts';
+import { growthAnswer, jobAnswer, pageOf, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
-import { formatDuration, formatInstant, formatTable } from './format.ts';
+import { formatBytes, formatDuration, formatInstant, formatTable } from './format.ts';
 
 /** @returns 4 when a job is stuck or overdue */
 export async function showJobs(context: CommandContext, flags: RemoteFlags): Promise<number> {
@@ -37,5 +37,39 @@ export async function showJobs(context: CommandContext, flags: RemoteFlags): Pro
         ),
       );
     return items.some((job) => job.late !== null) ? exitCodes.checkFailed : exitCodes.ok;
+  });
+}
+
+/** @returns 4 when something lies above its cap */
+export async function showGrowth(context: CommandContext, flags: RemoteFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const document = await api.call('/api/v1/system/growth');
+    const { items } = read(pageOf(growthAnswer), document);
+    const shown = (unit: string, amount: number | null, none: string): string =>
+      amount === null ? none : unit === 'bytes' ? formatBytes(amount) : String(amount);
+    if (flags.json) printJson(terminal, document);
+    else if (!flags.quiet)
+      terminal.out(
+        formatTable(
+          [
+            { title: 'kind' },
+            { title: 'used', align: 'right' },
+            { title: 'cap', align: 'right' },
+            { title: '%', align: 'right' },
+            { title: 'last trimmed' },
+            { title: 'setting' },
+          ],
+          items.map((one) => [
+            one.kind,
+            shown(one.unit, one.used, 'not yet'),
+            shown(one.unit, one.cap, 'none'),
+            one.percent === null ? '-' : String(one.percent),
+            one.last_trimmed_at === null ? 'never' : formatInstant(one.last_trimmed_at),
+            one.setting,
+          ]),
+        ),
+      );
+    return items.some((one) => (one.percent ?? 0) > 100) ? exitCodes.checkFailed : exitCodes.ok;
   });
 }

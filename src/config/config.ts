@@ -55,6 +55,20 @@ export type Config = {
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
   };
+  /** Caps by kind, in entries or bytes; 0 is none. */
+  readonly growth: {
+    readonly events: number;
+    readonly audit: number;
+    readonly operations: number;
+    readonly 'idempotency-keys': number;
+    readonly logins: number;
+    readonly 'point-history': number;
+    readonly samples: number;
+    readonly 'state-copies': number;
+    readonly 'restic-cache': number;
+    readonly staging: number;
+    readonly undo: number;
+  };
   /** Undefined: nobody is called. The URL holds a key. */
   readonly heartbeat:
     | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
@@ -209,6 +223,19 @@ export function buildConfig(
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
     settingsFile,
+    growth: {
+      events: values.growthEvents,
+      audit: values.growthAuditEntries,
+      operations: values.growthOperations,
+      'idempotency-keys': values.growthIdempotencyKeys,
+      logins: values.growthLogins,
+      'point-history': values.growthPointHistory,
+      samples: values.growthSamplesBytes,
+      'state-copies': values.growthStateCopies,
+      'restic-cache': values.growthResticCacheBytes,
+      staging: values.growthStagingBytes,
+      undo: values.growthUndoBytes,
+    },
     heartbeat: buildHeartbeat(values, origins, problems),
     backup: {
       enabled: values.backupEnabled,

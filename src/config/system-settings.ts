@@ -1,5 +1,7 @@
 import { env, setting } from './setting.ts';
-import { decimal, patternText, secretUrl } from './value-parsers.ts';
+import { decimal, patternText, secretUrl, wholeNumber } from './value-parsers.ts';
+
+const cap = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 
 export const systemSettings = {
   heartbeatUrl: setting({
@@ -27,5 +29,108 @@ export const systemSettings = {
     example: '/fail',
     about:
       'Called below the heartbeat URL when a round is not complete. Unset: silence, which is what a dead warden gives too.',
+  }),
+  growthEvents: setting({
+    key: 'growth.events',
+    env: env('RAGWARDEN_GROWTH_EVENTS'),
+    parser: cap,
+    fallback: 500_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Events kept at most, besides their days; about 500 bytes each. 0: no cap.',
+  }),
+  growthAuditEntries: setting({
+    key: 'growth.audit_entries',
+    env: env('RAGWARDEN_GROWTH_AUDIT_ENTRIES'),
+    parser: cap,
+    fallback: 1_000_000,
+    unit: 'entries',
+    runtime: true,
+    about:
+      'Entries of the audit trail kept at most; older ones go by segments of 1,000 whose closing hash stays. 0: no cap.',
+  }),
+  growthOperations: setting({
+    key: 'growth.operations',
+    env: env('RAGWARDEN_GROWTH_OPERATIONS'),
+    parser: cap,
+    fallback: 50_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Ended operations kept at most, besides their days; about 2 KB each. 0: no cap.',
+  }),
+  growthIdempotencyKeys: setting({
+    key: 'growth.idempotency_keys',
+    env: env('RAGWARDEN_GROWTH_IDEMPOTENCY_KEYS'),
+    parser: cap,
+    fallback: 100_000,
+    unit: 'entries',
+    runtime: true,
+    about:
+      'Keys of repeated requests kept at most, besides their day; a repeat whose key is gone starts its work again. 0: no cap.',
+  }),
+  growthLogins: setting({
+    key: 'growth.logins',
+    env: env('RAGWARDEN_GROWTH_LOGINS'),
+    parser: cap,
+    fallback: 20_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Sessions and login links kept at most; only those that are over go. 0: no cap.',
+  }),
+  growthPointHistory: setting({
+    key: 'growth.point_history',
+    env: env('RAGWARDEN_GROWTH_POINT_HISTORY'),
+    parser: cap,
+    fallback: 20_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Rows of failed runs and forgotten points kept at most; points that exist are never among them. 0: no cap.',
+  }),
+  growthSamplesBytes: setting({
+    key: 'growth.samples_bytes',
+    env: env('RAGWARDEN_GROWTH_SAMPLES_BYTES'),
+    parser: cap,
+    fallback: 2_147_483_648,
+    unit: 'bytes',
+    runtime: true,
+    about: 'Stored samples kept at most, besides their days. 0: no cap.',
+  }),
+  growthStateCopies: setting({
+    key: 'growth.state_copies',
+    env: env('RAGWARDEN_GROWTH_STATE_COPIES'),
+    parser: cap,
+    fallback: 6,
+    unit: 'entries',
+    runtime: true,
+    about: 'Copies of the databases from before a change of schema; each is as large as the database was. 0: no cap.',
+  }),
+  growthResticCacheBytes: setting({
+    key: 'growth.restic_cache_bytes',
+    env: env('RAGWARDEN_GROWTH_RESTIC_CACHE_BYTES'),
+    parser: cap,
+    fallback: 4_294_967_296,
+    unit: 'bytes',
+    runtime: true,
+    about: 'Cache of the repository; a smaller one is fetched again more often from a remote store. 0: no cap.',
+  }),
+  growthStagingBytes: setting({
+    key: 'growth.staging_bytes',
+    env: env('RAGWARDEN_GROWTH_STAGING_BYTES'),
+    parser: cap,
+    fallback: 0,
+    unit: 'bytes',
+    runtime: true,
+    about:
+      'Staging trees, about one more copy of each workspace. Above it a tree goes, and the next point reads everything again. 0: no cap.',
+  }),
+  growthUndoBytes: setting({
+    key: 'growth.undo_bytes',
+    env: env('RAGWARDEN_GROWTH_UNDO_BYTES'),
+    parser: cap,
+    fallback: 0,
+    unit: 'bytes',
+    runtime: true,
+    about:
+      'Former states that restores set aside. Above it the oldest goes before the next restore would remove it. 0: no cap.',
   }),
 } as const;

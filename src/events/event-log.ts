@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database/index.ts';
+import { type AuditSegment, selectSegments } from './audit-segment-store.ts';
 import {
   type AuditEntry,
   type AuditVerdict,
@@ -135,7 +136,11 @@ export function createEventLog(options: { db: Database; clock: Clock; instance: 
     listAudit: (filter) => selectAudit(db.reader<EventTables>(), filter),
     auditHead: () => auditHead(db.reader<EventTables>()),
     async verifyAudit(expectedHead) {
-      let head = { seq: 0, hash: auditGenesis };
+      const segments = await selectSegments(db.reader<EventTables>());
+      const removed = segments.at(-1);
+      let head = removed ? { seq: removed.lastSeq, hash: removed.closingHash } : { seq: 0, hash: auditGenesis };
+      /** Removals that the trail itself still tells of. */
+      const told = new Map<number, string>();
       let entries = 0;
       const broken = (brokenAtSeq: number, reason: string): AuditVerdict => ({
         intact: false,
@@ -153,13 +158,28 @@ export function createEventLog(options: { db: Database; clock: Clock; instance: 
           if (auditHash(head.hash, content) !== row.hash) return broken(seq, 'the entry was changed');
           if (expectedHead?.seq === seq && expectedHead.hash !== row.hash)
             return broken(seq, 'the chain differs from the noted one');
+          if (row.action === 'audit.remove-segment') told.set(seq, row.data);
           head = { seq, hash: row.hash };
           entries += 1;
         }
         if (rows.length < 1_000) break;
       }
+      const untold = findUntold(segments, told);
+      if (untold) return broken(untold.firstSeq, 'entries were removed, and the trail does not say so');
       if (expectedHead && expectedHead.seq > head.seq) return broken(head.seq + 1, 'entries are missing at the end');
       return { intact: true, entries, head };
     },
   };
+}
+
+/** A removed segment that does not follow the one before it, or of which the trail, where it still stands, tells otherwise. */
+function findUntold(segments: readonly AuditSegment[], told: ReadonlyMap<number, string>): AuditSegment | undefined {
+  const removedThrough = segments.at(-1)?.lastSeq ?? 0;
+  return segments.find((segment, at) => {
+    if (segment.firstSeq !== (segments[at - 1]?.lastSeq ?? 0) + 1) return true;
+    return (
+      segment.notedSeq > removedThrough &&
+      told.get(segment.notedSeq) !== dataText({ closing_hash: segment.closingHash })
+    );
+  });
 }

@@ -104,6 +104,17 @@ export async function lastSeq(db: Kysely<EventTables>): Promise<number> {
   return Number(row?.last ?? 0);
 }
 
+/** Numbers have no gaps, so their range also says how many there are. */
+export async function eventRange(db: Kysely<EventTables>): Promise<{ firstSeq: number; lastSeq: number } | undefined> {
+  const row = await db
+    .selectFrom('event')
+    .select((eb) => [eb.fn.min('seq').as('first'), eb.fn.max('seq').as('last')])
+    .executeTakeFirst();
+  return row?.first === null || row?.first === undefined
+    ? undefined
+    : { firstSeq: Number(row.first), lastSeq: Number(row.last) };
+}
+
 /**
  * The first event that has to stay: the oldest one not yet expired, or the newest of all, so that numbering goes on.
  * Undefined: there are no events.

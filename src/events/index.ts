@@ -12,6 +12,7 @@ export type {
   NewEvent,
   Severity,
 } from './event.ts';
+export { boundedAudit, boundedEvents } from './event-growth.ts';
 export { createEventRetention } from './event-jobs.ts';
 export { type AuditFilter, createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
 export { type EventBody, eventRoutes } from './event-routes.ts';

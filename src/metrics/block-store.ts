@@ -14,6 +14,9 @@ export type BlockStore = {
   between(tier: string, fromMs: number, toMs: number): Promise<readonly StoredBlock[]>;
   /** Deletes at most `limit` of the blocks that begin earlier; tells how many. */
   deleteBefore(tier: string, beforeMs: number, limit: number): Promise<number>;
+  bytes(): Promise<number>;
+  /** Deletes the oldest blocks until `bytes` are gone, `limit` blocks at most; tells how many bytes went. */
+  deleteOldest(bytes: number, limit: number): Promise<number>;
 };
 
 export function createBlockStore(db: Database): BlockStore {
@@ -39,6 +42,36 @@ export function createBlockStore(db: Database): BlockStore {
         .execute();
       return rows.map((row) => ({ instance: row.instance, startMs: Number(row.start_ms), payload: row.payload }));
     },
+    async bytes() {
+      const row = await db
+        .reader<Tables>()
+        .selectFrom('metric_block')
+        .select((eb) => eb.fn.sum<number | string | null>(eb.fn('length', ['payload'])).as('bytes'))
+        .executeTakeFirst();
+      return Number(row?.bytes ?? 0);
+    },
+    deleteOldest: (bytes, limit) =>
+      db.unit(async (tx) => {
+        const tables = tx.as<Tables>();
+        const oldest = await tables
+          .selectFrom('metric_block')
+          .select((eb) => ['instance', 'tier', 'start_ms', eb.fn<number>('length', ['payload']).as('bytes')])
+          .orderBy('start_ms')
+          .limit(limit)
+          .execute();
+        let gone = 0;
+        for (const block of oldest) {
+          if (gone >= bytes) break;
+          await tables
+            .deleteFrom('metric_block')
+            .where('instance', '=', block.instance)
+            .where('tier', '=', block.tier)
+            .where('start_ms', '=', block.start_ms)
+            .execute();
+          gone += Number(block.bytes);
+        }
+        return gone;
+      }),
     deleteBefore: (tier, beforeMs, limit) =>
       db.unit(async (tx) => {
         const tables = tx.as<Tables>();

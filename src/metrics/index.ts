@@ -14,4 +14,5 @@ export {
   type Histogram,
   type MetricRegistry,
 } from './registry.ts';
+export { boundedSamples } from './sample-growth.ts';
 export type { CounterHandle, GaugeHandle, HistogramHandle } from './series.ts';

@@ -9,6 +9,7 @@ import * as accessRotation from './state/0006_access_rotation.ts';
 import * as backupUnknownBytes from './state/0007_backup_unknown_bytes.ts';
 import * as systemFacts from './state/0008_system_facts.ts';
 import * as systemRuntimeSetting from './state/0009_system_runtime_setting.ts';
+import * as auditSegments from './state/0010_events_audit_segments.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -21,6 +22,7 @@ export const stateMigrations: MigrationList = {
   '0007_backup_unknown_bytes': backupUnknownBytes,
   '0008_system_facts': systemFacts,
   '0009_system_runtime_setting': systemRuntimeSetting,
+  '0010_events_audit_segments': auditSegments,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -11,6 +11,7 @@ export {
   operationAnswers,
   respondWithOperation,
 } from './operation-answer.ts';
+export { boundedIdempotencyKeys, boundedOperations } from './operation-growth.ts';
 export { createOperationRetention } from './operation-jobs.ts';
 export { operationRoutes } from './operation-routes.ts';
 export type { OperationFilter } from './operation-store.ts';

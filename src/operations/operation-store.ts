@@ -235,6 +235,57 @@ export async function deleteFinishedBefore(tx: Tx, finishedBeforeMs: number, lim
   return Number(numDeletedRows);
 }
 
+export async function countOperations(db: Database): Promise<{ ended: number; keys: number }> {
+  const ended = await db
+    .reader<OperationTables>()
+    .selectFrom('operation')
+    .select((eb) => eb.fn.countAll<number>().as('rows'))
+    .where('state', '!=', 'running')
+    .executeTakeFirstOrThrow();
+  const keys = await db
+    .reader<OperationTables>()
+    .selectFrom('idempotency_key')
+    .select((eb) => eb.fn.countAll<number>().as('rows'))
+    .executeTakeFirstOrThrow();
+  return { ended: Number(ended.rows), keys: Number(keys.rows) };
+}
+
+/** Those that ended first. @returns how many were deleted */
+export async function deleteOldestFinished(tx: Tx, limit: number): Promise<number> {
+  const { numDeletedRows } = await tx
+    .as<OperationTables>()
+    .deleteFrom('operation')
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('operation')
+        .select('id')
+        .where('state', '!=', 'running')
+        .orderBy('finished_ms')
+        .orderBy('id')
+        .limit(limit),
+    )
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
+/** Keys have no number of their own, so all of one instant go together: the oldest that make up `limit` or a few more. */
+export async function deleteOldestKeys(tx: Tx, limit: number): Promise<number> {
+  const db = tx.as<OperationTables>();
+  const last = await db
+    .selectFrom('idempotency_key')
+    .select('created_ms')
+    .orderBy('created_ms')
+    .offset(Math.max(0, limit - 1))
+    .limit(1)
+    .executeTakeFirst();
+  if (!last) return 0;
+  const { numDeletedRows } = await db
+    .deleteFrom('idempotency_key')
+    .where('created_ms', '<=', last.created_ms)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
 export async function deleteIdempotencyKeysBefore(tx: Tx, createdBeforeMs: number): Promise<void> {
   await tx.as<OperationTables>().deleteFrom('idempotency_key').where('created_ms', '<', createdBeforeMs).execute();
 }

@@ -4,7 +4,7 @@
  * a manifest travels as tags of its snapshot.
  */
 export { type Catalogue, createCatalogue } from './catalogue.ts';
-export { catalogueReport, catalogueReportSchema } from './catalogue-report.ts';
+export { catalogueReport } from './catalogue-report.ts';
 export { factsOfTags } from './facts.ts';
 export { markRejected, noteFacts } from './note-facts.ts';
 export { type CatalogueDeps, rebuildCatalogue } from './rebuild-catalogue.ts';

@@ -24,6 +24,8 @@ export type Database = {
    * @throws whatever `work` throws, with nothing of it kept; `storage/full`, `storage/unavailable`
    */
   unit<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Gives freed space back to the file system, for a database that otherwise keeps it. */
+  shrink?(): Promise<void>;
   /** One consistent copy of the whole database in a new SQLite file, whatever the database itself is. */
   copyTo(path: string): Promise<void>;
   close(): Promise<void>;

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { boundedLogins } from '../access/index.ts';
+import { boundedPointHistory, boundedUndo, type PointStore } from '../backup/index.ts';
+import { boundedAudit, boundedEvents, type EventRecorder } from '../events/index.ts';
+import { boundedSamples } from '../metrics/index.ts';
+import { boundedIdempotencyKeys, boundedOperations, type Operations } from '../operations/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { Logger } from '../platform/logging.ts';
+import {
+  boundedCache,
+  boundedStaging,
+  boundedStateCopies,
+  createGrowth,
+  type Growth,
+  type GrowthCaps,
+} from '../system/index.ts';
+
+/** Every slice hands in what of it grows; one job bounds it all. */
+export function createOwnGrowth(options: {
+  caps(): GrowthCaps;
+  db: Database;
+  metricsDb: Database;
+  events: EventRecorder;
+  operations: Operations;
+  points: PointStore;
+  dataDir: string;
+  /** Folders of the targets, in which restores set former states aside. */
+  roots: readonly string[];
+  clock: Clock;
+  log: Logger;
+}): Growth {
+  const { db, metricsDb, events, operations, points, dataDir, clock, log } = options;
+  /** Long work uses cache and staging. */
+  const idle = async (): Promise<boolean> => (await operations.list({ state: 'running', limit: 1 })).length === 0;
+  return createGrowth({
+    caps: options.caps,
+    db,
+    clock,
+    log,
+    parts: {
+      events: boundedEvents(db),
+      audit: boundedAudit({ db, events, clock }),
+      operations: boundedOperations(db),
+      'idempotency-keys': boundedIdempotencyKeys(db),
+      logins: boundedLogins({ db, clock }),
+      'point-history': boundedPointHistory({ db, points }),
+      samples: boundedSamples(metricsDb),
+      'state-copies': boundedStateCopies(dataDir),
+      'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),
+      staging: boundedStaging(join(dataDir, 'staging'), idle),
+      undo: boundedUndo(() => options.roots, idle),
+    },
+  });
+}
