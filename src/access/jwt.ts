@@ -1,6 +1,7 @@
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, isAppError } from '../platform/errors.ts';
+import { readableJson } from '../platform/http/index.ts';
 import type { HttpRequester } from '../platform/http-client.ts';
 import { secretHash, type Workspaces } from './access.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
@@ -77,6 +78,7 @@ export function createJwtVerifier(options: {
     fingerprint: secretHash(JSON.stringify([key, issuer, audience, settings.workspacesClaim])).slice(0, 32),
     roleOf,
     async verify(token) {
+      if (!isUnambiguous(token)) return undefined;
       // Loaded when the first one comes: without JWTs it is never needed.
       const { jwtVerify } = await import('jose');
       try {
@@ -104,6 +106,16 @@ export function createJwtVerifier(options: {
       }
     },
   };
+}
+
+/** One name twice in header or claims: two readers could see two tokens, so none is seen (RFC 7519 allows to refuse it). */
+function isUnambiguous(token: string): boolean {
+  try {
+    for (const part of token.split('.', 2)) readableJson(Buffer.from(part, 'base64url'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A sentence when the signature was right and a claim was not; undefined for all that anybody could have made. */

@@ -101,8 +101,8 @@ describe('the trail', () => {
     'POST /api/v1/targets/:id/probe': 'only looks; told as a read',
     'POST /api/v1/operations/:id/cancel': 'needs a running operation; shown in operation-routes.test.ts',
     'POST /api/v1/backup/rebuild-catalogue': 'an operation, which keeps who asked for it',
-    'PUT /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; shown with one',
-    'DELETE /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; shown with one',
+    'PUT /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; audited where it is pinned (catalogue.ts)',
+    'DELETE /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; audited where it is pinned (catalogue.ts)',
   };
 
   test('every route that changes something leaves an entry with its actor', async () => {

@@ -11,6 +11,7 @@ export {
 } from './access-class.ts';
 export { eventStreamAnswer, textAnswer } from './answers.ts';
 export { etagOf, requireIfMatch } from './etag.ts';
+export { readableJson } from './json.ts';
 export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
 export { type ApiDocument, describeApi } from './openapi.ts';
 export { findPortHolder } from './port-holder.ts';
