@@ -28,7 +28,8 @@ for (const definition of Object.values(settings) as Setting[]) {
   // Two names of one password must agree.
   const secret = `canary-${(name === 'DATABASE_URL' ? 'POSTGRES_PASSWORD' : name).toLowerCase().replaceAll('_', '-')}-0123456789abcdef`;
   secrets[name] = secret;
-  environment[name] = forms[name]?.(secret) ?? secret;
+  const address = definition.parser.describe.startsWith('URL') ? `http://127.0.0.1:1/${secret}` : secret;
+  environment[name] = forms[name]?.(secret) ?? address;
 }
 
 describe('a secret of the configuration', () => {

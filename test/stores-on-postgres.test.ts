@@ -12,6 +12,7 @@ describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('events', () => import('../src/events/event-log.test.ts').then(() => undefined));
   describe('operations', () => import('../src/operations/operations.test.ts').then(() => undefined));
   describe('access', () => import('../src/access/access-routes.test.ts').then(() => undefined));
+  describe('tokens', () => import('../src/access/tokens.test.ts').then(() => undefined));
   describe('leases', () => import('../src/platform/leases.test.ts').then(() => undefined));
   describe('samples', () => import('../src/metrics/history.test.ts').then(() => undefined));
   describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));

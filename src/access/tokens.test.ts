@@ -195,7 +195,7 @@ test.each([
   ['eight days, three left', 8 * dayMs, 3 * dayMs, false],
   ['an hour, a minute left', hourMs, 60_000, false],
   ['ended', 365 * dayMs, 0, false],
-])('a token for %s is near its end: %s', (_name, lifeMs, leftMs, near) => {
+])('whether a token for %s is near its end', (_name, lifeMs, leftMs, near) => {
   const token = { createdMs: 0, rotatedMs: null, expiresMs: lifeMs, revokedMs: null };
   expect(isExpiryNear(token, lifeMs - leftMs)).toBe(near);
   expect(isExpiryNear({ ...token, revokedMs: 1 }, lifeMs - leftMs)).toBe(false);
