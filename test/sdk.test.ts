@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   BackupService,
   createClient,
+  EventLogger,
   getBackupService,
   getSystemMonitor,
+  MetricsCollector,
   type RagwardenClient,
 } from '../src/sdk/index.ts';
 import { hasPart } from './setup/parts.ts';
@@ -57,6 +61,31 @@ test('refusals carry code, status and what was violated', async () => {
   await expect(client.operations.get('op_unknown')).rejects.toMatchObject({ code: 'operation/unknown', status: 404 });
 });
 
+test('metrics are exported as Prometheus reads them', async () => {
+  const text = await new MetricsCollector(options).exportToPrometheus();
+  expect(text).toMatch(/^ragwarden_build_info\{[^}]*\} 1$/m);
+  const scraper = await client.access.createToken({ name: 'scraper', role: 'scrape' });
+  const collector = new MetricsCollector({ ...options, token: scraper.token });
+  expect(await collector.exportToPrometheus()).toContain('recovery_points_total');
+  await client.access.revokeToken(scraper.id);
+  await expect(collector.exportToPrometheus()).rejects.toMatchObject({ code: 'access/unauthenticated' });
+});
+
+test('events of a graph are told in their order and in the range that was asked for', async () => {
+  const logger = new EventLogger(options);
+  const all = await until('an event of the target', async () => {
+    const found = await logger.getEventsForGraph('sample');
+    return found.length > 0 ? found : undefined;
+  });
+  expect(all.every(({ target_id: id }) => id === 'sample')).toBe(true);
+  expect(all.map(({ seq }) => seq)).toEqual(all.map(({ seq }) => seq).toSorted((a, b) => a - b));
+  const last = new Date(all.at(-1)?.at ?? 0);
+  const before = await logger.getEventsForGraph('sample', { until: last });
+  expect(before.length).toBeLessThan(all.length);
+  expect(await logger.getEventsForGraph('sample', { since: new Date(last.getTime() + 3_600_000) })).toEqual([]);
+  expect(await logger.getEventsForGraph('sample:no-such-workspace')).toEqual([]);
+});
+
 test('the schedule is switched off and on', async () => {
   const service = new BackupService(options);
   expect(await service.stopBackupScheduler()).toMatchObject({ running: false });
@@ -91,4 +120,19 @@ test.skipIf(!hasPart('restic'))('a point is taken, listed and restored through t
   expect(contentOf(join(dataDir, 'sample/rag_storage'))).toEqual(before);
   const { items } = await client.events.list({ types: ['restore.finished'] });
   expect(items.map(({ target_id: id }) => id)).toEqual(['sample']);
+});
+
+test.skipIf(!hasPart('restic'))('the examples do what they say', async () => {
+  const run = promisify(execFile);
+  const example = (name: string): string => join(import.meta.dirname, '../examples/library', name);
+  const env = { PATH: process.env.PATH, RAGWARDEN_URL: options.url, RAGWARDEN_TOKEN: options.token };
+  const took = await run(process.execPath, [example('client.mjs')], { env });
+  expect(took.stdout).toMatch(/^sample is HEALTHY$/m);
+  expect(took.stdout).toMatch(/^event \d+ backup\.point-taken: /m);
+  expect(took.stdout).toMatch(/^point backup_\w+ succeeded, \w/m);
+  const told = await run(process.execPath, [example('documents.ts')], { env });
+  expect(told.stdout).toMatch(/^cpu is \w+ \([\d.]+ %\)\nmemory is .*\ndisk is .*\nthe last run was a success$/m);
+  const folder = join(dataDir, 'embedded');
+  const brought = await run(process.execPath, [example('embedded.mjs'), folder], { env: { PATH: process.env.PATH } });
+  expect(brought.stdout).toMatch(/^the page is at http.*\nsample is HEALTHY: lightrag .*\nstopped$/m);
 });

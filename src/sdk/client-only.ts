@@ -5,6 +5,7 @@ export {
   type EventFilter,
   type EventQuery,
   type EventStreamOptions,
+  type LoginLink,
   type NewToken,
   type RagwardenClient,
 } from './client.ts';

@@ -1,4 +1,5 @@
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
+import { RagwardenError } from './ragwarden-error.ts';
 import { followStream, type StreamOptions } from './server-sent.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart, type Query } from './transport.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
   HealthBody,
   HostHealthBody,
   InspectionBody,
+  JobBody,
   LoginLinkBody,
   NewTokenBody,
   OperationBody,
@@ -18,6 +20,10 @@ import type {
   RetentionItem,
   Role,
   ScheduleBody,
+  SettingBody,
+  SettingChange,
+  SettingsCheckBody,
+  SettingValue,
   SystemBody,
   TargetBody,
   TokenBody,
@@ -75,6 +81,14 @@ export type NewToken = {
   readonly expiresAt?: Date;
 };
 
+export type LoginLink = {
+  readonly role?: 'user' | 'admin';
+  /** Whom it logs in, as `local:NAME`. An admin may leave it out: themselves. */
+  readonly name?: string;
+  /** Of a user. An admin has all. */
+  readonly workspaces?: 'all' | readonly string[];
+};
+
 export type RagwardenClient = ReturnType<typeof createClient>;
 
 /**
@@ -108,7 +122,19 @@ export function createClient(options: ClientOptions) {
     health: {
       /** The overall word; the checks behind it for admins. */
       get: (call?: CallOptions) => get<HealthBody>('/health', call),
+      /** Whether it has started and its own parts work; what it watches does not count. */
+      ready: async (call?: CallOptions): Promise<boolean> => {
+        try {
+          await transport.send('/readyz', { ...call, as: 'text' });
+          return true;
+        } catch (err) {
+          if (err instanceof RagwardenError && err.status === 503) return false;
+          throw err;
+        }
+      },
     },
+    /** The description of the API, OpenAPI 3.1. */
+    describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
     metrics: {
       /** Every metric in Prometheus' text format; for scrape and service tokens too. */
       text: (call?: CallOptions) => get<string>('/metrics', { ...call, as: 'text' }),
@@ -173,6 +199,15 @@ export function createClient(options: ClientOptions) {
         }),
       startSchedule: (call?: CallOptions) => post<ScheduleBody>('/api/v1/backup/start', { ...call }),
       stopSchedule: (call?: CallOptions) => post<ScheduleBody>('/api/v1/backup/stop', { ...call }),
+      /** Retention never forgets a pinned point. @throws `backup/unknown-point` */
+      pin: async (backupId: string, call?: CallOptions) =>
+        get<BackupResult>(point(backupId, 'pin'), { ...call, method: 'PUT' }),
+      /** Leaves a point to retention again. */
+      unpin: async (backupId: string, call?: CallOptions) =>
+        get<BackupResult>(point(backupId, 'pin'), { ...call, method: 'DELETE' }),
+      /** Begins to make the catalogue of points from the repository alone; the result is a `CatalogueReport`. */
+      rebuildCatalogue: ({ dryRun, ...call }: StartOptions & { dryRun?: boolean } = {}) =>
+        post<OperationBody>('/api/v1/backup/rebuild-catalogue', { ...call, body: { dry_run: dryRun } }),
       /** What retention would keep and forget now, with a reason for each point. */
       retention: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
         get<Page<RetentionItem>>('/api/v1/backup/retention', { ...call, query: { target } }),
@@ -214,6 +249,35 @@ export function createClient(options: ClientOptions) {
       /** Reads the whole trail and checks its chain of hashes. */
       verify: (call?: CallOptions) => get<AuditVerdictBody>('/api/v1/audit/verify', call),
     },
+    settings: {
+      /** Every setting in force, with where it came from; secrets never. `etag` is the version of them all. */
+      list: async (call?: CallOptions): Promise<Page<SettingBody> & { readonly etag: string | null }> => {
+        const { body, etag } = await transport.sendForEtag('/api/v1/settings', call);
+        return { ...(body as Page<SettingBody>), etag };
+      },
+      /** @throws `settings/unknown` with the nearest name */
+      get: async (key: string, call?: CallOptions) => get<SettingBody>(`/api/v1/settings/${pathPart(key)}`, call),
+      /**
+       * Changes runtime settings, all of them or none, at once and over restarts; null gives one back to file and default.
+       * @param changes by key, such as `{ 'backup.frequency_seconds': 3600 }`
+       * @throws `settings/needs-restart`, `settings/fixed` by flag or environment, `request/invalid`; with `ifMatch` when
+       *   another change came first
+       */
+      patch: (changes: Readonly<Record<string, SettingValue>>, call?: CallOptions & { ifMatch?: string }) =>
+        get<Page<SettingBody> & { readonly changed: readonly SettingChange[] }>('/api/v1/settings', {
+          ...call,
+          method: 'PATCH',
+          body: changes,
+        }),
+      /** What reading file and secrets again would do; changes nothing. */
+      check: (call?: CallOptions) => post<SettingsCheckBody>('/api/v1/settings/check', { ...call }),
+      /** Reads file and secrets again, all of it or nothing. @throws `config/invalid` */
+      reload: (call?: CallOptions) => post<SettingsCheckBody>('/api/v1/settings/reload', { ...call }),
+    },
+    system: {
+      /** What works in the background, and whether it keeps its time. */
+      jobs: (call?: CallOptions) => get<Page<JobBody>>('/api/v1/system/jobs', call),
+    },
     access: {
       /** Who the token of this client stands for. */
       session: (call?: CallOptions) => get<WhoBody>('/api/v1/access/session', call),
@@ -226,12 +290,29 @@ export function createClient(options: ClientOptions) {
           ...call,
           body: { ...token, expires_at: expiresAt?.toISOString() },
         }),
+      /** Gives a token a new secret, told this once. The old one ends now, or after `graceSeconds`. */
+      rotateToken: async (
+        id: string,
+        { graceSeconds, expiresAt, ...call }: CallOptions & { graceSeconds?: number; expiresAt?: Date | null } = {},
+      ) =>
+        post<NewTokenBody>(`/api/v1/access/tokens/${pathPart(id)}/rotate`, {
+          ...call,
+          body: { grace_seconds: graceSeconds, expires_at: expiresAt === null ? null : expiresAt?.toISOString() },
+        }),
       /** Revokes a token and ends its sessions. */
       revokeToken: async (id: string, call?: CallOptions): Promise<void> => {
         await transport.send(`/api/v1/access/tokens/${pathPart(id)}`, { ...call, method: 'DELETE' });
       },
-      /** Logs one browser in, once, within ten minutes. */
-      createLoginLink: (call?: CallOptions) => post<LoginLinkBody>('/api/v1/access/login-links', { ...call }),
+      /** Logs one browser in, once, within ten minutes: as who is asking, or as somebody else. */
+      createLoginLink: (link: LoginLink = {}, call?: CallOptions) =>
+        post<LoginLinkBody>('/api/v1/access/login-links', { ...call, body: link }),
+      /** Ends every browser session of oneself, or, for admins, of the subject that is named. */
+      endSessions: ({ subject, ...call }: CallOptions & { subject?: string } = {}) =>
+        get<{ readonly subject: string; readonly ended: number }>('/api/v1/access/sessions', {
+          ...call,
+          method: 'DELETE',
+          query: { subject },
+        }),
     },
   };
 }

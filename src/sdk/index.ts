@@ -2,6 +2,7 @@
  * The library: an HTTP client of ragwarden without dependencies, for Node.js 20 and newer. `createClient` has every call;
  * the classes are thin doors under the names that people know from the documents.
  */
+export { BackupReplicationConfig } from './backup-replication-config.ts';
 export { BackupService, getBackupService } from './backup-service.ts';
 export {
   type AuditQuery,
@@ -9,12 +10,16 @@ export {
   type EventFilter,
   type EventQuery,
   type EventStreamOptions,
+  type LoginLink,
   type NewToken,
   type RagwardenClient,
 } from './client.ts';
+export { EventLogger, type TimeRange } from './event-logger.ts';
+export { MetricsCollector } from './metrics-collector.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { StreamOptions } from './server-sent.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
+export { SystemOperations } from './system-operations.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
 export type * from './wire.ts';

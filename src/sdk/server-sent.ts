@@ -9,11 +9,11 @@ export type StreamOptions = {
   readonly signal?: AbortSignal | undefined;
   /** Told before each further attempt, after a connection was lost: how long the pause is, and why. */
   readonly onReconnect?: (facts: { readonly pauseMs: number; readonly cause: unknown }) => void;
-  /** Longest pause between two attempts; they begin at half a second and double. Milliseconds, 30,000 unless told. */
+  /** Longest pause between two attempts; they begin at what the server asks for, or half a second, and double. Milliseconds, 30,000 unless told. */
   readonly longestPauseMs?: number;
 };
 
-const firstPauseMs = 500;
+const usualPauseMs = 500;
 /** The server says something every 15 s; a connection that is silent for longer than two of them is dead. */
 const silenceMs = 35_000;
 
@@ -31,7 +31,12 @@ export async function* followStream(
   const { signal } = options;
   let lastEventId = from;
   let connected = false;
+  let firstPauseMs = usualPauseMs;
   let pauseMs = firstPauseMs;
+  const onRetry = (ms: number): void => {
+    firstPauseMs = ms;
+    pauseMs = ms;
+  };
   for (;;) {
     let cause: unknown;
     try {
@@ -39,7 +44,7 @@ export async function* followStream(
       // 204: the server has nothing more to send, ever.
       if (!stream) return;
       connected = true;
-      for await (const message of messagesOf(stream)) {
+      for await (const message of messagesOf(stream, onRetry)) {
         pauseMs = firstPauseMs;
         lastEventId = message.id ?? lastEventId;
         yield message;
@@ -52,10 +57,11 @@ export async function* followStream(
     signal?.throwIfAborted();
     const asked = cause instanceof RagwardenError ? cause.retryAfterSeconds : undefined;
     // Many clients that lost one server at once must not come back at once.
-    const waitMs = asked === undefined ? pauseMs * (0.75 + Math.random() / 2) : asked * 1000;
+    const longestMs = options.longestPauseMs ?? 30_000;
+    const waitMs = asked === undefined ? Math.min(pauseMs, longestMs) * (0.75 + Math.random() / 2) : asked * 1000;
     options.onReconnect?.({ pauseMs: waitMs, cause });
     await sleep(waitMs, signal);
-    pauseMs = Math.min(2 * pauseMs, options.longestPauseMs ?? 30_000);
+    pauseMs = Math.min(2 * pauseMs, longestMs);
   }
 }
 
@@ -68,7 +74,10 @@ const isFinal = (err: unknown): boolean =>
   ![408, 425, 429].includes(err.status);
 
 /** Parses `text/event-stream` as the HTML standard says; comments are heartbeats and say nothing. */
-export async function* messagesOf(chunks: AsyncIterable<string>): AsyncGenerator<ServerSent, void> {
+export async function* messagesOf(
+  chunks: AsyncIterable<string>,
+  onRetry: (ms: number) => void = () => undefined,
+): AsyncGenerator<ServerSent, void> {
   let rest = '';
   let id: string | undefined;
   let event = '';
@@ -88,6 +97,7 @@ export async function* messagesOf(chunks: AsyncIterable<string>): AsyncGenerator
       const [, name = '', value = ''] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
       if (name === 'data') data.push(value);
       else if (name === 'event') event = value;
+      else if (name === 'retry' && /^\d{1,9}$/.test(value)) onRetry(Number(value));
       else if (name === 'id' && !value.includes('\0')) id = value;
     }
   }
@@ -95,6 +105,7 @@ export async function* messagesOf(chunks: AsyncIterable<string>): AsyncGenerator
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const end = (): void => {
       clearTimeout(timer);
       reject(signal?.reason);

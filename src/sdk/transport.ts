@@ -19,7 +19,7 @@ export type CallOptions = {
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export type Call = CallOptions & {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly query?: Query;
   readonly body?: unknown;
   /** Seconds for which the server may hold its answer back until the work is done. */
@@ -44,7 +44,12 @@ export type OpenStream = (
   call: CallOptions & { readonly query: Query; readonly lastEventId: string | undefined; readonly silenceMs: number },
 ) => Promise<AsyncIterable<string> | undefined>;
 
-export type Transport = { readonly send: Send; readonly open: OpenStream };
+export type Transport = {
+  readonly send: Send;
+  /** With the version of what was answered, for `ifMatch`. */
+  sendForEtag(path: string, call?: Call): Promise<{ readonly body: unknown; readonly etag: string | null }>;
+  readonly open: OpenStream;
+};
 
 export function createTransport(options: ClientOptions): Transport {
   const base = parseBase(options.url);
@@ -69,7 +74,7 @@ export function createTransport(options: ClientOptions): Transport {
       cause,
     });
 
-  const send: Send = async (path, call = {}) => {
+  const sendForEtag: Transport['sendForEtag'] = async (path, call = {}) => {
     const limitMs = timeoutMs + 1000 * (call.waitSeconds ?? 0);
     const late = AbortSignal.timeout(limitMs);
     let response: Response;
@@ -88,12 +93,15 @@ export function createTransport(options: ClientOptions): Transport {
         });
       throw unreachable(cause);
     }
-    if (response.ok && call.as === 'text') return text;
-    if (response.ok && text === '') return undefined;
+    const etag = response.headers.get('etag');
+    if (response.ok && call.as === 'text') return { body: text, etag };
+    if (response.ok && text === '') return { body: undefined, etag };
     const body = parsed(text);
-    if (response.ok && body !== undefined) return body;
+    if (response.ok && body !== undefined) return { body, etag };
     throw refusal(response, body, base);
   };
+
+  const send: Send = async (path, call) => (await sendForEtag(path, call)).body;
 
   const open: OpenStream = async (path, { signal, lastEventId, silenceMs, query }) => {
     const silent = new AbortController();
@@ -150,7 +158,7 @@ export function createTransport(options: ClientOptions): Transport {
       }
     })();
   };
-  return { send, open };
+  return { send, sendForEtag, open };
 }
 
 function parseBase(text: string): string {

@@ -65,8 +65,7 @@ export function createSettingsControl(deps: {
   const etag = (): string => etagOf(JSON.stringify(list()));
 
   const planReload = (): ConfigChange => {
-    const { env, flags, cwd } = live.state().sources;
-    return live.plan({ sources: readSources({ env, flags, cwd }) });
+    return live.plan({ sources: readSources(live.state().sources) });
   };
 
   return {
@@ -151,7 +150,7 @@ export function createSettingsControl(deps: {
 }
 
 const shapeCheck = (change: ConfigChange): SettingsCheck => ({
-  file: change.next.sources.file?.path ?? null,
+  file: change.next.sources.given ? null : (change.next.sources.file?.path ?? null),
   problems: change.problems,
   notices: change.notices,
   changed: change.problems.length > 0 ? [] : change.changed,

@@ -5,7 +5,7 @@ export type WhoBody = {
   readonly subject: string;
   readonly role: Role;
   readonly workspaces: 'all' | readonly string[];
-  readonly via: 'token' | 'session' | 'local';
+  readonly via: 'token' | 'session' | 'local' | 'jwt';
   /** End of the session; null for a token. */
   readonly expires_at: string | null;
   /** What a browser sends with every change; null for a token. */
@@ -22,6 +22,11 @@ export type TokenBody = {
   readonly created_at: string;
   readonly expires_at: string | null;
   readonly revoked_at: string | null;
+  /** The minute of its last use; up to five minutes of it are lost in a crash. */
+  readonly last_used_at: string | null;
+  readonly rotated_at: string | null;
+  /** Until then the secret from before the last rotation is good. */
+  readonly previous_secret_until: string | null;
 };
 
 /** `token` is its secret, told this once. */

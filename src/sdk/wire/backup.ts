@@ -135,3 +135,29 @@ export type RetentionItem = {
   readonly action: 'keep' | 'forget';
   readonly reason: string;
 };
+
+/** What a rebuild of the catalogue did, or would do. */
+export type CatalogueReport = {
+  readonly dry_run: boolean;
+  readonly repository_id: string;
+  readonly added: number;
+  readonly completed: number;
+  readonly kept: number;
+  readonly lost: number;
+  readonly mismatched: number;
+  readonly refused: number;
+  readonly left_alone: number;
+  readonly items: readonly {
+    readonly backup_id: string;
+    readonly target_id: string | null;
+    readonly action: 'add' | 'complete' | 'keep' | 'lost' | 'mismatch' | 'refuse' | 'leave';
+    readonly reason: string;
+  }[];
+  /** Snapshots of points that never came to be. */
+  readonly leftovers: readonly {
+    readonly snapshot_id: string;
+    readonly backup_id: string | null;
+    readonly reason: string;
+  }[];
+  readonly foreign_snapshots: number;
+};

@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createClient, type RagwardenClient } from './index.ts';
+
+/** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
+const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
+  getHealth: ({ health }) => health.get(),
+  getReadyz: ({ health }) => health.ready(),
+  getMetrics: ({ metrics }) => metrics.text(),
+  getOpenapiJson: ({ describe }) => describe(),
+  getMonitoringSystem: ({ monitoring }) => monitoring.system(),
+  getMonitoringHealth: ({ monitoring }) => monitoring.health(),
+  getMonitoringUserByUserId: ({ monitoring }) => monitoring.user('u'),
+  getTargets: ({ targets }) => targets.list(),
+  getTargetsById: ({ targets }) => targets.get('t'),
+  postTargetsByIdProbe: ({ targets }) => targets.probe('t'),
+  getTargetsByIdInspection: ({ targets }) => targets.inspection('t'),
+  postTargetsByIdInspect: ({ targets }) => targets.inspect('t'),
+  getBackupStatus: ({ backup }) => backup.status({ target: 't' }),
+  getBackupHistory: ({ backup }) => backup.history({ target: 't', limit: 5 }),
+  getBackupPoints: ({ backup }) => backup.points({ target: 't', limit: 5, cursor: 'c' }),
+  getBackupPointsByBackupId: ({ backup }) => backup.point('b'),
+  postBackupPointsByBackupIdVerify: ({ backup }) => backup.verify('b'),
+  putBackupPointsByBackupIdPin: ({ backup }) => backup.pin('b'),
+  deleteBackupPointsByBackupIdPin: ({ backup }) => backup.unpin('b'),
+  postBackupTrigger: ({ backup }) => backup.trigger({ target: 't' }),
+  postBackupRestoreByBackupId: ({ backup }) => backup.restore('b', { confirm: true, planId: 'p' }),
+  postBackupRebuildCatalogue: ({ backup }) => backup.rebuildCatalogue({ dryRun: true }),
+  postBackupStart: ({ backup }) => backup.startSchedule(),
+  postBackupStop: ({ backup }) => backup.stopSchedule(),
+  getBackupRetention: ({ backup }) => backup.retention({ target: 't' }),
+  postBackupRecoveryKitConfirm: ({ backup }) => backup.confirmRecoveryKit(),
+  postBackupRepositoryAdopt: ({ backup }) => backup.adoptRepository({ confirm: true }),
+  getOperations: ({ operations }) =>
+    operations.list({ state: 'running', kind: 'k', targetId: 't', cursor: 'c', limit: 5 }),
+  getOperationsById: ({ operations }) => operations.get('o'),
+  postOperationsByIdCancel: ({ operations }) => operations.cancel('o'),
+  getOperationsByIdStream: ({ operations }) => operations.stream('o').next(),
+  getEvents: ({ events }) =>
+    events.list({
+      ...{ types: ['t'], severities: ['info'], targetId: 't', workspace: 'w', operationId: 'o' },
+      ...{ since: new Date(), until: new Date(), order: 'oldest', cursor: 'c', limit: 5 },
+    }),
+  getEventsStream: ({ events }) =>
+    events
+      .stream({ types: ['t'], severities: ['info'], targetId: 't', workspace: 'w', operationId: 'o', after: 1 })
+      .next(),
+  getAudit: ({ audit }) =>
+    audit.list({ actor: 'a', action: 'b', since: new Date(), until: new Date(), cursor: 'c', limit: 5 }),
+  getAuditVerify: ({ audit }) => audit.verify(),
+  getSettings: ({ settings }) => settings.list(),
+  getSettingsByKey: ({ settings }) => settings.get('log.level'),
+  patchSettings: ({ settings }) => settings.patch({ 'log.level': 'debug' }, { ifMatch: '"1"' }),
+  postSettingsCheck: ({ settings }) => settings.check(),
+  postSettingsReload: ({ settings }) => settings.reload(),
+  getSystemJobs: ({ system }) => system.jobs(),
+  getAccessSession: ({ access }) => access.session(),
+  deleteAccessSessions: ({ access }) => access.endSessions({ subject: 's' }),
+  getAccessTokens: ({ access }) => access.tokens({ limit: 5, cursor: 'c' }),
+  postAccessTokens: ({ access }) =>
+    access.createToken({ name: 'n', role: 'user', workspaces: ['w'], label: 'l', expiresAt: new Date() }),
+  postAccessTokensByIdRotate: ({ access }) => access.rotateToken('t', { graceSeconds: 1, expiresAt: new Date() }),
+  deleteAccessTokensById: ({ access }) => access.revokeToken('t'),
+  postAccessLoginLinks: ({ access }) => access.createLoginLink({ role: 'user', name: 'n', workspaces: ['w'] }),
+};
+
+/** Operations that a program has no use for. */
+const left: Record<string, string> = {
+  getRoot: 'leads browsers to the page',
+  getRagwardenSchemaJson: 'for editors; it lies in the package as docs/ragwarden.schema.json',
+  getAssetsByName: 'files of the page',
+  postAccessLogin: 'begins a browser session; programs send their token',
+  postAccessLogout: 'ends a browser session',
+  getLivez: 'for probes of an orchestrator; that it answers at all is what the client tells',
+  getHealthz: 'another name of getLivez',
+  getHealthLive: 'another name of getLivez',
+  getHealthy: 'another name of getLivez',
+  getHealthReady: 'another name of getReadyz',
+  getReady: 'another name of getReadyz',
+};
+
+type Schema = {
+  $ref?: string;
+  properties?: Record<string, unknown>;
+  additionalProperties?: unknown;
+  anyOf?: Schema[];
+  allOf?: Schema[];
+};
+type Operation = {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
+};
+type Api = {
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components?: { readonly schemas?: Record<string, Schema> };
+};
+
+const api = JSON.parse(readFileSync(join(import.meta.dirname, '../../docs/openapi.json'), 'utf8')) as Api;
+const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+);
+
+/** Names that a body may have, through references and alternatives. */
+function propertiesOf(schema: Schema | undefined): string[] {
+  if (!schema) return [];
+  if (schema.$ref) return propertiesOf(api.components?.schemas?.[schema.$ref.split('/').at(-1) ?? '']);
+  return [
+    ...Object.keys(schema.properties ?? {}),
+    ...[...(schema.anyOf ?? []), ...(schema.allOf ?? [])].flatMap(propertiesOf),
+  ];
+}
+
+test('each operation of the API has a call, or a reason to have none', () => {
+  const known = operations.map(({ operation }) => operation.operationId).sort();
+  expect([...Object.keys(calls), ...Object.keys(left)].sort()).toEqual(known);
+});
+
+test.each(operations.filter(({ operation }) => operation.operationId in calls))(
+  '$method $path is what its call sends',
+  async ({ method, path, operation }) => {
+    const sent: { method: string; url: URL; body: Record<string, unknown> }[] = [];
+    const client = createClient({
+      url: 'http://ragwarden.test',
+      fetch: async (input, init) => {
+        const body = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
+        sent.push({ method: init?.method ?? 'GET', url: new URL(String(input)), body });
+        return path.endsWith('/stream') ? new Response(null, { status: 204 }) : new Response('{}');
+      },
+    });
+    await calls[operation.operationId]?.(client);
+    const [one] = sent;
+    if (!one) throw new Error('nothing was sent');
+    expect(one.method).toBe(method);
+    expect(one.url.pathname).toMatch(new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+').replace(/\./g, '\\.')}$`));
+    const parameters = (operation.parameters ?? []).filter((found) => found.in === 'query').map(({ name }) => name);
+    for (const name of one.url.searchParams.keys()) expect(parameters).toContain(name);
+    const schema = operation.requestBody?.content['application/json']?.schema;
+    // Settings are changed by their keys, which the server judges.
+    if (schema?.additionalProperties) return;
+    for (const name of Object.keys(one.body)) expect(propertiesOf(schema)).toContain(name);
+  },
+);

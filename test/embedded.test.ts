@@ -1,0 +1,161 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createWarden, type LogLine, startResourceSystems, type Warden } from '../src/embedded/index.ts';
+import { BackupReplicationConfig, createClient, RagwardenError, SystemOperations } from '../src/sdk/index.ts';
+import { removeFolder, temporaryFolder, until } from './warden-harness.ts';
+
+let dataDir: string;
+const wardens: Warden[] = [];
+const made = (warden: Warden): Warden => {
+  wardens.push(warden);
+  return warden;
+};
+/** Without recovery points, which are not what is looked at here. */
+const settings = { backup: { enabled: false }, monitoring: { interval_seconds: 60 } };
+
+beforeEach(() => {
+  dataDir = temporaryFolder('embedded');
+});
+afterEach(async () => {
+  await Promise.all(wardens.splice(0).map((warden) => warden.stop()));
+  removeFolder(dataDir);
+});
+
+test('a stream of events survives a restart of the server: nothing twice, nothing missed', async () => {
+  const first = made(createWarden({ dataDir, settings }));
+  const { api, client } = await first.start();
+  const { token } = await client.access.createToken({ name: 'watcher', role: 'admin' });
+  const watcher = createClient({ url: api, token });
+  const seen: number[] = [];
+  let lost = 0;
+  const enough = new AbortController();
+  const options = { after: 0, signal: enough.signal, longestPauseMs: 100, onReconnect: () => (lost += 1) };
+  const following = (async () => {
+    for await (const { seq } of watcher.events.stream(options)) seen.push(seq);
+  })().catch((err: unknown) => err);
+  await until('the first events', () => (seen.length > 0 ? true : undefined));
+  await first.stop();
+  await until('a lost connection', () => (lost > 0 ? true : undefined));
+  await made(createWarden({ dataDir, settings, port: Number(new URL(api).port) })).start();
+
+  const { items } = await watcher.events.list({ order: 'oldest', limit: 500 });
+  expect(items.filter(({ type }) => type === 'warden.started')).toHaveLength(2);
+  await until('every event', () => (seen.length >= items.length ? true : undefined));
+  expect(seen.slice(0, items.length)).toEqual(items.map(({ seq }) => seq));
+  enough.abort('seen enough');
+  expect(await following).toBe('seen enough');
+});
+
+test('settings come from what is handed over alone, in the order of the settings', async () => {
+  writeFileSync(join(dataDir, 'ragwarden.yaml'), 'log:\n  level: loud\n');
+  process.env.RAGWARDEN_TARGET_URL = 'http://127.0.0.1:1';
+  try {
+    const lines: LogLine[] = [];
+    const env = { LIGHTRAG_METRICS_ENABLED: 'false', RAGWARDEN_ADMIN_TOKEN: 'a-token-of-sixteen-and-more' };
+    const started = await startResourceSystems({
+      dataDir,
+      settings: { ...settings, metrics: { enabled: true }, log: { level: 'debug' } },
+      env,
+      log: (line) => lines.push(line),
+    });
+    expect(started).toMatchObject({ metrics: undefined, targetIds: [], sample: false, dataDir });
+    const admin = createClient({ url: started.api, token: env.RAGWARDEN_ADMIN_TOKEN });
+    expect(await admin.access.session()).toMatchObject({ role: 'admin' });
+    expect(existsSync(join(dataDir, 'endpoint.json'))).toBe(true);
+    await started.stop();
+    expect(existsSync(join(dataDir, 'endpoint.json'))).toBe(false);
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'debug', msg: 'part stopped', part: 'state' }));
+    expect(JSON.stringify(lines)).not.toContain(env.RAGWARDEN_ADMIN_TOKEN);
+  } finally {
+    delete process.env.RAGWARDEN_TARGET_URL;
+  }
+});
+
+test('the first start writes the admin token down where a server would', async () => {
+  const { api, connection } = await made(createWarden({ dataDir, settings })).start();
+  const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
+  expect(token).not.toBe(connection.token);
+  expect(await createClient({ url: api, token }).access.session()).toMatchObject({ role: 'admin' });
+});
+
+test('every bad setting is told in one error', async () => {
+  const bad = {
+    backup: { frequency_seconds: 'often', enabled: false },
+    bakup: {},
+    server: { admin_token: 'written in' },
+  };
+  const refused: unknown = await createWarden({ dataDir, settings: bad })
+    .start()
+    .catch((err: unknown) => err);
+  expect(refused).toBeInstanceOf(RagwardenError);
+  expect(refused).toMatchObject({ code: 'config/invalid', status: 422 });
+  const { message, violations } = refused as RagwardenError;
+  expect(violations).toHaveLength(3);
+  for (const part of ['backup.frequency_seconds', 'Did you mean backup?', 'RAGWARDEN_ADMIN_TOKEN'])
+    expect(message).toContain(part);
+  expect(existsSync(join(dataDir, 'state.sqlite'))).toBe(false);
+});
+
+test('a warden lives once, and may be stopped at any time', async () => {
+  const never = createWarden({ dataDir });
+  await never.stop();
+  await expect(never.start()).rejects.toMatchObject({ code: 'embedded/stopped' });
+
+  const early = createWarden({ dataDir, settings });
+  const starting = early.start();
+  await early.stop();
+  await expect(starting).rejects.toBeInstanceOf(RagwardenError);
+
+  const twice = made(createWarden({ dataDir, settings }));
+  expect(twice.start()).toBe(twice.start());
+  const { client } = await twice.start();
+  await Promise.all([twice.stop(), twice.stop()]);
+  await expect(client.health.get()).rejects.toMatchObject({ code: 'server/unreachable' });
+});
+
+test.each([
+  ['nothing at all', undefined, 'needs `{ dataDir }`'],
+  ['no folder', {}, '`dataDir` is the path'],
+  ['an unknown option', { dataDir: 'x', dataFolder: 'y' }, 'has no option `dataFolder`'],
+  ['a port that is none', { dataDir: 'x', port: 70_000 }, '`port` is a whole number'],
+  ['a log that is no function', { dataDir: 'x', log: 'debug' }, '`log` is a function'],
+])('%s is refused at once', (_name, options, message) => {
+  // As a program without types would call it.
+  expect(() => createWarden(options as never)).toThrow(
+    expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(message) }),
+  );
+});
+
+test('settings are asked for, checked and reloaded through the doors of the documents', async () => {
+  const variables = { LIGHTRAG_BACKUP_RETENTION_DAYS: '45', LIGHTRAG_METRICS_PORT: '0' };
+  const { connection, client } = await made(createWarden({ dataDir, settings, env: variables })).start();
+  expect({ ...(await BackupReplicationConfig.load(connection)) }).toEqual({
+    backupStoragePath: join(dataDir, 'repository'),
+    backupRetentionDays: 45,
+    replicationEnabled: false,
+    recoveryDbUrl: `sqlite:///${join(dataDir, 'state.sqlite')}`,
+    metricsEnabled: true,
+    metricsPort: 0,
+  });
+  const operations = new SystemOperations(connection);
+  expect(await operations.validateConfiguration()).toMatchObject({
+    valid: true,
+    problems: [],
+    changed: [],
+    file: null,
+  });
+
+  const { etag } = await client.settings.list();
+  const ifMatch = etag ?? 'none';
+  const { changed } = await client.settings.patch({ 'monitoring.thresholds.cpu_warning_percent': 71 }, { ifMatch });
+  expect(changed).toMatchObject([{ key: 'monitoring.thresholds.cpu_warning_percent', after: 71 }]);
+  await expect(client.settings.patch({ 'log.level': 'debug' }, { ifMatch })).rejects.toMatchObject({ status: 412 });
+  await expect(client.settings.patch({ 'log.levle': 'debug' })).rejects.toBeInstanceOf(RagwardenError);
+  expect(await operations.reloadConfiguration()).toMatchObject({ valid: true, needs_restart: [] });
+  // What was changed over the API counts more than what is written, also after reading that again.
+  expect(await client.settings.get('monitoring.thresholds.cpu_warning_percent')).toMatchObject({
+    value: 71,
+    origin: { kind: 'api' },
+  });
+});
