@@ -8,6 +8,7 @@ import type {
   BackupResult,
   BackupStatusBody,
   EventBody,
+  GrowthBody,
   HealthBody,
   HostHealthBody,
   InspectionBody,
@@ -277,6 +278,8 @@ export function createClient(options: ClientOptions) {
     system: {
       /** What works in the background, and whether it keeps its time. */
       jobs: (call?: CallOptions) => get<Page<JobBody>>('/api/v1/system/jobs', call),
+      /** What of ragwarden grows, how far, and what bounds it. */
+      growth: (call?: CallOptions) => get<Page<GrowthBody>>('/api/v1/system/growth', call),
     },
     access: {
       /** Who the token of this client stands for. */

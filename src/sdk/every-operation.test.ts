@@ -54,6 +54,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   patchSettings: ({ settings }) => settings.patch({ 'log.level': 'debug' }, { ifMatch: '"1"' }),
   postSettingsCheck: ({ settings }) => settings.check(),
   postSettingsReload: ({ settings }) => settings.reload(),
+  getSystemGrowth: ({ system }) => system.growth(),
   getSystemJobs: ({ system }) => system.jobs(),
   getAccessSession: ({ access }) => access.session(),
   deleteAccessSessions: ({ access }) => access.endSessions({ subject: 's' }),
