@@ -120,6 +120,7 @@ describe('the server with the sample', () => {
       'background jobs',
       'backup sample',
       'host',
+      'own disk',
       'target sample',
     ]);
   });
@@ -274,7 +275,7 @@ describe('the server with parts switched off', () => {
         field((await warden.call('GET', '/api/v1/targets/sample')).body, 'status') === 'UNKNOWN' ? true : undefined,
       );
       const checks = field((await warden.call('GET', '/health')).body, 'checks') as { name: string }[];
-      expect(checks.map(({ name }) => name)).toEqual(['background jobs', 'host']);
+      expect(checks.map(({ name }) => name)).toEqual(['background jobs', 'own disk', 'host']);
       // The event log stays empty, the audit trail cannot be switched off.
       await warden.call('POST', '/api/v1/access/tokens', { name: 'ci', role: 'service' });
       expect(field((await warden.call('GET', '/api/v1/events')).body, 'code')).toBe('feature/disabled');

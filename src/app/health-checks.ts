@@ -3,7 +3,7 @@ import type { HealthCheck, HealthWord } from '../health/index.ts';
 import type { HostHealth } from '../host/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Jobs } from '../platform/jobs.ts';
-import type { Heartbeat } from '../system/index.ts';
+import type { Heartbeat, LowDisk } from '../system/index.ts';
 import type { StatusWord, WatchedTarget } from '../targets/index.ts';
 
 const wordOf: Record<StatusWord, HealthWord> = {
@@ -113,5 +113,22 @@ export const heartbeatCheck = (heartbeat: Heartbeat): HealthCheck => ({
         atMs,
       };
     return { status: 'healthy', message: 'Every round was reported.', atMs };
+  },
+});
+
+/** The disk that our own state lies on. Requests are answered as long as that can be, so readiness does not change. */
+export const ownDiskCheck = (disk: LowDisk): HealthCheck => ({
+  name: 'own disk',
+  about: 'own',
+  read() {
+    const { level, freeBytes, givenUp, atMs } = disk.status();
+    if (level === 'enough') return { status: 'healthy', message: 'The disk of the data folder has space.', atMs };
+    const given = givenUp.length > 0 ? ` Given up: ${givenUp.join('; ')}.` : '';
+    const points = level === 'very-low' ? ' No recovery point is begun.' : '';
+    return {
+      status: 'degraded',
+      message: `The disk of the data folder is ${level === 'low' ? 'getting full' : 'nearly full'} (${freeBytes ?? 0} bytes are free).${points}${given}`,
+      atMs,
+    };
   },
 });

@@ -12,9 +12,42 @@ import {
   boundedStaging,
   boundedStateCopies,
   createGrowth,
+  createLowDisk,
   type Growth,
   type GrowthCaps,
+  type LowDisk,
+  type LowDiskLimits,
 } from '../system/index.ts';
+
+/** What is given up when the disk of the data folder fills, in its order; see `planLowDisk`. */
+export function createOwnLowDisk(options: {
+  limits(): LowDiskLimits;
+  db: Database;
+  metricsDb: Database;
+  /** On this machine's disk, not on a database server. */
+  samplesHere: boolean;
+  pauseSamples(paused: boolean): void;
+  events: EventRecorder;
+  operations: Operations;
+  dataDir: string;
+  clock: Clock;
+  log: Logger;
+}): LowDisk {
+  const { limits, db, metricsDb, events, operations, dataDir, clock, log, pauseSamples } = options;
+  const idle = async (): Promise<boolean> => (await operations.list({ state: 'running', limit: 1 })).length === 0;
+  return createLowDisk({
+    dataDir,
+    limits,
+    staging: boundedStaging(join(dataDir, 'staging'), idle),
+    samples: options.samplesHere ? boundedSamples(metricsDb) : undefined,
+    idle,
+    pauseSamples,
+    db,
+    events,
+    clock,
+    log,
+  });
+}
 
 /** Every slice hands in what of it grows; one job bounds it all. */
 export function createOwnGrowth(options: {

@@ -70,12 +70,20 @@ import {
 } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
-import { backupCheck, heartbeatCheck, hostCheck, jobsCheck, nothingWatched, targetCheck } from './health-checks.ts';
+import {
+  backupCheck,
+  heartbeatCheck,
+  hostCheck,
+  jobsCheck,
+  nothingWatched,
+  ownDiskCheck,
+  targetCheck,
+} from './health-checks.ts';
 import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { openSamples, openState } from './open-state.ts';
 import { openapiRoute } from './openapi-route.ts';
-import { createOwnGrowth } from './own-growth.ts';
+import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
@@ -322,6 +330,7 @@ export function createWarden(options: WardenOptions): Warden {
           return config.backup.dailyRetentionDays;
         },
       },
+      requireSpace: (what) => lowDisk.requireSpace(what),
       onPoint(point) {
         documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
       },
@@ -362,6 +371,19 @@ export function createWarden(options: WardenOptions): Warden {
         nowMs: clock.now(),
         staleAfterMs: sampler.staleAfterMs(),
       });
+    const history = createMetricHistory({ registry, db: metricsDb, clock, log: logOf('metrics'), instance });
+    const lowDisk = createOwnLowDisk({
+      limits: () => live.config().lowDisk,
+      db,
+      metricsDb,
+      samplesHere: config.state.place.kind !== 'postgres',
+      pauseSamples: (paused) => history.pause(paused),
+      events,
+      operations,
+      dataDir: config.dataDir,
+      clock,
+      log: logOf('system'),
+    });
     const growth = createOwnGrowth({
       caps: () => live.config().growth,
       db,
@@ -381,6 +403,7 @@ export function createWarden(options: WardenOptions): Warden {
       clock,
       checks: [
         jobsCheck(jobs, clock),
+        ownDiskCheck(lowDisk),
         ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
         ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
         ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
@@ -460,7 +483,6 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(eventRetention);
     await begin(operationRetention);
     if (config.monitoring.enabled) await begin(sampler);
-    const history = createMetricHistory({ registry, db: metricsDb, clock, log: logOf('metrics'), instance });
     if (config.metrics.enabled) await begin(history);
     if (probing) for (const one of targets) await begin(one);
     if (config.monitoring.enabled) {
@@ -469,6 +491,7 @@ export function createWarden(options: WardenOptions): Warden {
     }
     if (config.backup.enabled) await begin(schedule);
     await begin(growth);
+    await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
     followSettings({
       live,

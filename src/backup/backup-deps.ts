@@ -43,6 +43,8 @@ export type BackupDeps = {
   readonly stagingDir: string;
   readonly wardenVersion: string;
   requireTarget(id: string): ProtectedTarget;
+  /** Asked before a point is begun. @throws AppError `storage/full` when there is no room for one */
+  requireSpace?(what: string): void;
   /** Told of every point that came to exist, whatever asked for it. */
   onPoint(point: RecoveryPoint): void;
   /** Named boundaries of the work, so that tests can end the process at each of them. */

@@ -158,6 +158,7 @@ export function createBackup(
     async take({ targetId, cause, requestedBy, idempotency }) {
       deps.requireTarget(targetId);
       await requireAvailable();
+      deps.requireSpace?.('a recovery point');
       const operation = await operations.start<unknown, BackupResult>({
         kind: 'backup.create',
         targetId,

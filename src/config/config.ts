@@ -69,6 +69,13 @@ export type Config = {
     readonly staging: number;
     readonly undo: number;
   };
+  readonly lowDisk: {
+    readonly warnPercent: number;
+    readonly warnBytes: number;
+    readonly actPercent: number;
+    readonly actBytes: number;
+    readonly hysteresisPercent: number;
+  };
   /** Undefined: nobody is called. The URL holds a key. */
   readonly heartbeat:
     | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
@@ -174,6 +181,16 @@ export function buildConfig(
         message: `"${name}" is no host name`,
         mend: 'Write names such as rag.example.org, without scheme and port.',
       });
+  for (const [act, warn, what] of [
+    ['lowDiskActPercent', 'lowDiskWarnPercent', '%'],
+    ['lowDiskActBytes', 'lowDiskWarnBytes', 'bytes'],
+  ] as const)
+    if (values[act] > values[warn])
+      problems.push({
+        place: origins[act].place,
+        message: `things are given up (${values[act]} ${what}) before the disk is said to be low (${values[warn]} ${what})`,
+        mend: 'Lower the one or raise the other.',
+      });
   const target = buildTarget(values, structure, path, origins, problems, env);
   if (target?.workingDir !== undefined && isInside(location, target.workingDir))
     problems.push({
@@ -235,6 +252,13 @@ export function buildConfig(
       'restic-cache': values.growthResticCacheBytes,
       staging: values.growthStagingBytes,
       undo: values.growthUndoBytes,
+    },
+    lowDisk: {
+      warnPercent: values.lowDiskWarnPercent,
+      warnBytes: values.lowDiskWarnBytes,
+      actPercent: values.lowDiskActPercent,
+      actBytes: values.lowDiskActBytes,
+      hysteresisPercent: values.lowDiskHysteresisPercent,
     },
     heartbeat: buildHeartbeat(values, origins, problems),
     backup: {

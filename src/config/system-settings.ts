@@ -3,6 +3,9 @@ import { decimal, patternText, secretUrl, wholeNumber } from './value-parsers.ts
 
 const cap = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 
+const percentOfDisk = decimal(0, 100);
+const percentMore = decimal(0, 1_000);
+
 export const systemSettings = {
   heartbeatUrl: setting({
     key: 'heartbeat.url',
@@ -132,5 +135,53 @@ export const systemSettings = {
     runtime: true,
     about:
       'Former states that restores set aside. Above it the oldest goes before the next restore would remove it. 0: no cap.',
+  }),
+  lowDiskWarnPercent: setting({
+    key: 'low_disk.warn_percent',
+    env: env('RAGWARDEN_LOW_DISK_WARN_PERCENT'),
+    parser: percentOfDisk,
+    fallback: 10,
+    unit: 'percent',
+    runtime: true,
+    about:
+      'Free share of the data folder’s file system below which its filling is told; counts only when the bytes are short as well.',
+  }),
+  lowDiskWarnBytes: setting({
+    key: 'low_disk.warn_bytes',
+    env: env('RAGWARDEN_LOW_DISK_WARN_BYTES'),
+    parser: cap,
+    fallback: 1_073_741_824,
+    unit: 'bytes',
+    runtime: true,
+    about: 'Free bytes below which the filling is told; counts only when the share is short as well.',
+  }),
+  lowDiskActPercent: setting({
+    key: 'low_disk.act_percent',
+    env: env('RAGWARDEN_LOW_DISK_ACT_PERCENT'),
+    parser: percentOfDisk,
+    fallback: 5,
+    unit: 'percent',
+    runtime: true,
+    about:
+      'Free share below which staging, then old samples are given up and no point is begun; counts only when the bytes are short as well.',
+  }),
+  lowDiskActBytes: setting({
+    key: 'low_disk.act_bytes',
+    env: env('RAGWARDEN_LOW_DISK_ACT_BYTES'),
+    parser: cap,
+    fallback: 536_870_912,
+    unit: 'bytes',
+    runtime: true,
+    about:
+      'Free bytes below which things are given up; counts only when the share is short as well. 0: nothing ever is.',
+  }),
+  lowDiskHysteresisPercent: setting({
+    key: 'low_disk.hysteresis_percent',
+    env: env('RAGWARDEN_LOW_DISK_HYSTERESIS_PERCENT'),
+    parser: percentMore,
+    fallback: 50,
+    unit: 'percent',
+    runtime: true,
+    about: 'How much more than a limit must be free again before it counts as over; less lets it go to and fro.',
   }),
 } as const;

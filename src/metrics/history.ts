@@ -33,6 +33,8 @@ export type MetricHistory = Part & {
   /** Writes what is not on disk yet; rejects when that fails. */
   flushOnce(): Promise<void>;
   jobs(): readonly ReconcilerState[];
+  /** While paused nothing is written: samples wait in memory for an hour at most, then the oldest are given up and counted. */
+  pause(paused: boolean): void;
 };
 
 const blockMs = 600_000;
@@ -84,7 +86,9 @@ export function createMetricHistory(options: {
     }
   };
 
+  let paused = false;
   const flushOnce = async (): Promise<void> => {
+    if (paused) return;
     for (const entry of [...waiting]) {
       const { block } = entry;
       const rows = block.rows;
@@ -148,6 +152,9 @@ export function createMetricHistory(options: {
     sampleOnce,
     flushOnce,
     jobs: () => [sampling.state(), flushing.state()],
+    pause(wanted) {
+      paused = wanted;
+    },
     async readSeries(name, labels, fromMs, toMs) {
       const found = new Map<
         string,

@@ -9,6 +9,9 @@ import { asStorageError } from './storage-error.ts';
 import { createUnits, type Group, type Unit } from './units.ts';
 import { tryWhileLocked } from './while-locked.ts';
 
+/** Moved at once when free space is given back: half a MiB. */
+const shrinkPages = 64;
+
 /**
  * One SQLite file in WAL mode: one writing connection whose units share commits, one read-only connection beside it.
  * Writes run on the calling thread: measured with group commit, event-loop delay p99 stays within what the API needs.
@@ -92,13 +95,18 @@ export function openSqlite(options: {
     reader: <Tables>() => reader as unknown as Kysely<Tables>,
     unit: units.unit,
     async shrink() {
-      // Between two commits: inside one it would wait for itself.
-      for (let tries = 0; tries < 20 && !closed; tries += 1) {
+      // Pages move through the log, so a large step needs as much space as it frees: on a full disk only small ones succeed.
+      let left = Number.POSITIVE_INFINITY;
+      while (!closed) {
+        // Between two commits: inside one it would wait for itself.
         await units.unit(async () => undefined);
         if (write.isTransaction) continue;
-        // Pages move through the log first, and only a checkpoint that empties it shortens both files.
-        write.exec('pragma incremental_vacuum; pragma wal_checkpoint(truncate);');
-        return;
+        write.exec('pragma wal_checkpoint(truncate)');
+        const free = Number(write.prepare('pragma freelist_count').get()?.freelist_count ?? 0);
+        // A reader elsewhere can hold pages back; the next time they go.
+        if (free === 0 || free >= left) return;
+        left = free;
+        write.exec(`pragma incremental_vacuum(${shrinkPages}); pragma wal_checkpoint(truncate);`);
       }
     },
     async copyTo(target) {
