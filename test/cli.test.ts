@@ -1,98 +1,19 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../tools/system-packages.mjs';
+import { createLauncher, type Running } from './cli-harness.ts';
 import { hasPart } from './setup/parts.ts';
 import { lightenRepository } from './warden-harness.ts';
 
 // The product as it is shipped, as a person or a script would run it: in a pipe and under a pseudo-terminal.
-const main = join(import.meta.dirname, '../dist/main.js');
 const home = mkdtempSync(join(tmpdir(), 'ragwarden-cli-system-'));
 const withRestic = hasPart('restic');
 const withTerminal = findProgram('script') !== undefined;
 
-const environment = {
-  PATH: process.env.PATH,
-  TERM: 'xterm',
-  // A busy machine is no finding here, and points are taken when a test asks for one.
-  RAGWARDEN_THRESHOLD_WINDOW: '3600',
-  RAGWARDEN_DISK_WARNING_PERCENT: '100',
-  RAGWARDEN_DISK_CRITICAL_PERCENT: '100',
-  RAGWARDEN_BACKUP_AT_START: 'false',
-  RAGWARDEN_PROBE_INTERVAL: '0.5',
-};
-type Env = Record<string, string | undefined>;
-
-type Running = {
-  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
-  readonly ended: Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>;
-  /** Resolves when the output so far holds the text; rejects, with all of it, when the program ends without it. */
-  saw(stream: 'stdout' | 'stderr', text: string | RegExp): Promise<string>;
-};
-
-const living = new Set<Running['child']>();
-
-function start(program: string, args: readonly string[], env: Env): Running {
-  const child = spawn(program, args, { cwd: home, env, stdio: ['pipe', 'pipe', 'pipe'] });
-  living.add(child);
-  const said = { stdout: '', stderr: '' };
-  const watchers = new Set<() => void>();
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      said[name] += text;
-      for (const watch of watchers) watch();
-    });
-  child.stdin.on('error', () => undefined);
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve(code));
-  }).then((code) => {
-    living.delete(child);
-    return { code, ...said };
-  });
-  return {
-    child,
-    ended,
-    saw(stream, text) {
-      return new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (typeof text === 'string' ? !said[stream].includes(text) : !text.test(said[stream])) return;
-          watchers.delete(look);
-          resolve(said[stream]);
-        };
-        watchers.add(look);
-        ended.then(
-          ({ code }) => reject(new Error(`ended with ${code} before ${String(text)}:\n${said.stdout}\n${said.stderr}`)),
-          reject,
-        );
-        look();
-      });
-    },
-  };
-}
-
-const launch = (args: readonly string[], env: Env = {}): Running =>
-  start(process.execPath, [main, ...args], { ...environment, ...env });
-
-/** Under a pseudo-terminal, where both outputs come as one and lines end with CR LF. */
-function launchInTerminal(args: readonly string[], env: Env = {}): Running {
-  const words = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
-  return start('script', ['-qec', `stty cols 140; exec ${words}`, '/dev/null'], {
-    ...environment,
-    SHELL: '/bin/sh',
-    ...env,
-  });
-}
-
-async function inPipe(args: readonly string[], env: Env = {}) {
-  const running = launch(args, env);
-  running.child.stdin.end();
-  return running.ended;
-}
+const { launch, launchInTerminal, inPipe, endAll } = createLauncher(home);
 
 const dataDir = join(home, 'data');
 const here = ['--data-dir', dataDir];
@@ -105,7 +26,6 @@ const api = async (path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${ready.api}${path}`, { ...init, headers: { authorization: `Bearer ${localToken}`, ...init.headers } });
 
 beforeAll(async () => {
-  if (!existsSync(main)) throw new Error('dist/ is missing: run `npm run build`');
   server = launch(['up', ...anyPort, ...here]);
   ready = JSON.parse(await server.saw('stdout', '\n'));
   localToken = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
@@ -122,7 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server?.child.kill('SIGTERM');
   await server?.ended;
-  for (const child of living) child.kill('SIGKILL');
+  endAll();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -487,13 +407,6 @@ describe.skipIf(!withTerminal)('at a terminal', () => {
     const plain = await launchInTerminal(['target', 'list', ...here], { NO_COLOR: '1' }).ended;
     expect(plain.stdout).toContain('HEALTHY');
     expect(plain.stdout).not.toContain('\u001b[');
-  });
-
-  test('status draws itself again until Ctrl-C', async () => {
-    const running = launchInTerminal(['status', '--watch', ...here]);
-    await running.saw('stdout', /(\u001b\[H\u001b\[2J[\s\S]*){2}/);
-    running.child.stdin.write('\u0003');
-    expect((await running.ended).code).toBe(130);
   });
 
   test('up welcomes, gives a link and the first token once, and stops with Ctrl-C', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Environment, readConfig } from '../config/index.ts';
 import { AppError, isAppError, systemCode } from '../platform/errors.ts';
 import { createHttpClient } from '../platform/http-client.ts';
+import { createClient } from '../sdk/index.ts';
 import { readEndpoint } from './endpoint-file.ts';
 import { ServerRefusal } from './exit-code.ts';
 
@@ -24,6 +25,8 @@ export type ApiClient = {
    * @throws ServerRefusal with the server's code; AppError `server/unreachable`; the signal's reason
    */
   call(path: string, call?: ApiCall): Promise<unknown>;
+  /** Events from now on, reconnecting by itself. @throws when they cannot be read */
+  events(signal: AbortSignal): AsyncIterable<unknown>;
   close(): Promise<void>;
 };
 
@@ -98,6 +101,7 @@ export function createApiClient(connection: Connection, signal: AbortSignal): Ap
   return {
     api: connection.api,
     close: () => client.close(),
+    events: (stop) => createClient({ url: connection.api, token: connection.token }).events.stream({ signal: stop }),
     async call(path, { method = 'GET', query = {}, body, timeoutMs = 30_000 } = {}) {
       const search = new URLSearchParams(
         Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),

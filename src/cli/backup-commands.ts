@@ -10,12 +10,14 @@ import {
   read,
   retentionAnswer,
 } from './answers.ts';
+import type { ApiClient } from './api-client.ts';
 import { type CommandContext, printJson, type RemoteFlags, settingFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, plural } from './format.ts';
 import { pointTable } from './status-command.ts';
 import { noteExplanation } from './terminal.ts';
+import { watch } from './watch.ts';
 import { coloured } from './words.ts';
 
 type TargetFlags = RemoteFlags & { readonly target?: string };
@@ -55,32 +57,51 @@ export function reportFailure({ terminal }: CommandContext, operation: Operation
 
 export async function listPoints(
   context: CommandContext,
-  flags: TargetFlags & { all?: boolean; limit?: number },
+  flags: TargetFlags & { all?: boolean; limit?: number; watch?: boolean },
 ): Promise<number> {
   const { terminal } = context;
-  return withApi(context, flags, async (api) => {
+  const look = async (api: ApiClient): Promise<ListedPoints> => {
     const query = { target: flags.target, limit: flags.limit ?? (flags.all ? 100 : 50) };
-    if (flags.all) {
-      const document = await api.call('/api/v1/backup/history', { query });
-      if (flags.json) printJson(terminal, document);
-      else printPoints(context, read(z.array(pointAnswer), document).reverse(), 'No backup was ever run.');
-      return exitCodes.ok;
-    }
-    const document = await api.call('/api/v1/backup/points', { query });
+    const document = await api.call(`/api/v1/backup/${flags.all ? 'history' : 'points'}`, { query });
+    if (flags.all)
+      return {
+        document,
+        points: read(z.array(pointAnswer), document).reverse(),
+        none: 'No backup was ever run.',
+        more: false,
+      };
+    const page = read(pageOf(pointAnswer), document);
+    const none = 'There is no recovery point yet. `ragwarden backup create` takes one.';
+    return { document, points: page.items, none, more: page.next_cursor !== null };
+  };
+  if (flags.watch)
+    return watch(context, flags, async (api) => {
+      const { document, points, none } = await look(api);
+      return {
+        document,
+        essence: document,
+        render: (colours) => (points.length === 0 ? none : pointTable(points, colours)),
+      };
+    });
+  return withApi(context, flags, async (api) => {
+    const { document, points, none, more } = await look(api);
     if (flags.json) printJson(terminal, document);
     else {
-      const page = read(pageOf(pointAnswer), document);
-      printPoints(context, page.items, 'There is no recovery point yet. `ragwarden backup create` takes one.');
-      if (page.next_cursor !== null && !flags.quiet) terminal.note('There are more; --limit shows up to 500.');
+      if (points.length === 0) terminal.note(none);
+      else terminal.out(pointTable(points, terminal.colours));
+      if (more && !flags.quiet) terminal.note('There are more; --limit shows up to 500.');
     }
     return exitCodes.ok;
   });
 }
 
-function printPoints({ terminal }: CommandContext, points: readonly PointAnswer[], none: string): void {
-  if (points.length === 0) terminal.note(none);
-  else terminal.out(pointTable(points, terminal.colours));
-}
+type ListedPoints = {
+  readonly document: unknown;
+  readonly points: readonly PointAnswer[];
+  /** Said when there is none. */
+  readonly none: string;
+  readonly more: boolean;
+};
 
 export async function showPoint(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
   const { terminal } = context;

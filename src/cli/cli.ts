@@ -87,7 +87,7 @@ export async function withApi<T>(
 
 /** One document on standard output, as the API returned it. */
 export const printJson = (terminal: Terminal, document: unknown): void =>
-  terminal.out(JSON.stringify(document, null, 2));
+  void terminal.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
 
 /** Flags of the offline commands under the names that the configuration knows. */
 export const settingFlags = (flags: Readonly<Record<string, unknown>>): Flags =>

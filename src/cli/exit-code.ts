@@ -14,8 +14,31 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-export const exitCodeHelp = `Exit codes: 0 ok · 1 failure · 2 usage or configuration · 3 partial · 4 check failed · 10 no such thing
-            11 locked or busy · 12 bad key or password · 13 server unreachable · 130 interrupted`;
+const exitCodeWords = [
+  '0 ok',
+  '1 failure',
+  '2 usage or configuration',
+  '3 partial',
+  '4 check failed',
+  '10 no such thing',
+  '11 locked or busy',
+  '12 bad key or password',
+  '13 server unreachable',
+  '130 interrupted',
+];
+
+/** The end of every help, in lines of at most so many columns where a single code fits. */
+export function exitCodeHelp(columns: number): string {
+  const indent = '            ';
+  const lines = ['Exit codes:'];
+  for (const word of exitCodeWords) {
+    const last = lines.at(-1) ?? '';
+    const joined = `${last}${last.trim() === '' || last.endsWith(':') ? ' ' : ' · '}${word}`;
+    if (joined.length <= columns || last.trim() === '' || last.endsWith(':')) lines[lines.length - 1] = joined;
+    else lines.push(`${indent}${word}`);
+  }
+  return lines.join('\n');
+}
 
 /** Why the process was told to end; the reason of the signal that every command gets. */
 export class Interrupted extends Error {

@@ -105,3 +105,18 @@ function replaced(value: unknown): unknown {
     );
   return value;
 }
+
+/** At most so many columns of a line; its colours are ended where it is cut. */
+export function cutLine(line: string, columns: number): string {
+  if (widthOf(line) <= columns) return line;
+  let kept = '';
+  let width = 0;
+  for (const [piece] of line.matchAll(/\u001b\[[0-9;]*m|./gsu)) {
+    if (!piece.startsWith('\u001b')) {
+      width += 1;
+      if (width > columns) break;
+    }
+    kept += piece;
+  }
+  return kept.includes('\u001b') ? `${kept}\u001b[0m` : kept;
+}

@@ -54,14 +54,14 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .version(productVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .exitOverride()
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false, minWidthToWrap: 8 })
     .configureOutput({
-      writeOut: (text) => terminal.stdout.write(text),
-      writeErr: (text) => terminal.stderr.write(text),
+      writeOut: (text) => terminal.out(text.replace(/\n$/, '')),
+      writeErr: (text) => terminal.note(text.replace(/\n$/, '')),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
-      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+      getOutHelpWidth: () => terminal.columns() ?? 100,
+      getErrHelpWidth: () => terminal.columns() ?? 100,
     });
   examples(program, ['up', 'status', 'backup list', 'backup restore ID']);
 
@@ -105,7 +105,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     remote(
       program.command('status').description('overall state, target, host, recovery points; 4 when something is wrong'),
     )
-      .option('-w, --watch', 'draw it again every two seconds')
+      .option(...watchOption)
       .action(does((flags: RemoteFlags & { watch?: boolean }) => showStatus(context, flags))),
     ['status', 'status --watch', 'status --json'],
   );
@@ -113,9 +113,9 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addBackup(program, context, does);
 
   const target = group(program, 'target', 'what is watched', ['target list', 'target inspect']);
-  remote(target.command('list').description('all targets')).action(
-    does((flags: RemoteFlags) => listTargets(context, flags)),
-  );
+  remote(target.command('list').description('all targets'))
+    .option(...watchOption)
+    .action(does((flags: Parameters<typeof listTargets>[1]) => listTargets(context, flags)));
   remote(target.command('inspect').argument('[id]').description('look at one now; 4 when it is not healthy')).action(
     does((id: string | undefined, flags: RemoteFlags) => inspectTarget(context, id, flags)),
   );
@@ -123,6 +123,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   examples(
     remote(program.command('events').description('what happened, oldest of the newest first'))
       .option('-f, --follow', 'go on with what happens from now; with --json one document a line')
+      .option('-w, --watch', 'the newest, in place on a terminal; the same as --follow elsewhere')
       .option('--type <types>', 'such as backup.* or target.status-changed, separated by commas')
       .option('--severity <words>', 'info, warning, error, critical, separated by commas', listOf(severities))
       .option('--target <id>', 'of one target')
@@ -148,6 +149,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       ]),
     )
     .option('--limit <number>', 'how many (default 50)', count(500))
+    .option(...watchOption)
     .action(does((flags: Parameters<typeof listOperations>[1]) => listOperations(context, flags)));
   remote(operations.command('show').argument('<id>').description('one of them'))
     .option('-f, --follow', 'stay until it ends; the exit code is its outcome')
@@ -281,7 +283,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   offline(program.command('__complete', { hidden: true }).argument('<kind>')).action(
     does((kind: string, flags: RemoteFlags) => completeWords(context, kind, flags)),
   );
-  withExitCodes(program);
+  withExitCodes(program, () => terminal.columns() ?? 100);
   return program;
 }
 
@@ -306,6 +308,7 @@ function addBackup(
     .option(...target)
     .option('-a, --all', 'every run: failed and forgotten ones too')
     .option('--limit <number>', 'how many', count(500))
+    .option(...watchOption)
     .action(does((flags: Parameters<typeof listPoints>[1]) => listPoints(context, flags)));
   remote(backup.command('show').argument('<id>').description('one recovery point')).action(
     does((id: string, flags: RemoteFlags) => showPoint(context, id, flags)),
@@ -363,6 +366,9 @@ function addBackup(
     .action(does((flags: Parameters<typeof showRetention>[1]) => showRetention(context, flags)));
 }
 
+/** In a pipe one block per change, with --json one document a line. */
+const watchOption = ['-w, --watch', 'show it again whenever it changes; on a terminal in place'] as const;
+
 function group(program: Command, name: string, about: string, lines: readonly string[]): Command {
   const command = examples(program.command(name).description(about), lines);
   // Told by the program itself and by each command; between the two they are only accepted.
@@ -378,7 +384,8 @@ function earlierFlags(command: Command): Record<string, unknown> {
     for (const option of above.options) {
       const name = option.attributeName();
       if (above.getOptionValueSource(name) !== 'cli') continue;
-      if (!command.options.some((own) => own.long === option.long))
+      // Where settings lie makes no difference to some commands; a document that is not printed does.
+      if (name === 'json' && !command.options.some((own) => own.long === option.long))
         command.error(`error: '${command.name()}' has no option ${option.long}`);
       flags[name] ??= above.getOptionValue(name);
     }
@@ -389,9 +396,9 @@ const examples = (command: Command, lines: readonly string[]): Command =>
   command.addHelpText('before', `Examples:\n${lines.map((line) => `  $ ragwarden ${line}`).join('\n')}\n`);
 
 /** Every help ends with them, also that of a command inside a group. */
-function withExitCodes(command: Command): void {
-  command.addHelpText('after', `\n${exitCodeHelp}`);
-  for (const inner of command.commands) withExitCodes(inner);
+function withExitCodes(command: Command, columns: () => number): void {
+  command.addHelpText('after', () => `\n${exitCodeHelp(columns())}`);
+  for (const inner of command.commands) withExitCodes(inner, columns);
 }
 
 const offline = (command: Command): Command =>

@@ -1,4 +1,3 @@
-import { systemClock } from '../platform/clock.ts';
 import {
   type BackupStatusAnswer,
   backupStatusAnswer,
@@ -18,6 +17,7 @@ import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli
 import { exitCodes, ServerRefusal } from './exit-code.ts';
 import { formatBytes, formatDistance, formatDuration, formatInstant, formatTable, plural } from './format.ts';
 import type { Colours } from './terminal.ts';
+import { type Picture, watch } from './watch.ts';
 import { coloured } from './words.ts';
 
 /** A part that is switched off, or has not looked yet, is null with the reason beside it. */
@@ -25,28 +25,42 @@ type Part = { readonly document: unknown; readonly missing?: string };
 
 type StatusParts = Readonly<Record<'health' | 'targets' | 'backup' | 'points' | 'host', Part>>;
 
-const refreshMs = 2_000;
-
 export async function showStatus(context: CommandContext, flags: RemoteFlags & { watch?: boolean }): Promise<number> {
+  if (flags.watch) return watch(context, flags, async (api) => pictureOf(await readParts(api)));
   return withApi(context, flags, async (api) => {
     const { terminal } = context;
-    for (;;) {
-      const parts = await readParts(api);
-      const health = read(healthAnswer, parts.health.document);
-      if (flags.json)
-        printJson(terminal, Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.document])));
-      else if (!flags.quiet) {
-        const text = renderStatus(health, parts, terminal.colours, Date.now());
-        // Home and clear, so that the picture stands still; in a pipe one picture follows the other.
-        const redraw = flags.watch && terminal.stdout.isTTY === true;
-        terminal.stdout.write(redraw ? `\u001b[H\u001b[2J${text}\n` : `${text}\n`);
-      }
-      if (!flags.watch)
-        return ['degraded', 'unhealthy', 'critical'].includes(health.status) ? exitCodes.checkFailed : exitCodes.ok;
-      await systemClock.sleep(refreshMs, context.signal);
-    }
+    const parts = await readParts(api);
+    const { document, render } = pictureOf(parts);
+    if (flags.json) printJson(terminal, document);
+    else if (!flags.quiet) terminal.out(render(terminal.colours));
+    const { status } = read(healthAnswer, parts.health.document);
+    return ['degraded', 'unhealthy', 'critical'].includes(status) ? exitCodes.checkFailed : exitCodes.ok;
   });
 }
+
+function pictureOf(parts: StatusParts): Picture {
+  const health = read(healthAnswer, parts.health.document);
+  const targets = parts.targets.document === null ? [] : read(pageOf(targetAnswer), parts.targets.document).items;
+  const points = parts.points.document === null ? [] : read(pageOf(pointAnswer), parts.points.document).items;
+  const backup = parts.backup.document === null ? undefined : read(backupStatusAnswer, parts.backup.document);
+  return {
+    document: Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.document])),
+    essence: [
+      health.status,
+      health.checks.map(({ name, status }) => [name, status]),
+      targets.map(targetEssence),
+      backup && [backup.status, backup.available, backup.error, backup.warnings, backup.backup_count, backup.rpo.met],
+      points.map((point) => [point.backup_id, point.status, point.verified_at]),
+    ],
+    render: (colours) => renderStatus(health, parts, colours, Date.now()),
+  };
+}
+
+/** What is news about a target; when it was seen and how fast it answered differs each time. */
+export const targetEssence = ({ observed_at: _, latency_ms: __, sizes, ...rest }: TargetAnswer): unknown => [
+  rest,
+  sizes.map(({ store, bytes, files }) => [store, bytes, files]),
+];
 
 async function readParts(api: ApiClient): Promise<StatusParts> {
   const part = async (path: string, query?: Record<string, number>): Promise<Part> => {

@@ -1,49 +1,65 @@
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { pageOf, pathPart, read, type TargetAnswer, targetAnswer } from './answers.ts';
+import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
 import { followOperation } from './follow-operation.ts';
 import { formatBytes, formatTable } from './format.ts';
-import { renderTarget } from './status-command.ts';
+import { renderTarget, targetEssence } from './status-command.ts';
+import type { Colours } from './terminal.ts';
+import { watch } from './watch.ts';
 import { coloured } from './words.ts';
 
-export async function listTargets(context: CommandContext, flags: RemoteFlags): Promise<number> {
+export async function listTargets(context: CommandContext, flags: RemoteFlags & { watch?: boolean }): Promise<number> {
   const { terminal } = context;
+  const look = (api: ApiClient): Promise<unknown> => api.call('/api/v1/targets');
+  if (flags.watch)
+    return watch(context, flags, async (api) => {
+      const document = await look(api);
+      const { items } = read(pageOf(targetAnswer), document);
+      return {
+        document,
+        essence: items.map(targetEssence),
+        render: (colours) => (items.length === 0 ? noTarget : targetTable(items, colours)),
+      };
+    });
   return withApi(context, flags, async (api) => {
-    const document = await api.call('/api/v1/targets');
+    const document = await look(api);
     if (flags.json) printJson(terminal, document);
     else {
       const { items } = read(pageOf(targetAnswer), document);
-      if (items.length === 0) terminal.note('No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR.');
-      else
-        terminal.out(
-          formatTable(
-            [
-              { title: 'target' },
-              { title: 'status' },
-              { title: 'kind' },
-              { title: 'version' },
-              { title: 'documents', align: 'right' },
-              { title: 'size', align: 'right' },
-              { title: 'url' },
-            ],
-            items.map((target) => [
-              target.sample ? `${target.id} (sample)` : target.id,
-              coloured(terminal.colours, target.status),
-              target.kind ?? 'unknown',
-              target.core_version ?? '-',
-              target.documents === null ? '-' : String(countDocuments(target)),
-              formatBytes(target.sizes.reduce((sum, one) => sum + one.bytes, 0)),
-              target.endpoints[0]?.url ?? '-',
-            ]),
-          ),
-        );
+      if (items.length === 0) terminal.note(noTarget);
+      else terminal.out(targetTable(items, terminal.colours));
     }
     return exitCodes.ok;
   });
 }
+
+const noTarget = 'No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR.';
+
+const targetTable = (targets: readonly TargetAnswer[], colours: Colours): string =>
+  formatTable(
+    [
+      { title: 'target' },
+      { title: 'status' },
+      { title: 'kind' },
+      { title: 'version' },
+      { title: 'documents', align: 'right' },
+      { title: 'size', align: 'right' },
+      { title: 'url' },
+    ],
+    targets.map((target) => [
+      target.sample ? `${target.id} (sample)` : target.id,
+      coloured(colours, target.status),
+      target.kind ?? 'unknown',
+      target.core_version ?? '-',
+      target.documents === null ? '-' : String(countDocuments(target)),
+      formatBytes(target.sizes.reduce((sum, one) => sum + one.bytes, 0)),
+      target.endpoints[0]?.url ?? '-',
+    ]),
+  );
 
 /** The counts have a sum of their own under `all` where the backend tells one. */
 const countDocuments = ({ documents }: TargetAnswer): number =>

@@ -9,6 +9,9 @@ export type OutputStream = {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
 };
 export type InputStream = Readable & { readonly isTTY?: boolean };
 export type Colours = ReturnType<typeof picocolors.createColors>;
@@ -25,6 +28,10 @@ export type Terminal = {
   readonly noteColours: Colours;
   /** Somebody can be asked. */
   readonly interactive: boolean;
+  /** Standard output is a terminal on which a picture can be drawn in place. */
+  readonly fullScreen: boolean;
+  /** How wide standard output is, when that is known: `COLUMNS`, or the terminal itself. */
+  columns(): number | undefined;
   /** @throws AppError `config/invalid` when nobody can be asked; the signal's reason */
   ask(question: string, signal: AbortSignal): Promise<string>;
 };
@@ -36,16 +43,21 @@ export function createTerminal(streams: {
   env: Readonly<Record<string, string | undefined>>;
 }): Terminal {
   const { stdin, stdout, stderr, env } = streams;
-  const plain = (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
+  const plain = (env.NO_COLOR ?? '') !== '' || (env.TERM === 'dumb' && !isForced(env.FORCE_COLOR));
+  const coloured = (stream: OutputStream): boolean => !plain && (stream.isTTY === true || isForced(env.FORCE_COLOR));
+  const forPeople = knowsUnicode(env) ? (text: string): string => text : toAscii;
+  const told = Number(env.COLUMNS);
   const interactive = stdin.isTTY === true && stderr.isTTY === true;
   return {
     stdout,
     stderr,
-    out: (text) => stdout.write(`${text}\n`),
-    note: (text) => stderr.write(`${text}\n`),
-    colours: picocolors.createColors(!plain && stdout.isTTY === true),
-    noteColours: picocolors.createColors(!plain && stderr.isTTY === true),
+    out: (text) => stdout.write(forPeople(`${text}\n`)),
+    note: (text) => stderr.write(forPeople(`${text}\n`)),
+    colours: picocolors.createColors(coloured(stdout)),
+    noteColours: picocolors.createColors(coloured(stderr)),
     interactive,
+    fullScreen: stdout.isTTY === true && env.TERM !== 'dumb',
+    columns: () => (Number.isInteger(told) && told > 0 ? told : stdout.columns),
     async ask(question, signal) {
       if (!interactive)
         throw new AppError(
@@ -69,6 +81,19 @@ export function createTerminal(streams: {
     },
   };
 }
+
+const isForced = (value: string | undefined): boolean => !['', '0', 'false', undefined].includes(value);
+
+/** A locale that was chosen and is not UTF-8 shows other characters as rubbish. None chosen: nearly all terminals know it. */
+function knowsUnicode(env: Readonly<Record<string, string | undefined>>): boolean {
+  const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find((value) => value !== undefined && value !== '');
+  return locale === undefined || /utf-?8/i.test(locale);
+}
+
+const inAscii: Readonly<Record<string, string>> = { '→': '->', '…': '...', '·': '|', '’': "'", '–': '-', ' ': ' ' };
+
+/** Only the characters that ragwarden itself adds; names and texts of others stay what they are. */
+const toAscii = (text: string): string => text.replace(/[→…·’–\u00a0]/g, (character) => inAscii[character] ?? '?');
 
 /** Where to read on about an error; a code of a newer server has no explanation here. */
 export function noteExplanation(terminal: Terminal, code: string): void {
