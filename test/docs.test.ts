@@ -190,6 +190,13 @@ describe('the documentation', () => {
     ).toBe(await outputOf(['explain', '--markdown']));
   });
 
+  test('has the page of commands as the command line prints it', async () => {
+    expect(
+      read('docs/cli.md'),
+      'Run `node src/main.ts __reference > docs/cli.md` after changing a command or an option.',
+    ).toBe(await outputOf(['__reference']));
+  });
+
   test('names only error codes of the catalogue', () => {
     const families = new Set(Object.keys(errorCatalogue).map((code) => code.split('/')[0]));
     const unknown: string[] = [];

@@ -12,7 +12,7 @@ import {
 } from './backup-commands.ts';
 import { pinPoint, rebuildCatalogue } from './catalogue-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
-import { completeWords, printCompletion } from './completion/complete-command.ts';
+import { completeWords, printCommandReference, printCompletion } from './completion/complete-command.ts';
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
@@ -280,6 +280,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       'completion fish > ~/.config/fish/completions/ragwarden.fish',
     ],
   );
+  program.command('__reference', { hidden: true }).action(does(() => printCommandReference(context, program)));
   offline(program.command('__complete', { hidden: true }).argument('<kind>')).action(
     does((kind: string, flags: RemoteFlags) => completeWords(context, kind, flags)),
   );

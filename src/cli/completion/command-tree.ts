@@ -12,6 +12,8 @@ export const dynamicNames = ['point', 'target', 'operation', 'token', 'setting',
 export type DynamicName = (typeof dynamicNames)[number];
 
 export type KnownOption = {
+  /** As help shows it: `-q, --quiet`. */
+  readonly flags: string;
   /** As they are typed: `-q`, `--quiet`. */
   readonly names: readonly string[];
   readonly about: string;
@@ -28,8 +30,8 @@ export type KnownCommand = {
   readonly about: string;
   readonly commands: readonly { readonly name: string; readonly about: string }[];
   readonly options: readonly KnownOption[];
-  /** In their order. */
-  readonly arguments: readonly Values[];
+  /** In their order; `name` as help shows it: `<id>`, `[id]`. */
+  readonly arguments: readonly { readonly name: string; readonly values: Values }[];
 };
 
 /** The program and every command below it, read from what parses the command line, so that the two cannot differ. */
@@ -45,13 +47,22 @@ export function commandTree(program: Command, path = ''): KnownCommand[] {
         ...help.visibleOptions(program).map(knownOption),
         ...program.options.filter((option) => option.hidden).map(knownOption),
       ],
-      arguments: program.registeredArguments.map((argument) => argumentValues(path, argument)),
+      arguments: program.registeredArguments.map((argument) => ({
+        name: shownName(argument),
+        values: argumentValues(path, argument),
+      })),
     },
     ...below.flatMap((command) => commandTree(command, `${path} ${command.name()}`.trim())),
   ];
 }
 
+function shownName(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 const knownOption = (option: Option): KnownOption => ({
+  flags: option.flags,
   names: [option.short, option.long].filter((name) => name !== undefined && name !== null),
   about: option.description,
   values: option.required || option.optional ? optionValues(option) : undefined,

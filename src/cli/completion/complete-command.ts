@@ -5,10 +5,16 @@ import { exitCodes } from '../exit-code.ts';
 import { explainableNames } from '../explain/explain.ts';
 import { findIds } from '../ids.ts';
 import { commandTree, dynamicNames } from './command-tree.ts';
+import { commandReference } from './reference.ts';
 import { completionScript, type Shell } from './scripts.ts';
 
 export function printCompletion({ terminal }: CommandContext, shell: Shell, program: Command): number {
   terminal.stdout.write(completionScript(shell, commandTree(program)));
+  return exitCodes.ok;
+}
+
+export function printCommandReference({ terminal }: CommandContext, program: Command): number {
+  terminal.stdout.write(commandReference(commandTree(program)));
   return exitCodes.ok;
 }
 

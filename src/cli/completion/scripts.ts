@@ -39,7 +39,9 @@ function tables(tree: readonly KnownCommand[]): string {
     ),
   );
   const argumentValues = tree.flatMap((one) =>
-    one.arguments.map((values, index) => `    ${quote(`${one.path} ${index}`)}) REPLY=${quote(valueWord(values))} ;;`),
+    one.arguments.map(
+      ({ values }, index) => `    ${quote(`${one.path} ${index}`)}) REPLY=${quote(valueWord(values))} ;;`,
+    ),
   );
   const table = (name: string, key: string, lines: readonly string[]): string =>
     [`_ragwarden_${name}() {`, `  case "${key}" in`, ...lines, `    *) REPLY='' ;;`, '  esac', '}'].join('\n');
@@ -154,7 +156,7 @@ function fishTables(tree: readonly KnownCommand[]): string {
         `complete -c ragwarden ${when} ${flags.join(' ')}${values === undefined ? '' : ` ${fishValues(values, fishQuote)}`} -d ${fishQuote(about)}`,
       );
     }
-    for (const values of one.arguments)
+    for (const { values } of one.arguments)
       if (values.kind !== 'any')
         lines.push(`complete -c ragwarden ${when} ${fishValues(values, fishQuote)}`.replace(' -x ', ' '));
   }
