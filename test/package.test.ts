@@ -21,7 +21,8 @@ const environment = { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, 
 const ran = promisify(execFile);
 const node = async (args: string[], program = process.execPath) => {
   try {
-    return { ...(await ran(program, args, { cwd: folder, env: environment })), code: 0 };
+    // What does not end by itself is ended, with an exit code that no test expects.
+    return { ...(await ran(program, args, { cwd: folder, env: environment, timeout: 60_000 })), code: 0 };
   } catch (err) {
     const { code, stdout, stderr } = err as { code: number; stdout: string; stderr: string }; // of execFile
     return { code, stdout, stderr };
