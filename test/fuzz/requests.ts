@@ -150,6 +150,8 @@ const headerValues: Readonly<Record<string, readonly string[]>> = {
   ],
   'content-encoding': ['gzip', 'identity'],
   'x-request-id': ['mine-1', '<script>', 'x'.repeat(200)],
+  'x-api-key': ['rw_nobody', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.', ''],
+  cookie: ['rw_session=x', 'rw_session=x; rw_session=y', '=', 'a'.repeat(4_000)],
   'x-http-method-override': ['DELETE'],
   'x-forwarded-for': ['127.0.0.1', 'x'],
   'x-original-url': ['/api/v1/access/tokens'],
