@@ -142,3 +142,25 @@ test('with `wait` a slow reader misses nothing', async () => {
   expect(text).not.toContain('event: refresh');
   expect(text.match(/event: n\n/g)).toHaveLength(10_000);
 });
+
+test('a reader that does not read holds up nobody else', async () => {
+  let produced = 0;
+  const { port, url } = await streaming({
+    maxBuffered: 20,
+    whenSlow: 'wait',
+    async *source() {
+      for (let id = 0; id < 10_000; id += 1) {
+        produced += 1;
+        yield { id, event: 'n', data: big };
+      }
+    },
+  });
+  const idle = connect(port, '127.0.0.1');
+  idle.pause();
+  idle.write('GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await vi.waitFor(() => expect(produced).toBeGreaterThan(20));
+  const text = await (await fetch(`${url}/stream`)).text();
+  expect(text.match(/event: n\n/g)).toHaveLength(10_000);
+  expect(produced).toBeLessThan(20_000);
+  idle.destroy();
+});
