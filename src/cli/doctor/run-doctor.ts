@@ -14,6 +14,7 @@ import { nodeCheck, resticCheck, setprivCheck } from './programs.ts';
 import {
   backupsCheck,
   exposureCheck,
+  ownGrowthCheck,
   portsCheck,
   recoveryKitCheck,
   serverCheck,
@@ -55,6 +56,7 @@ export const checks: readonly Check[] = [
   orphansCheck,
   targetRedisCheck,
   targetPostgresCheck,
+  ownGrowthCheck,
   backupsCheck,
   recoveryKitCheck,
 ];

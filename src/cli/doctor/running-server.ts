@@ -1,8 +1,9 @@
 import { createServer } from 'node:net';
 import { describeError, isAppError, systemCode } from '../../platform/errors.ts';
-import { backupStatusAnswer, healthAnswer, pageOf, read, targetAnswer } from '../answers.ts';
+import { backupStatusAnswer, growthAnswer, healthAnswer, pageOf, read, targetAnswer } from '../answers.ts';
 import type { ApiClient } from '../api-client.ts';
 import { ServerRefusal } from '../exit-code.ts';
+import { formatBytes } from '../format.ts';
 import { type Check, fail, type Outcome, ok, type ServerView, skipped, warn } from './check.ts';
 import { isLoopbackHost, listeningReach } from './listeners.ts';
 import { judgeSkew } from './machine.ts';
@@ -142,6 +143,31 @@ export const recoveryKitCheck: Check = {
     return kit === undefined
       ? ok('somebody has confirmed that it is kept elsewhere')
       : warn(kit, 'ragwarden backup kit > kit.txt, keep it elsewhere, then: ragwarden backup kit --confirm');
+  },
+};
+
+/** What ragwarden itself keeps, each kind against its cap, as the server last measured it. */
+export const ownGrowthCheck: Check = {
+  id: 'own-growth',
+  what: 'own growth',
+  async look({ server }) {
+    const view = await server;
+    if (view.state !== 'running') return skipped('a running server knows');
+    const { items } = read(
+      pageOf(growthAnswer),
+      await view.api.call('/api/v1/system/growth', { timeoutMs: callLimitMs }),
+    );
+    const shown = (amount: number, unit: string): string =>
+      unit === 'bytes' ? formatBytes(amount) : `${amount} ${unit}`;
+    const line = (one: (typeof items)[number]): string =>
+      `${one.kind} ${one.used === null ? 'not measured yet' : shown(one.used, one.unit)}${one.cap === null ? '' : ` of ${shown(one.cap, one.unit)}`}`;
+    const over = items.filter(({ used, cap }) => used !== null && cap !== null && used > cap);
+    return over.length === 0
+      ? ok(items.map(line).join(', ') || 'nothing is kept')
+      : warn(
+          `above the cap: ${over.map(line).join(', ')}`,
+          `ragwarden growth; the caps: ${over.map(({ setting }) => setting).join(', ')}`,
+        );
   },
 };
 
