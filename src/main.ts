@@ -25,8 +25,15 @@ process.on('SIGINT', () => {
   tellToStop('SIGINT');
 });
 process.on('SIGTERM', () => tellToStop('SIGTERM'));
-// A terminal that is closed is a wish to stop.
-process.on('SIGHUP', () => tellToStop('SIGHUP'));
+// A terminal that is closed is a wish to stop; a server without one is asked to read its settings again.
+const atTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true;
+let tellToReload: (() => void) | undefined;
+let reloadAsked = false;
+process.on('SIGHUP', () => {
+  if (!serves || atTerminal) tellToStop('SIGHUP');
+  else if (tellToReload) tellToReload();
+  else reloadAsked = true;
+});
 
 // Whoever read the output may go first (`| head`). A server works on; anything else has nobody left to work for.
 for (const stream of [process.stdout, process.stderr])
@@ -48,6 +55,7 @@ const offline: OfflineWork = {
           metrics: started.metrics,
           sample: started.sample,
           targetIds: started.targetIds,
+          reload: async () => void (await started.settings.reload('SIGHUP')),
           createLoginCode: async () =>
             (
               await started.access.createLoginLink('local:admin', {
@@ -111,6 +119,10 @@ const code = await runCli({
   stdout: process.stdout,
   stderr: process.stderr,
   signal: stop.signal,
+  onReloadAsked(listener) {
+    tellToReload = listener;
+    if (reloadAsked) listener();
+  },
   offline,
 });
 process.exit(code);

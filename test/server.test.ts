@@ -268,7 +268,7 @@ describe('the server with parts switched off', () => {
     });
     try {
       expect(warden.metrics).toBeUndefined();
-      expect((await warden.call('GET', '/metrics')).status).toBe(404);
+      expect((await warden.call('GET', '/metrics')).status).toBe(409);
       expect((await warden.call('GET', '/api/v1/backup/status')).status).toBe(409);
       // The sample was looked at once, when it was started; that grows old, and nobody looks again.
       await until('the state of the sample is unknown', async () =>

@@ -12,6 +12,7 @@ export function followSettings(deps: {
   sampler: HostSampler;
   sizes: Reconciler;
   targets: readonly WatchedTarget[];
+  heartbeat: Pick<Reconciler, 'setIntervalMs'> | undefined;
   /** Jobs that look at a limit or a date at each run. */
   wakes: readonly Pick<Reconciler, 'wake'>[];
   setLogLevels(levels: LogLevels): void;
@@ -22,6 +23,7 @@ export function followSettings(deps: {
     deps.sizes.setIntervalMs(now.metrics.collectionIntervalMs);
     const { probeIntervalMs } = targetTimings(deps.live, deps.sample);
     for (const target of deps.targets) target.setIntervalMs(probeIntervalMs);
+    if (now.heartbeat) deps.heartbeat?.setIntervalMs(now.heartbeat.intervalMs);
     for (const job of deps.wakes) job.wake();
     if (haveOtherLevels(now, before)) deps.setLogLevels(levelsOf(now));
   });

@@ -64,7 +64,7 @@ export function createListeners(options: {
   return {
     name: 'listeners',
     async start() {
-      if (config.metrics.enabled) await server.register(metricsRoute(expose));
+      await server.register(metricsRoute(expose, config.metrics.enabled));
       api = (
         await listen(server, {
           host: config.server.host,
@@ -87,12 +87,12 @@ export function createListeners(options: {
 }
 
 const metricsRoute =
-  (expose: MetricsHandler): RoutePlugin =>
+  (expose: MetricsHandler, enabled: boolean): RoutePlugin =>
   async (app) => {
     app.get(
       '/metrics',
       {
-        config: { access: 'scrape', activity: 'scrape' },
+        config: { access: 'scrape', activity: 'scrape', problems: ['feature/disabled'] },
         schema: {
           tags: ['metrics'],
           summary: 'Prometheus exposition, text or OpenMetrics by `Accept`',
@@ -101,6 +101,11 @@ const metricsRoute =
         },
       },
       async (request, reply) => {
+        if (!enabled)
+          throw new AppError(
+            'feature/disabled',
+            'Metrics are switched off by LIGHTRAG_METRICS_ENABLED (metrics.enabled).',
+          );
         const { contentType, body } = await expose(request.headers.accept);
         return reply.header('content-type', contentType).send(body);
       },

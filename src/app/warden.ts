@@ -499,6 +499,7 @@ export function createWarden(options: WardenOptions): Warden {
       sampler,
       sizes,
       targets,
+      heartbeat,
       wakes: [eventRetention, operationRetention, schedule, growth],
       setLogLevels,
     });

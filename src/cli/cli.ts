@@ -11,6 +11,8 @@ export type ServedWarden = {
     readonly metrics: string | undefined;
     readonly sample: boolean;
     readonly targetIds: readonly string[];
+    /** Reads the settings again; what is wrong with them is told in log and events, and thrown. */
+    reload(): Promise<void>;
     /** For the link that logs a browser in once. */
     createLoginCode(): Promise<string>;
   }>;
@@ -47,10 +49,14 @@ export type CliOptions = {
   /** Aborted with an `Interrupted` when the process is told to end. */
   readonly signal: AbortSignal;
   readonly offline: OfflineWork;
+  /** Hands over what is called when the process is asked to read its settings again. */
+  onReloadAsked?(listener: () => void): void;
 };
 
 /** What a command works with. */
-export type CommandContext = Pick<CliOptions, 'env' | 'cwd' | 'signal' | 'offline'> & { readonly terminal: Terminal };
+export type CommandContext = Pick<CliOptions, 'env' | 'cwd' | 'signal' | 'offline' | 'onReloadAsked'> & {
+  readonly terminal: Terminal;
+};
 
 /** Flags that every command of a running server has. */
 export type RemoteFlags = {

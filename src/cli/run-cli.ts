@@ -7,9 +7,9 @@ import { createTerminal, noteExplanation, type Terminal } from './terminal.ts';
 
 /** Runs one command line to its end and says what went wrong. @returns the exit code; never throws */
 export async function runCli(options: CliOptions): Promise<number> {
-  const { env, cwd, signal, offline } = options;
+  const { env, cwd, signal, offline, onReloadAsked } = options;
   const terminal = createTerminal(options);
-  const context: CommandContext = { env, cwd, signal, offline, terminal };
+  const context: CommandContext = { env, cwd, signal, offline, onReloadAsked, terminal };
   try {
     return await runProgram(context, options.argv);
   } catch (thrown) {

@@ -19,6 +19,7 @@ const started = {
   api: 'http://127.0.0.1:1234',
   metrics: undefined,
   sample: true,
+  reload: async () => undefined,
   targetIds: ['sample'],
   createLoginCode: async () => 'code',
 };

@@ -64,6 +64,8 @@ export async function serve(
           version: productVersion(),
         }),
       );
+    // What is wrong is in the log already, and the server goes on as it was.
+    context.onReloadAsked?.(() => void started.reload().catch(() => undefined));
     await asked;
   } finally {
     removeEndpoint(config.dataDir, process.pid);

@@ -292,3 +292,23 @@ describe('the databases of the backend', () => {
     expect(places(read({ [name]: value }))).toEqual([name]);
   });
 });
+
+test.each([
+  ['CHUNK_SIZE', 'chunkSize', '1200', 1200, 1000, '99'],
+  ['GRAPH_TRAVERSAL_DEPTH', 'graphTraversalDepth', '5', 5, 3, '6'],
+  ['CACHE_ENABLED', 'cacheEnabled', 'false', false, true, 'maybe'],
+  ['CACHE_SIZE', 'cacheSize', '10', 10, 1000, '9'],
+  ['VECTOR_DIMENSION', 'vectorDimension', '768', 768, 1536, '767'],
+  ['MAX_TOKEN_SIZE', 'maxTokenSize', '1024', 1024, 8192, '32769'],
+  ['LIGHTRAG_REPLICATION_ENABLED', 'replicationEnabled', 'true', true, false, '2'],
+  ['LIGHTRAG_REPLICATION_HEALTH_CHECK_INTERVAL', 'replicationCheckIntervalSeconds', '60', 60, 300, '0'],
+  ['LIGHTRAG_RECOVERY_ENABLED', 'recoveryEnabled', 'no', false, true, 'nein'],
+  ['LIGHTRAG_RECOVERY_CHECKPOINT_INTERVAL', 'checkpointIntervalSeconds', '6', 21_600, 43_200, '0'],
+] as const)(
+  'the names of parts to come have their defaults, units and ranges: %s',
+  (variable, name, written, value, fallback, wrong) => {
+    expect(read({ [variable]: written }).values[name]).toBe(value);
+    expect(read({}).values[name]).toBe(fallback);
+    expect(places(read({ [variable]: wrong }))).toEqual([variable]);
+  },
+);

@@ -22,6 +22,7 @@ export const systemSettings = {
     parser: decimal(1, 86_400),
     fallback: 60,
     unit: 'seconds',
+    runtime: true,
     about: 'Time between two calls; whoever is called waits somewhat longer before it raises the alarm.',
   }),
   heartbeatUnhealthySuffix: setting({

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfig, settingEntries } from '../config/index.ts';
+import { silentLogger } from '../platform/logging.ts';
+import { createWarden, type StartedWarden, type Warden } from './warden.ts';
+
+/** Each switch, the background work that is not there without it, and the routes that say so. */
+const switches: readonly {
+  readonly variable: string;
+  readonly jobs: readonly string[];
+  readonly routes: readonly string[];
+}[] = [
+  {
+    variable: 'MONITORING_ENABLED',
+    jobs: ['host sampler', 'user directories', 'probe default', 'workspace sizes', 'inspections'],
+    routes: ['/api/v1/monitoring/system', '/api/v1/monitoring/health', '/api/v1/monitoring/user/a'],
+  },
+  { variable: 'LIGHTRAG_METRICS_ENABLED', jobs: ['metric sampling', 'metric flush'], routes: ['/metrics'] },
+  {
+    variable: 'BACKUP_ENABLED',
+    jobs: ['backup schedule'],
+    routes: ['/api/v1/backup/status', '/api/v1/backup/history', '/api/v1/backup/points', '/api/v1/backup/retention'],
+  },
+  // What was written before it was switched off still grows old.
+  { variable: 'LIGHTRAG_EVENT_LOGGING_ENABLED', jobs: [], routes: ['/api/v1/events', '/api/v1/events/stream'] },
+  { variable: 'LIGHTRAG_HEALTH_CHECK_ENABLED', jobs: ['probe default'], routes: [] },
+];
+const adminToken = 'the-token-of-this-test';
+
+let folder: string;
+const wardens: Warden[] = [];
+
+async function start(name: string, off: readonly string[]): Promise<StartedWarden> {
+  const dataDir = join(folder, name);
+  const env = {
+    ...Object.fromEntries(off.map((variable) => [variable, 'false'])),
+    RAGWARDEN_DATA_DIR: dataDir,
+    RAGWARDEN_PORT: '0',
+    LIGHTRAG_METRICS_PORT: '0',
+    RAGWARDEN_ADMIN_TOKEN: adminToken,
+    RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
+    WORKING_DIR: join(folder, 'rag'),
+    RAGWARDEN_BACKUP_AT_START: 'false',
+  };
+  const warden = createWarden({ reading: readConfig({ env, cwd: folder }), log: silentLogger, command: 'serve' });
+  wardens.push(warden);
+  return warden.start();
+}
+
+let off: StartedWarden;
+let on: StartedWarden;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ragwarden-switches-'));
+  on = await start('on', []);
+  off = await start(
+    'off',
+    switches.map(({ variable }) => variable),
+  );
+});
+afterAll(async () => {
+  for (const warden of wardens) await warden.stop('the test is over');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const jobNames = (started: StartedWarden): string[] => started.jobs.states(Date.now()).map(({ name }) => name);
+const ask = async (started: StartedWarden, url: string) => {
+  const answer = await started.server.inject({ url, headers: { authorization: `Bearer ${adminToken}` } });
+  return { status: answer.statusCode, text: answer.body };
+};
+
+describe('a part that is switched off', () => {
+  test.each(switches)('by $variable has no background work, and its routes name the switch', async (one) => {
+    for (const job of one.jobs) {
+      expect(jobNames(on), job).toContain(job);
+      expect(jobNames(off), job).not.toContain(job);
+    }
+    for (const url of one.routes) {
+      const { status, text } = await ask(off, url);
+      expect(status, url).toBe(409);
+      expect(text).toContain('feature/disabled');
+      expect(text, url).toContain(one.variable);
+      if (!url.endsWith('/stream')) expect((await ask(on, url)).text).not.toContain('feature/disabled');
+    }
+  });
+
+  test('has no listener of its own', () => {
+    expect(on.metrics).toBeDefined();
+    expect(off.metrics).toBeUndefined();
+  });
+
+  test('is one of these: every switch among the settings has its line here, or waits for its part', () => {
+    const known = settingEntries.filter(([, { key, awaits }]) => /(^|\.)enabled$/.test(key) && awaits === undefined);
+    const listed = new Set(switches.map(({ variable }) => variable));
+    expect(known.filter(([, { env }]) => !env.some(({ name }) => listed.has(name))).map(([, { key }]) => key)).toEqual(
+      [],
+    );
+  });
+
+  test('cannot be the audit trail', async () => {
+    await off.settings.patch({ 'log.level': 'error' }, { actor: 'test' });
+    const { status, text } = await ask(off, '/api/v1/audit');
+    expect(status).toBe(200);
+    expect(JSON.parse(text).items[0]).toMatchObject({ actor: 'test', action: 'settings.patch' });
+  });
+});
