@@ -54,7 +54,9 @@ async function main(): Promise<number> {
     }
   }
   if (values.write) {
-    const head = readFileSync(page, 'utf8').split(mark)[0];
+    const head = readFileSync(page, 'utf8')
+      .split(mark)[0]
+      ?.replace(/^No figures stand here yet.*\n\n/m, '');
     writeFileSync(page, `${head}${mark}\n\n${[machine(loadBefore, positionals), ...parts].join('\n\n')}\n`);
   }
   return failed.length === 0 ? 0 : 1;

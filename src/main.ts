@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import type { OfflineWork } from './cli/index.ts';
 import { AppError, systemCode } from './platform/errors.ts';
 
@@ -12,6 +14,9 @@ function commandWord(words: readonly string[]): string | undefined {
     (word, index) => !word.startsWith('-') && !['--data-dir', '--config'].includes(words[index - 1] ?? ''),
   );
 }
+
+// What V8 compiled is kept beside the bundle, where that can be written: a quarter of the CPU time to ready. A new build begins anew.
+if (!import.meta.filename.endsWith('.ts')) enableCompileCache(join(import.meta.dirname, 'compiled'));
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
@@ -50,6 +55,8 @@ const offline: OfflineWork = {
       stop: (reason) => warden.stop(reason),
       async start() {
         const started = await warden.start();
+        const { giveBackStartupMemory } = await import('./platform/startup-memory.ts');
+        giveBackStartupMemory();
         return {
           api: started.api,
           metrics: started.metrics,

@@ -3,7 +3,7 @@ import { countDescriptors, type DescriptorCounts, type ProcessUnits, parseProces
 import type { ProcfsReader } from './procfs-reader.ts';
 
 /** Reading every link of a descriptor table costs some microseconds each, so it is done less often than the rest, and bounded. */
-const descriptorsEveryMs = 10_000;
+const descriptorsEveryMs = 30_000;
 const mostLinks = 4_096;
 
 export type ProcessTracker = {

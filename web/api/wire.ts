@@ -61,6 +61,22 @@ export type ProcessUse = {
   connections: number | null;
 };
 
+type Stalls = { some: Stall; full: Stall | null } | null;
+type Stall = { avg10: number; avg60: number; avg300: number };
+export type Pressure = { cpu: Stalls; memory: Stalls; io: Stalls };
+
+export type Container = {
+  path: string;
+  memory: { limit: number | null; used: number; percent: number | null; oom_kills: number | null } | null;
+  cpu: {
+    limit_cores: number | null;
+    used_cores: number | null;
+    percent: number | null;
+    throttled_seconds: number | null;
+  } | null;
+  processes: { count: number | null; limit: number | null } | null;
+};
+
 export type System = {
   timestamp: string;
   uptime_seconds: number;
@@ -88,9 +104,12 @@ export type System = {
     errout: number;
     dropin: number;
     dropout: number;
-  };
+  } | null;
   process: ProcessUse;
   target_process: ProcessUse | null;
+  pressure: Pressure | null;
+  container: Container | null;
+  target_container: Container | null;
 };
 
 export type HostCheck = { status: 'healthy' | 'warning' | 'unknown'; percent?: number | null };

@@ -1,4 +1,4 @@
-import type { HostHealth, ProcessUse, System } from '../api/wire.ts';
+import type { Container, HostHealth, Pressure, ProcessUse, System } from '../api/wire.ts';
 import { formatBytes, formatDuration, formatPercent, formatRate, plural } from '../format.ts';
 import { Cores, Curve, Gauge } from '../parts/gauge.tsx';
 import { type Level, Word } from '../parts/mark.tsx';
@@ -106,6 +106,11 @@ function Gauges({ health, system, history }: { health: HostHealth; system: Syste
         </Row>
       )}
       <Network system={system} history={history} span={span} />
+      {system.container && <ContainerRows name="Container" container={system.container} health={health} />}
+      {system.target_container && (
+        <ContainerRows name="Backend's container" container={system.target_container} health={undefined} />
+      )}
+      {system.pressure && <PressureRow pressure={system.pressure} />}
       <ProcessRow name="ragwarden" use={system.process} />
       {system.target_process === null ? (
         <Row name="Backend" value="" detail="">
@@ -145,6 +150,12 @@ const leastScale = 10_240;
 function Network(props: { system: System; history: readonly HostPoint[]; span: { fromMs: number; toMs: number } }) {
   const { history, span } = props;
   const { network } = props.system;
+  if (network === null)
+    return (
+      <Row name="Net" value="" detail="">
+        <Unknown text="the interfaces could not be read" />
+      </Row>
+    );
   const newest = history.at(-1);
   const rates = history.flatMap((point) => [point.receivedPerSecond ?? 0, point.sentPerSecond ?? 0]);
   const greatest = Math.max(leastScale, ...rates);
@@ -178,6 +189,58 @@ function Network(props: { system: System; history: readonly HostPoint[]; span: {
         />
       </Row>
     </>
+  );
+}
+
+/** What the container may use, and uses; the verdict on it is part of that on CPU and memory above. */
+function ContainerRows(props: { name: string; container: Container; health: HostHealth | undefined }) {
+  const { name, container, health } = props;
+  const shown = containerFigures(container);
+  return shown.map((one) => (
+    <Row key={one.what} name={name} about={container.path} value={one.value} detail={one.detail}>
+      <Gauge percent={one.percent} level={health && one.percent !== null ? levelOfCheck(health, one.what) : 'none'} />
+    </Row>
+  ));
+}
+
+type ContainerFigure = { what: 'cpu' | 'memory'; value: string; percent: number | null; detail: string };
+
+/** Lines for what is limited; a group without limits has nothing to say that the machine does not say. */
+export function containerFigures({ cpu, memory }: Container): ContainerFigure[] {
+  const figures: ContainerFigure[] = [];
+  if (cpu !== null && cpu.limit_cores !== null) {
+    const throttled = cpu.throttled_seconds ?? 0;
+    figures.push({
+      what: 'cpu',
+      value: cpu.percent === null ? '–' : formatPercent(cpu.percent),
+      percent: cpu.percent,
+      detail: `CPU, of ${plural(Number(cpu.limit_cores.toFixed(2)), 'core')}${
+        throttled > 0 ? `, held back ${formatDuration(throttled)}` : ''
+      }`,
+    });
+  }
+  if (memory !== null && memory.limit !== null)
+    figures.push({
+      what: 'memory',
+      value: memory.percent === null ? '–' : formatPercent(memory.percent),
+      percent: memory.percent,
+      detail: `memory, ${formatBytes(memory.used)} of ${formatBytes(memory.limit)}${
+        memory.oom_kills ? `, ${plural(memory.oom_kills, 'process', 'processes')} killed` : ''
+      }`,
+    });
+  return figures;
+}
+
+/** Share of the last ten seconds in which work waited; nothing is drawn where nothing waits. */
+function PressureRow({ pressure }: { pressure: Pressure }) {
+  const parts = (['cpu', 'memory', 'io'] as const).flatMap((resource) => {
+    const stalls = pressure[resource];
+    return stalls === null ? [] : [`${resource === 'cpu' ? 'CPU' : resource} ${formatPercent(stalls.some.avg10)}`];
+  });
+  return (
+    <Row name="Waiting" about="Share of the last 10 s in which some work waited" value="" detail="for 10 s">
+      <span class="process">{parts.join(' · ')}</span>
+    </Row>
   );
 }
 

@@ -4,7 +4,7 @@ import { levelOf } from '../parts/mark.tsx';
 import { whyNoNewPoint, whyNot } from '../state/actions.ts';
 import { mergeEvents } from '../state/event-feed.ts';
 import { documentShares } from './documents.tsx';
-import { disksOf } from './host.tsx';
+import { containerFigures, disksOf } from './host.tsx';
 import { summaryOf } from './plan.tsx';
 import { progressFacts } from './work.tsx';
 
@@ -63,6 +63,19 @@ test('one file system under two names is shown once', () => {
   });
   expect(shown.map(({ name }) => name)).toEqual(['Disk /', 'Disk /srv']);
   expect(disksOf(null)).toEqual([]);
+});
+
+test('of a container only what is limited is shown, with what the limit did', () => {
+  const unlimited = { path: '/', memory: null, cpu: null, processes: null };
+  expect(containerFigures(unlimited)).toEqual([]);
+  const memory = { limit: 2 ** 30, used: 2 ** 29, percent: 50, oom_kills: 2 };
+  const cpu = { limit_cores: 1.5, used_cores: 1.2, percent: 80, throttled_seconds: 90 };
+  expect(containerFigures({ ...unlimited, memory, cpu })).toEqual([
+    { what: 'cpu', value: '80 %', percent: 80, detail: 'CPU, of 1.5 cores, held back 1 min 30 s' },
+    { what: 'memory', value: '50 %', percent: 50, detail: 'memory, 512 MiB of 1.00 GiB, 2 processes killed' },
+  ]);
+  const calm = { ...unlimited, cpu: { ...cpu, limit_cores: null }, memory: { ...memory, oom_kills: 0 } };
+  expect(containerFigures(calm).map(({ detail }) => detail)).toEqual(['memory, 512 MiB of 1.00 GiB']);
 });
 
 test('progress tells only what is known', () => {

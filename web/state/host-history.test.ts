@@ -23,6 +23,9 @@ const system = (afterMs: number, received: number, sent = received): System => (
     connections: null,
   },
   target_process: null,
+  pressure: null,
+  container: null,
+  target_container: null,
 });
 
 const collect = (...samples: System[]): readonly HostPoint[] => samples.reduce(appendHostPoint, []);

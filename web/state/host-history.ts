@@ -5,8 +5,8 @@ export type HostPoint = {
   readonly atMs: number;
   readonly cpuPercent: number;
   readonly memoryPercent: number;
-  readonly receivedBytes: number;
-  readonly sentBytes: number;
+  readonly receivedBytes: number | undefined;
+  readonly sentBytes: number | undefined;
   readonly receivedPerSecond: number | undefined;
   readonly sentPerSecond: number | undefined;
 };
@@ -25,9 +25,10 @@ export function appendHostPoint(points: readonly HostPoint[], system: System): r
   const atMs = Date.parse(system.timestamp);
   const before = points.at(-1);
   if (before !== undefined && atMs <= before.atMs) return points;
-  const { bytes_recv: receivedBytes, bytes_sent: sentBytes } = system.network;
-  const rate = (now: number, then: number | undefined): number | undefined =>
-    before === undefined || then === undefined || now < then || atMs - before.atMs > greatestGapMs
+  const receivedBytes = system.network?.bytes_recv;
+  const sentBytes = system.network?.bytes_sent;
+  const rate = (now: number | undefined, then: number | undefined): number | undefined =>
+    before === undefined || now === undefined || then === undefined || now < then || atMs - before.atMs > greatestGapMs
       ? undefined
       : ((now - then) * 1000) / (atMs - before.atMs);
   const point: HostPoint = {
