@@ -13,6 +13,8 @@ describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('operations', () => import('../src/operations/operations.test.ts').then(() => undefined));
   describe('access', () => import('../src/access/access-routes.test.ts').then(() => undefined));
   describe('tokens', () => import('../src/access/tokens.test.ts').then(() => undefined));
+  describe('growth', () => import('../src/app/own-growth.test.ts').then(() => undefined));
+  describe('settings', () => import('../src/system/settings-routes.test.ts').then(() => undefined));
   describe('leases', () => import('../src/platform/leases.test.ts').then(() => undefined));
   describe('samples', () => import('../src/metrics/history.test.ts').then(() => undefined));
   describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));

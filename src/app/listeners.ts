@@ -23,7 +23,7 @@ export function createListeners(options: {
   config: Config;
   server: HttpServer;
   log: Logger;
-  access: Access;
+  access: Pick<Access, 'authenticateHeaders'>;
   expose: MetricsHandler;
 }): Part & { listening(): Listening } {
   const { config, server, log, access, expose } = options;

@@ -85,7 +85,9 @@ import { openSamples, openState } from './open-state.ts';
 import { openapiRoute } from './openapi-route.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { inspectionOf, protectTarget } from './protected-target.ts';
+import { rememberCallers } from './remembered-callers.ts';
 import { prepareSample, type SampleSize } from './sample.ts';
+import { createStateWatch } from './state-watch.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
 import { targetTimings } from './target-timings.ts';
 import { watchTarget } from './watch-target.ts';
@@ -213,6 +215,13 @@ export function createWarden(options: WardenOptions): Warden {
       http,
       random,
     });
+
+    const callers = rememberCallers(access, clock);
+    // A file is there or it is not; a server comes and goes.
+    const stateWatch =
+      config.state.place.kind === 'postgres'
+        ? createStateWatch({ db, events, lastSeq: eventLog.lastSeq, clock, log: logOf('platform') })
+        : undefined;
 
     // Metrics of ourselves, then what is watched.
     const registry = createMetricRegistry({ clock, log: logOf('metrics') });
@@ -404,6 +413,7 @@ export function createWarden(options: WardenOptions): Warden {
       checks: [
         jobsCheck(jobs, clock),
         ownDiskCheck(lowDisk),
+        ...(stateWatch ? [stateWatch.check] : []),
         ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
         ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
         ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
@@ -417,7 +427,7 @@ export function createWarden(options: WardenOptions): Warden {
     const server = createHttpServer({
       log: logOf('http'),
       clock,
-      authenticate: (request) => access.authenticate(request),
+      authenticate: callers.authenticate,
       allowedHosts: () => [config.server.host, ...config.server.publicHosts],
       trustedProxies: config.server.trustedProxies,
       onResponse({ method, route, status, durationMs }) {
@@ -467,6 +477,7 @@ export function createWarden(options: WardenOptions): Warden {
     const { created } = await access.open();
     if (created !== undefined) await options.onAdminToken?.(created);
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
+    if (stateWatch) await begin(stateWatch);
     await begin(createAccessExpiry({ access, clock, log: logOf('access') }));
     await begin(createTokenUseJob({ access, clock, log: logOf('access') }));
     access.onEnded(() => server.recheckStreams());
@@ -503,7 +514,7 @@ export function createWarden(options: WardenOptions): Warden {
       wakes: [eventRetention, operationRetention, schedule, growth],
       setLogLevels,
     });
-    const listeners = createListeners({ config, server, log, access, expose: createMetricsHandler(registry) });
+    const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
     health.setReady(true);
     await lifecycle.begin({ name: 'readiness', stop: () => health.setReady(false) });

@@ -60,6 +60,20 @@ test('an event comes back as it was told', async () => {
   ]);
 });
 
+test('a change of health is still known after a restart, and numbering goes on from it', async () => {
+  const change = {
+    type: 'target.status-changed',
+    severity: 'error',
+    targetId: 'default',
+    message: 'default is OFFLINE.',
+    data: { before: 'HEALTHY', status: 'OFFLINE' },
+  } as const;
+  await happened(change);
+  events = createEventLog({ db: await state.reopen(), clock, instance: 'warden-1' });
+  expect(await events.list({ limit: 10 })).toMatchObject([{ seq: 1, ...change }]);
+  expect(await happened()).toBe(2);
+});
+
 test.each(['backup', 'Backup.taken', 'backup.', 'backup..x', 'backup.taken1', "backup.x' or 1"])(
   '%j is no event type',
   async (type) => {

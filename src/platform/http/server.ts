@@ -220,8 +220,9 @@ async function admit(request: FastifyRequest, options: HttpServerOptions): Promi
   try {
     request.principal = await options.authenticate(request);
   } catch (err) {
-    // A public page shows itself as to a stranger when the cookie has expired.
-    if (access !== 'public' || !isAppError(err) || !err.code.startsWith('access/')) throw err;
+    // A public page shows itself as to a stranger when the cookie has expired, or when nobody can tell just now whose it is.
+    const unknown = isAppError(err) && (err.code.startsWith('access/') || err.code === 'storage/unavailable');
+    if (access !== 'public' || !unknown) throw err;
   }
   const decision = decideAccess(access, request.principal);
   if (decision !== 'allowed') throw new AppError(decisionErrors[decision].code, decisionErrors[decision].detail);
