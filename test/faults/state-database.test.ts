@@ -65,7 +65,10 @@ describe.skipIf(!hasPart('postgresql'))('state on a PostgreSQL server that goes 
     try {
       const seenBefore = await tokenOf('seen');
       const neverSeen = await tokenOf('unseen');
-      expect((await readWith(seenBefore, '/api/v1/monitoring/system')).status).toBe(200);
+      expect((await readWith(seenBefore, '/api/v1/targets')).status).toBe(200);
+      await until('a sample of the host', async () =>
+        (await warden.call('GET', '/api/v1/monitoring/system')).status === 200 ? true : undefined,
+      );
       await until('a healthy check', async () => ((await stateCheck())?.status === 'healthy' ? true : undefined));
 
       await cluster.takeAway();
