@@ -39,6 +39,7 @@ const between = [
   'lies inside',
   'lie inside',
   'is another',
+  'the heartbeat URL, and that is not set',
 ];
 
 const nested = (key: string, value: unknown): unknown =>

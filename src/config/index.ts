@@ -19,7 +19,6 @@ export {
   readSources,
   requireConfig,
 } from './read-config.ts';
-export { logSlices } from './server-settings.ts';
 export type { Setting } from './setting.ts';
 export { findSettingByKey, type SettingName, settingEntries, settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';

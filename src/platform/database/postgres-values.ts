@@ -5,7 +5,6 @@ import { type Bindable, bindable } from './bindable.ts';
  * any text comes back as it went in. The escape character itself is doubled.
  */
 const mark = '\x1a';
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters it is about
 const special = /[\0\x1a]/g;
 const escaped = /\x1a(.)/gs;
 
