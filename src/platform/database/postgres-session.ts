@@ -98,6 +98,9 @@ export async function createSessions(options: {
 
 function sessionOf(client: PoolClient): Session {
   let lost = false;
+  // The answer that tells the state of the transaction comes after the one that tells the error, so the error itself is taken:
+  // until a rollback the server refuses every further statement.
+  let failed = false;
   let released = false;
   const onEnd = (): void => {
     lost = true;
@@ -109,7 +112,7 @@ function sessionOf(client: PoolClient): Session {
       return lost;
     },
     get failed() {
-      return client.getTransactionStatus() === 'E';
+      return failed;
     },
     // Told by the server when it took the connection; pg's types do not name it.
     pid: Number((client as unknown as { processID: number }).processID),
@@ -119,6 +122,7 @@ function sessionOf(client: PoolClient): Session {
       try {
         // Without parameters several statements may stand in one text, which costs one way there and back.
         const result = await (values && values.length > 0 ? client.query(sql, values) : client.query(sql));
+        failed = false;
         // Of several statements pg gives a list; nobody here reads more than the last.
         const last: unknown = Array.isArray(result) ? result.at(-1) : result;
         return last as Answer;
@@ -128,6 +132,7 @@ function sessionOf(client: PoolClient): Session {
         const state = sqlState(err);
         // What the server did not say itself is the network: reset, closed, or silent for too long.
         if (state === undefined || endsConnection(state)) lost = true;
+        failed = true;
         throw state === undefined ? asLost(err) : err;
       }
     },
