@@ -1,34 +1,10 @@
 import { join } from 'node:path';
-import {
-  type Access,
-  accessRoutes,
-  createAccess,
-  createAccessExpiry,
-  createAccessTrail,
-  createTokenUseJob,
-} from '../access/index.ts';
-import {
-  type Backup,
-  type BackupSchedule,
-  backupRoutes,
-  createBackup,
-  createBackupSchedule,
-  createPointStore,
-  createResticRepository,
-  ensurePasswordFile,
-  type Inspection,
-  parseRepositoryLocation,
-} from '../backup/index.ts';
+import { type Access, createAccess, createAccessExpiry, createTokenUseJob } from '../access/index.ts';
+import type { Backup, BackupSchedule } from '../backup/index.ts';
 import { type ConfigReading, createLiveConfig, requireConfig } from '../config/index.ts';
-import {
-  createEventLog,
-  createEventRetention,
-  type EventLog,
-  type EventRecorder,
-  eventRoutes,
-} from '../events/index.ts';
-import { createHealth, type Health, healthRoutes } from '../health/index.ts';
-import { createHostSampler, decideHostHealth, hostRoutes, registerHostMetrics } from '../host/index.ts';
+import { createEventLog, createEventRetention, type EventLog, type EventRecorder } from '../events/index.ts';
+import { createHealth, type Health } from '../health/index.ts';
+import { decideHostHealth } from '../host/index.ts';
 import {
   createDocumentMetrics,
   createMetricHistory,
@@ -36,40 +12,23 @@ import {
   createMetricsHandler,
   createProcessMetrics,
   setBuildInfo,
-  statusClass,
 } from '../metrics/index.ts';
-import { createOperationRetention, createOperations, type Operations, operationRoutes } from '../operations/index.ts';
+import { createOperationRetention, createOperations, type Operations } from '../operations/index.ts';
 import { createChildProcesses } from '../platform/child-processes/index.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
-import { AppError } from '../platform/errors.ts';
-import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
+import type { HttpServer } from '../platform/http/index.ts';
 import { createHttpClient } from '../platform/http-client.ts';
 import { type RandomSource, systemRandom } from '../platform/ids.ts';
 import { createJobs, type Jobs } from '../platform/jobs.ts';
 import { createLifecycle, type Part } from '../platform/lifecycle.ts';
 import type { Logger, LogLevels } from '../platform/logging.ts';
 import { productVersion } from '../platform/product-version.ts';
-import {
-  createHeartbeat,
-  createSettingsControl,
-  growthRoutes,
-  jobsRoutes,
-  readRuntimeSettings,
-  type SettingsControl,
-  settingsRoutes,
-} from '../system/index.ts';
-import {
-  createFolderSizes,
-  createInspections,
-  createInspector,
-  isIdle,
-  storesElsewhere,
-  targetsRoutes,
-  type WatchedTarget,
-} from '../targets/index.ts';
-import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
+import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
+import type { WatchedTarget } from '../targets/index.ts';
+import { createApiServer } from './api-server.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
+import type { Ground } from './ground.ts';
 import {
   backupCheck,
   heartbeatCheck,
@@ -79,18 +38,14 @@ import {
   ownDiskCheck,
   targetCheck,
 } from './health-checks.ts';
-import { recordOomKills } from './host-events.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { openSamples, openState } from './open-state.ts';
-import { openapiRoute } from './openapi-route.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
-import { inspectionOf, protectTarget } from './protected-target.ts';
+import { createProtection } from './protection.ts';
 import { rememberCallers } from './remembered-callers.ts';
-import { prepareSample, type SampleSize } from './sample.ts';
+import type { SampleSize } from './sample.ts';
 import { createStateWatch } from './state-watch.ts';
-import { registerTargetMetrics } from './target-metrics.ts';
-import { targetTimings } from './target-timings.ts';
-import { watchTarget } from './watch-target.ts';
+import { createWatching } from './watching.ts';
 
 export type WardenOptions = {
   /** What the settings say, as `readConfig` found it. */
@@ -229,138 +184,35 @@ export function createWarden(options: WardenOptions): Warden {
     setBuildInfo(registry, productVersion());
     await begin(createProcessMetrics(registry));
 
-    const sample =
-      config.target === undefined && (options.command === 'up' || config.profile === 'development')
-        ? await prepareSample({
-            dataDir: config.dataDir,
-            size: options.sampleSize ?? 'small',
-            timings: targetTimings(live, true),
-            children,
-            log: logOf('targets'),
-          })
-        : undefined;
-    const targetConfig = config.target ?? sample?.config;
-    const inspector = createInspector({ log: logOf('targets'), clock });
-    await lifecycle.begin(inspector);
-    const watch =
-      targetConfig &&
-      watchTarget({
-        from: targetConfig,
-        timings: () => targetTimings(live, sample !== undefined),
-        sample,
-        children,
-        http,
-        db,
-        events,
-        metrics: documentMetrics,
-        clock,
-        log: logOf('targets'),
-      });
-    const targets = watch ? [watch.watched] : [];
-
-    const sampler = createHostSampler({
-      clock,
-      log: logOf('host'),
-      intervalMs: config.monitoring.sampleIntervalMs,
-      directoriesIntervalMs: config.monitoring.directorySizesIntervalMs,
-      dataDir: targetConfig?.userDataDir,
-      diskPaths: [config.dataDir],
-      targetPid: () => watch?.process.pid(),
-    });
-    registerHostMetrics(registry, sampler, clock);
-    recordOomKills({ sampler, db, events, log: logOf('host') });
-    const sizes = createFolderSizes({
-      targets: targets.map((one) => one.target),
-      intervalMs: config.metrics.collectionIntervalMs,
-      clock,
-      log: logOf('targets'),
-    });
-    registerTargetMetrics(registry, { targets, sizes, clock });
-
-    const inspections = createInspections({ targets, inspector, clock, log: logOf('targets') });
-
-    // Recovery points.
-    const points = createPointStore(db);
-    const location = parseRepositoryLocation(config.backup.location, 'environment');
-    await ensurePasswordFile(config.backup.passwordFile, random);
-    const repository = createResticRepository({
-      location,
-      passwordFile: config.backup.passwordFile,
-      cacheDir: join(config.dataDir, 'cache', 'restic'),
-      environment: {},
-      children,
-      log: logOf('backup'),
-      clock,
-    });
-    const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
-      const seen = watch?.watched.observation();
-      const report = await inspector.inspect({
-        folder,
-        workspace: targetConfig?.workspace ?? '',
-        signal,
-        elsewhere: storesElsewhere(seen),
-        ...(seen ? { idle: isIdle(seen) } : {}),
-      });
-      return inspectionOf(report);
-    };
-    const configFiles = [
-      ...(targetConfig?.configFiles ?? []),
-      ...(config.settingsFile === undefined ? [] : [config.settingsFile]),
-    ];
-    const guarded =
-      watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, configFiles, inspect: inspectFiles });
-    const backup = createBackup({
-      db,
-      points,
-      events,
-      auditHead: () => eventLog.auditHead(),
-      repository,
+    const ground: Ground = {
+      get config() {
+        return live.config();
+      },
+      live,
+      probing,
       clock,
       random,
-      log: logOf('backup'),
-      stagingDir: join(config.dataDir, 'staging'),
-      wardenVersion: productVersion(),
-      requireTarget(id) {
-        if (!guarded || guarded.target.id !== id)
-          throw new AppError('target/unknown', `There is no target "${id}". \`ragwarden target list\` shows them.`);
-        return guarded;
-      },
-      step: async (name) => options.step?.(name),
-      operations,
-      enabled: config.backup.enabled,
-      policy: {
-        get frequencyMs() {
-          return config.backup.frequencyMs;
-        },
-        get retentionDays() {
-          return config.backup.retentionDays;
-        },
-        get dailyRetentionDays() {
-          return config.backup.dailyRetentionDays;
-        },
-      },
-      requireSpace: (what) => lowDisk.requireSpace(what),
-      onPoint(point) {
-        documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
-      },
-    });
-    const schedule = createBackupSchedule({
-      backup,
-      points,
-      operations,
+      log,
+      logOf,
+      children,
       db,
+      metricsDb,
+      eventLog,
       events,
-      clock,
-      log: logOf('backup'),
-      targetIds: targets.map((one) => one.target.id),
-      atStart: config.backup.atStart,
-      observed: () => !probing || watch?.watched.observation() !== undefined,
-      onStatus(status) {
-        documentMetrics.setRecoveryPoints(status.targetId, status.count);
-        const point = status.newestVerified ?? status.newest;
-        if (point) documentMetrics.backupSizeBytes.labels(status.targetId).set(point.logicalBytes);
-      },
+      operations,
+      http,
+      registry,
+      documentMetrics,
+    };
+    const wantsSample = options.command === 'up' || config.profile === 'development';
+    const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
+    const { sample, watch, targets, sampler, sizes, inspections } = watching;
+    await lifecycle.begin(watching.inspector);
+    const protection = await createProtection(ground, watching, {
+      step: (name) => options.step?.(name),
+      requireSpace: (what) => lowDisk.requireSpace(what),
     });
+    const { backup, schedule, points } = protection;
 
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.
     const settled = await operations.settle({ settlers: backup.settlers });
@@ -423,56 +275,17 @@ export function createWarden(options: WardenOptions): Warden {
       ],
     });
 
-    const dashboard = findDashboard();
-    const server = createHttpServer({
-      log: logOf('http'),
-      clock,
-      authenticate: callers.authenticate,
-      allowedHosts: () => [config.server.host, ...config.server.publicHosts],
-      trustedProxies: config.server.trustedProxies,
-      onResponse({ method, route, status, durationMs }) {
-        documentMetrics.requestDurationSeconds.labels(method, route, statusClass(status)).observe(durationMs / 1000);
-      },
-    });
-    // Before the routes, since a hook reaches only what is registered after it.
-    server.addHook('onResponse', createAccessTrail({ db, clock, log, events }));
-    const defaultTargetId = (): string => {
-      const [first] = targets;
-      if (!first)
-        throw new AppError('target/unknown', 'No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR.');
-      return first.target.id;
-    };
-    await server.register(healthRoutes({ health, dashboard }));
-    await server.register(dashboardRoutes(dashboard));
-    await server.register(openapiRoute());
-    await server.register(accessRoutes({ access, now: () => clock.now() }));
-    await server.register(eventRoutes({ events: eventLog, log: logOf('events'), enabled: config.events.enabled }));
     const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });
-    await server.register(settingsRoutes({ settings }));
-    await server.register(operationRoutes({ operations, log: logOf('operations') }));
-    await server.register(
-      hostRoutes({
-        sampler,
-        clock,
-        enabled: config.monitoring.enabled,
-        thresholds: () => config.monitoring.thresholds,
-      }),
-    );
-    await server.register(
-      targetsRoutes({
-        targets,
-        inspections,
-        operations,
-        sizes: (id) => sizes.sizes(id),
-        lifecycle: () => watch?.backend ?? noLifecycle,
-      }),
-    );
-    await server.register(
-      backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
-    );
-
-    await server.register(jobsRoutes({ jobs, clock }));
-    await server.register(growthRoutes({ growth }));
+    const server = await createApiServer(ground, {
+      ...watching,
+      ...protection,
+      access,
+      callers,
+      health,
+      settings,
+      jobs,
+      growth,
+    });
 
     const { created } = await access.open();
     if (created !== undefined) await options.onAdminToken?.(created);
@@ -545,5 +358,3 @@ export function createWarden(options: WardenOptions): Warden {
 
   return { start, stop: (reason) => lifecycle.stop(reason) };
 }
-
-const noLifecycle = { automatic: false, describe: { stop: 'nothing to stop', start: 'nothing to start' } };

@@ -1,0 +1,87 @@
+import { type Access, accessRoutes, createAccessTrail } from '../access/index.ts';
+import { backupRoutes } from '../backup/index.ts';
+import { eventRoutes } from '../events/index.ts';
+import { type Health, healthRoutes } from '../health/index.ts';
+import { hostRoutes } from '../host/index.ts';
+import { statusClass } from '../metrics/index.ts';
+import { operationRoutes } from '../operations/index.ts';
+import { AppError } from '../platform/errors.ts';
+import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
+import type { Jobs } from '../platform/jobs.ts';
+import { type Growth, growthRoutes, jobsRoutes, type SettingsControl, settingsRoutes } from '../system/index.ts';
+import { targetsRoutes } from '../targets/index.ts';
+import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
+import type { Ground } from './ground.ts';
+import { openapiRoute } from './openapi-route.ts';
+import type { Protection } from './protection.ts';
+import type { Watching } from './watching.ts';
+
+/** The API's server with the routes of every slice; it listens nowhere yet. */
+export async function createApiServer(
+  ground: Ground,
+  slices: Watching &
+    Protection & {
+      readonly access: Access;
+      readonly callers: Pick<Access, 'authenticate'>;
+      readonly health: Health;
+      readonly settings: SettingsControl;
+      readonly jobs: Jobs;
+      readonly growth: Growth;
+    },
+): Promise<HttpServer> {
+  const { config, clock, db, events, eventLog, operations, logOf, documentMetrics } = ground;
+  const { access, callers, health, settings, jobs, growth } = slices;
+  const { sampler, targets, inspections, sizes, watch, backup, schedule, points } = slices;
+  const dashboard = findDashboard();
+  const server = createHttpServer({
+    log: logOf('http'),
+    clock,
+    authenticate: callers.authenticate,
+    allowedHosts: () => [config.server.host, ...config.server.publicHosts],
+    trustedProxies: config.server.trustedProxies,
+    onResponse({ method, route, status, durationMs }) {
+      documentMetrics.requestDurationSeconds.labels(method, route, statusClass(status)).observe(durationMs / 1000);
+    },
+  });
+  // Before the routes, since a hook reaches only what is registered after it.
+  server.addHook('onResponse', createAccessTrail({ db, clock, log: logOf('access'), events }));
+  const defaultTargetId = (): string => {
+    const [first] = targets;
+    if (!first)
+      throw new AppError('target/unknown', 'No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR.');
+    return first.target.id;
+  };
+  await server.register(healthRoutes({ health, dashboard }));
+  await server.register(dashboardRoutes(dashboard));
+  await server.register(openapiRoute());
+  await server.register(accessRoutes({ access, now: () => clock.now() }));
+  await server.register(eventRoutes({ events: eventLog, log: logOf('events'), enabled: config.events.enabled }));
+  await server.register(settingsRoutes({ settings }));
+  await server.register(operationRoutes({ operations, log: logOf('operations') }));
+  await server.register(
+    hostRoutes({
+      sampler,
+      clock,
+      enabled: config.monitoring.enabled,
+      thresholds: () => ground.config.monitoring.thresholds,
+    }),
+  );
+  await server.register(
+    targetsRoutes({
+      targets,
+      inspections,
+      operations,
+      sizes: (id) => sizes.sizes(id),
+      lifecycle: () => watch?.backend ?? noLifecycle,
+    }),
+  );
+  await server.register(
+    backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
+  );
+
+  await server.register(jobsRoutes({ jobs, clock }));
+  await server.register(growthRoutes({ growth }));
+  return server;
+}
+
+const noLifecycle = { automatic: false, describe: { stop: 'nothing to stop', start: 'nothing to start' } };

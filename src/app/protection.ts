@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import {
+  type Backup,
+  type BackupSchedule,
+  createBackup,
+  createBackupSchedule,
+  createPointStore,
+  createResticRepository,
+  ensurePasswordFile,
+  type Inspection,
+  type PointStore,
+  parseRepositoryLocation,
+} from '../backup/index.ts';
+import { AppError } from '../platform/errors.ts';
+import { productVersion } from '../platform/product-version.ts';
+import { isIdle, storesElsewhere } from '../targets/index.ts';
+import type { Ground } from './ground.ts';
+import { inspectionOf, protectTarget } from './protected-target.ts';
+import type { Watching } from './watching.ts';
+
+export type Protection = { readonly points: PointStore; readonly backup: Backup; readonly schedule: BackupSchedule };
+
+/** Recovery points of what is watched: the repository, the target as backup sees it, the schedule. Nothing of it runs yet. */
+export async function createProtection(
+  ground: Ground,
+  watching: Watching,
+  ports: {
+    step(name: string): void | Promise<void>;
+    /** @throws AppError `storage/full` while the disk has no room for a point */
+    requireSpace(what: string): void;
+  },
+): Promise<Protection> {
+  const { config, clock, random, logOf, children, db, events, eventLog, operations, documentMetrics } = ground;
+  const { watch, targets, targetConfig, inspector } = watching;
+  const points = createPointStore(db);
+  const location = parseRepositoryLocation(config.backup.location, 'environment');
+  await ensurePasswordFile(config.backup.passwordFile, random);
+  const repository = createResticRepository({
+    location,
+    passwordFile: config.backup.passwordFile,
+    cacheDir: join(config.dataDir, 'cache', 'restic'),
+    environment: {},
+    children,
+    log: logOf('backup'),
+    clock,
+  });
+  const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
+    const seen = watch?.watched.observation();
+    const report = await inspector.inspect({
+      folder,
+      workspace: targetConfig?.workspace ?? '',
+      signal,
+      elsewhere: storesElsewhere(seen),
+      ...(seen ? { idle: isIdle(seen) } : {}),
+    });
+    return inspectionOf(report);
+  };
+  const configFiles = [
+    ...(targetConfig?.configFiles ?? []),
+    ...(config.settingsFile === undefined ? [] : [config.settingsFile]),
+  ];
+  const guarded =
+    watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, configFiles, inspect: inspectFiles });
+  const backup = createBackup({
+    db,
+    points,
+    events,
+    auditHead: () => eventLog.auditHead(),
+    repository,
+    clock,
+    random,
+    log: logOf('backup'),
+    stagingDir: join(config.dataDir, 'staging'),
+    wardenVersion: productVersion(),
+    requireTarget(id) {
+      if (!guarded || guarded.target.id !== id)
+        throw new AppError('target/unknown', `There is no target "${id}". \`ragwarden target list\` shows them.`);
+      return guarded;
+    },
+    step: async (name) => ports.step(name),
+    operations,
+    enabled: config.backup.enabled,
+    policy: {
+      get frequencyMs() {
+        return ground.config.backup.frequencyMs;
+      },
+      get retentionDays() {
+        return ground.config.backup.retentionDays;
+      },
+      get dailyRetentionDays() {
+        return ground.config.backup.dailyRetentionDays;
+      },
+    },
+    requireSpace: ports.requireSpace,
+    onPoint(point) {
+      documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
+    },
+  });
+  const schedule = createBackupSchedule({
+    backup,
+    points,
+    operations,
+    db,
+    events,
+    clock,
+    log: logOf('backup'),
+    targetIds: targets.map((one) => one.target.id),
+    atStart: config.backup.atStart,
+    observed: () => !ground.probing || watch?.watched.observation() !== undefined,
+    onStatus(status) {
+      documentMetrics.setRecoveryPoints(status.targetId, status.count);
+      const point = status.newestVerified ?? status.newest;
+      if (point) documentMetrics.backupSizeBytes.labels(status.targetId).set(point.logicalBytes);
+    },
+  });
+  return { points, backup, schedule };
+}

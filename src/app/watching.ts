@@ -1,0 +1,86 @@
+import type { TargetConfig } from '../config/index.ts';
+import { createHostSampler, type HostSampler, registerHostMetrics } from '../host/index.ts';
+import {
+  createFolderSizes,
+  createInspections,
+  createInspector,
+  type FolderSizes,
+  type Inspections,
+  type Inspector,
+  type WatchedTarget,
+} from '../targets/index.ts';
+import type { Ground } from './ground.ts';
+import { recordOomKills } from './host-events.ts';
+import { prepareSample, type Sample, type SampleSize } from './sample.ts';
+import { registerTargetMetrics } from './target-metrics.ts';
+import { targetTimings } from './target-timings.ts';
+import { type Watch, watchTarget } from './watch-target.ts';
+
+export type Watching = {
+  /** Set while the bundled sample stands for a backend. */
+  readonly sample: Sample | undefined;
+  readonly targetConfig: TargetConfig | undefined;
+  readonly watch: Watch | undefined;
+  readonly targets: readonly WatchedTarget[];
+  readonly inspector: Inspector;
+  readonly inspections: Inspections;
+  readonly sampler: HostSampler;
+  readonly sizes: FolderSizes;
+};
+
+/** What is looked at: the machine, and the target or the sample that stands for one. Nothing of it runs yet. */
+export async function createWatching(
+  ground: Ground,
+  options: { wantsSample: boolean; sampleSize: SampleSize | undefined },
+): Promise<Watching> {
+  const { config, live, clock, logOf, children, http, db, events, documentMetrics, registry } = ground;
+  const sample =
+    config.target === undefined && options.wantsSample
+      ? await prepareSample({
+          dataDir: config.dataDir,
+          size: options.sampleSize ?? 'small',
+          timings: targetTimings(live, true),
+          children,
+          log: logOf('targets'),
+        })
+      : undefined;
+  const targetConfig = config.target ?? sample?.config;
+  const inspector = createInspector({ log: logOf('targets'), clock });
+  const watch =
+    targetConfig &&
+    watchTarget({
+      from: targetConfig,
+      timings: () => targetTimings(live, sample !== undefined),
+      sample,
+      children,
+      http,
+      db,
+      events,
+      metrics: documentMetrics,
+      clock,
+      log: logOf('targets'),
+    });
+  const targets = watch ? [watch.watched] : [];
+
+  const sampler = createHostSampler({
+    clock,
+    log: logOf('host'),
+    intervalMs: config.monitoring.sampleIntervalMs,
+    directoriesIntervalMs: config.monitoring.directorySizesIntervalMs,
+    dataDir: targetConfig?.userDataDir,
+    diskPaths: [config.dataDir],
+    targetPid: () => watch?.process.pid(),
+  });
+  registerHostMetrics(registry, sampler, clock);
+  recordOomKills({ sampler, db, events, log: logOf('host') });
+  const sizes = createFolderSizes({
+    targets: targets.map((one) => one.target),
+    intervalMs: config.metrics.collectionIntervalMs,
+    clock,
+    log: logOf('targets'),
+  });
+  registerTargetMetrics(registry, { targets, sizes, clock });
+
+  const inspections = createInspections({ targets, inspector, clock, log: logOf('targets') });
+  return { sample, targetConfig, watch, targets, inspector, inspections, sampler, sizes };
+}
