@@ -7,8 +7,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   test: {
     pool: 'forks',
-    // Starts nothing by itself; see there.
-    globalSetup: ['test/setup/shared-postgres.ts'],
+    globalSetup: ['test/setup/shared-postgres.ts', 'test/setup/product-programs.ts'],
     // Tests of real processes wait half of their time, so two cores carry four of them.
     maxWorkers: 4,
     setupFiles: ['test/setup/answers.ts'],

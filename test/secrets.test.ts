@@ -8,10 +8,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Setting, settings } from '../src/config/index.ts';
 import { hasPart } from './setup/parts.ts';
+import { mainProgram } from './setup/product-programs.ts';
 import { field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const main = join(root, 'src/main.ts');
+const main = mainProgram();
 
 /** Recognisable, one for each setting that is a secret; where a URL is asked for, as its password. */
 const forms: Record<string, (secret: string) => string> = {

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig, requireConfig } from '../src/config/index.ts';
 import { hasPart } from './setup/parts.ts';
+import { mainProgram } from './setup/product-programs.ts';
 import { field, type RunningWarden, removeFolder, startWarden, temporaryFolder, until } from './warden-harness.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -332,7 +333,7 @@ describe('the environment', () => {
     const dataDir = temporaryFolder('server-log');
     const logOf = async (level: string): Promise<string> => {
       const args = ['serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'];
-      const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], {
+      const child = spawn(process.execPath, [mainProgram(), ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { PATH: process.env.PATH ?? '', MONITORING_LOG_LEVEL: level },
       });

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mainProgram } from './setup/product-programs.ts';
 import { field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
-const root = resolve(import.meta.dirname, '..');
 let folder: string;
 let child: ChildProcess;
 let api: string;
@@ -32,7 +32,7 @@ beforeAll(async () => {
   write('profile: development\nlog: {level: warn}\nbackup: {enabled: false, retention_days: 5}\n');
   child = spawn(
     process.execPath,
-    [join(root, 'src/main.ts'), 'serve', '--data-dir', join(folder, 'data'), '--port', '0', '--metrics-port', '0'],
+    [mainProgram(), 'serve', '--data-dir', join(folder, 'data'), '--port', '0', '--metrics-port', '0'],
     { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '', BACKUP_FREQUENCE: '60' } },
   );
   child.stderr?.on('data', (chunk: Buffer) => {

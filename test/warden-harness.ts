@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { lightenKey } from '../src/backup/repository/light-key.fixture.ts';
+import { childProgram } from './setup/product-programs.ts';
 
 export type Answer = {
   readonly status: number;
@@ -51,19 +52,15 @@ export async function startWarden(options: {
   /** Settings by their environment names. */
   settings?: Record<string, string>;
 }): Promise<RunningWarden> {
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'warden-child.ts'), options.dataDir, options.killAt ?? ''],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env.PATH ?? '',
-        // Hundreds of small modules start twice as fast when they were compiled before.
-        NODE_COMPILE_CACHE: join(tmpdir(), 'ragwarden-test-compiled'),
-        ...Object.fromEntries(Object.entries(options.settings ?? {}).map(([name, value]) => [`TEST_${name}`, value])),
-      },
+  const child = spawn(process.execPath, [childProgram(), options.dataDir, options.killAt ?? ''], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env.PATH ?? '',
+      // Hundreds of small modules start twice as fast when they were compiled before.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'ragwarden-test-compiled'),
+      ...Object.fromEntries(Object.entries(options.settings ?? {}).map(([name, value]) => [`TEST_${name}`, value])),
     },
-  );
+  });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {
     log += chunk.toString();

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { generateWorkspace, type WorkspaceFault } from '../../examples/sample-backend/generate.ts';
@@ -11,6 +11,7 @@ import { lightenKey } from '../../src/backup/repository/light-key.fixture.ts';
 import { readConfig } from '../../src/config/index.ts';
 import { createLogger } from '../../src/platform/logging.ts';
 import { programOf } from '../setup/parts.ts';
+import { mainProgram, sampleProgram } from '../setup/product-programs.ts';
 import { type Answer, field, temporaryFolder } from '../warden-harness.ts';
 
 /** What faults are tried on: the product over a small generated workspace, in this process where no kill is needed. */
@@ -32,7 +33,7 @@ export type OpenWarden = {
 
 export const wait = { prefer: 'wait=100' };
 export const password = 'the password of a repository of tests';
-export const main = resolve(import.meta.dirname, '../../src/main.ts');
+export const main = mainProgram();
 
 /** Points only when a test asks, a busy machine is no finding, looks come quickly. */
 export const calm: Record<string, string> = {
@@ -200,7 +201,7 @@ export type Backend = {
   stop(): Promise<void>;
 };
 
-const backendProgram = resolve(import.meta.dirname, '../../examples/sample-backend/main.ts');
+const backendProgram = sampleProgram();
 
 export const backendArguments = (folders: { workspace: string; inputs: string }, port: number): string[] => [
   backendProgram,
