@@ -48,9 +48,17 @@ const job = (name: string) => {
   if (!found) throw new Error(`there is no job "${name}"`);
   return found;
 };
-/** Runs do real work, which takes its own time; the fake clock stands still meanwhile. */
-const atRest = async (names: readonly string[]): Promise<void> => {
-  await expect.poll(() => names.filter((name) => job(name).running), { timeout: 20_000 }).toEqual([]);
+/**
+ * Runs do real work, which takes its own time; the fake clock stands still meanwhile. All of them, since one may wake another:
+ * what an inspection found is probed at once.
+ */
+const atRest = async (): Promise<void> => {
+  const running = () =>
+    started.jobs
+      .states(clock.now())
+      .filter((one) => one.running)
+      .map((one) => one.name);
+  await expect.poll(running, { timeout: 20_000 }).toEqual([]);
 };
 
 /** When each job began, as the clock goes on second by second. */
@@ -58,7 +66,7 @@ async function begun(names: readonly string[], seconds: number): Promise<Map<str
   const seen = new Map<string, number[]>(names.map((name) => [name, []]));
   for (let second = 0; second < seconds; second += 1) {
     await clock.advance(1_000);
-    await atRest(names);
+    await atRest();
     for (const name of names) {
       const at = job(name).lastStartedAt ?? 0;
       const starts = seen.get(name);
@@ -71,7 +79,7 @@ async function begun(names: readonly string[], seconds: number): Promise<Map<str
 describe('each interval variable drives the job that it names', () => {
   test('and at that interval', async () => {
     const names = drives.map(([, name]) => name);
-    await atRest(names);
+    await atRest();
     const seen = await begun(names, 36);
     for (const [variable, name, seconds] of drives) {
       // The first runs come when they are ready, not at their interval.
