@@ -1,4 +1,4 @@
-import type { Kysely, SelectQueryBuilder } from 'kysely';
+import { type CompiledQuery, type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Tx } from '../platform/database/index.ts';
 import { type AuditEntry, auditGenesis, auditHash, type Event, type Severity } from './event.ts';
 
@@ -42,19 +42,39 @@ export type EventFilter = {
   readonly beforeSeq?: number | undefined;
 };
 
-/** The next number is read and used in one unit; units run one after the other, so no number is missing or used twice. */
+/** Built once per database and run with other values: building a statement costs more than running it. */
+const appends = new WeakMap<Kysely<EventTables>, CompiledQuery<{ seq: number }>>();
+
+/** In the order of the placeholders. */
+const appended = [
+  'at_ms',
+  'type',
+  'severity',
+  'target_id',
+  'workspace',
+  'operation_id',
+  'instance',
+  'message',
+  'data',
+] as const satisfies readonly (keyof EventRow)[];
+
+function appendStatement(db: Kysely<EventTables>): CompiledQuery<{ seq: number }> {
+  const known = appends.get(db);
+  if (known) return known;
+  const built = sql<{ seq: number }>`insert into event (seq, ${sql.join(appended.map((name) => sql.ref(name)))})
+    values ((select coalesce(max(seq), 0) + 1 from event), ${sql.join(appended.map(() => ''))}) returning seq`.compile(db);
+  appends.set(db, built);
+  return built;
+}
+
+/** The next number is read and used in one statement; units run one after the other, so none is missing or used twice. */
 export async function insertEvent(tx: Tx, row: Omit<EventRow, 'seq'>): Promise<number> {
   const db = tx.as<EventTables>();
-  const { last } = await db
-    .selectFrom('event')
-    .select((eb) => eb.fn.max('seq').as('last'))
-    .executeTakeFirstOrThrow();
-  const seq = Number(last ?? 0) + 1;
-  await db
-    .insertInto('event')
-    .values({ seq, ...row })
-    .execute();
-  return seq;
+  const { rows } = await db.executeQuery<{ seq: number }>({
+    ...appendStatement(db),
+    parameters: appended.map((name) => row[name]),
+  });
+  return Number(rows[0]?.seq);
 }
 
 export async function selectEvents(

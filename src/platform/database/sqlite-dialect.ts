@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -15,20 +15,45 @@ import {
 } from 'kysely';
 import { bindable } from './bindable.ts';
 
+type Prepared = { readonly statement: StatementSync; readonly answersRows: boolean };
+
+/** How many prepared statements a connection keeps: preparing one costs more than running most of them. */
+const keptStatements = 200;
+/** Longer ones carry lists that hardly come again. */
+const longestKept = 2_000;
+
 /** One connection to one `node:sqlite` file. Statements run at once on the calling thread. */
 class SqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
   readonly #beforeStatement: () => void;
+  /** By their text, the least recently used first. SQLite prepares one anew by itself when the schema has changed. */
+  readonly #kept = new Map<string, Prepared>();
   constructor(database: DatabaseSync, beforeStatement: () => void) {
     this.#database = database;
     this.#beforeStatement = beforeStatement;
   }
 
+  #prepare(sql: string): Prepared {
+    const known = this.#kept.get(sql);
+    if (known) {
+      this.#kept.delete(sql);
+      this.#kept.set(sql, known);
+      return known;
+    }
+    const statement = this.#database.prepare(sql);
+    const prepared = { statement, answersRows: statement.columns().length > 0 };
+    if (sql.length > longestKept) return prepared;
+    this.#kept.set(sql, prepared);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > keptStatements && oldest !== undefined) this.#kept.delete(oldest);
+    return prepared;
+  }
+
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     this.#beforeStatement();
-    const statement = this.#database.prepare(query.sql);
+    const { statement, answersRows } = this.#prepare(query.sql);
     const parameters = query.parameters.map(bindable);
-    if (statement.columns().length > 0) {
+    if (answersRows) {
       // Row types are declared by the store that wrote the statement; SQLite itself has none to check against.
       return { rows: statement.all(...parameters) as Row[] };
     }

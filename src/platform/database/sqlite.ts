@@ -46,12 +46,13 @@ export function openSqlite(options: {
   });
   const reader = new Kysely<unknown>({ dialect: new NodeSqliteDialect(read) });
 
+  const [savepoint, release] = [write.prepare('savepoint unit'), write.prepare('release unit')];
   const runUnit = async (unit: Unit): Promise<void> => {
-    write.exec('savepoint unit');
+    savepoint.run();
     try {
       await unit.run(writer);
       if (!write.isTransaction) throw lostGroup(name);
-      write.exec('release unit');
+      release.run();
       unit.accept();
     } catch (err) {
       if (write.isTransaction) write.exec('rollback to unit; release unit');
