@@ -66,7 +66,7 @@ function machine(load: readonly number[], names: readonly string[]): string {
   const [first] = cpus();
   return [
     `Taken on ${new Date().toISOString().slice(0, 10)} with \`npm run bench${names.length === 0 ? '' : ` -- ${names.join(' ')}`}\`:`,
-    `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.versions.node};`,
+    `${cpus().length} cores (${first?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('.').slice(0, 2).join('.')}, Node.js ${process.versions.node};`,
     `load average ${load.map((one) => one.toFixed(2)).join(' ')} before the run.`,
   ].join('\n');
 }

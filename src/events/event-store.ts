@@ -62,7 +62,9 @@ function appendStatement(db: Kysely<EventTables>): CompiledQuery<{ seq: number }
   const known = appends.get(db);
   if (known) return known;
   const built = sql<{ seq: number }>`insert into event (seq, ${sql.join(appended.map((name) => sql.ref(name)))})
-    values ((select coalesce(max(seq), 0) + 1 from event), ${sql.join(appended.map(() => ''))}) returning seq`.compile(db);
+    values ((select coalesce(max(seq), 0) + 1 from event), ${sql.join(appended.map(() => ''))}) returning seq`.compile(
+    db,
+  );
   appends.set(db, built);
   return built;
 }
