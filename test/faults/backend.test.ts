@@ -107,12 +107,14 @@ describe.skipIf(!hasPart('restic'))('a backend', () => {
         await backend.faults({ rewrite, rewrite_interval_ms: 1 });
         await until('the first rewrite', () => (written() === before ? undefined : true));
         let id = '';
+        let lastGrade: unknown;
         for (const last of version === '1.5.7' && rewrite === 'in-place' ? [false, true] : [true]) {
           const taken = await warden.take();
           expect(failureOf(taken)).toBe('undefined: undefined');
           const grade = field(taken, 'result', 'grade');
           expect(['crash-consistent', 'fuzzy']).toContain(grade);
           if (version === '1.4.16') expect(grade).toBe('fuzzy');
+          lastGrade = grade;
           id = String(field(taken, 'result', 'backup_id'));
           if (last) break; // The restore below reads it.
           const read = await warden.call('POST', `/api/v1/backup/points/${id}/verify`, undefined, {
@@ -131,7 +133,19 @@ describe.skipIf(!hasPart('restic'))('a backend', () => {
         });
         const names = Object.keys(contentOf(folders.workspace)).filter((name) => name.endsWith('.json'));
         expect(names.length).toBeGreaterThan(5);
-        for (const name of names) JSON.parse(readFileSync(join(folders.workspace, name), 'utf8'));
+        const torn = names.filter((name) => {
+          try {
+            JSON.parse(readFileSync(join(folders.workspace, name), 'utf8'));
+            return false;
+          } catch {
+            return true;
+          }
+        });
+        if (torn.length > 0) {
+          // Only a fuzzy point may hold a file that was caught in the middle of a write, and the backend then refuses to start.
+          expect(lastGrade, torn.join()).toBe('fuzzy');
+          return;
+        }
         backend = await start();
         const done = await warden.call('GET', follow, undefined, { prefer: 'wait=60' });
         expect(field(done.body, 'state')).toBe('succeeded');
