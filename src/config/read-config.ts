@@ -106,15 +106,28 @@ export function readSources(sources: PlacesToRead): SettingSources {
   return { env, flags, cwd, file, given, secretFiles, problems, notices: unknown.notices };
 }
 
-/**
- * Decides every setting from what was read: flag, environment, API, file, profile, default.
- * @param profile in force instead of the one that the sources name: it changes with a restart only
- */
+/** Decides every setting from what was read, and what follows from all of them together. */
 export function resolveSettings(
   sources: SettingSources,
   api: ApiValues = new Map(),
   profile?: SettingValues['profile'],
 ): ConfigReading {
+  const { values, origins, structure, problems, notices } = decideSettings(sources, api, profile);
+  return finishReading(sources, values, origins, structure, problems, notices);
+}
+
+/** Each setting by itself; its problems are those of one value, which is also all that the schema of the file can know. */
+export type DecidedSettings = Pick<ConfigReading, 'values' | 'origins' | 'structure' | 'problems' | 'notices'>;
+
+/**
+ * Decides every setting from what was read: flag, environment, API, file, profile, default.
+ * @param profile in force instead of the one that the sources name: it changes with a restart only
+ */
+export function decideSettings(
+  sources: SettingSources,
+  api: ApiValues = new Map(),
+  profile?: SettingValues['profile'],
+): DecidedSettings {
   const problems: Problem[] = [...sources.problems];
   const notices: Problem[] = [...sources.notices];
   const values: Record<string, unknown> = {};
@@ -131,15 +144,14 @@ export function resolveSettings(
         origins[name] = { kind: 'profile', place: 'profile development' };
       }
 
-  // Each value went through the parser of its own setting just above.
-  return finishReading(
-    sources,
-    values as SettingValues,
-    origins as Origins,
-    sources.file?.target ?? {},
+  return {
+    // Each value went through the parser of its own setting just above.
+    values: values as SettingValues,
+    origins: origins as Origins,
+    structure: sources.file?.target ?? {},
     problems,
     notices,
-  );
+  };
 }
 
 /** The configuration of decided values, with what only shows between several of them. */
