@@ -214,6 +214,7 @@ test('history of points: rows of failed and forgotten ones go, points that exist
     id,
     targetId: 't',
     scope: 'target',
+    workspace: null,
     cause: 'manual',
     status: 'success',
     grade: 'consistent',

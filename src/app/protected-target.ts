@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Inspection, ProtectedTarget } from '../backup/index.ts';
+import type { Inspection, PointSelection, ProtectedTarget, Restorer, Source, SourceKind } from '../backup/index.ts';
 import {
   createConfigSource,
   createFilesSource,
@@ -11,13 +11,28 @@ import {
 } from '../backup/index.ts';
 import {
   type BackendLifecycle,
+  findWorkspaceFolders,
   type InspectionReport,
+  type Observation,
   replacesFilesByRename,
   type Store,
   storedCounts,
   type Target,
   type WatchedTarget,
+  workspaceFolder,
 } from '../targets/index.ts';
+
+/** A store of the target that is no folder: how it is captured, and how it goes back. */
+export type ProtectedStore = {
+  /** Name of its component. */
+  readonly name: string;
+  readonly kind: SourceKind;
+  /** Undefined: it has nothing that belongs to this workspace alone, or cannot tell it apart. */
+  source(selection: PointSelection): Source | undefined;
+  readonly restorer: Restorer | undefined;
+  /** Storage classes of the backend that lie in it, so that the one with the documents' status is captured first. */
+  holds(storageClass: string): boolean;
+};
 
 /** What backup and restore need of one target, put together from the slices that know it. */
 export function protectTarget(options: {
@@ -25,9 +40,11 @@ export function protectTarget(options: {
   lifecycle: BackendLifecycle;
   /** Single files of the configuration, ours among them. */
   configFiles: readonly string[];
-  inspect(folder: string, signal: AbortSignal): Promise<Inspection | undefined>;
+  /** Databases and whatever else is no folder. */
+  stores: readonly ProtectedStore[];
+  inspect: ProtectedTarget['inspect'];
 }): ProtectedTarget {
-  const { watched, lifecycle } = options;
+  const { watched, lifecycle, stores, configFiles } = options;
   const { target } = watched;
   return {
     target,
@@ -35,29 +52,66 @@ export function protectTarget(options: {
     observe: () => watched.probe(),
     inspect: options.inspect,
     folderOf: (component) => target.stores.find((store) => store.name === component)?.path,
-    sources: (observation) => {
-      // What an unreachable backend does is not known; its files are then taken the careful way.
-      const atomic = replacesFilesByRename(observation?.coreVersion);
-      const folders = target.stores
-        .filter((store) => existsSync(store.path))
-        .map((store) =>
-          store.kind === 'workspace-folder'
-            ? createFilesSource({
-                name: store.name,
-                folder: store.path,
-                mode: atomic ? 'link' : 'copy',
-                writer: atomic ? 'atomic' : 'in-place',
-                first: lightragFirst,
-                exclusions: [...lightragExclusions, ...nestedStores(target, store)],
-                validate: findTornEnd,
-              })
-            : // People edit source documents in place, so a hard link would change with the original.
-              createFilesSource({ name: store.name, folder: store.path, mode: 'copy', writer: 'in-place' }),
-        );
-      if (options.configFiles.length === 0) return folders;
-      return [...folders, createConfigSource({ name: 'config', files: options.configFiles })];
+    restorerOf: (component) => stores.find((store) => store.name === component)?.restorer,
+    componentKinds: () => [
+      ...target.stores.map(({ name }) => ({ name, kind: 'files' as const })),
+      ...stores.map(({ name, kind }) => ({ name, kind })),
+      ...(configFiles.length === 0 ? [] : [{ name: 'config', kind: 'config' as const }]),
+    ],
+    sources: (observation, selection) => {
+      const { include } = selection;
+      const folders = include.workspaces ? folderSources(target, observation, selection.workspace) : [];
+      const databases = include.database ? databaseSources(stores, observation, selection) : { before: [], after: [] };
+      // Nobody's configuration belongs to one workspace.
+      const config =
+        include.config && configFiles.length > 0 && selection.workspace === undefined
+          ? [createConfigSource({ name: 'config', files: configFiles })]
+          : [];
+      return [...databases.before, ...folders, ...databases.after, ...config];
     },
   };
+}
+
+function folderSources(target: Target, observation: Observation | undefined, workspace: string | undefined): Source[] {
+  // What an unreachable backend does is not known; its files are then taken the careful way.
+  const atomic = replacesFilesByRename(observation?.coreVersion);
+  const known = target.stores.flatMap((store) =>
+    store.kind === 'workspace-folder' ? findWorkspaceFolders(store.path) : [],
+  );
+  return target.stores.flatMap((store) => {
+    const folder = workspace === undefined ? store.path : workspaceFolder(store.path, workspace);
+    if (!existsSync(folder)) return [];
+    const others = workspace === '' ? known.map(otherWorkspaceExclusion) : [];
+    if (store.kind === 'input-folder')
+      // People edit source documents in place, so a hard link would change with the original.
+      return [createFilesSource({ name: store.name, folder, mode: 'copy', writer: 'in-place', exclusions: others })];
+    return [
+      createFilesSource({
+        name: store.name,
+        folder,
+        mode: atomic ? 'link' : 'copy',
+        writer: atomic ? 'atomic' : 'in-place',
+        first: lightragFirst,
+        exclusions: [...lightragExclusions, ...nestedStores(target, store), ...others],
+        validate: findTornEnd,
+      }),
+    ];
+  });
+}
+
+/** LightRAG writes a document's status last of all: the store that has it is captured first, so it never promises too much. */
+function databaseSources(
+  stores: readonly ProtectedStore[],
+  observation: Observation | undefined,
+  selection: PointSelection,
+): { before: Source[]; after: Source[] } {
+  const statusClass = observation?.storageClasses?.doc_status_storage;
+  const found: { before: Source[]; after: Source[] } = { before: [], after: [] };
+  for (const store of stores) {
+    const source = store.source(selection);
+    if (source) found[statusClass !== undefined && store.holds(statusClass) ? 'before' : 'after'].push(source);
+  }
+  return found;
 }
 
 /** A store that lies directly inside this one is captured as a component of its own. */

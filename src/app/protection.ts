@@ -7,8 +7,9 @@ import {
   createPointStore,
   createResticRepository,
   ensurePasswordFile,
-  type Inspection,
+  noBarrier,
   type PointStore,
+  type ProtectedTarget,
   parseRepositoryLocation,
 } from '../backup/index.ts';
 import { AppError } from '../platform/errors.ts';
@@ -44,11 +45,11 @@ export async function createProtection(
     log: logOf('backup'),
     clock,
   });
-  const inspectFiles = async (folder: string, signal: AbortSignal): Promise<Inspection | undefined> => {
+  const inspectFiles: ProtectedTarget['inspect'] = async (folder, signal, { workspace } = {}) => {
     const seen = watch?.watched.observation();
     const report = await inspector.inspect({
       folder,
-      workspace: targetConfig?.workspace ?? '',
+      workspace: workspace ?? targetConfig?.workspace ?? '',
       signal,
       elsewhere: storesElsewhere(seen),
       ...(seen ? { idle: isIdle(seen) } : {}),
@@ -60,7 +61,14 @@ export async function createProtection(
     ...(config.settingsFile === undefined ? [] : [config.settingsFile]),
   ];
   const guarded =
-    watch && protectTarget({ watched: watch.watched, lifecycle: watch.backend, configFiles, inspect: inspectFiles });
+    watch &&
+    protectTarget({
+      watched: watch.watched,
+      lifecycle: watch.backend,
+      configFiles,
+      stores: [],
+      inspect: inspectFiles,
+    });
   const backup = createBackup({
     db,
     points,
@@ -72,6 +80,15 @@ export async function createProtection(
     log: logOf('backup'),
     stagingDir: join(config.dataDir, 'staging'),
     wardenVersion: productVersion(),
+    barrier: noBarrier,
+    quiet: {
+      get idleWaitMs() {
+        return ground.config.backup.idleWaitMs;
+      },
+      get holdMs() {
+        return ground.config.backup.holdMs;
+      },
+    },
     requireTarget(id) {
       if (!guarded || guarded.target.id !== id)
         throw new AppError('target/unknown', `There is no target "${id}". \`ragwarden target list\` shows them.`);

@@ -8,7 +8,10 @@ import type { KnownRepository } from './open-repository.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
 import type { Repository } from './repository/index.ts';
-import type { Source } from './sources/source.ts';
+import type { Restorer } from './restore/restorer.ts';
+import type { PointSelection } from './selection.ts';
+import type { Source, SourceKind } from './sources/source.ts';
+import type { WriteBarrier } from './write-barrier.ts';
 
 /** What the inspector says about captured files. */
 export type Inspection = {
@@ -24,10 +27,20 @@ export type ProtectedTarget = {
   readonly lifecycle: BackendLifecycle;
   /** Looks now. */
   observe(): Promise<Observation | undefined>;
-  sources(observation: Observation | undefined): readonly Source[];
+  /** What is there to be captured now, in the order in which it must be. */
+  sources(observation: Observation | undefined, selection: PointSelection): readonly Source[];
+  /** Every component the target has, whether it can be captured now or not. */
+  componentKinds(): readonly { readonly name: string; readonly kind: SourceKind }[];
   /** Where a component goes back to. */
   folderOf(component: string): string | undefined;
-  inspect(folder: string, signal: AbortSignal): Promise<Inspection | undefined>;
+  /** Whatever is no folder goes back through the restorer of its component. */
+  restorerOf(component: string): Restorer | undefined;
+  /** @param options.workspace another than the one the target serves */
+  inspect(
+    folder: string,
+    signal: AbortSignal,
+    options?: { readonly workspace?: string | undefined },
+  ): Promise<Inspection | undefined>;
 };
 
 export type BackupDeps = {
@@ -42,6 +55,9 @@ export type BackupDeps = {
   readonly log: Logger;
   readonly stagingDir: string;
   readonly wardenVersion: string;
+  readonly barrier: WriteBarrier;
+  /** Milliseconds: how long to wait until the pipeline rests, and how long inserts may be held. They may change. */
+  readonly quiet: { readonly idleWaitMs: number; readonly holdMs: number };
   requireTarget(id: string): ProtectedTarget;
   /** Asked before a point is begun. @throws AppError `storage/full` when there is no room for one */
   requireSpace?(what: string): void;

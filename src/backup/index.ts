@@ -18,6 +18,8 @@ export {
   parseRepositoryLocation,
   recoveryKit,
 } from './repository/index.ts';
+export type { Restorer } from './restore/restorer.ts';
+export type { PointSelection } from './selection.ts';
 export { createConfigSource } from './sources/config/config-source.ts';
 export {
   createFilesSource,
@@ -25,4 +27,6 @@ export {
   lightragFirst,
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
+export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';
+export { noBarrier, type WriteBarrier } from './write-barrier.ts';

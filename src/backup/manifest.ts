@@ -13,6 +13,19 @@ const component = z.object({
   tree_sha256: z.string(),
   files: z.number(),
   bytes: z.number(),
+  /** Snapshots of their own, found by the tags `rp:<id>` and `stream:<component>.<name>` and by their tree. */
+  streams: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/),
+        bytes: z.number(),
+        sha256: z.string().nullable(),
+        tree: z.string().regex(/^[0-9a-f]{64}$/),
+      }),
+    )
+    .optional(),
+  /** Rows per store, as the source counted them in what it captured. */
+  counts: z.record(z.string(), z.number()).optional(),
   partial: z.boolean(),
   proof,
   skipped: z.array(z.object({ path: z.string(), reason: z.string(), loss: z.boolean() })),
@@ -24,22 +37,18 @@ const component = z.object({
       folder: z.string(),
       keep: z.array(z.object({ name: z.string(), reason: z.string() })),
     }),
-    z.object({
-      by: z.literal('stream'),
-      program: z.enum(['pg_restore', 'redis', 'command']),
-      streams: z.array(z.string()),
-    }),
+    z.object({ by: z.literal('restorer'), details: z.record(z.string(), z.json()) }),
     z.object({ by: z.literal('by-hand'), reason: z.string() }),
   ]),
 });
 
 /**
  * The commit record of a recovery point: the last file of its last snapshot. A point exists when this exists.
- * Version 1; readers refuse newer ones.
+ * Version 2 (streams of databases, and one workspace alone); version 1 is read too, newer ones are refused.
  */
 export const manifestSchema = z.object({
   format: z.literal('ragwarden-recovery-point'),
-  version: z.literal(1),
+  version: z.union([z.literal(1), z.literal(2)]),
   id: z.string(),
   target: z.object({
     id: z.string(),
@@ -52,11 +61,15 @@ export const manifestSchema = z.object({
     embedding_dimension: z.number().nullable(),
   }),
   scope: z.enum(['target', 'workspace']),
+  /** Only with scope `workspace`; the unnamed one is ''. */
+  workspace: z.string().optional(),
   cause: z.enum(['manual', 'scheduled', 'safety']),
   /** ISO 8601 UTC: the moment of the capture. */
   taken_at: z.string(),
   grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']),
   reasons: z.array(z.string()),
+  /** Absent in version 1, where nothing could hold inserts. */
+  barrier: z.object({ held: z.boolean(), held_ms: z.number().nullable(), reason: z.string().nullable() }).optional(),
   partial: z.boolean(),
   /** Of all components, in units of 1024 × 1024 bytes, rounded to three places. */
   total_size_mb: z.number(),

@@ -15,6 +15,7 @@ const point = (id: string, more: Partial<RecoveryPoint> = {}): RecoveryPoint => 
   id,
   targetId: 'default',
   scope: 'target',
+  workspace: null,
   cause: 'manual',
   status: 'success',
   grade: 'consistent',

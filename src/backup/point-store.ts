@@ -8,6 +8,7 @@ type PointTable = {
   id: string;
   target_id: string;
   scope: string;
+  workspace: string | null;
   cause: string;
   status: string;
   grade: string | null;
@@ -45,8 +46,11 @@ export type PointStore = {
   countHistory(): Promise<number>;
   /** The oldest of them. @returns how many went */
   deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
-  /** Newest point that exists; with `good` the newest that is complete and verified. */
-  newest(targetId: string, kind?: 'any' | 'good'): Promise<RecoveryPoint | undefined>;
+  /**
+   * Newest point of the whole target that exists, or of one workspace alone; with `good` the newest that is complete and
+   * verified.
+   */
+  newest(targetId: string, kind?: 'any' | 'good', workspace?: string): Promise<RecoveryPoint | undefined>;
   count(targetId: string): Promise<number>;
   readSetting(key: string): Promise<string | undefined>;
   writeSetting(tx: Tx, key: string, value: string): Promise<void>;
@@ -85,13 +89,14 @@ export function createPointStore(db: Database): PointStore {
       const rows = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
       return rows.map(fromRow);
     },
-    async newest(targetId, kind = 'any') {
+    async newest(targetId, kind = 'any', workspace) {
       let query = read()
         .selectFrom('recovery_point')
         .selectAll()
         .where('target_id', '=', targetId)
         .where('status', 'in', existing)
         .where('forgotten_ms', 'is', null);
+      query = query.where('workspace', workspace === undefined ? 'is' : '=', workspace ?? null);
       if (kind === 'good') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
       const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row && fromRow(row);
@@ -157,6 +162,7 @@ export function createPointStore(db: Database): PointStore {
 
 const columnOf = {
   scope: 'scope',
+  workspace: 'workspace',
   cause: 'cause',
   status: 'status',
   grade: 'grade',
@@ -188,6 +194,7 @@ function toRow(point: RecoveryPoint): PointTable {
     id,
     target_id: targetId,
     scope: point.scope,
+    workspace: point.workspace,
     cause: point.cause,
     status: point.status,
     grade: point.grade,
@@ -213,6 +220,7 @@ function fromRow(row: Selectable<PointTable>): RecoveryPoint {
     targetId: row.target_id,
     // The words below are written by this store alone, from the types they are read back as.
     scope: row.scope as RecoveryPoint['scope'],
+    workspace: row.workspace,
     cause: row.cause as PointCause,
     status: row.status as PointStatus,
     grade: row.grade as ProofGrade | null,

@@ -16,6 +16,8 @@ export type RecoveryPoint = {
   readonly id: PointId;
   readonly targetId: string;
   readonly scope: 'target' | 'workspace';
+  /** Set exactly with scope `workspace`; the unnamed one is ''. */
+  readonly workspace: string | null;
   readonly cause: PointCause;
   readonly status: PointStatus;
   readonly grade: ProofGrade | null;

@@ -20,6 +20,7 @@ import {
   undoSwap,
   verifyRestored,
 } from './restore/index.ts';
+import { wholeTarget } from './selection.ts';
 import { ownFolder, type TreeEntry } from './sources/tree.ts';
 import { componentPath } from './staging.ts';
 import { takePoint } from './take-point.ts';
@@ -153,7 +154,7 @@ async function takeSafetyPoint(
   context: OperationContext,
   notes: string[],
 ): Promise<string | null> {
-  if (guarded.sources(undefined).length === 0) {
+  if (guarded.sources(undefined, wholeTarget).length === 0) {
     notes.push('no safety point: none of the folders exists, so there was nothing to keep');
     return null;
   }

@@ -11,6 +11,7 @@ const point = (ageDays: number, more: Partial<RecoveryPoint> = {}): RecoveryPoin
   id: `backup_${String(Math.round(ageDays * 1000)).padStart(8, '0')}`,
   targetId: 'default',
   scope: 'target',
+  workspace: null,
   cause: 'scheduled',
   status: 'success',
   grade: 'consistent',

@@ -19,8 +19,9 @@ export type Staging = {
 export const componentPath = (name: string): string => `components/${name}`;
 export const entriesPath = (name: string): string => `entries/${name}.jsonl`;
 
-export async function prepareStaging(stagingDir: string, targetId: string): Promise<Staging> {
-  const root = join(stagingDir, targetId, 'tree');
+/** @param workspace points of one workspace have a tree of their own, so that neither makes the other look changed */
+export async function prepareStaging(stagingDir: string, targetId: string, workspace?: string): Promise<Staging> {
+  const root = join(stagingDir, targetId, workspace === undefined ? 'tree' : `tree-of-${workspace}`);
   await mkdir(join(root, 'components'), { recursive: true, mode: 0o700 });
   await mkdir(join(root, 'entries'), { recursive: true, mode: 0o700 });
   return {

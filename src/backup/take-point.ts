@@ -1,23 +1,26 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { OperationContext } from '../operations/index.ts';
-import { isoInstant } from '../platform/clock.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
-import { isIdle, type Observation, type Target } from '../targets/index.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
+import { capturePoint } from './capture-point.ts';
 import { markRejected, noteFacts } from './catalogue/index.ts';
-import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
+import { manifestFile } from './manifest.ts';
 import { openRepository } from './open-repository.ts';
-import { newPointId, type PointCause, type RecoveryPoint, worstGrade } from './point.ts';
-import type { CaptureResult, RestoreRecipe } from './sources/source.ts';
-import { componentPath, entriesPath, entryLines, prepareStaging, type Staging, writeWhole } from './staging.ts';
+import { newPointId, type PointCause, type RecoveryPoint } from './point.ts';
+import { type PointSelection, wholeTarget } from './selection.ts';
+import { componentPath, entriesPath, prepareStaging } from './staging.ts';
 import { verifySnapshot } from './verify-point.ts';
+import { writeManifest } from './write-manifest.ts';
 
-export type TakePointInput = { readonly targetId: string; readonly cause: PointCause };
+export type TakePointInput = {
+  readonly targetId: string;
+  readonly cause: PointCause;
+  /** The whole target unless told. */
+  readonly selection?: PointSelection;
+};
 
 /**
- * Takes one recovery point of a whole target: capture → proof → manifest → one run of the repository → verified.
- * The point exists when the repository holds its manifest; the catalogue follows.
+ * Takes one recovery point: pipeline idle → inserts held → capture → released → streams stored → manifest → one run of the
+ * repository → verified. The point exists when the repository holds its manifest; the catalogue follows.
  * @returns the point as it stands in the catalogue; `partial` when something of the target is not in it
  * @throws AppError `backup/capture-failed`, `repository/…`, `storage/full`; the signal's reason. The row says `error` then.
  */
@@ -28,6 +31,7 @@ export async function takePoint(
 ): Promise<RecoveryPoint> {
   const { clock, db, points, events } = deps;
   const guarded = deps.requireTarget(input.targetId);
+  const selection = input.selection ?? wholeTarget;
   await context.phase('preparing');
   const repositoryId = await openRepository(deps.repository, deps.knownRepository, context);
   const startedMs = clock.now();
@@ -35,7 +39,8 @@ export async function takePoint(
   const row: RecoveryPoint = {
     id,
     targetId: input.targetId,
-    scope: 'target',
+    scope: selection.workspace === undefined ? 'target' : 'workspace',
+    workspace: selection.workspace ?? null,
     cause: input.cause,
     status: 'running',
     grade: null,
@@ -56,7 +61,7 @@ export async function takePoint(
   await db.unit((tx) => points.insert(tx, row));
   await deps.step('backup:listed');
   try {
-    const point = await captureAndStore(deps, guarded, row, context);
+    const point = await captureAndStore(deps, guarded, row, selection, context);
     await deps.step('backup:verified');
     await db.unit(async (tx) => {
       await points.update(tx, id, point);
@@ -93,54 +98,51 @@ async function captureAndStore(
   deps: BackupDeps,
   guarded: ProtectedTarget,
   row: RecoveryPoint,
+  selection: PointSelection,
   context: OperationContext,
   isSecondTry = false,
 ): Promise<RecoveryPoint> {
   const { clock } = deps;
   const { target } = guarded;
   const observation = await guarded.observe();
-  const sources = guarded.sources(observation);
+  const sources = guarded.sources(observation, selection);
   if (sources.length === 0)
     throw new AppError(
       'backup/capture-failed',
       `Nothing of ${target.id} can be backed up: set WORKING_DIR (target.working_dir) to the folder of its data.`,
     );
-  const staging = await prepareStaging(deps.stagingDir, target.id);
-
-  await context.phase('capturing');
-  const takenMs = clock.now();
-  const captured: CaptureResult[] = [];
-  for (const source of sources) {
-    captured.push(
-      await source.capture(staging.componentFolder(source.name), {
-        signal: context.signal,
-        clock,
-        idle: async () => {
-          const seen = await guarded.observe();
-          return seen && isIdle(seen);
-        },
-        onProgress: (progress) =>
-          context.progress({
-            bytesDone: progress.bytes,
-            bytesTotal: progress.totalBytes,
-            filesDone: progress.files,
-            filesTotal: progress.totalFiles,
-          }),
-      }),
-    );
-    await deps.step(`backup:captured-${source.name}`);
-  }
+  const staging = await prepareStaging(deps.stagingDir, target.id, selection.workspace);
+  const pointTags = [`rp:${row.id}`, `target:${target.id}`];
+  const point = await capturePoint(
+    deps,
+    guarded,
+    {
+      pointId: row.id,
+      sources,
+      staging,
+      // Whoever restores is waiting.
+      idleWaitMs: row.cause === 'safety' ? Math.min(deps.quiet.idleWaitMs, 2_000) : deps.quiet.idleWaitMs,
+      tags: pointTags,
+    },
+    context,
+  );
+  const { captured, takenMs } = point;
 
   await context.phase('inspecting');
   const workspace = captured.find((one) => one.name === 'workspace');
-  const inspection = workspace && (await guarded.inspect(staging.componentFolder(workspace.name), context.signal));
-  const previous = await deps.points.newest(target.id);
+  const inspection =
+    workspace &&
+    (await guarded.inspect(staging.componentFolder(workspace.name), context.signal, {
+      // A point of one workspace holds that workspace's folder itself.
+      workspace: selection.workspace === undefined ? undefined : '',
+    }));
+  const previous = await deps.points.newest(target.id, 'any', selection.workspace);
   const manifest = await writeManifest(deps, {
     previous,
     guarded,
     row,
-    takenMs,
-    captured,
+    selection,
+    point,
     observation,
     inspection,
     staging,
@@ -149,7 +151,12 @@ async function captureAndStore(
 
   await context.phase('uploading');
   await context.checkHeld();
-  const tags = [`rp:${row.id}`, 'manifest', `target:${target.id}`, ...captured.map((one) => `component:${one.name}`)];
+  const tags = [
+    ...pointTags,
+    'manifest',
+    ...(selection.workspace === undefined ? [] : [`workspace:${selection.workspace}`]),
+    ...captured.map((one) => `component:${one.name}`),
+  ];
   const stored = await deps.repository.backup({
     cwd: staging.root,
     paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), manifestFile],
@@ -176,7 +183,7 @@ async function captureAndStore(
     if (isSecondTry)
       throw new AppError('backup/capture-failed', `${source.name}: ${altered} changed while it was stored. Try again.`);
     // The next capture sees that the backend writes into its files, and copies them.
-    return captureAndStore(deps, guarded, row, context, true);
+    return captureAndStore(deps, guarded, row, selection, context, true);
   }
 
   await context.phase('verifying');
@@ -188,7 +195,7 @@ async function captureAndStore(
     if (isAppError(err) && err.code === 'backup/verification-failed') await markRejected(deps, stored.snapshotId);
     throw err;
   }
-  const point: RecoveryPoint = {
+  const taken: RecoveryPoint = {
     ...row,
     status: manifest.partial ? 'partial' : 'success',
     grade: manifest.grade,
@@ -202,135 +209,7 @@ async function captureAndStore(
   };
   await context.phase('noting');
   const snapshot = { id: stored.snapshotId, tags };
-  await noteFacts(deps, point, { signal: context.signal, operationId: context.id }, snapshot);
+  await noteFacts(deps, taken, { signal: context.signal, operationId: context.id }, snapshot);
   await deps.step('backup:noted');
-  return point;
+  return taken;
 }
-
-async function writeManifest(
-  deps: BackupDeps,
-  facts: {
-    previous: RecoveryPoint | undefined;
-    guarded: ProtectedTarget;
-    row: RecoveryPoint;
-    takenMs: number;
-    captured: readonly CaptureResult[];
-    observation: Observation | undefined;
-    inspection: Awaited<ReturnType<ProtectedTarget['inspect']>>;
-    staging: Staging;
-  },
-): Promise<Manifest> {
-  const { guarded, row, captured, observation, inspection, staging } = facts;
-  const { target } = guarded;
-  const components: ManifestComponent[] = [];
-  for (const one of captured) {
-    const { sha256 } = await writeWhole(staging.entriesFile(one.name), entryLines(one.entries));
-    components.push({
-      name: one.name,
-      kind: one.kind,
-      entries_file: entriesPath(one.name),
-      entries_sha256: sha256,
-      tree_sha256: one.treeSha256,
-      files: one.files,
-      bytes: one.bytes,
-      partial: one.partial,
-      proof: { grade: one.proof.grade, reasons: [...one.proof.reasons] },
-      skipped: one.skipped.map((item) => ({ ...item })),
-      damaged: one.damaged.map((item) => ({ ...item })),
-      notes: [...one.notes],
-      restore: recipeOf(one.restore),
-    });
-  }
-  const missing = [...missingComponents(target, captured, observation), ...emptiedComponents(captured, facts.previous)];
-  const manifest: Manifest = {
-    format: 'ragwarden-recovery-point',
-    version: 1,
-    id: row.id,
-    target: {
-      id: target.id,
-      kind: observation?.kind ?? 'unknown',
-      core_version: observation?.coreVersion ?? null,
-      api_version: observation?.apiVersion ?? null,
-      workspaces: [...target.workspaces],
-      storage_classes: { ...observation?.storageClasses },
-      embedding_model: observation?.embeddingModel ?? null,
-      embedding_dimension: inspection?.embeddingDimension ?? null,
-    },
-    scope: row.scope,
-    cause: row.cause,
-    taken_at: isoInstant(facts.takenMs),
-    grade: worstGrade(components.map((one) => one.proof.grade)),
-    reasons: [
-      ...components.flatMap((one) => one.proof.reasons.map((reason) => `${one.name}: ${reason}`)),
-      'inserts were not held meanwhile: no gateway stands before the backend',
-      ...(inspection?.faults ?? []).map((fault) => `workspace: ${fault.message}`),
-    ],
-    partial: components.some((one) => one.partial) || missing.length > 0,
-    total_size_mb: Math.round((components.reduce((sum, one) => sum + one.bytes, 0) / 1024 ** 2) * 1000) / 1000,
-    components,
-    missing,
-    documents: observation?.documents ? { ...observation.documents } : null,
-    counts: inspection ? { ...inspection.counts } : null,
-    audit: await deps.auditHead(),
-    warden_version: deps.wardenVersion,
-    started_at: isoInstant(row.startedMs),
-    operation_id: row.operationId,
-  };
-  await rm(join(staging.root, manifestFile), { force: true });
-  await writeWhole(join(staging.root, manifestFile), [renderManifest(manifest)]);
-  return manifest;
-}
-
-function recipeOf(recipe: RestoreRecipe): ManifestComponent['restore'] {
-  switch (recipe.by) {
-    case 'folder-swap':
-      return { by: 'folder-swap', folder: recipe.folder, keep: recipe.keep.map((item) => ({ ...item })) };
-    case 'stream':
-      return { by: 'stream', program: recipe.program, streams: [...recipe.streams] };
-    case 'by-hand':
-      return { ...recipe };
-  }
-}
-
-/** A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one. */
-function emptiedComponents(
-  captured: readonly CaptureResult[],
-  previous: RecoveryPoint | undefined,
-): { name: string; reason: string }[] {
-  return captured.flatMap((one) => {
-    const before = previous?.manifest?.components.find((component) => component.name === one.name)?.files ?? 0;
-    return one.files === 0 && before > 0 && previous
-      ? [{ name: one.name, reason: `its folder is empty, while ${previous.id} held ${before} files of it` }]
-      : [];
-  });
-}
-
-function missingComponents(
-  target: Target,
-  captured: readonly CaptureResult[],
-  observation: Observation | undefined,
-): { name: string; reason: string }[] {
-  const missing: { name: string; reason: string }[] = [];
-  for (const [name, setting] of [
-    ['workspace', 'WORKING_DIR'],
-    ['inputs', 'INPUT_DIR'],
-  ] as const) {
-    const store = target.stores.find((one) => one.name === name);
-    if (!store) missing.push({ name, reason: `its folder is not configured (${setting})` });
-    else if (!captured.some((one) => one.name === name))
-      missing.push({ name, reason: `its folder ${store.path} does not exist` });
-  }
-  for (const [role, storage] of Object.entries(observation?.storageClasses ?? {}))
-    if (!fileStorages.has(storage))
-      missing.push({ name: role, reason: `the backend keeps it in ${storage}, which is not captured` });
-  return missing;
-}
-
-/** LightRAG's storage classes whose data lies in the working folder. */
-const fileStorages = new Set([
-  'JsonKVStorage',
-  'JsonDocStatusStorage',
-  'NetworkXStorage',
-  'NanoVectorDBStorage',
-  'FaissVectorDBStorage',
-]);

@@ -8,6 +8,7 @@ import type { Snapshot, SnapshotEntry } from './repository/index.ts';
 import { checkStaged } from './restore/index.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
+import { findStream } from './streams.ts';
 
 /**
  * Reads a snapshot back and holds it against its manifest: the manifest byte for byte, every entry of every component with
@@ -32,6 +33,7 @@ export async function verifySnapshot(
     throw new AppError('backup/verification-failed', 'The manifest in the repository is not the one that was written.');
   const listed = new Map((await repository.list(call)).map((entry) => [entry.path, entry]));
   for (const [name, entries] of request.entries) compareListing(name, entries, listed);
+  await verifyStreams(deps, manifest, context);
   const check = await repository.check({ readData: 'none', signal: context.signal, operationId: context.id });
   if (!check.ok)
     throw new AppError(
@@ -72,6 +74,27 @@ export async function verifyContent(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Every stream the manifest names is in the repository, with the very content that was stored. */
+export async function verifyStreams(
+  deps: Pick<BackupDeps, 'repository'>,
+  manifest: Manifest,
+  context: Pick<OperationContext, 'id' | 'signal'>,
+): Promise<void> {
+  if (manifest.components.every((one) => (one.streams ?? []).length === 0)) return;
+  const snapshots = await deps.repository.snapshots({
+    tags: [`rp:${manifest.id}`],
+    signal: context.signal,
+    operationId: context.id,
+  });
+  for (const component of manifest.components)
+    for (const stream of component.streams ?? [])
+      if (!findStream(snapshots, component, stream))
+        throw new AppError(
+          'backup/verification-failed',
+          `${component.name}: the stream ${stream.name} is not in the repository as it was stored.`,
+        );
 }
 
 /** The manifest snapshot of a point, by tag: snapshot ids change when points are copied. */

@@ -43,6 +43,26 @@ export const backupSettings = {
     about:
       'Take the first point soon after the first start; off, it comes one interval later. A missed one is always made up for.',
   }),
+  backupIdleWaitSeconds: setting({
+    key: 'backup.idle_wait_seconds',
+    env: env('RAGWARDEN_BACKUP_IDLE_WAIT'),
+    parser: decimal(0, 3600),
+    fallback: 10,
+    unit: 'seconds',
+    runtime: true,
+    about:
+      'How long a point waits until the backend’s pipeline rests. Longer: more points that are one moment over all stores.',
+  }),
+  backupHoldSeconds: setting({
+    key: 'backup.hold_seconds',
+    env: env('RAGWARDEN_BACKUP_HOLD'),
+    parser: decimal(0, 300),
+    fallback: 30,
+    unit: 'seconds',
+    runtime: true,
+    about:
+      'How long inserts may be held back at most while a point is captured; then they go on and the point says so.',
+  }),
   backupRetentionDays: setting({
     key: 'backup.retention_days',
     env: env('BACKUP_RETENTION_DAYS'),

@@ -52,6 +52,8 @@ export type Config = {
     readonly passwordFile: string;
     readonly frequencyMs: number;
     readonly atStart: boolean;
+    readonly idleWaitMs: number;
+    readonly holdMs: number;
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
   };
@@ -270,6 +272,8 @@ export function buildConfig(
           : path(values.backupPasswordFile),
       frequencyMs: values.backupFrequencySeconds * 1000,
       atStart: values.backupAtStart,
+      idleWaitMs: values.backupIdleWaitSeconds * 1000,
+      holdMs: values.backupHoldSeconds * 1000,
       retentionDays: values.backupRetentionDays,
       dailyRetentionDays: values.backupDailyRetentionDays,
     },

@@ -10,6 +10,7 @@ import * as backupUnknownBytes from './state/0007_backup_unknown_bytes.ts';
 import * as systemFacts from './state/0008_system_facts.ts';
 import * as systemRuntimeSetting from './state/0009_system_runtime_setting.ts';
 import * as auditSegments from './state/0010_events_audit_segments.ts';
+import * as backupWorkspace from './state/0011_backup_workspace.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -23,6 +24,7 @@ export const stateMigrations: MigrationList = {
   '0008_system_facts': systemFacts,
   '0009_system_runtime_setting': systemRuntimeSetting,
   '0010_events_audit_segments': auditSegments,
+  '0011_backup_workspace': backupWorkspace,
 };
 
 /** Every step of `metrics.sqlite`. */

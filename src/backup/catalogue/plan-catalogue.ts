@@ -139,6 +139,7 @@ function pointOf(
     id: manifest.id,
     targetId: manifest.target.id,
     scope: manifest.scope,
+    workspace: manifest.workspace ?? null,
     cause: manifest.cause,
     status: manifest.partial ? 'partial' : 'success',
     grade: manifest.grade,
@@ -184,6 +185,7 @@ function differences(row: RecoveryPoint, manifest: Manifest): string[] {
   const known: [string, unknown, unknown][] = [
     ['target', row.targetId, manifest.target.id],
     ['scope', row.scope, manifest.scope],
+    ['workspace', row.workspace, manifest.workspace ?? null],
     ['cause', row.cause, manifest.cause],
     ['grade', row.grade, manifest.grade],
     ['time', row.takenMs, Date.parse(manifest.taken_at)],

@@ -12,6 +12,16 @@ export type Repository = {
   /** @throws AppError `conflict/state` when there is a repository already */
   init(call?: Call): Promise<{ id: string; formatVersion: number }>;
   backup(request: BackupRequest): Promise<BackupResult>;
+  /**
+   * Stores one stream as a snapshot that holds nothing but the file `name` at its root. After a producer that failed, or an
+   * abort, no snapshot is left. @throws AppError `backup/capture-failed` when the producer ended with another exit code than 0
+   */
+  storeStream(request: StreamRequest): Promise<StreamResult>;
+  /**
+   * Joins one file of a snapshot to the standard input of a program by a kernel pipe.
+   * @throws AppError `restore/blocked` when the program ended with another exit code than 0
+   */
+  pipeFile(request: PipeFileRequest): Promise<{ readonly stdout: string; readonly stderr: string }>;
   /** Those that carry all of `tags` (all snapshots without), oldest first. */
   snapshots(query?: { readonly tags?: readonly string[] } & Call): Promise<Snapshot[]>;
   /**
@@ -89,6 +99,40 @@ export type BackupRequest = Call & {
    */
   readonly ignoreInodeAndCtime?: boolean;
   readonly onProgress?: (progress: Progress) => void;
+};
+
+/** A program whose whole environment is given; no secret belongs into its arguments. */
+export type PipedProgram = {
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+};
+
+export type StreamRequest = Call & {
+  /** `[a-z0-9][a-z0-9._-]*` */
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly host: string;
+  /** Bytes pass through this process; a program's output goes through a kernel pipe. */
+  readonly from: PipedProgram | AsyncIterable<Uint8Array>;
+  readonly onProgress?: (progress: Progress) => void;
+};
+
+export type StreamResult = {
+  readonly snapshotId: string;
+  readonly treeId: string;
+  readonly bytes: number;
+  /** Bytes new in the repository. */
+  readonly bytesAdded: number;
+  /** Known only where the bytes passed through this process. */
+  readonly sha256: string | undefined;
+};
+
+export type PipeFileRequest = Call & {
+  readonly snapshotId: string;
+  /** Absolute within the snapshot. */
+  readonly path: string;
+  readonly to: PipedProgram;
 };
 
 export type BackupWarning = { readonly path: string | null; readonly message: string };

@@ -31,7 +31,7 @@ export type ResticOptions = {
   readonly program?: string;
 };
 
-type Run = Call & Partial<Pick<ChildSpec, 'cwd' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>>;
+type Run = Call & Partial<Pick<ChildSpec, 'cwd' | 'input' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>>;
 
 export type ResticTool = {
   version(call?: Call): Promise<ToolVersion>;
@@ -39,6 +39,8 @@ export type ResticTool = {
   run(doing: string, args: readonly string[], more?: Run): Promise<ChildResult>;
   /** Takes any exit code but 0 for a failure. */
   demand(doing: string, args: readonly string[], more?: Run): Promise<ChildResult>;
+  /** What starts restic, for whoever joins it to another program by a pipe. */
+  spec(doing: string, args: readonly string[], more?: Run): Promise<ChildSpec>;
   /** As `demand`, for an answer in JSON. */
   ask(doing: string, args: readonly string[], call: Call): Promise<unknown>;
 };
@@ -80,28 +82,29 @@ export function createResticTool(options: ResticOptions): ResticTool {
     return known;
   };
 
-  const run: ResticTool['run'] = async (doing, args, { signal, operationId, ...rest } = {}) => {
+  const spec: ResticTool['spec'] = async (doing, args, { signal, operationId, ...rest } = {}) => {
     await version({ signal, operationId });
     await readPassword(passwordFile);
     await mkdir(tempDir, { recursive: true, mode: 0o700 });
-    return children
-      .run({
-        program,
-        args: ['--password-file', passwordFile, ...args],
-        env,
-        purpose: doing,
-        stopSignal: 'SIGINT',
-        signal,
-        operationId,
-        ...rest,
-      })
-      .catch((err: unknown) => {
-        if (!isAppError(err) || err.code !== 'child/missing-program') throw err;
-        // It was there before; the next call looks again.
-        known = undefined;
-        throw missingTool('restic is not installed any more', searchPath, err);
-      });
+    return {
+      program,
+      args: ['--password-file', passwordFile, ...args],
+      env,
+      purpose: doing,
+      stopSignal: 'SIGINT',
+      signal,
+      operationId,
+      ...rest,
+    };
   };
+
+  const run: ResticTool['run'] = async (doing, args, more = {}) =>
+    children.run(await spec(doing, args, more)).catch((err: unknown) => {
+      if (!isAppError(err) || err.code !== 'child/missing-program') throw err;
+      // It was there before; the next call looks again.
+      known = undefined;
+      throw missingTool('restic is not installed any more', searchPath, err);
+    });
 
   const demand: ResticTool['demand'] = async (doing, args, more = {}) => {
     const result = await run(doing, args, more);
@@ -111,6 +114,7 @@ export function createResticTool(options: ResticOptions): ResticTool {
 
   return {
     version,
+    spec,
     run,
     demand,
     async ask(doing, args, { signal, operationId }) {

@@ -15,6 +15,7 @@ import {
   parseStatusLine,
   statsJson,
 } from './restic-output.ts';
+import { pipeFile, storeStream } from './restic-stream.ts';
 import { createResticTool, type ResticOptions, type ResticTool } from './restic-tool.ts';
 import { createLockKeeper } from './restic-unlock.ts';
 
@@ -73,6 +74,17 @@ export function createResticRepository(options: ResticOptions): Repository {
           if (request.signal?.aborted) await keeper.removeOwnStaleLocks().catch(() => undefined);
           throw err;
         }),
+
+    storeStream: (request) =>
+      keeper
+        .unlessLocked(request, () => storeStream(tool, options, request))
+        .catch(async (err: unknown) => {
+          // As after an interrupted backup: the lock that restic has just made.
+          await keeper.removeOwnStaleLocks().catch(() => undefined);
+          throw err;
+        }),
+
+    pipeFile: (request) => pipeFile(tool, options, request),
 
     async snapshots({ tags = [], signal, operationId } = {}) {
       const filter = tags.length === 0 ? [] : [`--tag=${tags.map(plainTag).join(',')}`];

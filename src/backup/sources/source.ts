@@ -35,13 +35,23 @@ export type CaptureProgress = {
 export type StreamProducer =
   | {
       readonly by: 'program';
+      /** A path or a name that is looked up; no secret belongs into the arguments. */
       readonly command: readonly [string, ...string[]];
+      /** The whole environment of the program; nothing is inherited. */
       readonly environment: Readonly<Record<string, string>>;
+      readonly cwd?: string;
     }
   | { readonly by: 'bytes'; readonly chunks: AsyncIterable<Uint8Array> };
 
-/** One stream that went into the repository; the digest is known only where the bytes passed through us. */
-export type StoredStream = { readonly name: string; readonly bytes: number; readonly sha256: string | undefined };
+/** One stream that went into the repository as a snapshot of its own; the digest is known only where the bytes passed through us. */
+export type StoredStream = {
+  /** `[a-z0-9][a-z0-9._-]*`; unique within its component. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string | undefined;
+  /** The repository's own digest over the stream, the same in every copy of it. */
+  readonly tree: string;
+};
 
 export type CaptureContext = {
   readonly signal: AbortSignal;
@@ -49,11 +59,23 @@ export type CaptureContext = {
   /** Whether the backend's pipeline rests; undefined when it cannot be known. Asked before and after. */
   readonly idle?: () => Promise<boolean | undefined>;
   readonly onProgress?: (progress: CaptureProgress) => void;
-  /**
-   * Stores one stream as a part of this component, for sources too large to stage (a database dump). Resolves when producer
-   * and repository both ended well. Sources of folders never call it.
-   */
-  readonly storeStream?: (name: string, producer: StreamProducer, signal: AbortSignal) => Promise<StoredStream>;
+};
+
+export type CompleteContext = CaptureContext & {
+  readonly operationId: string;
+  /** Stores one stream as a part of this component. Resolves when producer and repository both ended well. */
+  storeStream(name: string, producer: StreamProducer): Promise<StoredStream>;
+};
+
+/**
+ * A moment that is fixed while its content is still to be read: an exported snapshot of a database, say. Inserts are held
+ * until every source has reached this; what follows takes as long as it takes.
+ */
+export type PendingCapture = {
+  /** Reads and stores what was fixed. Called at most once. */
+  complete(context: CompleteContext): Promise<CaptureResult>;
+  /** Lets go of whatever holds the moment; called always, after `complete` or instead of it. Never throws. */
+  release(): Promise<void>;
 };
 
 /** How a component goes back; it stands in the manifest, so that a restore needs nothing but the repository. */
@@ -65,13 +87,12 @@ export type RestoreRecipe =
       /** Top-level names of that folder which a restore leaves alone, each with the reason. */
       readonly keep: readonly { readonly name: string; readonly reason: string }[];
     }
-  | {
-      readonly by: 'stream';
-      readonly program: 'pg_restore' | 'redis' | 'command';
-      readonly streams: readonly string[];
-    }
+  /** Goes back through the restorer of its kind, which alone understands `details`. */
+  | { readonly by: 'restorer'; readonly details: Readonly<Record<string, Json>> }
   /** Kept in the point and left alone by a restore, with the reason. */
   | { readonly by: 'by-hand'; readonly reason: string };
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 export type CaptureResult = {
   readonly name: string;
@@ -91,22 +112,29 @@ export type CaptureResult = {
   readonly partial: boolean;
   readonly notes: readonly string[];
   readonly proof: Proof;
+  /** Rows per store as the source counted them in what it captured; names as in the manifest's `counts`. */
+  readonly counts?: Readonly<Record<string, number>>;
   readonly restore: RestoreRecipe;
 };
 
 /**
  * Whatever can be captured into a recovery point. `capture` fills the folder `into`, which persists between points and
- * belongs to this source alone, or hands streams to the context; afterwards `into` holds exactly the entries it names.
- * Throws AppError `backup/capture-failed` or `storage/full`, or the signal's reason.
+ * belongs to this source alone, or fixes a moment whose streams are stored afterwards; in the end `into` holds exactly the
+ * entries it names. Throws AppError `backup/capture-failed` or `storage/full`, or the signal's reason.
  */
 export type Source = {
   readonly name: string;
   readonly kind: SourceKind;
   describe(): SourceDescription;
-  capture(into: string, context: CaptureContext): Promise<CaptureResult>;
+  capture(into: string, context: CaptureContext): Promise<CaptureResult | PendingCapture>;
   /**
    * Asked once the capture is stored: a file of `into` that meanwhile is another than it was when it was captured, which a
    * hard link to a file that is written in place becomes. Undefined: what was stored is what was captured.
    */
   findAltered?(into: string): Promise<string | undefined>;
+};
+
+/** A source whose capture is whole when it returns. */
+export type FolderSource = Omit<Source, 'capture'> & {
+  capture(into: string, context: CaptureContext): Promise<CaptureResult>;
 };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { AppError, describeError, isAppError, storageError, systemCode } from '../../../platform/errors.ts';
-import type { CaptureContext, CaptureResult, Skipped, Source } from '../source.ts';
+import type { CaptureContext, CaptureResult, FolderSource, Skipped } from '../source.ts';
 import { type FileEntry, type FolderEntry, sortEntries, type TreeEntry, treeDigest } from '../tree.ts';
 
 /** Configuration is small; whatever is larger was named by mistake. */
@@ -17,7 +17,10 @@ const byHand =
  * the repository is encrypted. A file that is named and missing makes the component partial.
  * @param files absolute paths; links are followed, since a configuration is often one
  */
-export function createConfigSource(options: { readonly name: string; readonly files: readonly string[] }): Source {
+export function createConfigSource(options: {
+  readonly name: string;
+  readonly files: readonly string[];
+}): FolderSource {
   return {
     name: options.name,
     kind: 'config',

@@ -1,7 +1,7 @@
 import { lchown, lstat, mkdir, readlink, realpath, rm, symlink, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { AppError, describeError, isAppError, storageError, systemCode } from '../../../platform/errors.ts';
-import type { CaptureContext, CaptureResult, Skipped, Source } from '../source.ts';
+import type { CaptureContext, CaptureResult, FolderSource, Skipped } from '../source.ts';
 import { leadsOutside, sortEntries, type TreeEntry, treeDigest } from '../tree.ts';
 import { copyWhole, linkFile, type TakenFile, type ValidateFile } from './capture-file.ts';
 import { type Exclusion, keptNames, ownFolderExclusion } from './exclusions.ts';
@@ -36,7 +36,7 @@ export type FilesSourceOptions = {
 /** LightRAG writes a document's text before its status, and its status last of all: taken first, a status never promises too much. */
 export const lightragFirst: readonly string[] = ['kv_store_doc_status.json', 'kv_store_full_docs.json'];
 
-export function createFilesSource(options: FilesSourceOptions): Source {
+export function createFilesSource(options: FilesSourceOptions): FolderSource {
   return {
     name: options.name,
     kind: 'files',

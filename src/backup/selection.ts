@@ -1,0 +1,29 @@
+/** What of a target goes into a point. */
+export type PointSelection = {
+  /** Only what belongs to this workspace (the unnamed one is ''); undefined: the whole target. */
+  readonly workspace?: string | undefined;
+  readonly include: {
+    readonly database: boolean;
+    readonly workspaces: boolean;
+    readonly config: boolean;
+  };
+};
+
+export const wholeTarget: PointSelection = { include: { database: true, workspaces: true, config: true } };
+
+/** Which switch of a selection speaks for components of this kind. */
+export function includeSwitchOf(kind: string): keyof PointSelection['include'] | undefined {
+  switch (kind) {
+    case 'files':
+      return 'workspaces';
+    case 'config':
+      return 'config';
+    case 'postgres':
+    case 'redis':
+    case 'command':
+    case 'sqlite':
+      return 'database';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,198 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isoInstant } from '../platform/clock.ts';
+import type { Observation, Target } from '../targets/index.ts';
+import type { BackupDeps, Inspection, ProtectedTarget } from './backup-deps.ts';
+import type { CapturedPoint } from './capture-point.ts';
+import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
+import { type RecoveryPoint, worstGrade } from './point.ts';
+import { includeSwitchOf, type PointSelection } from './selection.ts';
+import type { CaptureResult, ProofGrade, RestoreRecipe } from './sources/source.ts';
+import { entriesPath, entryLines, type Staging, writeWhole } from './staging.ts';
+
+/** Puts together what a point says of itself and writes it, with the lists of entries, into the staging tree. */
+export async function writeManifest(
+  deps: Pick<BackupDeps, 'auditHead' | 'wardenVersion'>,
+  facts: {
+    previous: RecoveryPoint | undefined;
+    guarded: ProtectedTarget;
+    row: RecoveryPoint;
+    selection: PointSelection;
+    point: CapturedPoint;
+    observation: Observation | undefined;
+    inspection: Inspection | undefined;
+    staging: Staging;
+  },
+): Promise<Manifest> {
+  const { guarded, row, observation, inspection, staging, selection, point } = facts;
+  const { captured, barrier } = point;
+  const { target } = guarded;
+  const components: ManifestComponent[] = [];
+  for (const one of captured) {
+    const { sha256 } = await writeWhole(staging.entriesFile(one.name), entryLines(one.entries));
+    components.push(componentOf(one, sha256));
+  }
+  const missing = [
+    ...leftOut(guarded, selection),
+    ...missingComponents(target, captured, observation, selection),
+    ...emptiedComponents(captured, facts.previous),
+  ];
+  const together = decideTogether(point);
+  const manifest: Manifest = {
+    format: 'ragwarden-recovery-point',
+    version: 2,
+    id: row.id,
+    target: {
+      id: target.id,
+      kind: observation?.kind ?? 'unknown',
+      core_version: observation?.coreVersion ?? null,
+      api_version: observation?.apiVersion ?? null,
+      workspaces: [...target.workspaces],
+      storage_classes: { ...observation?.storageClasses },
+      embedding_model: observation?.embeddingModel ?? null,
+      embedding_dimension: inspection?.embeddingDimension ?? null,
+    },
+    scope: row.scope,
+    ...(row.workspace === null ? {} : { workspace: row.workspace }),
+    cause: row.cause,
+    taken_at: isoInstant(point.takenMs),
+    grade: worstGrade([...components.map((one) => one.proof.grade), together.grade]),
+    reasons: [
+      ...components.flatMap((one) => one.proof.reasons.map((reason) => `${one.name}: ${reason}`)),
+      ...together.reasons,
+      ...(barrier.held ? [] : [`inserts were not held meanwhile: ${barrier.reason}`]),
+      ...(inspection?.faults ?? []).map((fault) => `workspace: ${fault.message}`),
+    ],
+    barrier,
+    partial: components.some((one) => one.partial) || missing.length > 0,
+    total_size_mb: Math.round((components.reduce((sum, one) => sum + one.bytes, 0) / 1024 ** 2) * 1000) / 1000,
+    components,
+    missing,
+    documents: observation?.documents ? { ...observation.documents } : null,
+    counts: inspection ? { ...inspection.counts } : null,
+    audit: await deps.auditHead(),
+    warden_version: deps.wardenVersion,
+    started_at: isoInstant(row.startedMs),
+    operation_id: row.operationId,
+  };
+  await rm(join(staging.root, manifestFile), { force: true });
+  await writeWhole(join(staging.root, manifestFile), [renderManifest(manifest)]);
+  return manifest;
+}
+
+const componentOf = (one: CaptureResult, entriesSha256: string): ManifestComponent => ({
+  name: one.name,
+  kind: one.kind,
+  entries_file: entriesPath(one.name),
+  entries_sha256: entriesSha256,
+  tree_sha256: one.treeSha256,
+  files: one.files,
+  bytes: one.bytes,
+  ...(one.streams.length === 0
+    ? {}
+    : { streams: one.streams.map((stream) => ({ ...stream, sha256: stream.sha256 ?? null })) }),
+  ...(one.counts === undefined ? {} : { counts: { ...one.counts } }),
+  partial: one.partial,
+  proof: { grade: one.proof.grade, reasons: [...one.proof.reasons] },
+  skipped: one.skipped.map((item) => ({ ...item })),
+  damaged: one.damaged.map((item) => ({ ...item })),
+  notes: [...one.notes],
+  restore: recipeOf(one.restore),
+});
+
+function recipeOf(recipe: RestoreRecipe): ManifestComponent['restore'] {
+  switch (recipe.by) {
+    case 'folder-swap':
+      return { by: 'folder-swap', folder: recipe.folder, keep: recipe.keep.map((item) => ({ ...item })) };
+    case 'restorer':
+      return { by: 'restorer', details: structuredClone(recipe.details) as Record<string, never> };
+    case 'by-hand':
+      return { ...recipe };
+  }
+}
+
+/**
+ * Each store may be of one moment in itself, and they still be of different ones: only rest before the first and after the
+ * last shows that they belong together.
+ */
+function decideTogether({ captured, rested }: CapturedPoint): { grade: ProofGrade; reasons: string[] } {
+  const stores = captured.filter((one) => one.kind !== 'config' && one.name !== 'inputs').map((one) => one.name);
+  if (stores.length < 2 || rested === true) return { grade: 'consistent', reasons: [] };
+  return {
+    grade: 'crash-consistent',
+    reasons: [
+      `${stores.join(' and ')} were captured one after the other ${rested === false ? 'while the backend was at work' : 'and the backend does not say whether it rested'}`,
+    ],
+  };
+}
+
+/** Asked for without a part that the target has: the point exists, and is not the whole. */
+function leftOut(guarded: ProtectedTarget, selection: PointSelection): { name: string; reason: string }[] {
+  return guarded.componentKinds().flatMap(({ name, kind }) => {
+    const include = includeSwitchOf(kind);
+    return include !== undefined && !selection.include[include]
+      ? [{ name, reason: `left out as asked (include_${include} was false)` }]
+      : [];
+  });
+}
+
+/** A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one. */
+function emptiedComponents(
+  captured: readonly CaptureResult[],
+  previous: RecoveryPoint | undefined,
+): { name: string; reason: string }[] {
+  return captured.flatMap((one) => {
+    const before = previous?.manifest?.components.find((component) => component.name === one.name)?.files ?? 0;
+    return one.kind === 'files' && one.files === 0 && before > 0 && previous
+      ? [{ name: one.name, reason: `its folder is empty, while ${previous.id} held ${before} files of it` }]
+      : [];
+  });
+}
+
+function missingComponents(
+  target: Target,
+  captured: readonly CaptureResult[],
+  observation: Observation | undefined,
+  selection: PointSelection,
+): { name: string; reason: string }[] {
+  const missing: { name: string; reason: string }[] = [];
+  if (selection.include.workspaces)
+    for (const [name, setting] of [
+      ['workspace', 'WORKING_DIR'],
+      ['inputs', 'INPUT_DIR'],
+    ] as const) {
+      const store = target.stores.find((one) => one.name === name);
+      if (!store) missing.push({ name, reason: `its folder is not configured (${setting})` });
+      else if (!captured.some((one) => one.name === name))
+        missing.push({ name, reason: `its folder ${store.path} does not exist` });
+    }
+  const kinds = new Set(captured.map((one) => one.kind));
+  for (const [role, storage] of Object.entries(observation?.storageClasses ?? {})) {
+    const home = homeOfStorage(storage);
+    if (home === undefined)
+      missing.push({ name: role, reason: `the backend keeps it in ${storage}, which is not captured` });
+    else if (home !== 'files' && !kinds.has(home) && selection.include.database)
+      missing.push({
+        name: role,
+        reason: `the backend keeps it in ${storage}, and no ${home === 'postgres' ? 'PostgreSQL (DATABASE_URL or POSTGRES_…)' : 'Redis (REDIS_URI)'} of the target was captured`,
+      });
+  }
+  return missing;
+}
+
+/** Which kind of component holds what LightRAG keeps in a storage class; undefined: none that is captured. */
+function homeOfStorage(storage: string): 'files' | 'postgres' | 'redis' | undefined {
+  if (fileStorages.has(storage)) return 'files';
+  if (/^PG[A-Z]/.test(storage)) return 'postgres';
+  if (/^Redis[A-Z]/.test(storage)) return 'redis';
+  return undefined;
+}
+
+/** LightRAG's storage classes whose data lies in the working folder. */
+const fileStorages = new Set([
+  'JsonKVStorage',
+  'JsonDocStatusStorage',
+  'NetworkXStorage',
+  'NanoVectorDBStorage',
+  'FaissVectorDBStorage',
+]);
