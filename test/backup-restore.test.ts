@@ -5,7 +5,6 @@ import { hasPart } from './setup/parts.ts';
 import {
   contentOf,
   field,
-  lightenRepository,
   type RunningWarden,
   removeFolder,
   startWarden,
@@ -63,7 +62,6 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
     const status = await warden.call('GET', '/api/v1/backup/status');
     expect(field(status.body, 'rpo', 'met')).toBe(true);
     expect(field(status.body, 'backup_count')).toBe(1);
-    await lightenRepository(dataDir);
   });
 
   test('configuration files are in the point, and a restore says that it leaves them alone', async () => {

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../tools/system-packages.mjs';
 import { createLauncher, type Running } from './cli-harness.ts';
 import { hasPart } from './setup/parts.ts';
-import { lightenRepository } from './warden-harness.ts';
 
 // The product as it is shipped, as a person or a script would run it: in a pipe and under a pseudo-terminal.
 const home = mkdtempSync(join(tmpdir(), 'ragwarden-cli-system-'));
@@ -291,7 +290,6 @@ describe.skipIf(!withRestic)('recovery points', () => {
     const { code, stdout, stderr } = await inPipe(['backup', 'create', '--json', ...here]);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     point = JSON.parse(stdout).result.backup_id;
-    await lightenRepository(dataDir);
   });
 
   test('are listed and shown, as tables and as the documents of the API', async () => {

@@ -11,7 +11,6 @@ import { hasPart, programOf } from './setup/parts.ts';
 import {
   contentOf,
   field,
-  lightenRepository,
   type RunningWarden,
   removeFolder,
   startWarden,
@@ -58,7 +57,6 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
       const found = field((await warden.call('GET', '/api/v1/backup/points')).body, 'items', 0, 'backup_id');
       return found === undefined ? undefined : String(found);
     });
-    await lightenRepository(dataDir);
   });
   afterAll(async () => {
     await warden?.stop();

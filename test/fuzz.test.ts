@@ -8,15 +8,7 @@ import { type Caller, type FuzzRequest, operationsOf, requestOf, resolverOf, wor
 import { type StateWatch, watchState } from './fuzz/state-watch.ts';
 import { createWire, type Wire, type WireAnswer } from './fuzz/wire.ts';
 import { hasPart } from './setup/parts.ts';
-import {
-  field,
-  lightenRepository,
-  type RunningWarden,
-  removeFolder,
-  startWarden,
-  temporaryFolder,
-  until,
-} from './warden-harness.ts';
+import { field, type RunningWarden, removeFolder, startWarden, temporaryFolder, until } from './warden-harness.ts';
 
 /** Requests per operation (a third where only headers can differ), and where the making of them begins; the same seed makes the same requests. */
 const runs = Number(process.env.FUZZ_RUNS ?? 20);
@@ -61,7 +53,6 @@ describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
       await until('the first point is there', async () =>
         field((await warden.call('GET', '/api/v1/backup/points')).body, 'items', 0, 'verified_at') ? true : undefined,
       );
-      await lightenRepository(dataDir);
     }
     const points = (await warden.call('GET', '/api/v1/backup/points')).body;
     const operation = await warden.call('POST', '/api/v1/targets/sample/inspect', undefined, { prefer: 'wait=60' });

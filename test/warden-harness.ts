@@ -4,7 +4,6 @@ import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
-import { lightenKey } from '../src/backup/repository/light-key.fixture.ts';
 import { childProgram } from './setup/product-programs.ts';
 
 export type Answer = {
@@ -146,10 +145,4 @@ export function field(value: unknown, ...path: (string | number)[]): unknown {
     found = (found as Record<string | number, unknown>)[step];
   }
   return found;
-}
-
-/** Makes opening the repository of a test cost nothing; see the fixture. */
-export async function lightenRepository(dataDir: string): Promise<void> {
-  const password = readFileSync(join(dataDir, 'repository-password'), 'utf8').trim();
-  await lightenKey(join(dataDir, 'repository'), password);
 }

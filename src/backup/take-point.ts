@@ -189,7 +189,7 @@ async function captureAndStore(
   await context.phase('verifying');
   const entries = new Map(captured.map((one) => [one.name, one.entries]));
   try {
-    await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, context });
+    await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, listing: stored.entries, context });
   } catch (err) {
     // It stays for whoever looks into the failure, and a rebuilt catalogue must not take it for a point.
     if (isAppError(err) && err.code === 'backup/verification-failed') await markRejected(deps, stored.snapshotId);

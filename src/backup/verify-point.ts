@@ -12,7 +12,7 @@ import { findStream } from './streams.ts';
 
 /**
  * Reads a snapshot back and holds it against its manifest: the manifest byte for byte, every entry of every component with
- * its kind, size and permissions, nothing missing, nothing extra; then the structure of the repository.
+ * its kind, size and permissions, nothing missing, nothing extra; its streams; and the structure of the repository.
  * @throws AppError `backup/verification-failed` with what differs
  */
 export async function verifySnapshot(
@@ -22,19 +22,28 @@ export async function verifySnapshot(
     manifest: Manifest;
     /** As captured, by component. */
     entries: ReadonlyMap<string, readonly TreeEntry[]>;
+    /** As the repository lists it. */
+    listing: readonly SnapshotEntry[];
     context: OperationContext;
   },
 ): Promise<void> {
   const { repository } = deps;
   const { manifest, snapshotId, context } = request;
-  const call = { snapshotId, signal: context.signal, operationId: context.id };
-  const bytes = await repository.readFile({ ...call, path: `/${manifestFile}` });
-  if (bytes?.toString('utf8') !== renderManifest(manifest))
-    throw new AppError('backup/verification-failed', 'The manifest in the repository is not the one that was written.');
-  const listed = new Map((await repository.list(call)).map((entry) => [entry.path, entry]));
+  const call = { signal: context.signal, operationId: context.id };
+  const listed = new Map(request.listing.map((entry) => [entry.path, entry]));
   for (const [name, entries] of request.entries) compareListing(name, entries, listed);
-  await verifyStreams(deps, manifest, context);
-  const check = await repository.check({ readData: 'none', signal: context.signal, operationId: context.id });
+  // Neither waits for the other, and neither is left running when the other fails.
+  const [read, streams, checked] = await Promise.allSettled([
+    repository.readFile({ ...call, snapshotId, path: `/${manifestFile}` }),
+    verifyStreams(deps, manifest, context),
+    repository.check({ ...call, readData: 'none' }),
+  ]);
+  if (read.status === 'rejected') throw read.reason;
+  if (read.value?.toString('utf8') !== renderManifest(manifest))
+    throw new AppError('backup/verification-failed', 'The manifest in the repository is not the one that was written.');
+  if (streams.status === 'rejected') throw streams.reason;
+  if (checked.status === 'rejected') throw checked.reason;
+  const check = checked.value;
   if (!check.ok)
     throw new AppError(
       'backup/verification-failed',

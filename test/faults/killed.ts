@@ -4,7 +4,6 @@ import { expect } from 'vitest';
 import {
   contentOf,
   field,
-  lightenRepository,
   type RunningWarden,
   removeFolder,
   startWarden,
@@ -39,7 +38,6 @@ export async function prepareOnePoint(): Promise<Prepared> {
   await until('the first point', async () => ((await listPoints(warden)).length > 0 ? true : undefined));
   const pointId = String(field((await listPoints(warden))[0], 'backup_id'));
   await warden.stop();
-  await lightenRepository(dataDir);
   return { dataDir, pointId, good: contentOf(join(dataDir, 'sample', 'rag_storage')) };
 }
 

@@ -4,7 +4,7 @@
  * Invariants: a password file is never overwritten; a lock is removed only when its holder is proved to be dead; no secret is
  * part of an argument list, an error or a log line.
  */
-export { ensurePasswordFile, readPassword } from './keys.ts';
+export { ensurePasswordFile } from './keys.ts';
 export {
   type LocationKind,
   type LocationOrigin,

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ensurePasswordFile, readPassword } from './keys.ts';
+import { ensurePasswordFile, isGeneratedPassword, readPassword } from './keys.ts';
 import { parseRepositoryLocation } from './location.ts';
 import { recoveryKit } from './recovery-kit.ts';
 
@@ -20,14 +20,32 @@ test('makes a password of 32 random bytes that only its owner can read, once', a
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await ensurePasswordFile(path)).toEqual({ created: false });
   expect(await readPassword(path)).toBe(password);
-  expect(await readdir(join(folder, 'deep'))).toEqual(['password']);
+  expect(await readdir(join(folder, 'deep'))).toEqual(['password', 'password.generated']);
+});
+
+test('knows the password that it made itself from one that somebody chose or put in its place', async () => {
+  const path = join(folder, 'password');
+  await ensurePasswordFile(path);
+  expect(await isGeneratedPassword(path)).toBe(true);
+  const password = await readPassword(path);
+  await writeFile(path, password);
+  expect(await isGeneratedPassword(path), 'put back from the recovery kit').toBe(true);
+  // The form of a generated one, and its mark still there.
+  await writeFile(path, 'correct-horse-battery-staple-correct-horse-\n');
+  expect(await isGeneratedPassword(path)).toBe(false);
+  const chosen = join(folder, 'chosen');
+  await writeFile(chosen, 'by hand\n');
+  await ensurePasswordFile(chosen);
+  expect(await isGeneratedPassword(chosen)).toBe(false);
+  expect(await isGeneratedPassword(join(folder, 'none'))).toBe(false);
 });
 
 test('of many makers at once one wins and all read the same password', async () => {
   const path = join(folder, 'password');
   const results = await Promise.all(Array.from({ length: 20 }, () => ensurePasswordFile(path)));
   expect(results.filter(({ created }) => created)).toHaveLength(1);
-  expect(await readdir(folder)).toEqual(['password']);
+  expect(await readdir(folder)).toEqual(['password', 'password.generated']);
+  expect(await isGeneratedPassword(path)).toBe(true);
 });
 
 test('never writes over a file that is there, not even an empty one', async () => {

@@ -10,6 +10,7 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -36,9 +37,8 @@ import {
   parseRepositoryLocation,
   type Repository,
   type ResticOptions,
-  readPassword,
 } from './index.ts';
-import { lightenKey } from './light-key.fixture.ts';
+import { isLight, parseKeyFile } from './restic-key.ts';
 
 const hasRestic = findProgram('restic', systemSearchPath) !== undefined;
 const asRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0;
@@ -140,7 +140,7 @@ if (!hasRestic && inContinuousIntegration) test('restic is installed', () => exp
 if (!hasRestic) console.warn('SKIPPED: restic is not installed, the repository is not tested');
 
 describe.runIf(hasRestic)('a restic repository', () => {
-  // Made once, with a key that costs nothing to derive; every test gets a copy.
+  // Made once, since its ordinary key takes a second; every test gets a copy.
   let template: string;
   let templatePassword: string;
 
@@ -151,7 +151,6 @@ describe.runIf(hasRestic)('a restic repository', () => {
     children = newChildren('records');
     await ensurePasswordFile(passwordFile);
     await repositoryAt(join(folder, 'repository')).init();
-    await lightenKey(join(folder, 'repository'), await readPassword(passwordFile));
   });
 
   beforeEach(async () => {
@@ -160,6 +159,7 @@ describe.runIf(hasRestic)('a restic repository', () => {
     passwordFile = join(folder, 'password');
     await cp(join(template, 'repository'), place, { recursive: true });
     await cp(templatePassword, passwordFile);
+    await cp(`${templatePassword}.generated`, `${passwordFile}.generated`);
     children = newChildren('records');
     repository = repositoryAt(place);
   });
@@ -327,6 +327,63 @@ describe.runIf(hasRestic)('a restic repository', () => {
       await expect(unknown()).rejects.toMatchObject({ code: 'backup/unknown-point' });
   });
 
+  test('a generated password gets a second key that opens at once, and the ordinary one goes on opening', async () => {
+    const keys = async () => {
+      const names = await readdir(join(place, 'keys'));
+      const files = await Promise.all(names.map((name) => readFile(join(place, 'keys', name), 'utf8')));
+      return files.map((text, at) => ({ name: names[at]!, text, light: isLight(parseKeyFile(text)!) }));
+    };
+    const [light] = (await keys()).filter((one) => one.light);
+    const [ordinary] = (await keys()).filter((one) => !one.light);
+    expect(await keys()).toHaveLength(2);
+    for (const one of [light!, ordinary!]) {
+      await unlink(join(place, 'keys', one.name));
+      expect(await repositoryAt(place).open()).toMatchObject({ state: 'ok' });
+      await writeFile(join(place, 'keys', one.name), one.text);
+    }
+    // A repository that lacks it gets it with the next backup, once.
+    await unlink(join(place, 'keys', light!.name));
+    await store(await makeFiles('a', { x: 'y' }));
+    expect((await keys()).filter((one) => one.light)).toHaveLength(1);
+    await store(await makeFiles('b', { x: 'z' }));
+    expect((await keys()).map((one) => one.light).sort()).toEqual([false, true]);
+    expect((await readdir(join(place, 'keys'))).every((name) => /^[0-9a-f]{64}$/.test(name))).toBe(true);
+  });
+
+  test('a password that was not generated here gets no second key, whatever it looks like', async () => {
+    for (const name of await readdir(join(place, 'keys'))) {
+      const path = join(place, 'keys', name);
+      if (isLight(parseKeyFile(await readFile(path, 'utf8'))!)) await unlink(path);
+    }
+    await unlink(`${passwordFile}.generated`);
+    await store(await makeFiles('a', { x: 'y' }));
+    expect(await readdir(join(place, 'keys'))).toHaveLength(1);
+    // A mark of an earlier password says nothing of this one.
+    await writeFile(`${passwordFile}.generated`, `${'0'.repeat(64)}\n`);
+    repository = repositoryAt(place);
+    await store(await makeFiles('b', { x: 'y' }));
+    expect(await readdir(join(place, 'keys'))).toHaveLength(1);
+  });
+
+  test('a place that looks the same is not opened again, and one that changed is', async () => {
+    let starts = 0;
+    const run: ChildProcesses['run'] = (spec) => {
+      starts += 1;
+      return children.run(spec);
+    };
+    repository = repositoryAt(place, { children: { ...children, run } });
+    const first = await repository.open();
+    const before = starts;
+    expect(await repository.open()).toEqual(first);
+    expect(starts).toBe(before);
+    await writeFile(passwordFile, 'another one\n');
+    expect(await repository.open()).toEqual({ state: 'wrong-password' });
+    await cp(templatePassword, passwordFile);
+    expect(await repository.open()).toEqual(first);
+    await rename(join(place, 'config'), join(place, 'config.away'));
+    expect(await repository.open()).toEqual({ state: 'missing' });
+  });
+
   test('a damaged pack is found by reading the data and not without; a missing one always', async () => {
     await store(await makeFiles('a', { x: randomBytes(300_000) }));
     expect(await repository.check({ readData: 'all' })).toMatchObject({ ok: true, findings: [] });
@@ -359,7 +416,8 @@ describe.runIf(hasRestic)('a restic repository', () => {
     await mine.kill();
     // The shell around it was our child, restic was its child; only what we started ourselves counts as ours.
     expect(await repository.locks()).toMatchObject([{ holder: 'dead' }]);
-    await expect(repository.check({ readData: 'none' })).rejects.toMatchObject({ code: 'repository/locked' });
+    await expect(repository.check({ readData: 'all' })).rejects.toMatchObject({ code: 'repository/locked' });
+    expect(await repository.check({ readData: 'none' })).toMatchObject({ ok: true });
     await repository.unlock({ lockIds: (await repository.locks()).map(({ id }) => id) });
     expect(await repository.locks()).toEqual([]);
 
@@ -380,7 +438,7 @@ describe.runIf(hasRestic)('a restic repository', () => {
     process.kill(child.pid, 'SIGKILL');
     await child.exited;
     expect(await repository.locks()).toMatchObject([{ pid: child.pid, holder: 'ours-dead' }]);
-    expect(await repository.check({ readData: 'none' })).toMatchObject({ ok: true });
+    expect(await repository.check({ readData: 'all' })).toMatchObject({ ok: true });
     expect(await repository.locks()).toEqual([]);
     expect(await repository.removeOwnStaleLocks()).toEqual({ removed: [], remaining: [] });
   });

@@ -7,7 +7,7 @@ export type Repository = {
   readonly location: { readonly kind: string; readonly display: string };
   /** The tool behind the repository, present and new enough. */
   version(): Promise<ToolVersion>;
-  /** Looks without changing anything. An unreachable place is neither open nor missing: it throws. */
+  /** Looks without changing anything; a place that looks the same as before from outside is not opened again. An unreachable place is neither open nor missing: it throws. */
   open(call?: Call): Promise<OpenResult>;
   /** @throws AppError `conflict/state` when there is a repository already */
   init(call?: Call): Promise<{ id: string; formatVersion: number }>;
@@ -141,6 +141,8 @@ export type BackupResult = {
   readonly snapshotId: string;
   /** Digest of the whole tree, which also covers names, times and owners. */
   readonly treeId: string;
+  /** What is in it, read from the repository after it was stored. */
+  readonly entries: readonly SnapshotEntry[];
   readonly filesNew: number;
   readonly filesChanged: number;
   readonly filesUnmodified: number;
@@ -190,7 +192,7 @@ export type RestoreRequest = Call & {
 };
 
 export type CheckRequest = Call & {
-  /** `none` checks structure only and does not see damaged bytes. */
+  /** `none` checks structure only, does not see damaged bytes, and goes on beside a running backup. */
   readonly readData: 'none' | 'subset' | 'all';
   /** For `subset`: `10%`, `1/7` or a size such as `500M`. */
   readonly subset?: string;

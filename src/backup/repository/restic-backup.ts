@@ -1,15 +1,10 @@
 import { isAbsolute, relative } from 'node:path';
-import { AppError, isAppError } from '../../platform/errors.ts';
-import type { BackupRequest, BackupResult, BackupWarning, Call, Snapshot } from './repository.ts';
+import { isAppError } from '../../platform/errors.ts';
+import type { BackupRequest, BackupResult, BackupWarning } from './repository.ts';
 import { plainTag, relativePath, snapshotId } from './restic-arguments.ts';
 import { resticFailure } from './restic-errors.ts';
-import {
-  type BackupSummary,
-  parseBackupSummary,
-  parseBackupWarning,
-  parseSnapshots,
-  parseStatusLine,
-} from './restic-output.ts';
+import { listSnapshot } from './restic-listing.ts';
+import { type BackupSummary, parseBackupSummary, parseBackupWarning, parseStatusLine } from './restic-output.ts';
 import type { ResticOptions, ResticTool } from './restic-tool.ts';
 
 const keptWarnings = 100;
@@ -69,10 +64,12 @@ async function storeOnce(tool: ResticTool, options: ResticOptions, request: Back
   });
   // Exit code 3: the snapshot was saved, but some files could not be read.
   if ((result.exitCode !== 0 && result.exitCode !== 3) || !summary) throw resticFailure(result, doing, location);
-  const snapshot = await readNewSnapshot(tool, options, summary, request);
+  // 0.14 tells eight digits of the id, and the tree not at all.
+  const { snapshot, entries } = await listSnapshot(tool, options, summary.snapshot_id, { signal, operationId });
   return {
     snapshotId: snapshot.id,
     treeId: snapshot.tree,
+    entries,
     filesNew: summary.files_new,
     filesChanged: summary.files_changed,
     filesUnmodified: summary.files_unmodified,
@@ -90,22 +87,4 @@ async function storeOnce(tool: ResticTool, options: ResticOptions, request: Back
 function below(cwd: string, path: string): string {
   const inside = relative(cwd, path);
   return isAbsolute(path) && !inside.startsWith('..') ? inside : path;
-}
-
-/** 0.14 tells eight digits of the id of a snapshot it has just written, and the tree not at all. */
-export async function readNewSnapshot(
-  tool: ResticTool,
-  { location }: ResticOptions,
-  summary: BackupSummary,
-  { signal, operationId }: Call,
-): Promise<Snapshot> {
-  const question = ['snapshots', '--json', '--no-lock', summary.snapshot_id];
-  const [snapshot, ...others] = parseSnapshots(
-    await tool.ask('reading the new snapshot', question, { signal, operationId }),
-  );
-  if (snapshot && others.length === 0) return snapshot;
-  throw new AppError(
-    'repository/failed',
-    `The snapshot ${summary.snapshot_id} that was just written is not in ${location.display}.`,
-  );
 }

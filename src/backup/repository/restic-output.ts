@@ -114,17 +114,23 @@ function describeResticError(error: unknown): string {
 export function parseSnapshots(answer: unknown): Snapshot[] {
   // Null is what an empty repository has.
   const list = z.array(snapshotJson).nullable().parse(answer) ?? [];
-  return list
-    .map((one) => ({
-      id: one.id,
-      createdAtMs: Date.parse(one.time),
-      tree: one.tree,
-      tags: one.tags ?? [],
-      paths: one.paths,
-      host: one.hostname,
-    }))
-    .sort((a, b) => a.createdAtMs - b.createdAtMs);
+  return list.map(snapshotOf).sort((a, b) => a.createdAtMs - b.createdAtMs);
 }
+
+/** The first line of `ls --json`, which describes the snapshot. */
+export function parseSnapshotLine(line: string): Snapshot | undefined {
+  const { data } = snapshotJson.safeParse(parseJson(line));
+  return data && snapshotOf(data);
+}
+
+const snapshotOf = (one: z.infer<typeof snapshotJson>): Snapshot => ({
+  id: one.id,
+  createdAtMs: Date.parse(one.time),
+  tree: one.tree,
+  tags: one.tags ?? [],
+  paths: one.paths,
+  host: one.hostname,
+});
 
 /** One line of `ls --json`; the first line describes the snapshot and gives undefined. */
 export function parseNodeLine(line: string): SnapshotEntry | undefined {

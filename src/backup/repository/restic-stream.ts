@@ -4,8 +4,8 @@ import type { ChildResult, ChildSpec } from '../../platform/child-processes/inde
 import { AppError, isAppError } from '../../platform/errors.ts';
 import type { PipedProgram, PipeFileRequest, Progress, StreamRequest, StreamResult } from './repository.ts';
 import { absolutePath, plainTag, snapshotId } from './restic-arguments.ts';
-import { readNewSnapshot } from './restic-backup.ts';
 import { resticFailure } from './restic-errors.ts';
+import { listSnapshot } from './restic-listing.ts';
 import { type BackupSummary, parseBackupSummary, parseStatusLine } from './restic-output.ts';
 import type { ResticOptions, ResticTool } from './restic-tool.ts';
 
@@ -32,7 +32,7 @@ export async function storeStream(
       ? await storeBytes(options, consumer, from)
       : { result: await storeOutput(options, consumer, from, signal), sha256: undefined };
   if (result.exitCode !== 0 || !seen.summary) throw resticFailure(result, doing, options.location);
-  const snapshot = await readNewSnapshot(tool, options, seen.summary, request);
+  const { snapshot } = await listSnapshot(tool, options, seen.summary.snapshot_id, { signal, operationId });
   return {
     snapshotId: snapshot.id,
     treeId: snapshot.tree,

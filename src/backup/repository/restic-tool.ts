@@ -11,6 +11,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { AppError, isAppError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { readPassword } from './keys.ts';
+import type { LightKey } from './light-key.ts';
 import type { RepositoryLocation } from './location.ts';
 import type { Call, ToolVersion } from './repository.ts';
 import { resticFailure } from './restic-errors.ts';
@@ -51,7 +52,7 @@ const answerBytes = 256 * 1024 * 1024;
  * Starts restic 0.14 or newer. The location goes through the environment (it may hold credentials), the password through a
  * file. It is ended by SIGINT: on SIGTERM 0.14 leaves its lock behind.
  */
-export function createResticTool(options: ResticOptions): ResticTool {
+export function createResticTool(options: ResticOptions, lightKey: LightKey): ResticTool {
   const { location, cacheDir, children, passwordFile } = options;
   const program = options.program ?? 'restic';
   const tempDir = join(cacheDir, 'tmp');
@@ -84,12 +85,12 @@ export function createResticTool(options: ResticOptions): ResticTool {
 
   const spec: ResticTool['spec'] = async (doing, args, { signal, operationId, ...rest } = {}) => {
     await version({ signal, operationId });
-    await readPassword(passwordFile);
+    const hint = await lightKey.hint(await readPassword(passwordFile));
     await mkdir(tempDir, { recursive: true, mode: 0o700 });
     return {
       program,
       args: ['--password-file', passwordFile, ...args],
-      env,
+      env: hint === undefined ? env : { ...env, RESTIC_KEY_HINT: hint },
       purpose: doing,
       stopSignal: 'SIGINT',
       signal,

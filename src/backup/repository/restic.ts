@@ -1,23 +1,25 @@
-import { mkdir, readdir, rm, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isAppError } from '../../platform/errors.ts';
+import { readPassword } from './keys.ts';
+import { createLightKey } from './light-key.ts';
 import { type RepositoryLocation, withoutCredentials } from './location.ts';
-import type { CheckRequest, CheckResult, Repository, RestoreRequest, SnapshotEntry } from './repository.ts';
+import type { CheckRequest, CheckResult, OpenResult, Repository, RestoreRequest } from './repository.ts';
 import { absolutePath, dataSubset, exactPattern, plainTag, snapshotId } from './restic-arguments.ts';
 import { backUp } from './restic-backup.ts';
 import { resticFailure } from './restic-errors.ts';
+import { listSnapshot } from './restic-listing.ts';
 import {
   configJson,
   parseFindings,
   parseFreedBytes,
-  parseNodeLine,
   parseSnapshots,
   parseStatusLine,
   statsJson,
 } from './restic-output.ts';
 import { pipeFile, storeStream } from './restic-stream.ts';
 import { createResticTool, type ResticOptions, type ResticTool } from './restic-tool.ts';
-import { createLockKeeper } from './restic-unlock.ts';
+import { createLockKeeper, type LockKeeper } from './restic-unlock.ts';
 
 export type { ResticOptions } from './restic-tool.ts';
 
@@ -29,10 +31,21 @@ const readLimitBytes = 16 * 1024 * 1024;
  */
 export function createResticRepository(options: ResticOptions): Repository {
   const { location } = options;
-  const tool = createResticTool(options);
+  const lightKey = createLightKey(options);
+  const tool = createResticTool(options, lightKey);
   const keeper = createLockKeeper(tool, options);
+  let opened: { readonly as: string; readonly result: OpenResult } | undefined;
 
   const open: Repository['open'] = async (call = {}) => {
+    const as = await openedAs(options);
+    if (as !== undefined && opened?.as === as) return opened.result;
+    opened = undefined;
+    const result = await look(call);
+    if (as !== undefined && result.state === 'ok') opened = { as, result };
+    return result;
+  };
+
+  const look: Repository['open'] = async (call = {}) => {
     try {
       const config = configJson.parse(await tool.ask('opening the repository', ['cat', 'config', '--no-lock'], call));
       return { state: 'ok', id: config.id, formatVersion: config.version };
@@ -57,6 +70,7 @@ export function createResticRepository(options: ResticOptions): Repository {
         await clearHalfMade(location.resticArgument);
       }
       await tool.demand('making the repository', ['init', '--repository-version', '2'], { signal, operationId });
+      await lightKey.ensure();
       const made = await open({ signal, operationId });
       if (made.state !== 'ok')
         throw new AppError(
@@ -66,23 +80,27 @@ export function createResticRepository(options: ResticOptions): Repository {
       return { id: made.id, formatVersion: made.formatVersion };
     },
 
-    backup: (request) =>
-      keeper
+    backup: async (request) => {
+      await lightKey.ensure();
+      return keeper
         .unlessLocked(request, () => backUp(tool, options, request))
         .catch(async (err: unknown) => {
           // restic that is interrupted in the first fifth of a second leaves the lock it has just made.
           if (request.signal?.aborted) await keeper.removeOwnStaleLocks().catch(() => undefined);
           throw err;
-        }),
+        });
+    },
 
-    storeStream: (request) =>
-      keeper
+    storeStream: async (request) => {
+      await lightKey.ensure();
+      return keeper
         .unlessLocked(request, () => storeStream(tool, options, request))
         .catch(async (err: unknown) => {
           // As after an interrupted backup: the lock that restic has just made.
           await keeper.removeOwnStaleLocks().catch(() => undefined);
           throw err;
-        }),
+        });
+    },
 
     pipeFile: (request) => pipeFile(tool, options, request),
 
@@ -103,22 +121,11 @@ export function createResticRepository(options: ResticOptions): Repository {
       throw resticFailure(result, doing, location);
     },
 
-    async list({ snapshotId: id, signal, operationId }) {
-      const entries: SnapshotEntry[] = [];
-      const onStdoutLine = (line: string): void => {
-        const entry = parseNodeLine(line);
-        if (entry) entries.push(entry);
-      };
-      const doing = 'listing a snapshot';
-      const args = ['ls', '--json', '--no-lock', snapshotId(id)];
-      const result = await tool.demand(doing, args, { signal, operationId, onStdoutLine });
-      // 0.14 passes over an unknown snapshot and ends with 0.
-      if (entries.length === 0 && /^Ignoring /m.test(result.stderr)) throw resticFailure(result, doing, location);
-      return entries;
-    },
+    list: async ({ snapshotId: id, signal, operationId }) =>
+      (await listSnapshot(tool, options, snapshotId(id), { signal, operationId })).entries,
 
     restore: (request) => keeper.unlessLocked(request, () => restore(tool, options, request)),
-    check: (request) => keeper.unlessLocked(request, () => check(tool, options, request)),
+    check: (request) => check(tool, options, keeper, request),
 
     tag: ({ snapshotId: id, add, remove, signal, operationId }) =>
       keeper.unlessLocked({ signal, operationId }, async () => {
@@ -162,6 +169,21 @@ export function createResticRepository(options: ResticOptions): Repository {
   };
 }
 
+/**
+ * The place and the password as they look from outside; undefined where that cannot be seen. While they are the same there is no
+ * need to ask restic again which repository this is: a start of restic for each point and each plan.
+ */
+async function openedAs({ location, passwordFile }: ResticOptions): Promise<string | undefined> {
+  if (location.kind !== 'folder') return undefined;
+  const facts: unknown[] = [await readPassword(passwordFile)];
+  for (const name of ['config', 'keys']) {
+    const seen = await stat(join(location.resticArgument, name)).catch(() => undefined);
+    if (!seen) return undefined;
+    facts.push(seen.dev, seen.ino, seen.size, seen.mtimeMs, seen.ctimeMs);
+  }
+  return JSON.stringify(facts);
+}
+
 async function restore(tool: ResticTool, { location, log }: ResticOptions, request: RestoreRequest): Promise<void> {
   const { signal, operationId, onProgress } = request;
   await mkdir(absolutePath(request.target), { recursive: true, mode: 0o700 });
@@ -191,25 +213,41 @@ async function restore(tool: ResticTool, { location, log }: ResticOptions, reque
   }
 }
 
+const abandonedMs = 86_400_000;
+
 async function check(
   tool: ResticTool,
-  { location, cacheDir }: ResticOptions,
+  { location, cacheDir, clock }: ResticOptions,
+  keeper: LockKeeper,
   request: CheckRequest,
 ): Promise<CheckResult> {
   const { readData, signal, operationId } = request;
   const subset = readData === 'subset' ? dataSubset(request.subset) : undefined;
-  // A killed check leaves its private cache behind.
-  for (const name of await readdir(cacheDir).catch((): string[] => []))
-    if (name.startsWith('restic-check-cache-')) await rm(join(cacheDir, name), { recursive: true, force: true });
+  // A killed check leaves its private cache behind; a younger one may belong to a check that runs.
+  for (const name of await readdir(cacheDir).catch((): string[] => [])) {
+    const path = join(cacheDir, name);
+    const seen = name.startsWith('restic-check-cache-') ? await stat(path).catch(() => undefined) : undefined;
+    if (seen && clock.now() - seen.mtimeMs > abandonedMs) await rm(path, { recursive: true, force: true });
+  }
   const data = subset === undefined ? (readData === 'all' ? ['--read-data'] : []) : [`--read-data-subset=${subset}`];
+  const cache = location.kind === 'folder' ? ['--no-cache'] : [];
   const doing = 'checking the repository';
-  const result = await tool.run(doing, ['check', ...data], { signal, operationId });
-  if (result.exitCode === 0) return { ok: true, findings: [], durationMs: result.durationMs };
-  const failure = resticFailure(result, doing, location);
-  // A lock or a wrong password is a check that did not take place.
-  if (failure.code !== 'repository/damaged') throw failure;
-  const findings = parseFindings(withoutCredentials(`${result.stdout}\n${result.stderr}`, location));
-  return { ok: false, findings: findings.length > 0 ? findings : [failure.detail], durationMs: result.durationMs };
+  const attempt = async (more: readonly string[]): Promise<CheckResult> => {
+    const result = await tool.run(doing, ['check', ...more, ...cache, ...data], { signal, operationId });
+    if (result.exitCode === 0) return { ok: true, findings: [], durationMs: result.durationMs };
+    const failure = resticFailure(result, doing, location);
+    // A lock or a wrong password is a check that did not take place.
+    if (failure.code !== 'repository/damaged') throw failure;
+    const findings = parseFindings(withoutCredentials(`${result.stdout}\n${result.stderr}`, location));
+    return { ok: false, findings: findings.length > 0 ? findings : [failure.detail], durationMs: result.durationMs };
+  };
+  // Taking the lock costs restic a fifth of a second and stops every backup meanwhile. Without it a check may meet what another
+  // run is just writing or removing: what is sound then is sound, what is not is looked at again with the lock.
+  if (readData === 'none') {
+    const unlocked = await attempt(['--no-lock']).catch(() => signal?.throwIfAborted());
+    if (unlocked?.ok) return unlocked;
+  }
+  return keeper.unlessLocked(request, () => attempt([]));
 }
 
 /** An init that was killed leaves a key without a config. A second one would add a key that does not fit the first, and nothing would open. */
