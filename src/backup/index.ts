@@ -5,7 +5,6 @@
  */
 export { type Backup, createBackup, rememberRepository } from './backup.ts';
 export type { Inspection, ProtectedTarget } from './backup-deps.ts';
-export { backupRoutes } from './backup-routes.ts';
 export { type BackupSchedule, type BackupStatus, createBackupSchedule } from './backup-schedule.ts';
 export { catalogueReport, rebuildCatalogue } from './catalogue/index.ts';
 export { findTornEnd } from './looks-complete.ts';
@@ -19,6 +18,7 @@ export {
   recoveryKit,
 } from './repository/index.ts';
 export type { Restorer } from './restore/restorer.ts';
+export { backupRoutes } from './routes/index.ts';
 export type { PointSelection } from './selection.ts';
 export { createConfigSource } from './sources/config/config-source.ts';
 export {
