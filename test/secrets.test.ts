@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Setting, settings } from '../src/config/index.ts';
 import { hasPart } from './setup/parts.ts';
 import { mainProgram } from './setup/product-programs.ts';
+import { startRedis } from './setup/redis-server.ts';
 import { field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -32,6 +33,12 @@ for (const definition of Object.values(settings) as Setting[]) {
   const address = definition.parser.describe.startsWith('URL') ? `http://127.0.0.1:1/${secret}` : secret;
   environment[name] = forms[name]?.(secret) ?? address;
 }
+
+// What a point is taken of must be there, and then its password is in use.
+const redis = hasPart('redis') ? await startRedis('--requirepass', secrets.REDIS_URI ?? '') : undefined;
+if (redis) environment.REDIS_URI = redis.url({ password: secrets.REDIS_URI ?? '' });
+else delete environment.REDIS_URI;
+afterAll(() => redis?.remove());
 
 describe('a secret of the configuration', () => {
   const dataDir = temporaryFolder('secrets');

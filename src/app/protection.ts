@@ -12,12 +12,20 @@ import {
   type ProtectedTarget,
   parseRepositoryLocation,
 } from '../backup/index.ts';
+import type { Config, TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
 import { isIdle, storesElsewhere } from '../targets/index.ts';
 import type { Ground } from './ground.ts';
-import { inspectionOf, protectTarget } from './protected-target.ts';
+import { inspectionOf, type ProtectedStore, protectTarget } from './protected-target.ts';
+import { protectRedis } from './redis-store.ts';
 import type { Watching } from './watching.ts';
+
+/** Databases of the backend. The sample has none, whatever the environment names. */
+const storesOf = (config: Config, target: TargetConfig | undefined): ProtectedStore[] => {
+  const { redis } = config.targetDatabases;
+  return config.target === undefined || redis === undefined ? [] : [protectRedis(redis, target?.workspace ?? '')];
+};
 
 export type Protection = { readonly points: PointStore; readonly backup: Backup; readonly schedule: BackupSchedule };
 
@@ -66,7 +74,7 @@ export async function createProtection(
       watched: watch.watched,
       lifecycle: watch.backend,
       configFiles,
-      stores: [],
+      stores: storesOf(config, targetConfig),
       inspect: inspectFiles,
     });
   const backup = createBackup({

@@ -27,6 +27,7 @@ export {
   lightragFirst,
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
+export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';
 export { noBarrier, type WriteBarrier } from './write-barrier.ts';

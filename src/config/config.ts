@@ -8,6 +8,7 @@ import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
 import type { LifecycleStep, TargetStructure } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
+import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
 export type Config = {
@@ -87,7 +88,7 @@ export type Config = {
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
   /** The backend's databases, as far as somebody named them; both hold secrets. */
-  readonly targetDatabases: { readonly postgres: TargetDatabase | undefined; readonly redisUrl: string | undefined };
+  readonly targetDatabases: { readonly postgres: TargetDatabase | undefined; readonly redis: TargetRedis | undefined };
 };
 
 export type HostThresholds = {
@@ -278,7 +279,7 @@ export function buildConfig(
       dailyRetentionDays: values.backupDailyRetentionDays,
     },
     target,
-    targetDatabases: { postgres: buildTargetDatabase(values, origins, problems), redisUrl: values.redisUrl },
+    targetDatabases: { postgres: buildTargetDatabase(values, origins, problems), redis: buildTargetRedis(values) },
   };
   return { config: deepFreeze(config), problems };
 }

@@ -16,7 +16,6 @@ const foreignNames = new Set([
   'LIGHTRAG_API_PREFIX',
   'POSTGRES_DB',
   'POSTGRES_WORKSPACE',
-  'REDIS_WORKSPACE',
 ]);
 
 /** Shorter names differ by chance. */

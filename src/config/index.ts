@@ -24,6 +24,7 @@ export { findSettingByKey, type SettingName, settingEntries, settings } from './
 export type { Problem } from './settings-file.ts';
 export type { LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
+export type { TargetRedis } from './target-redis.ts';
 
 /** The environment of this process. */
 export const processEnvironment = (): Readonly<Record<string, string | undefined>> => process.env;

@@ -1,3 +1,4 @@
+import { redisSettings } from './redis-settings.ts';
 import { env, setting } from './setting.ts';
 import {
   decimal,
@@ -202,13 +203,5 @@ export const targetSettings = {
     awaits: databasesAwait,
     about: 'Database of the backend. The URL and these pieces may both be set when they agree.',
   }),
-  redisUrl: setting({
-    key: 'target.redis_url',
-    env: env('REDIS_URI'),
-    parser: secretUrl('URL, redis://user:password@host:port', ['redis', 'rediss']),
-    fallback: undefined,
-    secret: true,
-    awaits: databasesAwait,
-    about: 'The backend’s Redis.',
-  }),
+  ...redisSettings,
 } as const;

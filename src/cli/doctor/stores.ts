@@ -8,8 +8,8 @@ export const targetRedisCheck: Check = {
   id: 'target-redis',
   what: 'Redis',
   async look({ config }, signal) {
-    const { redisUrl } = config.targetDatabases;
-    return redisUrl === undefined ? skipped('none is configured for the backend') : lookAtRedis(redisUrl, signal);
+    const { redis } = config.targetDatabases;
+    return redis === undefined ? skipped('none is configured for the backend') : lookAtRedis(redis.url, signal);
   },
 };
 
