@@ -88,7 +88,12 @@ export type Config = {
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
   /** The backend's databases, as far as somebody named them; both hold secrets. */
-  readonly targetDatabases: { readonly postgres: TargetDatabase | undefined; readonly redis: TargetRedis | undefined };
+  readonly targetDatabases: {
+    readonly postgres: TargetDatabase | undefined;
+    /** What of it goes into a point. */
+    readonly postgresDump: 'database' | 'lightrag';
+    readonly redis: TargetRedis | undefined;
+  };
 };
 
 export type HostThresholds = {
@@ -279,7 +284,11 @@ export function buildConfig(
       dailyRetentionDays: values.backupDailyRetentionDays,
     },
     target,
-    targetDatabases: { postgres: buildTargetDatabase(values, origins, problems), redis: buildTargetRedis(values) },
+    targetDatabases: {
+      postgres: buildTargetDatabase(values, origins, problems),
+      postgresDump: values.postgresDump,
+      redis: buildTargetRedis(values),
+    },
   };
   return { config: deepFreeze(config), problems };
 }

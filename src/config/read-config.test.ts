@@ -252,7 +252,7 @@ describe('the databases of the backend', () => {
     expect(
       read({ DATABASE_URL: 'postgresql+asyncpg://rag:p%40ss@db.example:5433/light%20rag?ssl=true' }).config
         .targetDatabases.postgres,
-    ).toEqual(whole);
+    ).toEqual({ ...whole, tls: { mode: 'require' } });
     const pieces = {
       POSTGRES_HOST: 'db.example',
       POSTGRES_PORT: '5433',
@@ -269,6 +269,43 @@ describe('the databases of the backend', () => {
       database: 'd',
     });
     expect(read({ POSTGRES_PASSWORD: 'x' }).config.targetDatabases.postgres).toBeUndefined();
+  });
+
+  test.each([
+    ['p@ss/w:rd%40?#', 'postgresql://u:p@ss%2fw:rd%2540%3f%23@h/d'],
+    ['a:b/c@d?e#f', 'postgresql://u:a:b/c@d?e#f@h/d'],
+    ['%', 'postgresql://u:%@h/d'],
+  ])('a password with odd characters is read whole: %s', (password, url) => {
+    expect(read({ DATABASE_URL: url }).config.targetDatabases.postgres).toMatchObject({
+      password,
+      user: 'u',
+      host: 'h',
+      database: 'd',
+    });
+  });
+
+  test.each([
+    ['postgresql://u@[::1]:5433/d', '::1', 5433],
+    ['postgresql://u@%2Fvar%2Frun%2Fpostgresql/d', '/var/run/postgresql', 5432],
+    ['postgresql://u@%2Fvar%2Frun:5433/d', '/var/run', 5433],
+    ['postgresql:///d?host=/var/run/postgresql&port=6432', '/var/run/postgresql', 6432],
+    ['postgresql://u@h', 'h', 5432],
+  ])('%s', (url, host, port) => {
+    const { config, problems } = read({ DATABASE_URL: url });
+    expect(problems).toEqual([]);
+    expect(config.targetDatabases.postgres).toMatchObject({ host, port });
+  });
+
+  test('how TLS is spoken stands in the URL or beside it', () => {
+    const tls = { mode: 'verify-full', rootCert: '/etc/ca.pem' };
+    expect(
+      read({ DATABASE_URL: 'postgresql://u@h/d?sslmode=verify-full&sslrootcert=/etc/ca.pem' }).config.targetDatabases
+        .postgres,
+    ).toEqual({ host: 'h', port: 5432, user: 'u', database: 'd', tls });
+    expect(
+      read({ POSTGRES_HOST: 'h', POSTGRES_SSL_MODE: 'verify-full', POSTGRES_SSL_ROOT_CERT: '/etc/ca.pem' }).config
+        .targetDatabases.postgres,
+    ).toMatchObject({ tls });
   });
 
   test('URL and pieces that agree are one setting, others are refused with both named and neither shown', () => {

@@ -1,6 +1,7 @@
 import type { Origins } from './read-config.ts';
 import type { SettingName, SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
+import { type PostgresTlsMode, partsOfDatabaseUrl, postgresTlsModes } from './target-database-url.ts';
 
 /** The PostgreSQL that the backend keeps its stores in. */
 export type TargetDatabase = {
@@ -9,6 +10,16 @@ export type TargetDatabase = {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly database: string | undefined;
+  /** Undefined: nothing was said about it. */
+  readonly tls:
+    | {
+        readonly mode: PostgresTlsMode | undefined;
+        readonly rootCert: string | undefined;
+        readonly cert: string | undefined;
+        readonly key: string | undefined;
+        readonly crl: string | undefined;
+      }
+    | undefined;
 };
 
 /** One URL, or its pieces, or both when they say the same; undefined when neither is there. */
@@ -24,7 +35,7 @@ export function buildTargetDatabase(
     password: values.postgresPassword,
     database: values.postgresDatabase,
   };
-  const url = values.databaseUrl === undefined ? undefined : partsOf(values.databaseUrl);
+  const url = values.databaseUrl === undefined ? undefined : partsOfDatabaseUrl(values.databaseUrl);
   if (url)
     for (const [piece, name] of pieceNames)
       if (pieces[piece] !== undefined && url[piece] !== undefined && pieces[piece] !== url[piece])
@@ -41,35 +52,26 @@ export function buildTargetDatabase(
     user: url?.user ?? pieces.user,
     password: url?.password ?? pieces.password,
     database: url?.database ?? pieces.database,
+    tls: tlsOf(values, url?.tls),
   };
 }
 
-const pieceNames: readonly (readonly [keyof TargetDatabase, SettingName])[] = [
+/** What stands in the URL goes before what stands beside it, as with every client. */
+function tlsOf(values: SettingValues, url: TargetDatabase['tls']): TargetDatabase['tls'] {
+  const tls = {
+    mode: url?.mode ?? postgresTlsModes.find((mode) => mode === values.postgresSslMode),
+    rootCert: url?.rootCert ?? values.postgresSslRootCert,
+    cert: url?.cert ?? values.postgresSslCert,
+    key: url?.key ?? values.postgresSslKey,
+    crl: url?.crl ?? values.postgresSslCrl,
+  };
+  return Object.values(tls).some((one) => one !== undefined) ? tls : undefined;
+}
+
+const pieceNames: readonly (readonly ['host' | 'port' | 'user' | 'password' | 'database', SettingName])[] = [
   ['host', 'postgresHost'],
   ['port', 'postgresPort'],
   ['user', 'postgresUser'],
   ['password', 'postgresPassword'],
   ['database', 'postgresDatabase'],
 ];
-
-function partsOf(text: string): Partial<TargetDatabase> {
-  // With a scheme that the standard knows, so that the host is read as one.
-  const url = new URL(text.replace(/^[^:]+:/, 'http:'));
-  const given = (part: string): string | undefined => (part === '' ? undefined : decoded(part));
-  return {
-    host: given(url.hostname.replace(/^\[|\]$/g, '')),
-    port: url.port === '' ? 5432 : Number(url.port),
-    user: given(url.username),
-    password: given(url.password),
-    database: given(url.pathname.slice(1)),
-  };
-}
-
-/** A stray percent sign stands for itself. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}

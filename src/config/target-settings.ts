@@ -1,3 +1,4 @@
+import { postgresSettings } from './postgres-settings.ts';
 import { redisSettings } from './redis-settings.ts';
 import { env, setting } from './setting.ts';
 import {
@@ -5,6 +6,7 @@ import {
   file,
   folder,
   httpUrl,
+  oneOf,
   patternText,
   secretText,
   secretUrl,
@@ -12,10 +14,6 @@ import {
   wholeNumber,
   words,
 } from './value-parsers.ts';
-
-const databaseProtocols = ['postgresql', 'postgres', 'postgresql+asyncpg', 'postgresql+psycopg', 'postgresql+psycopg2'];
-/** `doctor` looks at these databases; what holds their content comes later. */
-const databasesAwait = 'recovery points of databases';
 
 /** The RAG installation under watch, and how it is reached. */
 export const targetSettings = {
@@ -149,59 +147,6 @@ export const targetSettings = {
     runtime: true,
     about: 'How long the backend may take until it is healthy after a start.',
   }),
-  databaseUrl: setting({
-    key: 'target.database_url',
-    env: env('DATABASE_URL'),
-    parser: secretUrl('URL, postgresql://user:password@host:port/database', databaseProtocols),
-    fallback: undefined,
-    secret: true,
-    awaits: databasesAwait,
-    about: 'The backend’s PostgreSQL as one URL.',
-  }),
-  postgresHost: setting({
-    key: 'target.postgres.host',
-    env: env('POSTGRES_HOST'),
-    parser: text,
-    fallback: undefined,
-    example: 'localhost',
-    awaits: databasesAwait,
-    about: 'Host of the backend’s PostgreSQL; localhost when only the rest is set.',
-  }),
-  postgresPort: setting({
-    key: 'target.postgres.port',
-    env: env('POSTGRES_PORT'),
-    parser: wholeNumber(1, 65535),
-    fallback: undefined,
-    example: 5432,
-    awaits: databasesAwait,
-    about: 'Port of the backend’s PostgreSQL; 5432 when only the rest is set.',
-  }),
-  postgresUser: setting({
-    key: 'target.postgres.user',
-    env: env('POSTGRES_USER'),
-    parser: text,
-    fallback: undefined,
-    example: 'lightrag',
-    awaits: databasesAwait,
-    about: 'Role that the backend logs in with.',
-  }),
-  postgresPassword: setting({
-    key: 'target.postgres.password',
-    env: env('POSTGRES_PASSWORD'),
-    parser: secretText,
-    fallback: undefined,
-    secret: true,
-    awaits: databasesAwait,
-    about: 'Password of that role.',
-  }),
-  postgresDatabase: setting({
-    key: 'target.postgres.database',
-    env: env('POSTGRES_DATABASE'),
-    parser: text,
-    fallback: undefined,
-    example: 'lightrag',
-    awaits: databasesAwait,
-    about: 'Database of the backend. The URL and these pieces may both be set when they agree.',
-  }),
+  ...postgresSettings,
   ...redisSettings,
 } as const;
