@@ -13,18 +13,24 @@ import {
   parseRepositoryLocation,
 } from '../backup/index.ts';
 import type { Config, TargetConfig } from '../config/index.ts';
+import type { ChildProcesses } from '../platform/child-processes/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
 import { isIdle, storesElsewhere } from '../targets/index.ts';
 import type { Ground } from './ground.ts';
+import { protectPostgres } from './postgres-store.ts';
 import { inspectionOf, type ProtectedStore, protectTarget } from './protected-target.ts';
 import { protectRedis } from './redis-store.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
-const storesOf = (config: Config, target: TargetConfig | undefined): ProtectedStore[] => {
-  const { redis } = config.targetDatabases;
-  return config.target === undefined || redis === undefined ? [] : [protectRedis(redis, target?.workspace ?? '')];
+const storesOf = (config: Config, children: ChildProcesses, target: TargetConfig | undefined): ProtectedStore[] => {
+  if (config.target === undefined) return [];
+  const { postgres, postgresDump, redis } = config.targetDatabases;
+  return [
+    ...(postgres === undefined ? [] : [protectPostgres(postgres, { dump: postgresDump, children })]),
+    ...(redis === undefined ? [] : [protectRedis(redis, target?.workspace ?? '')]),
+  ];
 };
 
 export type Protection = { readonly points: PointStore; readonly backup: Backup; readonly schedule: BackupSchedule };
@@ -74,7 +80,7 @@ export async function createProtection(
       watched: watch.watched,
       lifecycle: watch.backend,
       configFiles,
-      stores: storesOf(config, targetConfig),
+      stores: storesOf(config, children, targetConfig),
       inspect: inspectFiles,
     });
   const backup = createBackup({

@@ -11,6 +11,7 @@ export { findTornEnd } from './looks-complete.ts';
 export type { RecoveryPoint } from './point.ts';
 export { boundedPointHistory } from './point-growth.ts';
 export { createPointStore, type PointStore } from './point-store.ts';
+export { defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';
 export {
   createResticRepository,
   ensurePasswordFile,
@@ -27,6 +28,7 @@ export {
   lightragFirst,
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
+export { createPostgresSource } from './sources/postgres/index.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';

@@ -1,19 +1,7 @@
 import { postgresSettings } from './postgres-settings.ts';
 import { redisSettings } from './redis-settings.ts';
 import { env, setting } from './setting.ts';
-import {
-  decimal,
-  file,
-  folder,
-  httpUrl,
-  oneOf,
-  patternText,
-  secretText,
-  secretUrl,
-  text,
-  wholeNumber,
-  words,
-} from './value-parsers.ts';
+import { decimal, file, folder, httpUrl, patternText, secretText, text, words } from './value-parsers.ts';
 
 /** The RAG installation under watch, and how it is reached. */
 export const targetSettings = {

@@ -1,0 +1,31 @@
+import { createPostgresSource, defaultDatabase, defaultUser, type PostgresConnection } from '../backup/index.ts';
+import type { TargetDatabase } from '../config/index.ts';
+import type { ChildProcesses } from '../platform/child-processes/index.ts';
+import type { ProtectedStore } from './protected-target.ts';
+
+/** The backend's PostgreSQL as a store of the target: one component, captured and restored by its own slice of backup. */
+export function protectPostgres(
+  postgres: TargetDatabase,
+  options: { readonly dump: 'database' | 'lightrag'; readonly children: ChildProcesses },
+): ProtectedStore {
+  const { dump, children } = options;
+  const name = 'database';
+  const connection = connectionOf(postgres);
+  return {
+    name,
+    kind: 'postgres',
+    source: ({ workspace }) => createPostgresSource({ name, connection, children, dump, workspace }),
+    restorer: undefined,
+    holds: (storageClass) => /^PG[A-Z]/.test(storageClass),
+  };
+}
+
+/** Where nothing is said, what LightRAG itself takes. */
+const connectionOf = (postgres: TargetDatabase): PostgresConnection => ({
+  host: postgres.host,
+  port: postgres.port,
+  user: postgres.user ?? defaultUser,
+  password: postgres.password,
+  database: postgres.database ?? defaultDatabase,
+  ...(postgres.tls ? { tls: postgres.tls } : {}),
+});
