@@ -12,8 +12,7 @@ import {
   type ProtectedTarget,
   parseRepositoryLocation,
 } from '../backup/index.ts';
-import type { Config, TargetConfig } from '../config/index.ts';
-import type { ChildProcesses } from '../platform/child-processes/index.ts';
+import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
 import { isIdle, storesElsewhere } from '../targets/index.ts';
@@ -24,12 +23,12 @@ import { protectRedis } from './redis-store.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
-const storesOf = (config: Config, children: ChildProcesses, target: TargetConfig | undefined): ProtectedStore[] => {
+const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | undefined): ProtectedStore[] => {
   if (config.target === undefined) return [];
   const { postgres, postgresDump, redis } = config.targetDatabases;
   return [
     ...(postgres === undefined ? [] : [protectPostgres(postgres, { dump: postgresDump, children })]),
-    ...(redis === undefined ? [] : [protectRedis(redis, target?.workspace ?? '')]),
+    ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
   ];
 };
 
@@ -80,7 +79,7 @@ export async function createProtection(
       watched: watch.watched,
       lifecycle: watch.backend,
       configFiles,
-      stores: storesOf(config, children, targetConfig),
+      stores: storesOf(ground, targetConfig),
       inspect: inspectFiles,
     });
   const backup = createBackup({

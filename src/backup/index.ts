@@ -18,6 +18,7 @@ export {
   parseRepositoryLocation,
   recoveryKit,
 } from './repository/index.ts';
+export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';
 export { backupRoutes } from './routes/index.ts';
 export type { PointSelection } from './selection.ts';
