@@ -93,6 +93,11 @@ export async function createProtection(
     log: logOf('backup'),
     stagingDir: join(config.dataDir, 'staging'),
     wardenVersion: productVersion(),
+    unfold: {
+      get enabled() {
+        return ground.config.backup.unfold;
+      },
+    },
     barrier: noBarrier,
     quiet: {
       get idleWaitMs() {

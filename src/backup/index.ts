@@ -33,4 +33,5 @@ export { createPostgresSource } from './sources/postgres/index.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';
+export { foldRestored } from './unfold/index.ts';
 export { noBarrier, type WriteBarrier } from './write-barrier.ts';
