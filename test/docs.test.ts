@@ -86,7 +86,6 @@ async function outputOf(argv: readonly string[]): Promise<string> {
       localTokenFile: never,
       recoveryKit: never,
       rebuildCatalogue: never,
-      foldRestored: never,
     },
   });
   return text;
@@ -123,11 +122,14 @@ describe('the documentation', () => {
 
   test('names only settings that exist', () => {
     const known = new Set(['RAGWARDEN_CONFIG', 'RAGWARDEN_URL', 'RAGWARDEN_TOKEN', 'RAGWARDEN_NO_INSTALL']);
+    // What a check command gets from a drill.
+    for (const what of ['FOLDER', 'WORKSPACE', 'POINT']) known.add(`RAGWARDEN_DRILL_${what}`);
     const keys = new Set<string>([
       'target.lifecycle',
       'target.lifecycle.stop',
       'target.lifecycle.start',
       'target.paths',
+      'target.drill_check_command',
     ]);
     for (const one of Object.values(settings) as Setting[]) {
       keys.add(one.key);

@@ -97,6 +97,7 @@ describe('the trail', () => {
     'POST /api/v1/backup/trigger': 'an operation, which keeps who asked for it',
     'POST /api/v1/backup/points/:backup_id/verify': 'an operation, which keeps who asked for it',
     'POST /api/v1/backup/restore/:backup_id': 'an operation, which keeps who asked for it',
+    'POST /api/v1/recovery/drills': 'an operation, which keeps who asked for it; audited with its verdict (drills.ts)',
     'POST /api/v1/settings/check': 'only looks; told as a read',
     'POST /api/v1/targets/:id/probe': 'only looks; told as a read',
     'POST /api/v1/operations/:id/cancel': 'needs a running operation; shown in operation-routes.test.ts',

@@ -21,6 +21,10 @@ export const apiInfo = () => ({
     { name: 'monitoring', description: 'The host.' },
     { name: 'targets', description: 'What is watched.' },
     { name: 'backup', description: 'Recovery points: taking, verifying, keeping, restoring.' },
+    {
+      name: 'recovery',
+      description: 'Rehearsed restores, what they proved, and the objectives they are held against.',
+    },
     { name: 'operations', description: 'Long work.' },
     { name: 'events', description: 'What happened, and who asked for it.' },
     { name: 'access', description: 'Logging in, tokens.' },

@@ -8,9 +8,11 @@ import { operationRoutes } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
 import type { Jobs } from '../platform/jobs.ts';
+import { recoveryRoutes } from '../recovery/index.ts';
 import { type Growth, growthRoutes, jobsRoutes, type SettingsControl, settingsRoutes } from '../system/index.ts';
 import { targetsRoutes } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
+import type { Drilling } from './drilling.ts';
 import type { Ground } from './ground.ts';
 import { openapiRoute } from './openapi-route.ts';
 import type { Protection } from './protection.ts';
@@ -20,7 +22,8 @@ import type { Watching } from './watching.ts';
 export async function createApiServer(
   ground: Ground,
   slices: Watching &
-    Protection & {
+    Protection &
+    Drilling & {
       readonly access: Access;
       readonly callers: Pick<Access, 'authenticate'>;
       readonly health: Health;
@@ -79,6 +82,18 @@ export async function createApiServer(
     backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
   );
 
+  await server.register(
+    recoveryRoutes({
+      drills: slices.drills,
+      store: slices.drillStore,
+      operations,
+      enabled: config.backup.enabled && config.recovery.enabled,
+      targetIds: targets.map((one) => one.target.id),
+      defaultTargetId,
+      defaultChoice: () => ground.config.drill.choice,
+      status: slices.recoveryStatus,
+    }),
+  );
   await server.register(jobsRoutes({ jobs, clock }));
   await server.register(growthRoutes({ growth }));
   return server;

@@ -100,6 +100,7 @@ describe('each interval variable drives the job that it names', () => {
     const others = intervals.filter(([, one]) => !drives.some(([name]) => one.env.some((env) => env.name === name)));
     expect(others.map(([, { key, awaits }]) => `${key} ${awaits ?? ''}`.trim()).sort()).toEqual([
       'backup.frequency_seconds',
+      'drill.frequency_seconds',
       'recovery.checkpoint_interval_seconds recovery',
       'replication.health_check_interval_seconds replication',
       'resources.cleanup_interval_seconds resources',

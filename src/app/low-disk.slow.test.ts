@@ -42,6 +42,7 @@ test.skipIf(!asRootOnLinux)(
       const operations = createOperations({ db, clock, log: silentLogger, events, instance: 'main' });
       const paused: boolean[] = [];
       const disk = createOwnLowDisk({
+        drills: { running: () => 0, stopAll: async () => 0 },
         limits: () => ({
           warnPercent: 50,
           warnBytes: 30 * mib,

@@ -10,6 +10,7 @@ import { createOperations, type Operations } from '../operations/index.ts';
 import { type Database, migrate, openSqlite } from '../platform/database/index.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
 import { silentLogger } from '../platform/logging.ts';
+import { createDrillStore } from '../recovery/index.ts';
 import { type Growth, type GrowthCaps, measureGrowth } from '../system/index.ts';
 import { createOwnGrowth } from './own-growth.ts';
 
@@ -20,6 +21,7 @@ const uncapped: GrowthCaps = {
   'idempotency-keys': 0,
   logins: 0,
   'point-history': 0,
+  drills: 0,
   samples: 0,
   'state-copies': 0,
   'restic-cache': 0,
@@ -61,6 +63,7 @@ beforeEach(async () => {
     events,
     operations,
     points: createPointStore(state.db),
+    drills: createDrillStore(state.db),
     dataDir,
     roots: [root],
     clock,

@@ -7,12 +7,14 @@ import { boundedIdempotencyKeys, boundedOperations, type Operations } from '../o
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Logger } from '../platform/logging.ts';
+import { boundedDrills, type DrillStore } from '../recovery/index.ts';
 import {
   boundedCache,
   boundedStaging,
   boundedStateCopies,
   createGrowth,
   createLowDisk,
+  type DrillsHere,
   type Growth,
   type GrowthCaps,
   type LowDisk,
@@ -27,6 +29,8 @@ export function createOwnLowDisk(options: {
   /** On this machine's disk, not on a database server. */
   samplesHere: boolean;
   pauseSamples(paused: boolean): void;
+  /** Ends running drills. */
+  drills: DrillsHere;
   events: EventRecorder;
   operations: Operations;
   dataDir: string;
@@ -39,6 +43,7 @@ export function createOwnLowDisk(options: {
     dataDir,
     limits,
     staging: boundedStaging(join(dataDir, 'staging'), idle),
+    drills: options.drills,
     samples: options.samplesHere ? boundedSamples(metricsDb) : undefined,
     idle,
     pauseSamples,
@@ -57,13 +62,14 @@ export function createOwnGrowth(options: {
   events: EventRecorder;
   operations: Operations;
   points: PointStore;
+  drills: DrillStore;
   dataDir: string;
   /** Folders of the targets, in which restores set former states aside. */
   roots: readonly string[];
   clock: Clock;
   log: Logger;
 }): Growth {
-  const { db, metricsDb, events, operations, points, dataDir, clock, log } = options;
+  const { db, metricsDb, events, operations, points, drills, dataDir, clock, log } = options;
   /** Long work uses cache and staging. */
   const idle = async (): Promise<boolean> => (await operations.list({ state: 'running', limit: 1 })).length === 0;
   return createGrowth({
@@ -78,6 +84,7 @@ export function createOwnGrowth(options: {
       'idempotency-keys': boundedIdempotencyKeys(db),
       logins: boundedLogins({ db, clock }),
       'point-history': boundedPointHistory({ db, points }),
+      drills: boundedDrills({ db, drills }),
       samples: boundedSamples(metricsDb),
       'state-copies': boundedStateCopies(dataDir),
       'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),

@@ -11,8 +11,10 @@ import {
   type PointStore,
   type ProtectedTarget,
   parseRepositoryLocation,
+  rpoSlackMs,
 } from '../backup/index.ts';
-import type { TargetConfig } from '../config/index.ts';
+import type { Config, TargetConfig } from '../config/index.ts';
+import type { ChildProcesses } from '../platform/child-processes/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
 import { isIdle, storesElsewhere } from '../targets/index.ts';
@@ -23,16 +25,21 @@ import { protectRedis } from './redis-store.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
-const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | undefined): ProtectedStore[] => {
+const storesOf = (config: Config, children: ChildProcesses, target: TargetConfig | undefined): ProtectedStore[] => {
   if (config.target === undefined) return [];
   const { postgres, postgresDump, redis } = config.targetDatabases;
   return [
     ...(postgres === undefined ? [] : [protectPostgres(postgres, { dump: postgresDump, children })]),
-    ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
+    ...(redis === undefined ? [] : [protectRedis(redis, target?.workspace ?? '')]),
   ];
 };
 
-export type Protection = { readonly points: PointStore; readonly backup: Backup; readonly schedule: BackupSchedule };
+export type Protection = {
+  readonly points: PointStore;
+  readonly backup: Backup;
+  readonly schedule: BackupSchedule;
+  readonly guarded: ProtectedTarget | undefined;
+};
 
 /** Recovery points of what is watched: the repository, the target as backup sees it, the schedule. Nothing of it runs yet. */
 export async function createProtection(
@@ -79,7 +86,7 @@ export async function createProtection(
       watched: watch.watched,
       lifecycle: watch.backend,
       configFiles,
-      stores: storesOf(ground, targetConfig),
+      stores: storesOf(config, children, targetConfig),
       inspect: inspectFiles,
     });
   const backup = createBackup({
@@ -93,11 +100,6 @@ export async function createProtection(
     log: logOf('backup'),
     stagingDir: join(config.dataDir, 'staging'),
     wardenVersion: productVersion(),
-    unfold: {
-      get enabled() {
-        return ground.config.backup.unfold;
-      },
-    },
     barrier: noBarrier,
     quiet: {
       get idleWaitMs() {
@@ -118,6 +120,9 @@ export async function createProtection(
     policy: {
       get frequencyMs() {
         return ground.config.backup.frequencyMs;
+      },
+      get rpoMs() {
+        return ground.config.recovery.rpoMs ?? ground.config.backup.frequencyMs + rpoSlackMs;
       },
       get retentionDays() {
         return ground.config.backup.retentionDays;
@@ -148,5 +153,5 @@ export async function createProtection(
       if (point) documentMetrics.backupSizeBytes.labels(status.targetId).set(point.logicalBytes);
     },
   });
-  return { points, backup, schedule };
+  return { points, backup, schedule, guarded };
 }

@@ -20,8 +20,13 @@ const switches: readonly {
   { variable: 'LIGHTRAG_METRICS_ENABLED', jobs: ['metric sampling', 'metric flush'], routes: ['/metrics'] },
   {
     variable: 'BACKUP_ENABLED',
-    jobs: ['backup schedule'],
+    jobs: ['backup schedule', 'drill schedule'],
     routes: ['/api/v1/backup/status', '/api/v1/backup/history', '/api/v1/backup/points', '/api/v1/backup/retention'],
+  },
+  {
+    variable: 'LIGHTRAG_RECOVERY_ENABLED',
+    jobs: ['drill schedule'],
+    routes: ['/api/v1/recovery/objectives', '/api/v1/recovery/drills'],
   },
   // What was written before it was switched off still grows old.
   { variable: 'LIGHTRAG_EVENT_LOGGING_ENABLED', jobs: [], routes: ['/api/v1/events', '/api/v1/events/stream'] },

@@ -24,9 +24,11 @@ import { createJobs, type Jobs } from '../platform/jobs.ts';
 import { createLifecycle, type Part } from '../platform/lifecycle.ts';
 import type { Logger, LogLevels } from '../platform/logging.ts';
 import { productVersion } from '../platform/product-version.ts';
+import type { DrillSchedule } from '../recovery/index.ts';
 import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
 import type { WatchedTarget } from '../targets/index.ts';
 import { createApiServer } from './api-server.ts';
+import { createDrilling, drillCheck } from './drilling.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import type { Ground } from './ground.ts';
 import {
@@ -83,6 +85,7 @@ export type StartedWarden = Listening & {
   readonly operations: Operations;
   readonly backup: Backup;
   readonly schedule: BackupSchedule;
+  readonly drillSchedule: DrillSchedule;
   readonly health: Health;
   readonly targets: readonly WatchedTarget[];
   readonly settings: SettingsControl;
@@ -213,11 +216,17 @@ export function createWarden(options: WardenOptions): Warden {
       requireSpace: (what) => lowDisk.requireSpace(what),
     });
     const { backup, schedule, points } = protection;
+    const drilling = await createDrilling(ground, watching, protection, {
+      step: (name) => options.step?.(name),
+      requireSpace: (what) => lowDisk.requireSpace(what, 'low'),
+    });
+    const { drills, drillSchedule } = drilling;
 
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.
-    const settled = await operations.settle({ settlers: backup.settlers });
+    const settled = await operations.settle({ settlers: { ...backup.settlers, ...drills.settlers } });
     for (const operation of settled)
       log.warn({ operation: operation.id, kind: operation.kind }, 'a half-done operation was settled');
+    await drills.sweep();
     if (sample)
       await lifecycle.begin({
         name: 'sample backend',
@@ -239,6 +248,7 @@ export function createWarden(options: WardenOptions): Warden {
       metricsDb,
       samplesHere: config.state.place.kind !== 'postgres',
       pauseSamples: (paused) => history.pause(paused),
+      drills,
       events,
       operations,
       dataDir: config.dataDir,
@@ -252,6 +262,7 @@ export function createWarden(options: WardenOptions): Warden {
       events: eventLog,
       operations,
       points,
+      drills: drilling.drillStore,
       dataDir: config.dataDir,
       roots: targets.flatMap((one) => one.target.stores.map((store) => store.path)),
       clock,
@@ -260,6 +271,7 @@ export function createWarden(options: WardenOptions): Warden {
     const heartbeat =
       config.heartbeat &&
       createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log: logOf('system') });
+    const rehearses = config.backup.enabled && config.recovery.enabled;
     const health = createHealth({
       clock,
       checks: [
@@ -272,6 +284,7 @@ export function createWarden(options: WardenOptions): Warden {
         ...(config.backup.enabled
           ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
           : []),
+        ...(rehearses ? targets.map((one) => drillCheck(one.target.id, drillSchedule)) : []),
       ],
     });
 
@@ -279,6 +292,7 @@ export function createWarden(options: WardenOptions): Warden {
     const server = await createApiServer(ground, {
       ...watching,
       ...protection,
+      ...drilling,
       access,
       callers,
       health,
@@ -314,6 +328,7 @@ export function createWarden(options: WardenOptions): Warden {
       await begin(inspections);
     }
     if (config.backup.enabled) await begin(schedule);
+    if (rehearses) await begin(drillSchedule);
     await begin(growth);
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
@@ -324,7 +339,7 @@ export function createWarden(options: WardenOptions): Warden {
       sizes,
       targets,
       heartbeat,
-      wakes: [eventRetention, operationRetention, schedule, growth],
+      wakes: [eventRetention, operationRetention, schedule, drillSchedule, growth],
       setLogLevels,
     });
     const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });
@@ -349,6 +364,7 @@ export function createWarden(options: WardenOptions): Warden {
       operations,
       backup,
       schedule,
+      drillSchedule,
       health,
       targets,
       settings,

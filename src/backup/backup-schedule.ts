@@ -10,7 +10,7 @@ import type { RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
 
 /** RPO by default: one interval, and an hour for the run itself and for what delays it. */
-const rpoSlackMs = 3_600_000;
+export const rpoSlackMs = 3_600_000;
 const firstRetryMs = 60_000;
 const tickMs = 5_000;
 const availabilityMs = 300_000;
@@ -97,7 +97,7 @@ export function createBackupSchedule(options: {
     ]);
     const failure = failed.get(targetId);
     const availability = await backup.availability();
-    const objectiveMs = backup.policy.frequencyMs + rpoSlackMs;
+    const objectiveMs = backup.policy.rpoMs;
     const measuredMs = newestVerified ? Math.max(0, nowMs - newestVerified.takenMs) : null;
     const warnings: string[] = [];
     if (kit === undefined)

@@ -13,14 +13,17 @@ import { restorePoint } from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
 import { settleRestore } from './settle-restore.ts';
 import { takePoint } from './take-point.ts';
-import { createUnfolder } from './unfold/index.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
 
 export type Availability = { readonly available: true } | { readonly available: false; readonly reason: string };
 
 const preparedMs = 300_000;
 
-export type BackupPolicy = RetentionPolicy & { readonly frequencyMs: number };
+export type BackupPolicy = RetentionPolicy & {
+  readonly frequencyMs: number;
+  /** Greatest loss accepted. */
+  readonly rpoMs: number;
+};
 
 export type Started = {
   readonly requestedBy: string;
@@ -58,14 +61,14 @@ export type Backup = {
 
 /** Everything about recovery points as operations: taken, verified, restored, forgotten, one at a time per target. */
 export function createBackup(
-  given: Omit<BackupDeps, 'knownRepository' | 'unfolder'> & {
+  given: Omit<BackupDeps, 'knownRepository'> & {
     operations: Operations;
     enabled: boolean;
     policy: BackupPolicy;
   },
 ): Backup {
   const knownRepository = rememberRepository(given);
-  const deps = { ...given, knownRepository, unfolder: createUnfolder() };
+  const deps = { ...given, knownRepository };
   const { operations, points, db, events, clock, log } = deps;
   let known: Availability | undefined;
   let lastPrepared: { pointId: string; atMs: number; prepared: PreparedRestore } | undefined;

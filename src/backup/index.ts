@@ -5,20 +5,30 @@
  */
 export { type Backup, createBackup, rememberRepository } from './backup.ts';
 export type { Inspection, ProtectedTarget } from './backup-deps.ts';
-export { type BackupSchedule, type BackupStatus, createBackupSchedule } from './backup-schedule.ts';
+export { type BackupSchedule, type BackupStatus, createBackupSchedule, rpoSlackMs } from './backup-schedule.ts';
 export { catalogueReport, rebuildCatalogue } from './catalogue/index.ts';
 export { findTornEnd } from './looks-complete.ts';
+export { renderManifest } from './manifest.ts';
 export type { RecoveryPoint } from './point.ts';
 export { boundedPointHistory } from './point-growth.ts';
 export { createPointStore, type PointStore } from './point-store.ts';
 export { defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';
 export {
+  findDamage,
+  type PointRehearsal,
+  type RehearsalPhase,
+  rehearsedEntries,
+  rehearsedFolder,
+  rehearsedList,
+  rehearsePoint,
+} from './rehearse-point.ts';
+export {
   createResticRepository,
   ensurePasswordFile,
   parseRepositoryLocation,
+  type Repository,
   recoveryKit,
 } from './repository/index.ts';
-export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';
 export { backupRoutes } from './routes/index.ts';
 export type { PointSelection } from './selection.ts';
@@ -33,5 +43,4 @@ export { createPostgresSource } from './sources/postgres/index.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';
-export { foldRestored } from './unfold/index.ts';
 export { noBarrier, type WriteBarrier } from './write-barrier.ts';

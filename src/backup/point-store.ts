@@ -51,6 +51,10 @@ export type PointStore = {
    * verified.
    */
   newest(targetId: string, kind?: 'any' | 'good', workspace?: string): Promise<RecoveryPoint | undefined>;
+  /** When the oldest point of the target that exists was taken. */
+  oldestTakenMs(targetId: string): Promise<number | undefined>;
+  /** Workspaces that have points of their own. */
+  workspaces(targetId: string): Promise<string[]>;
   count(targetId: string): Promise<number>;
   readSetting(key: string): Promise<string | undefined>;
   writeSetting(tx: Tx, key: string, value: string): Promise<void>;
@@ -100,6 +104,29 @@ export function createPointStore(db: Database): PointStore {
       if (kind === 'good') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
       const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row && fromRow(row);
+    },
+    async oldestTakenMs(targetId) {
+      const row = await read()
+        .selectFrom('recovery_point')
+        .select((eb) => eb.fn.min('taken_ms').as('at'))
+        .where('target_id', '=', targetId)
+        .where('status', 'in', existing)
+        .where('forgotten_ms', 'is', null)
+        .executeTakeFirst();
+      return row?.at === null || row?.at === undefined ? undefined : Number(row.at);
+    },
+    async workspaces(targetId) {
+      const rows = await read()
+        .selectFrom('recovery_point')
+        .select('workspace')
+        .distinct()
+        .where('target_id', '=', targetId)
+        .where('status', 'in', existing)
+        .where('forgotten_ms', 'is', null)
+        .where('workspace', 'is not', null)
+        .orderBy('workspace')
+        .execute();
+      return rows.flatMap(({ workspace }) => (workspace === null ? [] : [workspace]));
     },
     async count(targetId) {
       const row = await read()

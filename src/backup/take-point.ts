@@ -8,7 +8,6 @@ import { openRepository } from './open-repository.ts';
 import { newPointId, type PointCause, type RecoveryPoint } from './point.ts';
 import { type PointSelection, wholeTarget } from './selection.ts';
 import { componentPath, entriesPath, prepareStaging } from './staging.ts';
-import { unfoldComponents } from './unfold-components.ts';
 import { verifySnapshot } from './verify-point.ts';
 import { writeManifest } from './write-manifest.ts';
 
@@ -127,31 +126,23 @@ async function captureAndStore(
     },
     context,
   );
-  const { takenMs } = point;
+  const { captured, takenMs } = point;
 
   await context.phase('inspecting');
-  const workspace = point.captured.find((one) => one.name === 'workspace');
+  const workspace = captured.find((one) => one.name === 'workspace');
   const inspection =
     workspace &&
     (await guarded.inspect(staging.componentFolder(workspace.name), context.signal, {
       // A point of one workspace holds that workspace's folder itself.
       workspace: selection.workspace === undefined ? undefined : '',
     }));
-  await context.phase('unfolding');
-  const { captured, unfolded, paths, excludes } = await unfoldComponents(deps, {
-    captured: point.captured,
-    staging,
-    context,
-  });
-  await deps.step('backup:unfolded');
   const previous = await deps.points.newest(target.id, 'any', selection.workspace);
   const manifest = await writeManifest(deps, {
     previous,
     guarded,
     row,
     selection,
-    point: { ...point, captured },
-    unfolded,
+    point,
     observation,
     inspection,
     staging,
@@ -168,8 +159,7 @@ async function captureAndStore(
   ];
   const stored = await deps.repository.backup({
     cwd: staging.root,
-    paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), ...paths, manifestFile],
-    excludes,
+    paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), manifestFile],
     tags,
     host: `ragwarden-${target.id}`,
     signal: context.signal,
@@ -199,14 +189,7 @@ async function captureAndStore(
   await context.phase('verifying');
   const entries = new Map(captured.map((one) => [one.name, one.entries]));
   try {
-    await verifySnapshot(deps, {
-      snapshotId: stored.snapshotId,
-      manifest,
-      entries,
-      unfolded,
-      listing: stored.entries,
-      context,
-    });
+    await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, listing: stored.entries, context });
   } catch (err) {
     // It stays for whoever looks into the failure, and a rebuilt catalogue must not take it for a point.
     if (isAppError(err) && err.code === 'backup/verification-failed') await markRejected(deps, stored.snapshotId);

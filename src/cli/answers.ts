@@ -19,6 +19,56 @@ export const healthAnswer = z.object({
 });
 export type HealthAnswer = z.infer<typeof healthAnswer>;
 
+export const drillAnswer = z.object({
+  drill_id: z.string(),
+  target_id: z.string(),
+  backup_id: z.string(),
+  kind: z.string(),
+  choice: textOrNull,
+  requested_by: z.string(),
+  started_at: instant,
+  finished_at: textOrNull,
+  verdict: textOrNull,
+  reasons: z.array(z.string()),
+  phases: z.array(
+    z.object({ name: z.string(), component: textOrNull, seconds: z.number(), times_in_restore: z.number() }),
+  ),
+  rto_seconds: z.number().nullable(),
+  size_bytes: size.nullable(),
+  file_count: z.number().nullable(),
+});
+export type DrillAnswer = z.infer<typeof drillAnswer>;
+
+const rpoAnswer = z.object({
+  objective_seconds: z.number(),
+  measured_seconds: z.number().nullable(),
+  used: z.number().nullable(),
+  missed_at: textOrNull,
+  met: z.boolean(),
+});
+export type RpoAnswer = z.infer<typeof rpoAnswer>;
+
+export const objectivesAnswer = z.object({
+  target_id: z.string(),
+  rpo: rpoAnswer,
+  workspaces: z.array(z.object({ workspace: z.string(), rpo: rpoAnswer })),
+  rto: z.object({
+    objective_seconds: z.number(),
+    measured_seconds: z.number().nullable(),
+    forecast_seconds: z.number().nullable(),
+    met: z.boolean().nullable(),
+    trend: z.array(z.object({ at: instant, rto_seconds: z.number() })),
+  }),
+  drill: z.object({
+    frequency_seconds: z.number(),
+    last_verdict: textOrNull,
+    last_passed_at: textOrNull,
+    next_at: textOrNull,
+    overdue_since: textOrNull,
+  }),
+});
+export type ObjectivesAnswer = z.infer<typeof objectivesAnswer>;
+
 export const targetAnswer = z.object({
   id: z.string(),
   sample: z.boolean(),

@@ -16,11 +16,12 @@ import { completeWords, printCommandReference, printCompletion } from './complet
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
+import { listDrills, runDrill, saveEvidence, showDrill } from './drill-commands.ts';
 import { showEvents } from './event-commands.ts';
 import { exitCodeHelp, exitCodes } from './exit-code.ts';
 import { explain } from './explain/explain-command.ts';
-import { foldFolder } from './fold-command.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
+import { showRecovery } from './recovery-command.ts';
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
@@ -112,6 +113,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   );
 
   addBackup(program, context, does);
+  addDrill(program, context, does);
 
   const target = group(program, 'target', 'what is watched', ['target list', 'target inspect']);
   remote(target.command('list').description('all targets'))
@@ -258,15 +260,6 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     ['doctor', 'doctor --json', 'doctor --quiet --nagios'],
   );
   examples(
-    output(
-      program
-        .command('fold')
-        .argument('<folder>')
-        .description('put together what restic alone restored into a folder; 4 when a file is not what was captured'),
-    ).action(does((folder: string, flags: Parameters<typeof foldFolder>[2]) => foldFolder(context, folder, flags))),
-    ['fold ./restored', 'fold ./restored --json'],
-  );
-  examples(
     program
       .command('explain')
       .description('what an error code, a setting or a state means, and what to do')
@@ -298,13 +291,11 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   return program;
 }
 
-function addBackup(
-  program: Command,
-  context: CommandContext,
-  does: <Arguments extends readonly unknown[]>(
-    run: (...args: Arguments) => number | Promise<number>,
-  ) => (...args: unknown[]) => Promise<void>,
-): void {
+type Does = <Arguments extends readonly unknown[]>(
+  run: (...args: Arguments) => number | Promise<number>,
+) => (...args: unknown[]) => Promise<void>;
+
+function addBackup(program: Command, context: CommandContext, does: Does): void {
   const backup = group(program, 'backup', 'recovery points: take, look at, verify, restore', [
     'backup create',
     'backup list',
@@ -375,6 +366,61 @@ function addBackup(
   remote(backup.command('retention').description('what retention would keep and forget now, and why'))
     .option(...target)
     .action(does((flags: Parameters<typeof showRetention>[1]) => showRetention(context, flags)));
+}
+
+function addDrill(program: Command, context: CommandContext, does: Does): void {
+  const drill = group(program, 'drill', 'rehearsed restores: run one, look at what they proved', [
+    'drill run',
+    'drill run ID',
+    'drill list',
+    'drill evidence ID --output evidence.json',
+    'drill chaos',
+  ]);
+  const target = ['--target <id>', 'which target (default: the only one)'] as const;
+  const choice = (): Option =>
+    choiceOption('--choice <how>', 'which point, when none is named', ['newest', 'oldest', 'random', 'risk']);
+  remote(
+    drill
+      .command('run')
+      .argument('[point]')
+      .description('restore a point beside everything and look at what comes out; 4 when it did not pass'),
+  )
+    .option(...target)
+    .addOption(choice())
+    .action(
+      does((point: string | undefined, flags: Parameters<typeof runDrill>[3]) =>
+        runDrill(context, 'restore', point, flags),
+      ),
+    );
+  remote(
+    drill
+      .command('chaos')
+      .argument('[point]')
+      .description('damage a restored copy on purpose and look whether it is noticed; 4 when something was not'),
+  )
+    .option(...target)
+    .addOption(choice())
+    .action(
+      does((point: string | undefined, flags: Parameters<typeof runDrill>[3]) =>
+        runDrill(context, 'chaos', point, flags),
+      ),
+    );
+  remote(drill.command('list').description('drills, newest first'))
+    .option(...target)
+    .addOption(choiceOption('--kind <kind>', 'only these', ['restore', 'chaos']))
+    .option('--limit <number>', 'how many (default 50)', count(500))
+    .action(does((flags: Parameters<typeof listDrills>[1]) => listDrills(context, flags)));
+  remote(drill.command('show').argument('<id>').description('one drill')).action(
+    does((id: string, flags: RemoteFlags) => showDrill(context, id, flags)),
+  );
+  remote(drill.command('evidence').argument('<id>').description('what a drill proved, as a sealed document'))
+    .option('-o, --output <file>', 'into this new file instead of standard output')
+    .action(does((id: string, flags: Parameters<typeof saveEvidence>[2]) => saveEvidence(context, id, flags)));
+
+  const recovery = group(program, 'recovery', 'how well it could be brought back now', ['recovery status']);
+  remote(recovery.command('status').description('loss and restore time against their objectives; 4 when one is missed'))
+    .option('--target <id>', 'of one target (default: all)')
+    .action(does((flags: Parameters<typeof showRecovery>[1]) => showRecovery(context, flags)));
 }
 
 /** In a pipe one block per change, with --json one document a line. */

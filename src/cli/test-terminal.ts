@@ -27,7 +27,6 @@ export async function runInPipe(
       localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
       rebuildCatalogue: async () => undefined,
-      foldRestored: async () => ({ folded: 0, checked: 0, faults: [] }),
     },
   });
   return { code, stdout: stdout.join(''), stderr: stderr.join('') };

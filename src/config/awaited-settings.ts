@@ -68,14 +68,6 @@ export const awaitedSettings = {
     awaits: 'replication',
     about: 'Time between two looks at the replication targets.',
   }),
-  recoveryEnabled: setting({
-    key: 'recovery.enabled',
-    env: env('LIGHTRAG_RECOVERY_ENABLED'),
-    parser: flag,
-    fallback: true,
-    awaits: 'recovery',
-    about: 'Take checkpoints, rehearse restores, fail over.',
-  }),
   checkpointIntervalSeconds: setting({
     key: 'recovery.checkpoint_interval_seconds',
     env: env({ name: 'LIGHTRAG_RECOVERY_CHECKPOINT_INTERVAL', perUnit: 3600 }),

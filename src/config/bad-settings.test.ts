@@ -38,6 +38,7 @@ const inFile: readonly (readonly [string, unknown])[] = [
   ['a huge number', 1e300],
   ['a negative fraction', -1.5],
   ['digits of another script', '٣'],
+  // Of all settings together the file stays below what is read of one.
   ['a huge text', 'x'.repeat(5_000)],
 ];
 

@@ -13,6 +13,9 @@ const structures = `  # How the backend is stopped and started for a restore: a 
   # Folder as the backend sees it: folder as it is seen here.
   # paths:
   #   /app/data: /srv/lightrag
+
+  # A program of your own that looks at what a drill restored; it gets that folder as its last argument, and 0 is well.
+  # drill_check_command: [/usr/local/bin/check-restored, --strict]
 `;
 
 /** Every setting of the file with its default, switched off by a `#`: a file to begin with. */

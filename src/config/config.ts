@@ -55,9 +55,25 @@ export type Config = {
     readonly atStart: boolean;
     readonly idleWaitMs: number;
     readonly holdMs: number;
-    readonly unfold: boolean;
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
+  };
+  readonly recovery: {
+    readonly enabled: boolean;
+    /** Undefined: the schedule's interval and an hour. */
+    readonly rpoMs: number | undefined;
+    readonly rtoMs: number;
+  };
+  readonly drill: {
+    /** 0: none by themselves. */
+    readonly frequencyMs: number;
+    readonly choice: SettingValues['drillChoice'];
+    readonly scratchDir: string;
+    readonly timeLimitMs: number;
+    readonly minFreeBytes: number;
+    readonly lowPriority: boolean;
+    /** 0: all. */
+    readonly cpus: number;
   };
   /** Caps by kind, in entries or bytes; 0 is none. */
   readonly growth: {
@@ -67,6 +83,7 @@ export type Config = {
     readonly 'idempotency-keys': number;
     readonly logins: number;
     readonly 'point-history': number;
+    readonly drills: number;
     readonly samples: number;
     readonly 'state-copies': number;
     readonly 'restic-cache': number;
@@ -120,6 +137,8 @@ export type TargetConfig = {
   /** Absolute paths of single files: its environment file and what else was named. */
   readonly configFiles: readonly string[];
   readonly lifecycle: { readonly stop: LifecycleStep; readonly start: LifecycleStep } | undefined;
+  /** Looks at what a drill restored. */
+  readonly drillCheckCommand?: readonly string[] | undefined;
   /** What a lifecycle command gets of our own environment: where programs and a user's session are found, no secrets. */
   readonly commandEnvironment: Readonly<Record<string, string>>;
   /** Folder as the backend sees it → folder as seen here. */
@@ -256,6 +275,7 @@ export function buildConfig(
       'idempotency-keys': values.growthIdempotencyKeys,
       logins: values.growthLogins,
       'point-history': values.growthPointHistory,
+      drills: values.growthDrills,
       samples: values.growthSamplesBytes,
       'state-copies': values.growthStateCopies,
       'restic-cache': values.growthResticCacheBytes,
@@ -281,9 +301,22 @@ export function buildConfig(
       atStart: values.backupAtStart,
       idleWaitMs: values.backupIdleWaitSeconds * 1000,
       holdMs: values.backupHoldSeconds * 1000,
-      unfold: values.backupUnfold,
       retentionDays: values.backupRetentionDays,
       dailyRetentionDays: values.backupDailyRetentionDays,
+    },
+    recovery: {
+      enabled: values.recoveryEnabled,
+      rpoMs: values.recoveryRpoSeconds === undefined ? undefined : values.recoveryRpoSeconds * 1000,
+      rtoMs: values.recoveryRtoSeconds * 1000,
+    },
+    drill: {
+      frequencyMs: values.drillFrequencySeconds * 1000,
+      choice: values.drillChoice,
+      scratchDir: values.drillScratchDir === undefined ? join(dataDir, 'drills') : path(values.drillScratchDir),
+      timeLimitMs: values.drillTimeLimitSeconds * 1000,
+      minFreeBytes: values.drillMinFreeBytes,
+      lowPriority: values.drillLowPriority,
+      cpus: values.drillCpus,
     },
     target,
     targetDatabases: {
@@ -380,6 +413,7 @@ function buildTarget(
       ...values.targetConfigFiles,
     ].map(path),
     lifecycle: structure.lifecycle,
+    drillCheckCommand: structure.drill_check_command,
     commandEnvironment: Object.fromEntries(commandVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     paths: structure.paths ?? {},
     probeIntervalMs: values.probeIntervalSeconds * 1000,

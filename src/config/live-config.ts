@@ -119,8 +119,8 @@ function findPending({ inForce, afterRestart }: LiveState): readonly string[] {
   const scalars = settingEntries.flatMap(([name, { key }]) =>
     isSame(inForce.values[name], afterRestart.values[name]) ? [] : [key],
   );
-  const structures = (['lifecycle', 'paths'] satisfies (keyof TargetStructure)[]).flatMap((name) =>
-    isSame(inForce.structure[name], afterRestart.structure[name]) ? [] : [`target.${name}`],
+  const structures = (['lifecycle', 'paths', 'drill_check_command'] satisfies (keyof TargetStructure)[]).flatMap(
+    (name) => (isSame(inForce.structure[name], afterRestart.structure[name]) ? [] : [`target.${name}`]),
   );
   return [...scalars, ...structures];
 }

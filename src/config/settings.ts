@@ -1,6 +1,7 @@
 import { accessSettings } from './access-settings.ts';
 import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
+import { recoverySettings } from './recovery-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
 import { stateSettings } from './state-settings.ts';
@@ -16,6 +17,7 @@ export const settings = {
   ...stateSettings,
   ...watchSettings,
   ...backupSettings,
+  ...recoverySettings,
   ...systemSettings,
   ...targetSettings,
   ...awaitedSettings,

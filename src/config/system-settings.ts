@@ -90,6 +90,15 @@ export const systemSettings = {
     runtime: true,
     about: 'Rows of failed runs and forgotten points kept at most; points that exist are never among them. 0: no cap.',
   }),
+  growthDrills: setting({
+    key: 'growth.drills',
+    env: env('RAGWARDEN_GROWTH_DRILLS'),
+    parser: cap,
+    fallback: 2_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Ended drills kept at most with their evidence; the last of each target that passed stays. 0: no cap.',
+  }),
   growthSamplesBytes: setting({
     key: 'growth.samples_bytes',
     env: env('RAGWARDEN_GROWTH_SAMPLES_BYTES'),
@@ -125,7 +134,7 @@ export const systemSettings = {
     unit: 'bytes',
     runtime: true,
     about:
-      'Staging trees, up to two more copies of each workspace. Above it a tree goes, and the next point reads everything again. 0: no cap.',
+      'Staging trees, about one more copy of each workspace. Above it a tree goes, and the next point reads everything again. 0: no cap.',
   }),
   growthUndoBytes: setting({
     key: 'growth.undo_bytes',

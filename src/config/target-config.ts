@@ -19,8 +19,13 @@ const absolute = z.string().regex(/^\//, 'must be a whole path that begins with 
 export const targetStructure = z.strictObject({
   lifecycle: z.strictObject({ stop: lifecycleStep, start: lifecycleStep }).optional(),
   paths: z.record(absolute, absolute).optional(),
+  drill_check_command: argumentList.optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 
 /** Keys that hold more than one value; the schema above reads them. */
-export const structuredKeys: ReadonlySet<string> = new Set(['target.lifecycle', 'target.paths']);
+export const structuredKeys: ReadonlySet<string> = new Set([
+  'target.lifecycle',
+  'target.paths',
+  'target.drill_check_command',
+]);

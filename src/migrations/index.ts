@@ -11,6 +11,7 @@ import * as systemFacts from './state/0008_system_facts.ts';
 import * as systemRuntimeSetting from './state/0009_system_runtime_setting.ts';
 import * as auditSegments from './state/0010_events_audit_segments.ts';
 import * as backupWorkspace from './state/0011_backup_workspace.ts';
+import * as recoveryDrills from './state/0012_recovery_drills.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -25,6 +26,7 @@ export const stateMigrations: MigrationList = {
   '0009_system_runtime_setting': systemRuntimeSetting,
   '0010_events_audit_segments': auditSegments,
   '0011_backup_workspace': backupWorkspace,
+  '0012_recovery_drills': recoveryDrills,
 };
 
 /** Every step of `metrics.sqlite`. */

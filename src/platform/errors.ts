@@ -74,6 +74,7 @@ export const errorCatalogue = {
   'restore/digest-mismatch': kind(500, 'Restored data differs from what was backed up', 4),
   'restore/server-reappeared': kind(409, 'The backend came back during the restore', 11, true),
   'restore/plan-changed': kind(409, 'The plan no longer matches', 1, true),
+  'recovery/unknown-drill': kind(404, 'No such drill', 10),
   'storage/full': kind(507, 'There is not enough space', 1, true),
   'storage/unavailable': kind(503, 'The state database does not answer', 13, true),
   'storage/schema-newer': kind(503, 'The data folder was written by a newer version', 1),

@@ -7,6 +7,8 @@ import type {
   AuditVerdictBody,
   BackupResult,
   BackupStatusBody,
+  DrillBody,
+  DrillEvidence,
   EventBody,
   GrowthBody,
   HealthBody,
@@ -17,6 +19,7 @@ import type {
   NewTokenBody,
   OperationBody,
   Page,
+  RecoveryObjectives,
   RestorePlan,
   RetentionItem,
   Role,
@@ -218,6 +221,46 @@ export function createClient(options: ClientOptions) {
       /** Accepts what lies at the location now, or begins a new repository there with the next point. */
       adoptRepository: ({ confirm, ...call }: CallOptions & { confirm: true }) =>
         post<{ readonly message: string }>('/api/v1/backup/repository/adopt', { ...call, body: { confirm } }),
+    },
+    recovery: {
+      /** RPO and RTO of each target: objective, measured, how much of it is used, trend. @throws `target/unknown` */
+      objectives: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
+        get<Page<RecoveryObjectives>>('/api/v1/recovery/objectives', { ...call, query: { target } }),
+      /** Rehearsed restores, newest first. `limit` 1 to 500, 50 unless told. */
+      drills: ({
+        target,
+        kind,
+        limit,
+        cursor,
+        ...call
+      }: CallOptions & { target?: string; kind?: DrillBody['kind']; limit?: number; cursor?: string } = {}) =>
+        get<Page<DrillBody>>('/api/v1/recovery/drills', { ...call, query: { target, kind, limit, cursor } }),
+      /**
+       * Begins a drill; its result is a `DrillResult`.
+       * @throws `operation/busy` while one of the target runs, `backup/unknown-point`, `storage/full`
+       */
+      startDrill: ({
+        target,
+        kind,
+        backupId,
+        choice,
+        ...call
+      }: StartOptions & {
+        target?: string;
+        kind?: DrillBody['kind'];
+        backupId?: string;
+        choice?: NonNullable<DrillBody['choice']>;
+      } = {}) =>
+        post<OperationBody>('/api/v1/recovery/drills', {
+          ...call,
+          body: { target, kind, backup_id: backupId, choice },
+        }),
+      /** @throws `recovery/unknown-drill` */
+      drill: async (drillId: string, call?: CallOptions) =>
+        get<DrillBody>(`/api/v1/recovery/drills/${pathPart(drillId)}`, call),
+      /** What it proved, to be kept elsewhere. @throws `recovery/unknown-drill`, `conflict/state` while it runs */
+      evidence: async (drillId: string, call?: CallOptions) =>
+        get<DrillEvidence>(`/api/v1/recovery/drills/${pathPart(drillId)}/evidence`, call),
     },
     operations: createOperationCalls(transport),
     events: {

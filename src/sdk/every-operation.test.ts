@@ -32,6 +32,12 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getBackupRetention: ({ backup }) => backup.retention({ target: 't' }),
   postBackupRecoveryKitConfirm: ({ backup }) => backup.confirmRecoveryKit(),
   postBackupRepositoryAdopt: ({ backup }) => backup.adoptRepository({ confirm: true }),
+  getRecoveryObjectives: ({ recovery }) => recovery.objectives({ target: 't' }),
+  getRecoveryDrills: ({ recovery }) => recovery.drills({ target: 't', kind: 'chaos', limit: 5, cursor: 'c' }),
+  postRecoveryDrills: ({ recovery }) =>
+    recovery.startDrill({ target: 't', kind: 'restore', backupId: 'b', choice: 'risk' }),
+  getRecoveryDrillsByDrillId: ({ recovery }) => recovery.drill('d'),
+  getRecoveryDrillsByDrillIdEvidence: ({ recovery }) => recovery.evidence('d'),
   getOperations: ({ operations }) =>
     operations.list({ state: 'running', kind: 'k', targetId: 't', cursor: 'c', limit: 5 }),
   getOperationsById: ({ operations }) => operations.get('o'),

@@ -32,6 +32,11 @@ export const growthKinds = {
     unit: 'entries',
     setting: 'growth.point_history',
   },
+  drills: {
+    what: 'ended drills with their evidence; the oldest go, the last that passed never',
+    unit: 'entries',
+    setting: 'growth.drills',
+  },
   samples: { what: 'stored samples of metrics; the oldest go', unit: 'bytes', setting: 'growth.samples_bytes' },
   'state-copies': {
     what: 'copies of the databases from before a change of their schema; the oldest go',

@@ -12,7 +12,7 @@ export { growthRoutes } from './growth-routes.ts';
 export { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 export { jobsRoutes } from './jobs-routes.ts';
 export type { LowDiskLimits } from './low-disk.ts';
-export { createLowDisk, type LowDisk } from './low-disk-jobs.ts';
+export { createLowDisk, type DrillsHere, type LowDisk } from './low-disk-jobs.ts';
 export { readRuntimeSettings } from './runtime-setting-store.ts';
 export { createSettingsControl, type SettingsCheck, type SettingsControl } from './settings-control.ts';
 export { settingsRoutes } from './settings-routes.ts';

@@ -19,8 +19,19 @@ export type LowDiskStatus = {
 
 export type LowDisk = Reconciler & {
   status(): LowDiskStatus;
-  /** Asked before something large is begun. @throws AppError `storage/full` while the disk is very low */
-  requireSpace(what: string): void;
+  /**
+   * Asked before something large is begun.
+   * @param worst the level at which it is not begun any more; very low unless told
+   * @throws AppError `storage/full`
+   */
+  requireSpace(what: string, worst?: 'low' | 'very-low'): void;
+};
+
+/** Rehearsals that run in this process. */
+export type DrillsHere = {
+  running(): number;
+  /** Ends them and waits until what they wrote is gone. @returns how many there were */
+  stopAll(reason: string): Promise<number>;
 };
 
 /** Plan, do, measure again: as often in one run as there are things to give up. */
@@ -31,6 +42,7 @@ const mostSampleBatches = 100;
 export function createLowDisk(options: {
   dataDir: string;
   limits(): LowDiskLimits;
+  drills: DrillsHere;
   staging: Bounded;
   /** Undefined where samples lie on another machine. */
   samples: Bounded | undefined;
@@ -55,6 +67,7 @@ export function createLowDisk(options: {
     const facts = {
       ...(await space()),
       before: status.level,
+      drills: options.drills.running(),
       stagingBytes: 0,
       sampleBytes: 0,
       idle: true,
@@ -77,6 +90,10 @@ export function createLowDisk(options: {
         samplesPaused = step.action === 'pause-samples';
         options.pauseSamples(samplesPaused);
         return samplesPaused ? 'no samples are stored' : undefined;
+      case 'stop-drills': {
+        const stopped = await options.drills.stopAll(step.reason);
+        return stopped > 0 ? `drills (${stopped} stopped)` : undefined;
+      }
       case 'drop-staging': {
         let gone = 0;
         for (let last = 1; last > 0; gone += last) last = await staging.trim(0, 1_000);
@@ -148,11 +165,11 @@ export function createLowDisk(options: {
   return {
     ...reconciler,
     status: () => status,
-    requireSpace(what) {
-      if (status.level === 'very-low')
+    requireSpace(what, worst = 'very-low') {
+      if (status.level === 'very-low' || (worst === 'low' && status.level === 'low'))
         throw new AppError(
           'storage/full',
-          `The disk of the data folder is nearly full (${status.freeBytes ?? 0} bytes are free): ${what} is not begun. Free space there and try again.`,
+          `The disk of the data folder is ${status.level === 'low' ? 'getting' : 'nearly'} full (${status.freeBytes ?? 0} bytes are free): ${what} is not begun. Free space there and try again.`,
         );
     },
   };

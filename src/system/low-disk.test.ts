@@ -14,6 +14,7 @@ const facts = (change: Partial<LowDiskFacts>): LowDiskFacts => ({
   freeBytes: 100 * gib,
   totalBytes: 1_000 * gib,
   before: 'enough',
+  drills: 0,
   stagingBytes: 0,
   sampleBytes: 0,
   idle: true,

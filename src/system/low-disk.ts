@@ -16,6 +16,8 @@ export type LowDiskFacts = {
   readonly totalBytes: number;
   readonly before: DiskLevel;
   readonly stagingBytes: number;
+  /** Drills that run here, whose scratch folder goes when they end. */
+  readonly drills: number;
   /** Of stored samples on this file system; 0 where they lie elsewhere. */
   readonly sampleBytes: number;
   /** No long work is under way that could be using the staging tree. */
@@ -24,7 +26,7 @@ export type LowDiskFacts = {
 };
 
 export type LowDiskStep = {
-  readonly action: 'drop-staging' | 'pause-samples' | 'drop-samples' | 'resume-samples';
+  readonly action: 'stop-drills' | 'drop-staging' | 'pause-samples' | 'drop-samples' | 'resume-samples';
   readonly reason: string;
   /** How much should come free, where that is known beforehand. */
   readonly bytes?: number;
@@ -51,7 +53,7 @@ export function decideDiskLevel(
 
 /**
  * What is given up, and what comes back: one thing at a time, in this order, each only when the one before is not there or cannot go.
- * First drills (of which there are none in this version), then staging, which the next point makes anew, then raw samples, the oldest
+ * First drills, then staging, which the next point makes anew, then raw samples, the oldest
  * first and no more than needed. Events, the audit trail, ledgers and the catalogue are never among them.
  */
 export function planLowDisk(
@@ -64,6 +66,8 @@ export function planLowDisk(
       level,
       steps: facts.samplesPaused ? [{ action: 'resume-samples', reason: 'there is space for samples again' }] : [],
     };
+  if (facts.drills > 0)
+    return { level, steps: [{ action: 'stop-drills', reason: 'what they restored goes; they are made up for' }] };
   if (facts.stagingBytes > 0 && facts.idle)
     return {
       level,

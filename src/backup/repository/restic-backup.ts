@@ -1,8 +1,7 @@
-import { realpath } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import { isAppError } from '../../platform/errors.ts';
 import type { BackupRequest, BackupResult, BackupWarning } from './repository.ts';
-import { exactPattern, plainTag, relativePath, snapshotId } from './restic-arguments.ts';
+import { plainTag, relativePath, snapshotId } from './restic-arguments.ts';
 import { resticFailure } from './restic-errors.ts';
 import { listSnapshot } from './restic-listing.ts';
 import { type BackupSummary, parseBackupSummary, parseBackupWarning, parseStatusLine } from './restic-output.ts';
@@ -32,9 +31,6 @@ export async function backUp(tool: ResticTool, options: ResticOptions, request: 
 async function storeOnce(tool: ResticTool, options: ResticOptions, request: BackupRequest): Promise<BackupResult> {
   const { location } = options;
   const { signal, operationId, cwd, onProgress } = request;
-  // Patterns are held against the path as the kernel knows it, which is absolute and without links.
-  const root = await realpath(cwd);
-  const excludes = (request.excludes ?? []).map((path) => join(root, relativePath(path)));
   let summary: BackupSummary | undefined;
   let left = 0;
   const warnings: BackupWarning[] = [];
@@ -45,7 +41,7 @@ async function storeOnce(tool: ResticTool, options: ResticOptions, request: Back
     ...request.tags.map((tag) => `--tag=${plainTag(tag)}`),
     ...(request.parent === undefined ? [] : [`--parent=${snapshotId(request.parent)}`]),
     ...(request.ignoreInodeAndCtime === false ? [] : ['--ignore-inode', '--ignore-ctime']),
-    ...excludes.map((path) => `--exclude=${exactPattern(path)}`),
+    ...(request.excludes ?? []).map((pattern) => `--exclude=${pattern}`),
     '--',
     ...request.paths.map(relativePath),
   ];

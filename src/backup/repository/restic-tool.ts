@@ -28,6 +28,8 @@ export type ResticOptions = {
   readonly children: ChildProcesses;
   readonly log: Logger;
   readonly clock: Clock;
+  /** What restic is started through, such as `nice -n 19`: it must become restic itself, as those do. */
+  readonly through?: readonly string[];
   /** A path or a name on the search path; `restic` unless told. */
   readonly program?: string;
 };
@@ -87,9 +89,10 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     await version({ signal, operationId });
     const hint = await lightKey.hint(await readPassword(passwordFile));
     await mkdir(tempDir, { recursive: true, mode: 0o700 });
+    const [first = program, ...words] = [...(options.through ?? []), program, '--password-file', passwordFile, ...args];
     return {
-      program,
-      args: ['--password-file', passwordFile, ...args],
+      program: first,
+      args: words,
       env: hint === undefined ? env : { ...env, RESTIC_KEY_HINT: hint },
       purpose: doing,
       stopSignal: 'SIGINT',

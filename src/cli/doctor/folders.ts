@@ -199,8 +199,7 @@ type Room = { readonly uses: string[]; needBytes: number; folder: string };
 
 /**
  * Each file system once, with what lies on it and what the next backup and a restore would need there: a copy to stage where
- * the files cannot be linked, one that is stored by record, a copy in a repository that is still empty, and beside the present
- * files what a restore brings. What lies in the staging tree already is not asked for again.
+ * the files cannot be linked, a copy in a repository that is still empty, and beside the present files what a restore brings.
  */
 export const freeSpaceCheck: Check = {
   id: 'free-space',
@@ -225,10 +224,7 @@ export const freeSpaceCheck: Check = {
           (await stat(await existingFolder(path))).dev === device ? 0 : sizes.get(path),
         ),
       );
-      const copied = elsewhere.reduce((sum: number, bytes) => sum + (bytes ?? 0), 0);
-      const unfolded =
-        config.backup.enabled && config.backup.unfold ? (sizes.get(config.target?.workingDir ?? '') ?? 0) : 0;
-      return Math.max(0, copied + unfolded - (await measure(join(config.dataDir, 'staging'), signal)));
+      return elsewhere.reduce((sum: number, bytes) => sum + (bytes ?? 0), 0);
     });
     if (config.backup.enabled)
       await add(config.backup.location, 'repository', async () =>

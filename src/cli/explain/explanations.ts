@@ -355,6 +355,11 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['Stop it there, not only the process, and restore again.'],
     runbook: 'restore-a-workspace.md',
   },
+  'recovery/unknown-drill': {
+    means: 'No drill has this id, or its row was the oldest above growth.drills and went.',
+    causes: ['The id is misspelt.', 'It is the id of another operation.'],
+    mend: ['List drills: `ragwarden drill list`.'],
+  },
   'restore/plan-changed': {
     means: 'What was confirmed is no longer what would happen, so it was not done.',
     causes: ['Files or points changed between plan and confirmation.', 'The confirmation came late.'],

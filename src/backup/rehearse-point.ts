@@ -1,0 +1,381 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../platform/clock.ts';
+import { AppError, describeError, isAppError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logging.ts';
+import type { Inspection } from './backup-deps.ts';
+import type { Manifest, ManifestComponent } from './manifest.ts';
+import type { Progress, Repository } from './repository/index.ts';
+import { checkStaged, dressStaged, requirePlain } from './restore/index.ts';
+import type { Restorer, RestorerContext } from './restore/restorer.ts';
+import type { Json } from './sources/source.ts';
+import type { TreeEntry } from './sources/tree.ts';
+import { componentPath, readEntries } from './staging.ts';
+import { findStream, streamFile } from './streams.ts';
+import { findManifestSnapshot } from './verify-point.ts';
+
+export type RehearsalPhase = {
+  /** `open`, `fetch`, `check`, `inspect`, or a phase of a restorer. */
+  readonly name: string;
+  /** Null: of the point as a whole. */
+  readonly component: string | null;
+  readonly ms: number;
+  /** How often a restore of the point goes through it: 0 where it is there to look only. */
+  readonly inRestore: number;
+  /** Takes longer the more bytes there are. */
+  readonly growsWithBytes: boolean;
+};
+
+export type RehearsedComponent = {
+  readonly name: string;
+  readonly kind: string;
+  /** Where it lies in the scratch folder; null for what is no folder. */
+  readonly folder: string | null;
+  readonly files: number;
+  readonly bytes: number;
+  readonly treeSha256: string;
+  readonly counts: Readonly<Record<string, number>> | null;
+  /** What the manifest says of the same. */
+  readonly expectedCounts: Readonly<Record<string, number>> | null;
+  readonly facts: Readonly<Record<string, Json>>;
+  /** What is not as the manifest says, one sentence each. */
+  readonly problems: readonly string[];
+  /** Why it could not be rehearsed; null when it was. */
+  readonly notRehearsed: string | null;
+};
+
+export type PointRehearsal = {
+  readonly manifest: Manifest;
+  readonly phases: readonly RehearsalPhase[];
+  readonly components: readonly RehearsedComponent[];
+};
+
+export type RehearsalDeps = {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Named boundaries of the work, so that tests can end the process at each of them. */
+  step(name: string): Promise<void>;
+};
+
+export type RehearsalRequest = {
+  readonly pointId: string;
+  readonly operationId: string;
+  /** Empty; everything is written below it. */
+  readonly scratchDir: string;
+  readonly signal: AbortSignal;
+  restorerOf(component: string): Restorer | undefined;
+  /** @param workspace as in `ProtectedTarget.inspect` */
+  inspect(folder: string, workspace: string | undefined): Promise<Inspection | undefined>;
+  phase(name: string): Promise<void>;
+  onProgress(progress: Partial<Progress>): void;
+};
+
+/** The stored entries of a component with files, as they lie in the scratch folder. */
+export const rehearsedFolder = (scratchDir: string, component: string): string =>
+  join(scratchDir, 'point', componentPath(component));
+
+/**
+ * Restores a whole point into a scratch folder and throw-away databases and looks at what came out. Nothing live is touched;
+ * whoever asked removes the scratch folder.
+ * @returns what was found, differences included; damage of the point is no error here
+ * @throws AppError where the rehearsal itself could not be done (`repository/missing`, `repository/locked`, `storage/full`,
+ *   `child/…`, `backup/unknown-point`); the signal's reason
+ */
+export async function rehearsePoint(deps: RehearsalDeps, request: RehearsalRequest): Promise<PointRehearsal> {
+  const phases: RehearsalPhase[] = [];
+  const timed = timing(deps.clock, phases);
+  await request.phase('opening');
+  const call = { signal: request.signal, operationId: request.operationId };
+  const found = await timed('open', null, { inRestore: 1, growsWithBytes: false }, () =>
+    findManifestSnapshot(deps, request.pointId, call),
+  );
+  if (!found) throw new AppError('backup/unknown-point', `The repository does not hold ${request.pointId} any more.`);
+  await deps.step('drill:opened');
+  const { manifest, snapshotId } = found;
+  const components: RehearsedComponent[] = [];
+  for (const component of manifest.components)
+    components.push(
+      component.restore.by === 'restorer'
+        ? await rehearseStore(deps, request, { manifest, component, phases })
+        : await rehearseFiles(deps, request, { manifest, snapshotId, component, timed }),
+    );
+  return { manifest, phases, components };
+}
+
+type Timed = <T>(
+  name: string,
+  component: string | null,
+  kind: Pick<RehearsalPhase, 'inRestore' | 'growsWithBytes'>,
+  work: () => Promise<T>,
+) => Promise<T>;
+
+const timing =
+  (clock: Clock, phases: RehearsalPhase[]): Timed =>
+  async (name, component, kind, work) => {
+    const beganMs = clock.monotonic();
+    try {
+      return await work();
+    } finally {
+      phases.push({ name, component, ms: clock.monotonic() - beganMs, ...kind });
+    }
+  };
+
+async function rehearseFiles(
+  deps: RehearsalDeps,
+  request: RehearsalRequest,
+  facts: { manifest: Manifest; snapshotId: string; component: ManifestComponent; timed: Timed },
+): Promise<RehearsedComponent> {
+  const { component, manifest, timed } = facts;
+  const { name } = component;
+  const problems: string[] = [];
+  const folder = rehearsedFolder(request.scratchDir, name);
+  const inRestore = component.restore.by === 'by-hand' ? 0 : 1;
+  let inspection: Inspection | undefined;
+  try {
+    await request.phase('fetching');
+    const entries = await timed('fetch', name, { inRestore, growsWithBytes: true }, () =>
+      fetchFiles(deps, request, facts),
+    );
+    await deps.step('drill:fetched');
+    await request.phase('checking');
+    // A restore compares every digest before it moves anything, and once more in the place.
+    await timed('check', name, { inRestore: 2 * inRestore, growsWithBytes: true }, () =>
+      checkFiles(folder, entries, request),
+    );
+    await deps.step('drill:checked');
+  } catch (err) {
+    problems.push(...damageIn(err));
+  }
+  const looks = problems.length === 0 && name === 'workspace';
+  if (looks) {
+    await request.phase('inspecting');
+    // A point of one workspace holds that workspace's folder itself.
+    inspection = await timed('inspect', name, { inRestore: 0, growsWithBytes: true }, () =>
+      request.inspect(folder, manifest.scope === 'workspace' ? '' : undefined),
+    );
+    problems.push(...differencesOf(manifest, inspection));
+    await deps.step('drill:inspected');
+  }
+  return {
+    ...described(component),
+    folder,
+    counts: inspection ? { ...inspection.counts } : null,
+    expectedCounts: looks && manifest.counts ? { ...manifest.counts } : null,
+    facts: {},
+    problems: problems.map((problem) => `${name}: ${problem}`),
+    notRehearsed: null,
+  };
+}
+
+const described = (component: ManifestComponent) => ({
+  name: component.name,
+  kind: component.kind,
+  files: component.files,
+  bytes: component.bytes,
+  treeSha256: component.tree_sha256,
+});
+
+async function fetchFiles(
+  deps: RehearsalDeps,
+  request: RehearsalRequest,
+  { component, snapshotId }: { component: ManifestComponent; snapshotId: string },
+): Promise<readonly TreeEntry[]> {
+  const target = join(request.scratchDir, 'point');
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  await deps.repository.restore({
+    snapshotId,
+    target,
+    include: [`/${componentPath(component.name)}`, `/${component.entries_file}`],
+    signal: request.signal,
+    operationId: request.operationId,
+    onProgress: (progress) => request.onProgress(progress),
+  });
+  return readEntries(join(target, component.entries_file), component.entries_sha256);
+}
+
+async function checkFiles(folder: string, entries: readonly TreeEntry[], request: RehearsalRequest): Promise<void> {
+  await requirePlain(folder, entries);
+  await dressStaged(folder, entries, undefined);
+  await checkStaged(folder, entries, {
+    signal: request.signal,
+    onProgress: (bytesDone) => request.onProgress({ bytesDone }),
+  });
+}
+
+/** What the inspector sees in the restored files and did not see when they were captured. */
+function differencesOf(manifest: Manifest, inspection: Inspection | undefined): string[] {
+  if (!inspection) return [];
+  const known = new Set(manifest.reasons);
+  return [
+    ...countProblems(manifest.counts ?? {}, inspection.counts),
+    ...inspection.faults.map(({ message }) => message).filter((message) => !known.has(`workspace: ${message}`)),
+    ...(manifest.target.embedding_dimension !== null &&
+    inspection.embeddingDimension !== undefined &&
+    inspection.embeddingDimension !== manifest.target.embedding_dimension
+      ? [`vectors have ${inspection.embeddingDimension} dimensions instead of ${manifest.target.embedding_dimension}`]
+      : []),
+  ];
+}
+
+/** Rows that the manifest counted and that are not there any more, or are too many. */
+export function countProblems(
+  expected: Readonly<Record<string, number>>,
+  found: Readonly<Record<string, number>>,
+): string[] {
+  return Object.entries(expected).flatMap(([store, rows]) =>
+    found[store] === rows ? [] : [`${store} has ${found[store] ?? 'no'} rows instead of ${rows}`],
+  );
+}
+
+async function rehearseStore(
+  deps: RehearsalDeps,
+  request: RehearsalRequest,
+  facts: { manifest: Manifest; component: ManifestComponent; phases: RehearsalPhase[] },
+): Promise<RehearsedComponent> {
+  const { manifest, component, phases } = facts;
+  const base = { ...described(component), folder: null, expectedCounts: component.counts ?? null };
+  const restorer = request.restorerOf(component.name);
+  if (!restorer)
+    return {
+      ...base,
+      counts: null,
+      facts: {},
+      problems: [],
+      notRehearsed: `${component.name} (${component.kind}) has no place configured, so nothing could be loaded`,
+    };
+  await request.phase('loading');
+  const scratchDir = join(request.scratchDir, `store-${component.name}`);
+  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
+  try {
+    const rehearsal = await restorer.rehearse(
+      {
+        pointId: manifest.id,
+        operationId: request.operationId,
+        component,
+        scope: {},
+        takenMs: Date.parse(manifest.taken_at),
+      },
+      restorerContext(deps, request, { manifest, component, scratchDir }),
+    );
+    try {
+      for (const phase of rehearsal.phases)
+        phases.push({
+          name: phase.name,
+          component: component.name,
+          ms: phase.ms,
+          inRestore: phase.name === 'inspect' || phase.name === 'audit' || phase.name === 'start' ? 0 : 1,
+          growsWithBytes: phase.name !== 'start',
+        });
+      return {
+        ...base,
+        counts: { ...rehearsal.counts },
+        facts: { ...rehearsal.facts },
+        problems: [...countProblems(component.counts ?? {}, rehearsal.counts), ...rehearsal.problems].map(
+          (problem) => `${component.name}: ${problem}`,
+        ),
+        notRehearsed: null,
+      };
+    } finally {
+      await rehearsal.remove();
+      await deps.step('drill:loaded');
+    }
+  } catch (err) {
+    const problems = damageIn(err).map((problem) => `${component.name}: ${problem}`);
+    return { ...base, counts: null, facts: {}, problems, notRehearsed: null };
+  }
+}
+
+/** Streams are found by tag and tree, each time anew: a copy of the point has other ids. */
+function restorerContext(
+  deps: RehearsalDeps,
+  request: RehearsalRequest,
+  facts: { manifest: Manifest; component: ManifestComponent; scratchDir: string },
+): RestorerContext {
+  const { manifest, component, scratchDir } = facts;
+  const call = { signal: request.signal, operationId: request.operationId };
+  const requireStream = async (name: string): Promise<string> => {
+    const stream = (component.streams ?? []).find((one) => one.name === name);
+    const found =
+      stream &&
+      findStream(await deps.repository.snapshots({ tags: [`rp:${manifest.id}`], ...call }), component, stream);
+    if (!found)
+      throw new AppError('repository/damaged', `The stream ${name} is not in the repository as it was stored.`);
+    return found.id;
+  };
+  return {
+    signal: request.signal,
+    log: deps.log,
+    scratchDir,
+    step: (name) => deps.step(`drill:${name}`),
+    async pipeStream(name, to) {
+      const snapshotId = await requireStream(name);
+      return deps.repository.pipeFile({ ...call, snapshotId, path: `/${streamFile(component.name, name)}`, to });
+    },
+    async fetchStream(name, file) {
+      const snapshotId = await requireStream(name);
+      const incoming = `${file}.incoming`;
+      await mkdir(incoming, { mode: 0o700 });
+      const path = streamFile(component.name, name);
+      await deps.repository.restore({ ...call, snapshotId, target: incoming, include: [`/${path}`] });
+      await rename(join(incoming, path), file);
+      await rm(incoming, { recursive: true, force: true });
+    },
+    onProgress: ({ bytesDone }) => {
+      if (bytesDone !== undefined) request.onProgress({ bytesDone });
+    },
+  };
+}
+
+/** These say that the point is damaged; after anything else nothing is known about it. */
+const damageCodes = new Set([
+  'restore/digest-mismatch',
+  'restore/unsafe-entry',
+  'repository/damaged',
+  'backup/verification-failed',
+]);
+
+/** @throws the error itself when it says nothing about the point */
+function damageIn(err: unknown): string[] {
+  if (!isAppError(err) || !damageCodes.has(err.code)) throw err;
+  const places = (err.violations ?? []).map(({ at, message }) => `${at}: ${message}`);
+  return places.length > 0 ? places : [describeError(err)];
+}
+
+export type PlantedDamage = {
+  /** `flipped-byte`, `removed-file`, `shortened-file`, `extra-file`, `changed-list`. */
+  readonly kind: string;
+  readonly component: string;
+  readonly path: string;
+};
+
+/**
+ * Checks restored files once more, after somebody changed them on purpose.
+ * @returns what the checks say, by place; empty: they saw nothing
+ */
+export async function findDamage(
+  scratchDir: string,
+  component: Pick<ManifestComponent, 'name' | 'entries_file' | 'entries_sha256'>,
+  signal: AbortSignal,
+): Promise<readonly { readonly at: string; readonly message: string }[]> {
+  try {
+    const entries = await readEntries(join(scratchDir, 'point', component.entries_file), component.entries_sha256);
+    const folder = rehearsedFolder(scratchDir, component.name);
+    await requirePlain(folder, entries);
+    await checkStaged(folder, entries, { signal });
+    return [];
+  } catch (err) {
+    if (!isAppError(err) || !damageCodes.has(err.code)) throw err;
+    return err.violations?.length ? err.violations : [{ at: '', message: describeError(err) }];
+  }
+}
+
+export const rehearsedEntries = (
+  scratchDir: string,
+  component: Pick<ManifestComponent, 'entries_file' | 'entries_sha256'>,
+): Promise<readonly TreeEntry[]> =>
+  readEntries(join(scratchDir, 'point', component.entries_file), component.entries_sha256);
+
+/** Only so that a chaos drill can plant something: the place of the list of entries. */
+export const rehearsedList = (scratchDir: string, component: Pick<ManifestComponent, 'entries_file'>): string =>
+  join(scratchDir, 'point', component.entries_file);
