@@ -89,6 +89,10 @@ const offline: OfflineWork = {
     const { rebuildCatalogueOffline } = await import('./app/index.ts');
     return rebuildCatalogueOffline(config, options);
   },
+  async foldRestored(folder) {
+    const { foldRestored } = await import('./backup/index.ts');
+    return foldRestored(folder);
+  },
   async recoveryKit({ backup }) {
     const { parseRepositoryLocation, recoveryKit } = await import('./backup/index.ts');
     return recoveryKit({

@@ -80,7 +80,7 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
       ].sort(),
     );
     const manifest = JSON.parse(restic('dump', snapshot?.id ?? '', '/manifest.json'));
-    expect(manifest).toMatchObject({ format: 'ragwarden-recovery-point', version: 1, id, partial: false, missing: [] });
+    expect(manifest).toMatchObject({ format: 'ragwarden-recovery-point', version: 2, id, partial: false, missing: [] });
 
     const target = mkdtempSync(join(dataDir, 'by-hand-'));
     restic('restore', snapshot?.id ?? '', '--target', target);

@@ -1,5 +1,15 @@
 // Builds dist/ beside and moves it into place. Called by run.mjs; `--if-stale` does nothing when dist/ is current.
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
@@ -136,6 +146,8 @@ async function buildAll() {
   mkdirSync(out);
   const inputs = await buildServer(out);
   if (existsSync(path.join(root, 'src/sdk/index.ts'))) await buildLibrary(out);
+  // Every recovery point carries it as it is, to be read by whoever has nothing else.
+  copyFileSync(path.join(root, 'src/backup/unfold/fold.mjs'), path.join(out, 'fold.mjs'));
   await describeApi(out);
   inputs.push(...(await buildDashboard(out)));
   writeFileSync(

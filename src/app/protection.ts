@@ -13,8 +13,7 @@ import {
   parseRepositoryLocation,
   rpoSlackMs,
 } from '../backup/index.ts';
-import type { Config, TargetConfig } from '../config/index.ts';
-import type { ChildProcesses } from '../platform/child-processes/index.ts';
+import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
 import { isIdle, storesElsewhere } from '../targets/index.ts';
@@ -25,12 +24,12 @@ import { protectRedis } from './redis-store.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
-const storesOf = (config: Config, children: ChildProcesses, target: TargetConfig | undefined): ProtectedStore[] => {
+const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | undefined): ProtectedStore[] => {
   if (config.target === undefined) return [];
   const { postgres, postgresDump, redis } = config.targetDatabases;
   return [
     ...(postgres === undefined ? [] : [protectPostgres(postgres, { dump: postgresDump, children })]),
-    ...(redis === undefined ? [] : [protectRedis(redis, target?.workspace ?? '')]),
+    ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
   ];
 };
 
@@ -86,7 +85,7 @@ export async function createProtection(
       watched: watch.watched,
       lifecycle: watch.backend,
       configFiles,
-      stores: storesOf(config, children, targetConfig),
+      stores: storesOf(ground, targetConfig),
       inspect: inspectFiles,
     });
   const backup = createBackup({
@@ -100,6 +99,11 @@ export async function createProtection(
     log: logOf('backup'),
     stagingDir: join(config.dataDir, 'staging'),
     wardenVersion: productVersion(),
+    unfold: {
+      get enabled() {
+        return ground.config.backup.unfold;
+      },
+    },
     barrier: noBarrier,
     quiet: {
       get idleWaitMs() {

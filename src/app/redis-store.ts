@@ -1,9 +1,15 @@
-import { createRedisSource } from '../backup/index.ts';
+import { createRedisRestorer, createRedisSource } from '../backup/index.ts';
 import type { TargetRedis } from '../config/index.ts';
+import type { ChildProcesses } from '../platform/child-processes/index.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { ProtectedStore } from './protected-target.ts';
 
 /** The backend's Redis as recovery points see it. */
-export function protectRedis(redis: TargetRedis, targetWorkspace: string): ProtectedStore {
+export function protectRedis(
+  redis: TargetRedis,
+  options: { readonly workspace: string; readonly children: ChildProcesses; readonly clock: Clock },
+): ProtectedStore {
+  const { workspace: targetWorkspace, children, clock } = options;
   /** As its keys name a workspace of the target. */
   const named = (workspace: string): string => (workspace === targetWorkspace ? redis.workspace : workspace);
   return {
@@ -18,7 +24,7 @@ export function protectRedis(redis: TargetRedis, targetWorkspace: string): Prote
         workspace: named(workspace ?? targetWorkspace),
         only: workspace !== undefined,
       }),
-    restorer: undefined,
+    restorer: createRedisRestorer({ url: redis.url, workspace: redis.workspace, named, children, clock }),
     holds: (storageClass) => /^Redis[A-Z]/.test(storageClass),
   };
 }

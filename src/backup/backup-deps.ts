@@ -11,6 +11,7 @@ import type { Repository } from './repository/index.ts';
 import type { Restorer } from './restore/restorer.ts';
 import type { PointSelection } from './selection.ts';
 import type { Source, SourceKind } from './sources/source.ts';
+import type { Unfolder } from './unfold/index.ts';
 import type { WriteBarrier } from './write-barrier.ts';
 
 /** What the inspector says about captured files. */
@@ -55,6 +56,9 @@ export type BackupDeps = {
   readonly log: Logger;
   readonly stagingDir: string;
   readonly wardenVersion: string;
+  readonly unfolder: Unfolder;
+  /** It may change. */
+  readonly unfold: { readonly enabled: boolean };
   readonly barrier: WriteBarrier;
   /** Milliseconds: how long to wait until the pipeline rests, and how long inserts may be held. They may change. */
   readonly quiet: { readonly idleWaitMs: number; readonly holdMs: number };

@@ -13,6 +13,7 @@ import { restorePoint } from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
 import { settleRestore } from './settle-restore.ts';
 import { takePoint } from './take-point.ts';
+import { createUnfolder } from './unfold/index.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
 
 export type Availability = { readonly available: true } | { readonly available: false; readonly reason: string };
@@ -61,14 +62,14 @@ export type Backup = {
 
 /** Everything about recovery points as operations: taken, verified, restored, forgotten, one at a time per target. */
 export function createBackup(
-  given: Omit<BackupDeps, 'knownRepository'> & {
+  given: Omit<BackupDeps, 'knownRepository' | 'unfolder'> & {
     operations: Operations;
     enabled: boolean;
     policy: BackupPolicy;
   },
 ): Backup {
   const knownRepository = rememberRepository(given);
-  const deps = { ...given, knownRepository };
+  const deps = { ...given, knownRepository, unfolder: createUnfolder() };
   const { operations, points, db, events, clock, log } = deps;
   let known: Availability | undefined;
   let lastPrepared: { pointId: string; atMs: number; prepared: PreparedRestore } | undefined;

@@ -29,6 +29,7 @@ export {
   type Repository,
   recoveryKit,
 } from './repository/index.ts';
+export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';
 export { backupRoutes } from './routes/index.ts';
 export type { PointSelection } from './selection.ts';
@@ -43,4 +44,5 @@ export { createPostgresSource } from './sources/postgres/index.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';
+export { foldRestored } from './unfold/index.ts';
 export { noBarrier, type WriteBarrier } from './write-barrier.ts';

@@ -13,6 +13,8 @@ const component = z.object({
   tree_sha256: z.string(),
   files: z.number(),
   bytes: z.number(),
+  /** How many of the files are stored unfolded, and what that takes; absent: none. */
+  unfolded: z.object({ files: z.number(), bytes: z.number() }).optional(),
   /** Snapshots of their own, found by the tags `rp:<id>` and `stream:<component>.<name>` and by their tree. */
   streams: z
     .array(
@@ -44,7 +46,7 @@ const component = z.object({
 
 /**
  * The commit record of a recovery point: the last file of its last snapshot. A point exists when this exists.
- * Version 2 (streams of databases, and one workspace alone); version 1 is read too, newer ones are refused.
+ * Version 2 (streams of databases, one workspace alone, files stored unfolded: a reader of version 1 would miss all three); version 1 is read too, newer ones are refused.
  */
 export const manifestSchema = z.object({
   format: z.literal('ragwarden-recovery-point'),

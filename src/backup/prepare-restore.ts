@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AppError } from '../platform/errors.ts';
 import type { Observation } from '../targets/index.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
+import { foldingBytes } from './fold-component.ts';
 import type { Manifest, ManifestComponent } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
 import { incomingOf, planSwap, requireSafeEntries, type SwapPlan, surveyFolder } from './restore/index.ts';
@@ -66,7 +67,9 @@ export async function planRestore(
   for (const one of prepared.placed) {
     const survey = await surveyFolder(one.folder, point.takenMs, { keep: one.keep });
     const entries = prepared.entries.get(one.component.name) ?? [];
-    planned.push({ name: one.component.name, plan: planSwap(survey, incomingOf(entries), one.keep) });
+    const incoming = incomingOf(entries);
+    const spaceBytes = incoming.spaceBytes + foldingBytes(one.component, entries);
+    planned.push({ name: one.component.name, plan: planSwap(survey, { ...incoming, spaceBytes }, one.keep) });
   }
   const now = await guarded.observe();
   const { lifecycle } = guarded;

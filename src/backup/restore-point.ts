@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError, describeError } from '../platform/errors.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
+import { foldComponent, includesOf } from './fold-component.ts';
 import type { Manifest } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PlannedComponent, PreparedRestore } from './prepare-restore.ts';
@@ -182,7 +183,14 @@ async function stageComponent(
       signal: context.signal,
       operationId: context.id,
       target: incoming,
-      include: [`/${componentPath(one.component.name)}`],
+      include: includesOf(one.component),
+      onProgress: (progress) => context.progress(progress),
+    });
+    await foldComponent(deps, {
+      arrived: incoming,
+      component: one.component.name,
+      entries,
+      signal: context.signal,
       onProgress: (progress) => context.progress(progress),
     });
     await rm(staged, { recursive: true });

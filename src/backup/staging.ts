@@ -8,15 +8,19 @@ import type { TreeEntry } from './sources/tree.ts';
 
 /**
  * The staging tree of one target. It persists between points, so that unchanged files keep their time and the repository
- * sees them as unchanged. What lies in it: `components/<name>/…`, `entries/<name>.jsonl`, `manifest.json`.
+ * sees them as unchanged. What lies in it: `components/<name>/…`, `unfolded/<name>/…`, `entries/<name>.jsonl`, `fold.mjs`,
+ * `manifest.json`.
  */
 export type Staging = {
   readonly root: string;
   readonly componentFolder: (name: string) => string;
   readonly entriesFile: (name: string) => string;
+  readonly unfoldedFolder: (name: string) => string;
 };
 
 export const componentPath = (name: string): string => `components/${name}`;
+/** One folder for each unfolded file of a component, at the path of the file. */
+export const unfoldedPath = (name: string): string => `unfolded/${name}`;
 export const entriesPath = (name: string): string => `entries/${name}.jsonl`;
 
 /** @param workspace points of one workspace have a tree of their own, so that neither makes the other look changed */
@@ -28,6 +32,7 @@ export async function prepareStaging(stagingDir: string, targetId: string, works
     root,
     componentFolder: (name) => join(root, 'components', name),
     entriesFile: (name) => join(root, 'entries', `${name}.jsonl`),
+    unfoldedFolder: (name) => join(root, unfoldedPath(name)),
   };
 }
 
@@ -70,6 +75,8 @@ const entrySchema: z.ZodType<TreeEntry> = z.discriminatedUnion('kind', [
     kind: z.literal('file'),
     bytes: z.number().int().nonnegative(),
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    // A way of storing that is not known here could not be read back.
+    stored: z.literal('unfolded').optional(),
   }),
   z.object({ ...common, kind: z.literal('dir') }),
   z.object({ ...common, kind: z.literal('symlink'), linkTarget: z.string() }),

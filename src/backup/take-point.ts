@@ -8,6 +8,7 @@ import { openRepository } from './open-repository.ts';
 import { newPointId, type PointCause, type RecoveryPoint } from './point.ts';
 import { type PointSelection, wholeTarget } from './selection.ts';
 import { componentPath, entriesPath, prepareStaging } from './staging.ts';
+import { unfoldComponents } from './unfold-components.ts';
 import { verifySnapshot } from './verify-point.ts';
 import { writeManifest } from './write-manifest.ts';
 
@@ -126,23 +127,31 @@ async function captureAndStore(
     },
     context,
   );
-  const { captured, takenMs } = point;
+  const { takenMs } = point;
 
   await context.phase('inspecting');
-  const workspace = captured.find((one) => one.name === 'workspace');
+  const workspace = point.captured.find((one) => one.name === 'workspace');
   const inspection =
     workspace &&
     (await guarded.inspect(staging.componentFolder(workspace.name), context.signal, {
       // A point of one workspace holds that workspace's folder itself.
       workspace: selection.workspace === undefined ? undefined : '',
     }));
+  await context.phase('unfolding');
+  const { captured, unfolded, paths, excludes } = await unfoldComponents(deps, {
+    captured: point.captured,
+    staging,
+    context,
+  });
+  await deps.step('backup:unfolded');
   const previous = await deps.points.newest(target.id, 'any', selection.workspace);
   const manifest = await writeManifest(deps, {
     previous,
     guarded,
     row,
     selection,
-    point,
+    point: { ...point, captured },
+    unfolded,
     observation,
     inspection,
     staging,
@@ -159,7 +168,8 @@ async function captureAndStore(
   ];
   const stored = await deps.repository.backup({
     cwd: staging.root,
-    paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), manifestFile],
+    paths: [...captured.flatMap((one) => [componentPath(one.name), entriesPath(one.name)]), ...paths, manifestFile],
+    excludes,
     tags,
     host: `ragwarden-${target.id}`,
     signal: context.signal,
@@ -189,7 +199,14 @@ async function captureAndStore(
   await context.phase('verifying');
   const entries = new Map(captured.map((one) => [one.name, one.entries]));
   try {
-    await verifySnapshot(deps, { snapshotId: stored.snapshotId, manifest, entries, listing: stored.entries, context });
+    await verifySnapshot(deps, {
+      snapshotId: stored.snapshotId,
+      manifest,
+      entries,
+      unfolded,
+      listing: stored.entries,
+      context,
+    });
   } catch (err) {
     // It stays for whoever looks into the failure, and a rebuilt catalogue must not take it for a point.
     if (isAppError(err) && err.code === 'backup/verification-failed') await markRejected(deps, stored.snapshotId);

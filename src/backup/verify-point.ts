@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
+import { foldComponent } from './fold-component.ts';
 import { type Manifest, manifestFile, manifestSchema, renderManifest } from './manifest.ts';
 import type { Snapshot, SnapshotEntry } from './repository/index.ts';
 import { checkStaged } from './restore/index.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
 import { findStream } from './streams.ts';
+import { compareUnfolded, type StoredPoint } from './unfold-components.ts';
 
 /**
  * Reads a snapshot back and holds it against its manifest: the manifest byte for byte, every entry of every component with
@@ -22,6 +24,7 @@ export async function verifySnapshot(
     manifest: Manifest;
     /** As captured, by component. */
     entries: ReadonlyMap<string, readonly TreeEntry[]>;
+    unfolded: StoredPoint['unfolded'];
     /** As the repository lists it. */
     listing: readonly SnapshotEntry[];
     context: OperationContext;
@@ -31,7 +34,10 @@ export async function verifySnapshot(
   const { manifest, snapshotId, context } = request;
   const call = { signal: context.signal, operationId: context.id };
   const listed = new Map(request.listing.map((entry) => [entry.path, entry]));
-  for (const [name, entries] of request.entries) compareListing(name, entries, listed);
+  for (const [name, entries] of request.entries) {
+    compareListing(name, entries, listed);
+    compareUnfolded(name, request.unfolded.get(name) ?? [], listed);
+  }
   // Neither waits for the other, and neither is left running when the other fails.
   const [read, streams, checked] = await Promise.allSettled([
     repository.readFile({ ...call, snapshotId, path: `/${manifestFile}` }),
@@ -74,6 +80,7 @@ export async function verifyContent(
     });
     for (const component of manifest.components) {
       const entries = await readEntries(join(scratch, component.entries_file), component.entries_sha256);
+      await foldComponent(deps, { arrived: scratch, component: component.name, entries, signal: context.signal });
       await checkStaged(join(scratch, componentPath(component.name)), entries, { signal: context.signal });
       files += component.files;
       bytes += component.bytes;
@@ -137,6 +144,8 @@ function compareListing(name: string, entries: readonly TreeEntry[], listed: Map
     new AppError('backup/verification-failed', `${name}: ${path} ${what} in the repository.`);
   const expected = new Set<string>([prefix]);
   for (const entry of entries) {
+    // Its unfolded state is there in its place; itself it must not be.
+    if (entry.kind === 'file' && entry.stored === 'unfolded') continue;
     const path = `${prefix}/${entry.path}`;
     expected.add(path);
     const found = listed.get(path);

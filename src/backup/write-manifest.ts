@@ -9,6 +9,8 @@ import { type RecoveryPoint, worstGrade } from './point.ts';
 import { includeSwitchOf, type PointSelection } from './selection.ts';
 import type { CaptureResult, ProofGrade, RestoreRecipe } from './sources/source.ts';
 import { entriesPath, entryLines, type Staging, writeWhole } from './staging.ts';
+import type { UnfoldedEntry } from './unfold/index.ts';
+import { bytesOf, type StoredPoint } from './unfold-components.ts';
 
 /** Puts together what a point says of itself and writes it, with the lists of entries, into the staging tree. */
 export async function writeManifest(
@@ -19,6 +21,7 @@ export async function writeManifest(
     row: RecoveryPoint;
     selection: PointSelection;
     point: CapturedPoint;
+    unfolded: StoredPoint['unfolded'];
     observation: Observation | undefined;
     inspection: Inspection | undefined;
     staging: Staging;
@@ -30,7 +33,7 @@ export async function writeManifest(
   const components: ManifestComponent[] = [];
   for (const one of captured) {
     const { sha256 } = await writeWhole(staging.entriesFile(one.name), entryLines(one.entries));
-    components.push(componentOf(one, sha256));
+    components.push(componentOf(one, sha256, facts.unfolded.get(one.name) ?? []));
   }
   const missing = [
     ...leftOut(guarded, selection),
@@ -80,7 +83,11 @@ export async function writeManifest(
   return manifest;
 }
 
-const componentOf = (one: CaptureResult, entriesSha256: string): ManifestComponent => ({
+const componentOf = (
+  one: CaptureResult,
+  entriesSha256: string,
+  unfolded: readonly UnfoldedEntry[],
+): ManifestComponent => ({
   name: one.name,
   kind: one.kind,
   entries_file: entriesPath(one.name),
@@ -88,6 +95,7 @@ const componentOf = (one: CaptureResult, entriesSha256: string): ManifestCompone
   tree_sha256: one.treeSha256,
   files: one.files,
   bytes: one.bytes,
+  ...(unfolded.length === 0 ? {} : { unfolded: { files: unfolded.length, bytes: bytesOf(unfolded) } }),
   ...(one.streams.length === 0
     ? {}
     : { streams: one.streams.map((stream) => ({ ...stream, sha256: stream.sha256 ?? null })) }),

@@ -34,6 +34,8 @@ export type OfflineWork = {
   localTokenFile(dataDir: string): Promise<string>;
   /** The page to keep elsewhere. @throws AppError `repository/missing` before there is a password */
   recoveryKit(config: Config): Promise<string>;
+  /** Puts the files together that restic alone restored; a sentence for each that does not come out as it was captured. */
+  foldRestored(folder: string): Promise<{ folded: number; checked: number; faults: readonly string[] }>;
   /** Makes the catalogue of points from the repository, without a server; answers what the API would. */
   rebuildCatalogue(config: Config, options: { dryRun: boolean; log: Logger; signal: AbortSignal }): Promise<unknown>;
 };

@@ -67,6 +67,7 @@ test('offers the commands that are promised', () => {
     'config schema',
     'config example',
     'doctor',
+    'fold',
     'explain',
     'completion',
   ]);

@@ -20,6 +20,7 @@ import { listDrills, runDrill, saveEvidence, showDrill } from './drill-commands.
 import { showEvents } from './event-commands.ts';
 import { exitCodeHelp, exitCodes } from './exit-code.ts';
 import { explain } from './explain/explain-command.ts';
+import { foldFolder } from './fold-command.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
 import { showRecovery } from './recovery-command.ts';
 import { restorePoint } from './restore-command.ts';
@@ -258,6 +259,15 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       .option('--nagios', 'one summary line first; exit code 0 all well, 1 a warning, 2 a failure')
       .action(does((flags: Parameters<typeof runDoctor>[1]) => runDoctor(context, flags))),
     ['doctor', 'doctor --json', 'doctor --quiet --nagios'],
+  );
+  examples(
+    output(
+      program
+        .command('fold')
+        .argument('<folder>')
+        .description('put together what restic alone restored into a folder; 4 when a file is not what was captured'),
+    ).action(does((folder: string, flags: Parameters<typeof foldFolder>[2]) => foldFolder(context, folder, flags))),
+    ['fold ./restored', 'fold ./restored --json'],
   );
   examples(
     program

@@ -45,6 +45,7 @@ function serving(warden: Partial<ServedWarden>, createdAdminToken?: string) {
     localTokenFile: async (folder) => join(folder, 'local-token'),
     recoveryKit: async () => '',
     rebuildCatalogue: async () => undefined,
+    foldRestored: async () => ({ folded: 0, checked: 0, faults: [] }),
   };
   const run = runInPipe(['serve', '--data-dir', dataDir], { offline, signal: stop.signal });
   return { run, stops, kept, tell: (signal: 'SIGINT' | 'SIGTERM') => stop.abort(new Interrupted(signal)) };

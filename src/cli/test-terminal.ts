@@ -27,6 +27,7 @@ export async function runInPipe(
       localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
       rebuildCatalogue: async () => undefined,
+      foldRestored: async () => ({ folded: 0, checked: 0, faults: [] }),
     },
   });
   return { code, stdout: stdout.join(''), stderr: stderr.join('') };

@@ -63,6 +63,15 @@ export const backupSettings = {
     about:
       'How long inserts may be held back at most while a point is captured; then they go on and the point says so.',
   }),
+  backupUnfold: setting({
+    key: 'backup.unfold',
+    env: env('RAGWARDEN_BACKUP_UNFOLD'),
+    parser: flag,
+    fallback: true,
+    runtime: true,
+    about:
+      'Store LightRAG’s files by record, so that a point costs what changed. Takes about one more copy of each workspace on disk; off: whole files.',
+  }),
   backupRetentionDays: setting({
     key: 'backup.retention_days',
     env: env('BACKUP_RETENTION_DAYS'),

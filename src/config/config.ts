@@ -55,6 +55,7 @@ export type Config = {
     readonly atStart: boolean;
     readonly idleWaitMs: number;
     readonly holdMs: number;
+    readonly unfold: boolean;
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
   };
@@ -301,6 +302,7 @@ export function buildConfig(
       atStart: values.backupAtStart,
       idleWaitMs: values.backupIdleWaitSeconds * 1000,
       holdMs: values.backupHoldSeconds * 1000,
+      unfold: values.backupUnfold,
       retentionDays: values.backupRetentionDays,
       dailyRetentionDays: values.backupDailyRetentionDays,
     },

@@ -134,7 +134,7 @@ export const systemSettings = {
     unit: 'bytes',
     runtime: true,
     about:
-      'Staging trees, about one more copy of each workspace. Above it a tree goes, and the next point reads everything again. 0: no cap.',
+      'Staging trees, up to two more copies of each workspace. Above it a tree goes, and the next point reads everything again. 0: no cap.',
   }),
   growthUndoBytes: setting({
     key: 'growth.undo_bytes',

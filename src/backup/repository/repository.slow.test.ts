@@ -304,8 +304,17 @@ describe.runIf(hasRestic)('a restic repository', () => {
     await expect(store(cwd, { paths: ['gone'] })).rejects.toMatchObject({ code: 'repository/failed' });
     await expect(store(cwd, { paths: ['../a'] })).rejects.toMatchObject({ code: 'request/invalid' });
     await expect(store(cwd, { tags: ['a,b'] })).rejects.toMatchObject({ code: 'request/invalid' });
-    const excluding = await store(cwd, { excludes: ['-x', 'x'] });
-    expect(excluding).toMatchObject({ filesProcessed: 0, unreadable: false });
+    await expect(store(cwd, { excludes: ['../a'] })).rejects.toMatchObject({ code: 'request/invalid' });
+  });
+
+  test('leaves out exactly the paths it is told to, below a folder that is reached by a link too', async () => {
+    const odd = 'a*b[c]?\\.json';
+    const cwd = await makeFiles('a', { [odd]: 'x', 'axbc1.json': 'y', ' x ': 'z', x: 'kept' });
+    await symlink(cwd, `${cwd}-link`);
+    const stored = await store(`${cwd}-link`, { excludes: [`files/${odd}`, 'files/ x '] });
+    expect(stored).toMatchObject({ filesProcessed: 2, unreadable: false });
+    const listed = await repository.list({ snapshotId: stored.snapshotId });
+    expect(listed.map(({ path }) => path)).toEqual(['/files', '/files/axbc1.json', '/files/x']);
   });
 
   test('forgets, frees and measures', async () => {

@@ -92,6 +92,7 @@ export type BackupRequest = Call & {
   readonly host: string;
   /** The snapshot of an earlier point to compare with; one that is gone costs a full reading and a warning. */
   readonly parent?: string;
+  /** Left out, with all below: exact paths relative to `cwd`, no patterns. */
   readonly excludes?: readonly string[];
   /**
    * Default true: a file with the parent's size and modification time is unchanged. Staged files are new links or copies, so

@@ -1,7 +1,8 @@
-import { isAbsolute, relative } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
 import { isAppError } from '../../platform/errors.ts';
 import type { BackupRequest, BackupResult, BackupWarning } from './repository.ts';
-import { plainTag, relativePath, snapshotId } from './restic-arguments.ts';
+import { exactPattern, plainTag, relativePath, snapshotId } from './restic-arguments.ts';
 import { resticFailure } from './restic-errors.ts';
 import { listSnapshot } from './restic-listing.ts';
 import { type BackupSummary, parseBackupSummary, parseBackupWarning, parseStatusLine } from './restic-output.ts';
@@ -31,6 +32,9 @@ export async function backUp(tool: ResticTool, options: ResticOptions, request: 
 async function storeOnce(tool: ResticTool, options: ResticOptions, request: BackupRequest): Promise<BackupResult> {
   const { location } = options;
   const { signal, operationId, cwd, onProgress } = request;
+  // Patterns are held against the path as the kernel knows it, which is absolute and without links.
+  const root = await realpath(cwd);
+  const excludes = (request.excludes ?? []).map((path) => join(root, relativePath(path)));
   let summary: BackupSummary | undefined;
   let left = 0;
   const warnings: BackupWarning[] = [];
@@ -41,7 +45,7 @@ async function storeOnce(tool: ResticTool, options: ResticOptions, request: Back
     ...request.tags.map((tag) => `--tag=${plainTag(tag)}`),
     ...(request.parent === undefined ? [] : [`--parent=${snapshotId(request.parent)}`]),
     ...(request.ignoreInodeAndCtime === false ? [] : ['--ignore-inode', '--ignore-ctime']),
-    ...(request.excludes ?? []).map((pattern) => `--exclude=${pattern}`),
+    ...excludes.map((path) => `--exclude=${exactPattern(path)}`),
     '--',
     ...request.paths.map(relativePath),
   ];

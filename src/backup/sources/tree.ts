@@ -10,6 +10,8 @@ export type FileEntry = {
   readonly kind: 'file';
   readonly bytes: number;
   readonly sha256: string;
+  /** The point holds its unfolded state (docs/formats/unfold.md) in its place; absent: the file itself. */
+  readonly stored?: 'unfolded' | undefined;
   readonly mode: number;
   readonly mtimeMs: number;
 };

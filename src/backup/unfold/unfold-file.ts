@@ -36,7 +36,12 @@ export type UnfoldRequest = {
 /** `unchanged`: nothing was read or written. `plain`: the folder is gone, the file is stored as it is. */
 export type UnfoldOutcome =
   | { readonly state: 'unchanged' | 'unfolded'; readonly files: readonly UnfoldedFile[] }
-  | { readonly state: 'plain'; readonly reason: string };
+  | {
+      readonly state: 'plain';
+      readonly reason: string;
+      /** The same file would be stored plain again. */
+      readonly lasting: boolean;
+    };
 
 export type UnfoldedFile = { readonly name: string; readonly bytes: number };
 
@@ -78,7 +83,7 @@ export function unfoldFile(request: UnfoldRequest): UnfoldOutcome {
 
 function storePlain(folder: string, reason: string): UnfoldOutcome {
   rmSync(folder, { recursive: true, force: true });
-  return { state: 'plain', reason };
+  return { state: 'plain', reason, lasting: true };
 }
 
 /** Writes the new shards and the new frame beside the old one; undefined when it is not worth it. */

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../platform/errors.ts';
 import { formOf } from './cutter.ts';
@@ -21,6 +21,8 @@ export type UnfoldTreeRequest = {
   /** Folder of the unfolded state of this component: one folder for each file, at the path of the file. */
   readonly to: string;
   readonly files: readonly UnfoldCandidate[];
+  /** What may be written where nothing of a file is unfolded yet; files beyond it are stored as they are. */
+  readonly spareBytes: number;
   readonly nowMs: number;
 };
 
@@ -34,17 +36,25 @@ export function unfoldTree(request: UnfoldTreeRequest, onBytes: (done: number) =
   const { from, to, files, nowMs } = request;
   const results: UnfoldedEntry[] = [];
   let done = 0;
+  let spare = request.spareBytes;
   removeOthers(to, '', new Set(files.map(({ path }) => path)));
   for (const { path, bytes, sha256, isChecked } of files) {
     const form = formOf(path);
     const folder = join(to, path);
     if (form === undefined) continue;
     try {
+      if (!existsSync(folder)) {
+        if (bytes > spare) {
+          results.push({ path, state: 'plain', reason: 'there is not enough free space to unfold it', lasting: false });
+          continue;
+        }
+        spare -= bytes;
+      }
       const source = join(from, path);
       results.push({ path, ...unfoldFile({ source, bytes, sha256, form, folder, nowMs, isChecked }) });
     } catch (err) {
       rmSync(folder, { recursive: true, force: true });
-      results.push({ path, state: 'plain', reason: describeError(err) });
+      results.push({ path, state: 'plain', reason: describeError(err), lasting: false });
     }
     done += bytes;
     onBytes(done);

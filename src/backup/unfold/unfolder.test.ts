@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { generateWorkspace } from '../../../examples/sample-backend/generate.ts';
-import { foldTree } from './fold.mjs';
+import { foldFile, foldTree } from './fold.mjs';
 import { createUnfolder } from './unfolder.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'unfolder-'));
@@ -70,14 +70,14 @@ describe.each(['1.5', '1.4'] as const)('a workspace of the shape of %s', (shape)
     const files = filesOf(from);
     const seen: number[] = [];
     const first = await unfolder.unfold(
-      { from, to, files, nowMs },
+      { from, to, files, spareBytes: 1e9, nowMs },
       { onProgress: ({ bytesDone, bytesTotal }) => seen.push(bytesDone / bytesTotal) },
     );
     expect(first).toHaveLength(files.length);
     expect(seen.at(-1)).toBe(1);
     const unfolded = first.filter(({ state }) => state === 'unfolded');
     expect(unfolded.length).toBeGreaterThan(5);
-    const again = await unfolder.unfold({ from, to, files, nowMs }, {});
+    const again = await unfolder.unfold({ from, to, files, spareBytes: 1e9, nowMs }, {});
     expect(new Set(again.map(({ state }) => state))).toEqual(new Set(['unchanged', 'plain']));
 
     const wanted = files.filter(({ path }) => unfolded.some((one) => one.path === path));
@@ -98,14 +98,14 @@ describe.each(['1.5', '1.4'] as const)('a workspace of the shape of %s', (shape)
   test('files that are gone take their unfolded state with them', async () => {
     const files = filesOf(from);
     const [kept, ...gone] = files.filter(({ path }) => existsSync(join(to, path)));
-    await unfolder.unfold({ from, to, files: files.filter((file) => file === kept), nowMs }, {});
+    await unfolder.unfold({ from, to, files: files.filter((file) => file === kept), spareBytes: 1e9, nowMs }, {});
     expect(existsSync(join(to, kept?.path ?? ''))).toBe(true);
     for (const { path } of gone) expect(existsSync(join(to, path))).toBe(false);
   });
 
   test('a restore folds into place, and tells the file that cannot be', async () => {
     const files = filesOf(from);
-    await unfolder.unfold({ from, to, files, nowMs }, {});
+    await unfolder.unfold({ from, to, files, spareBytes: 1e9, nowMs }, {});
     const into = join(base, name, 'into');
     mkdirSync(join(into, 'lib'), { recursive: true });
     const wanted = files.filter(({ path }) => existsSync(join(to, path)));
@@ -135,7 +135,7 @@ test('a link in the place of a folder leads nobody elsewhere', async () => {
   writeFileSync(join(from, 'lib', 'kv_store_x.json'), `{\n${rows.join(',\n')}\n}`);
   const unfolder = createUnfolder();
   const files = filesOf(from);
-  await unfolder.unfold({ from, to, files, nowMs }, {});
+  await unfolder.unfold({ from, to, files, spareBytes: 1e9, nowMs }, {});
   symlinkSync('../outside', join(into, 'lib'));
   await expect(unfolder.fold({ from: to, to: into, files }, {})).rejects.toMatchObject({
     code: 'restore/digest-mismatch',
@@ -164,7 +164,9 @@ test('a file much larger than the heap of the thread is unfolded and folded', as
   const entry = { path, bytes, sha256: hash.digest('hex'), mtimeMs: 0 };
   expect(bytes).toBeGreaterThan(60_000_000);
   const small = createUnfolder({ heapMiB: 12 });
-  expect(await small.unfold({ from, to, files: [entry], nowMs }, {})).toMatchObject([{ state: 'unfolded' }]);
+  expect(await small.unfold({ from, to, files: [entry], spareBytes: 1e9, nowMs }, {})).toMatchObject([
+    { state: 'unfolded' },
+  ]);
   await small.fold({ from: to, to: dirname(to), files: [entry] }, {});
 });
 
@@ -175,15 +177,29 @@ test('broken off in the middle it is put right by the next', async () => {
   const files = entry ? [entry] : [];
   const controller = new AbortController();
   const unfolder = createUnfolder();
-  const broken = unfolder.unfold({ from, to, files, nowMs }, { signal: controller.signal });
-  const shardIsThere = async (): Promise<void> => {
-    while (!existsSync(join(to, entry?.path ?? '')) || readdirSync(join(to, entry?.path ?? '')).length < 3)
-      await new Promise((resolve) => setImmediate(resolve));
-  };
-  await shardIsThere();
+  const broken = unfolder.unfold({ from, to, files, spareBytes: 1e9, nowMs }, { signal: controller.signal });
+  while (!existsSync(join(to, entry?.path ?? '')) || readdirSync(join(to, entry?.path ?? '')).length < 3)
+    await new Promise((resolve) => setImmediate(resolve));
+  controller.abort(new Error('enough'));
+  await Promise.allSettled([broken]);
+  // However far it came: it is seen to be whole, or made whole.
+  const [outcome] = await unfolder.unfold({ from, to, files, spareBytes: 1e9, nowMs }, {});
+  expect(['unfolded', 'unchanged']).toContain(outcome?.state);
+  expect(foldFile(join(to, entry?.path ?? '')).sha256).toBe(entry?.sha256);
+});
+
+test('a signal that came before it began is its reason', async () => {
   const reason = new Error('enough');
-  controller.abort(reason);
-  await expect(broken).rejects.toBe(reason);
-  expect(existsSync(join(to, entry?.path ?? '', 'frame.jsonl'))).toBe(false);
-  expect(await unfolder.unfold({ from, to, files, nowMs }, {})).toMatchObject([{ state: 'unfolded' }]);
+  const request = { from: base, to: join(base, 'nowhere'), files: [], spareBytes: 0, nowMs };
+  await expect(createUnfolder().unfold(request, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+});
+
+test('where there is no room to unfold, files are stored as they are, and tried again when there is', async () => {
+  const from = join(base, 'shape-1.5', 'live');
+  const request = { from, to: join(base, 'full'), files: filesOf(from), nowMs };
+  const unfolder = createUnfolder();
+  for (const entry of await unfolder.unfold({ ...request, spareBytes: 100 }, {}))
+    expect(entry).toMatchObject({ state: 'plain', lasting: false });
+  const states = (await unfolder.unfold({ ...request, spareBytes: 1e9 }, {})).map(({ state }) => state);
+  expect(states).toContain('unfolded');
 });

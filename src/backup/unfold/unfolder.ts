@@ -60,7 +60,7 @@ export function createUnfolder(options: { readonly heapMiB?: number } = {}): Unf
   };
 
   return {
-    async unfold({ from, to, files, nowMs }, call) {
+    async unfold({ from, to, files, spareBytes, nowMs }, call) {
       const keyOf = (path: string): string => `${to}/${path}`;
       const settled: UnfoldedEntry[] = [];
       const asked: UnfoldCandidate[] = [];
@@ -68,11 +68,12 @@ export function createUnfolder(options: { readonly heapMiB?: number } = {}): Unf
         const before = known.get(keyOf(file.path));
         const isSame = before?.sha256 === file.sha256;
         // What was not worth it is not read again to learn the same.
-        if (before && isSame && before.state === 'plain') settled.push({ ...before, path: file.path });
+        if (before && isSame && before.state === 'plain' && before.lasting)
+          settled.push({ ...before, path: file.path });
         else asked.push({ ...file, isChecked: isSame });
       }
       for (const { path } of asked) known.delete(keyOf(path));
-      const message = await run({ kind: 'unfold', from, to, files: asked, nowMs }, call);
+      const message = await run({ kind: 'unfold', from, to, files: asked, spareBytes, nowMs }, call);
       if (!('unfolded' in message)) throw failed(message);
       for (const entry of message.unfolded) {
         const sha256 = files.find(({ path }) => path === entry.path)?.sha256;

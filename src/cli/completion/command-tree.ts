@@ -98,6 +98,7 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
 };
 
 function argumentValues(path: string, argument: Argument): Values {
+  if (argument.name() === 'folder') return { kind: 'folder' };
   if (argument.argChoices !== undefined) return { kind: 'words', words: argument.argChoices };
   const name = groupIds[`${path.split(' ')[0]} ${argument.name()}`];
   return name === undefined ? { kind: 'any' } : { kind: 'dynamic', name };

@@ -89,6 +89,8 @@ test('free space is told once for each file system, with what lies on it and wha
   const found = await look(freeSpaceCheck, watching({ WORKING_DIR: work, RAGWARDEN_DATA_DIR: join(folder, 'data') }));
   expect(found).toHaveLength(1);
   expect(found[0]?.detail).toContain('data folder and staging, repository, working folder');
-  // 4 KiB into the new repository and 4 KiB beside what is there.
-  expect(found[0]?.detail).toContain('may need 8.00 KiB');
+  // 4 KiB into the new repository, 4 KiB by record in the staging tree, and 4 KiB beside what is there.
+  expect(found[0]?.detail).toContain('may need 12.0 KiB');
+  const settings = { WORKING_DIR: work, RAGWARDEN_DATA_DIR: join(folder, 'data'), RAGWARDEN_BACKUP_UNFOLD: 'false' };
+  expect((await look(freeSpaceCheck, watching(settings)))[0]?.detail).toContain('may need 8.00 KiB');
 });

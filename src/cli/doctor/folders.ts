@@ -199,7 +199,8 @@ type Room = { readonly uses: string[]; needBytes: number; folder: string };
 
 /**
  * Each file system once, with what lies on it and what the next backup and a restore would need there: a copy to stage where
- * the files cannot be linked, a copy in a repository that is still empty, and beside the present files what a restore brings.
+ * the files cannot be linked, one that is stored by record, a copy in a repository that is still empty, and beside the present
+ * files what a restore brings. What lies in the staging tree already is not asked for again.
  */
 export const freeSpaceCheck: Check = {
   id: 'free-space',
@@ -224,7 +225,10 @@ export const freeSpaceCheck: Check = {
           (await stat(await existingFolder(path))).dev === device ? 0 : sizes.get(path),
         ),
       );
-      return elsewhere.reduce((sum: number, bytes) => sum + (bytes ?? 0), 0);
+      const copied = elsewhere.reduce((sum: number, bytes) => sum + (bytes ?? 0), 0);
+      const unfolded =
+        config.backup.enabled && config.backup.unfold ? (sizes.get(config.target?.workingDir ?? '') ?? 0) : 0;
+      return Math.max(0, copied + unfolded - (await measure(join(config.dataDir, 'staging'), signal)));
     });
     if (config.backup.enabled)
       await add(config.backup.location, 'repository', async () =>

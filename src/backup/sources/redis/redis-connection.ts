@@ -61,7 +61,8 @@ export async function openRedis(
   }
 }
 
-const scanCount = 1_000;
+/** A batch is in memory at once, with its values; LightRAG keeps whole documents in one. */
+const scanCount = 200;
 
 /** Every key of the connection's database in batches; one that stands there all the while comes at least once. */
 export async function* scanKeys(redis: Redis, signal: AbortSignal, pattern?: string): AsyncGenerator<Buffer[]> {
@@ -74,4 +75,29 @@ export async function* scanKeys(redis: Redis, signal: AbortSignal, pattern?: str
     cursor = next.toString();
     if (keys.length > 0) yield keys;
   } while (cursor !== '0');
+}
+
+/** Every key for which `wants` holds, once. */
+export async function listKeys(
+  redis: Redis,
+  wants: (key: Buffer) => boolean,
+  signal: AbortSignal,
+  pattern?: string,
+): Promise<Buffer[]> {
+  const seen = new Map<string, Buffer>();
+  for await (const batch of scanKeys(redis, signal, pattern))
+    for (const key of batch) if (wants(key)) seen.set(key.toString('latin1'), key);
+  return [...seen.values()];
+}
+
+/**
+ * Whether the server writes dumps of itself in any case. Managed servers refuse to tell.
+ */
+export async function savesByItself(redis: Redis): Promise<boolean> {
+  try {
+    const answer: unknown = await redis.config('GET', 'save');
+    return Array.isArray(answer) && typeof answer[1] === 'string' && answer[1] !== '';
+  } catch {
+    return false;
+  }
 }

@@ -18,6 +18,8 @@ export const redisDetails = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   database: z.number().int().nonnegative(),
   prefixes: z.array(z.string()),
+  /** The only workspace whose keys were taken; null: everything. */
+  workspace: z.string().nullable(),
   redis_version: z.string(),
   run_id: z.string(),
   replication_offset: z.number().nullable(),

@@ -9,7 +9,7 @@ import { treeDigest } from '../tree.ts';
 import { countKey, emptyCensus, type KeyCensus, rowsOf } from './key-census.ts';
 import { writeKeyLines } from './key-lines.ts';
 import { createRdbKeyReader } from './rdb-keys.ts';
-import { openRedis } from './redis-connection.ts';
+import { openRedis, savesByItself } from './redis-connection.ts';
 import type { RedisDetails } from './redis-details.ts';
 import { findWarnings, type RedisFacts, readFacts } from './redis-facts.ts';
 import { placeInWords, type RedisPlace, readRedisUrl } from './redis-place.ts';
@@ -164,6 +164,8 @@ async function fixCopy(
   signal: AbortSignal,
 ): Promise<Fixed> {
   const { place } = options;
+  // A server that writes dumps anyway may write one for us, which begins at once. Another is told that a stream without a file
+  // is understood: a dump that it left behind would be read at its next start.
   const start = await startReplication(place, { marked: !(await savesByItself(redis)), signal });
   const census = emptyCensus();
   const reader = createRdbKeyReader((seen) =>
@@ -193,20 +195,6 @@ async function fixCopy(
     spooled: spoolTo(spool, watched()),
     census: () => reader.end() ?? census,
   };
-}
-
-/**
- * Whether the server writes dumps of itself in any case. Then it may write one for us, which begins at once; otherwise it is
- * told that a stream without a file is understood, since a dump that it leaves behind would be read at its next start.
- */
-async function savesByItself(redis: Redis): Promise<boolean> {
-  try {
-    const answer: unknown = await redis.config('GET', 'save');
-    return Array.isArray(answer) && typeof answer[1] === 'string' && answer[1] !== '';
-  } catch {
-    // Managed servers refuse CONFIG.
-    return false;
-  }
 }
 
 const mostTries = 3;
@@ -275,6 +263,7 @@ function resultOf(
     sha256: spooled.sha256,
     database: options.place.database,
     prefixes: [...options.prefixes],
+    workspace: options.only ? options.workspace : null,
     redis_version: facts.version,
     run_id: fixed.runId ?? facts.runId,
     replication_offset: fixed.offset ?? null,
