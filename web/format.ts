@@ -3,7 +3,8 @@
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 /** Bytes in binary units with three significant digits: `1.21 GiB`. */
-export function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return 'unknown';
   let value = Math.abs(bytes);
   let unit = 0;
   while (value >= 1024 && unit < byteUnits.length - 1) {

@@ -104,6 +104,7 @@ export async function createProtection(
         return ground.config.backup.unfold;
       },
     },
+    allowedRoots: config.backup.allowedRoots,
     barrier: noBarrier,
     quiet: {
       get idleWaitMs() {

@@ -59,6 +59,8 @@ export type BackupDeps = {
   readonly unfolder: Unfolder;
   /** It may change. */
   readonly unfold: { readonly enabled: boolean };
+  /** Folders below which files may be put beside the live ones. */
+  readonly allowedRoots: readonly string[];
   readonly barrier: WriteBarrier;
   /** Milliseconds: how long to wait until the pipeline rests, and how long inserts may be held. They may change. */
   readonly quiet: { readonly idleWaitMs: number; readonly holdMs: number };

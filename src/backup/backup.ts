@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import type { Operation, Operations, SettledOutcome } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
+import { requireAllowedFolder } from './allowed-folder.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
 import { type Catalogue, createCatalogue, factsOfTags, noteFacts } from './catalogue/index.ts';
 import { forgetPoints } from './forget-points.ts';
 import type { KnownRepository } from './open-repository.ts';
+import { planRestore } from './plan-restore.ts';
 import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
-import { type PreparedRestore, planRestore, prepareRestore } from './prepare-restore.ts';
+import { type PreparedRestore, prepareRestore } from './prepare-restore.ts';
+import type { RestoreOptions } from './restore-options.ts';
 import type { RestorePlanReport } from './restore-plan-report.ts';
 import { restorePoint } from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
@@ -40,9 +43,15 @@ export type Backup = {
   /** @throws `backup/unavailable`, `operation/busy` */
   take(request: Started & { targetId: string; cause: PointCause }): Promise<Operation>;
   verify(request: Started & { pointId: string }): Promise<Operation>;
-  planRestore(pointId: string): Promise<RestorePlanReport>;
+  planRestore(pointId: string, options?: RestoreOptions): Promise<RestorePlanReport>;
   restore(
-    request: Started & { pointId: string; planId?: string | undefined; confirm: boolean; safetyPoint?: boolean },
+    request: Started & {
+      pointId: string;
+      planId?: string | undefined;
+      confirm: boolean;
+      safetyPoint?: boolean;
+      options?: RestoreOptions;
+    },
   ): Promise<Operation>;
   planRetention(targetId: string): Promise<readonly RetentionItem[]>;
   retain(request: Started & { targetId: string }): Promise<Operation>;
@@ -132,6 +141,14 @@ export function createBackup(
     return lastPrepared.prepared;
   };
 
+  /** A folder that is asked for is looked at once, with its links followed, and is that one from then on. */
+  const placedAside = async (point: RecoveryPoint, options: RestoreOptions = {}): Promise<RestoreOptions> => {
+    if (options.to?.folder === undefined) return options;
+    const living = deps.requireTarget(point.targetId).target.stores.map((store) => store.path);
+    const folder = await requireAllowedFolder(options.to.folder, deps.allowedRoots, living);
+    return { ...options, to: { ...options.to, folder } };
+  };
+
   const audit = (actor: string, action: string, object: string): Promise<number> =>
     db.unit((tx) => events.audit(tx, { actor, action, object, outcome: 'done' }));
 
@@ -200,17 +217,18 @@ export function createBackup(
       });
     },
 
-    async planRestore(pointId) {
+    async planRestore(pointId, options) {
       const point = await requireRestorable(pointId);
       await requireAvailable();
-      return planRestore(deps, point, await prepare(point));
+      return planRestore(deps, point, await prepare(point), await placedAside(point, options));
     },
 
-    async restore({ pointId, planId, confirm, safetyPoint = true, requestedBy, idempotency }) {
+    async restore({ pointId, planId, confirm, safetyPoint = true, options: wanted = {}, requestedBy, idempotency }) {
       const point = await requireRestorable(pointId);
       await requireAvailable();
       const prepared = await prepare(point);
-      const plan = await planRestore(deps, point, prepared);
+      const options = await placedAside(point, wanted);
+      const plan = await planRestore(deps, point, prepared, options);
       if (planId !== undefined && planId !== plan.plan_id)
         throw new AppError(
           'restore/plan-changed',
@@ -226,11 +244,11 @@ export function createBackup(
       const operation = await operations.start({
         kind: 'backup.restore',
         targetId: point.targetId,
-        input: { pointId },
+        input: { pointId, options },
         requestedBy,
         idempotency,
         run: (context) =>
-          restorePoint(deps, { point, prepared, safetyPoint }, context).finally(() =>
+          restorePoint(deps, { point, prepared, safetyPoint, options }, context).finally(() =>
             deps.requireTarget(point.targetId).lifecycle.expectUp(),
           ),
       });

@@ -24,18 +24,20 @@ export async function foldComponent(
   request: {
     arrived: string;
     component: string;
+    /** Folder within the component that the entries are relative to; '' is the whole. */
+    below?: string;
     entries: readonly TreeEntry[];
     signal: AbortSignal;
     onProgress?: (progress: { readonly bytesDone: number; readonly bytesTotal: number }) => void;
   },
 ): Promise<void> {
-  const { arrived, component, entries, signal, onProgress } = request;
+  const { arrived, component, below = '', entries, signal, onProgress } = request;
   const files = entries.filter(isUnfolded);
   if (files.length === 0) return;
-  const to = join(arrived, componentPath(component));
+  const to = join(arrived, componentPath(component), below);
   // Before anything is written below it: a link in the place of a folder would lead outside.
   await requirePlain(to, entries);
-  await deps.unfolder.fold({ from: join(arrived, unfoldedPath(component)), to, files }, { signal, onProgress });
+  await deps.unfolder.fold({ from: join(arrived, unfoldedPath(component), below), to, files }, { signal, onProgress });
 }
 
 /** Bytes that folding needs beside the files themselves: their unfolded state as far as it is larger, and one file twice. */

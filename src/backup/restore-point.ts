@@ -1,116 +1,94 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError, describeError } from '../platform/errors.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
-import { foldComponent, includesOf } from './fold-component.ts';
+import { bringFiles } from './bring-component.ts';
 import type { Manifest } from './manifest.ts';
+import { needsStop } from './plan-restore.ts';
 import type { RecoveryPoint } from './point.ts';
-import type { PlannedComponent, PreparedRestore } from './prepare-restore.ts';
+import type { PreparedRestore } from './prepare-restore.ts';
 import {
-  checkStaged,
   discardUndo,
-  dressStaged,
   finishSwap,
   listUndo,
   openStage,
   ownerOf,
-  requirePlain,
   settleJournals,
   swapIn,
   undoSwap,
   verifyRestored,
 } from './restore/index.ts';
+import { restoreAside } from './restore-aside.ts';
+import { isAside, type RestoreOptions, settleOptions } from './restore-options.ts';
+import { decideParts, type FilesPart, type StorePart } from './restore-parts.ts';
+import { type RestoreResult, resultOf } from './restore-result.ts';
+import { eachStore, removeStoreScratch, undoStores } from './restore-stores.ts';
 import { wholeTarget } from './selection.ts';
-import { ownFolder, type TreeEntry } from './sources/tree.ts';
-import { componentPath } from './staging.ts';
+import { ownFolder } from './sources/tree.ts';
 import { takePoint } from './take-point.ts';
 
-export type RestoreResult = {
-  readonly backup_id: string;
-  readonly start_time: string;
-  readonly end_time: string;
-  /** Seconds. */
-  readonly duration: number;
-  readonly status: 'success' | 'partial';
-  readonly user_data: {
-    readonly status: 'success';
-    readonly user_count: number;
-    readonly total_size_bytes: number;
-    readonly file_count: number;
-  };
-  readonly safety_backup_id: string | null;
-  /** Where the former state lies until the next restore. */
-  readonly undo: readonly { readonly folder: string; readonly bytes: number }[];
-  readonly notes: readonly string[];
-};
-
 /**
- * Restores a point: safety point → stop → staged and checked inside the target folders → moved under the journal → checked
- * → started → looked at. Whatever fails before the moves stand leaves the former state, with the backend started again.
+ * Restores a point: safety point → stores filled beside the live ones → stop → files staged and checked inside the target
+ * folders → moved under the journal → stores exchanged → checked → started → looked at. Whatever fails before all of it
+ * stands leaves the former state, with the backend started again.
  * @throws AppError `restore/…`, `target/…`, `storage/full`; the signal's reason
  */
 export async function restorePoint(
   deps: BackupDeps,
-  input: { point: RecoveryPoint; prepared: PreparedRestore; safetyPoint: boolean },
+  input: { point: RecoveryPoint; prepared: PreparedRestore; safetyPoint: boolean; options: RestoreOptions },
   context: OperationContext,
 ): Promise<RestoreResult> {
-  const { point } = input;
+  const { point, prepared } = input;
   const { clock } = deps;
   const startedMs = clock.now();
   const guarded = deps.requireTarget(point.targetId);
-  const { manifest, snapshotId, placed, entries } = input.prepared;
+  const { manifest } = prepared;
+  const options = settleOptions(input.options, manifest);
+  const { parts, leftAlone } = decideParts({
+    guarded,
+    manifest,
+    options,
+    entries: prepared.entries,
+    operationId: context.id,
+    takenMs: point.takenMs,
+  });
+  const notes = leftAlone.map(({ name, reason }) => `${name} was left alone: ${reason}`);
+  if (isAside(options)) {
+    await restoreAside(deps, { parts, prepared, options }, context);
+    return resultOf({ point, manifest, parts, startedMs, endedMs: clock.now(), safety: null, undo: [], notes });
+  }
+  const files = parts.filter((part) => part.kind === 'files');
+  const stores = parts.filter((part) => part.kind === 'store');
+  const stops = needsStop(guarded, options, parts);
 
-  const notes: string[] = [];
   const safety = input.safetyPoint ? await takeSafetyPoint(deps, guarded, context, notes) : null;
   if (!input.safetyPoint) notes.push('no safety point was taken, as asked; what was replaced lies in the undo folders');
   await deps.step('restore:safety-taken');
 
-  const roots = placed.map((one) => ({ root: one.folder, keep: one.keep.map(({ name }) => name) }));
-  const folders = roots.map((one) => one.root);
-  await context.phase('stopping');
+  const folders = files.map((one) => one.folder);
+  const progress = { stopped: false };
+  const undone: string[] = [];
   try {
-    await guarded.lifecycle.stop(context.signal, (message) => context.log.info(message));
-    await deps.step('restore:stopped');
-    for (const older of await listUndo(folders))
-      if (older.canBeDiscarded) await discardUndo(folders, older.operationId);
-
-    await context.phase('staging');
-    for (const one of placed)
-      await stageComponent(deps, one, { snapshotId, entries: entries.get(one.component.name) ?? [], context });
-    await deps.step('restore:staged');
-
-    await context.phase('moving');
-    await context.checkHeld();
-    await swapIn({
-      operationId: context.id,
-      roots,
-      nowMs: clock.now(),
-      guard: () => guarded.lifecycle.findSignOfLife(),
-      step: (name) => deps.step(`restore:${name}`),
-      signal: context.signal,
-    });
-
-    await context.phase('checking');
-    try {
-      for (const one of placed)
-        await verifyRestored(one.folder, entries.get(one.component.name) ?? [], {
-          keep: one.keep.map(({ name }) => name),
-          signal: context.signal,
-        });
-    } catch (err) {
-      await undoSwap(folders, context.id);
-      throw err;
-    }
-    await deps.step('restore:checked');
-    await finishSwap(folders, context.id, (name) => deps.step(`restore:${name}`));
+    await exchange(deps, guarded, { files, stores, stops, snapshotId: prepared.snapshotId, progress, undone }, context);
   } catch (err) {
-    await recoverFromFailure(deps, guarded, context, { folders, stopped: true, cause: err, pointId: point.id });
+    const stuck = await undoStores(deps, stores, { ...context, signal: patience(guarded) });
+    await recoverFromFailure(deps, guarded, context, {
+      folders,
+      stopped: progress.stopped,
+      cause: err,
+      pointId: point.id,
+      stuck,
+    });
     throw err;
+  } finally {
+    await removeStoreScratch(deps, context.id);
   }
 
-  await context.phase('starting');
-  const problem = await startAndLook(guarded, manifest, context);
+  let problem: string | undefined;
+  if (stops) {
+    await context.phase('starting');
+    problem = await startAndLook(guarded, options.workspace === undefined ? manifest : undefined, context);
+  }
   if (problem !== undefined) {
     notes.push(problem);
     context.markPartial();
@@ -129,24 +107,128 @@ export async function restorePoint(
       data: { id: point.id, state: 'new', safety_point: safety },
     }),
   );
-  const endedMs = clock.now();
-  return {
-    backup_id: point.id,
-    start_time: new Date(startedMs).toISOString(),
-    end_time: new Date(endedMs).toISOString(),
-    duration: (endedMs - startedMs) / 1000,
-    status: problem === undefined ? 'success' : 'partial',
-    user_data: {
-      status: 'success',
-      user_count: manifest.target.workspaces.length,
-      total_size_bytes: placed.reduce((sum, one) => sum + one.component.bytes, 0),
-      file_count: placed.reduce((sum, one) => sum + one.component.files, 0),
-    },
-    safety_backup_id: safety,
-    undo,
+  return resultOf({
+    point,
+    manifest,
+    parts,
+    startedMs,
+    endedMs: clock.now(),
+    safety,
+    undo: [...undo, ...undone.map((place) => ({ folder: place, bytes: null }))],
     notes,
-  };
+    ...(problem === undefined ? {} : { problem }),
+  });
 }
+
+/** From the live state to the new one, or it throws and `settleJournals` and `undoStores` find what there is to undo. */
+async function exchange(
+  deps: BackupDeps,
+  guarded: ProtectedTarget,
+  work: {
+    files: readonly FilesPart[];
+    stores: readonly StorePart[];
+    stops: boolean;
+    snapshotId: string;
+    progress: { stopped: boolean };
+    undone: string[];
+  },
+  context: OperationContext,
+): Promise<void> {
+  const { files, stores, snapshotId } = work;
+  const { clock } = deps;
+  const folders = files.map((one) => one.folder);
+  const roots = files.map((one) => ({ root: one.folder, keep: one.keep.map(({ name }) => name) }));
+  if (stores.length > 0) {
+    await context.phase('filling');
+    await eachStore(deps, stores, context, (part, call) => part.restorer.prepare(part.request, call));
+    await deps.step('restore:filled');
+  }
+  if (work.stops) {
+    await context.phase('stopping');
+    work.progress.stopped = true;
+    await guarded.lifecycle.stop(context.signal, (message) => context.log.info(message));
+  }
+  await deps.step('restore:stopped');
+  for (const older of await listUndo(folders)) if (older.canBeDiscarded) await discardUndo(folders, older.operationId);
+
+  await context.phase('staging');
+  for (const one of files) await stagePart(deps, one, snapshotId, context);
+  await deps.step('restore:staged');
+
+  await context.phase('moving');
+  await context.checkHeld();
+  if (files.length > 0)
+    await swapIn({
+      operationId: context.id,
+      roots,
+      nowMs: clock.now(),
+      guard: work.stops ? () => guarded.lifecycle.findSignOfLife() : async () => undefined,
+      step: (name) => deps.step(`restore:${name}`),
+      signal: context.signal,
+    });
+  try {
+    await eachStore(deps, stores, context, async (part, call) => {
+      await part.restorer.commit(part.request, call);
+      await deps.step(`restore:exchanged-${part.component.name}`);
+    });
+    await context.phase('checking');
+    await verifyParts(deps, files, stores, context);
+  } catch (err) {
+    // The journal says that all has moved: unless it is told otherwise, it keeps the new state.
+    if (files.length > 0) await undoSwap(folders, context.id);
+    throw err;
+  }
+  await deps.step('restore:checked');
+  if (files.length > 0) await finishSwap(folders, context.id, (name) => deps.step(`restore:${name}`));
+  await eachStore(deps, stores, context, async (part, call) => {
+    const place = await part.restorer.finish(part.request, call);
+    if (place !== undefined) work.undone.push(place);
+  });
+  await deps.step('restore:finished');
+}
+
+/** Every digest of the files, and whatever the stores can be held against. */
+export async function verifyParts(
+  deps: BackupDeps,
+  files: readonly FilesPart[],
+  stores: readonly StorePart[],
+  call: Pick<OperationContext, 'id' | 'signal' | 'log'>,
+): Promise<void> {
+  for (const one of files)
+    await verifyRestored(one.folder, one.entries, {
+      keep: one.keep.map(({ name }) => name),
+      signal: call.signal,
+    });
+  await eachStore(deps, stores, call, (part, context) => part.restorer.verify(part.request, context));
+}
+
+async function stagePart(
+  deps: BackupDeps,
+  part: FilesPart,
+  snapshotId: string,
+  context: OperationContext,
+): Promise<void> {
+  const { root, staged } = await openStage(part.folder, context.id);
+  await bringFiles(
+    deps,
+    { snapshotId, component: part.component, below: part.below, entries: part.entries, whole: part.whole },
+    {
+      into: staged,
+      // Beside the staging folder, on the same file system.
+      incoming: join(root, ownFolder, `incoming-${context.id}`),
+      owner: await ownerOf(root),
+    },
+    {
+      signal: context.signal,
+      operationId: context.id,
+      onProgress: (progress) => context.progress(progress),
+      onChecked: (bytesDone) => context.progress({ bytesDone, bytesTotal: part.component.bytes }),
+    },
+  );
+}
+
+const patience = (guarded: ProtectedTarget): AbortSignal =>
+  AbortSignal.timeout(guarded.target.stopTimeoutMs + guarded.target.startTimeoutMs);
 
 /** The present state, however damaged, is kept as a point first. Where nothing is left there is nothing to keep. */
 async function takeSafetyPoint(
@@ -167,51 +249,9 @@ async function takeSafetyPoint(
   return point.id;
 }
 
-async function stageComponent(
-  deps: BackupDeps,
-  one: PlannedComponent,
-  facts: { snapshotId: string; entries: readonly TreeEntry[]; context: OperationContext },
-): Promise<void> {
-  const { context, entries } = facts;
-  const { root, staged } = await openStage(one.folder, context.id);
-  const incoming = incomingFolder(root, context.id);
-  await rm(incoming, { recursive: true, force: true });
-  await mkdir(incoming, { mode: 0o700 });
-  try {
-    await deps.repository.restore({
-      snapshotId: facts.snapshotId,
-      signal: context.signal,
-      operationId: context.id,
-      target: incoming,
-      include: includesOf(one.component),
-      onProgress: (progress) => context.progress(progress),
-    });
-    await foldComponent(deps, {
-      arrived: incoming,
-      component: one.component.name,
-      entries,
-      signal: context.signal,
-      onProgress: (progress) => context.progress(progress),
-    });
-    await rm(staged, { recursive: true });
-    await rename(join(incoming, componentPath(one.component.name)), staged);
-    await requirePlain(staged, entries);
-    await dressStaged(staged, entries, await ownerOf(root));
-    await checkStaged(staged, entries, {
-      signal: context.signal,
-      onProgress: (bytesDone) => context.progress({ bytesDone, bytesTotal: one.component.bytes }),
-    });
-  } finally {
-    await rm(incoming, { recursive: true, force: true });
-  }
-}
-
-/** Beside the staging folder, on the same file system, so that what arrived is moved and not copied. */
-const incomingFolder = (root: string, operationId: string): string => join(root, ownFolder, `incoming-${operationId}`);
-
 async function startAndLook(
   guarded: ProtectedTarget,
-  manifest: Manifest,
+  manifest: Manifest | undefined,
   context: OperationContext,
 ): Promise<string | undefined> {
   try {
@@ -220,7 +260,7 @@ async function startAndLook(
     return `the backend did not come back: ${describeError(err)}`;
   }
   const seen = await guarded.observe();
-  const expected = manifest.documents?.processed;
+  const expected = manifest?.documents?.processed;
   const found = seen?.documents?.processed;
   if (expected !== undefined && found !== undefined && expected !== found)
     return `the backend counts ${found} processed documents where the point has ${expected}`;
@@ -232,7 +272,14 @@ async function recoverFromFailure(
   deps: BackupDeps,
   guarded: ProtectedTarget,
   context: OperationContext,
-  facts: { folders: readonly string[]; stopped: boolean; cause: unknown; pointId: string },
+  facts: {
+    folders: readonly string[];
+    stopped: boolean;
+    cause: unknown;
+    pointId: string;
+    /** Stores whose old state could not be brought back. */
+    stuck: readonly string[];
+  },
 ): Promise<void> {
   let state: 'old' | 'new' | 'unsettled' = 'old';
   try {
@@ -242,13 +289,17 @@ async function recoverFromFailure(
     context.log.error({ err }, 'the journal of the failed restore could not be settled; the next start does it');
     state = 'unsettled';
   }
+  if (facts.stuck.length > 0) {
+    context.log.error({ stuck: facts.stuck }, 'stores could not be brought back');
+    state = 'unsettled';
+  }
   // A backend that starts over half-moved files would write into them.
   if (facts.stopped && state !== 'unsettled' && guarded.lifecycle.automatic && !isStopping(facts.cause)) {
-    const patience = AbortSignal.timeout(guarded.target.stopTimeoutMs + guarded.target.startTimeoutMs);
+    const patient = patience(guarded);
     try {
       // One that came back by itself has read half-moved files, and to start what runs is to do nothing.
-      if (hasReappeared(facts.cause)) await guarded.lifecycle.stop(patience);
-      await guarded.lifecycle.start(patience);
+      if (hasReappeared(facts.cause)) await guarded.lifecycle.stop(patient);
+      await guarded.lifecycle.start(patient);
     } catch (err) {
       context.log.error({ err }, 'the backend did not come back after the failed restore');
     }
@@ -256,7 +307,7 @@ async function recoverFromFailure(
   const stands = {
     old: 'stands as before',
     new: 'stands as in the point',
-    unsettled: 'waits for its journal to be settled at the next start; keep its backend stopped',
+    unsettled: `waits to be settled at the next start; keep its backend stopped${facts.stuck.length > 0 ? ` (${facts.stuck.join('; ')})` : ''}`,
   }[state];
   await deps.db.unit((tx) =>
     deps.events.record(tx, {

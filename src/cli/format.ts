@@ -3,7 +3,8 @@
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 /** `1.4 MiB`; three significant digits, whole below 1 KiB. */
-export function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return 'unknown';
   let value = bytes;
   let unit = 0;
   // 1023.95 would be shown as 1024 of the smaller unit.

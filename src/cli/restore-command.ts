@@ -77,6 +77,9 @@ const requestsByHand = (target: string) => [
   { phase: 'starting', text: `Start the backend of ${target} again now; the restore waits for it.` },
 ];
 
+const sizeOrRows = (bytes: number | null, rows: number | null | undefined): string =>
+  typeof rows === 'number' ? plural(rows, 'row') : formatBytes(bytes);
+
 /** What would happen, where, how much, and what would be lost. */
 export function describePlan(plan: RestorePlanAnswer, colours: Colours): string {
   const { bold, red, yellow } = colours;
@@ -91,8 +94,8 @@ export function describePlan(plan: RestorePlanAnswer, colours: Colours): string 
       [{ title: 'name' }, { title: 'now', align: 'right' }, { title: 'after', align: 'right' }, { title: 'action' }],
       component.items.map((item) => [
         item.name,
-        item.action === 'add' ? '-' : formatBytes(item.old_bytes),
-        item.action === 'remove' ? '-' : formatBytes(item.new_bytes),
+        item.action === 'add' ? '-' : sizeOrRows(item.old_bytes, item.old_rows),
+        item.action === 'remove' ? '-' : sizeOrRows(item.new_bytes, item.new_rows),
         item.action === 'remove' ? yellow(item.action) : item.action === 'keep' ? `keep: ${item.reason}` : item.action,
       ]),
     );
@@ -102,6 +105,10 @@ export function describePlan(plan: RestorePlanAnswer, colours: Colours): string 
         `${formatBytes(component.free_needed_bytes)} needed, ${formatBytes(component.free_available_bytes)} free`,
     );
     const { lost } = component;
+    if ((lost.rows ?? 0) > 0) {
+      lines.push(`    ${yellow('lost')}: ${plural(lost.rows ?? 0, 'row')} written since, such as`);
+      for (const example of (lost.row_examples ?? []).slice(0, 5)) lines.push(`      ${example}`);
+    }
     if (lost.files > 0) {
       lines.push(
         `    ${yellow('lost')}: ${plural(lost.files, 'file')} written since (${formatBytes(lost.bytes)}), such as`,
@@ -111,7 +118,7 @@ export function describePlan(plan: RestorePlanAnswer, colours: Colours): string 
     }
   }
   lines.push('', '  Steps', ...plan.steps.map((step, index) => `    ${index + 1}. ${step}`));
-  if (!plan.backend.automatic)
+  if (plan.backend.stopped && !plan.backend.automatic)
     lines.push(`  ${yellow('The backend is not stopped and started by itself')}: follow what is asked meanwhile.`);
   for (const warning of plan.warnings) lines.push(`  ${yellow('warning')}  ${warning}`);
   for (const blocker of plan.blockers) lines.push(`  ${red('blocked')}  ${blocker}`);

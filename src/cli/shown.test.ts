@@ -105,6 +105,7 @@ test('a plan says what, where, how much, what is lost, how, and why not', () => 
         {
           name: 'workspace',
           folder: '/data/rag',
+          method: 'moved in',
           items: [
             { name: 'a.json', action: 'replace', reason: '', old_bytes: 10, new_bytes: 20 },
             { name: 'extra', action: 'remove', reason: '', old_bytes: 5, new_bytes: 0 },
@@ -117,7 +118,7 @@ test('a plan says what, where, how much, what is lost, how, and why not', () => 
           lost: { files: 1, bytes: 7, examples: [{ path: 'new.json', bytes: 7, modified_at: '2026-11-22T01:00:00Z' }] },
         },
       ],
-      backend: { automatic: false, stop: 'stop it by hand', start: 'start it by hand' },
+      backend: { automatic: false, stopped: true, stop: 'stop it by hand', start: 'start it by hand' },
       versions: { point: '1.5.7', now: '1.5.8' },
       steps: ['take a safety point', 'stop it by hand'],
       warnings: ['The point was never verified.'],

@@ -1,5 +1,5 @@
 import { env, setting } from './setting.ts';
-import { decimal, file, flag, text } from './value-parsers.ts';
+import { decimal, file, flag, text, words } from './value-parsers.ts';
 
 /** Recovery points: where, how often, for how long. */
 export const backupSettings = {
@@ -71,6 +71,14 @@ export const backupSettings = {
     runtime: true,
     about:
       'Store LightRAG’s files by record, so that a point costs what changed. Takes about one more copy of each workspace on disk; off: whole files.',
+  }),
+  backupAllowedRoots: setting({
+    key: 'backup.allowed_roots',
+    env: env('RAGWARDEN_ALLOWED_ROOTS'),
+    parser: words,
+    fallback: [] as readonly string[],
+    example: ['/srv/restored'],
+    about: 'Folders below which a restore asked for over the API may put files beside the live ones. None: none may.',
   }),
   backupRetentionDays: setting({
     key: 'backup.retention_days',

@@ -56,6 +56,8 @@ export type Config = {
     readonly idleWaitMs: number;
     readonly holdMs: number;
     readonly unfold: boolean;
+    /** Absolute folders. */
+    readonly allowedRoots: readonly string[];
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
   };
@@ -303,6 +305,7 @@ export function buildConfig(
       idleWaitMs: values.backupIdleWaitSeconds * 1000,
       holdMs: values.backupHoldSeconds * 1000,
       unfold: values.backupUnfold,
+      allowedRoots: values.backupAllowedRoots.map((one) => path(one)),
       retentionDays: values.backupRetentionDays,
       dailyRetentionDays: values.backupDailyRetentionDays,
     },

@@ -70,6 +70,7 @@ export const errorCatalogue = {
   'repository/failed': kind(502, 'The repository tool failed', 1, true),
   'repository/invalid-location': kind(422, 'This is not a repository location', 2),
   'restore/blocked': kind(409, 'The folder cannot be restored into as it is', 1),
+  'restore/invalid-options': kind(422, 'The point cannot be restored so', 1),
   'restore/unsafe-entry': kind(422, 'The recovery point holds an entry that must not be restored', 1),
   'restore/digest-mismatch': kind(500, 'Restored data differs from what was backed up', 4),
   'restore/server-reappeared': kind(409, 'The backend came back during the restore', 11, true),

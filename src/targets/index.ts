@@ -21,4 +21,4 @@ export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-st
 export { storedCounts, type TargetBody, targetsRoutes } from './targets-routes.ts';
 export { replacesFilesByRename } from './version.ts';
 export { createWatchedTarget, type TargetChange, type WatchedTarget } from './watched-target.ts';
-export { findWorkspaceFolders, workspaceFolder } from './workspace-folders.ts';
+export { findWorkspaceFolders, requireWorkspaceName, workspaceFolder } from './workspace-folders.ts';

@@ -17,12 +17,17 @@ export const workspaceFolder = (root: string, workspace: string): string =>
 /**
  * Workspaces that have a folder below this one, sorted: whatever holds a store of the backend. The unnamed one, whose files
  * lie at the top, is not among them.
+ * @param options.withJournals also those whose files are just being exchanged, or were: our own folder lies in them
  */
-export function findWorkspaceFolders(root: string): string[] {
+export function findWorkspaceFolders(root: string, options: { withJournals?: boolean } = {}): string[] {
   return listed(root)
     .filter((entry) => entry.isDirectory() && workspaceName.test(entry.name))
     .map((entry) => entry.name)
-    .filter((name) => listed(join(root, name)).some((file) => storeFile.test(file.name)))
+    .filter((name) =>
+      listed(join(root, name)).some(
+        (file) => storeFile.test(file.name) || (options.withJournals && file.name === '.ragwarden'),
+      ),
+    )
     .sort();
 }
 

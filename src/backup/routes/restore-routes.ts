@@ -22,6 +22,8 @@ export const restoreRoutes =
             'backup/invalid-id',
             'conflict/confirmation-required',
             'restore/plan-changed',
+            'restore/invalid-options',
+            'target/foreign-path',
             'restore/blocked',
             'operation/busy',
             'backup/unavailable',
@@ -43,6 +45,16 @@ export const restoreRoutes =
                 .boolean()
                 .optional()
                 .describe('False: without a safety point of the present state, for a repository that is full.'),
+              components: z.array(z.string().max(63)).max(50).optional().describe('Only these; all unless told.'),
+              workspace: z.string().max(64).optional().describe('Only what belongs to it; the unnamed one is "".'),
+              as_workspace: z.string().max(64).optional().describe('Under this name, beside the one it has.'),
+              to: z
+                .strictObject({
+                  folder: z.string().max(4096).optional().describe('Below backup.allowed_roots, new or empty.'),
+                  name: z.string().max(63).optional().describe('Of a new database, for what is no folder.'),
+                })
+                .optional()
+                .describe('Beside the live data, which stays as it is; nothing is stopped.'),
             })
             .nullish(),
           response: { 200: z.union([restorePlanSchema, operationAnswers[200]]), 202: operationAnswers[202] },
@@ -50,12 +62,19 @@ export const restoreRoutes =
       },
       async (request, reply) => {
         const { backup_id: pointId } = request.params;
-        if (request.body?.plan_only) return backup.planRestore(pointId);
+        const options = {
+          components: request.body?.components,
+          workspace: request.body?.workspace,
+          asWorkspace: request.body?.as_workspace,
+          to: request.body?.to,
+        };
+        if (request.body?.plan_only) return backup.planRestore(pointId, options);
         const operation = await backup.restore({
           pointId,
           planId: request.body?.plan_id,
           confirm: request.body?.confirm ?? false,
           safetyPoint: request.body?.safety_point ?? true,
+          options,
           requestedBy: who(request),
           idempotency: idempotencyOf(request),
         });

@@ -336,6 +336,17 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`ragwarden backup restore ID --plan` lists every hindrance.'],
     runbook: 'restore-a-workspace.md',
   },
+  'restore/invalid-options': {
+    means: 'What of the point is to go where does not fit the point. Nothing was changed.',
+    causes: [
+      'A component or workspace that the point does not hold.',
+      'A place beside the live data that is not given, or not below a folder that may be written.',
+    ],
+    mend: [
+      '`ragwarden backup show ID` tells what the point holds; `ragwarden backup restore ID --plan` what would happen.',
+    ],
+    runbook: 'restore-a-workspace.md',
+  },
   'restore/unsafe-entry': {
     means:
       'The point holds an entry that could write outside its folder or make a special file. None of it was restored.',

@@ -85,7 +85,8 @@ export type RestoreResult = {
   /** The point that was taken of what was there before; null when nothing was left to keep. */
   readonly safety_backup_id: string | null;
   /** Where the replaced files still lie, with their bytes. */
-  readonly undo: readonly { readonly folder: string; readonly bytes: number }[];
+  /** Bytes are null where they were not measured. */
+  readonly undo: readonly { readonly folder: string; readonly bytes: number | null }[];
   readonly notes: readonly string[];
 };
 
@@ -105,21 +106,38 @@ export type RestorePlan = {
       readonly name: string;
       readonly action: 'replace' | 'add' | 'remove' | 'keep';
       readonly reason: string;
-      readonly old_bytes: number;
-      readonly new_bytes: number;
+      /** Null where it cannot be known, here and below. */
+      readonly old_bytes: number | null;
+      readonly new_bytes: number | null;
+      readonly old_rows?: number | null;
+      readonly new_rows?: number | null;
     }[];
+    readonly kind: string;
+    readonly method: string;
     readonly bytes_in: number;
-    readonly bytes_out: number;
-    readonly free_needed_bytes: number;
-    readonly free_available_bytes: number;
-    /** Files written after the point was taken. */
+    readonly bytes_out: number | null;
+    readonly free_needed_bytes: number | null;
+    readonly free_available_bytes: number | null;
+    readonly warnings: readonly string[];
+    readonly blockers: readonly string[];
+    /** What was written after the point was taken. */
     readonly lost: {
       readonly files: number;
       readonly bytes: number;
+      readonly rows?: number | null;
+      readonly row_examples?: readonly string[];
       readonly examples: readonly { readonly path: string; readonly bytes: number; readonly modified_at: string }[];
     };
   }[];
-  readonly backend: { readonly automatic: boolean; readonly stop: string; readonly start: string };
+  /** Only this workspace (null is the whole), under another name, beside the live data. */
+  readonly scope: { readonly workspace: string | null; readonly as_workspace: string | null; readonly aside: boolean };
+  readonly left_alone: readonly { readonly name: string; readonly reason: string }[];
+  readonly backend: {
+    readonly automatic: boolean;
+    readonly stopped: boolean;
+    readonly stop: string;
+    readonly start: string;
+  };
   readonly versions: { readonly point: string | null; readonly now: string | null };
   readonly steps: readonly string[];
   readonly warnings: readonly string[];
