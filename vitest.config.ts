@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/setup/longest-first.ts';
 
 const ignored = ['**/node_modules/**', '**/dist/**', '**/.cache/**'];
 
@@ -10,6 +11,9 @@ export default defineConfig({
     globalSetup: ['test/setup/shared-postgres.ts', 'test/setup/product-programs.ts'],
     // Tests of real processes wait half of their time, so two cores carry four of them.
     maxWorkers: 4,
+    // Of those that a file lets run beside each other: each is the product, its sample and restic.
+    maxConcurrency: 2,
+    sequence: { sequencer: LongestFirst },
     setupFiles: ['test/setup/answers.ts'],
     projects: [
       {

@@ -22,7 +22,7 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
 
   beforeAll(async () => {
     writeFileSync(join(dataDir, 'ragwarden.yaml'), 'log:\n  level: info\n');
-    warden = await startWarden({ dataDir });
+    warden = await startWarden({ dataDir, makesRepository: true });
   });
   afterAll(async () => {
     await warden.stop();

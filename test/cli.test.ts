@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../tools/system-packages.mjs';
 import { createLauncher, type Running } from './cli-harness.ts';
 import { hasPart } from './setup/parts.ts';
+import { prepareRepository } from './warden-harness.ts';
 
 // The product as it is shipped, as a person or a script would run it: in a pipe and under a pseudo-terminal.
 const home = mkdtempSync(join(tmpdir(), 'ragwarden-cli-system-'));
@@ -25,6 +26,8 @@ const api = async (path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${ready.api}${path}`, { ...init, headers: { authorization: `Bearer ${localToken}`, ...init.headers } });
 
 beforeAll(async () => {
+  mkdirSync(dataDir, { mode: 0o700 });
+  await prepareRepository(dataDir);
   server = launch(['up', ...anyPort, ...here]);
   ready = JSON.parse(await server.saw('stdout', '\n'));
   localToken = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();

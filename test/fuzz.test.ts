@@ -49,11 +49,10 @@ describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
       tokens[role] = String(field(body, 'token'));
     }
     const spare = await warden.call('POST', '/api/v1/access/tokens', { name: 'spare', role: 'scrape' });
-    if (hasPart('restic')) {
+    if (hasPart('restic'))
       await until('the first point is there', async () =>
         field((await warden.call('GET', '/api/v1/backup/points')).body, 'items', 0, 'verified_at') ? true : undefined,
       );
-    }
     const points = (await warden.call('GET', '/api/v1/backup/points')).body;
     const operation = await warden.call('POST', '/api/v1/targets/sample/inspect', undefined, { prefer: 'wait=60' });
     known.points = [String(field(points, 'items', 0, 'backup_id') ?? 'backup_20200101_000000_zzzz')];

@@ -4,6 +4,7 @@
 import { createWarden } from '../src/app/index.ts';
 import { readConfig } from '../src/config/index.ts';
 import { createLogger } from '../src/platform/logging.ts';
+import { impatientClock } from './impatient-clock.ts';
 
 const [dataDir = '', boundary = ''] = process.argv.slice(2);
 const reading = readConfig({
@@ -24,6 +25,7 @@ const warden = createWarden({
   command: 'up',
   sampleSize: 'tiny',
   log: createLogger({ level: 'info' }),
+  clock: impatientClock,
   step: (name) => {
     if (name === boundary) process.kill(process.pid, 'SIGKILL');
   },

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { childProgram } from './setup/product-programs.ts';
 
 export type Answer = {
@@ -50,7 +51,10 @@ export async function startWarden(options: {
   killAt?: string;
   /** Settings by their environment names. */
   settings?: Record<string, string>;
+  /** The product makes its repository itself, which takes seconds; otherwise an empty one with a light key waits for it. */
+  makesRepository?: boolean;
 }): Promise<RunningWarden> {
+  if (!options.makesRepository) await prepareRepository(options.dataDir, options.settings?.BACKUP_DIR);
   const child = spawn(process.execPath, [childProgram(), options.dataDir, options.killAt ?? ''], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -145,4 +149,13 @@ export function field(value: unknown, ...path: (string | number)[]): unknown {
     found = (found as Record<string | number, unknown>)[step];
   }
   return found;
+}
+
+/** An empty repository of a new data folder, which costs nothing to open; one that is there stays. See the fixture. */
+export async function prepareRepository(dataDir: string, repository = join(dataDir, 'repository')): Promise<void> {
+  const passwordFile = join(dataDir, 'repository-password');
+  if (existsSync(passwordFile) || existsSync(join(repository, 'config'))) return;
+  const password = 'the password of a repository of tests';
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  await makeLightRepository(repository, password);
 }

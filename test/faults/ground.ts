@@ -7,9 +7,10 @@ import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { generateWorkspace, type WorkspaceFault } from '../../examples/sample-backend/generate.ts';
 import { createWarden } from '../../src/app/index.ts';
-import { lightenKey } from '../../src/backup/repository/light-key.fixture.ts';
+import { makeLightRepository } from '../../src/backup/repository/light-key.fixture.ts';
 import { readConfig } from '../../src/config/index.ts';
 import { createLogger } from '../../src/platform/logging.ts';
+import { impatientClock } from '../impatient-clock.ts';
 import { programOf } from '../setup/parts.ts';
 import { mainProgram, sampleProgram } from '../setup/product-programs.ts';
 import { type Answer, field, temporaryFolder } from '../warden-harness.ts';
@@ -73,8 +74,7 @@ export async function prepareDataFolder(
 
 export async function prepareRepository(repository: string, passwordFile: string): Promise<void> {
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  restic(repository, passwordFile, ['init', '--quiet', '--repository-version', '2']);
-  await lightenKey(repository, password);
+  await makeLightRepository(repository, password);
 }
 
 /** restic itself, as an operator would run it. */
@@ -119,6 +119,7 @@ export async function openWarden(
       },
       cwd: dataDir,
     }),
+    clock: impatientClock,
     command: options.command ?? 'up',
     sampleSize: 'tiny',
     log: createLogger({

@@ -19,7 +19,7 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
     ['backup:verified', true],
     ['backup:catalogued', true],
   ];
-  test.each(boundaries)('while a point is taken, at %s: it exists afterwards: %s', (boundary, exists) =>
+  test.concurrent.each(boundaries)('while a point is taken, at %s: it exists afterwards: %s', (boundary, exists) =>
     killedAt(prepared, {
       boundary,
       ask: ['/api/v1/backup/trigger', undefined],

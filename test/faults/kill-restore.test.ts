@@ -27,7 +27,7 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
     ['restore:journal:done:after', 'new'],
     ['restore:started', 'new'],
   ];
-  test.each(boundaries)(
+  test.concurrent.each(boundaries)(
     'while a point is restored, at %s: the %s state stands, and an event says so',
     (boundary, state) =>
       killedAt(prepared, {
@@ -37,7 +37,11 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
           writeFileSync(join(workspace, 'extra.txt'), 'not in the point');
           bad = contentOf(workspace);
         },
-        ask: [`/api/v1/backup/restore/${prepared.pointId}`, { confirm: true }],
+        // What the safety point costs is needed where the kill comes right after it.
+        ask: [
+          `/api/v1/backup/restore/${prepared.pointId}`,
+          { confirm: true, safety_point: boundary === 'restore:safety-taken' },
+        ],
         async after(warden, workspace) {
           expect(contentOf(workspace)).toEqual(state === 'new' ? prepared.good : bad);
           expect(field((await settledEvent(warden)).data, 'state')).toBe(state);

@@ -53,11 +53,16 @@ export async function renderLightKey(
 ): Promise<string> {
   const light = { ...lightest, salt: facts.random(64).toString('base64') };
   const derived = await derive(password, light);
-  const nonce = facts.random(16);
-  const text = createCipheriv('aes-256-ctr', derived.encrypt, nonce).update(master);
-  const data = Buffer.concat([nonce, text, poly1305Aes(derived, nonce, text)]).toString('base64');
+  const data = seal(derived, master, facts.random).toString('base64');
   const { created, host } = facts;
   return JSON.stringify({ created, username: 'ragwarden-light', hostname: host, kdf: 'scrypt', ...light, data });
+}
+
+/** As restic seals keys and the configuration. */
+export function seal(key: Derived, plain: Buffer, random: RandomSource): Buffer {
+  const nonce = random(16);
+  const text = createCipheriv('aes-256-ctr', key.encrypt, nonce).update(plain);
+  return Buffer.concat([nonce, text, poly1305Aes(key, nonce, text)]);
 }
 
 type Derived = { readonly encrypt: Buffer; readonly macK: Buffer; readonly macR: Buffer };

@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { own, type Step } from './layout.ts';
@@ -124,8 +126,18 @@ function expectOneState({ roots, old, fresh }: Case): 'old' | 'new' {
 
 describe('a kill at every boundary of a restore of two folders', () => {
   test('ends, after the next start, in the old or the new state of both, complete (real processes, SIGKILL)', async () => {
+    // As one file, which starts in a fraction of the time that its sources need.
+    const swap = join(base, 'swap.mjs');
+    await build({
+      entryPoints: [join(import.meta.dirname, 'swap.ts')],
+      outfile: swap,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      logLevel: 'warning',
+    });
     const script = `
-      import { swapIn, finishSwap } from ${JSON.stringify(new URL('./swap.ts', import.meta.url).href)};
+      import { swapIn, finishSwap } from ${JSON.stringify(pathToFileURL(swap).href)};
       const [n, a, b] = process.argv.slice(1);
       let left = Number(n);
       const step = () => { if (left-- === 0) process.kill(process.pid, 'SIGKILL'); };

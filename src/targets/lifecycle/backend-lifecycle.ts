@@ -39,7 +39,8 @@ export type BackendLifecycle = {
 };
 
 const pollMs = 250;
-const quietMs = 2_000;
+/** How long nothing below the folders may change before they count as let go. */
+export const quietMs = 2_000;
 
 export function createBackendLifecycle(options: {
   target: Target;
