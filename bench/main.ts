@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { apiRoute } from './api-route.ts';
 import { backup } from './backup.ts';
+import { databaseDump } from './database-dump.ts';
 import { events } from './events.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
@@ -12,7 +13,7 @@ import { built } from './processes.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
 import { startToReady } from './start-to-ready.ts';
 
-const benches: readonly Bench[] = [startToReady, idle, hostSample, events, apiRoute, backup];
+const benches: readonly Bench[] = [startToReady, idle, hostSample, events, apiRoute, backup, databaseDump];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 const mark = '<!-- written by npm run bench -- --write -->';
 

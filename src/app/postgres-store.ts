@@ -1,4 +1,10 @@
-import { createPostgresSource, defaultDatabase, defaultUser, type PostgresConnection } from '../backup/index.ts';
+import {
+  createPostgresRestorer,
+  createPostgresSource,
+  defaultDatabase,
+  defaultUser,
+  type PostgresConnection,
+} from '../backup/index.ts';
 import type { TargetDatabase } from '../config/index.ts';
 import type { ChildProcesses } from '../platform/child-processes/index.ts';
 import type { ProtectedStore } from './protected-target.ts';
@@ -15,7 +21,7 @@ export function protectPostgres(
     name,
     kind: 'postgres',
     source: ({ workspace }) => createPostgresSource({ name, connection, children, dump, workspace }),
-    restorer: undefined,
+    restorer: createPostgresRestorer({ connection, children }),
     holds: (storageClass) => /^PG[A-Z]/.test(storageClass),
   };
 }

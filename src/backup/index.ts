@@ -29,6 +29,7 @@ export {
   type Repository,
   recoveryKit,
 } from './repository/index.ts';
+export { createPostgresRestorer } from './restore/postgres/restorer.ts';
 export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';
 export { backupRoutes } from './routes/index.ts';

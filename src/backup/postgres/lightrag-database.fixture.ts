@@ -108,6 +108,12 @@ export async function layOutGraphs(database: LightragDatabase, workspaces: reado
       insert into ag_catalog.ag_label values (label, (select graphid from ag_catalog.ag_graph g where g.name = graph), number, what,
         format('%I.%I', graph, label)::regclass, label || '_id_seq');
     end $$;
+    create function ag_catalog.drop_graph(graph text, cascade boolean) returns void language plpgsql as $$ #variable_conflict use_variable
+    begin
+      delete from ag_catalog.ag_label l where l.graph = (select graphid from ag_catalog.ag_graph g where g.name = graph);
+      delete from ag_catalog.ag_graph g where g.name = graph;
+      execute format('drop schema %I cascade', graph);
+    end $$;
     create function ag_catalog.create_vlabel(graph cstring, label cstring) returns void language plpgsql as $$ #variable_conflict use_variable
     begin
       execute format('create table %I.%I (primary key (id)) inherits (%I._ag_label_vertex)', graph, label, graph);

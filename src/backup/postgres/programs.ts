@@ -69,7 +69,11 @@ export async function choosePrograms(
         return undefined;
       });
     const version = /(\d+)(\.\d+)*/.exec(told?.exitCode === 0 ? told.stdout : '');
-    if (version) found.push({ folder, version: version[0], major: Number(version[1]) });
+    if (!version) continue;
+    const programs = { folder, version: version[0], major: Number(version[1]) };
+    // No other can fit better.
+    if (programs.major === server.major) return { programs };
+    found.push(programs);
   }
   const fit = found.filter(({ major }) => major >= server.major).sort((a, b) => a.major - b.major)[0];
   if (fit) return { programs: fit };

@@ -197,9 +197,11 @@ export async function countRows(
   }
   for (const graph of survey.graphs) {
     if (workspace !== undefined && graph.workspace !== workspace) continue;
-    for (const { table } of graph.labels.filter(({ name }) => name.startsWith('_ag_label_'))) {
+    // The two that all others inherit from are counted with what inherits from them.
+    for (const { table, name } of graph.labels) {
+      const only = name.startsWith('_ag_label_') ? '' : 'only ';
       const [row] = await session.rows<{ rows: string }>(
-        `select count(*)::text as rows from ${qualified({ schema: graph.schema, name: table })}`,
+        `select count(*)::text as rows from ${only}${qualified({ schema: graph.schema, name: table })}`,
       );
       counts.push({ schema: graph.schema, name: table, workspaces: { [graph.workspace]: Number(row?.rows ?? 0) } });
     }

@@ -70,6 +70,12 @@ export const columnValueOf = (workspace: string): string => (workspace === '' ? 
 
 const graphNamespace = 'chunk_entity_relation';
 
+/** The graph of a workspace, as LightRAG names it. */
+export const graphNameOf = (columnValue: string): string =>
+  columnValue.toLowerCase() === unnamedWorkspace
+    ? graphNamespace
+    : `${columnValue.replace(/[^A-Za-z0-9_]/g, '_')}_${graphNamespace}`;
+
 function workspaceOfGraph(name: string): string | undefined {
   if (name === graphNamespace) return unnamedWorkspace;
   return name.endsWith(`_${graphNamespace}`) ? name.slice(0, -graphNamespace.length - 1) : undefined;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { AppError } from '../../../platform/errors.ts';
+import type { ManifestComponent } from '../../manifest.ts';
 import type { Json } from '../source.ts';
 
 const relation = z.object({ schema: z.string(), name: z.string() });
@@ -71,6 +73,17 @@ export const postgresDetails = z.object({
 });
 
 export type PostgresDetails = z.infer<typeof postgresDetails>;
+
+/** A manifest comes out of a repository; what is not of this form is not restored from. @throws AppError `restore/blocked` */
+export function requireDetails(component: ManifestComponent): PostgresDetails {
+  const parsed = component.restore.by === 'restorer' ? postgresDetails.safeParse(component.restore.details) : undefined;
+  if (parsed?.success) return parsed.data;
+  throw new AppError(
+    'restore/blocked',
+    `The component ${component.name} was written by another version of ragwarden, which has to restore it.`,
+    { cause: parsed?.error },
+  );
+}
 
 /** Plain data is what the schema describes; TypeScript cannot see that an inferred type is one. */
 export const asRecipe = (details: PostgresDetails): Readonly<Record<string, Json>> =>

@@ -1,7 +1,7 @@
 import type { PostgresConnection } from '../../postgres/connection.ts';
 import { clientEnvironment, databaseArgument, identifier, literal, qualified } from '../../postgres/connection.ts';
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
-import type { Survey } from '../../postgres/survey.ts';
+import { formerSchemaPrefix, type Survey, stagingSchemaPrefix } from '../../postgres/survey.ts';
 import type { StreamProducer } from '../source.ts';
 
 type Program = Extract<StreamProducer, { by: 'program' }>;
@@ -38,6 +38,8 @@ export function archiveCommand(
     command: [
       programIn(programs, 'pg_dump'),
       ...common(snapshot),
+      // What restores of ours have left is nobody's data.
+      ...[stagingSchemaPrefix, formerSchemaPrefix].map((prefix) => `--exclude-schema=${prefix}*`),
       // The word has been this since version 16; before, it was `blobs`.
       ...without.map((one) => (programs.major < 16 ? one.replace('large-objects', 'blobs') : one)),
     ],

@@ -1,0 +1,28 @@
+import type { TableCount } from '../../postgres/survey.ts';
+import type { PostgresDetails } from '../../sources/postgres/details.ts';
+
+/** Where the rows of a restored database differ in number from those of the point, one clause per table and workspace. */
+export function differences(
+  details: Pick<PostgresDetails, 'tables' | 'graphs'>,
+  found: readonly TableCount[],
+): string[] {
+  const expected = [
+    ...details.tables.map(({ schema, name, rows }) => ({ schema, name, rows })),
+    ...details.graphs.flatMap((graph) =>
+      Object.entries(graph.rows).map(([name, rows]) => ({
+        schema: graph.schema,
+        name,
+        rows: { [graph.workspace]: rows },
+      })),
+    ),
+  ];
+  return expected.flatMap(({ schema, name, rows }) => {
+    const there = found.find((one) => one.schema === schema && one.name === name);
+    if (!there) return [`${schema}.${name} is missing`];
+    const workspaces = new Set([...Object.keys(rows), ...Object.keys(there.workspaces)]);
+    return [...workspaces].flatMap((workspace) => {
+      const [want, has] = [rows[workspace] ?? 0, there.workspaces[workspace] ?? 0];
+      return want === has ? [] : [`${schema}.${name} has ${has} rows of ${workspace}, not ${want}`];
+    });
+  });
+}
