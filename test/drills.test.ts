@@ -83,7 +83,7 @@ describe.skipIf(!hasPart('restic'))('drills', () => {
 
   test('a byte that changed on the way fails the drill, with the file named, an event and a degraded check', async () => {
     step = (name) => {
-      if (name !== 'drill:fetched') return;
+      if (name !== 'drill:folded') return;
       const [folder] = scratch();
       const file = join(dataDir, 'drills', folder ?? '', 'point/components/workspace/kv_store_text_chunks.json');
       const bytes = readFileSync(file);

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { Inspection } from './backup-deps.ts';
+import { foldComponent, includesOf } from './fold-component.ts';
 import type { Manifest, ManifestComponent } from './manifest.ts';
 import type { Progress, Repository } from './repository/index.ts';
 import { checkStaged, dressStaged, requirePlain } from './restore/index.ts';
@@ -12,6 +13,7 @@ import type { Json } from './sources/source.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
 import { findStream, streamFile } from './streams.ts';
+import { createUnfolder } from './unfold/index.ts';
 import { findManifestSnapshot } from './verify-point.ts';
 
 export type RehearsalPhase = {
@@ -138,6 +140,22 @@ async function rehearseFiles(
       fetchFiles(deps, request, facts),
     );
     await deps.step('drill:fetched');
+    if (component.unfolded !== undefined) {
+      await request.phase('folding');
+      await timed('fold', name, { inRestore, growsWithBytes: true }, () =>
+        foldComponent(
+          { unfolder: createUnfolder() },
+          {
+            arrived: join(request.scratchDir, 'point'),
+            component: name,
+            entries,
+            signal: request.signal,
+            onProgress: (progress) => request.onProgress(progress),
+          },
+        ),
+      );
+    }
+    await deps.step('drill:folded');
     await request.phase('checking');
     // A restore compares every digest before it moves anything, and once more in the place.
     await timed('check', name, { inRestore: 2 * inRestore, growsWithBytes: true }, () =>
@@ -186,7 +204,7 @@ async function fetchFiles(
   await deps.repository.restore({
     snapshotId,
     target,
-    include: [`/${componentPath(component.name)}`, `/${component.entries_file}`],
+    include: [...includesOf(component), `/${component.entries_file}`],
     signal: request.signal,
     operationId: request.operationId,
     onProgress: (progress) => request.onProgress(progress),
