@@ -1,10 +1,11 @@
 import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isAppError } from '../../platform/errors.ts';
+import { createGate, type Gate } from './gate.ts';
 import { readPassword } from './keys.ts';
 import { createLightKey } from './light-key.ts';
 import { type RepositoryLocation, withoutCredentials } from './location.ts';
-import type { CheckRequest, CheckResult, OpenResult, Repository, RestoreRequest } from './repository.ts';
+import type { Call, CheckRequest, CheckResult, OpenResult, Repository, RestoreRequest } from './repository.ts';
 import { absolutePath, dataSubset, exactPattern, plainTag, snapshotId } from './restic-arguments.ts';
 import { backUp } from './restic-backup.ts';
 import { resticFailure } from './restic-errors.ts';
@@ -34,6 +35,10 @@ export function createResticRepository(options: ResticOptions): Repository {
   const lightKey = createLightKey(options);
   const tool = createResticTool(options, lightKey);
   const keeper = createLockKeeper(tool, options);
+  const gate = createGate();
+  /** For what removes or rewrites, which restic wants to be alone. */
+  const alone = <T>(call: Call, work: () => Promise<T>): Promise<T> =>
+    gate.exclusive(call.signal, () => keeper.unlessLocked(call, work));
   let opened: { readonly as: string; readonly result: OpenResult } | undefined;
 
   const open: Repository['open'] = async (call = {}) => {
@@ -82,8 +87,8 @@ export function createResticRepository(options: ResticOptions): Repository {
 
     backup: async (request) => {
       await lightKey.ensure();
-      return keeper
-        .unlessLocked(request, () => backUp(tool, options, request))
+      return gate
+        .shared(request.signal, () => keeper.unlessLocked(request, () => backUp(tool, options, request)))
         .catch(async (err: unknown) => {
           // restic that is interrupted in the first fifth of a second leaves the lock it has just made.
           if (request.signal?.aborted) await keeper.removeOwnStaleLocks().catch(() => undefined);
@@ -93,8 +98,8 @@ export function createResticRepository(options: ResticOptions): Repository {
 
     storeStream: async (request) => {
       await lightKey.ensure();
-      return keeper
-        .unlessLocked(request, () => storeStream(tool, options, request))
+      return gate
+        .shared(request.signal, () => keeper.unlessLocked(request, () => storeStream(tool, options, request)))
         .catch(async (err: unknown) => {
           // As after an interrupted backup: the lock that restic has just made.
           await keeper.removeOwnStaleLocks().catch(() => undefined);
@@ -102,7 +107,7 @@ export function createResticRepository(options: ResticOptions): Repository {
         });
     },
 
-    pipeFile: (request) => pipeFile(tool, options, request),
+    pipeFile: (request) => gate.shared(request.signal, () => pipeFile(tool, options, request)),
 
     async snapshots({ tags = [], signal, operationId } = {}) {
       const filter = tags.length === 0 ? [] : [`--tag=${tags.map(plainTag).join(',')}`];
@@ -124,11 +129,12 @@ export function createResticRepository(options: ResticOptions): Repository {
     list: async ({ snapshotId: id, signal, operationId }) =>
       (await listSnapshot(tool, options, snapshotId(id), { signal, operationId })).entries,
 
-    restore: (request) => keeper.unlessLocked(request, () => restore(tool, options, request)),
-    check: (request) => check(tool, options, keeper, request),
+    restore: (request) =>
+      gate.shared(request.signal, () => keeper.unlessLocked(request, () => restore(tool, options, request))),
+    check: (request) => check(tool, options, { gate, keeper }, request),
 
     tag: ({ snapshotId: id, add, remove, signal, operationId }) =>
-      keeper.unlessLocked({ signal, operationId }, async () => {
+      alone({ signal, operationId }, async () => {
         const changes = [
           ...add.map((tag) => `--add=${plainTag(tag)}`),
           ...remove.map((tag) => `--remove=${plainTag(tag)}`),
@@ -140,7 +146,7 @@ export function createResticRepository(options: ResticOptions): Repository {
       }),
 
     forget: ({ snapshotIds, signal, operationId }) =>
-      keeper.unlessLocked({ signal, operationId }, async () => {
+      alone({ signal, operationId }, async () => {
         let forgotten = 0;
         const all = snapshotIds.map(snapshotId);
         for (let from = 0; from < all.length; from += 200) {
@@ -155,7 +161,7 @@ export function createResticRepository(options: ResticOptions): Repository {
       }),
 
     prune: ({ withoutRepacking = false, signal, operationId } = {}) =>
-      keeper.unlessLocked({ signal, operationId }, async () => {
+      alone({ signal, operationId }, async () => {
         const args = ['prune', ...(withoutRepacking ? ['--max-repack-size=0'] : [])];
         const result = await tool.demand('freeing space', args, { signal, operationId });
         return { freedBytes: parseFreedBytes(result.stdout), durationMs: result.durationMs };
@@ -218,7 +224,7 @@ const abandonedMs = 86_400_000;
 async function check(
   tool: ResticTool,
   { location, cacheDir, clock }: ResticOptions,
-  keeper: LockKeeper,
+  { gate, keeper }: { readonly gate: Gate; readonly keeper: LockKeeper },
   request: CheckRequest,
 ): Promise<CheckResult> {
   const { readData, signal, operationId } = request;
@@ -241,13 +247,17 @@ async function check(
     const findings = parseFindings(withoutCredentials(`${result.stdout}\n${result.stderr}`, location));
     return { ok: false, findings: findings.length > 0 ? findings : [failure.detail], durationMs: result.durationMs };
   };
-  // Taking the lock costs restic a fifth of a second and stops every backup meanwhile. Without it a check may meet what another
-  // run is just writing or removing: what is sound then is sound, what is not is looked at again with the lock.
-  if (readData === 'none') {
-    const unlocked = await attempt(['--no-lock']).catch(() => signal?.throwIfAborted());
-    if (unlocked?.ok) return unlocked;
+  // The lock costs restic a fifth of a second, and stops every backup of others meanwhile. Without it a check may meet what
+  // another run is just writing or removing: what is sound then is sound, what is not is looked at again with the lock.
+  const first = await gate.shared(signal, () => attempt(['--no-lock'])).catch(() => signal?.throwIfAborted());
+  if (first?.ok) return first;
+  try {
+    return await gate.exclusive(signal, () => keeper.unlessLocked(request, () => attempt([])));
+  } catch (err) {
+    // Damage must not stay untold behind a lock that nobody removes.
+    if (!first || !isAppError(err) || err.code !== 'repository/locked') throw err;
+    return { ...first, findings: [...first.findings, `seen while the repository was locked: ${err.detail}`] };
   }
-  return keeper.unlessLocked(request, () => attempt([]));
 }
 
 /** An init that was killed leaves a key without a config. A second one would add a key that does not fit the first, and nothing would open. */
