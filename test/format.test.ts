@@ -138,7 +138,9 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
         return plan.some(({ point }) => point.id === oldest) ? undefined : plan;
       });
       await until('retention has ended', async () =>
-        (await operations.list({ kind: 'backup.retain', state: 'running', limit: 1 })).length === 0 ? true : undefined,
+        (await operations.list({ kind: 'repository.forget', state: 'running', limit: 1 })).length === 0
+          ? true
+          : undefined,
       );
       expect(snapshotsOf(oldest)).toEqual([]);
       await expect(backup.planRestore(oldest)).rejects.toMatchObject({ code: 'conflict/state' });

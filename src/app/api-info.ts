@@ -25,6 +25,7 @@ export const apiInfo = () => ({
       name: 'recovery',
       description: 'Rehearsed restores, what they proved, and the objectives they are held against.',
     },
+    { name: 'repository', description: 'Where the points lie: forgetting, pruning, checking, unlocking.' },
     { name: 'operations', description: 'Long work.' },
     { name: 'events', description: 'What happened, and who asked for it.' },
     { name: 'access', description: 'Logging in, tokens.' },

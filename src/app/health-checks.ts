@@ -69,6 +69,9 @@ export const backupCheck = (
     const atMs = status.newestVerified?.takenMs;
     if (!status.availability.available)
       return { status: 'degraded', message: `Backups are unavailable: ${status.availability.reason}`, atMs };
+    // Points that are taken hide that nothing is forgotten, freed or checked any more.
+    if (status.rpo.met && status.upkeep.length > 0)
+      return { status: 'degraded', message: status.upkeep.join(' '), atMs };
     if (status.rpo.met) return { status: 'healthy', message: 'A verified point meets the objective.', atMs };
     if (status.error !== null) return { status: 'degraded', message: status.error, atMs };
     if (!status.newestVerified && clock.now() - startedMs < 600_000)

@@ -99,7 +99,9 @@ describe('each interval variable drives the job that it names', () => {
     const intervals = settingEntries.filter(([, { key }]) => /interval|frequency/.test(key));
     const others = intervals.filter(([, one]) => !drives.some(([name]) => one.env.some((env) => env.name === name)));
     expect(others.map(([, { key, awaits }]) => `${key} ${awaits ?? ''}`.trim()).sort()).toEqual([
+      'backup.check_interval_days',
       'backup.frequency_seconds',
+      'backup.prune_interval_days',
       'drill.frequency_seconds',
       'recovery.checkpoint_interval_seconds recovery',
       'replication.health_check_interval_seconds replication',

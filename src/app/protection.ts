@@ -21,6 +21,7 @@ import type { Ground } from './ground.ts';
 import { protectPostgres } from './postgres-store.ts';
 import { inspectionOf, type ProtectedStore, protectTarget } from './protected-target.ts';
 import { protectRedis } from './redis-store.ts';
+import { registerRepositoryMetrics } from './repository-metrics.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
@@ -88,6 +89,7 @@ export async function createProtection(
       stores: storesOf(ground, targetConfig),
       inspect: inspectFiles,
     });
+  const repositoryMetrics = registerRepositoryMetrics(ground.registry, () => backup.upkeep.lastStates());
   const backup = createBackup({
     db,
     points,
@@ -132,11 +134,21 @@ export async function createProtection(
       get retentionDays() {
         return ground.config.backup.retentionDays;
       },
+      get pruneIntervalMs() {
+        return ground.config.backup.pruneIntervalMs;
+      },
+      get checkIntervalMs() {
+        return ground.config.backup.checkIntervalMs;
+      },
+      get checkParts() {
+        return ground.config.backup.checkParts;
+      },
       get dailyRetentionDays() {
         return ground.config.backup.dailyRetentionDays;
       },
     },
     requireSpace: ports.requireSpace,
+    onUpkeepFailed: (kind) => repositoryMetrics.failed(kind),
     onPoint(point) {
       documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
     },

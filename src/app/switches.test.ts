@@ -21,7 +21,13 @@ const switches: readonly {
   {
     variable: 'BACKUP_ENABLED',
     jobs: ['backup schedule', 'drill schedule'],
-    routes: ['/api/v1/backup/status', '/api/v1/backup/history', '/api/v1/backup/points', '/api/v1/backup/retention'],
+    routes: [
+      '/api/v1/backup/status',
+      '/api/v1/backup/history',
+      '/api/v1/backup/points',
+      '/api/v1/backup/retention',
+      '/api/v1/repository',
+    ],
   },
   {
     variable: 'LIGHTRAG_RECOVERY_ENABLED',

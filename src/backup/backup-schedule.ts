@@ -8,6 +8,7 @@ import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import type { Availability, Backup } from './backup.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
+import { upkeepWarnings } from './upkeep/index.ts';
 
 /** RPO by default: one interval, and an hour for the run itself and for what delays it. */
 export const rpoSlackMs = 3_600_000;
@@ -26,6 +27,8 @@ export type BackupStatus = {
   readonly rpo: { readonly objectiveMs: number; readonly measuredMs: number | null; readonly met: boolean };
   readonly kitConfirmedMs: number | null;
   readonly warnings: readonly string[];
+  /** Of them, those about the order of the repository. */
+  readonly upkeep: readonly string[];
   readonly error: string | null;
 };
 
@@ -80,7 +83,6 @@ export function createBackupSchedule(options: {
   const startedMs = clock.now();
   const failed = new Map<string, { failures: number; lastMs: number; detail: string }>();
   const last = new Map<string, BackupStatus>();
-  let retainedDay = 0;
   let lookedMs = 0;
 
   const isOn = async (): Promise<boolean> => (await points.readSetting('schedule')) !== 'off';
@@ -105,6 +107,8 @@ export function createBackupSchedule(options: {
         'Nobody has confirmed that the recovery kit is kept elsewhere; without it the backups cannot be read. See `ragwarden backup kit`.',
       );
     warnings.push(...backup.catalogue.warnings());
+    const upkeep = upkeepWarnings(await backup.upkeep.states());
+    warnings.push(...upkeep);
     if (!on) warnings.push('The schedule is switched off: no point is taken by itself.');
     if (backup.policy.frequencyMs > 3_600_000)
       warnings.push('Points are taken less often than hourly; up to one interval of work can be lost.');
@@ -130,6 +134,7 @@ export function createBackupSchedule(options: {
       rpo: { objectiveMs, measuredMs, met: measuredMs !== null && measuredMs <= objectiveMs },
       kitConfirmedMs: kit === undefined ? null : Number(kit),
       warnings,
+      upkeep,
       error: failure?.detail ?? (availability.available ? null : availability.reason),
     };
     last.set(targetId, made);
@@ -170,22 +175,6 @@ export function createBackupSchedule(options: {
     log.warn({ target: targetId }, 'a scheduled recovery point failed');
   };
 
-  const retainIfDue = async (targetId: string, signal: AbortSignal): Promise<void> => {
-    const day = Math.floor(clock.now() / 86_400_000);
-    if (day === retainedDay) return;
-    const plan = await backup.planRetention(targetId);
-    if (plan.some((item) => item.action === 'forget')) {
-      try {
-        const started = await backup.retain({ targetId, requestedBy: 'ragwarden' });
-        await operations.wait(started.id, { signal });
-      } catch (err) {
-        if (isAppError(err) && err.code === 'operation/busy') return;
-        throw err;
-      }
-    }
-    retainedDay = day;
-  };
-
   const reconciler = createReconciler({
     name: 'backup schedule',
     // It waits for the point that it takes, and a first one of much data takes hours.
@@ -200,8 +189,8 @@ export function createBackupSchedule(options: {
       for (const targetId of options.targetIds) {
         if (signal.aborted) return;
         await takeIfDue(targetId, signal);
-        if (available && !signal.aborted && (await isOn())) await retainIfDue(targetId, signal);
       }
+      if (available && !signal.aborted && (await isOn())) await backup.upkeep.runDue(options.targetIds, signal);
     },
   });
 

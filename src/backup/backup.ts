@@ -5,11 +5,11 @@ import { requireAllowedFolder } from './allowed-folder.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
 import { type Catalogue, createCatalogue, factsOfTags, noteFacts } from './catalogue/index.ts';
-import { forgetPoints } from './forget-points.ts';
 import type { KnownRepository } from './open-repository.ts';
 import { planRestore } from './plan-restore.ts';
 import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
 import { type PreparedRestore, prepareRestore } from './prepare-restore.ts';
+import type { OpenResult, RepositoryLock } from './repository/index.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { RestorePlanReport } from './restore-plan-report.ts';
 import { restorePoint } from './restore-point.ts';
@@ -17,6 +17,7 @@ import { planRetention, type RetentionItem, type RetentionPolicy } from './reten
 import { settleRestore } from './settle-restore.ts';
 import { takePoint } from './take-point.ts';
 import { createUnfolder } from './unfold/index.ts';
+import { createUpkeep, type Upkeep, type UpkeepKind, type UpkeepPolicy } from './upkeep/index.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
 
 export type Availability = { readonly available: true } | { readonly available: false; readonly reason: string };
@@ -37,6 +38,9 @@ export type Started = {
 export type Backup = {
   readonly policy: BackupPolicy;
   readonly location: string;
+  readonly locationKind: string;
+  /** Looks now: what lies there, and who locks it. Starts restic a few times. */
+  lookAtRepository(): Promise<OpenResult & { readonly tool: string; readonly locks: readonly RepositoryLock[] }>;
   /** As last looked at; the first time it looks. */
   availability(): Promise<Availability>;
   checkAvailability(): Promise<Availability>;
@@ -54,13 +58,14 @@ export type Backup = {
     },
   ): Promise<Operation>;
   planRetention(targetId: string): Promise<readonly RetentionItem[]>;
-  retain(request: Started & { targetId: string }): Promise<Operation>;
   /** @throws `backup/invalid-id`, `backup/unknown-point` */
   requirePoint(pointId: string): Promise<RecoveryPoint>;
   /** What a killed process left half-done, by kind of operation. */
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
   /** Forgets which repository was used, so that the next point takes what lies at the location, or begins a new one there. */
   adoptRepository(actor: string): Promise<void>;
+  /** Forgetting, pruning, checking, unlocking. */
+  readonly upkeep: Upkeep;
   /** The catalogue against the repository. */
   readonly catalogue: Catalogue;
   /** @throws `backup/invalid-id`, `backup/unknown-point`, `conflict/state` */
@@ -74,12 +79,13 @@ export function createBackup(
   given: Omit<BackupDeps, 'knownRepository' | 'unfolder'> & {
     operations: Operations;
     enabled: boolean;
-    policy: BackupPolicy;
+    policy: BackupPolicy & UpkeepPolicy;
+    onUpkeepFailed?(kind: UpkeepKind): void;
   },
 ): Backup {
   const knownRepository = rememberRepository(given);
   const deps = { ...given, knownRepository, unfolder: createUnfolder() };
-  const { operations, points, db, events, clock, log } = deps;
+  const { operations, points, db, events, clock } = deps;
   let known: Availability | undefined;
   let lastPrepared: { pointId: string; atMs: number; prepared: PreparedRestore } | undefined;
 
@@ -153,11 +159,27 @@ export function createBackup(
     db.unit((tx) => events.audit(tx, { actor, action, object, outcome: 'done' }));
 
   const catalogue = createCatalogue({ ...deps, requireAvailable });
+  const planRetentionOf = async (targetId: string): Promise<RetentionItem[]> => {
+    const all = await points.list({ targetId, statuses: ['success', 'partial'], limit: 100_000 });
+    return planRetention(all, deps.policy, clock.now());
+  };
+  const upkeep = createUpkeep({ ...deps, requireAvailable, planRetention: planRetentionOf, upkeep: deps.policy });
 
   return {
     catalogue,
+    upkeep,
     policy: deps.policy,
     location: deps.repository.location.display,
+    locationKind: deps.repository.location.kind,
+    async lookAtRepository() {
+      const { name, version } = await deps.repository.version();
+      const opened = await deps.repository.open();
+      return {
+        ...opened,
+        tool: `${name} ${version}`,
+        locks: opened.state === 'ok' ? await deps.repository.locks() : [],
+      };
+    },
     availability: async () => known ?? checkAvailability(),
     checkAvailability,
     requirePoint,
@@ -256,25 +278,7 @@ export function createBackup(
       return operation;
     },
 
-    async planRetention(targetId) {
-      const all = await points.list({ targetId, statuses: ['success', 'partial'], limit: 100_000 });
-      return planRetention(all, deps.policy, clock.now());
-    },
-
-    async retain({ targetId, requestedBy, idempotency }) {
-      await requireAvailable();
-      return operations.start({
-        kind: 'backup.retain',
-        targetId,
-        input: { targetId },
-        requestedBy,
-        idempotency,
-        run: async (context) => {
-          const all = await points.list({ targetId, statuses: ['success', 'partial'], limit: 100_000 });
-          return forgetPoints(deps, planRetention(all, deps.policy, clock.now()), context);
-        },
-      });
-    },
+    planRetention: planRetentionOf,
 
     settlers: {
       'backup.create': (operation) => settleTakenPoint(deps, operation),
@@ -285,10 +289,7 @@ export function createBackup(
         severity: 'info',
       }),
       'backup.rebuild-catalogue': catalogue.settler,
-      'backup.retain': async () => {
-        log.info('retention was interrupted; the next run goes on with it');
-        return { message: 'Retention ended with the process; the next run goes on.', severity: 'info' };
-      },
+      ...upkeep.settlers,
     },
   };
 }

@@ -46,4 +46,5 @@ export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { boundedUndo } from './undo-growth.ts';
 export { foldRestored } from './unfold/index.ts';
+export { type UpkeepKind, type UpkeepState, upkeepKinds } from './upkeep/index.ts';
 export { noBarrier, type WriteBarrier } from './write-barrier.ts';

@@ -16,7 +16,8 @@ export type RetentionItem = {
 };
 
 /**
- * What stays and what goes, with a reason for each; nothing is done here. The newest point that is complete and verified
+ * What stays and what goes, with a reason for each; nothing is done here. Points of the whole target and of each single workspace
+ * are counted apart: none of them stands for another. The newest point that is complete and verified
  * always stays, and so does the newest of all, and whatever is pinned. Days are UTC.
  * @param points of one target, any order; only those that exist count
  * @returns newest first
@@ -26,7 +27,16 @@ export function planRetention(
   policy: RetentionPolicy,
   nowMs: number,
 ): RetentionItem[] {
-  const existing = points.filter(isRestorable).sort((a, b) => b.takenMs - a.takenMs || (a.id < b.id ? 1 : -1));
+  const kinds = Map.groupBy(points.filter(isRestorable), (point) => point.workspace);
+  return [...kinds.values()]
+    .flatMap((alike) => planOfKind(alike, policy, nowMs))
+    .sort((a, b) => newer(a.point, b.point));
+}
+
+const newer = (a: RecoveryPoint, b: RecoveryPoint): number => b.takenMs - a.takenMs || (a.id < b.id ? 1 : -1);
+
+function planOfKind(points: readonly RecoveryPoint[], policy: RetentionPolicy, nowMs: number): RetentionItem[] {
+  const existing = [...points].sort(newer);
   const newest = existing[0];
   const newestGood = existing.find((point) => point.status === 'success' && point.verifiedMs !== null);
   const lastOfDay = new Map<number, RecoveryPoint>();

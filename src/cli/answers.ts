@@ -294,6 +294,27 @@ export const retentionAnswer = z.object({
   reason: z.string(),
 });
 
+export const repositoryAnswer = z.object({
+  location: z.string(),
+  state: z.string(),
+  reason: textOrNull,
+  id: textOrNull,
+  tool: textOrNull,
+  locks: z.array(
+    z.object({ id: z.string(), host: z.string(), pid: z.number(), created_at: instant, holder: z.string() }),
+  ),
+  upkeep: z.array(
+    z.object({
+      operation: z.string(),
+      last_success_at: textOrNull,
+      last_error: textOrNull,
+      next_at: textOrNull,
+      late: z.boolean(),
+    }),
+  ),
+  warnings: z.array(z.string()),
+});
+
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), next_cursor: z.string().nullable() });
 

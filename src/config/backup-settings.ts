@@ -1,5 +1,5 @@
 import { env, setting } from './setting.ts';
-import { decimal, file, flag, text, words } from './value-parsers.ts';
+import { decimal, file, flag, text, wholeNumber, words } from './value-parsers.ts';
 
 /** Recovery points: where, how often, for how long. */
 export const backupSettings = {
@@ -97,5 +97,32 @@ export const backupSettings = {
     unit: 'days',
     runtime: true,
     about: 'After that the last point of each day is kept until this age.',
+  }),
+  backupPruneIntervalDays: setting({
+    key: 'backup.prune_interval_days',
+    env: env('RAGWARDEN_BACKUP_PRUNE_INTERVAL_DAYS'),
+    parser: decimal(0, 365),
+    fallback: 7,
+    unit: 'days',
+    runtime: true,
+    about: 'Time between two runs that free the space of forgotten points; 0 never frees it by itself.',
+  }),
+  backupCheckIntervalDays: setting({
+    key: 'backup.check_interval_days',
+    env: env('RAGWARDEN_BACKUP_CHECK_INTERVAL_DAYS'),
+    parser: decimal(0, 365),
+    fallback: 7,
+    unit: 'days',
+    runtime: true,
+    about: 'Time between two checks of the repository that also read data; 0 never checks by itself.',
+  }),
+  backupCheckParts: setting({
+    key: 'backup.check_parts',
+    env: env('RAGWARDEN_BACKUP_CHECK_PARTS'),
+    parser: wholeNumber(0, 255),
+    fallback: 10,
+    runtime: true,
+    about:
+      'Each check reads one of so many parts of the data, in turn; 1 reads all each time, 0 reads none and finds no rotten bytes.',
   }),
 } as const;

@@ -60,6 +60,9 @@ export type Config = {
     readonly allowedRoots: readonly string[];
     readonly retentionDays: number;
     readonly dailyRetentionDays: number;
+    readonly pruneIntervalMs: number;
+    readonly checkIntervalMs: number;
+    readonly checkParts: number;
   };
   readonly recovery: {
     readonly enabled: boolean;
@@ -308,6 +311,9 @@ export function buildConfig(
       allowedRoots: values.backupAllowedRoots.map((one) => path(one)),
       retentionDays: values.backupRetentionDays,
       dailyRetentionDays: values.backupDailyRetentionDays,
+      pruneIntervalMs: values.backupPruneIntervalDays * 86_400_000,
+      checkIntervalMs: values.backupCheckIntervalDays * 86_400_000,
+      checkParts: values.backupCheckParts,
     },
     recovery: {
       enabled: values.recoveryEnabled,

@@ -20,6 +20,7 @@ import type {
   OperationBody,
   Page,
   RecoveryObjectives,
+  RepositoryBody,
   RestorePlan,
   RetentionItem,
   Role,
@@ -261,6 +262,21 @@ export function createClient(options: ClientOptions) {
       /** What it proved, to be kept elsewhere. @throws `recovery/unknown-drill`, `conflict/state` while it runs */
       evidence: async (drillId: string, call?: CallOptions) =>
         get<DrillEvidence>(`/api/v1/recovery/drills/${pathPart(drillId)}/evidence`, call),
+    },
+    repository: {
+      /** Where it is, whether it opens, who locks it, and when it was last kept in order. */
+      get: (call?: CallOptions) => get<RepositoryBody>('/api/v1/repository', call),
+      /** Begins a check: the structure, and of the data the part whose turn it is, `subset` (`10%`, `1/7`, `500M`), or with `readData` all of it. */
+      check: ({ readData, subset, ...call }: StartOptions & { readData?: boolean; subset?: string } = {}) =>
+        post<OperationBody>('/api/v1/repository/check', { ...call, body: { read_data: readData, subset } }),
+      /** Begins to forget what retention gives up; with `dryRun` its result only tells. Frees nothing: `prune` does. */
+      forget: ({ target, dryRun, ...call }: StartOptions & { target?: string; dryRun?: boolean } = {}) =>
+        post<OperationBody>('/api/v1/repository/forget', { ...call, body: { target, dry_run: dryRun } }),
+      /** Begins to free the bytes that no point refers to. */
+      prune: (call?: StartOptions) => post<OperationBody>('/api/v1/repository/prune', { ...call }),
+      /** Begins to remove locks whose holder is proved to be dead: the named ones, or all of them. */
+      unlock: ({ lockIds, ...call }: StartOptions & { lockIds?: readonly string[] } = {}) =>
+        post<OperationBody>('/api/v1/repository/unlock', { ...call, body: { lock_ids: lockIds } }),
     },
     operations: createOperationCalls(transport),
     events: {

@@ -38,6 +38,11 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
     recovery.startDrill({ target: 't', kind: 'restore', backupId: 'b', choice: 'risk' }),
   getRecoveryDrillsByDrillId: ({ recovery }) => recovery.drill('d'),
   getRecoveryDrillsByDrillIdEvidence: ({ recovery }) => recovery.evidence('d'),
+  getRepository: ({ repository }) => repository.get(),
+  postRepositoryCheck: ({ repository }) => repository.check({ readData: true, subset: '1/7' }),
+  postRepositoryForget: ({ repository }) => repository.forget({ target: 't', dryRun: true }),
+  postRepositoryPrune: ({ repository }) => repository.prune(),
+  postRepositoryUnlock: ({ repository }) => repository.unlock({ lockIds: ['a'.repeat(64)] }),
   getOperations: ({ operations }) =>
     operations.list({ state: 'running', kind: 'k', targetId: 't', cursor: 'c', limit: 5 }),
   getOperationsById: ({ operations }) => operations.get('o'),

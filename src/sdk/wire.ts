@@ -10,6 +10,7 @@ export type * from './wire/health.ts';
 export type * from './wire/host.ts';
 export type * from './wire/operations.ts';
 export type * from './wire/recovery.ts';
+export type * from './wire/repository.ts';
 export type * from './wire/settings.ts';
 export type * from './wire/system.ts';
 export type * from './wire/targets.ts';

@@ -48,14 +48,19 @@ const doing: Readonly<Record<string, string>> = {
   'backup.create': 'A recovery point is being taken',
   'backup.verify': 'A recovery point is being verified',
   'backup.restore': 'A restore is under way',
-  'backup.retain': 'Old recovery points are being forgotten',
+  'repository.forget': 'Old recovery points are being forgotten',
+  'repository.prune': 'The repository is being pruned',
+  'repository.check': 'The repository is being checked',
 };
 
 export const nameOfKind: Readonly<Record<string, string>> = {
   'backup.create': 'Taking a recovery point',
   'backup.verify': 'Verifying a recovery point',
   'backup.restore': 'Restoring',
-  'backup.retain': 'Forgetting old recovery points',
+  'repository.forget': 'Forgetting old recovery points',
+  'repository.prune': 'Freeing space in the repository',
+  'repository.check': 'Checking the repository',
+  'repository.unlock': 'Removing stale locks',
 };
 
 /** Why a point cannot be taken now; undefined when it can. */

@@ -5,6 +5,6 @@
  */
 export { type Catalogue, createCatalogue } from './catalogue.ts';
 export { catalogueReport } from './catalogue-report.ts';
-export { factsOfTags } from './facts.ts';
+export { factsOfTags, rejectedTag } from './facts.ts';
 export { markRejected, noteFacts } from './note-facts.ts';
-export { type CatalogueDeps, rebuildCatalogue } from './rebuild-catalogue.ts';
+export { type CatalogueDeps, rebuildCatalogue, requireRepository } from './rebuild-catalogue.ts';

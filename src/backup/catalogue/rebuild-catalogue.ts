@@ -138,7 +138,14 @@ async function carryOut(deps: CatalogueDeps, item: CatalogueItem, work: Catalogu
       });
 }
 
-async function requireRepository(deps: CatalogueDeps, work: CatalogueWork): Promise<string> {
+/**
+ * The repository that is used, opened; never made.
+ * @returns its id
+ */
+export async function requireRepository(
+  deps: Pick<CatalogueDeps, 'repository' | 'knownRepository'>,
+  work: Pick<CatalogueWork, 'signal' | 'id'>,
+): Promise<string> {
   const { repository } = deps;
   const location = repository.location.display;
   const known = await deps.knownRepository.read();

@@ -18,6 +18,7 @@ export type {
   BackupWarning,
   CheckResult,
   LockHolder,
+  OpenResult,
   Progress,
   Repository,
   RepositoryLock,

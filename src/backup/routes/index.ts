@@ -6,6 +6,7 @@ import { restoreRoutes } from './restore-routes.ts';
 import type { BackupRoutesDeps } from './route-deps.ts';
 import { runRoutes } from './run-routes.ts';
 import { scheduleRoutes } from './schedule-routes.ts';
+import { upkeepRoutes } from './upkeep-routes.ts';
 
 /** Recovery points over HTTP, with the paths and fields of the documents and the operations behind them. */
 export const backupRoutes =
@@ -15,6 +16,6 @@ export const backupRoutes =
       if (!deps.enabled && request.principal)
         throw new AppError('feature/disabled', 'Backups are switched off by BACKUP_ENABLED (backup.enabled).');
     });
-    for (const rooms of [runRoutes, pointRoutes, scheduleRoutes, restoreRoutes, repositoryRoutes])
+    for (const rooms of [runRoutes, pointRoutes, scheduleRoutes, restoreRoutes, repositoryRoutes, upkeepRoutes])
       await app.register(rooms(deps));
   };

@@ -60,7 +60,7 @@ describe('on the command line', () => {
     for (const part of [
       'Likely causes',
       'What to do',
-      'restic unlock',
+      'ragwarden repo unlock',
       'docs/runbooks/repository-locked.md',
       'exit code',
     ])

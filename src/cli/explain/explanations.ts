@@ -280,9 +280,9 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['A bad disk, bad memory, or a storage that loses data.'],
     mend: [
       'Take another point now: `ragwarden backup create`.',
-      'Check the disk, and the repository: `restic check --read-data`.',
+      'Check the disk, and the repository: `ragwarden repo check --read-data`.',
     ],
-    runbook: 'repository-gone.md',
+    runbook: 'repository-damaged.md',
   },
   'repository/missing': {
     means: 'There is no repository, or no password for it, where the settings say.',
@@ -299,7 +299,9 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
   'repository/locked': {
     means: 'Another restic works on the repository, or died and left its lock.',
     causes: ['A backup of another program or machine.', 'A restic that was killed.'],
-    mend: ['See whether the process that is named is alive; `restic unlock` removes a lock that is stale.'],
+    mend: [
+      'See whether the process that is named is alive; `ragwarden repo unlock` removes locks whose holder is gone.',
+    ],
     runbook: 'repository-locked.md',
   },
   'repository/wrong-password': {
@@ -311,10 +313,8 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
   'repository/damaged': {
     means: 'restic says that parts of the repository are missing or broken.',
     causes: ['A bad disk, an incomplete copy, or files that were deleted by hand.'],
-    mend: [
-      '`restic check` says what is broken; `restic repair` mends what can be mended. Take a new point afterwards.',
-    ],
-    runbook: 'repository-gone.md',
+    mend: ['`ragwarden repo check --read-data` says what is broken. Do not prune. Take a new point afterwards.'],
+    runbook: 'repository-damaged.md',
   },
   'repository/failed': {
     means: 'restic ended with an error that has no code of its own.',
