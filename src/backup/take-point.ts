@@ -3,6 +3,7 @@ import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
 import { capturePoint } from './capture-point.ts';
 import { markRejected, noteFacts } from './catalogue/index.ts';
+import { inspectCaptured } from './inspect-captured.ts';
 import { manifestFile } from './manifest.ts';
 import { openRepository } from './open-repository.ts';
 import { newPointId, type PointCause, type RecoveryPoint } from './point.ts';
@@ -130,13 +131,11 @@ async function captureAndStore(
   const { takenMs } = point;
 
   await context.phase('inspecting');
-  const workspace = point.captured.find((one) => one.name === 'workspace');
-  const inspection =
-    workspace &&
-    (await guarded.inspect(staging.componentFolder(workspace.name), context.signal, {
-      // A point of one workspace holds that workspace's folder itself.
-      workspace: selection.workspace === undefined ? undefined : '',
-    }));
+  const inspection = await inspectCaptured(
+    guarded,
+    { captured: point.captured, staging, selection, observation },
+    context,
+  );
   await context.phase('unfolding');
   const { captured, unfolded, paths, excludes } = await unfoldComponents(deps, {
     captured: point.captured,
