@@ -131,6 +131,8 @@ describe('the documentation', () => {
       'target.lifecycle.start',
       'target.paths',
       'target.drill_check_command',
+      'target.sqlite',
+      'target.commands',
     ]);
     for (const one of Object.values(settings) as Setting[]) {
       keys.add(one.key);

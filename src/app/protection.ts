@@ -17,6 +17,7 @@ import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
 import { isIdle, storesElsewhere } from '../targets/index.ts';
+import { protectCommand, protectSqlite } from './file-stores.ts';
 import type { Ground } from './ground.ts';
 import { protectPostgres } from './postgres-store.ts';
 import { inspectionOf, type ProtectedStore, protectTarget } from './protected-target.ts';
@@ -27,10 +28,13 @@ import type { Watching } from './watching.ts';
 /** Databases of the backend. The sample has none, whatever the environment names. */
 const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | undefined): ProtectedStore[] => {
   if (config.target === undefined) return [];
-  const { postgres, postgresDump, redis } = config.targetDatabases;
+  const { postgres, postgresDump, redis, sqlite, commands } = config.targetDatabases;
+  const forCommands = { children, dataDir: config.dataDir, environment: config.target.commandEnvironment };
   return [
     ...(postgres === undefined ? [] : [protectPostgres(postgres, { dump: postgresDump, children })]),
     ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
+    ...sqlite.map(protectSqlite),
+    ...commands.map((command) => protectCommand(command, forCommands)),
   ];
 };
 

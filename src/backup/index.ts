@@ -29,11 +29,14 @@ export {
   type Repository,
   recoveryKit,
 } from './repository/index.ts';
+export { createCommandRestorer } from './restore/command/command-restorer.ts';
 export { createPostgresRestorer } from './restore/postgres/restorer.ts';
 export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';
+export { createSqliteRestorer } from './restore/sqlite/sqlite-restorer.ts';
 export { backupRoutes } from './routes/index.ts';
 export type { PointSelection } from './selection.ts';
+export { createCommandSource } from './sources/command/command-source.ts';
 export { createConfigSource } from './sources/config/config-source.ts';
 export {
   createFilesSource,
@@ -44,6 +47,7 @@ export {
 export { createPostgresSource } from './sources/postgres/index.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
+export { createSqliteSource } from './sources/sqlite/sqlite-source.ts';
 export { boundedUndo } from './undo-growth.ts';
 export { foldRestored } from './unfold/index.ts';
 export { type UpkeepKind, type UpkeepState, upkeepKinds } from './upkeep/index.ts';

@@ -131,6 +131,12 @@ describe('the file itself, wrong in every way', () => {
     ['constructor', 'server: {constructor: 1}\n', /:1 server.constructor is not a setting/],
     ['a section that is a value', 'server: 8710\n', /:1 server must hold settings below it/],
     ['paths with __proto__', 'target: {paths: {__proto__: /x}}\n', /:1 __proto__ is not a setting/],
+    [
+      'two components of one name',
+      'target: {sqlite: [{name: a, path: /a}], commands: [{name: a, dump: [b]}]}\n',
+      /target.commands the name a is there twice/,
+    ],
+    ['a name that is taken', 'target: {sqlite: [{name: redis, path: /a}]}\n', /redis is the name of a component/],
     ['a lifecycle that is a text', 'target: {lifecycle: "stop"}\n', /:1 target.lifecycle/],
     ['brackets without end', `server: ${'['.repeat(50_000)}`, /ragwarden\.yaml/],
     ['more than a settings file ever holds', `# ${'x'.repeat(1024 * 1024)}\n`, /larger than 1048576 bytes/],

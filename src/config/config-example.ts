@@ -16,6 +16,17 @@ const structures = `  # How the backend is stopped and started for a restore: a 
 
   # A program of your own that looks at what a drill restored; it gets that folder as its last argument, and 0 is well.
   # drill_check_command: [/usr/local/bin/check-restored, --strict]
+
+  # SQLite files that are captured while they are in use.
+  # sqlite:
+  #   - {name: chats, path: /srv/lightrag/chats.db}
+
+  # Whatever writes a dump to its standard output, and takes it back from its standard input.
+  # commands:
+  #   - name: graph
+  #     dump: [neo4j-admin, database, dump, neo4j, --to-stdout]
+  #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
+  #     online: false
 `;
 
 /** Every setting of the file with its default, switched off by a `#`: a file to begin with. */

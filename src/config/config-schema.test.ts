@@ -102,6 +102,13 @@ describe('the schema and the reader', () => {
     [{ paths: { a: '/b' } }, false],
     [{ paths: { '/a': 'b' } }, false],
     [{ paths: [] }, false],
+    [{ sqlite: [{ name: 'chats', path: '/srv/chats.db' }] }, true],
+    [{ sqlite: [{ name: 'Chats', path: '/srv/chats.db' }] }, false],
+    [{ sqlite: [{ name: 'chats', path: 'chats.db' }] }, false],
+    [{ commands: [{ name: 'graph', dump: ['dump', '-x'] }] }, true],
+    [{ commands: [{ name: 'graph', dump: ['dump'], restore: ['load'], online: false, consistent: true }] }, true],
+    [{ commands: [{ name: 'graph', dump: [] }] }, false],
+    [{ commands: [{ name: 'graph', dump: ['dump'], environment_file: 'secrets' }] }, false],
   ])('agree about %j', (target, right) => {
     expect(complaints({ target }).length === 0).toBe(right);
     expect(allows({ target })).toBe(right);
@@ -132,7 +139,8 @@ describe('the example of a file', () => {
     const text = lines
       .map((line, index) => {
         const before = lines[index - 1] ?? '';
-        return /^ *# Value: /.test(before) || /^ {2}# (lifecycle:|paths:| {2})/.test(line)
+        return /^ *# Value: /.test(before) ||
+          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:| {2})/.test(line)
           ? line.replace('# ', '')
           : line;
       })

@@ -6,7 +6,7 @@ import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
-import type { LifecycleStep, TargetStructure } from './target-config.ts';
+import { type DumpCommand, findNameProblems, type LifecycleStep, type TargetStructure } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 
@@ -117,6 +117,10 @@ export type Config = {
     /** What of it goes into a point. */
     readonly postgresDump: 'database' | 'lightrag';
     readonly redis: TargetRedis | undefined;
+    /** Database files that are captured while they are in use. */
+    readonly sqlite: readonly { readonly name: string; readonly path: string }[];
+    /** Programs whose output is captured. */
+    readonly commands: readonly DumpCommand[];
   };
 };
 
@@ -232,6 +236,7 @@ export function buildConfig(
       message: 'the repository lies inside the folder it protects',
       mend: 'Put it elsewhere.',
     });
+  problems.push(...findNameProblems(structure));
   const config: Config = {
     profile: values.profile,
     dataDir,
@@ -334,6 +339,8 @@ export function buildConfig(
       postgres: buildTargetDatabase(values, origins, problems),
       postgresDump: values.postgresDump,
       redis: buildTargetRedis(values),
+      sqlite: structure.sqlite ?? [],
+      commands: structure.commands ?? [],
     },
   };
   return { config: deepFreeze(config), problems };

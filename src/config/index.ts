@@ -22,7 +22,7 @@ export {
 export type { Setting } from './setting.ts';
 export { findSettingByKey, type SettingName, settingEntries, settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';
-export type { LifecycleStep } from './target-config.ts';
+export type { DumpCommand, LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
 export type { TargetRedis } from './target-redis.ts';
 

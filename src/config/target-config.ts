@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Problem } from './settings-file.ts';
 
 const argumentList = z.array(z.string().min(1)).min(1);
 
@@ -15,11 +16,35 @@ export type LifecycleStep = z.infer<typeof lifecycleStep>;
 
 const absolute = z.string().regex(/^\//, 'must be a whole path that begins with /');
 
+/** Becomes the name of a component in recovery points. */
+const componentName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be lower-case letters, digits, dashes and underscores');
+
+/** A database file that is captured while it is in use. */
+export const sqliteFile = z.strictObject({ name: componentName, path: absolute });
+
+/** Whatever has a dump and is not known here: the program's standard output is what goes into a point. */
+export const dumpCommand = z.strictObject({
+  name: componentName,
+  dump: argumentList,
+  /** Gets the dump on its standard input. Without it a dump goes back by hand. */
+  restore: argumentList.optional(),
+  /** `NAME=value` lines, for what must not stand in an argument list. */
+  environment_file: absolute.optional(),
+  /** The operator's word, shown as such: it may run while the backend does; its output is of one moment. */
+  online: z.boolean().optional(),
+  consistent: z.boolean().optional(),
+});
+export type DumpCommand = z.infer<typeof dumpCommand>;
+
 /** What of a target cannot be said in one scalar; the scalars are in settings.ts. */
 export const targetStructure = z.strictObject({
   lifecycle: z.strictObject({ stop: lifecycleStep, start: lifecycleStep }).optional(),
   paths: z.record(absolute, absolute).optional(),
   drill_check_command: argumentList.optional(),
+  sqlite: z.array(sqliteFile).optional(),
+  commands: z.array(dumpCommand).optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 
@@ -28,4 +53,28 @@ export const structuredKeys: ReadonlySet<string> = new Set([
   'target.lifecycle',
   'target.paths',
   'target.drill_check_command',
+  'target.sqlite',
+  'target.commands',
 ]);
+
+/** Components that every target has, or may have. */
+const takenNames = new Set(['workspace', 'inputs', 'database', 'redis', 'config', 'ragwarden-state']);
+
+/** Two components of one name could not be told apart in a point. */
+export function findNameProblems({ sqlite = [], commands = [] }: TargetStructure): Problem[] {
+  const seen = new Set<string>();
+  return [...sqlite.map(({ name }) => ['sqlite', name]), ...commands.map(({ name }) => ['commands', name])].flatMap(
+    ([key = '', name = '']) => {
+      const place = `target.${key}`;
+      if (takenNames.has(name))
+        return [
+          { place, message: `${name} is the name of a component of ragwarden’s own`, mend: 'Take another name.' },
+        ];
+      if (!seen.has(name)) {
+        seen.add(name);
+        return [];
+      }
+      return [{ place, message: `the name ${name} is there twice`, mend: 'Give each a name of its own.' }];
+    },
+  );
+}

@@ -20,7 +20,7 @@ import {
   stagedPrefix,
   under,
 } from './restore-marker.ts';
-import { decideScope } from './restore-scope.ts';
+import { asideProblem, decideScope } from './restore-scope.ts';
 import { removeLeftovers, stageKeys } from './stage-keys.ts';
 
 export type RedisRestorerOptions = {
@@ -76,6 +76,8 @@ export function createRedisRestorer(options: RedisRestorerOptions): Restorer {
 
     prepare: (request, context) =>
       withRedis(request, context.signal, async (opened) => {
+        const problem = asideProblem(request.scope.aside);
+        if (problem !== undefined) throw new AppError('restore/blocked', `${request.component.name}: ${problem}.`);
         await removeLeftovers(opened.redis, request.operationId, options.workspace, context.signal);
         await stageKeys(opened, request, context, options);
         await context.step('redis:prepared');
@@ -166,7 +168,6 @@ export function createRedisRestorer(options: RedisRestorerOptions): Restorer {
         const marker = await readMarker(redis, request.operationId);
         switch (marker?.state) {
           case undefined:
-          case 'staging':
             return 'none';
           case 'committed':
           case 'finished':

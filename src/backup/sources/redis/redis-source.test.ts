@@ -8,11 +8,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hasPart } from '../../../../test/setup/parts.ts';
 import { freePort, startRedis, type TestRedis } from '../../../../test/setup/redis-server.ts';
 import { findProgram } from '../../../../tools/system-packages.mjs';
+import { captureWhole, completeCapture, pendingOf } from '../test-capture.ts';
 import { readKeyLines } from './key-lines.ts';
 import { createRdbKeyReader } from './rdb-keys.ts';
 import { redisDetails } from './redis-details.ts';
 import { createRedisSource, type RedisCaptureMode } from './redis-source.ts';
-import { captureWhole, completeCapture, pendingOf } from './test-capture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ragwarden-redis-source-'));
 const into = join(folder, 'redis');

@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { systemClock } from '../../../platform/clock.ts';
-import type { CaptureResult, PendingCapture, Source } from '../source.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { CaptureResult, PendingCapture, Source, StreamProducer } from './source.ts';
 
 export type Captured = { readonly result: CaptureResult; readonly streams: ReadonlyMap<string, Buffer> };
 
@@ -21,19 +22,36 @@ export async function completeCapture(pending: PendingCapture, signal = never): 
       clock: systemClock,
       operationId: 'op_test',
       async storeStream(name, producer) {
-        if (producer.by !== 'bytes') throw new Error('not expected here');
-        const chunks: Uint8Array[] = [];
-        for await (const chunk of producer.chunks) chunks.push(chunk);
-        const bytes = Buffer.concat(chunks);
+        const bytes = producer.by === 'bytes' ? await allOf(producer.chunks) : outputOf(producer);
         streams.set(name, bytes);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
-        return { name, bytes: bytes.length, sha256, tree: `tree-of-${name}` };
+        return {
+          name,
+          bytes: bytes.length,
+          sha256: producer.by === 'bytes' ? sha256 : undefined,
+          tree: `tree-of-${name}`,
+        };
       },
     });
     return { result, streams };
   } finally {
     await pending.release();
   }
+}
+
+async function allOf(from: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of from) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Throws where the program fails, as the repository does. */
+function outputOf({
+  command: [program, ...args],
+  environment,
+  cwd,
+}: Extract<StreamProducer, { by: 'program' }>): Buffer {
+  return execFileSync(program, args, { env: { ...environment }, cwd, stdio: ['ignore', 'pipe', 'ignore'] });
 }
 
 export const captureWhole = async (source: Source, into: string): Promise<Captured> =>

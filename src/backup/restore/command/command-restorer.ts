@@ -1,0 +1,185 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ChildProcesses, ChildResult } from '../../../platform/child-processes/index.ts';
+import { AppError, systemCode } from '../../../platform/errors.ts';
+import { type CommandStore, commandDetails } from '../../sources/command/command-source.ts';
+import { readEnvironmentFile } from '../../sources/command/environment-file.ts';
+import { flush } from '../durable.ts';
+import type { Restorer, RestorerContext, RestorerRequest, RestorerState } from '../restorer.ts';
+
+/**
+ * Gives a dump to the program that takes it back. Such a program cannot be asked to keep the old state, so it is dumped first:
+ * `before` in a folder of ours is that dump, `begun` beside it says that the restore may have changed something. Undoing gives
+ * the old dump to the same program.
+ * @param options.folder ours, on disk, kept from one restore to the next
+ */
+export function createCommandRestorer(
+  store: CommandStore & { readonly restore: readonly string[] },
+  options: {
+    readonly children: ChildProcesses;
+    readonly environment: Readonly<Record<string, string>>;
+    readonly folder: string;
+  },
+): Restorer {
+  const { name } = store;
+  const own = join(options.folder, name);
+  const folderOf = (request: RestorerRequest): string => join(own, request.operationId);
+  const environment = async (): Promise<Record<string, string>> => ({
+    ...options.environment,
+    ...(store.environment_file === undefined
+      ? {}
+      : await readEnvironmentFile(store.environment_file, 'restore/blocked')),
+  });
+  const specOf = async (words: readonly string[], request: RestorerRequest, context: RestorerContext) => ({
+    program: words[0] ?? '',
+    args: words.slice(1),
+    env: await environment(),
+    purpose: `${name}: ${words[0]}`,
+    operationId: request.operationId,
+    signal: context.signal,
+  });
+  const require = (result: ChildResult, words: readonly string[]): void => {
+    if (result.exitCode === 0) return;
+    const last = result.stderr.trim().split('\n').at(-1) ?? '';
+    throw new AppError('child/failed', `${name}: ${words[0]} ended with ${result.exitCode ?? result.signal}: ${last}`);
+  };
+
+  return {
+    kind: 'command',
+
+    async plan(request) {
+      const { bytes } = requireDetails(request);
+      return {
+        place: `whatever ${store.restore[0]} writes to`,
+        method: `the present state is dumped by ${store.dump[0]}, then the dump of the point is given to ${store.restore[0]}`,
+        items: [
+          {
+            name,
+            action: 'replace',
+            reason: 'the program decides what becomes of what is there',
+            oldBytes: null,
+            newBytes: bytes,
+          },
+        ],
+        bytesIn: bytes,
+        freeNeededBytes: bytes,
+        freeAvailableBytes: null,
+        lost: { rows: null, examples: [] },
+        warnings: ['what the program does is not known here, and nothing checks what came out'],
+        blockers: [
+          ...(request.scope.workspace === undefined ? [] : ['a dump is not told apart by workspace']),
+          ...(request.scope.aside === undefined ? [] : ['a program has one place only']),
+        ],
+      };
+    },
+
+    async prepare(request, context) {
+      const folder = folderOf(request);
+      for (const other of await readdir(own).catch(() => []))
+        if (other !== request.operationId) await rm(join(own, other), { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const draft = join(folder, 'draft');
+      const spec = await specOf(store.dump, request, context);
+      const piped = await options.children.pipe(
+        withoutSignal(spec),
+        {
+          program: '/bin/sh',
+          args: ['-c', 'umask 077; exec cat > "$FILE"'],
+          env: { FILE: draft, PATH: '/usr/bin:/bin' },
+          purpose: `${name}: the present state`,
+          operationId: request.operationId,
+        },
+        { signal: context.signal },
+      );
+      require(piped.producer, store.dump);
+      require(piped.consumer, ['cat']);
+      await flush(draft);
+      await rename(draft, join(folder, 'before'));
+      await flush(folder);
+      await context.step('command:prepared');
+    },
+
+    async commit(request, context) {
+      const folder = folderOf(request);
+      if ((await stateOf(folder)) === 'none')
+        throw new AppError('restore/blocked', `${name}: the present state was not dumped, so nothing was given back.`);
+      await (await open(join(folder, 'begun'), 'w', 0o600)).close();
+      await flush(folder);
+      await context.step('command:begun');
+      const [program = '', ...args] = store.restore;
+      await context.pipeStream(requireDetails(request).stream, {
+        command: [program, ...args],
+        environment: await environment(),
+      });
+      await context.step('command:committed');
+    },
+
+    async verify() {
+      // Its exit code was all there is.
+    },
+
+    async undo(request, context) {
+      const folder = folderOf(request);
+      if ((await stateOf(folder)) === 'committed') {
+        const spec = await specOf(store.restore, request, context);
+        const input = createReadStream(join(folder, 'before'));
+        require(await options.children.run({ ...spec, input }), store.restore);
+        await rm(join(folder, 'begun'), { force: true });
+        await context.step('command:undoing');
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+
+    async finish(request) {
+      const before = join(folderOf(request), 'before');
+      return (await isThere(before)) ? before : undefined;
+    },
+
+    state: (request) => stateOf(folderOf(request)),
+
+    async rehearse(request, context) {
+      const { stream, bytes } = requireDetails(request);
+      const file = join(context.scratchDir, 'dump');
+      await context.fetchStream(stream, file);
+      await context.step('command:fetched');
+      const { size } = await stat(file);
+      return {
+        phases: [],
+        bytes: size,
+        counts: {},
+        facts: { rehearsed: 'fetched; only the program that takes it back knows whether it is right' },
+        problems: size === bytes ? [] : [`${size} bytes came back, ${bytes} were captured`],
+        remove: async () => undefined,
+      };
+    },
+  };
+}
+
+const withoutSignal = <T extends { signal: AbortSignal }>({ signal: _, ...rest }: T): Omit<T, 'signal'> => rest;
+
+function requireDetails({ component }: RestorerRequest): { stream: string; bytes: number } {
+  const parsed = commandDetails.safeParse(component.restore.by === 'restorer' ? component.restore.details : undefined);
+  if (parsed.success) return parsed.data;
+  throw new AppError(
+    'restore/blocked',
+    `The manifest does not say how ${component.name} goes back, or a newer version wrote it.`,
+  );
+}
+
+/** Once it has begun it may have changed anything: that is what undoing goes by. */
+async function stateOf(folder: string): Promise<RestorerState> {
+  if (!(await isThere(join(folder, 'before')))) return 'none';
+  return (await isThere(join(folder, 'begun'))) ? 'committed' : 'prepared';
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (err) {
+    if (systemCode(err) === 'ENOENT') return false;
+    throw err;
+  }
+}
