@@ -16,7 +16,6 @@ import {
   type Observation,
   replacesFilesByRename,
   type Store,
-  storedCounts,
   type Target,
   type WatchedTarget,
   workspaceFolder,
@@ -124,10 +123,11 @@ function nestedStores(target: Target, outer: Store): ReturnType<typeof otherWork
 /** What of an inspection goes into a manifest: numbers that were counted, and faults in words. */
 export function inspectionOf(report: InspectionReport): Inspection {
   return {
-    counts: storedCounts(report),
+    counts: report.audit.counts,
+    audit: report.audit,
     embeddingDimension: report.dimension.files[0]?.dimension,
     faults: report.faults
       .filter((fault) => fault.severity !== 'info')
-      .map((fault) => ({ code: fault.code, message: fault.message })),
+      .map(({ code, severity, message }) => ({ code, severity, message })),
   };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { RandomSource } from '../platform/ids.ts';
 import type { Logger } from '../platform/logging.ts';
-import type { BackendLifecycle, Observation, Target } from '../targets/index.ts';
+import type { AuditReport, BackendLifecycle, Observation, Target } from '../targets/index.ts';
 import type { KnownRepository } from './open-repository.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
@@ -19,7 +19,9 @@ export type Inspection = {
   /** Rows per store. */
   readonly counts: Readonly<Record<string, number>>;
   readonly embeddingDimension: number | undefined;
-  readonly faults: readonly { readonly code: string; readonly message: string }[];
+  /** What refers to what, across the stores. */
+  readonly audit: AuditReport;
+  readonly faults: readonly { readonly code: string; readonly severity: string; readonly message: string }[];
 };
 
 /** What backup needs to know and do about one target; wired by the composition root. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
+import { auditReportSchema } from '../targets/index.ts';
 import type { ManifestComponent } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
 
@@ -59,6 +60,9 @@ export const backupResultSchema = z
     stored_bytes: z.number().nullable().describe('New in the repository; null where nobody noted it.'),
     documents: z.record(z.string(), z.number()).nullable(),
     core_version: z.string().nullable(),
+    audit_verdict: auditReportSchema.shape.verdict
+      .nullable()
+      .describe('Whether the stores of the captured files belong together; null where nobody looked.'),
     pinned: z.boolean(),
     operation_id: z.string().nullable(),
     allowed_actions: z.array(z.enum(['restore', 'verify', 'pin', 'unpin'])),
@@ -112,6 +116,7 @@ export function backupResult(point: RecoveryPoint): BackupResult {
     stored_bytes: point.storedBytes,
     documents: manifest?.documents ?? null,
     core_version: manifest?.target.core_version ?? null,
+    audit_verdict: manifest?.content_audit?.verdict ?? null,
     pinned: point.pinned,
     operation_id: point.operationId,
     allowed_actions: exists ? ['restore', 'verify', point.pinned ? 'unpin' : 'pin'] : [],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditReportSchema } from '../targets/index.ts';
 
 const proof = z.object({ grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']), reasons: z.array(z.string()) });
 
@@ -81,6 +82,10 @@ export const manifestSchema = z.object({
   documents: z.record(z.string(), z.number()).nullable(),
   /** Rows per store as the inspector counted them in the captured files. */
   counts: z.record(z.string(), z.number()).nullable(),
+  /** What refers to what across the stores of the captured files. Absent in earlier manifests, and where nothing was read. */
+  content_audit: auditReportSchema.optional(),
+  /** What was wrong with the captured files: torn, empty or foreign ones, and what of the audit is no passing state. As above. */
+  content_faults: z.array(z.object({ code: z.string(), severity: z.string(), message: z.string() })).optional(),
   audit: z.object({ seq: z.number(), hash: z.string() }),
   warden_version: z.string(),
   /** Absent in manifests of earlier versions, as is the next. ISO 8601 UTC. */

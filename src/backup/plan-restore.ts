@@ -1,14 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { systemCode } from '../platform/errors.ts';
-import type { Observation } from '../targets/index.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
 import { foldingBytes } from './fold-component.ts';
-import type { Manifest } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PreparedRestore } from './prepare-restore.ts';
 import { incomingOf, planSwap, surveyFolder } from './restore/index.ts';
 import { isAside, type RestoreOptions, settleOptions } from './restore-options.ts';
-import { decideParts, type FilesPart, type LeftAlone, type RestorePart } from './restore-parts.ts';
+import { decideParts, type FilesPart, type RestorePart } from './restore-parts.ts';
 import {
   type ComponentReport,
   planIdOf,
@@ -16,6 +14,7 @@ import {
   reportFiles,
   reportStore,
 } from './restore-plan-report.ts';
+import { restoreWarnings } from './restore-warnings.ts';
 
 /** What a restore would do, without doing anything. */
 export async function planRestore(
@@ -123,30 +122,4 @@ function stepsOf(
     files ? 'compare every digest again' : 'count everything again',
     ...(stops ? [describe.start, 'look at the backend and count its documents'] : []),
   ];
-}
-
-function restoreWarnings(
-  manifest: Manifest,
-  now: Observation | undefined,
-  point: RecoveryPoint,
-  parts: readonly RestorePart[],
-  leftAlone: readonly LeftAlone[],
-): string[] {
-  const warnings: string[] = [];
-  if (manifest.partial)
-    warnings.push(
-      `The point is partial: ${manifest.missing.map((one) => `${one.name} (${one.reason})`).join(', ') || 'some files are not in it'}.`,
-    );
-  if (
-    manifest.target.core_version !== null &&
-    now?.coreVersion !== undefined &&
-    now.coreVersion !== manifest.target.core_version
-  )
-    warnings.push(`The point was taken from version ${manifest.target.core_version}; ${now.coreVersion} runs now.`);
-  if (point.verifiedMs === null) warnings.push('The point was never verified.');
-  for (const { name, reason } of leftAlone) warnings.push(`${name} is left alone: ${reason}.`);
-  for (const { component } of parts)
-    for (const file of component.damaged)
-      warnings.push(`${component.name}: ${file.path} was damaged when it was captured (${file.reason}).`);
-  return warnings;
 }

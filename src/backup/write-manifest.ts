@@ -73,6 +73,9 @@ export async function writeManifest(
     missing,
     documents: observation?.documents ? { ...observation.documents } : null,
     counts: inspection ? { ...inspection.counts } : null,
+    ...(inspection
+      ? { content_audit: inspection.audit, content_faults: inspection.faults.map((fault) => ({ ...fault })) }
+      : {}),
     audit: await deps.auditHead(),
     warden_version: deps.wardenVersion,
     started_at: isoInstant(row.startedMs),

@@ -73,6 +73,13 @@ const inspectionAnswer = z.looseObject({
   counts: z.record(z.string(), z.number()),
   embedding: z.array(z.looseObject({ file: z.string(), dimension: z.number() })),
   faults: z.array(z.looseObject({ severity: z.string(), message: z.string() })),
+  audit: z
+    .looseObject({
+      verdict: z.string(),
+      dangling: z.record(z.string(), z.looseObject({ count: z.number(), examples: z.array(z.string()) })),
+      unchecked: z.array(z.string()),
+    })
+    .optional(),
 });
 
 /**
@@ -122,7 +129,22 @@ function renderInspection(report: z.infer<typeof inspectionAnswer>): string[] {
       .map(([name, count]) => `${name} ${count}`)
       .join(', ')}`,
     ...(dimensions.length > 0 ? [`  dimension  ${dimensions.join(', ')}`] : []),
+    ...renderAudit(report.audit),
     ...report.faults.map((fault) => `  ${fault.severity.padEnd(9)}  ${fault.message}`),
+  ];
+}
+
+/** Which rows refer to what another store has not, with the first few ids; `--json` has up to twenty of each. */
+function renderAudit(audit: z.infer<typeof inspectionAnswer>['audit']): string[] {
+  if (!audit) return [];
+  const named = ({ count, examples }: { count: number; examples: readonly string[] }): string =>
+    examples.length === 0 ? '' : `: ${examples.slice(0, 3).join(', ')}${count > 3 ? ', …' : ''}`;
+  return [
+    `  audit      ${audit.verdict}`,
+    ...Object.entries(audit.dangling)
+      .filter(([, { count }]) => count > 0)
+      .map(([name, found]) => `             ${found.count} ${name.replaceAll('_', ' ')}${named(found)}`),
+    ...(audit.unchecked.length > 0 ? [`             not checked: ${audit.unchecked.join(', ')}`] : []),
   ];
 }
 

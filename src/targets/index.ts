@@ -3,6 +3,12 @@
  * Owns no tables. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
  * unknown; a backend counts as stopped only after the proof that nobody holds its files.
  */
+export {
+  type AuditDifference,
+  type AuditReport,
+  auditReportSchema,
+} from './audit/audit-report.ts';
+export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
 export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
 export { createInspector, type InspectionReport, type Inspector } from './inspector/index.ts';
@@ -18,7 +24,7 @@ export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag
 export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
 export { type Endpoint, type Store, type Target, type TargetTimings, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
-export { storedCounts, type TargetBody, targetsRoutes } from './targets-routes.ts';
+export { type TargetBody, targetsRoutes } from './targets-routes.ts';
 export { replacesFilesByRename } from './version.ts';
 export { createWatchedTarget, type TargetChange, type WatchedTarget } from './watched-target.ts';
 export { findWorkspaceFolders, requireWorkspaceName, workspaceFolder } from './workspace-folders.ts';

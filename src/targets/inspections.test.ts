@@ -45,7 +45,7 @@ test('a sound workspace brings no fault, and an unchanged one is not read again'
   await inspections.runOnce();
   expect(noted).toHaveLength(1);
   expect(noted[0]?.faults).toEqual([]);
-  expect(inspections.last('default')?.counts.docStatus).toBe(6);
+  expect(inspections.last('default')?.audit.counts.doc_status).toBe(6);
 });
 
 test('a torn file is told to the target at the next round', async () => {

@@ -3,6 +3,7 @@ import { idempotencyOf, type Operations, operationAnswers, respondWithOperation 
 import { isoInstant } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import { auditReportSchema } from './audit/audit-report.ts';
 import type { WorkspaceSize } from './folder-sizes.ts';
 import type { Inspections } from './inspections.ts';
 import type { InspectionReport } from './inspector/index.ts';
@@ -57,6 +58,8 @@ const inspectionBody = z.object({
   ),
   counts: z.record(z.string(), z.number()),
   documents: z.record(z.string(), z.number()),
+  /** Absent in results that an earlier version kept. */
+  audit: auditReportSchema.optional(),
   stuck_documents: z.object({
     total: z.number(),
     documents: z.array(z.object({ id: z.string(), status: z.string(), updated_at: z.string().nullable() })),
@@ -80,8 +83,9 @@ const shapeInspection = (report: InspectionReport): z.input<typeof inspectionBod
     state: file.state,
     detail: file.detail ?? null,
   })),
-  counts: storedCounts(report),
-  documents: { ...report.documents.byStatus },
+  counts: { ...report.audit.counts },
+  documents: { ...report.audit.documents },
+  audit: report.audit,
   stuck_documents: {
     total: report.stuck.total,
     documents: report.stuck.documents.map((one) => ({ id: one.id, status: one.status, updated_at: one.updatedAt })),
@@ -91,27 +95,6 @@ const shapeInspection = (report: InspectionReport): z.input<typeof inspectionBod
   faults: report.faults.map(({ code, severity, message }) => ({ code, severity, message })),
 });
 
-/** Rows per store by the names of the backend's files; a store that was not read has none. */
-export function storedCounts(report: InspectionReport): Record<string, number> {
-  const named: Record<string, number | null | undefined> = {
-    full_docs: report.counts.fullDocs,
-    text_chunks: report.counts.textChunks,
-    doc_status: report.counts.docStatus,
-    llm_response_cache: report.counts.llmResponseCache?.total,
-    full_entities: report.counts.fullEntities,
-    full_relations: report.counts.fullRelations,
-    entity_chunks: report.counts.entityChunks,
-    relation_chunks: report.counts.relationChunks,
-    vdb_chunks: report.counts.vdbChunks,
-    vdb_entities: report.counts.vdbEntities,
-    vdb_relationships: report.counts.vdbRelationships,
-    graph_nodes: report.counts.graphNodes,
-    graph_edges: report.counts.graphEdges,
-  };
-  return Object.fromEntries(
-    Object.entries(named).flatMap(([name, count]) => (typeof count === 'number' ? [[name, count]] : [])),
-  );
-}
 export type TargetBody = z.infer<typeof targetBody>;
 
 export type TargetsDeps = {

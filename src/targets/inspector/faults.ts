@@ -1,3 +1,4 @@
+import type { AuditReport, RelationName } from '../audit/audit-report.ts';
 import type { InspectedFile, InspectionFault, InspectionFaultCode, InspectionReport } from './report.ts';
 import { type KnownFile, knownFiles, type StoreFamily } from './workspace-files.ts';
 
@@ -6,8 +7,6 @@ type Facts = Omit<InspectionReport, 'faults' | 'durationMs'>;
 export type FaultContext = {
   readonly idle: boolean | undefined;
   readonly elsewhere: readonly StoreFamily[];
-  /** Ids of a few documents, for the sentences. */
-  readonly examples: { readonly withoutChunks: readonly string[]; readonly withoutChunkVectors: readonly string[] };
 };
 
 /** The server removes temporary siblings itself at its next start when they are older than this. */
@@ -27,7 +26,7 @@ export function decideFaults(facts: Facts, context: FaultContext): InspectionFau
   const faults = [
     ...facts.files.flatMap((file) => fileFaults(file, facts, context.elsewhere)),
     ...vectorFaults(facts),
-    ...driftFaults(facts, context.examples, inMotion),
+    ...driftFaults(facts.audit, inMotion),
     ...leftoverFaults(facts, context.idle),
   ];
   return faults.sort((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
@@ -43,7 +42,9 @@ function fileFaults(file: InspectedFile, facts: Facts, elsewhere: readonly Store
   const { name, kind, state, bytes, detail = '', offset = 0 } = file;
   const known: KnownFile | undefined = Object.values<KnownFile>(knownFiles).find((one) => one.name === name);
   const severity = known ? 'critical' : 'warning';
-  const consequence = known ? ' LightRAG will not start with it. Restore it from a recovery point.' : '';
+  const consequence = known
+    ? ' LightRAG will not start with it. Restore it from a recovery point that has it whole.'
+    : '';
   switch (state) {
     case 'ok':
       return [];
@@ -73,9 +74,9 @@ function fileFaults(file: InspectedFile, facts: Facts, elsewhere: readonly Store
 /** A file is missed when others say that something was stored; before the first document there are no files. */
 function isMissed({ family }: KnownFile, facts: Facts): boolean {
   if (family === 'docStatus') return facts.files.some(({ state, kind }) => state !== 'missing' && kind !== 'other');
-  const { byStatus, total } = facts.documents;
-  if (total === null) return facts.files.filter(({ state }) => state === 'ok').length > 1;
-  return (byStatus.processed ?? 0) > 0;
+  const { counts, documents } = facts.audit;
+  if (counts.doc_status === undefined) return facts.files.filter(({ state }) => state === 'ok').length > 1;
+  return (documents.processed ?? 0) > 0;
 }
 
 function missingMessage({ name, kind }: KnownFile): string {
@@ -135,79 +136,87 @@ function vectorFaults({ dimension }: Facts): InspectionFault[] {
   return faults;
 }
 
-function driftFaults(
-  { drift, counts, documents }: Facts,
-  examples: FaultContext['examples'],
-  inMotion: boolean,
-): InspectionFault[] {
+function driftFaults({ dangling, counts, documents }: AuditReport, inMotion: boolean): InspectionFault[] {
   const faults: InspectionFault[] = [];
   const say = (
     code: InspectionFaultCode,
     severity: InspectionFault['severity'],
-    found: number | null,
+    relation: RelationName,
     sentence: (found: number) => string,
   ): void => {
-    if (found === null || found === 0) return;
+    const found = dangling[relation]?.count ?? 0;
+    if (found === 0) return;
     const expected = ' Documents are being worked on, which may explain it.';
-    faults.push(fault(code, inMotion ? 'info' : severity, `${sentence(found)}${inMotion ? expected : ''}`));
+    const names = (dangling[relation]?.examples ?? []).slice(0, 3);
+    const named = names.length > 0 ? ` For example: ${names.join(', ')}.` : '';
+    faults.push(fault(code, inMotion ? 'info' : severity, `${sentence(found)}${named}${inMotion ? expected : ''}`));
   };
-  const named = (names: readonly string[]): string => (names.length > 0 ? ` For example: ${names.join(', ')}.` : '');
   say(
     'texts-missing',
     'critical',
-    drift.documentsWithoutText,
+    'documents_without_text',
     (n) => `${count(n, 'document')} of doc_status without a text in full_docs: they cannot be processed again.`,
   );
   say(
     'chunks-missing',
     'critical',
-    drift.processedWithoutChunks,
-    (n) =>
-      `${count(n, 'processed document')} with chunks missing in text_chunks: queries do not find their text.${named(examples.withoutChunks)}`,
+    'processed_without_chunks',
+    (n) => `${count(n, 'processed document')} with chunks missing in text_chunks: queries do not find their text.`,
   );
   say(
     'chunk-vectors-missing',
     'critical',
-    drift.processedWithoutChunkVectors,
-    (n) =>
-      `${count(n, 'processed document')} with chunks missing in vdb_chunks: searches do not find them.${named(examples.withoutChunkVectors)}`,
+    'processed_without_chunk_vectors',
+    (n) => `${count(n, 'processed document')} with chunks missing in vdb_chunks: searches do not find them.`,
   );
   say(
     'entity-vectors-missing',
     'warning',
-    drift.nodesWithoutVector,
-    (n) => `${n} of ${counts.graphNodes} entities of the graph have no vector: searches do not find them.`,
+    'nodes_without_vector',
+    (n) => `${n} of ${counts.graph_nodes} entities of the graph have no vector: searches do not find them.`,
   );
   say(
     'relation-vectors-missing',
     'warning',
-    drift.edgesWithoutVector,
-    (n) => `${n} of ${counts.graphEdges} relations of the graph have no vector: searches do not find them.`,
+    'edges_without_vector',
+    (n) => `${n} of ${counts.graph_edges} relations of the graph have no vector: searches do not find them.`,
   );
   say(
     'orphan-entity-vectors',
     'warning',
-    drift.entityVectorsWithoutNode,
-    (n) => `${n} of ${counts.vdbEntities} entity vectors have no node in the graph.`,
+    'entity_vectors_without_node',
+    (n) => `${n} of ${counts.vdb_entities} entity vectors have no node in the graph.`,
   );
   say(
     'orphan-relation-vectors',
     'warning',
-    drift.relationVectorsWithoutEdge,
-    (n) => `${n} of ${counts.vdbRelationships} relation vectors have no edge in the graph.`,
+    'relation_vectors_without_edge',
+    (n) => `${n} of ${counts.vdb_relationships} relation vectors have no edge in the graph.`,
   );
   say(
     'orphan-chunk-vectors',
     // A failed document leaves the vectors of its chunks behind, and their texts only in the server's memory.
-    documents.total === null || (documents.byStatus.failed ?? 0) > 0 ? 'info' : 'warning',
-    drift.chunkVectorsWithoutChunk,
-    (n) => `${n} of ${counts.vdbChunks} chunk vectors have no text in text_chunks.`,
+    counts.doc_status === undefined || (documents.failed ?? 0) > 0 ? 'info' : 'warning',
+    'chunk_vectors_without_chunk',
+    (n) => `${n} of ${counts.vdb_chunks} chunk vectors have no text in text_chunks.`,
   );
   say(
     'orphan-chunks',
     'info',
-    drift.chunksWithoutDocument,
-    (n) => `${n} of ${counts.textChunks} chunks belong to no document of doc_status.`,
+    'chunks_without_document',
+    (n) => `${n} of ${counts.text_chunks} chunks belong to no document of doc_status.`,
+  );
+  say(
+    'orphan-texts',
+    'info',
+    'texts_without_document',
+    (n) => `${n} of ${counts.full_docs} texts of full_docs belong to no document of doc_status.`,
+  );
+  say(
+    'edge-ends-missing',
+    'warning',
+    'edge_ends_without_node',
+    (n) => `${count(n, 'name')} at the ends of relations of the graph are no entities of it.`,
   );
   return faults;
 }

@@ -1,29 +1,16 @@
 import { SaxesParser } from 'saxes';
+import type { TakeRow } from '../audit/store-rows.ts';
 import { ContentFault } from './content-fault.ts';
 import type { ContentReader } from './content-reader.ts';
-import { createIdSet, type SealedIds } from './id-set.ts';
 import { createUtf8Check } from './utf8-check.ts';
-import { pairName } from './vector-file.ts';
-
-export type GraphFile = {
-  readonly nodes: number;
-  readonly edges: number;
-  readonly nodeIds: SealedIds;
-  /** Pairs as `pairName` writes them. */
-  readonly edgeIds: SealedIds;
-};
 
 /**
  * NetworkX's GraphML, read tag by tag: what is held is one element's text at a time. About 50 MB/s, most of it the strict XML
  * check; graphs are the small part of a workspace.
  */
-export function readGraph(): ContentReader<GraphFile> {
+export function readGraph(take: TakeRow<'graph'>): ContentReader<true> {
   const utf8 = createUtf8Check();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  const nodeIds = createIdSet();
-  const edgeIds = createIdSet();
-  let nodes = 0;
-  let edges = 0;
   let depth = 0;
   let bytesBefore = 0;
   let charsBefore = 0;
@@ -42,12 +29,10 @@ export function readGraph(): ContentReader<GraphFile> {
     if (depth === 0 && name !== 'graphml') throw invalid('the file is XML, but not GraphML');
     if (depth === 2 && name === 'node') {
       if (attributes.id === undefined) throw invalid('a node has no id');
-      nodes += 1;
-      nodeIds.add(attributes.id);
+      take({ node: attributes.id });
     } else if (depth === 2 && name === 'edge') {
       if (attributes.source === undefined || attributes.target === undefined) throw invalid('an edge has no ends');
-      edges += 1;
-      edgeIds.add(pairName(attributes.source, attributes.target));
+      take({ ends: [attributes.source, attributes.target] });
     }
     depth += 1;
   });
@@ -72,7 +57,7 @@ export function readGraph(): ContentReader<GraphFile> {
         // Whatever is wrong only now is wrong because the rest is missing.
         throw new ContentFault('torn', bytesBefore, 'the document is not complete');
       }
-      return { nodes, edges, nodeIds: nodeIds.seal(), edgeIds: edgeIds.seal() };
+      return true;
     },
   };
 }

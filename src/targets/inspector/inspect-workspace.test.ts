@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { generateWorkspace, type WorkspaceFault } from '../../../examples/sample-backend/generate.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { createFakeClock } from '../../platform/fake-clock.ts';
+import type { RelationName } from '../audit/audit-report.ts';
 import type { ContentReader } from './content-reader.ts';
 import { readGraph } from './graph-file.ts';
 import { type InspectionRequest, inspectWorkspace } from './inspect-workspace.ts';
@@ -60,22 +61,24 @@ describe('workspaces that LightRAG 1.5.7 wrote', () => {
   test('an idle one is whole, and its rows are counted', async () => {
     const report = await inspect(recorded('workspace'));
     expect(states(report)).toEqual({});
-    expect(report.counts).toEqual({
-      fullDocs: 6,
-      textChunks: 5,
-      docStatus: 6,
-      llmResponseCache: { total: 12, extract: 10, query: 1, keywords: 1, summary: 0, other: 0 },
-      fullEntities: 5,
-      fullRelations: 5,
-      entityChunks: 26,
-      relationChunks: 20,
-      vdbChunks: 6,
-      vdbEntities: 26,
-      vdbRelationships: 20,
-      graphNodes: 26,
-      graphEdges: 20,
+    expect(report.audit.counts).toEqual({
+      full_docs: 6,
+      text_chunks: 5,
+      doc_status: 6,
+      llm_response_cache: 12,
+      full_entities: 5,
+      full_relations: 5,
+      entity_chunks: 26,
+      relation_chunks: 20,
+      vdb_chunks: 6,
+      vdb_entities: 26,
+      vdb_relationships: 20,
+      graph_nodes: 26,
+      graph_edges: 20,
     });
-    expect(report.documents).toEqual({ total: 6, byStatus: { processed: 5, failed: 1 } });
+    expect(report.cache).toEqual({ total: 12, extract: 10, query: 1, keywords: 1, summary: 0, other: 0 });
+    expect(report.audit.documents).toEqual({ processed: 5, failed: 1 });
+    expect(report.audit).toMatchObject({ verdict: 'leftovers', unchecked: [] });
     expect(report.dimension.agree).toBe(true);
     expect(report.dimension.files.map(({ dimension }) => dimension)).toEqual([16, 16, 16]);
     // The failed document's vector is there, its chunk never was written.
@@ -85,7 +88,7 @@ describe('workspaces that LightRAG 1.5.7 wrote', () => {
   test('one whose server was killed has stuck documents and nothing else', async () => {
     const report = await inspect(recorded('workspace-crashed'));
     expect(states(report)).toEqual({});
-    expect(report.documents.byStatus).toEqual({ processed: 2, processing: 3, analyzing: 5 });
+    expect(report.audit.documents).toEqual({ processed: 2, processing: 3, analyzing: 5 });
     expect(report.stuck.total).toBe(8);
     expect(report.stuck.documents[0]).toMatchObject({ status: expect.stringMatching(/processing|analyzing/) });
     expect(report.stuck.documents[0]?.updatedAt).toMatch(/^2026-11-22T04:08:0/);
@@ -102,8 +105,9 @@ describe('workspaces that LightRAG 1.5.7 wrote', () => {
     const report = await inspect(folder);
     expect(states(report)).toEqual({ 'vdb_chunks.json': 'missing' });
     expect(codes(report)).toEqual(['file-missing']);
-    expect(report.counts.vdbChunks).toBeNull();
-    expect(report.drift.processedWithoutChunkVectors).toBeNull();
+    expect(report.audit.counts).not.toHaveProperty('vdb_chunks');
+    expect(report.audit.unchecked).toEqual(['processed_without_chunk_vectors', 'chunk_vectors_without_chunk']);
+    expect(report.audit.verdict).toBe('incomplete');
     expect((await inspect(folder, { elsewhere: ['vectors'] })).faults).toEqual([]);
   });
 
@@ -138,12 +142,12 @@ describe('workspaces that LightRAG 1.5.7 wrote', () => {
 
   test('a file that is cut at any byte is torn there', async () => {
     const readers: Record<string, () => ContentReader<unknown>> = {
-      'kv_store_doc_status.json': readDocuments,
-      'kv_store_text_chunks.json': () => readChunkRows(undefined),
+      'kv_store_doc_status.json': () => readDocuments(() => {}),
+      'kv_store_text_chunks.json': () => readChunkRows(() => {}),
       'kv_store_full_entities.json': readRows,
       'kv_store_full_relations.json': readCacheRows,
-      'vdb_chunks.json': () => readVectors([]),
-      'graph_chunk_entity_relation.graphml': readGraph,
+      'vdb_chunks.json': () => readVectors([], () => {}),
+      'graph_chunk_entity_relation.graphml': () => readGraph(() => {}),
     };
     for (const [name, makeReader] of Object.entries(readers)) {
       const file = await readFile(path.join(recorded('workspace-crashed'), name));
@@ -186,7 +190,8 @@ describe('generated workspaces', () => {
   test.each(['1.5', '1.4'] as const)('of %s without a fault have none', async (shape) => {
     const report = await inspect(await generated(['unicode-names', 'legacy-chunk-ids'], shape));
     expect(report.faults).toEqual([]);
-    expect(report.counts.graphNodes).toBeGreaterThan(0);
+    expect(report.audit).toMatchObject({ verdict: 'clean', unchecked: [] });
+    expect(report.audit.counts.graph_nodes).toBeGreaterThan(0);
   });
 
   const cases: readonly [WorkspaceFault, string[]][] = [
@@ -217,7 +222,123 @@ describe('generated workspaces', () => {
     await writeFile(path.join(folder, 'kv_store_text_chunks.json'), '{}');
     const report = await inspect(folder);
     expect(codes(report)).toEqual(['texts-missing', 'chunks-missing', 'orphan-chunk-vectors']);
-    expect(report.drift.documentsWithoutText).toBe(3);
+    expect(report.audit.dangling.documents_without_text?.count).toBe(3);
+  });
+});
+
+describe('an audit of files', () => {
+  const edit = async (folder: string, name: string, change: (content: never) => void): Promise<void> => {
+    const file = path.join(folder, name);
+    const content = JSON.parse(await readFile(file, 'utf8'));
+    change(content as never);
+    await writeFile(file, JSON.stringify(content));
+  };
+  type Rows = Record<string, unknown>;
+  type Vectors = { embedding_dim: number; data: Rows[]; matrix: string };
+  const first = (rows: Rows): string => Object.keys(rows).sort()[0] ?? '';
+  /** Takes out one row with its vector, so that the file itself stays right. @returns what the field of that row held */
+  const dropVector = async (folder: string, name: string, ...fields: string[]): Promise<string> => {
+    let id = '';
+    await edit(folder, name, (file: Vectors) => {
+      const [row] = file.data.splice(0, 1);
+      id = fields
+        .map((field) => String(row?.[field]))
+        .sort()
+        .join(' -- ');
+      file.matrix = Buffer.from(file.matrix, 'base64')
+        .subarray(4 * file.embedding_dim)
+        .toString('base64');
+    });
+    return id;
+  };
+  const dropFromGraph = async (folder: string, pattern: RegExp): Promise<string[]> => {
+    const file = path.join(folder, 'graph_chunk_entity_relation.graphml');
+    const text = await readFile(file, 'utf8');
+    const found = pattern.exec(text);
+    await writeFile(file, text.replace(found?.[0] ?? '', ''));
+    return (found ?? []).slice(1);
+  };
+  const dropRow = async (folder: string, name: string): Promise<string> => {
+    let id = '';
+    await edit(folder, name, (rows: Rows) => {
+      id = first(rows);
+      delete rows[id];
+    });
+    return id;
+  };
+
+  const cases: readonly [string, (folder: string) => Promise<string>, RelationName][] = [
+    ['a text that is gone', (f) => dropRow(f, 'kv_store_full_docs.json'), 'documents_without_text'],
+    ['a document that is gone', (f) => dropRow(f, 'kv_store_doc_status.json'), 'texts_without_document'],
+    [
+      'a chunk that is gone',
+      async (f) => {
+        const chunk = await dropRow(f, 'kv_store_text_chunks.json');
+        const documents = JSON.parse(await readFile(path.join(f, 'kv_store_doc_status.json'), 'utf8')) as Rows;
+        const holds = (row: unknown): boolean =>
+          ((row as { chunks_list?: string[] }).chunks_list ?? []).includes(chunk);
+        return Object.keys(documents).find((id) => holds(documents[id])) ?? '';
+      },
+      'processed_without_chunks',
+    ],
+    [
+      'a chunk that is gone, by its vector',
+      (f) => dropRow(f, 'kv_store_text_chunks.json'),
+      'chunk_vectors_without_chunk',
+    ],
+    [
+      'a chunk of nobody',
+      async (f) => {
+        await edit(f, 'kv_store_text_chunks.json', (rows: Rows) => {
+          rows['chunk-of-nobody'] = { content: '', full_doc_id: 'doc-nobody' };
+        });
+        return 'chunk-of-nobody';
+      },
+      'chunks_without_document',
+    ],
+    ['the vector of an entity', (f) => dropVector(f, 'vdb_entities.json', 'entity_name'), 'nodes_without_vector'],
+    [
+      'the vector of a relation',
+      (f) => dropVector(f, 'vdb_relationships.json', 'src_id', 'tgt_id'),
+      'edges_without_vector',
+    ],
+    [
+      'a node that is gone',
+      async (f) => (await dropFromGraph(f, /<node id="([^"]*)">.*?<\/node>/s))[0] ?? '',
+      'entity_vectors_without_node',
+    ],
+    [
+      'an edge that is gone',
+      async (f) => (await dropFromGraph(f, /<edge source="([^"]*)" target="([^"]*)">.*?<\/edge>/s)).sort().join(' -- '),
+      'relation_vectors_without_edge',
+    ],
+  ];
+  test.each(cases)('names %s', async (_, breakIt, relation) => {
+    const folder = await generated([]);
+    const id = await breakIt(folder);
+    const { audit } = await inspect(folder);
+    expect(audit.dangling[relation]).toEqual({ count: 1, examples: [id] });
+    expect(audit.unchecked).toEqual([]);
+  });
+
+  test('counts without naming what was replaced before it could be read again', async () => {
+    const folder = await generated(['missing-vectors']);
+    const late = path.join(folder, 'vdb_chunks.json');
+    const whole = await readFile(late);
+    await truncate(late, 50);
+    const clock: Clock = {
+      ...systemClock,
+      sleep: async () => {
+        await writeFile(late, whole);
+        const status = path.join(folder, 'kv_store_doc_status.json');
+        await cp(status, `${status}.new`);
+        await rename(`${status}.new`, status);
+      },
+    };
+    const { audit } = await inspect(folder, { youngMs: 60_000 }, clock);
+    const found = audit.dangling.processed_without_chunk_vectors;
+    expect(found?.count).toBeGreaterThan(0);
+    expect(found?.examples).toEqual([]);
   });
 });
 

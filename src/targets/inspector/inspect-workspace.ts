@@ -3,11 +3,13 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { systemCode } from '../../platform/errors.ts';
+import { createAudit } from '../audit/audit.ts';
+import type { AuditReport } from '../audit/audit-report.ts';
+import type { StoreName, StoreReader, TakeRow } from '../audit/store-rows.ts';
 import { type ContentReader, createJsonReader } from './content-reader.ts';
 import { decideFaults } from './faults.ts';
 import { readGraph } from './graph-file.ts';
-import type { SealedIds } from './id-set.ts';
-import { type DocumentFile, readCacheRows, readChunkRows, readDocuments, readRows } from './key-value-files.ts';
+import { readCacheRows, readChunkRows, readDocuments, readRows } from './key-value-files.ts';
 import type { InspectedFile, InspectionReport, OrphanFile, VectorDimension } from './report.ts';
 import { type FileSignature, isUnchanged, readSteadily, type SteadyReadOptions } from './steady-read.ts';
 import { matrixLengthOf, readVectors, type VectorFile } from './vector-file.ts';
@@ -31,8 +33,7 @@ const maxNamed = 100;
 
 /**
  * Reads a workspace once, file by file, and says what it holds and what is wrong with it. Changes nothing. Held at any time:
- * one piece of 256 KiB, one row's small fields, and 8 bytes per id (see `id-set.ts`); so 1 GB of files with a million ids take
- * some tens of MB.
+ * one piece of 256 KiB, one row's small fields, and what the audit holds: 8 bytes per id and reference.
  *
  * The order of reading is the backend's order of writing turned round where it matters: the documents' status comes first, so
  * what it calls processed was written before, and is looked for afterwards.
@@ -72,32 +73,73 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
   const read = <Result>(id: KnownFileId, makeReader: () => ContentReader<Result>): Promise<Result | undefined> =>
     readFile(knownFiles[id].name, knownFiles[id].kind, makeReader);
 
+  const audit = createAudit();
+  const again: { [Store in StoreName]?: StoreReader<Store> } = {};
+  /** One of the stores that belong together; should something dangle, it is read again to name it, unless it was replaced. */
+  const readStore = async <Store extends StoreName, Result>(
+    store: Store,
+    id: KnownFileId,
+    makeReader: (take: TakeRow<Store>) => ContentReader<Result>,
+  ): Promise<Result | undefined> => {
+    let result: Result | undefined;
+    await audit.read(store, async (begin) => {
+      result = await read(id, () => makeReader(begin()));
+      return result !== undefined;
+    });
+    const rereader: StoreReader<Store> = async (begin) => {
+      const path = join(folder, knownFiles[id].name);
+      const signature = signatures.get(knownFiles[id].name);
+      if (!signature || !(await isUnchanged(path, signature))) return false;
+      const second = await readSteadily(path, () => makeReader(begin()), options);
+      return second.result !== undefined && (await isUnchanged(path, signature));
+    };
+    Object.assign(again, { [store]: rereader });
+    return result;
+  };
+
   const listing = await list(folder, atMs);
-  const documents = await read('docStatus', readDocuments);
-  const fullDocs = await read('fullDocs', readRows);
-  const fullEntities = await read('fullEntities', readRows);
-  const fullRelations = await read('fullRelations', readRows);
-  const textChunks = await read('textChunks', () => readChunkRows(documents?.ids));
-  const entityChunks = await read('entityChunks', readRows);
-  const relationChunks = await read('relationChunks', readRows);
+  const unfinished = await readStore('doc_status', 'docStatus', readDocuments);
+  await readStore('full_docs', 'fullDocs', readRows);
+  const fullEntities = await read('fullEntities', () => readRows());
+  const fullRelations = await read('fullRelations', () => readRows());
+  await readStore('text_chunks', 'textChunks', readChunkRows);
+  const entityChunks = await read('entityChunks', () => readRows());
+  const relationChunks = await read('relationChunks', () => readRows());
   const cache = await read('llmResponseCache', readCacheRows);
-  const graph = await read('graph', readGraph);
-  const entities = await read('vdbEntities', () => readVectors(['entity_name']));
-  const relations = await read('vdbRelationships', () => readVectors(['src_id', 'tgt_id']));
-  const chunkVectors = await read('vdbChunks', () => readVectors([]));
+  await readStore('graph', 'graph', readGraph);
+  const entities = await readStore('vdb_entities', 'vdbEntities', (take) =>
+    readVectors(['entity_name'], (id, [name]) => take({ id, name })),
+  );
+  const relations = await readStore('vdb_relationships', 'vdbRelationships', (take) =>
+    readVectors(['src_id', 'tgt_id'], (id, [from, to]) =>
+      take({ id, ends: from === undefined || to === undefined ? undefined : [from, to] }),
+    ),
+  );
+  const chunkVectors = await readStore('vdb_chunks', 'vdbChunks', (take) => readVectors([], (id) => take({ id })));
   for (const name of listing.otherJson) await readFile(name, 'other', checkOnly);
+  for (const store of audit.toExplain()) await audit.explain(store, again[store]);
 
   const changedMeanwhile: string[] = [];
   for (const [name, signature] of signatures)
     if (!(await isUnchanged(join(folder, name), signature))) changedMeanwhile.push(name);
 
-  const withoutChunks = documents && unfoundChunks(documents, textChunks?.ids);
-  const withoutChunkVectors = documents && unfoundChunks(documents, chunkVectors?.ids);
-  const vectors = { chunks: chunkVectors, entities, relationships: relations };
-  const dimensions = Object.entries(vectors).flatMap(([name, file]) =>
-    file ? [dimensionOf(`vdb_${name}.json`, file)] : [],
+  const vectors = [
+    ['vdb_chunks', chunkVectors],
+    ['vdb_entities', entities],
+    ['vdb_relationships', relations],
+  ] as const;
+  const dimensions = vectors.flatMap(([store, file]) =>
+    file ? [dimensionOf(`${store}.json`, file, audit.duplicates(store))] : [],
   );
   const known = new Set(dimensions.filter(({ rows }) => rows > 0).map(({ dimension }) => dimension));
+  const more = {
+    llm_response_cache: cache?.total,
+    full_entities: fullEntities,
+    full_relations: fullRelations,
+    entity_chunks: entityChunks,
+    relation_chunks: relationChunks,
+  };
+  const report = audit.report(onlyCounted(more));
 
   const facts: Omit<InspectionReport, 'faults' | 'durationMs'> = {
     folder,
@@ -106,83 +148,35 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
     bytesRead,
     isFresh: files.every(({ state }) => state === 'missing'),
     files,
-    counts: {
-      fullDocs: fullDocs?.rows ?? null,
-      textChunks: textChunks?.rows ?? null,
-      docStatus: documents?.rows ?? null,
-      llmResponseCache: cache ?? null,
-      fullEntities: fullEntities?.rows ?? null,
-      fullRelations: fullRelations?.rows ?? null,
-      entityChunks: entityChunks?.rows ?? null,
-      relationChunks: relationChunks?.rows ?? null,
-      vdbChunks: chunkVectors?.rows ?? null,
-      vdbEntities: entities?.rows ?? null,
-      vdbRelationships: relations?.rows ?? null,
-      graphNodes: graph?.nodes ?? null,
-      graphEdges: graph?.edges ?? null,
-    },
-    documents: { total: documents?.rows ?? null, byStatus: documents?.byStatus ?? {} },
-    stuck: documents?.unfinished ?? { total: 0, documents: [] },
+    cache: cache ?? null,
+    stuck: unfinished ?? { total: 0, documents: [] },
     dimension: { files: dimensions, agree: known.size <= 1 },
-    drift: {
-      documentsWithoutText: documents && fullDocs ? missing(documents.kept, fullDocs.ids) : null,
-      processedWithoutChunks: withoutChunks?.count ?? null,
-      processedWithoutChunkVectors: withoutChunkVectors?.count ?? null,
-      chunksWithoutDocument: documents && textChunks ? textChunks.withoutDocument : null,
-      chunkVectorsWithoutChunk: missing(chunkVectors?.ids, textChunks?.ids),
-      nodesWithoutVector: missing(graph?.nodeIds, entities?.names),
-      entityVectorsWithoutNode: missing(entities?.names, graph?.nodeIds),
-      edgesWithoutVector: missing(graph?.edgeIds, relations?.names),
-      relationVectorsWithoutEdge: missing(relations?.names, graph?.edgeIds),
-    },
+    audit: report,
     orphans: listing.orphans,
     changedMeanwhile,
   };
-  const examples = { withoutChunks: withoutChunks?.names ?? [], withoutChunkVectors: withoutChunkVectors?.names ?? [] };
-  const faults = decideFaults(facts, { idle: request.idle, elsewhere: request.elsewhere ?? [], examples });
+  const faults = decideFaults(facts, { idle: request.idle, elsewhere: request.elsewhere ?? [] });
   return { ...facts, faults, durationMs: Math.round(clock.monotonic() - startedAt) };
 }
+
+/** A store that was not read is not there. */
+const onlyCounted = (counts: Readonly<Record<string, number | undefined>>): AuditReport['counts'] =>
+  Object.fromEntries(Object.entries(counts).flatMap(([name, count]) => (count === undefined ? [] : [[name, count]])));
 
 const checkOnly = (): ContentReader<undefined> =>
   createJsonReader({ enter: () => 'skip', leave: () => {}, end: () => undefined });
 
-/** Null where one side is not known, or holds more than is compared. */
-function missing(these: SealedIds | undefined, others: SealedIds | undefined): number | null {
-  if (!these || !others || these.isOverfull || others.isOverfull) return null;
-  return these.countMissingIn(others);
-}
-
-type Unfound = { readonly count: number; readonly names: readonly string[] };
-
-/** Processed documents of whose chunks `present` lacks at least one, with the first few ids. */
-function unfoundChunks(
-  { processedChunks, processedNames }: DocumentFile,
-  present: SealedIds | undefined,
-): Unfound | undefined {
-  const { hashes, documents } = processedChunks;
-  if (!present || present.isOverfull || hashes.isOverfull()) return undefined;
-  const places = documents.values();
-  const names: string[] = [];
-  let count = 0;
-  let last = -1;
-  for (const [at, hash] of hashes.values().entries()) {
-    const place = places[at] ?? 0;
-    if (place === last || present.hasHash(hash)) continue;
-    last = place;
-    count += 1;
-    const name = processedNames[place];
-    if (name !== undefined && names.length < 3) names.push(name);
-  }
-  return { count, names };
-}
-
-const dimensionOf = (file: string, { dimension, rows, ids, matrixLength }: VectorFile): VectorDimension => ({
+const dimensionOf = (
+  file: string,
+  { dimension, rows, matrixLength }: VectorFile,
+  duplicateRows: number,
+): VectorDimension => ({
   file,
   dimension,
   rows,
   matrixLength,
   expectedMatrixLength: matrixLengthOf(rows, dimension),
-  duplicateRows: ids.duplicates,
+  duplicateRows,
 });
 
 type Listing = { readonly otherJson: readonly string[]; readonly orphans: InspectionReport['orphans'] };

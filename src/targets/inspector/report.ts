@@ -1,4 +1,5 @@
 /** What the inspector says about one workspace. Plain data: it crosses a thread and is stored and answered as JSON. */
+import type { AuditReport } from '../audit/audit-report.ts';
 
 export type InspectedFileKind = 'kv' | 'vdb' | 'graphml' | 'other';
 
@@ -27,23 +28,6 @@ export type CacheRows = {
   readonly other: number;
 };
 
-/** Rows per store; null where the file is missing or could not be read to its end. */
-export type StoreCounts = {
-  readonly fullDocs: number | null;
-  readonly textChunks: number | null;
-  readonly docStatus: number | null;
-  readonly llmResponseCache: CacheRows | null;
-  readonly fullEntities: number | null;
-  readonly fullRelations: number | null;
-  readonly entityChunks: number | null;
-  readonly relationChunks: number | null;
-  readonly vdbChunks: number | null;
-  readonly vdbEntities: number | null;
-  readonly vdbRelationships: number | null;
-  readonly graphNodes: number | null;
-  readonly graphEdges: number | null;
-};
-
 export type StuckDocument = {
   readonly id: string;
   readonly status: string;
@@ -60,20 +44,6 @@ export type VectorDimension = {
   readonly expectedMatrixLength: number;
   /** Rows whose `__id__` stood in the file before. */
   readonly duplicateRows: number;
-};
-
-/** What one store has and another lacks; null where that could not be compared. */
-export type Drift = {
-  /** Documents that are not failed and have no text in full_docs. */
-  readonly documentsWithoutText: number | null;
-  readonly processedWithoutChunks: number | null;
-  readonly processedWithoutChunkVectors: number | null;
-  readonly chunksWithoutDocument: number | null;
-  readonly chunkVectorsWithoutChunk: number | null;
-  readonly nodesWithoutVector: number | null;
-  readonly entityVectorsWithoutNode: number | null;
-  readonly edgesWithoutVector: number | null;
-  readonly relationVectorsWithoutEdge: number | null;
 };
 
 export type OrphanFile = { readonly name: string; readonly bytes: number; readonly ageMs: number };
@@ -101,6 +71,8 @@ export type InspectionFaultCode =
   | 'chunk-vectors-missing'
   | 'orphan-chunks'
   | 'orphan-chunk-vectors'
+  | 'orphan-texts'
+  | 'edge-ends-missing'
   | 'entity-vectors-missing'
   | 'orphan-entity-vectors'
   | 'relation-vectors-missing'
@@ -119,15 +91,13 @@ export type InspectionReport = {
   /** No file of a workspace is there: nothing was ever stored, or the folder is not the right one. */
   readonly isFresh: boolean;
   readonly files: readonly InspectedFile[];
-  readonly counts: StoreCounts;
-  readonly documents: {
-    readonly total: number | null;
-    readonly byStatus: Readonly<Record<string, number>>;
-  };
+  /** Rows of the cache by what was asked; null where it could not be read to its end. Rows of every store are in `audit`. */
+  readonly cache: CacheRows | null;
   /** Documents between accepted and finished; they are stuck when the pipeline is idle. At most 100 are named. */
   readonly stuck: { readonly total: number; readonly documents: readonly StuckDocument[] };
   readonly dimension: { readonly files: readonly VectorDimension[]; readonly agree: boolean };
-  readonly drift: Drift;
+  /** What refers to what, across the stores. */
+  readonly audit: AuditReport;
   /** Temporary siblings of atomic writes. At most 100 are named. */
   readonly orphans: { readonly total: number; readonly bytes: number; readonly files: readonly OrphanFile[] };
   /** Files that were replaced while others were still being read: differences between stores then prove nothing. */

@@ -1,19 +1,12 @@
 import { ContentFault } from './content-fault.ts';
 import { type ContentReader, createJsonReader, requireObject } from './content-reader.ts';
-import { createIdSet, type SealedIds } from './id-set.ts';
 
 export type VectorFile = {
   readonly dimension: number;
   readonly rows: number;
-  readonly ids: SealedIds;
-  /** Names that tie rows to another store, as `nameOf` gave them; undefined when a row had none. */
-  readonly names: SealedIds | undefined;
   /** Characters of the base64 matrix. */
   readonly matrixLength: number;
 };
-
-/** Two ends of an undirected edge, in an order that does not depend on how it was written. */
-export const pairName = (a: string, b: string): string => (a < b ? `${a}\u0000${b}` : `${b}\u0000${a}`);
 
 /** Base64 characters of `rows` vectors of `dimension` float32. */
 export const matrixLengthOf = (rows: number, dimension: number): number => 4 * Math.ceil((4 * rows * dimension) / 3);
@@ -21,14 +14,15 @@ export const matrixLengthOf = (rows: number, dimension: number): number => 4 * M
 /**
  * NanoVectorDB's `vdb_*.json`: `{"embedding_dim": D, "data": [rows], "matrix": "<base64>"}`, members in any order.
  * @param nameFields fields of a row that together name what it stands for: one name, or two ends of a pair
+ * @param take gets each row's id and what stood in those fields
  */
-export function readVectors(nameFields: readonly string[]): ContentReader<VectorFile> {
-  const ids = createIdSet();
-  const names = createIdSet();
+export function readVectors(
+  nameFields: readonly string[],
+  take: (id: string, names: readonly (string | undefined)[]) => void,
+): ContentReader<VectorFile> {
   let dimension: number | undefined;
   let rows = -1;
   let matrixLength = -1;
-  let allNamed = true;
 
   let id: string | undefined;
   let parts: (string | undefined)[] = [];
@@ -63,17 +57,14 @@ export function readVectors(nameFields: readonly string[]): ContentReader<Vector
       } else if (depth === 2) {
         rows += 1;
         if (id === undefined) throw new ContentFault('invalid', start, 'a row has no id');
-        ids.add(id);
-        const [first, second = first] = parts;
-        if (first === undefined || second === undefined || parts.length !== nameFields.length) allNamed = false;
-        else names.add(nameFields.length === 1 ? first : pairName(first, second));
+        take(id, parts);
       } else if (depth === 1 && key === 'embedding_dim' && text !== undefined) dimension = Number(text);
       else if (depth === 1 && key === 'matrix' && kind === 'string') matrixLength = end - start - 2;
     },
     end() {
       if (dimension === undefined || rows < 0 || matrixLength < 0)
         throw new ContentFault('invalid', 0, 'embedding_dim, data or matrix is missing: this is no vector store');
-      return { dimension, rows, ids: ids.seal(), names: allNamed ? names.seal() : undefined, matrixLength };
+      return { dimension, rows, matrixLength };
     },
   });
 }
