@@ -86,7 +86,7 @@ test('every route answers each role as its class says: 401 to strangers, 403 to 
     }
   }
   expect(wrong).toEqual([]);
-  expect([...seen].sort()).toEqual(['admin', 'public', 'scrape', 'user']);
+  expect([...seen].sort()).toEqual(['admin', 'public', 'scrape', 'service', 'user']);
   expect(started.server.routeTable.length).toBeGreaterThan(45);
 });
 
@@ -104,6 +104,8 @@ describe('the trail', () => {
     'POST /api/v1/repository/unlock': 'the same',
     'POST /api/v1/settings/check': 'only looks; told as a read',
     'POST /api/v1/targets/:id/probe': 'only looks; told as a read',
+    'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
+    'DELETE /api/v1/metrics/reset/:agent_id': 'as DELETE /api/v1/metrics/reset, by the same lines',
     'POST /api/v1/operations/:id/cancel': 'needs a running operation; shown in operation-routes.test.ts',
     'POST /api/v1/backup/rebuild-catalogue': 'an operation, which keeps who asked for it',
     'PUT /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; audited where it is pinned (catalogue.ts)',
@@ -146,6 +148,8 @@ describe('the trail', () => {
       }),
       'PATCH /api/v1/settings': async () => ({ payload: { 'log.level': 'error' }, action: 'settings.patch' }),
       'POST /api/v1/settings/reload': async () => ({ action: 'settings.reload' }),
+      'PUT /api/v1/metrics/definitions/:name': async () => ({ payload: { type: 'gauge' }, action: 'metrics.define' }),
+      'DELETE /api/v1/metrics/reset': async () => ({ action: 'metrics.reset' }),
       'POST /api/v1/backup/start': async () => ({ action: 'backup.start' }),
       'POST /api/v1/backup/stop': async () => ({ action: 'backup.stop' }),
       'POST /api/v1/backup/recovery-kit/confirm': async () => ({ action: 'backup.confirm-kit' }),
@@ -166,7 +170,7 @@ describe('the trail', () => {
       const { authorization, ...others } = { authorization: `Bearer ${adminToken}`, ...headers };
       const answer = await server.inject({
         method: method as 'POST',
-        url: pattern.replace(':id', path ?? ''),
+        url: pattern.replace(/:\w+/, path ?? 'any'),
         headers: authorization === '' ? others : { authorization, ...others },
         ...(payload === undefined ? {} : { payload }),
       });

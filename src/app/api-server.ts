@@ -3,7 +3,7 @@ import { backupRoutes } from '../backup/index.ts';
 import { eventRoutes } from '../events/index.ts';
 import { type Health, healthRoutes } from '../health/index.ts';
 import { hostRoutes } from '../host/index.ts';
-import { statusClass } from '../metrics/index.ts';
+import { type Metrics, metricRoutes, statusClass } from '../metrics/index.ts';
 import { operationRoutes } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
@@ -15,6 +15,7 @@ import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { Drilling } from './drilling.ts';
 import type { Ground } from './ground.ts';
 import { openapiRoute } from './openapi-route.ts';
+import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
 import type { Watching } from './watching.ts';
 
@@ -24,6 +25,9 @@ export async function createApiServer(
   slices: Watching &
     Protection &
     Drilling & {
+      readonly metrics: Metrics;
+      readonly ownMetrics: OwnMetrics;
+      readonly startedMs: number;
       readonly access: Access;
       readonly callers: Pick<Access, 'authenticate'>;
       readonly health: Health;
@@ -33,7 +37,7 @@ export async function createApiServer(
     },
 ): Promise<HttpServer> {
   const { config, clock, db, events, eventLog, operations, logOf, documentMetrics } = ground;
-  const { access, callers, health, settings, jobs, growth } = slices;
+  const { access, callers, health, settings, jobs, growth, metrics, ownMetrics, startedMs } = slices;
   const { sampler, targets, inspections, sizes, watch, backup, schedule, points } = slices;
   const dashboard = findDashboard();
   const server = createHttpServer({
@@ -42,9 +46,14 @@ export async function createApiServer(
     authenticate: callers.authenticate,
     allowedHosts: () => [config.server.host, ...config.server.publicHosts],
     trustedProxies: config.server.trustedProxies,
-    onResponse({ method, route, status, durationMs }) {
+    onResponse(facts) {
+      const { method, route, status, durationMs } = facts;
       documentMetrics.requestDurationSeconds.labels(method, route, statusClass(status)).observe(durationMs / 1000);
+      ownMetrics.answered(facts);
     },
+  });
+  server.addHook('onResponse', async ({ principal }) => {
+    if (principal !== undefined) ownMetrics.asked(principal.subject);
   });
   // Before the routes, since a hook reaches only what is registered after it.
   server.addHook('onResponse', createAccessTrail({ db, clock, log: logOf('access'), events }));
@@ -59,6 +68,17 @@ export async function createApiServer(
   await server.register(openapiRoute());
   await server.register(accessRoutes({ access, now: () => clock.now() }));
   await server.register(eventRoutes({ events: eventLog, log: logOf('events'), enabled: config.events.enabled }));
+  await server.register(
+    metricRoutes({
+      metrics,
+      db,
+      events,
+      clock,
+      startedMs,
+      enabled: config.metrics.enabled,
+      health: () => health.report(),
+    }),
+  );
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

@@ -1,5 +1,6 @@
 import type { Config, LiveConfig } from '../config/index.ts';
 import type { HostSampler } from '../host/index.ts';
+import type { MetricHistory } from '../metrics/index.ts';
 import type { LogLevels } from '../platform/logging.ts';
 import type { Reconciler } from '../platform/reconciler.ts';
 import type { WatchedTarget } from '../targets/index.ts';
@@ -11,6 +12,7 @@ export function followSettings(deps: {
   sample: boolean;
   sampler: HostSampler;
   sizes: Reconciler;
+  metrics: Pick<MetricHistory, 'set'>;
   targets: readonly WatchedTarget[];
   heartbeat: Pick<Reconciler, 'setIntervalMs'> | undefined;
   /** Jobs that look at a limit or a date at each run. */
@@ -21,6 +23,7 @@ export function followSettings(deps: {
     deps.sampler.setIntervalMs(now.monitoring.sampleIntervalMs);
     deps.sampler.setDirectoriesIntervalMs(now.monitoring.directorySizesIntervalMs);
     deps.sizes.setIntervalMs(now.metrics.collectionIntervalMs);
+    deps.metrics.set(now.metrics.history);
     const { probeIntervalMs } = targetTimings(deps.live, deps.sample);
     for (const target of deps.targets) target.setIntervalMs(probeIntervalMs);
     if (now.heartbeat) deps.heartbeat?.setIntervalMs(now.heartbeat.intervalMs);

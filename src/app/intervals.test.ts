@@ -14,6 +14,8 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_DIRECTORY_SIZES_INTERVAL', 'user directories', 7],
   ['LIGHTRAG_METRICS_COLLECTION_INTERVAL', 'workspace sizes', 11],
   ['RAGWARDEN_HEARTBEAT_INTERVAL', 'heartbeat', 9],
+  ['RAGWARDEN_METRICS_AGGREGATION_INTERVAL', 'metric rollup', 4],
+  ['RAGWARDEN_METRICS_CLEANUP_INTERVAL', 'metric cleanup', 6],
 ];
 
 let dataDir: string;

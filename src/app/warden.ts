@@ -7,10 +7,11 @@ import { createHealth, type Health } from '../health/index.ts';
 import { decideHostHealth } from '../host/index.ts';
 import {
   createDocumentMetrics,
-  createMetricHistory,
   createMetricRegistry,
+  createMetrics,
   createMetricsHandler,
   createProcessMetrics,
+  type Metrics,
   setBuildInfo,
 } from '../metrics/index.ts';
 import { createOperationRetention, createOperations, type Operations } from '../operations/index.ts';
@@ -43,6 +44,7 @@ import {
 import { createListeners, type Listening } from './listeners.ts';
 import { openSamples, openState } from './open-state.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
+import { createOwnMetrics } from './own-metrics.ts';
 import { createProtection } from './protection.ts';
 import { rememberCallers } from './remembered-callers.ts';
 import type { SampleSize } from './sample.ts';
@@ -88,6 +90,8 @@ export type StartedWarden = Listening & {
   readonly drillSchedule: DrillSchedule;
   readonly health: Health;
   readonly targets: readonly WatchedTarget[];
+  /** What is recorded, and what was; `metrics` is where it is exposed. */
+  readonly recording: Metrics;
   readonly settings: SettingsControl;
   /** Background work, as it stands. */
   readonly jobs: Jobs;
@@ -241,13 +245,21 @@ export function createWarden(options: WardenOptions): Warden {
         nowMs: clock.now(),
         staleAfterMs: sampler.staleAfterMs(),
       });
-    const history = createMetricHistory({ registry, db: metricsDb, clock, log: logOf('metrics'), instance });
+    const metrics = await createMetrics({
+      registry,
+      db: metricsDb,
+      clock,
+      log: logOf('metrics'),
+      instance,
+      settings: config.metrics.history,
+    });
+    const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const lowDisk = createOwnLowDisk({
       limits: () => live.config().lowDisk,
       db,
       metricsDb,
       samplesHere: config.state.place.kind !== 'postgres',
-      pauseSamples: (paused) => history.pause(paused),
+      pauseSamples: (paused) => metrics.history.pause(paused),
       drills,
       events,
       operations,
@@ -293,6 +305,9 @@ export function createWarden(options: WardenOptions): Warden {
       ...watching,
       ...protection,
       ...drilling,
+      metrics,
+      ownMetrics,
+      startedMs,
       access,
       callers,
       health,
@@ -321,7 +336,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(eventRetention);
     await begin(operationRetention);
     if (config.monitoring.enabled) await begin(sampler);
-    if (config.metrics.enabled) await begin(history);
+    if (config.metrics.enabled) await begin(metrics);
     if (probing) for (const one of targets) await begin(one);
     if (config.monitoring.enabled) {
       await begin(sizes);
@@ -337,6 +352,7 @@ export function createWarden(options: WardenOptions): Warden {
       sample: sample !== undefined,
       sampler,
       sizes,
+      metrics: metrics.history,
       targets,
       heartbeat,
       wakes: [eventRetention, operationRetention, schedule, drillSchedule, growth],
@@ -367,6 +383,7 @@ export function createWarden(options: WardenOptions): Warden {
       drillSchedule,
       health,
       targets,
+      recording: metrics,
       settings,
       jobs,
     };

@@ -11,6 +11,8 @@ import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
+const dayMs = 86_400_000;
+
 export type Config = {
   readonly profile: 'production' | 'development';
   readonly dataDir: string;
@@ -44,6 +46,15 @@ export type Config = {
     /** Somebody asked for this very port; the default one may be taken. */
     readonly portChosen: boolean;
     readonly collectionIntervalMs: number;
+    readonly history: {
+      readonly maxValues: number;
+      readonly rollUpIntervalMs: number;
+      readonly cleanUpIntervalMs: number;
+      readonly compression: boolean;
+      readonly caching: boolean;
+      /** By tier. */
+      readonly retention: Readonly<Record<'values' | 'raw' | '5m' | '1h', number>>;
+    };
   };
   readonly events: { readonly enabled: boolean; readonly retentionDays: number };
   readonly healthCheckEnabled: boolean;
@@ -275,6 +286,19 @@ export function buildConfig(
       port: values.metricsPort,
       portChosen: origins.metricsPort.kind !== 'default',
       collectionIntervalMs: values.metricsIntervalSeconds * 1000,
+      history: {
+        maxValues: values.metricsMaxValues,
+        rollUpIntervalMs: values.metricsAggregationIntervalSeconds * 1000,
+        cleanUpIntervalMs: values.metricsCleanupIntervalSeconds * 1000,
+        compression: values.metricsCompressionEnabled,
+        caching: values.metricsCachingEnabled,
+        retention: {
+          values: values.metricsRawRetentionDays * dayMs,
+          raw: values.metricsRawRetentionDays * dayMs,
+          '5m': values.metricsFiveMinuteRetentionDays * dayMs,
+          '1h': values.metricsHourRetentionDays * dayMs,
+        },
+      },
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,

@@ -9,6 +9,7 @@ export const developmentDefaults: Partial<Pick<SettingValues, SettingName>> = {
   sampleIntervalSeconds: 1,
   directorySizesIntervalSeconds: 10,
   metricsIntervalSeconds: 10,
+  metricsMaxValues: 100_000,
   probeIntervalSeconds: 2,
   leakCheckIntervalSeconds: 10,
   resourceCleanupIntervalSeconds: 30,

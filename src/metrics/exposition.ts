@@ -53,7 +53,7 @@ function renderFamily(family: Family, format: ExpositionFormat): string {
     out +=
       type === 'histogram'
         ? renderHistogram(family, slot, labels, open)
-        : `${name}${labels === '' ? '' : `{${labels}}`} ${formatValue(family.values[slot]!)}\n`;
+        : `${name}${labels === '' ? '' : `{${labels}}`} ${formatValue(exposed(family, slot))}\n`;
   }
   return out;
 }
@@ -70,13 +70,21 @@ function renderHistogram(family: Family, slot: number, labels: string, open: boo
   }
   const count = histogramCount(family, slot);
   const braces = labels === '' ? '' : `{${labels}}`;
-  return `${out}${name}_bucket{${lead}le="+Inf"} ${count}\n${name}_sum${braces} ${formatValue(family.values[slot]!)}\n${name}_count${braces} ${count}\n`;
+  return `${out}${name}_bucket{${lead}le="+Inf"} ${count}\n${name}_sum${braces} ${formatValue(exposed(family, slot))}\n${name}_count${braces} ${count}\n`;
 }
 
-const renderLabels = (family: Family, slot: number): string =>
-  family.definition.labelNames
-    .map((label, i) => `${label}="${escapeLabelValue(family.labelValues[slot]?.[i] ?? '')}"`)
-    .join(',');
+function renderLabels(family: Family, slot: number): string {
+  const flat = family.labelsOf(slot);
+  let out = '';
+  for (let i = 0; i < flat.length; i += 2)
+    out += `${i === 0 ? '' : ','}${flat[i]}="${escapeLabelValue(flat[i + 1] ?? '')}"`;
+  return out;
+}
+
+const exposed = (family: Family, slot: number): number => {
+  const { scale } = family.definition;
+  return scale === undefined ? family.values[slot]! : family.values[slot]! * scale;
+};
 
 export function formatValue(value: number): string {
   if (Number.isFinite(value)) return String(value);

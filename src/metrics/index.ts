@@ -1,11 +1,15 @@
 /**
- * Metrics: families of series, recorded through handles, shown on `/metrics`, kept over time. Table: `metric_block`. Invariants: a value is measured or absent, never
- * invented; series with different labels never share a value; recording never throws and never waits.
+ * Metrics: families of series, recorded through handles, shown on `/metrics`, kept over time in ever coarser tiers, asked for by
+ * window. Tables: `metric_block`, `metric_definition`, `metric_agent`. Invariants: a value is measured or absent, never invented;
+ * series with different labels never share a value; recording never throws and never waits; a damaged block is never read as numbers.
  */
 export { createDocumentMetrics, type DocumentMetrics, statusClass } from './document-metrics.ts';
-export { createMetricHistory, type MetricHistory, type SeriesSamples } from './history.ts';
+export type { MetricHistory } from './history.ts';
+export { metricRoutes } from './metric-routes.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';
 export { createProcessMetrics, setBuildInfo } from './process-metrics.ts';
+export type { Recorder } from './recorder.ts';
 export {
   type Collector,
   type Counter,

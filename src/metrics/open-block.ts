@@ -1,78 +1,245 @@
-import type { Block, BlockSeries } from './block.ts';
+import type { BlockSeries, SeriesName, SeriesType } from './block.ts';
+import type { PendingSample } from './recorder.ts';
 import { type Family, histogramCount } from './series.ts';
+import { Interval, type Summary } from './summary.ts';
 
-type Column = {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly type: BlockSeries['type'];
-  readonly values: (number | undefined)[];
-};
+/** Sampled with all others: a value per row from `first` on, or in the rows that are listed when it was not in every one. */
+type Column = SeriesName & { first: number; rows: number[] | undefined; readonly values: number[] };
+/** Has a value when it was recorded. */
+type Events = SeriesName & { readonly samples: Map<number, number> };
+type Intervals = SeriesName & { readonly rows: Map<number, Summary | Interval> };
+type OfSeries = { readonly columns: Map<string, Column>; events?: Events; intervals?: Intervals };
 
-/** The block that is being filled: one row per sampling, one column per series that had a value in it. */
+/** The block that is being filled: one row per sampling, and what has times of its own. */
 export type OpenBlock = {
   readonly startMs: number;
-  readonly rows: number;
+  /** How often everything was sampled into it. */
+  readonly samplings: number;
+  /** Changes with everything that is added. */
+  readonly version: number;
+  /** Of the last row. */
   readonly lastMs: number;
   add(atMs: number, families: readonly Family[]): void;
-  snapshot(): Block;
+  /** Whether something of these was recorded since it was last added. */
+  differs(families: readonly Family[]): boolean;
+  /** What has a time of its own; a second value for one instant replaces the first. */
+  addPending(pending: readonly PendingSample[]): void;
+  snapshot(): readonly BlockSeries[];
 };
 
 export function createOpenBlock(startMs: number): OpenBlock {
   const times: number[] = [];
+  let version = 0;
+  let samplings = 0;
   // A slot may be taken over by another series within one block; the list of label values is made anew for each series.
-  const columns = new Map<readonly string[], Map<string, Column>>();
+  const series = new Map<readonly string[], OfSeries>();
 
-  const push = (family: Family, slot: number, name: string, type: BlockSeries['type'], value: number): void => {
+  const find = (family: Family, slot: number): OfSeries => {
     const labelValues = family.labelValues[slot]!;
-    let ofSeries = columns.get(labelValues);
-    if (ofSeries === undefined) {
-      ofSeries = new Map();
-      columns.set(labelValues, ofSeries);
+    let found = series.get(labelValues);
+    if (found === undefined) {
+      found = { columns: new Map() };
+      series.set(labelValues, found);
     }
-    let column = ofSeries.get(name);
+    return found;
+  };
+
+  const push = (family: Family, slot: number, name: string, type: SeriesType, value: number, row: number): void => {
+    const { columns } = find(family, slot);
+    const column = columns.get(name);
     if (column === undefined) {
-      const labels = Object.fromEntries(family.definition.labelNames.map((label, i) => [label, labelValues[i] ?? '']));
-      column = { name, labels, type, values: [] };
-      ofSeries.set(name, column);
+      columns.set(name, { ...nameOf(family, slot, name, type), first: row, rows: undefined, values: [value] });
+      return;
     }
-    pad(column.values, times.length - 1);
+    const last = column.rows?.at(-1) ?? column.first + column.values.length - 1;
+    if (last === row) {
+      column.values[column.values.length - 1] = value;
+      return;
+    }
+    if (column.rows === undefined && row !== last + 1) column.rows = column.values.map((_, i) => column.first + i);
+    column.rows?.push(row);
     column.values.push(value);
+  };
+
+  /** Calls with each column of numbers that is made of a slot. */
+  const eachColumn = (
+    family: Family,
+    slot: number,
+    value: (name: string, type: SeriesType, now: number) => void,
+  ): void => {
+    const { name, storedName, type } = family.definition;
+    if (type === 'histogram') {
+      value(`${name}_count`, 'counter', histogramCount(family, slot));
+      value(`${name}_sum`, 'counter', family.values[slot]!);
+    } else value(storedName ?? name, type, family.values[slot]!);
+  };
+
+  /** A row before all others. */
+  const prepend = (atMs: number): void => {
+    times.unshift(atMs);
+    for (const { columns } of series.values())
+      for (const column of columns.values()) {
+        column.first += 1;
+        column.rows = column.rows?.map((row) => row + 1);
+      }
+  };
+
+  /**
+   * A counter begins at zero. Without that sample its growth until it was first seen would be lost, so it is put into the row
+   * before the one in which it is seen.
+   */
+  const addBirths = (families: readonly Family[]): void => {
+    const row = times.length - 1;
+    for (const family of families) {
+      if (family.born.size > 0 && !family.mirrored) {
+        if (times.length === 1) {
+          prepend(times[0]! - 1);
+          addBirths(families);
+          return;
+        }
+        for (const slot of family.born)
+          if (family.present[slot] === 1)
+            eachColumn(family, slot, (name, type) => push(family, slot, name, type, 0, row - 1));
+      }
+      family.born.clear();
+    }
+  };
+
+  const eventsOf = (family: Family, slot: number): Events => {
+    const found = find(family, slot);
+    found.events ??= { ...nameOf(family, slot, storedName(family), 'gauge'), samples: new Map() };
+    return found.events;
+  };
+  const intervalsOf = (family: Family, slot: number): Intervals => {
+    const found = find(family, slot);
+    found.intervals ??= { ...nameOf(family, slot, storedName(family), 'distribution'), rows: new Map() };
+    return found.intervals;
+  };
+
+  const addKept = (family: Family, atMs: number): void => {
+    const { type } = family.definition;
+    for (const slot of family.slotsInOrder()) {
+      if (type === 'histogram') {
+        const taken = family.intervals[slot]?.take();
+        if (taken === undefined) continue;
+        const { rows } = intervalsOf(family, slot);
+        rows.set(freeAt(rows, atMs), taken);
+      } else if (family.changed[slot] === 1) {
+        family.changed[slot] = 0;
+        eventsOf(family, slot).samples.set(atMs, family.values[slot]!);
+      }
+    }
   };
 
   return {
     startMs,
-    get rows() {
-      return times.length;
+    get samplings() {
+      return samplings;
+    },
+    get version() {
+      return version;
     },
     get lastMs() {
       return times.at(-1) ?? Number.NEGATIVE_INFINITY;
     },
     add(atMs, families) {
-      times.push(atMs);
+      version += 1;
+      samplings += 1;
+      // The same instant once more: what is known now stands for it.
+      if (atMs !== times.at(-1)) times.push(atMs);
+      addBirths(families);
+      const row = times.length - 1;
       for (const family of families) {
-        const { name, type } = family.definition;
+        if (family.definition.keepsEach && family.definition.type !== 'counter') {
+          addKept(family, atMs);
+          continue;
+        }
+        for (const slot of family.slotsInOrder())
+          if (family.present[slot] !== 0)
+            eachColumn(family, slot, (name, type, now) => push(family, slot, name, type, now, row));
+      }
+    },
+    differs(families) {
+      for (const family of families) {
+        if (family.born.size > 0) return true;
+        const { type } = family.definition;
         for (const slot of family.slotsInOrder()) {
-          if (family.present[slot] === 0) continue;
-          if (type === 'histogram') {
-            push(family, slot, `${name}_count`, 'counter', histogramCount(family, slot));
-            push(family, slot, `${name}_sum`, 'counter', family.values[slot]!);
-          } else push(family, slot, name, type, family.values[slot]!);
+          if (type === 'counter') {
+            const known = series.get(family.labelValues[slot]!)?.columns.get(storedName(family));
+            if (known === undefined || known.values.at(-1) !== family.values[slot]) return true;
+          } else if (type === 'gauge' ? family.changed[slot] === 1 : (family.intervals[slot]?.count ?? 0) > 0)
+            return true;
+        }
+      }
+      return false;
+    },
+    addPending(pending) {
+      if (pending.length > 0) version += 1;
+      for (const { family, slot, atMs, value } of pending) {
+        // The series ended meanwhile.
+        if (family.labelValues[slot] === undefined) continue;
+        if (family.definition.type === 'gauge') eventsOf(family, slot).samples.set(atMs, value);
+        else {
+          const { rows } = intervalsOf(family, slot);
+          const known = rows.get(atMs);
+          const interval = known instanceof Interval ? known : new Interval();
+          if (known !== interval) rows.set(freeAt(rows, atMs), interval);
+          interval.add(value);
         }
       }
     },
     snapshot() {
-      const series: BlockSeries[] = [];
-      for (const ofSeries of columns.values())
-        for (const column of ofSeries.values()) {
-          const values = [...column.values];
-          pad(values, times.length);
-          series.push({ ...column, values });
+      const made: BlockSeries[] = [];
+      const all = Float64Array.from(times);
+      for (const { columns, events, intervals } of series.values()) {
+        for (const { name, labels, type, first, rows, values } of columns.values()) {
+          const own =
+            rows === undefined
+              ? values.length === all.length
+                ? all
+                : all.subarray(first, first + values.length)
+              : Float64Array.from(rows, (row) => times[row]!);
+          made.push({ name, labels, type, kind: 'samples', times: own, values: Float64Array.from(values) });
         }
-      return { times: [...times], series };
+        if (events) {
+          const { samples, ...name } = events;
+          const own = Float64Array.from(samples.keys()).sort();
+          made.push({ ...name, kind: 'samples', times: own, values: own.map((at) => samples.get(at)!) });
+        }
+        if (intervals) {
+          const { rows, ...name } = intervals;
+          const own = Float64Array.from(rows.keys()).sort();
+          made.push({
+            ...name,
+            kind: 'summaries',
+            times: own,
+            rows: Array.from(own, (at) => {
+              const row = rows.get(at)!;
+              return row instanceof Interval ? row.peek() : row;
+            }),
+          });
+        }
+      }
+      return made.sort(byName);
     },
   };
 }
 
-const pad = (values: (number | undefined)[], length: number): void => {
-  while (values.length < length) values.push(undefined);
-};
+const storedName = (family: Family): string => family.definition.storedName ?? family.definition.name;
+
+function nameOf(family: Family, slot: number, name: string, type: SeriesType): SeriesName {
+  const flat = family.labelsOf(slot);
+  const labels: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) labels[flat[i]!] = flat[i + 1]!;
+  return { name, labels, type };
+}
+
+/** Neighbouring series have much in common, in their names and often in their numbers. */
+const byName = (a: SeriesName, b: SeriesName): number => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1);
+
+/** Rows do not merge before they are read: a second one of an instant stands a moment before it. */
+function freeAt(rows: ReadonlyMap<number, unknown>, atMs: number): number {
+  let free = atMs;
+  while (rows.has(free)) free -= 1;
+  return free;
+}

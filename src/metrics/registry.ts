@@ -7,6 +7,7 @@ import {
   GaugeHandle,
   HistogramHandle,
   type MetricType,
+  type SeriesBudget,
   type SeriesHandle,
 } from './series.ts';
 
@@ -32,6 +33,17 @@ export type MetricDefinition<L extends readonly string[]> = {
   labels?: L;
 };
 
+export type RecordedFamily = {
+  readonly name: string;
+  readonly help: string;
+  readonly unit: string | undefined;
+  readonly scale: number | undefined;
+  readonly storedName: string;
+  readonly buckets: readonly number[] | undefined;
+  /** Shared by all of them. */
+  readonly budget: SeriesBudget;
+};
+
 /**
  * Values that are looked up when somebody asks. `sets` names the metrics that this collector alone writes: what it does not set in
  * a run is absent afterwards, and all of them are when the run fails, so that an old number is never shown as a present one.
@@ -50,6 +62,8 @@ export type MetricRegistry = {
   histogram<const L extends readonly string[] = readonly []>(
     definition: MetricDefinition<L> & { buckets?: readonly number[] },
   ): Histogram<L>;
+  /** A family for what an application records: each series has labels of its own. @throws Error when the name is taken */
+  recorded(type: 'counter' | 'gauge' | 'histogram', definition: RecordedFamily): Family;
   collector(collector: Collector): void;
   /** Runs every collector once; those who ask at the same time share one run. Never rejects. */
   collect(): Promise<void>;
@@ -155,6 +169,26 @@ export function createMetricRegistry(options: {
     histogram<const L extends readonly string[]>(d: MetricDefinition<L> & { buckets?: readonly number[] }) {
       const family = define('histogram', d, d.buckets ?? durationBuckets);
       return metric<L, HistogramHandle>(family, (slot) => new HistogramHandle(family, slot));
+    },
+    recorded(type, { name, help, unit, scale, storedName, buckets, budget }) {
+      if (families.has(name)) throw new Error(`metric ${name} is already defined`);
+      const definition: FamilyDefinition = {
+        name,
+        help,
+        type,
+        unit,
+        labelNames: [],
+        freeLabels: true,
+        storedName,
+        ...(scale === undefined ? {} : { scale }),
+        keepsEach: true,
+        bounds: type === 'histogram' ? (buckets ?? durationBuckets) : [],
+      };
+      checkDefinition(definition);
+      const family = new Family(definition, maxSeriesPerMetric, onOverflow, budget);
+      families.set(name, family);
+      sorted = undefined;
+      return family;
     },
     collector(collector) {
       collectors.push(collector);

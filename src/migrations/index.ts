@@ -1,5 +1,6 @@
 import type { MigrationList } from '../platform/database/index.ts';
 import * as metricsBlocks from './metrics/0001_metrics_blocks.ts';
+import * as metricsTiers from './metrics/0002_metrics_tiers.ts';
 import * as events from './state/0001_events.ts';
 import * as operations from './state/0002_operations.ts';
 import * as access from './state/0003_access.ts';
@@ -32,4 +33,5 @@ export const stateMigrations: MigrationList = {
 /** Every step of `metrics.sqlite`. */
 export const metricsMigrations: MigrationList = {
   '0001_metrics_blocks': metricsBlocks,
+  '0002_metrics_tiers': metricsTiers,
 };

@@ -9,6 +9,7 @@ export {
   type NewToken,
   type RagwardenClient,
 } from './client.ts';
+export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { StreamOptions } from './server-sent.ts';

@@ -1,3 +1,4 @@
+import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { RagwardenError } from './ragwarden-error.ts';
 import { followStream, type StreamOptions } from './server-sent.ts';
@@ -140,10 +141,7 @@ export function createClient(options: ClientOptions) {
     },
     /** The description of the API, OpenAPI 3.1. */
     describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
-    metrics: {
-      /** Every metric in Prometheus' text format; for scrape and service tokens too. */
-      text: (call?: CallOptions) => get<string>('/metrics', { ...call, as: 'text' }),
-    },
+    metrics: createMetricCalls(transport),
     monitoring: {
       /** CPU, memory, disks, network and processes as last sampled. @throws `host/not-sampled` directly after a start */
       system: (call?: CallOptions) => get<SystemBody>('/api/v1/monitoring/system', call),

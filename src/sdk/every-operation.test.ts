@@ -3,11 +3,43 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createClient, type RagwardenClient } from './index.ts';
 
+const metricRange = {
+  match: { a: 'b' },
+  aggregation: 'max' as const,
+  from: new Date(),
+  to: new Date(),
+  groupBy: ['a'],
+  limit: 5,
+};
+
 /** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
 const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getHealth: ({ health }) => health.get(),
   getReadyz: ({ health }) => health.ready(),
   getMetrics: ({ metrics }) => metrics.text(),
+  postMetricsRecord: ({ metrics }) => metrics.record([{ name: 'n', value: 1 }]),
+  getMetricsQuery: ({ metrics }) => metrics.query('n', { ...metricRange, stepSeconds: 60 }),
+  getMetricsLatest: ({ metrics }) => metrics.latest('n', { match: { a: 'b' }, withinSeconds: 60, limit: 5 }),
+  getMetricsTop: ({ metrics }) => metrics.top('n', { ...metricRange, order: 'least' }),
+  getMetricsTypes: ({ metrics }) => metrics.types(),
+  getMetricsDefinitions: ({ metrics }) =>
+    metrics.definitions({ category: 'user', type: 'gauge', cursor: 'c', limit: 5 }),
+  getMetricsDefinitionsByName: ({ metrics }) => metrics.definition('n'),
+  putMetricsDefinitionsByName: ({ metrics }) =>
+    metrics.define('n', {
+      ...{ type: 'gauge', category: 'user', unit: 'u', description: 'd' },
+      ...{ aggregations: ['max'], tags: ['t'], enabled: true },
+    }),
+  getMetricsGlobal: ({ metrics }) => metrics.global(),
+  getMetricsAgentsByAgentId: ({ metrics }) => metrics.agent('a'),
+  getMetricsHistory: ({ metrics }) =>
+    metrics.history({
+      ...{ name: 'n', type: 'timer', agentId: 'a', workspaceId: 'w', match: { a: 'b' } },
+      ...{ from: new Date(), to: new Date(), limit: 5, offset: 5, cursor: 'c' },
+    }),
+  getMetricsPerformance: ({ metrics }) => metrics.performance({ timeWindowMinutes: 5 }),
+  deleteMetricsReset: ({ metrics }) => metrics.reset(),
+  deleteMetricsResetByAgentId: ({ metrics }) => metrics.resetAgent('a'),
   getOpenapiJson: ({ describe }) => describe(),
   getMonitoringSystem: ({ monitoring }) => monitoring.system(),
   getMonitoringHealth: ({ monitoring }) => monitoring.health(),

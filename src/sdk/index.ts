@@ -15,6 +15,7 @@ export {
   type RagwardenClient,
 } from './client.ts';
 export { EventLogger, type TimeRange } from './event-logger.ts';
+export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export { MetricsCollector } from './metrics-collector.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';

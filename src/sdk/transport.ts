@@ -16,7 +16,8 @@ export type CallOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+/** A list is sent as the name once per member. */
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 export type Call = CallOptions & {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -57,7 +58,8 @@ export function createTransport(options: ClientOptions): Transport {
   const ask = (path: string, call: Call, headers: Record<string, string>, signal: AbortSignal): Promise<Response> => {
     const url = new URL(base + path);
     for (const [name, value] of Object.entries(call.query ?? {}))
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      for (const one of Array.isArray(value) ? value : [value])
+        if (one !== undefined) url.searchParams.append(name, String(one));
     return (options.fetch ?? globalThis.fetch)(url, {
       method: call.method ?? 'GET',
       headers,

@@ -8,6 +8,7 @@ export type * from './wire/backup.ts';
 export type * from './wire/events.ts';
 export type * from './wire/health.ts';
 export type * from './wire/host.ts';
+export type * from './wire/metrics.ts';
 export type * from './wire/operations.ts';
 export type * from './wire/recovery.ts';
 export type * from './wire/repository.ts';

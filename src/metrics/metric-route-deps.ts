@@ -1,0 +1,17 @@
+import type { EventRecorder } from '../events/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { Metrics } from './metrics.ts';
+
+export type MetricRouteDeps = {
+  readonly metrics: Metrics;
+  /** State, where the audit trail is. */
+  readonly db: Database;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  /** @throws AppError `feature/disabled` */
+  requireEnabled(): Promise<void>;
+  /** The overall word of the health checks. */
+  health(): { readonly atMs: number; readonly status: string };
+  readonly startedMs: number;
+};

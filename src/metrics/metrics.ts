@@ -1,0 +1,89 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { Part } from '../platform/lifecycle.ts';
+import type { Logger } from '../platform/logging.ts';
+import type { ReconcilerState } from '../platform/reconciler.ts';
+import { type Agents, createAgents } from './agents.ts';
+import { defineDefaultMetrics } from './default-metrics.ts';
+import { readDefinitions, writeDefinition } from './definition-store.ts';
+import { createMetricHistory, type HistorySettings, type MetricHistory } from './history.ts';
+import type { MetricDefinition } from './metric-definition.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
+import type { MetricRegistry } from './registry.ts';
+import { createValueLog } from './value-log.ts';
+
+/** What is recorded, and what was. */
+export type Metrics = Part & {
+  readonly recorder: Recorder;
+  readonly history: MetricHistory;
+  readonly agents: Agents;
+  /** Forgets what was recorded about one agent, or all samples there are. @returns how many series ended */
+  reset(agentId?: string): Promise<number>;
+  jobs(): readonly ReconcilerState[];
+};
+
+/** Puts recorder, history and totals of agents together; definitions that an earlier life knew are known again. */
+export async function createMetrics(options: {
+  registry: MetricRegistry;
+  db: Database;
+  clock: Clock;
+  log: Logger;
+  instance: string;
+  settings?: Partial<HistorySettings>;
+}): Promise<Metrics> {
+  const { registry, db, clock, log, instance } = options;
+  const valueLog = createValueLog();
+  const agents = createAgents({ db, clock });
+  const changed = new Map<string, MetricDefinition>();
+  const recorder: Recorder = createRecorder({
+    registry,
+    clock,
+    log,
+    values: valueLog,
+    onDefinition: (definition) => changed.set(definition.name, definition),
+    onRecorded: (_, recording, atMs) => agents.count(recording, atMs),
+  });
+  // First, since an earlier life may have known one of these names as something else.
+  defineDefaultMetrics(recorder);
+  changed.clear();
+  for (const known of await readDefinitions(db)) recorder.restore(known);
+
+  const writeChanged = async (): Promise<void> => {
+    const taken = [...changed.values()];
+    if (taken.length === 0) return;
+    await db.unit(async (tx) => {
+      for (const definition of taken) await writeDefinition(tx, definition);
+    });
+    for (const definition of taken) if (changed.get(definition.name) === definition) changed.delete(definition.name);
+  };
+
+  const history = createMetricHistory({
+    registry,
+    recorder,
+    valueLog,
+    db,
+    clock,
+    log,
+    instance,
+    settings: options.settings,
+    flushToo: async () => {
+      await writeChanged();
+      await agents.flush();
+    },
+  });
+  return {
+    name: 'metrics',
+    recorder,
+    history,
+    agents,
+    start: (signal) => history.start?.(signal),
+    stop: () => history.stop?.(),
+    jobs: () => history.jobs(),
+    async reset(agentId) {
+      await agents.reset(agentId);
+      const ended = recorder.reset(agentId === undefined ? undefined : { agent_id: agentId });
+      if (agentId === undefined) await history.reset();
+      return ended;
+    },
+  };
+}

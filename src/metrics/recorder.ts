@@ -1,0 +1,370 @@
+import type { Clock } from '../platform/clock.ts';
+import { type Logger, silentLogger } from '../platform/logging.ts';
+import { exposeName } from './exposed-name.ts';
+import {
+  completeDefinition,
+  type FirstUse,
+  findLabelsProblem,
+  findNameProblem,
+  type GivenDefinition,
+  inferDefinition,
+  type Labels,
+  type MetricDefinition,
+} from './metric-definition.ts';
+import type { MetricRegistry } from './registry.ts';
+import { CounterHandle, DistributionHandle, type Family, LevelHandle } from './series.ts';
+import type { ValueLog } from './value-log.ts';
+
+export type RecordedHandle = CounterHandle | LevelHandle | DistributionHandle;
+
+/** One value as it comes in, over the API or from a call. */
+export type Recording = {
+  readonly name: string;
+  readonly value: number;
+  /** How to take it where nobody defined the metric; `value` leaves that to its name. */
+  readonly use: FirstUse;
+  readonly labels?: Labels | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Now, unless told. */
+  readonly atMs?: number | undefined;
+  /** For a metric that nobody defined. */
+  readonly unit?: string | undefined;
+};
+
+/** Why a value was not taken; counted under the same word. */
+export type Refusal = {
+  readonly reason: 'unreadable' | 'name' | 'labels' | 'value' | 'time' | 'type' | 'disabled' | 'too-many' | 'metadata';
+  readonly detail: string;
+};
+
+/** A value with a time of its own, on its way into the store. */
+export type PendingSample = {
+  readonly family: Family;
+  readonly slot: number;
+  readonly atMs: number;
+  readonly value: number;
+};
+
+/** Of a defined metric: handles to keep, which record without looking anything up. */
+export type RecordedMetric<H extends RecordedHandle> = {
+  readonly definition: MetricDefinition;
+  /** The handle of these labels. Take it once. @throws Error for labels against the grammar */
+  labels(labels?: Labels): H;
+  /** Ends one series; its handles record into nothing from then on. */
+  remove(labels?: Labels): void;
+};
+
+export type Recorder = {
+  counter(definition: Omit<GivenDefinition, 'type'>): RecordedMetric<CounterHandle>;
+  gauge(definition: Omit<GivenDefinition, 'type'>): RecordedMetric<LevelHandle>;
+  histogram(definition: Omit<GivenDefinition, 'type'>): RecordedMetric<DistributionHandle>;
+  timer(definition: Omit<GivenDefinition, 'type'>): RecordedMetric<DistributionHandle>;
+  /** How many per second: values set are rates as somebody measured them. */
+  rate(definition: Omit<GivenDefinition, 'type'>): RecordedMetric<LevelHandle>;
+  /** Defines a metric, or says more about one that defined itself. @throws Error for a bad name or another type */
+  define(definition: GivenDefinition): MetricDefinition;
+  /** A definition that an earlier life of the process knew. */
+  restore(definition: MetricDefinition): void;
+  /** Takes one value. Never throws and never waits. */
+  record(recording: Recording): Refusal | undefined;
+  /** Counts a value that could not even be read. */
+  refuse(name: string, detail: string): Refusal;
+  definitions(): readonly MetricDefinition[];
+  definition(name: string): MetricDefinition | undefined;
+  /** What was recorded with times of its own since it was last taken. */
+  takePending(): readonly PendingSample[];
+  /** Ends every series whose labels hold these, or all; definitions stay. @returns how many */
+  reset(labels?: Labels): number;
+  /** Says every refused value in the log, not only the first of each kind. */
+  setDebugMode(on: boolean): void;
+  readonly stats: { recorded: number; refused: number };
+};
+
+const oldestAcceptedMs = 3_600_000;
+const furthestAheadMs = 300_000;
+const mostPending = 200_000;
+const longestMetadata = 4_096;
+/** Where the unit is not known, the buckets on `/metrics` cover nine decades. */
+const plainBuckets: readonly number[] = [
+  0.001, 0.01, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1_000, 10_000, 100_000, 1_000_000,
+];
+const byteBuckets: readonly number[] = [1_024, 16_384, 262_144, 1_048_576, 16_777_216, 268_435_456, 1_073_741_824];
+
+type Known = {
+  definition: MetricDefinition;
+  readonly family: Family;
+  /** Handles by the labels as they were written, so that a call finds its handle without making a key. */
+  readonly root: Step;
+};
+type Step = { handle?: RecordedHandle | undefined; next?: Map<string, Map<string, Step>> };
+
+/**
+ * What applications record, under the names of their own. Each metric has a family in the registry, shown on `/metrics` in base
+ * units, and the store takes from it what was recorded since it last looked. The number of metrics, of series of each, and of series
+ * in total is bounded; what goes beyond is counted in an overflow series.
+ */
+export function createRecorder(options: {
+  registry: MetricRegistry;
+  clock: Clock;
+  log?: Logger;
+  values?: ValueLog;
+  /** Told of each value that was taken. */
+  onRecorded?: (definition: MetricDefinition, recording: Recording, atMs: number) => void;
+  /** Told of each metric that is new or was told more about. */
+  onDefinition?: (definition: MetricDefinition) => void;
+  maxMetrics?: number;
+  maxSeries?: number;
+}): Recorder {
+  const { registry, clock, log = silentLogger, values, maxMetrics = 2_000 } = options;
+  const metrics = new Map<string, Known>();
+  const budget = { left: options.maxSeries ?? 50_000 };
+  const stats = { recorded: 0, refused: 0 };
+  let pending: PendingSample[] = [];
+  let debug = false;
+  const said = new Set<string>();
+  const refusals = registry.counter({
+    name: 'ragwarden_metrics_refused_total',
+    help: 'Recorded values that were not taken, by what was wrong.',
+    labels: ['reason'],
+  });
+  const coalesced = registry.counter({
+    name: 'ragwarden_metrics_coalesced_total',
+    help: 'Values with times of their own that came faster than they can be kept, so that only the latest was.',
+  });
+
+  const familyOf = (definition: MetricDefinition): Family => {
+    const { name, unit, scale } = exposeName(definition);
+    const { type } = definition;
+    const kind = type === 'counter' ? 'counter' : type === 'gauge' || type === 'rate' ? 'gauge' : 'histogram';
+    const given = {
+      help: definition.description === '' ? `Recorded as ${definition.name}.` : definition.description,
+      unit,
+      scale: scale === 1 ? undefined : scale,
+      storedName: definition.name,
+      buckets: kind !== 'histogram' || unit === 'seconds' ? undefined : unit === 'bytes' ? byteBuckets : plainBuckets,
+      budget,
+    };
+    // Two recorded names may mean one in base units; the later one is told apart.
+    for (let n = 1; ; n += 1) {
+      const free = n === 1 ? name : name.replace(/(_total)?$/, `_${n}$1`);
+      if (!registry.families().some((family) => family.definition.name === free))
+        return registry.recorded(kind, { name: free, ...given });
+    }
+  };
+
+  const add = (definition: MetricDefinition, isNew = true): Known => {
+    const known: Known = { definition, family: familyOf(definition), root: {} };
+    metrics.set(definition.name, known);
+    if (isNew && definition.definedBy === 'use')
+      log.info(
+        { metric: definition.name, type: definition.type, unit: definition.unit },
+        'a metric that nobody defined is recorded from now on',
+      );
+    if (isNew) options.onDefinition?.(definition);
+    return known;
+  };
+
+  const refuse = (reason: Refusal['reason'], name: string, detail: string): Refusal => {
+    stats.refused += 1;
+    refusals.labels(reason).inc();
+    const key = `${reason} ${name}`;
+    if (debug || (!said.has(key) && said.size < 1_000)) {
+      said.add(key);
+      log.warn({ metric: name.slice(0, longestMetadata), reason, detail }, 'a recorded value was not taken');
+    }
+    return { reason, detail };
+  };
+
+  const define = (given: GivenDefinition): Known => {
+    const problem = findNameProblem(given.name);
+    if (problem !== undefined)
+      throw new Error(`${JSON.stringify(given.name.slice(0, 50))} is no metric name: ${problem}`);
+    const known = metrics.get(given.name);
+    if (known === undefined) {
+      if (metrics.size >= maxMetrics) throw new Error(`there are ${maxMetrics} metrics already`);
+      return add(completeDefinition(given, 'definition'));
+    }
+    if (known.definition.type !== given.type)
+      throw new Error(`metric ${given.name} is a ${known.definition.type} already`);
+    const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    const definition = { ...known.definition, ...said, definedBy: 'definition' as const };
+    // What its numbers mean does not change under it.
+    if (exposeName(definition).scale !== exposeName(known.definition).scale)
+      throw new Error(`metric ${given.name} is recorded in ${known.definition.unit} already`);
+    if (JSON.stringify(definition) !== JSON.stringify(known.definition)) {
+      known.definition = definition;
+      options.onDefinition?.(definition);
+    }
+    return known;
+  };
+
+  const handleOf = (known: Known, labels: Labels | undefined): RecordedHandle | string => {
+    let step = known.root;
+    for (const name in labels) {
+      const value = labels[name]!;
+      const found: Step | undefined = step.next?.get(name)?.get(value);
+      if (found === undefined) return makeHandle(known, labels);
+      step = found;
+    }
+    // A series that was ended has a handle into nothing.
+    if (step.handle === undefined || step.handle.slot === 0) return makeHandle(known, labels ?? {});
+    return step.handle;
+  };
+
+  /** Or what is wrong with the labels. */
+  const makeHandle = (known: Known, labels: Labels): RecordedHandle | string => {
+    const problem = findLabelsProblem(labels);
+    if (problem !== undefined) return problem;
+    const { family } = known;
+    const flat: string[] = [];
+    for (const name of Object.keys(labels).sort()) if (labels[name] !== '') flat.push(name, labels[name]!);
+    const handle = family.handleFor(flat, (slot): RecordedHandle => {
+      if (family.definition.type === 'counter') return new CounterHandle(family, slot);
+      return family.definition.type === 'gauge' ? new LevelHandle(family, slot) : new DistributionHandle(family, slot);
+    });
+    // Label sets without number must not be remembered here either.
+    if (family.overflowed > 0 && handle.slot === 0) return handle;
+    if (family.labelsOf(handle.slot).length !== flat.length) return handle;
+    let step = known.root;
+    for (const name in labels) {
+      const value = labels[name]!;
+      step.next ??= new Map();
+      const values = step.next.get(name) ?? new Map<string, Step>();
+      step.next.set(name, values);
+      const next = values.get(value) ?? {};
+      values.set(value, next);
+      step = next;
+    }
+    step.handle = handle;
+    return handle;
+  };
+
+  const metric = <H extends RecordedHandle>(known: Known): RecordedMetric<H> => ({
+    get definition() {
+      return known.definition;
+    },
+    labels(labels) {
+      const handle = handleOf(known, labels);
+      if (typeof handle === 'string') throw new Error(handle);
+      return handle as H; // the kind follows from the type, which was checked when it was defined
+    },
+    remove(labels) {
+      const flat = Object.keys(labels ?? {})
+        .sort()
+        .flatMap((name) => [name, labels?.[name] ?? '']);
+      known.family.remove(flat);
+    },
+  });
+
+  const take = (recording: Recording): Refusal | undefined => {
+    const { name, value, use, labels, metadata } = recording;
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      return refuse('value', name, 'a value is a finite number');
+    const nowMs = clock.now();
+    const atMs = recording.atMs ?? nowMs;
+    if (!(atMs >= nowMs - oldestAcceptedMs))
+      return refuse('time', name, `a value is at most ${oldestAcceptedMs / 60_000} min old`);
+    if (!(atMs <= nowMs + furthestAheadMs))
+      return refuse('time', name, `a value is at most ${furthestAheadMs / 60_000} min ahead of the clock here`);
+    if (metadata !== undefined && JSON.stringify(metadata).length > longestMetadata)
+      return refuse('metadata', name, `metadata has at most ${longestMetadata} characters as JSON`);
+    let known = metrics.get(name);
+    if (known === undefined) {
+      const problem = findNameProblem(name);
+      if (problem !== undefined) return refuse('name', name, problem);
+      if (metrics.size >= maxMetrics) return refuse('too-many', name, `there are ${maxMetrics} metrics already`);
+      const labelsProblem = labels && findLabelsProblem(labels);
+      if (labelsProblem !== undefined) return refuse('labels', name, labelsProblem);
+      const inferred = inferDefinition(name, use);
+      known = add(recording.unit === undefined ? inferred : { ...inferred, unit: recording.unit });
+    }
+    const { definition, family } = known;
+    if (!definition.enabled) return refuse('disabled', name, `${name} is switched off`);
+    if (!accepts(definition.type, use)) return refuse('type', name, `${name} is a ${definition.type}`);
+    if (value < 0 && family.definition.type !== 'gauge')
+      return refuse('value', name, `a ${definition.type} does not take what is below zero`);
+    const handle = handleOf(known, labels);
+    if (typeof handle === 'string') return refuse('labels', name, handle);
+    if (handle instanceof CounterHandle) handle.inc(value);
+    else if (handle instanceof DistributionHandle && recording.atMs === undefined) handle.observe(value);
+    else keepPending(handle, atMs, value, atMs === nowMs);
+    stats.recorded += 1;
+    options.onRecorded?.(definition, recording, atMs);
+    values?.add({ atMs, definition, labels: labels ?? {}, value, metadata });
+    return undefined;
+  };
+
+  const keepPending = (handle: LevelHandle | DistributionHandle, atMs: number, value: number, isNow: boolean): void => {
+    const { family, slot } = handle;
+    if (slot === 0) return;
+    if (pending.length >= mostPending) {
+      coalesced.inc();
+      if (handle instanceof LevelHandle) handle.set(value);
+      else handle.observe(value);
+      return;
+    }
+    if (handle instanceof LevelHandle && (isNow || family.present[slot] === 0 || atMs >= clock.now())) {
+      family.values[slot] = value;
+      family.present[slot] = 1;
+    }
+    pending.push({ family, slot, atMs, value });
+  };
+
+  return {
+    counter: (definition) => metric(define({ ...definition, type: 'counter' })),
+    gauge: (definition) => metric(define({ ...definition, type: 'gauge' })),
+    histogram: (definition) => metric(define({ ...definition, type: 'histogram' })),
+    timer: (definition) => metric(define({ ...definition, type: 'timer' })),
+    rate: (definition) => metric(define({ ...definition, type: 'rate' })),
+    define: (definition) => define(definition).definition,
+    restore(definition) {
+      if (!metrics.has(definition.name)) add(definition, false);
+    },
+    record(recording) {
+      try {
+        return take(recording);
+      } catch (err) {
+        // As from metadata that refers to itself: a bug of the caller must not end what it measures.
+        return refuse('metadata', recording.name, err instanceof Error ? err.message : String(err));
+      }
+    },
+    refuse: (name, detail) => refuse('unreadable', name, detail),
+    definitions: () =>
+      [...metrics.values()].map((known) => known.definition).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    definition: (name) => metrics.get(name)?.definition,
+    takePending() {
+      const taken = pending;
+      pending = [];
+      return taken;
+    },
+    reset(labels) {
+      let ended = 0;
+      for (const { family } of metrics.values())
+        for (const slot of [...family.slotsInOrder()]) {
+          const flat = family.labelsOf(slot);
+          if (labels !== undefined && !holdsFlat(flat, labels)) continue;
+          family.remove(flat);
+          ended += 1;
+        }
+      pending = pending.filter(({ family, slot }) => family.labelValues[slot] !== undefined);
+      return ended;
+    },
+    setDebugMode(on) {
+      debug = on;
+    },
+    stats,
+  };
+}
+
+const accepts = (type: MetricDefinition['type'], use: FirstUse): boolean => {
+  if (use === 'value' || use === type) return true;
+  if (use === 'timer' || use === 'histogram') return type === 'timer' || type === 'histogram';
+  return use === 'gauge' && type === 'rate';
+};
+
+function holdsFlat(flat: readonly string[], labels: Labels): boolean {
+  return Object.entries(labels).every(([name, value]) => {
+    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) return flat[i + 1] === value;
+    return false;
+  });
+}

@@ -1,0 +1,93 @@
+import { Sketch } from './sketch.ts';
+
+/** Samples taken together. Totals of neighbouring windows, or of several series, merge into the total of both. */
+export type Total = {
+  count: number;
+  sum: number;
+  /** Infinity when there is none. */
+  min: number;
+  /** -Infinity when there is none. */
+  max: number;
+  /** The latest value; NaN when there is none. */
+  last: number;
+  /** Of a counter: how much it grew, what was counted before it began anew included. */
+  increase: number;
+};
+
+/** A total as it is stored, with the counts behind its percentiles as bytes where it has them. */
+export type Summary = Readonly<Total> & { readonly sketch?: Uint8Array | undefined };
+
+export const emptyTotal = (): Total => ({
+  count: 0,
+  sum: 0,
+  min: Infinity,
+  max: -Infinity,
+  last: Number.NaN,
+  increase: 0,
+});
+
+/**
+ * What a counter grew by from one sample to the next. A lower value than before means that it began anew, at zero.
+ * @param before undefined when nothing is known about earlier: then nothing is claimed
+ */
+export const growth = (before: number | undefined, value: number): number => {
+  if (before === undefined || Number.isNaN(before)) return 0;
+  return value >= before ? value - before : value;
+};
+
+/** Takes in one sample. NaN says that there is no value. */
+export function addToTotal(into: Total, value: number, increase: number): void {
+  if (Number.isNaN(value)) return;
+  into.count += 1;
+  into.sum += value;
+  if (value < into.min) into.min = value;
+  if (value > into.max) into.max = value;
+  into.last = value;
+  into.increase += increase;
+}
+
+/** @param other later than what is in `into`, which decides whose last value is the last */
+export function mergeSummary(into: Total, other: Readonly<Total>): void {
+  if (other.count === 0) return;
+  into.count += other.count;
+  into.sum += other.sum;
+  into.min = Math.min(into.min, other.min);
+  into.max = Math.max(into.max, other.max);
+  into.last = other.last;
+  into.increase += other.increase;
+}
+
+/** Many values of one interval, as they are recorded: in a typed array, so that no number is boxed. */
+export class Interval {
+  /** Count, sum, least, greatest, last. */
+  readonly #numbers = Float64Array.of(0, 0, Infinity, -Infinity, Number.NaN);
+  readonly #sketch = new Sketch();
+
+  get count(): number {
+    return this.#numbers[0]!;
+  }
+
+  add(value: number): void {
+    const numbers = this.#numbers;
+    numbers[0]! += 1;
+    numbers[1]! += value;
+    if (value < numbers[2]!) numbers[2] = value;
+    if (value > numbers[3]!) numbers[3] = value;
+    numbers[4] = value;
+    this.#sketch.add(value);
+  }
+
+  peek(): Summary {
+    const [count, sum, min, max, last] = this.#numbers;
+    return { count: count!, sum: sum!, min: min!, max: max!, last: last!, increase: 0, sketch: this.#sketch.pack() };
+  }
+
+  /** What was recorded since it was last taken; undefined when nothing was. */
+  take(): Summary | undefined {
+    if (this.count === 0) return undefined;
+    const taken = this.peek();
+    this.#numbers.set([0, 0, Infinity, -Infinity, Number.NaN]);
+    this.#sketch.clear();
+    return taken;
+  }
+}
