@@ -85,6 +85,10 @@ const offline: OfflineWork = {
     const { localTokenFile } = await import('./access/index.ts');
     return localTokenFile(dataDir);
   },
+  async recover(config, options) {
+    const { recoverOffline } = await import('./app/index.ts');
+    return recoverOffline(config, options);
+  },
   async rebuildCatalogue(config, options) {
     const { rebuildCatalogueOffline } = await import('./app/index.ts');
     return rebuildCatalogueOffline(config, options);

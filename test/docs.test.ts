@@ -86,6 +86,7 @@ async function outputOf(argv: readonly string[]): Promise<string> {
       localTokenFile: never,
       recoveryKit: never,
       rebuildCatalogue: never,
+      recover: never,
       foldRestored: never,
     },
   });

@@ -1,3 +1,5 @@
 /** The composition root and the life of the whole. Reached by main and by the embedded library only. */
+
 export { rebuildCatalogueOffline } from './offline-catalogue.ts';
+export { recoverOffline } from './offline-recover.ts';
 export { createWarden, type StartedWarden, type Warden, type WardenOptions } from './warden.ts';

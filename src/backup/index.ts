@@ -14,6 +14,13 @@ export { boundedPointHistory } from './point-growth.ts';
 export { createPointStore, type PointStore } from './point-store.ts';
 export { defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';
 export {
+  chooseRecoverable,
+  listRecoverable,
+  planRecovery,
+  type RecoveryPlan,
+} from './recover/plan-recovery.ts';
+export { recoverPoint } from './recover/recover-point.ts';
+export {
   findDamage,
   type PointRehearsal,
   type RehearsalPhase,
@@ -25,6 +32,7 @@ export {
 export {
   createResticRepository,
   ensurePasswordFile,
+  parseRecoveryKit,
   parseRepositoryLocation,
   type Repository,
   recoveryKit,

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
@@ -8,11 +8,11 @@ import { foldComponent, includesOf } from './fold-component.ts';
 import type { Manifest, ManifestComponent } from './manifest.ts';
 import type { Progress, Repository } from './repository/index.ts';
 import { checkStaged, dressStaged, requirePlain } from './restore/index.ts';
-import type { Restorer, RestorerContext } from './restore/restorer.ts';
+import type { Restorer } from './restore/restorer.ts';
+import { restorerContext } from './restore-stores.ts';
 import type { Json } from './sources/source.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
-import { findStream, streamFile } from './streams.ts';
 import { createUnfolder } from './unfold/index.ts';
 import { findManifestSnapshot } from './verify-point.ts';
 
@@ -274,7 +274,18 @@ async function rehearseStore(
         scope: {},
         takenMs: Date.parse(manifest.taken_at),
       },
-      restorerContext(deps, request, { manifest, component, scratchDir }),
+      restorerContext(
+        { repository: deps.repository, stagingDir: scratchDir, step: (name) => deps.step(name) },
+        { pointId: manifest.id, component, prefix: 'drill', scratchDir },
+        {
+          id: request.operationId,
+          signal: request.signal,
+          log: deps.log,
+          onProgress: ({ bytesDone }) => {
+            if (bytesDone !== undefined) request.onProgress({ bytesDone });
+          },
+        },
+      ),
     );
     try {
       for (const phase of rehearsal.phases)
@@ -302,47 +313,6 @@ async function rehearseStore(
     const problems = damageIn(err).map((problem) => `${component.name}: ${problem}`);
     return { ...base, counts: null, facts: {}, problems, notRehearsed: null };
   }
-}
-
-/** Streams are found by tag and tree, each time anew: a copy of the point has other ids. */
-function restorerContext(
-  deps: RehearsalDeps,
-  request: RehearsalRequest,
-  facts: { manifest: Manifest; component: ManifestComponent; scratchDir: string },
-): RestorerContext {
-  const { manifest, component, scratchDir } = facts;
-  const call = { signal: request.signal, operationId: request.operationId };
-  const requireStream = async (name: string): Promise<string> => {
-    const stream = (component.streams ?? []).find((one) => one.name === name);
-    const found =
-      stream &&
-      findStream(await deps.repository.snapshots({ tags: [`rp:${manifest.id}`], ...call }), component, stream);
-    if (!found)
-      throw new AppError('repository/damaged', `The stream ${name} is not in the repository as it was stored.`);
-    return found.id;
-  };
-  return {
-    signal: request.signal,
-    log: deps.log,
-    scratchDir,
-    step: (name) => deps.step(`drill:${name}`),
-    async pipeStream(name, to) {
-      const snapshotId = await requireStream(name);
-      return deps.repository.pipeFile({ ...call, snapshotId, path: `/${streamFile(component.name, name)}`, to });
-    },
-    async fetchStream(name, file) {
-      const snapshotId = await requireStream(name);
-      const incoming = `${file}.incoming`;
-      await mkdir(incoming, { mode: 0o700 });
-      const path = streamFile(component.name, name);
-      await deps.repository.restore({ ...call, snapshotId, target: incoming, include: [`/${path}`] });
-      await rename(join(incoming, path), file);
-      await rm(incoming, { recursive: true, force: true });
-    },
-    onProgress: ({ bytesDone }) => {
-      if (bytesDone !== undefined) request.onProgress({ bytesDone });
-    },
-  };
 }
 
 /** These say that the point is damaged; after anything else nothing is known about it. */

@@ -36,8 +36,49 @@ export type OfflineWork = {
   recoveryKit(config: Config): Promise<string>;
   /** Puts the files together that restic alone restored; a sentence for each that does not come out as it was captured. */
   foldRestored(folder: string): Promise<{ folded: number; checked: number; faults: readonly string[] }>;
+  /** Brings a point back onto a machine that has nothing but the repository and its password. */
+  recover(
+    config: Config,
+    options: {
+      repository: string | undefined;
+      passwordFile: string | undefined;
+      kitFile: string | undefined;
+      pointId: string | undefined;
+      targetId: string | undefined;
+      folders: ReadonlyMap<string, string>;
+      without: ReadonlySet<string>;
+      besideDir: string;
+      confirm(plan: RecoveryReport): Promise<boolean>;
+      tell(message: string): void;
+      log: Logger;
+      signal: AbortSignal;
+    },
+  ): Promise<RecoveryReport>;
   /** Makes the catalogue of points from the repository, without a server; answers what the API would. */
   rebuildCatalogue(config: Config, options: { dryRun: boolean; log: Logger; signal: AbortSignal }): Promise<unknown>;
+};
+
+/** What a recovery would do or did, as `recover` answers it. */
+export type RecoveryReport = {
+  readonly backup_id: string;
+  readonly target_id: string;
+  readonly taken_at: string;
+  readonly grade: string;
+  readonly partial: boolean;
+  readonly points: readonly { readonly backup_id: string; readonly taken_at: string; readonly verified: boolean }[];
+  readonly parts: readonly {
+    readonly component: string;
+    readonly kind: string;
+    readonly place: string;
+    readonly action: 'bring' | 'go-on' | 'there';
+    readonly size_bytes: number;
+    readonly by_hand: boolean;
+  }[];
+  readonly left_alone: readonly { readonly name: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  readonly blockers: readonly string[];
+  readonly recovered: boolean;
+  readonly next: readonly string[];
 };
 
 export type CliOptions = {

@@ -10,6 +10,9 @@ const offline = (faults: readonly string[], asked: string[] = []) => ({
   localTokenFile: unused,
   recoveryKit: unused,
   rebuildCatalogue: unused,
+  recover: async () => {
+    throw new Error('nothing is recovered here');
+  },
   async foldRestored(folder: string) {
     asked.push(folder);
     return { folded: 1, checked: 2, faults };

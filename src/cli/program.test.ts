@@ -47,6 +47,7 @@ test('offers the commands that are promised', () => {
     'repo forget',
     'repo prune',
     'repo unlock',
+    'recover',
     'target list',
     'target inspect',
     'events',

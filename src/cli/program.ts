@@ -22,6 +22,7 @@ import { exitCodeHelp, exitCodes } from './exit-code.ts';
 import { explain } from './explain/explain-command.ts';
 import { foldFolder } from './fold-command.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
+import { type RecoverFlags, recover } from './recover-command.ts';
 import { showRecovery } from './recovery-command.ts';
 import {
   checkRepository,
@@ -123,6 +124,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addBackup(program, context, does);
   addDrill(program, context, does);
   addRepository(program, context, does);
+  addRecover(program, context, does);
 
   const target = group(program, 'target', 'what is watched', ['target list', 'target inspect']);
   remote(target.command('list').description('all targets'))
@@ -384,6 +386,34 @@ function addBackup(program: Command, context: CommandContext, does: Does): void 
   remote(backup.command('retention').description('what retention would keep and forget now, and why'))
     .option(...target)
     .action(does((flags: Parameters<typeof showRetention>[1]) => showRetention(context, flags)));
+}
+
+function addRecover(program: Command, context: CommandContext, does: Does): void {
+  examples(
+    output(
+      offline(
+        program
+          .command('recover')
+          .description('onto an empty machine, from the repository and the recovery kit alone: plan, question, work'),
+      ),
+    )
+      .option('--kit <file>', 'the recovery kit: location and password')
+      .option('--repository <location>', 'where the repository is (default: the kit, else BACKUP_DIR)')
+      .option('--password-file <file>', 'its password (default: the kit, else the data folder)')
+      .option('--point <id>', 'this point (default: the newest good one)')
+      .option('--target <id>', 'of this target, when the repository holds several')
+      .option('--folder <component=path...>', 'another place than it was captured from')
+      .option('--without <component...>', 'leave it out')
+      .option('--beside <folder>', 'where configuration is put for you to take from (default ./recovered)')
+      .option('--plan', 'show the plan and change nothing')
+      .option('-y, --yes', 'do not ask')
+      .action(does((flags: RecoverFlags) => recover(context, flags))),
+    [
+      'recover --kit recovery-kit.txt --plan',
+      'recover --kit recovery-kit.txt --data-dir /var/lib/ragwarden',
+      'recover --repository /mnt/repository --password-file password.txt --folder workspace=/srv/rag',
+    ],
+  );
 }
 
 function addDrill(program: Command, context: CommandContext, does: Does): void {

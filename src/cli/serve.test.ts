@@ -45,6 +45,9 @@ function serving(warden: Partial<ServedWarden>, createdAdminToken?: string) {
     localTokenFile: async (folder) => join(folder, 'local-token'),
     recoveryKit: async () => '',
     rebuildCatalogue: async () => undefined,
+    recover: async () => {
+      throw new Error('nothing is recovered here');
+    },
     foldRestored: async () => ({ folded: 0, checked: 0, faults: [] }),
   };
   const run = runInPipe(['serve', '--data-dir', dataDir], { offline, signal: stop.signal });

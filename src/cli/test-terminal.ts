@@ -27,6 +27,9 @@ export async function runInPipe(
       localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
       rebuildCatalogue: async () => undefined,
+      recover: async () => {
+        throw new Error('nothing is recovered here');
+      },
       foldRestored: async () => ({ folded: 0, checked: 0, faults: [] }),
     },
   });

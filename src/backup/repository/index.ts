@@ -11,7 +11,7 @@ export {
   parseRepositoryLocation,
   type RepositoryLocation,
 } from './location.ts';
-export { type RecoveryKit, recoveryKit } from './recovery-kit.ts';
+export { parseRecoveryKit, type RecoveryKit, recoveryKit } from './recovery-kit.ts';
 export type {
   BackupRequest,
   BackupResult as StoredBackup,

@@ -7,6 +7,7 @@
  * all roots of a restore hold the old state or all hold the new one (the states stand in `journal.ts`).
  */
 export { type CheckOptions, checkStaged, requirePlain, requireSafeEntries, verifyRestored } from './check.ts';
+export { flush, flushTree } from './durable.ts';
 export type { Journal, JournalState } from './journal.ts';
 export type { Step } from './layout.ts';
 export type { Guard } from './moves.ts';

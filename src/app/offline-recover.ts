@@ -1,0 +1,209 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  chooseRecoverable,
+  createResticRepository,
+  listRecoverable,
+  parseRecoveryKit,
+  parseRepositoryLocation,
+  planRecovery,
+  type RecoveryPlan,
+  recoverPoint,
+} from '../backup/index.ts';
+import type { Config } from '../config/index.ts';
+import { createChildProcesses } from '../platform/child-processes/index.ts';
+import { isoInstant, systemClock } from '../platform/clock.ts';
+import { lockDataFolder } from '../platform/data-folder.ts';
+import { AppError, systemCode } from '../platform/errors.ts';
+import { createLifecycle } from '../platform/lifecycle.ts';
+import type { Logger } from '../platform/logging.ts';
+import { protectPostgres } from './postgres-store.ts';
+import { protectRedis } from './redis-store.ts';
+
+export type RecoverOptions = {
+  readonly repository?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly kitFile?: string | undefined;
+  readonly pointId?: string | undefined;
+  readonly targetId?: string | undefined;
+  /** By component. */
+  readonly folders: ReadonlyMap<string, string>;
+  readonly without: ReadonlySet<string>;
+  /** What is only to be taken from by hand goes below it. */
+  readonly besideDir: string;
+  /** Shown the plan, answers whether it is carried out. */
+  confirm(plan: RecoveryReport): Promise<boolean>;
+  tell(message: string): void;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Named boundaries of the work, for tests. */
+  step?(name: string): void | Promise<void>;
+};
+
+/** The plan and, when it was carried out, what to do next; in the words of the API. */
+export type RecoveryReport = {
+  readonly backup_id: string;
+  readonly target_id: string;
+  readonly taken_at: string;
+  readonly grade: string;
+  readonly partial: boolean;
+  readonly points: readonly { readonly backup_id: string; readonly taken_at: string; readonly verified: boolean }[];
+  readonly parts: readonly {
+    readonly component: string;
+    readonly kind: string;
+    readonly place: string;
+    readonly action: 'bring' | 'go-on' | 'there';
+    readonly size_bytes: number;
+    readonly by_hand: boolean;
+  }[];
+  readonly left_alone: readonly { readonly name: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  readonly blockers: readonly string[];
+  readonly recovered: boolean;
+  readonly next: readonly string[];
+};
+
+const mostListed = 20;
+
+/**
+ * Brings a point back onto a machine that has nothing but the repository and its password: no catalogue, no server.
+ * @throws AppError `storage/data-folder-in-use`, `restore/blocked`, and whatever plan and recovery throw
+ */
+export async function recoverOffline(config: Config, options: RecoverOptions): Promise<RecoveryReport> {
+  const { log, signal } = options;
+  const clock = systemClock;
+  const lifecycle = createLifecycle(log);
+  const scratchDir = join(config.dataDir, 'recover');
+  try {
+    const lock = lockDataFolder(config.dataDir, 'recover', clock.now());
+    await lifecycle.begin({ name: 'data folder', stop: () => lock.release() });
+    const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
+    await lifecycle.begin({ name: 'child processes', stop: () => children.stop() });
+    await children.endSurvivors();
+    await rm(scratchDir, { recursive: true, force: true });
+    await mkdir(scratchDir, { recursive: true, mode: 0o700 });
+    const { location, password } = await findRepository(config, options);
+    const passwordFile = join(scratchDir, 'password');
+    await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+    const repository = createResticRepository({
+      location: parseRepositoryLocation(location, 'environment'),
+      passwordFile,
+      cacheDir: join(config.dataDir, 'cache', 'restic'),
+      environment: {},
+      children,
+      log,
+      clock,
+    });
+    const points = await listRecoverable(repository, signal);
+    const point = chooseRecoverable(points, options);
+    const stateFile = join(config.dataDir, 'state.sqlite');
+    const plan = await planRecovery(
+      { repository },
+      point,
+      {
+        folders: options.folders,
+        without: options.without,
+        besideDir: options.besideDir,
+        stateFile: existsSync(stateFile) || config.state.place.kind !== 'sqlite' ? undefined : stateFile,
+        scratchDir,
+        restorerOf({ kind }) {
+          const { postgres, postgresDump, redis } = config.targetDatabases;
+          if (kind === 'postgres' && postgres)
+            return protectPostgres(postgres, { dump: postgresDump, children }).restorer;
+          const workspace = point.manifest.workspace ?? point.manifest.target.workspaces[0] ?? '';
+          if (kind === 'redis' && redis) return protectRedis(redis, { workspace, children, clock }).restorer;
+          return undefined;
+        },
+      },
+      signal,
+    );
+    const report = reportOf(plan, points);
+    if (!(await options.confirm(report)) || plan.blockers.length > 0) return report;
+    const step = async (name: string): Promise<void> => options.step?.(name);
+    await recoverPoint({ repository, log, scratchDir, step, tell: options.tell }, plan, signal);
+    const kept = await keepPassword(config.backup.passwordFile, password);
+    return { ...report, recovered: true, next: nextSteps(plan, { config, location, kept }) };
+  } finally {
+    await lifecycle.stop('the work is done');
+    await rm(scratchDir, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Flags, then the kit, then the settings. */
+async function findRepository(
+  config: Config,
+  options: Pick<RecoverOptions, 'repository' | 'passwordFile' | 'kitFile'>,
+): Promise<{ location: string; password: string }> {
+  const kit = options.kitFile === undefined ? undefined : parseRecoveryKit(await readText(options.kitFile));
+  const location = options.repository ?? kit?.location ?? config.backup.location;
+  if (options.passwordFile === undefined && kit) return { location, password: kit.password };
+  const text = await readText(options.passwordFile ?? config.backup.passwordFile);
+  return { location, password: text.replace(/\r?\n$/, '') };
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((err: unknown) => {
+    throw new AppError(
+      'repository/wrong-password',
+      `${path} cannot be read (${systemCode(err) ?? 'unknown reason'}). Name the recovery kit with --kit, or the password with --password-file.`,
+      { cause: err },
+    );
+  });
+}
+
+/** A password that is there is never replaced. */
+async function keepPassword(path: string, password: string): Promise<boolean> {
+  try {
+    await writeFile(path, `${password}\n`, { mode: 0o600, flag: 'wx' });
+    return true;
+  } catch (err) {
+    if (systemCode(err) === 'EEXIST') return (await readFile(path, 'utf8')).replace(/\r?\n$/, '') === password;
+    throw err;
+  }
+}
+
+const reportOf = (plan: RecoveryPlan, points: Awaited<ReturnType<typeof listRecoverable>>): RecoveryReport => ({
+  backup_id: plan.point.id,
+  target_id: plan.point.targetId,
+  taken_at: isoInstant(plan.point.takenMs),
+  grade: plan.point.manifest.grade,
+  partial: plan.point.manifest.partial,
+  points: points
+    .slice(0, mostListed)
+    .map((one) => ({ backup_id: one.id, taken_at: isoInstant(one.takenMs), verified: one.verified })),
+  parts: plan.parts.map((part) => ({
+    component: part.component.name,
+    kind: part.component.kind,
+    place: part.kind === 'files' ? part.folder : part.kind === 'state' ? part.file : part.place,
+    action: part.action,
+    size_bytes: part.component.bytes,
+    by_hand: part.kind === 'files' && part.beside,
+  })),
+  left_alone: [...plan.leftAlone],
+  warnings: [...plan.warnings],
+  blockers: [...plan.blockers],
+  recovered: false,
+  next: [],
+});
+
+function nextSteps(plan: RecoveryPlan, facts: { config: Config; location: string; kept: boolean }): string[] {
+  const { config, location } = facts;
+  const beside = plan.parts.flatMap((part) => (part.kind === 'files' && part.beside ? [part.folder] : []));
+  const workspace = plan.parts.find((part) => part.kind === 'files' && part.component.name === 'workspace');
+  return [
+    ...(beside.length === 0
+      ? []
+      : [`Take what you need of the configuration from ${beside.join(', ')}; it may hold secrets, so remove it then.`]),
+    ...(workspace?.kind === 'files'
+      ? [`See that ${workspace.folder} belongs to the user that the backend runs as, and start the backend.`]
+      : ['Start the backend.']),
+    `Start ragwarden with BACKUP_DIR=${location} and the data folder ${config.dataDir}; it reads its list of points from the repository.`,
+    ...(facts.kept
+      ? []
+      : [
+          `${config.backup.passwordFile} holds another password than this repository's and was left as it is: name the right one in RAGWARDEN_REPOSITORY_PASSWORD_FILE.`,
+        ]),
+    'Take a point at once (`ragwarden backup create`), and rehearse it (`ragwarden drill run`).',
+  ];
+}
