@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
 import { type Setting, settings } from '../src/config/index.ts';
 import { hasPart } from './setup/parts.ts';
 import { mainProgram } from './setup/product-programs.ts';
@@ -39,6 +40,16 @@ const redis = hasPart('redis') ? await startRedis('--requirepass', secrets.REDIS
 if (redis) environment.REDIS_URI = redis.url({ password: secrets.REDIS_URI ?? '' });
 else delete environment.REDIS_URI;
 afterAll(() => redis?.remove());
+const rag = hasPart('postgresql') ? await createLightragDatabase() : undefined;
+if (rag) {
+  const { host, port, database } = rag.connection;
+  await rag.run(`create role canary login superuser password '${secrets.POSTGRES_PASSWORD}'`);
+  environment.DATABASE_URL = `postgresql://canary:${secrets.POSTGRES_PASSWORD}@${host}:${port}/${database}`;
+} else delete environment.DATABASE_URL;
+afterAll(async () => {
+  await rag?.run('drop role canary').catch(() => undefined);
+  await rag?.remove();
+});
 
 describe('a secret of the configuration', () => {
   const dataDir = temporaryFolder('secrets');

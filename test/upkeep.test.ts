@@ -149,6 +149,30 @@ describe.skipIf(!hasPart('restic'))('a repository is kept in order', () => {
     expect(await warden.events('repository.upkeep-late')).toHaveLength(1);
   });
 
+  test('forgetting that ends between manifest and rest is done by the next run; pinned and newest good points stay', async () => {
+    await warden.stop();
+    let breakAt = '';
+    const settings = { BACKUP_RETENTION_DAYS: '0.00000001', LIGHTRAG_BACKUP_RETENTION_DAYS: '0.00000001' };
+    const step = (name: string): void => {
+      if (name === breakAt) throw new Error('the power went');
+    };
+    warden = await openWarden(dataDir, { settings, step });
+    expect((await warden.call('POST', '/api/v1/backup/stop')).status).toBe(200);
+    const pinned = await takeGood(warden);
+    expect((await warden.call('PUT', `/api/v1/backup/points/${pinned}/pin`)).status).toBe(200);
+    const newest = await takeGood(warden);
+    breakAt = 'forget:manifests';
+    expect(field(await run('forget'), 'state')).toBe('failed');
+    // Not a point any more, and the list still promises it: the next run goes on.
+    expect(tagsOf().flat()).not.toContain(`rp:${point}`);
+    expect(await warden.points()).toHaveLength(3);
+    breakAt = '';
+    expect(field(await run('forget'), 'result', 'forgotten')).toMatchObject([{ backup_id: point }]);
+    expect((await warden.points()).map((one) => field(one, 'backup_id'))).toEqual([newest, pinned]);
+    expect((await warden.plan(pinned)).status).toBe(200);
+    expect(failureOf((await warden.plan(point)).body)).toContain('was forgotten by retention');
+  });
+
   test('a flipped bit is found by reading the data, is told, and does not look like a success', async () => {
     const before = field(await upkeepOf('check'), 'last_success_at');
     const packs = readdirSync(join(repository, 'data'), { recursive: true, withFileTypes: true })

@@ -97,7 +97,9 @@ export function createPostgresRestorer(options: PostgresRestorerOptions): Restor
 
     async state(request) {
       const found = await find(read(request));
-      return found === undefined || found.state === 'begun' ? 'none' : found.state;
+      if (found === undefined) return 'none';
+      // What was only begun must be undone as well; `commit` does not take it for ready.
+      return found.state === 'begun' ? 'prepared' : found.state;
     },
 
     rehearse: (request, context) => rehearse(options, read(request), request, context),

@@ -1,3 +1,4 @@
+import { mkdir, rm } from 'node:fs/promises';
 import type { ChildProcesses } from '../../../platform/child-processes/index.ts';
 import { AppError, describeError, isAppError } from '../../../platform/errors.ts';
 import {
@@ -42,7 +43,12 @@ export function createPostgresSource(options: PostgresSourceOptions): Source {
       restorableElsewhere: true,
       notes: [`One snapshot of the ${describePlace(options.connection)}.`],
     }),
-    capture: (_into, context) => capture(options, context),
+    async capture(into, context) {
+      // What lies in the point beside its streams: an empty folder.
+      await rm(into, { recursive: true, force: true });
+      await mkdir(into, { recursive: true, mode: 0o700 });
+      return capture(options, context);
+    },
   };
 }
 

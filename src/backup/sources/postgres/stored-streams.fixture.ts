@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -43,7 +44,9 @@ export async function captureWhole(
   context: CompleteContext & CaptureContext,
   between?: () => Promise<unknown>,
 ): Promise<CaptureResult> {
-  const capture = await source.capture('/nowhere', context);
+  const into = mkdtempSync(join(tmpdir(), 'rw-capture-'));
+  const capture = await source.capture(into, context);
+  rmSync(into, { recursive: true });
   if (!('complete' in capture)) return capture;
   try {
     await between?.();

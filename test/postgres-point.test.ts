@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLightragDatabase, type LightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
+import { type OpenWarden, openWarden, prepareDataFolder, sampleOf } from './faults/ground.ts';
+import { hasPart } from './setup/parts.ts';
+import { field, removeFolder } from './warden-harness.ts';
+
+/** One point over files and a database whose password has every odd character, through the whole product and back. */
+describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with its stores in PostgreSQL', () => {
+  let dataDir: string;
+  let warden: OpenWarden;
+  let rag: LightragDatabase;
+  const odd = `p@ss/w:rd%40?#&=+ '"\\$\`{}ü`;
+  const role = 'odd_role';
+  beforeAll(async () => {
+    dataDir = await prepareDataFolder('postgres');
+    rag = await createLightragDatabase();
+    const { database } = rag.connection;
+    await rag.run(
+      `create role ${role} login superuser password E'${odd.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`,
+    );
+    await rag.fill('default', 3);
+    await rag.fill('library', 2);
+    const folders = sampleOf(dataDir);
+    warden = await openWarden(dataDir, {
+      command: 'serve',
+      settings: {
+        // Nobody answers there: a backend that is stopped already.
+        RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1',
+        RAGWARDEN_TARGET_START_TIMEOUT: '1',
+        WORKING_DIR: folders.workspace,
+        INPUT_DIR: folders.inputs,
+        POSTGRES_HOST: rag.connection.host,
+        POSTGRES_PORT: `${rag.connection.port}`,
+        POSTGRES_USER: role,
+        POSTGRES_PASSWORD: odd,
+        POSTGRES_DATABASE: database,
+      },
+    });
+  });
+  afterAll(async () => {
+    await warden?.stop();
+    await rag?.run(`drop role ${role}`).catch(() => undefined);
+    await rag?.remove();
+    removeFolder(dataDir);
+  });
+
+  test('is taken as one point, and one workspace goes back alone', async () => {
+    const taken = await warden.take();
+    expect(field(taken, 'error')).toBeNull();
+    const id = String(field(taken, 'result', 'backup_id'));
+    const shown = await warden.call('GET', `/api/v1/backup/points/${id}`);
+    expect(shown.text).toMatch(/"name":"database"/);
+    expect(shown.text).not.toContain(odd.slice(0, 8));
+    const library = () => rag.digest('lightrag_doc_full', `workspace = 'library'`);
+    const others = () => rag.digest('lightrag_doc_full', `workspace <> 'library'`);
+    const before = await library();
+    await rag.run(`delete from lightrag_doc_full where id = 'doc-1'`);
+    const untouched = await others();
+    const body = { workspace: 'library', components: ['database'] };
+    const plan = await warden.call('POST', `/api/v1/backup/restore/${id}`, { plan_only: true, ...body });
+    expect(field(plan.body, 'blockers')).toEqual([]);
+    const done = await warden.restore(id, { confirm: true, safety_point: false, ...body });
+    expect([field(done, 'state'), field(done, 'error')]).toEqual(['succeeded', null]);
+    expect(await library()).toBe(before);
+    expect(await others()).toBe(untouched);
+    expect(warden.log()).not.toContain(odd.slice(0, 8));
+  });
+});
