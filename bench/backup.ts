@@ -1,41 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { systemSearchPath } from '../src/platform/child-processes/index.ts';
-import { cpuWithChildrenMs, memoryMib, temporaryFolder } from './processes.ts';
-import { adminToken, type Product, startProduct, startSample } from './product.ts';
-import { type Bench, median, Skipped } from './report.ts';
-
-type Step = { readonly wall: number; readonly cpu: number };
-
-/** restic as one would call it by hand; CPU in milliseconds from the account of ended children. */
-async function restic(args: readonly string[], env: Record<string, string>): Promise<Step> {
-  const [cpu, wall] = [cpuWithChildrenMs('self'), performance.now()];
-  const child = spawn('restic', ['--quiet', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
-  const [code] = await once(child, 'exit').catch((err: unknown) => {
-    throw new Skipped(`restic cannot be started: ${String(err)}`);
-  });
-  if (code !== 0) throw new Error(`restic ${args.join(' ')} ended with ${code}`);
-  return { wall: performance.now() - wall, cpu: cpuWithChildrenMs('self') - cpu };
-}
-
-async function trigger(product: Product): Promise<Step> {
-  const [cpu, wall] = [cpuWithChildrenMs(product.pid), performance.now()];
-  const answer = await fetch(new URL('/api/v1/backup/trigger', product.api), {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, prefer: 'wait=300', 'content-type': 'application/json' },
-    body: '{}',
-  });
-  const body = await answer.text();
-  if (!answer.ok || !body.includes('"success"')) throw new Error(`the backup failed: ${answer.status} ${body}`);
-  return { wall: performance.now() - wall, cpu: cpuWithChildrenMs(product.pid) - cpu };
-}
-
-const bytesBelow = (folder: string): number =>
-  readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+import { bareRepository, bytesBelow, type Step, takePoint } from './backup-steps.ts';
+import { memoryMib } from './processes.ts';
+import { startProduct, startSample } from './product.ts';
+import { type Bench, median } from './report.ts';
 
 export const backup: Bench = {
   name: 'backup',
@@ -46,24 +12,17 @@ export const backup: Bench = {
     const bare = { first: [] as Step[], again: [] as Step[] };
     const ours = { first: [] as Step[], again: [] as Step[], rss: [] as number[], grown: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
-      const folder = temporaryFolder();
-      writeFileSync(join(folder, 'password'), 'bench');
-      const env = {
-        PATH: systemSearchPath,
-        RESTIC_REPOSITORY: join(folder, 'repository'),
-        RESTIC_PASSWORD_FILE: join(folder, 'password'),
-        RESTIC_CACHE_DIR: join(folder, 'cache'),
-      };
-      const begin = await restic(['init'], env);
+      const { restic } = bareRepository();
+      const begin = await restic(['init']);
       const tree = [sample.workingDir, sample.inputDir];
-      const first = await restic(['backup', ...tree], env);
+      const first = await restic(['backup', ...tree]);
       bare.first.push({ wall: begin.wall + first.wall, cpu: begin.cpu + first.cpu });
-      bare.again.push(await restic(['backup', ...tree], env));
+      bare.again.push(await restic(['backup', ...tree]));
 
       const product = await startProduct(sample);
       const before = memoryMib(product.pid, 'VmHWM');
-      ours.first.push(await trigger(product));
-      ours.again.push(await trigger(product));
+      ours.first.push(await takePoint(product));
+      ours.again.push(await takePoint(product));
       ours.rss.push(memoryMib(product.pid, 'VmHWM'));
       ours.grown.push(memoryMib(product.pid, 'VmHWM') - before);
       await product.stop();

@@ -11,9 +11,19 @@ import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
 import { built } from './processes.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
+import { scatteredEdits } from './scattered-edits.ts';
 import { startToReady } from './start-to-ready.ts';
 
-const benches: readonly Bench[] = [startToReady, idle, hostSample, events, apiRoute, backup, databaseDump];
+const benches: readonly Bench[] = [
+  startToReady,
+  idle,
+  hostSample,
+  events,
+  apiRoute,
+  backup,
+  databaseDump,
+  scatteredEdits,
+];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 const mark = '<!-- written by npm run bench -- --write -->';
 
