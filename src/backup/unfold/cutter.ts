@@ -50,15 +50,24 @@ export const longestPiece = 1_048_576;
 const longestMark = 16;
 /** Rows of a matrix whose width is not known. Bytes. */
 const plainRowBytes = 4096;
+/** Characters that are decoded at once: groups of four, and no more than young memory takes. */
+const matrixStep = 32_768;
 const quote = 0x22;
 
 export function createCutter(form: FileForm, sink: PieceSink): Cutter {
   const marks = borders[form];
-  let held: Buffer = Buffer.alloc(0);
+  /** What is not cut yet stands at its beginning; the next bytes come behind it. */
+  let work: Buffer = Buffer.alloc(0);
+  let held = 0;
   let inMatrix = false;
   let rowBytes = 0;
   let row = Buffer.alloc(0);
   let rowFilled = 0;
+
+  const openRows = (head: Buffer): void => {
+    rowBytes = rowBytesOf(head);
+    row = Buffer.alloc(rowBytes);
+  };
 
   const flushRow = (): void => {
     if (rowFilled > 0) sink(row.subarray(0, rowFilled), true);
@@ -117,9 +126,20 @@ export function createCutter(form: FileForm, sink: PieceSink): Cutter {
   /** Hands over the rows of the matrix as far as it is base64 that encodes back to the same text. */
   const cutMatrix = (bytes: Buffer, from: number, isLast: boolean): number => {
     const end = bytes.indexOf(quote, from);
-    const length = (end < 0 ? bytes.length : end) - from;
+    const until = end < 0 ? bytes.length : end;
+    let at = from;
+    while (inMatrix && until - at > matrixStep) at = takeCoded(bytes, at, matrixStep);
     // Whole groups of four characters; what is left of one waits for the next bytes.
-    const whole = length - (length % 4);
+    if (inMatrix) at = takeCoded(bytes, at, until - at - ((until - at) % 4));
+    if (inMatrix && (end >= 0 || isLast)) {
+      inMatrix = false;
+      flushRow();
+    }
+    return at;
+  };
+
+  /** @returns where it went on to; the matrix is left where it stops being what it must be */
+  const takeCoded = (bytes: Buffer, from: number, whole: number): number => {
     const text = bytes.toString('latin1', from, from + whole);
     const decoded = Buffer.from(text, 'base64');
     if (decoded.toString('base64') !== text) {
@@ -128,8 +148,8 @@ export function createCutter(form: FileForm, sink: PieceSink): Cutter {
       return from;
     }
     takeDecoded(decoded);
-    const isPadded = decoded.length % 3 !== 0;
-    if (end >= 0 || isPadded || isLast) {
+    // Padding stands at the end of a text.
+    if (decoded.length % 3 !== 0) {
       inMatrix = false;
       flushRow();
     }
@@ -150,20 +170,22 @@ export function createCutter(form: FileForm, sink: PieceSink): Cutter {
 
   return {
     write(bytes) {
-      const all = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
-      if (rowBytes === 0) {
-        rowBytes = rowBytesOf(all);
-        row = Buffer.alloc(rowBytes);
+      const length = held + bytes.length;
+      if (length > work.length) {
+        const larger = Buffer.allocUnsafeSlow(2 * length);
+        work.copy(larger, 0, 0, held);
+        work = larger;
       }
-      held = Buffer.from(all.subarray(take(all, false)));
+      bytes.copy(work, held);
+      if (rowBytes === 0) openRows(work.subarray(0, length));
+      const cut = take(work.subarray(0, length), false);
+      work.copyWithin(0, cut, length);
+      held = length - cut;
     },
     end() {
-      if (rowBytes === 0) {
-        rowBytes = plainRowBytes;
-        row = Buffer.alloc(rowBytes);
-      }
-      take(held, true);
-      held = Buffer.alloc(0);
+      if (rowBytes === 0) openRows(work.subarray(0, held));
+      take(work.subarray(0, held), true);
+      held = 0;
     },
   };
 }

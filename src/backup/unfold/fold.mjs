@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -25,14 +26,14 @@ import process from 'node:process';
 export const frameName = 'frame.jsonl';
 export const shardMagic = 'RWS1';
 /** Shards of one file that are kept in memory while it is folded. Bytes. */
-const keptBytes = 33_554_432;
+const keptBytes = 16_777_216;
 /** A line of a frame holds at most the table of all shards of one file. Bytes. */
 const longestLine = 67_108_864;
 
 export class FoldError extends Error {}
 
 /**
- * The bytes of the original file, in order, in pieces that may be reused for nothing else.
+ * The bytes of the original file, in order, in pieces; each is good until the next is asked for.
  * @param {string} folder the folder of one unfolded file: its frame and its shards
  * @param {string} [frame] name of the frame in it
  * @returns {Generator<Buffer, void, void>}
@@ -181,6 +182,8 @@ export function parseShard(bytes) {
 /** Reads shards when they are asked for and keeps the ones that were asked for last. */
 function openShards(folder, table) {
   const kept = new Map();
+  /** Memory of shards that were given up, for the next ones. */
+  const spare = [];
   let bytes = 0;
   return (index) => {
     const found = kept.get(index);
@@ -191,16 +194,35 @@ function openShards(folder, table) {
     }
     const entry = table[index];
     if (!entry) throw new FoldError(`a run names the shard ${index}, which the frame does not have`);
-    const shard = parseShard(readFileSync(join(folder, entry.name)));
+    const shard = parseShard(readWhole(join(folder, entry.name), spare.pop()));
     kept.set(index, shard);
     bytes += shard.data.length;
     for (const [oldest, { data }] of kept) {
       if (bytes <= keptBytes || oldest === index) break;
       kept.delete(oldest);
       bytes -= data.length;
+      if (spare.length === 0) spare.push(data.buffer);
     }
     return shard;
   };
+}
+
+/** @param {ArrayBufferLike | undefined} memory used where it is large enough */
+function readWhole(path, memory) {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const bytes = memory && memory.byteLength >= size ? Buffer.from(memory, 0, size) : Buffer.allocUnsafeSlow(size);
+    let filled = 0;
+    while (filled < size) {
+      const read = readSync(file, bytes, filled, size - filled, null);
+      if (read === 0) throw new FoldError('a shard became shorter while it was read');
+      filled += read;
+    }
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function writeAll(file, piece) {
