@@ -146,7 +146,9 @@ describe.skipIf(!hasPart('restic'))('points whose files are stored by record', (
       [whole, later],
     ] as const) {
       writeFileSync(cache, 'spoilt');
-      await done(await begin(() => started.backup.restore({ pointId, confirm: true, safetyPoint: false, requestedBy: 'test' })));
+      await done(
+        await begin(() => started.backup.restore({ pointId, confirm: true, safetyPoint: false, requestedBy: 'test' })),
+      );
       expect(contentOf(workspace)).toEqual(expected);
     }
   });
