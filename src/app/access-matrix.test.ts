@@ -95,6 +95,14 @@ describe('the trail', () => {
   const without: Record<string, string> = {
     'POST /api/v1/targets/:id/inspect': 'an operation, which keeps who asked for it',
     'POST /api/v1/backup/trigger': 'an operation, which keeps who asked for it',
+    'POST /api/v1/backup-replication/backup/graphs/:graph_id/snapshots': 'an operation, which keeps who asked for it',
+    'DELETE /api/v1/backup-replication/backup/graphs/:graph_id/snapshots/:snapshot_id':
+      'needs a snapshot; shown in test/graph-snapshots.test.ts',
+    'POST /api/v1/backup-replication/backup/graphs/:graph_id/snapshots/:snapshot_id/restore':
+      'an operation, which keeps who asked for it',
+    'POST /api/v1/backup-replication/backup/cleanup': 'an operation, which keeps who asked for it',
+    'POST /api/v1/backup-replication/backup/schedule':
+      'needs a graph; audited where it is written (graph-schedules.ts)',
     'POST /api/v1/backup/points/:backup_id/verify': 'an operation, which keeps who asked for it',
     'POST /api/v1/backup/restore/:backup_id': 'an operation, which keeps who asked for it',
     'POST /api/v1/recovery/drills': 'an operation, which keeps who asked for it; audited with its verdict (drills.ts)',

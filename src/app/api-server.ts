@@ -99,7 +99,21 @@ export async function createApiServer(
     }),
   );
   await server.register(
-    backupRoutes({ backup, schedule, points, operations, enabled: config.backup.enabled, defaultTargetId }),
+    backupRoutes({
+      backup,
+      schedule,
+      points,
+      operations,
+      enabled: config.backup.enabled,
+      defaultTargetId,
+      targetIds: targets.map((one) => one.target.id),
+      requireTarget(id) {
+        const found = targets.find((one) => one.target.id === id);
+        if (!found) throw new AppError('target/unknown', `There is no target "${id}".`);
+        return found.target;
+      },
+      now: () => clock.now(),
+    }),
   );
 
   await server.register(

@@ -50,6 +50,12 @@ export function protectTarget(options: {
     lifecycle,
     observe: () => watched.probe(),
     inspect: options.inspect,
+    workspaces: () => {
+      const folders = target.stores.flatMap((store) =>
+        store.kind === 'workspace-folder' ? findWorkspaceFolders(store.path) : [],
+      );
+      return [...new Set([...target.workspaces, ...folders])].sort();
+    },
     folderOf: (component) => target.stores.find((store) => store.name === component)?.path,
     restorerOf: (component) => stores.find((store) => store.name === component)?.restorer,
     componentKinds: () => [

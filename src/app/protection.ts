@@ -128,6 +128,7 @@ export async function createProtection(
     step: async (name) => ports.step(name),
     operations,
     enabled: config.backup.enabled,
+    targetIds: targets.map((one) => one.target.id),
     policy: {
       get frequencyMs() {
         return ground.config.backup.frequencyMs;
@@ -167,6 +168,9 @@ export async function createProtection(
     log: logOf('backup'),
     targetIds: targets.map((one) => one.target.id),
     atStart: config.backup.atStart,
+    random,
+    jitterMs: () => ground.config.backup.jitterMs,
+    version: () => watch?.watched.observation()?.coreVersion,
     observed: () => !ground.probing || watch?.watched.observation() !== undefined,
     onStatus(status) {
       documentMetrics.setRecoveryPoints(status.targetId, status.count);

@@ -32,6 +32,8 @@ export type ProtectedTarget = {
   observe(): Promise<Observation | undefined>;
   /** What is there to be captured now, in the order in which it must be. */
   sources(observation: Observation | undefined, selection: PointSelection): readonly Source[];
+  /** Every workspace that is configured or has a folder now, sorted; never empty. */
+  workspaces(): readonly string[];
   /** Every component the target has, whether it can be captured now or not. */
   componentKinds(): readonly { readonly name: string; readonly kind: SourceKind }[];
   /** Where a component goes back to. */

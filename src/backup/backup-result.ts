@@ -3,8 +3,13 @@ import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
 import { auditReportSchema } from '../targets/index.ts';
 import type { ManifestComponent } from './manifest.ts';
 import type { RecoveryPoint } from './point.ts';
+import { pointCauses } from './point-cause.ts';
+import { includeSwitchOf, leftOutPrefix } from './selection.ts';
 
 const status = z.enum(['running', 'success', 'partial', 'error', 'lost', 'skipped']);
+
+/** In units of 1024 × 1024 bytes. */
+const part = z.object({ status: z.enum(['completed', 'partial']), size_mb: z.number() });
 
 /** The result of a backup as the source documents name its fields, and what they do not know beside it. */
 export const backupResultSchema = z
@@ -36,8 +41,25 @@ export const backupResultSchema = z
         }),
       ),
     }),
-    /** Databases are not captured in this version. */
-    database: z.object({ status: z.literal('skipped'), reason: z.string() }),
+    database: z.object({
+      status: status.describe('`skipped`: none is in it, and none should be; `error`: one should be and is not.'),
+      path: z.string().nullable(),
+      size_bytes: z.number(),
+      duration: z.number().nullable().describe('Seconds; null where nobody measured it.'),
+      reason: z.string().nullable(),
+      error: z.string().optional(),
+      components: z.array(
+        z.object({
+          name: z.string(),
+          kind: z.string(),
+          status,
+          size_bytes: z.number(),
+          streams: z.number().describe('How many dumps it consists of.'),
+          grade: z.string(),
+          reasons: z.array(z.string()),
+        }),
+      ),
+    }),
     config: z.object({
       status,
       path: z.string().nullable(),
@@ -48,10 +70,15 @@ export const backupResultSchema = z
         z.object({ status: z.enum(['success', 'skipped']), reason: z.string().optional() }),
       ),
     }),
+    components: z
+      .object({ database: part.optional(), workspaces: part.optional(), configuration: part.optional() })
+      .describe('What is in it, in the three words of document 002; what is not in it is left out.'),
     /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
     total_size_mb: z.number().nullable(),
     target_id: z.string(),
-    cause: z.enum(['manual', 'scheduled', 'safety']),
+    scope: z.enum(['target', 'workspace']),
+    workspace: z.string().nullable().describe('Of a point of one workspace alone; empty for the unnamed one.'),
+    cause: z.enum(pointCauses).describe('`upgrade`: the backend was seen with another version than before.'),
     grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']).nullable(),
     reasons: z.array(z.string()),
     missing: z.array(z.object({ name: z.string(), reason: z.string() })),
@@ -73,7 +100,7 @@ export type BackupResult = z.infer<typeof backupResultSchema>;
 export function backupResult(point: RecoveryPoint): BackupResult {
   const { manifest } = point;
   const all = manifest?.components ?? [];
-  const components = all.filter((one) => one.kind !== 'config');
+  const components = all.filter((one) => one.kind === 'files');
   const exists = (point.status === 'success' || point.status === 'partial') && point.forgottenMs === null;
   return {
     backup_id: point.id,
@@ -100,13 +127,20 @@ export function backupResult(point: RecoveryPoint): BackupResult {
         skipped: one.skipped,
       })),
     },
-    database: { status: 'skipped', reason: 'databases are not captured in this version' },
+    database: databaseResult(point),
     config: configResult(
       all.find((one) => one.kind === 'config'),
       point.status,
     ),
+    components: {
+      ...partOf('database', all),
+      ...partOf('workspaces', all),
+      ...partOf('configuration', all),
+    },
     total_size_mb: manifest?.total_size_mb ?? null,
     target_id: point.targetId,
+    scope: point.scope,
+    workspace: point.workspace,
     cause: point.cause,
     grade: point.grade,
     reasons: manifest?.reasons ?? [],
@@ -122,6 +156,59 @@ export function backupResult(point: RecoveryPoint): BackupResult {
     allowed_actions: exists ? ['restore', 'verify', point.pinned ? 'unpin' : 'pin'] : [],
   };
 }
+
+const switches = { database: 'database', workspaces: 'workspaces', configuration: 'config' } as const;
+
+function partOf(name: keyof typeof switches, all: readonly ManifestComponent[]): BackupResult['components'] {
+  const its = all.filter((one) => includeSwitchOf(one.kind) === switches[name]);
+  if (its.length === 0) return {};
+  const bytes = its.reduce((sum, one) => sum + one.bytes, 0);
+  const sizeMb = Math.round((bytes / 1024 ** 2) * 1000) / 1000;
+  return { [name]: { status: its.some((one) => one.partial) ? 'partial' : 'completed', size_mb: sizeMb } };
+}
+
+/** Components that are folders or files; whatever else a manifest misses is a database of the backend. */
+const noDatabases = new Set(['workspace', 'inputs', 'config']);
+
+/** A database that should be in the point and is not is an error here, whatever the rest came to. */
+function databaseResult({ manifest, status, error }: RecoveryPoint): BackupResult['database'] {
+  const its = (manifest?.components ?? []).filter((one) => includeSwitchOf(one.kind) === 'database');
+  const missing = (manifest?.missing ?? []).filter((one) => !noDatabases.has(one.name));
+  const reasons = missing.map((one) => `${one.name}: ${one.reason}`).join('; ');
+  const unasked = missing.length > 0 && missing.every((one) => one.reason.startsWith(leftOutPrefix));
+  const found = {
+    path: its[0] ? `components/${its[0].name}` : null,
+    size_bytes: its.reduce((sum, one) => sum + one.bytes, 0),
+    duration: durationOf(its),
+    components: its.map((one) => ({
+      name: one.name,
+      kind: one.kind,
+      status: one.partial ? ('partial' as const) : ('success' as const),
+      size_bytes: one.bytes,
+      streams: one.streams?.length ?? 0,
+      grade: one.proof.grade,
+      reasons: one.proof.reasons,
+    })),
+  };
+  if (!manifest)
+    return {
+      ...found,
+      status: status === 'running' ? 'running' : status === 'error' ? 'error' : 'skipped',
+      reason: status === 'error' ? null : 'the point does not tell',
+      ...(status === 'error' ? { error: error ?? 'the run failed' } : {}),
+    };
+  if (missing.length > 0 && !unasked)
+    return { ...found, status: its.length > 0 ? 'partial' : 'error', reason: reasons, error: reasons };
+  if (its.length > 0)
+    return { ...found, status: its.some((one) => one.partial) ? 'partial' : 'success', reason: reasons || null };
+  return { ...found, status: 'skipped', reason: reasons || 'the target has no database that is known of' };
+}
+
+/** One after the other, so the sum is what they took. */
+const durationOf = (its: readonly ManifestComponent[]): number | null => {
+  const measured = its.flatMap((one) => (one.duration_ms === undefined ? [] : [one.duration_ms]));
+  return measured.length === 0 ? null : Math.round(measured.reduce((sum, one) => sum + one, 0)) / 1000;
+};
 
 function configResult(
   component: ManifestComponent | undefined,

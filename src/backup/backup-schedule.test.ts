@@ -1,49 +1,183 @@
-import { describe, expect, test } from 'vitest';
-import { decideNextRun } from './backup-schedule.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createEventLog } from '../events/index.ts';
+import { openTestState, type TestState } from '../migrations/test-state.ts';
+import type { Operation, Operations } from '../operations/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import { systemRandom } from '../platform/ids.ts';
+import { silentLogger } from '../platform/logging.ts';
+import type { Backup } from './backup.ts';
+import { type BackupSchedule, createBackupSchedule } from './backup-schedule.ts';
+import type { Manifest } from './manifest.ts';
+import type { RecoveryPoint } from './point.ts';
+import type { PointCause } from './point-cause.ts';
+import { createPointStore, type PointStore } from './point-store.ts';
 
 const hour = 3_600_000;
-const nowMs = 1_000 * hour;
-const facts = {
-  on: true,
-  nowMs,
-  startedMs: nowMs - 60_000,
-  newestMs: null as number | null,
-  frequencyMs: 24 * hour,
-  atStart: true,
-  failures: 0,
-  lastFailureMs: null as number | null,
-};
+const noon = Date.UTC(2026, 0, 5, 12);
+let state: TestState;
+let points: PointStore;
+let nowMs: number;
+let version: string | undefined;
+let breaks: boolean;
+let taken: { cause: PointCause; workspace: string | null; atMs: number }[];
+const clock: Clock = { now: () => nowMs, monotonic: () => nowMs, sleep: () => new Promise(() => {}) };
 
-describe('when the next point is due', () => {
-  test('never while the schedule is off', () => {
-    expect(decideNextRun({ ...facts, on: false })).toBeNull();
-  });
+/** A run of one moment: the point is there when it is asked for, unless it breaks. */
+async function take(request: Parameters<Backup['take']>[0]): Promise<Operation & { pointId: string }> {
+  const pointId = `backup_${taken.length}`;
+  if (breaks) return { id: 'broken', pointId } as Operation & { pointId: string }; // what the schedule reads of it
+  const workspace = request.selection?.workspace ?? null;
+  taken.push({ cause: request.cause, workspace, atMs: nowMs });
+  await state.db.unit((tx) => points.insert(tx, point(pointId, { takenMs: nowMs, workspace, cause: request.cause })));
+  return { id: 'done', pointId } as Operation & { pointId: string }; // as above
+}
 
-  test('at once when there is none yet, or an interval after start when that is wanted', () => {
-    expect(decideNextRun(facts)).toBe(facts.startedMs);
-    expect(decideNextRun({ ...facts, atStart: false })).toBe(facts.startedMs + 24 * hour);
-  });
+const point = (id: string, more: Partial<RecoveryPoint>): RecoveryPoint => ({
+  id,
+  targetId: 'rag',
+  scope: typeof more.workspace === 'string' ? 'workspace' : 'target',
+  workspace: null,
+  cause: 'scheduled',
+  status: 'success',
+  grade: 'consistent',
+  takenMs: nowMs,
+  startedMs: nowMs,
+  finishedMs: nowMs,
+  verifiedMs: nowMs,
+  forgottenMs: null,
+  repositoryId: 'r',
+  treeId: 't',
+  logicalBytes: 1,
+  storedBytes: 1,
+  manifest: manifestOf(version ?? null),
+  error: null,
+  pinned: false,
+  operationId: null,
+  ...more,
+});
 
-  test('one interval after the newest', () => {
-    expect(decideNextRun({ ...facts, newestMs: nowMs - hour })).toBe(nowMs + 23 * hour);
-  });
+const manifestOf = (coreVersion: string | null, missing: Manifest['missing'] = []): Manifest => ({
+  format: 'ragwarden-recovery-point',
+  version: 2,
+  id: 'p',
+  target: {
+    ...{ id: 'rag', kind: 'lightrag', core_version: coreVersion, api_version: null, workspaces: [''] },
+    ...{ storage_classes: {}, embedding_model: null, embedding_dimension: null },
+  },
+  ...{ scope: 'target', cause: 'manual', taken_at: '2026-01-05T12:00:00.000Z', grade: 'consistent', reasons: [] },
+  ...{ partial: missing.length > 0, total_size_mb: 1, components: [], missing, documents: null, counts: null },
+  ...{ audit: { seq: 1, hash: 'h' }, warden_version: '0' },
+});
 
-  test('a missed one is due now, once', () => {
-    expect(decideNextRun({ ...facts, newestMs: nowMs - 90 * hour })).toBeLessThan(nowMs);
+function begin(): BackupSchedule {
+  const events = createEventLog({ db: state.db, clock, instance: 'main' });
+  return createBackupSchedule({
+    // What the schedule asks of the two, and nothing else.
+    backup: {
+      policy: { frequencyMs: hour, retentionDays: 7, dailyRetentionDays: 30, rpoMs: 2 * hour },
+      availability: async () => ({ available: true }),
+      checkAvailability: async () => ({ available: true }),
+      catalogue: { look: async () => {}, warnings: () => [] },
+      upkeep: { states: async () => [], runDue: async () => {} },
+      take,
+    } as unknown as Backup,
+    operations: {
+      list: async () => [],
+      wait: async (id: string) => ({ id, state: id === 'done' ? 'succeeded' : 'failed', error: null }),
+    } as unknown as Operations,
+    ...{ points, db: state.db, events, clock, log: silentLogger, targetIds: ['rag'], atStart: true },
+    ...{ random: systemRandom, jitterMs: () => 0, version: () => version, observed: () => true, onStatus: () => {} },
   });
+}
 
-  test('a clock that was set back does not stop the schedule', () => {
-    expect(decideNextRun({ ...facts, newestMs: nowMs + 500 * hour })).toBe(nowMs + 24 * hour);
-  });
+beforeEach(async () => {
+  state = await openTestState();
+  points = createPointStore(state.db);
+  [nowMs, version, breaks, taken] = [noon, '1.4.9', false, []];
+});
+afterEach(() => state.remove());
 
-  test('after failures it waits longer each time, never longer than one interval', () => {
-    const failed = (failures: number) =>
-      decideNextRun({ ...facts, newestMs: nowMs - 90 * hour, failures, lastFailureMs: nowMs }) ?? 0;
-    expect(failed(1)).toBe(nowMs + 60_000);
-    expect(failed(2)).toBe(nowMs + 120_000);
-    expect(failed(50)).toBe(nowMs + 60_000 * 1024);
-    expect(
-      decideNextRun({ ...facts, newestMs: nowMs - 90 * hour, frequencyMs: hour, failures: 50, lastFailureMs: nowMs }),
-    ).toBe(nowMs + hour);
-  });
+/** Lets it look every `everyMs` for so long. */
+async function pass(schedule: BackupSchedule, ms: number, everyMs = 60_000): Promise<void> {
+  for (const untilMs = nowMs + ms; nowMs < untilMs; nowMs += everyMs) await schedule.runOnce();
+}
+const graph = { id: 'rag:tenant', targetId: 'rag', workspace: 'tenant' };
+
+test('one point each interval; missed ones are made up for by one, also over a restart', async () => {
+  await pass(begin(), 3 * hour);
+  expect(taken.map((one) => one.atMs - noon)).toEqual([0, hour, 2 * hour]);
+  nowMs += 50 * hour;
+  await pass(begin(), hour);
+  expect(taken).toHaveLength(4);
+});
+
+test('a clock that is set back: no point is missed for it, and none is doubled', async () => {
+  const schedule = begin();
+  await pass(schedule, hour);
+  nowMs -= 10 * hour;
+  const backMs = nowMs;
+  await pass(schedule, 4 * hour);
+  expect(taken.slice(1).map((one) => one.atMs - backMs)).toEqual([hour, 2 * hour, 3 * hour]);
+});
+
+test('another version of the backend is worth a point at once, one, and the event names the point before', async () => {
+  const schedule = begin();
+  await pass(schedule, 10 * 60_000);
+  version = '1.5.0';
+  await pass(schedule, 10 * 60_000);
+  expect(taken.map((one) => one.cause)).toEqual(['scheduled', 'upgrade']);
+  expect(taken[1]?.atMs).toBe(noon + 10 * 60_000);
+  // What the backend does not tell is no change.
+  version = undefined;
+  await pass(schedule, 10 * 60_000);
+  expect(taken).toHaveLength(2);
+  const everything = await state.everything();
+  expect(everything).toContain('backup.upgrade-noticed');
+  expect(everything).toContain('backup_0 holds the state before');
+});
+
+test('a version that changed while nobody looked, and a point that fails: tried again until there is one', async () => {
+  await pass(begin(), 60_000);
+  version = '1.5.0';
+  breaks = true;
+  const schedule = begin();
+  await pass(schedule, 5 * 60_000);
+  expect((await schedule.status('rag')).state).toBe('error');
+  breaks = false;
+  await pass(schedule, 10 * 60_000);
+  expect(taken.map((one) => one.cause)).toEqual(['scheduled', 'upgrade']);
+  expect((await schedule.status('rag')).state).toBe('scheduled');
+});
+
+test('a point that somebody asked for in part does not put off the next whole one', async () => {
+  const schedule = begin();
+  await pass(schedule, 60_000);
+  nowMs = noon + 59 * 60_000;
+  const missing = [{ name: 'workspace', reason: 'left out as asked (include_workspaces was false)' }];
+  await state.db.unit((tx) =>
+    points.insert(tx, point('in_part', { status: 'partial', manifest: manifestOf('1.4.9', missing) })),
+  );
+  await pass(schedule, 5 * 60_000);
+  expect(taken.map((one) => one.atMs - noon)).toEqual([0, hour]);
+});
+
+test('a graph on a rhythm of its own is taken beside its target, whose points count for it', async () => {
+  const schedule = begin();
+  await pass(schedule, 60_000);
+  await schedule.scheduleGraph(graph, hour / 4, 'me');
+  await pass(schedule, hour - 60_000);
+  expect(taken.map((one) => [one.workspace, one.atMs - noon])).toEqual([
+    [null, 0],
+    ['tenant', hour / 4],
+    ['tenant', hour / 2],
+    ['tenant', (hour / 4) * 3],
+  ]);
+  const again = begin();
+  expect(await again.graphStatus(graph)).toMatchObject({ source: 'graph', frequencyMs: hour / 4 });
+  await again.switchTo(false, 'me');
+  await pass(again, 2 * hour);
+  expect(taken).toHaveLength(4);
+  await again.switchTo(true, 'me');
+  await again.scheduleGraph(graph, null, 'me');
+  expect(await again.graphStatus(graph)).toMatchObject({ source: 'target', frequencyMs: hour });
 });

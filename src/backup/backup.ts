@@ -5,9 +5,10 @@ import { requireAllowedFolder } from './allowed-folder.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
 import { type Catalogue, createCatalogue, factsOfTags, noteFacts } from './catalogue/index.ts';
+import { createSnapshots, type Snapshots } from './graphs/snapshots.ts';
 import type { KnownRepository } from './open-repository.ts';
 import { planRestore } from './plan-restore.ts';
-import { isPointId, isRestorable, type PointCause, type RecoveryPoint } from './point.ts';
+import { isPointId, isRestorable, newPointId, type RecoveryPoint } from './point.ts';
 import { type PreparedRestore, prepareRestore } from './prepare-restore.ts';
 import type { OpenResult, RepositoryLock } from './repository/index.ts';
 import type { RestoreOptions } from './restore-options.ts';
@@ -15,14 +16,16 @@ import type { RestorePlanReport } from './restore-plan-report.ts';
 import { restorePoint } from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
 import { settleRestore } from './settle-restore.ts';
-import { takePoint } from './take-point.ts';
+import { type TakePointInput, takePoint } from './take-point.ts';
 import { createUnfolder } from './unfold/index.ts';
+import { forgetPoints } from './upkeep/forget.ts';
 import { createUpkeep, type Upkeep, type UpkeepKind, type UpkeepPolicy } from './upkeep/index.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
 
 export type Availability = { readonly available: true } | { readonly available: false; readonly reason: string };
 
 const preparedMs = 300_000;
+const takeInput = z.object({ pointId: z.string() });
 
 export type BackupPolicy = RetentionPolicy & {
   readonly frequencyMs: number;
@@ -45,7 +48,7 @@ export type Backup = {
   availability(): Promise<Availability>;
   checkAvailability(): Promise<Availability>;
   /** @throws `backup/unavailable`, `operation/busy` */
-  take(request: Started & { targetId: string; cause: PointCause }): Promise<Operation>;
+  take(request: Started & Omit<TakePointInput, 'pointId'>): Promise<Operation & { readonly pointId: string }>;
   verify(request: Started & { pointId: string }): Promise<Operation>;
   planRestore(pointId: string, options?: RestoreOptions): Promise<RestorePlanReport>;
   restore(
@@ -70,6 +73,13 @@ export type Backup = {
   readonly catalogue: Catalogue;
   /** @throws `backup/invalid-id`, `backup/unknown-point`, `conflict/state` */
   pin(request: { pointId: string; pinned: boolean; requestedBy: string }): Promise<RecoveryPoint>;
+  /** Points as the parts of each workspace. */
+  readonly snapshots: Snapshots;
+  /**
+   * Gives points up for good, whatever retention thinks of them.
+   * @param request.points all of one target
+   */
+  forget(request: Started & { points: readonly RecoveryPoint[] }): Promise<Operation>;
   /** How many points exist; for the metric. */
   count(targetId: string): Promise<number>;
 };
@@ -79,6 +89,7 @@ export function createBackup(
   given: Omit<BackupDeps, 'knownRepository' | 'unfolder'> & {
     operations: Operations;
     enabled: boolean;
+    targetIds: readonly string[];
     policy: BackupPolicy & UpkeepPolicy;
     onUpkeepFailed?(kind: UpkeepKind): void;
   },
@@ -166,6 +177,7 @@ export function createBackup(
   const upkeep = createUpkeep({ ...deps, requireAvailable, planRetention: planRetentionOf, upkeep: deps.policy });
 
   return {
+    snapshots: createSnapshots(deps),
     catalogue,
     upkeep,
     policy: deps.policy,
@@ -199,23 +211,26 @@ export function createBackup(
       return catalogue.pin({ point: await requirePoint(pointId), pinned, requestedBy });
     },
 
-    async take({ targetId, cause, requestedBy, idempotency }) {
+    async take({ requestedBy, idempotency, ...wanted }) {
+      const { targetId } = wanted;
       deps.requireTarget(targetId);
       await requireAvailable();
       deps.requireSpace?.('a recovery point');
+      const pointId = newPointId(clock.now(), deps.random);
       const operation = await operations.start<unknown, BackupResult>({
         kind: 'backup.create',
         targetId,
-        input: { targetId, cause },
+        input: { targetId, cause: wanted.cause, pointId },
         requestedBy,
         idempotency,
         run: async (context) => {
-          const point = await takePoint(deps, { targetId, cause }, context);
+          const point = await takePoint(deps, { ...wanted, pointId }, context);
           return backupResult(point);
         },
       });
       await audit(requestedBy, 'backup.create', operation.id);
-      return operation;
+      // A repeated request finds the work that it began, and its point.
+      return { ...operation, pointId: takeInput.parse(operation.input).pointId };
     },
 
     async verify({ pointId, requestedBy, idempotency }) {
@@ -280,7 +295,36 @@ export function createBackup(
 
     planRetention: planRetentionOf,
 
+    async forget({ points: doomed, requestedBy, idempotency }) {
+      await requireAvailable();
+      const [first] = doomed;
+      const operation = await operations.start({
+        kind: 'backup.forget',
+        targetId: first?.targetId,
+        input: { pointIds: doomed.map((point) => point.id) },
+        requestedBy,
+        idempotency,
+        run: (context) =>
+          forgetPoints(
+            deps,
+            {
+              targetId: first?.targetId ?? '',
+              items: doomed.map((point) => ({ point, action: 'forget', reason: `asked for by ${requestedBy}` })),
+              retentionDays: deps.policy.retentionDays,
+            },
+            { dryRun: false },
+            context,
+          ),
+      });
+      for (const point of doomed) await audit(requestedBy, 'backup.forget', point.id);
+      return operation;
+    },
+
     settlers: {
+      'backup.forget': async () => ({
+        message: 'The deletion ended with the process. What is gone is gone; ask again for the rest.',
+        severity: 'warning',
+      }),
       'backup.create': (operation) => settleTakenPoint(deps, operation),
       'backup.restore': (operation) =>
         settleRestore(deps, operation).finally(() => deps.requireTarget(operation.targetId ?? '').lifecycle.expectUp()),

@@ -10,6 +10,8 @@ export type CapturedPoint = {
   /** The moment: when the first source was asked. Epoch milliseconds UTC. */
   readonly takenMs: number;
   readonly captured: readonly CaptureResult[];
+  /** Milliseconds by component: fixing its moment, and reading what was fixed. */
+  readonly tookMs: ReadonlyMap<string, number>;
   readonly barrier: BarrierFacts;
   /** Whether the pipeline rested before the first capture and after the last; undefined when that cannot be known. */
   readonly rested: boolean | undefined;
@@ -45,6 +47,13 @@ export async function capturePoint(
     reason: `recovery point ${request.pointId}`,
     signal: context.signal,
   });
+  const tookMs = new Map<string, number>();
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const begun = clock.monotonic();
+    const done = await work();
+    tookMs.set(name, Math.round((tookMs.get(name) ?? 0) + clock.monotonic() - begun));
+    return done;
+  };
   const pending: { source: Source; capture: CaptureResult | PendingCapture }[] = [];
   const shared = (): CaptureContext => ({
     signal: context.signal,
@@ -69,7 +78,9 @@ export async function capturePoint(
       const restedBefore = await idle();
       takenMs = clock.now();
       for (const source of request.sources) {
-        const capture = await source.capture(request.staging.componentFolder(source.name), shared());
+        const capture = await timed(source.name, () =>
+          source.capture(request.staging.componentFolder(source.name), shared()),
+        );
         pending.push({ source, capture });
         await deps.step(`backup:captured-${source.name}`);
       }
@@ -90,17 +101,19 @@ export async function capturePoint(
     for (const { source, capture } of pending) {
       const result =
         'complete' in capture
-          ? await capture.complete({
-              ...shared(),
-              operationId: context.id,
-              storeStream: (name: string, producer: StreamProducer) =>
-                storePointStream(deps, { ...request, component: source.name, name, producer }, context),
-            })
+          ? await timed(source.name, () =>
+              capture.complete({
+                ...shared(),
+                operationId: context.id,
+                storeStream: (name: string, producer: StreamProducer) =>
+                  storePointStream(deps, { ...request, component: source.name, name, producer }, context),
+              }),
+            )
           : capture;
       captured.push(result);
       await deps.step(`backup:completed-${source.name}`);
     }
-    return { takenMs, captured, barrier, rested };
+    return { takenMs, captured, tookMs, barrier, rested };
   } finally {
     for (const { capture } of pending) if ('complete' in capture) await capture.release();
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { auditReportSchema } from '../targets/index.ts';
+import { pointCauses } from './point-cause.ts';
 
 const proof = z.object({ grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']), reasons: z.array(z.string()) });
 
@@ -29,6 +30,12 @@ const component = z.object({
     .optional(),
   /** Rows per store, as the source counted them in what it captured. */
   counts: z.record(z.string(), z.number()).optional(),
+  /** What of it belongs to each workspace; only where the target has several. */
+  workspaces: z
+    .record(z.string(), z.object({ files: z.number(), bytes: z.number(), tree_sha256: z.string() }))
+    .optional(),
+  /** How long its capture took, in milliseconds. */
+  duration_ms: z.number().optional(),
   partial: z.boolean(),
   proof,
   skipped: z.array(z.object({ path: z.string(), reason: z.string(), loss: z.boolean() })),
@@ -66,7 +73,7 @@ export const manifestSchema = z.object({
   scope: z.enum(['target', 'workspace']),
   /** Only with scope `workspace`; the unnamed one is ''. */
   workspace: z.string().optional(),
-  cause: z.enum(['manual', 'scheduled', 'safety']),
+  cause: z.enum(pointCauses),
   /** ISO 8601 UTC: the moment of the capture. */
   taken_at: z.string(),
   grade: z.enum(['consistent', 'crash-consistent', 'fuzzy']),
@@ -86,6 +93,8 @@ export const manifestSchema = z.object({
   content_audit: auditReportSchema.optional(),
   /** What was wrong with the captured files: torn, empty or foreign ones, and what of the audit is no passing state. As above. */
   content_faults: z.array(z.object({ code: z.string(), severity: z.string(), message: z.string() })).optional(),
+  /** What whoever asked for the point said of it. */
+  metadata: z.record(z.string(), z.json()).optional(),
   audit: z.object({ seq: z.number(), hash: z.string() }),
   warden_version: z.string(),
   /** Absent in manifests of earlier versions, as is the next. ISO 8601 UTC. */

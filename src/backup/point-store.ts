@@ -1,7 +1,8 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Database, Tx } from '../platform/database/index.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
-import type { PointCause, PointId, PointStatus, RecoveryPoint } from './point.ts';
+import type { PointId, PointStatus, RecoveryPoint } from './point.ts';
+import type { PointCause } from './point-cause.ts';
 import type { ProofGrade } from './sources/source.ts';
 
 type PointTable = {
@@ -35,6 +36,10 @@ export type PointStore = {
   find(id: PointId): Promise<RecoveryPoint | undefined>;
   list(filter: {
     targetId?: string | undefined;
+    /** Points that can hold this workspace: of the whole target, and of it alone. */
+    workspace?: string | undefined;
+    /** Points of this workspace alone; null: of the whole target alone. */
+    series?: string | null | undefined;
     statuses?: readonly PointStatus[] | undefined;
     withForgotten?: boolean | undefined;
     before?: { takenMs: number; id: string } | undefined;
@@ -57,6 +62,8 @@ export type PointStore = {
   workspaces(targetId: string): Promise<string[]>;
   count(targetId: string): Promise<number>;
   readSetting(key: string): Promise<string | undefined>;
+  /** Those whose key begins so (a plain word), in the order of their keys. */
+  readSettings(prefix: string): Promise<{ key: string; value: string }[]>;
   writeSetting(tx: Tx, key: string, value: string): Promise<void>;
   deleteSetting(tx: Tx, key: string): Promise<void>;
 };
@@ -80,6 +87,10 @@ export function createPointStore(db: Database): PointStore {
     async list(filter) {
       let query = read().selectFrom('recovery_point').selectAll();
       if (filter.targetId !== undefined) query = query.where('target_id', '=', filter.targetId);
+      const { workspace, series } = filter;
+      if (workspace !== undefined)
+        query = query.where((eb) => eb.or([eb('workspace', 'is', null), eb('workspace', '=', workspace)]));
+      if (series !== undefined) query = query.where('workspace', series === null ? 'is' : '=', series);
       if (filter.statuses) query = query.where('status', 'in', [...filter.statuses]);
       if (!filter.withForgotten) query = query.where('forgotten_ms', 'is', null);
       const { before } = filter;
@@ -173,6 +184,13 @@ export function createPointStore(db: Database): PointStore {
       const row = await read().selectFrom('backup_setting').select('value').where('key', '=', key).executeTakeFirst();
       return row?.value;
     },
+    readSettings: (prefix) =>
+      read()
+        .selectFrom('backup_setting')
+        .select(['key', 'value'])
+        .where('key', 'like', `${prefix}%`)
+        .orderBy('key')
+        .execute(),
     async deleteSetting(tx, key) {
       await tx.as<BackupTables>().deleteFrom('backup_setting').where('key', '=', key).execute();
     },

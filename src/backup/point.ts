@@ -1,10 +1,10 @@
 import type { RandomSource } from '../platform/ids.ts';
+import type { PointCause } from './point-cause.ts';
 import type { ProofGrade } from './sources/source.ts';
 
 /** `backup_YYYYMMDD_HHMMSS_xxxx`: the time is UTC, the tail tells two points of one second apart. */
 export type PointId = string;
 
-export type PointCause = 'manual' | 'scheduled' | 'safety';
 /**
  * `partial`: the point exists, but something of the target is not in it. `lost`: it existed, and the repository does not hold it
  * any more although nobody forgot it.

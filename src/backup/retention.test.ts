@@ -36,6 +36,13 @@ const forgotten = (points: RecoveryPoint[], p = policy): string[] =>
     .map((item) => item.point.id);
 
 describe('what is forgotten', () => {
+  test('a young point of one workspace alone replaces no older one of the whole', () => {
+    const old = point(90);
+    const part = point(1, { scope: 'workspace', workspace: 'tenant' });
+    const partBefore = point(80, { scope: 'workspace', workspace: 'tenant' });
+    expect(forgotten([old, part, partBefore])).toEqual([partBefore.id]);
+  });
+
   test('young points all stay', () => {
     expect(forgotten([point(0), point(1), point(1.1), point(6.9)])).toEqual([]);
   });

@@ -13,7 +13,13 @@ export type RetentionItem = {
   readonly point: RecoveryPoint;
   readonly action: 'keep' | 'forget';
   readonly reason: string;
+  /** Why it stays however old it gets; absent where nothing but its age keeps it. */
+  readonly protection?: string;
 };
+
+/** Until then it stays, if nothing keeps it longer. Null: for ever. */
+export const keptUntilMs = (point: RecoveryPoint, policy: RetentionPolicy): number | null =>
+  policy.retentionDays <= 0 ? null : point.takenMs + policy.retentionDays * dayMs;
 
 /**
  * What stays and what goes, with a reason for each; nothing is done here. Points of the whole target and of each single workspace
@@ -47,9 +53,13 @@ function planOfKind(points: readonly RecoveryPoint[], policy: RetentionPolicy, n
   return existing.map((point): RetentionItem => {
     const ageDays = (nowMs - point.takenMs) / dayMs;
     const keep = (reason: string): RetentionItem => ({ point, action: 'keep', reason });
-    if (point.pinned) return keep('pinned');
-    if (point === newestGood) return keep('the newest point that is complete and verified');
-    if (point === newest) return keep('the newest point');
+    if (point.pinned) return { ...keep('pinned'), protection: 'it is pinned' };
+    if (point === newestGood)
+      return {
+        ...keep('the newest point that is complete and verified'),
+        protection: 'it is the newest that is complete and verified',
+      };
+    if (point === newest) return { ...keep('the newest point'), protection: 'it is the newest' };
     if (policy.retentionDays <= 0) return keep('retention is switched off');
     if (ageDays < policy.retentionDays) return keep(`younger than ${policy.retentionDays} days`);
     if (ageDays < policy.dailyRetentionDays && lastOfDay.get(Math.floor(point.takenMs / dayMs)) === point)

@@ -27,3 +27,6 @@ export function includeSwitchOf(kind: string): keyof PointSelection['include'] |
       return undefined;
   }
 }
+
+/** Begins the reason of a component that is not in a point because nobody wanted it there. */
+export const leftOutPrefix = 'left out as asked';

@@ -4,9 +4,10 @@ import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
 import { capturePoint } from './capture-point.ts';
 import { markRejected, noteFacts } from './catalogue/index.ts';
 import { inspectCaptured } from './inspect-captured.ts';
-import { manifestFile } from './manifest.ts';
+import { type Manifest, manifestFile } from './manifest.ts';
 import { openRepository } from './open-repository.ts';
-import { newPointId, type PointCause, type RecoveryPoint } from './point.ts';
+import { newPointId, type PointId, type RecoveryPoint } from './point.ts';
+import type { PointCause } from './point-cause.ts';
 import { type PointSelection, wholeTarget } from './selection.ts';
 import { componentPath, entriesPath, prepareStaging } from './staging.ts';
 import { unfoldComponents } from './unfold-components.ts';
@@ -18,6 +19,10 @@ export type TakePointInput = {
   readonly cause: PointCause;
   /** The whole target unless told. */
   readonly selection?: PointSelection;
+  /** Told to the caller before the work began; made now when nobody did. */
+  readonly pointId?: PointId;
+  /** Kept in the manifest as it is. */
+  readonly metadata?: Manifest['metadata'];
 };
 
 /**
@@ -37,7 +42,7 @@ export async function takePoint(
   await context.phase('preparing');
   const repositoryId = await openRepository(deps.repository, deps.knownRepository, context);
   const startedMs = clock.now();
-  const id = newPointId(startedMs, deps.random);
+  const id = input.pointId ?? newPointId(startedMs, deps.random);
   const row: RecoveryPoint = {
     id,
     targetId: input.targetId,
@@ -63,7 +68,7 @@ export async function takePoint(
   await db.unit((tx) => points.insert(tx, row));
   await deps.step('backup:listed');
   try {
-    const point = await captureAndStore(deps, guarded, row, selection, context);
+    const point = await captureAndStore(deps, guarded, row, { selection, metadata: input.metadata }, context);
     await deps.step('backup:verified');
     await db.unit(async (tx) => {
       await points.update(tx, id, point);
@@ -100,12 +105,13 @@ async function captureAndStore(
   deps: BackupDeps,
   guarded: ProtectedTarget,
   row: RecoveryPoint,
-  selection: PointSelection,
+  wanted: { selection: PointSelection; metadata: Manifest['metadata'] },
   context: OperationContext,
   isSecondTry = false,
 ): Promise<RecoveryPoint> {
   const { clock } = deps;
   const { target } = guarded;
+  const { selection } = wanted;
   const observation = await guarded.observe();
   const sources = guarded.sources(observation, selection);
   if (sources.length === 0)
@@ -154,6 +160,7 @@ async function captureAndStore(
     observation,
     inspection,
     staging,
+    metadata: wanted.metadata,
   });
   await deps.step('backup:manifest-staged');
 
@@ -192,7 +199,7 @@ async function captureAndStore(
     if (isSecondTry)
       throw new AppError('backup/capture-failed', `${source.name}: ${altered} changed while it was stored. Try again.`);
     // The next capture sees that the backend writes into its files, and copies them.
-    return captureAndStore(deps, guarded, row, selection, context, true);
+    return captureAndStore(deps, guarded, row, wanted, context, true);
   }
 
   await context.phase('verifying');

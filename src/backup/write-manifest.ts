@@ -4,9 +4,10 @@ import { isoInstant } from '../platform/clock.ts';
 import type { Observation, Target } from '../targets/index.ts';
 import type { BackupDeps, Inspection, ProtectedTarget } from './backup-deps.ts';
 import type { CapturedPoint } from './capture-point.ts';
+import { partsByWorkspace } from './graphs/part.ts';
 import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
 import { type RecoveryPoint, worstGrade } from './point.ts';
-import { includeSwitchOf, type PointSelection } from './selection.ts';
+import { includeSwitchOf, leftOutPrefix, type PointSelection } from './selection.ts';
 import type { CaptureResult, ProofGrade, RestoreRecipe } from './sources/source.ts';
 import { entriesPath, entryLines, type Staging, writeWhole } from './staging.ts';
 import type { UnfoldedEntry } from './unfold/index.ts';
@@ -25,15 +26,26 @@ export async function writeManifest(
     observation: Observation | undefined;
     inspection: Inspection | undefined;
     staging: Staging;
+    metadata: Manifest['metadata'];
   },
 ): Promise<Manifest> {
   const { guarded, row, observation, inspection, staging, selection, point } = facts;
   const { captured, barrier } = point;
   const { target } = guarded;
+  const workspaces = guarded.workspaces();
   const components: ManifestComponent[] = [];
   for (const one of captured) {
     const { sha256 } = await writeWhole(staging.entriesFile(one.name), entryLines(one.entries));
-    components.push(componentOf(one, sha256, facts.unfolded.get(one.name) ?? []));
+    components.push({
+      ...componentOf(one, sha256, {
+        unfolded: facts.unfolded.get(one.name) ?? [],
+        durationMs: point.tookMs.get(one.name),
+      }),
+      // Whoever wants one workspace back sees how much that is, and whether two points hold the same of it.
+      ...(selection.workspace === undefined && workspaces.length > 1 && one.kind === 'files'
+        ? { workspaces: partsByWorkspace(one.entries, workspaces) }
+        : {}),
+    });
   }
   const missing = [
     ...leftOut(guarded, selection),
@@ -50,7 +62,7 @@ export async function writeManifest(
       kind: observation?.kind ?? 'unknown',
       core_version: observation?.coreVersion ?? null,
       api_version: observation?.apiVersion ?? null,
-      workspaces: [...target.workspaces],
+      workspaces: row.workspace === null ? [...workspaces] : [row.workspace],
       storage_classes: { ...observation?.storageClasses },
       embedding_model: observation?.embeddingModel ?? null,
       embedding_dimension: inspection?.embeddingDimension ?? null,
@@ -76,6 +88,7 @@ export async function writeManifest(
     ...(inspection
       ? { content_audit: inspection.audit, content_faults: inspection.faults.map((fault) => ({ ...fault })) }
       : {}),
+    ...(facts.metadata === undefined ? {} : { metadata: facts.metadata }),
     audit: await deps.auditHead(),
     warden_version: deps.wardenVersion,
     started_at: isoInstant(row.startedMs),
@@ -89,7 +102,7 @@ export async function writeManifest(
 const componentOf = (
   one: CaptureResult,
   entriesSha256: string,
-  unfolded: readonly UnfoldedEntry[],
+  { unfolded, durationMs }: { unfolded: readonly UnfoldedEntry[]; durationMs: number | undefined },
 ): ManifestComponent => ({
   name: one.name,
   kind: one.kind,
@@ -103,6 +116,7 @@ const componentOf = (
     ? {}
     : { streams: one.streams.map((stream) => ({ ...stream, sha256: stream.sha256 ?? null })) }),
   ...(one.counts === undefined ? {} : { counts: { ...one.counts } }),
+  ...(durationMs === undefined ? {} : { duration_ms: durationMs }),
   partial: one.partial,
   proof: { grade: one.proof.grade, reasons: [...one.proof.reasons] },
   skipped: one.skipped.map((item) => ({ ...item })),
@@ -142,7 +156,7 @@ function leftOut(guarded: ProtectedTarget, selection: PointSelection): { name: s
   return guarded.componentKinds().flatMap(({ name, kind }) => {
     const include = includeSwitchOf(kind);
     return include !== undefined && !selection.include[include]
-      ? [{ name, reason: `left out as asked (include_${include} was false)` }]
+      ? [{ name, reason: `${leftOutPrefix} (include_${include} was false)` }]
       : [];
   });
 }

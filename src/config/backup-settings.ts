@@ -35,6 +35,16 @@ export const backupSettings = {
     runtime: true,
     about: 'Time between two scheduled recovery points; also the base of the RPO. Hourly is advised.',
   }),
+  backupJitterSeconds: setting({
+    key: 'backup.jitter_seconds',
+    env: env('RAGWARDEN_BACKUP_JITTER'),
+    parser: decimal(0, 3600),
+    fallback: 30,
+    unit: 'seconds',
+    runtime: true,
+    about:
+      'A scheduled point comes up to this much later, by chance, and never by more than a tenth of the interval; 0 for on time. More spreads the load of many instances on one repository.',
+  }),
   backupAtStart: setting({
     key: 'backup.at_start',
     env: env('RAGWARDEN_BACKUP_AT_START'),

@@ -63,6 +63,7 @@ export type Config = {
     readonly location: string;
     readonly passwordFile: string;
     readonly frequencyMs: number;
+    readonly jitterMs: number;
     readonly atStart: boolean;
     readonly idleWaitMs: number;
     readonly holdMs: number;
@@ -333,6 +334,7 @@ export function buildConfig(
           ? join(dataDir, 'repository-password')
           : path(values.backupPasswordFile),
       frequencyMs: values.backupFrequencySeconds * 1000,
+      jitterMs: values.backupJitterSeconds * 1000,
       atStart: values.backupAtStart,
       idleWaitMs: values.backupIdleWaitSeconds * 1000,
       holdMs: values.backupHoldSeconds * 1000,

@@ -9,6 +9,7 @@ export {
   idempotencyOf,
   type OperationBody,
   operationAnswers,
+  preferredWait,
   respondWithOperation,
 } from './operation-answer.ts';
 export { boundedIdempotencyKeys, boundedOperations } from './operation-growth.ts';

@@ -7,8 +7,11 @@ export {
   type EventStreamOptions,
   type LoginLink,
   type NewToken,
+  type PointWish,
   type RagwardenClient,
+  type RestoreWish,
 } from './client.ts';
+export type { WorkOptions } from './graph-calls.ts';
 export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';

@@ -1,3 +1,4 @@
+import { createGraphCalls } from './graph-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { RagwardenError } from './ragwarden-error.ts';
@@ -95,6 +96,37 @@ export type LoginLink = {
   readonly workspaces?: 'all' | readonly string[];
 };
 
+/** What a point is wanted of; all of it unless told. */
+export type PointWish = {
+  readonly target?: string | undefined;
+  /** This workspace alone; '' is the unnamed one. */
+  readonly workspace?: string | undefined;
+  /** A point without a part that the target has is `partial`. */
+  readonly include?: {
+    readonly database?: boolean | undefined;
+    readonly workspaces?: boolean | undefined;
+    readonly config?: boolean | undefined;
+  };
+};
+
+/** What of a point goes back, and where to; all of it in place unless told. */
+export type RestoreWish = {
+  readonly components?: readonly string[] | undefined;
+  /** Only what belongs to it; '' is the unnamed one. */
+  readonly workspace?: string | undefined;
+  /** Under this name, beside the one it has. */
+  readonly asWorkspace?: string | undefined;
+  /** Beside the live data: a new folder below `backup.allowed_roots`, a name for what is no folder. */
+  readonly to?: { readonly folder?: string | undefined; readonly name?: string | undefined } | undefined;
+};
+
+const bodyOfWish = ({ components, workspace, asWorkspace, to }: RestoreWish) => ({
+  components,
+  workspace,
+  as_workspace: asWorkspace,
+  to,
+});
+
 export type RagwardenClient = ReturnType<typeof createClient>;
 
 /**
@@ -180,25 +212,45 @@ export function createClient(options: ClientOptions) {
       /** @throws `backup/unknown-point`, `backup/invalid-id` */
       point: async (backupId: string, call?: CallOptions) => get<BackupResult>(point(backupId), call),
       /** Begins to take a point; its result is a `BackupResult`. @throws `backup/unavailable`, `operation/busy` */
-      trigger: ({ target, ...call }: StartOptions & { target?: string } = {}) =>
-        post<OperationBody>('/api/v1/backup/trigger', { ...call, body: { target } }),
+      trigger: ({ target, workspace, include = {}, ...call }: StartOptions & PointWish = {}) =>
+        post<OperationBody>('/api/v1/backup/trigger', {
+          ...call,
+          body: {
+            target,
+            workspace,
+            include_database: include.database,
+            include_workspaces: include.workspaces,
+            include_config: include.config,
+          },
+        }),
       /** Begins to read every byte of a point back. */
       verify: async (backupId: string, call?: StartOptions) =>
         post<OperationBody>(point(backupId, 'verify'), { ...call }),
       /** What a restore would do; changes nothing. */
-      planRestore: async (backupId: string, call?: CallOptions) =>
-        post<RestorePlan>(`/api/v1/backup/restore/${pathPart(backupId)}`, { ...call, body: { plan_only: true } }),
+      planRestore: async (backupId: string, { signal, ...wish }: CallOptions & RestoreWish = {}) =>
+        post<RestorePlan>(`/api/v1/backup/restore/${pathPart(backupId)}`, {
+          signal,
+          body: { plan_only: true, ...bodyOfWish(wish) },
+        }),
       /**
        * Begins a restore, which replaces the data of the target; a safety point is taken first.
        * @throws `conflict/confirmation-required` without `confirm: true`, `restore/plan-changed`, `restore/blocked`
        */
       restore: async (
         backupId: string,
-        { confirm, planId, ...call }: StartOptions & { confirm: boolean; planId?: string },
+        {
+          confirm,
+          planId,
+          safetyPoint,
+          signal,
+          idempotencyKey,
+          ...wish
+        }: StartOptions & RestoreWish & { confirm: boolean; planId?: string; safetyPoint?: boolean },
       ) =>
         post<OperationBody>(`/api/v1/backup/restore/${pathPart(backupId)}`, {
-          ...call,
-          body: { confirm, plan_id: planId },
+          signal,
+          idempotencyKey,
+          body: { confirm, plan_id: planId, safety_point: safetyPoint, ...bodyOfWish(wish) },
         }),
       startSchedule: (call?: CallOptions) => post<ScheduleBody>('/api/v1/backup/start', { ...call }),
       stopSchedule: (call?: CallOptions) => post<ScheduleBody>('/api/v1/backup/stop', { ...call }),
@@ -276,6 +328,7 @@ export function createClient(options: ClientOptions) {
       unlock: ({ lockIds, ...call }: StartOptions & { lockIds?: readonly string[] } = {}) =>
         post<OperationBody>('/api/v1/repository/unlock', { ...call, body: { lock_ids: lockIds } }),
     },
+    snapshots: createGraphCalls(transport),
     operations: createOperationCalls(transport),
     events: {
       /** What happened, newest first unless told otherwise. */

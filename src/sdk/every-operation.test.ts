@@ -56,8 +56,13 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postBackupPointsByBackupIdVerify: ({ backup }) => backup.verify('b'),
   putBackupPointsByBackupIdPin: ({ backup }) => backup.pin('b'),
   deleteBackupPointsByBackupIdPin: ({ backup }) => backup.unpin('b'),
-  postBackupTrigger: ({ backup }) => backup.trigger({ target: 't' }),
-  postBackupRestoreByBackupId: ({ backup }) => backup.restore('b', { confirm: true, planId: 'p' }),
+  postBackupTrigger: ({ backup }) =>
+    backup.trigger({ target: 't', workspace: 'w', include: { database: true, workspaces: true, config: false } }),
+  postBackupRestoreByBackupId: ({ backup }) =>
+    backup.restore('b', {
+      ...{ confirm: true, planId: 'p', safetyPoint: false, components: ['workspace'], workspace: 'w' },
+      ...{ asWorkspace: 'v', to: { folder: '/f', name: 'n' } },
+    }),
   postBackupRebuildCatalogue: ({ backup }) => backup.rebuildCatalogue({ dryRun: true }),
   postBackupStart: ({ backup }) => backup.startSchedule(),
   postBackupStop: ({ backup }) => backup.stopSchedule(),
@@ -75,6 +80,19 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postRepositoryForget: ({ repository }) => repository.forget({ target: 't', dryRun: true }),
   postRepositoryPrune: ({ repository }) => repository.prune(),
   postRepositoryUnlock: ({ repository }) => repository.unlock({ lockIds: ['a'.repeat(64)] }),
+  postBackupReplicationBackupGraphsByGraphIdSnapshots: ({ snapshots }) =>
+    snapshots.create('g', { sourceDir: '/s', metadata: { by: 'me' }, waitSeconds: 1 }),
+  getBackupReplicationBackupGraphsByGraphIdSnapshots: ({ snapshots }) => snapshots.list('g'),
+  getBackupReplicationBackupGraphsByGraphIdSnapshotsBySnapshotId: ({ snapshots }) => snapshots.get('g', 'b'),
+  postBackupReplicationBackupGraphsByGraphIdSnapshotsBySnapshotIdRestore: ({ snapshots }) =>
+    snapshots.restore('g', 'b', { targetDir: '/t', asWorkspace: 'w', confirm: true, planId: 'p', waitSeconds: 1 }),
+  deleteBackupReplicationBackupGraphsByGraphIdSnapshotsBySnapshotId: ({ snapshots }) =>
+    snapshots.delete('g', 'b', { force: true }),
+  postBackupReplicationBackupCleanup: ({ snapshots }) => snapshots.cleanup({ waitSeconds: 1 }),
+  getBackupReplicationBackupStats: ({ snapshots }) => snapshots.stats(),
+  postBackupReplicationBackupSchedule: ({ snapshots }) => snapshots.setSchedule('g', { frequencySeconds: 60 }),
+  getBackupReplicationBackupScheduleByGraphId: ({ snapshots }) => snapshots.schedule('g'),
+  getHealthDashboardBackupsSummary: ({ snapshots }) => snapshots.summary(),
   getOperations: ({ operations }) =>
     operations.list({ state: 'running', kind: 'k', targetId: 't', cursor: 'c', limit: 5 }),
   getOperationsById: ({ operations }) => operations.get('o'),

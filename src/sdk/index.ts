@@ -12,9 +12,12 @@ export {
   type EventStreamOptions,
   type LoginLink,
   type NewToken,
+  type PointWish,
   type RagwardenClient,
+  type RestoreWish,
 } from './client.ts';
 export { EventLogger, type TimeRange } from './event-logger.ts';
+export type { WorkOptions } from './graph-calls.ts';
 export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export { MetricsCollector } from './metrics-collector.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';

@@ -6,6 +6,7 @@
 export type * from './wire/access.ts';
 export type * from './wire/backup.ts';
 export type * from './wire/events.ts';
+export type * from './wire/graphs.ts';
 export type * from './wire/health.ts';
 export type * from './wire/host.ts';
 export type * from './wire/metrics.ts';

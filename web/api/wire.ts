@@ -163,7 +163,7 @@ export type Point = {
   error?: string;
   user_data: { total_size_bytes: number; file_count: number; components: PointComponent[] };
   target_id: string;
-  cause: 'manual' | 'scheduled' | 'safety';
+  cause: 'manual' | 'scheduled' | 'safety' | 'upgrade';
   grade: 'consistent' | 'crash-consistent' | 'fuzzy' | null;
   reasons: string[];
   missing: { name: string; reason: string }[];

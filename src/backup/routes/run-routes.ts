@@ -32,6 +32,21 @@ const statusBody = z.object({
   error: z.string().optional(),
 });
 
+const triggerBody = z
+  .strictObject({
+    target: z.string().max(64).optional(),
+    workspace: z.string().max(64).optional().describe('This workspace alone; empty is the unnamed one.'),
+    include_database: z.boolean().optional().describe('True unless told; a point without a part is `partial`.'),
+    include_workspaces: z.boolean().optional(),
+    include_config: z.boolean().optional(),
+  })
+  .refine(
+    (asked) => [asked.include_database, asked.include_workspaces, asked.include_config].some((one) => one !== false),
+    {
+      error: 'leaves nothing to back up',
+    },
+  );
+
 /** How the backups stand, what was run, and one run now. */
 export const runRoutes =
   (deps: BackupRoutesDeps): RoutePlugin =>
@@ -111,14 +126,25 @@ export const runRoutes =
         schema: {
           tags: ['backup'],
           summary: 'Take a recovery point now',
-          body: z.strictObject({ target: z.string().max(64).optional() }).nullish(),
+          body: triggerBody.nullish(),
           response: operationAnswers,
         },
       },
       async (request, reply) => {
+        const asked = request.body ?? {};
+        const targetId = asked.target ?? deps.defaultTargetId();
+        if (asked.workspace !== undefined) await backup.snapshots.requireWorkspace(targetId, asked.workspace);
         const operation = await backup.take({
-          targetId: request.body?.target ?? deps.defaultTargetId(),
+          targetId,
           cause: 'manual',
+          selection: {
+            workspace: asked.workspace,
+            include: {
+              database: asked.include_database ?? true,
+              workspaces: asked.include_workspaces ?? true,
+              config: asked.include_config ?? true,
+            },
+          },
           requestedBy: who(request),
           idempotency: idempotencyOf(request),
         });

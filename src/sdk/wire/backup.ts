@@ -1,4 +1,4 @@
-export type RunWord = 'running' | 'success' | 'partial' | 'error' | 'skipped';
+export type RunWord = 'running' | 'success' | 'partial' | 'error' | 'lost' | 'skipped';
 
 /** One recovery point, or one run that did not become one. */
 export type BackupResult = {
@@ -28,8 +28,49 @@ export type BackupResult = {
       readonly skipped: readonly { readonly path: string; readonly reason: string; readonly loss: boolean }[];
     }[];
   };
+  readonly database: {
+    /** `skipped`: none is in it, and none should be; `error`: one should be and is not. */
+    readonly status: RunWord;
+    readonly path: string | null;
+    readonly size_bytes: number;
+    /** Seconds; null where nobody measured it. */
+    readonly duration: number | null;
+    readonly reason: string | null;
+    readonly error?: string;
+    readonly components: readonly {
+      readonly name: string;
+      readonly kind: string;
+      readonly status: RunWord;
+      readonly size_bytes: number;
+      /** How many dumps it consists of. */
+      readonly streams: number;
+      readonly grade: string;
+      readonly reasons: readonly string[];
+    }[];
+  };
+  readonly config: {
+    readonly status: RunWord;
+    readonly path: string | null;
+    readonly file_count: number;
+    readonly total_size_bytes: number;
+    readonly file_results: Readonly<
+      Record<string, { readonly status: 'success' | 'skipped'; readonly reason?: string }>
+    >;
+  };
+  /** What is in it, in the three words of document 002; what is not in it is left out. */
+  readonly components: {
+    readonly database?: SystemBackupPart;
+    readonly workspaces?: SystemBackupPart;
+    readonly configuration?: SystemBackupPart;
+  };
+  /** In units of 1024 × 1024 bytes; null when the point does not exist. */
+  readonly total_size_mb: number | null;
   readonly target_id: string;
-  readonly cause: 'manual' | 'scheduled' | 'safety';
+  readonly scope: 'target' | 'workspace';
+  /** Of a point of one workspace alone; empty for the unnamed one. */
+  readonly workspace: string | null;
+  /** `safety`: before a restore. `upgrade`: the backend was seen with another version than before. */
+  readonly cause: 'manual' | 'scheduled' | 'safety' | 'upgrade';
   /** How well the files belong together. */
   readonly grade: 'consistent' | 'crash-consistent' | 'fuzzy' | null;
   readonly reasons: readonly string[];
@@ -42,8 +83,11 @@ export type BackupResult = {
   readonly core_version: string | null;
   readonly pinned: boolean;
   readonly operation_id: string | null;
-  readonly allowed_actions: readonly ('restore' | 'verify')[];
+  readonly allowed_actions: readonly ('restore' | 'verify' | 'pin' | 'unpin')[];
 };
+
+/** `size_mb` in units of 1024 × 1024 bytes. */
+export type SystemBackupPart = { readonly status: 'completed' | 'partial'; readonly size_mb: number };
 
 export type BackupStatusBody = {
   readonly status: 'idle' | 'scheduled' | 'running' | 'error';
@@ -82,15 +126,25 @@ export type RestoreResult = {
     readonly total_size_bytes: number;
     readonly file_count: number;
   };
+  readonly database: { readonly status: RunWord; readonly size_bytes: number; readonly components: readonly string[] };
   /** The point that was taken of what was there before; null when nothing was left to keep. */
   readonly safety_backup_id: string | null;
-  /** Where the replaced files still lie, with their bytes. */
-  /** Bytes are null where they were not measured. */
+  /** Where what was replaced still lies; bytes are null where they were not measured. */
   readonly undo: readonly { readonly folder: string; readonly bytes: number | null }[];
   readonly notes: readonly string[];
 };
 
-export type ScheduleBody = { readonly message: string; readonly was_running: boolean; readonly running: boolean };
+/** `before` is the state that was found. */
+export type ScheduleBody = {
+  readonly message: string;
+  readonly before: 'on' | 'off';
+  readonly now: 'on' | 'off';
+  /** Whether the schedule was on, and whether it is. */
+  readonly was_running: boolean;
+  readonly running: boolean;
+  /** Whether a point is being taken at the moment; switching the schedule off lets it end. */
+  readonly run_under_way: boolean;
+};
 
 /** What a restore would do. Nothing is done before a confirmed call names this plan. */
 export type RestorePlan = {

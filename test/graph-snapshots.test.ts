@@ -1,0 +1,274 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createWarden, type Warden } from '../src/app/index.ts';
+import { readConfig } from '../src/config/index.ts';
+import { silentLogger } from '../src/platform/logging.ts';
+import { createClient, type RagwardenClient, type Snapshot } from '../src/sdk/index.ts';
+import { hasPart } from './setup/parts.ts';
+import { contentOf, removeFolder, temporaryFolder } from './warden-harness.ts';
+
+const token = 'an-admin-token-for-this-test-alone';
+const waitSeconds = 90;
+
+describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
+  const dataDir = temporaryFolder('graphs');
+  const working = join(dataDir, 'rag_storage');
+  const inputs = join(dataDir, 'inputs');
+  let warden: Warden;
+  let client: RagwardenClient;
+  let url = '';
+
+  const start = async (): Promise<void> => {
+    const env = {
+      RAGWARDEN_ADMIN_TOKEN: token,
+      RAGWARDEN_BACKUP_AT_START: 'false',
+      // Nobody answers there: what is backed up are the files.
+      RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1',
+      RAGWARDEN_TARGET_ID: 'rag',
+      WORKING_DIR: working,
+      INPUT_DIR: inputs,
+      RAGWARDEN_ALLOWED_ROOTS: join(dataDir, 'restored'),
+    };
+    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+    warden = createWarden({ reading: readConfig({ env, flags, cwd: dataDir }), log: silentLogger, command: 'serve' });
+    const started = await warden.start();
+    url = started.api;
+    client = createClient({ url, token });
+  };
+  const write = (workspace: string, text: string): void => {
+    mkdirSync(join(working, workspace), { recursive: true });
+    writeFileSync(join(working, workspace, 'kv_store_full_docs.json'), JSON.stringify({ 'doc-1': { content: text } }));
+  };
+  const status = async (method: string, path: string, body?: unknown): Promise<number> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, prefer: `wait=${waitSeconds}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const graphs = '/api/v1/backup-replication/backup/graphs';
+
+  beforeAll(async () => {
+    for (const name of ['', 'tenant', 'other']) {
+      mkdirSync(join(inputs, name), { recursive: true });
+      write(name, `of ${name || 'nobody'}`);
+    }
+    await start();
+  });
+  afterAll(async () => {
+    await warden?.stop('the test is over');
+    removeFolder(dataDir);
+  });
+
+  let first: Snapshot;
+
+  test('a snapshot has the documented fields, is persisted, and says who it is for', async () => {
+    first = await client.snapshots.create('rag:tenant', {
+      sourceDir: join(working, 'tenant'),
+      metadata: { ticket: 'OPS-1' },
+      waitSeconds,
+    });
+    expect(first).toMatchObject({
+      graph_id: 'rag:tenant',
+      status: 'completed',
+      metadata: { ticket: 'OPS-1' },
+      scope: 'workspace',
+      workspace: 'tenant',
+    });
+    expect(first.data_hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(first.size_bytes).toBe(33);
+    expect(Date.parse(first.retention_until ?? '') - Date.parse(first.timestamp)).toBe(7 * 86_400_000);
+    expect(first.checkpoint_path).toBe(`${dataDir}/repository#${first.backup_id}:/components/workspace`);
+    expect(await client.snapshots.get('rag:tenant', first.backup_id)).toEqual(first);
+    // A point of one workspace says nothing about the others, nor about the whole.
+    expect(await client.snapshots.list('rag')).toEqual([]);
+    expect((await client.backup.status()).last_backup).toBeNull();
+    expect((await client.backup.point(first.backup_id)).workspace).toBe('tenant');
+  });
+
+  test('without patience the answer is the snapshot as it stands, and the same key finds it again', async () => {
+    const ask = () => client.snapshots.create('rag:other', { idempotencyKey: 'once' });
+    const begun = await ask();
+    expect(['pending', 'in_progress']).toContain(begun.status);
+    expect((await ask()).backup_id).toBe(begun.backup_id);
+    await client.operations.wait(begun.operation_id ?? '');
+    expect((await client.snapshots.get('rag:other', begun.backup_id)).status).toBe('completed');
+    expect(await client.snapshots.list('rag:other')).toHaveLength(1);
+  });
+
+  test('a point of the whole target is a snapshot of each graph, told apart by size and digest', async () => {
+    write('other', 'what others wrote meanwhile');
+    const begun = await client.backup.trigger();
+    const { result } = await client.operations.wait(begun);
+    const { backup_id: id } = result as { backup_id: string };
+    const [newest, older] = await client.snapshots.list('rag:tenant');
+    expect(newest).toMatchObject({ backup_id: id, scope: 'target', size_bytes: 33, data_hash: first.data_hash });
+    expect(newest?.checkpoint_path).toBe(`${dataDir}/repository#${id}:/components/workspace/tenant`);
+    expect(older?.backup_id).toBe(first.backup_id);
+    const [other, before] = await client.snapshots.list('rag:other');
+    expect(other?.data_hash).not.toBe(before?.data_hash);
+    expect(await client.snapshots.list('rag')).toHaveLength(1);
+    expect((await client.snapshots.list('rag:'))[0]?.graph_id).toBe('rag');
+  });
+
+  test('what a point is asked without is not in it, and it says so', async () => {
+    const begun = await client.backup.trigger({ include: { workspaces: false } });
+    const ended = await client.operations.wait(begun).catch((err) => err.operation);
+    // Without databases and configuration nothing is left.
+    expect(ended.error?.code).toBe('backup/capture-failed');
+    expect(
+      await status('POST', '/api/v1/backup/trigger', {
+        include_database: false,
+        include_workspaces: false,
+        include_config: false,
+      }),
+    ).toBe(422);
+    const alone = await client.operations.wait(await client.backup.trigger({ include: { config: false } }));
+    expect(alone.result).toMatchObject({
+      components: { workspaces: { status: 'completed' } },
+      database: { status: 'skipped', components: [] },
+      config: { status: 'skipped' },
+    });
+    expect(await status('POST', '/api/v1/backup/trigger', { workspace: 'nobody' })).toBe(404);
+    expect((await client.snapshots.list('rag:tenant')).at(-1)?.backup_id).toBe(first.backup_id);
+  });
+
+  test.each([
+    ['unknown', 'nobody'],
+    ['of an unknown workspace', 'rag:nobody'],
+    ['a way up', '..%2frag'],
+    ['a way up behind', 'rag%2f..'],
+    ['a workspace of dots', 'rag:..'],
+    ['a workspace that leads elsewhere', 'rag:%2e%2e%2fother'],
+    ['a zero behind', 'rag:tenant%00'],
+    ['a zero', '%00'],
+    ['an option', '-rf'],
+    ['endless', 'x'.repeat(5_000)],
+  ])('a graph id that is %s: 404 everywhere, and nothing changes', async (_what, id) => {
+    const before = await client.snapshots.stats();
+    for (const [method, path, body] of [
+      ['POST', `${graphs}/${id}/snapshots`],
+      ['GET', `${graphs}/${id}/snapshots`],
+      ['GET', `${graphs}/${id}/snapshots/${first.backup_id}`],
+      ['POST', `${graphs}/${id}/snapshots/${first.backup_id}/restore`, { confirm: true }],
+      ['DELETE', `${graphs}/${id}/snapshots/${first.backup_id}?force=true`],
+      ['GET', `/api/v1/backup-replication/backup/schedule/${id}`],
+    ] as const)
+      expect(await status(method, path, body), `${method} ${path.slice(0, 80)}`).toBe(404);
+    expect(
+      await status('POST', '/api/v1/backup-replication/backup/schedule', {
+        graph_id: decodeURIComponent(id),
+        frequency_seconds: 60,
+      }),
+    ).toBe(404);
+    expect(await client.snapshots.stats()).toEqual(before);
+  });
+
+  test('folders that are not registered, and snapshots of other graphs, are refused', async () => {
+    for (const source of ['/etc', working, join(working, 'other'), 'tenant', `${working}/tenant\0`])
+      expect(await status('POST', `${graphs}/rag:tenant/snapshots`, { source_dir: source }), source).toBe(422);
+    for (const id of ['..', '%2e%2e', 'backup_20260101_000000_aaaa'])
+      expect([404, 422], id).toContain(await status('GET', `${graphs}/rag:tenant/snapshots/${id}`));
+    expect(await status('GET', `${graphs}/rag:other/snapshots/${first.backup_id}`)).toBe(404);
+    expect(await status('DELETE', `${graphs}/rag:other/snapshots/${first.backup_id}`)).toBe(404);
+  });
+
+  test('a graph is restored beside the live data, below an allowed folder and nowhere else', async () => {
+    const whole = (await client.snapshots.list('rag:tenant')).find((one) => one.scope === 'target');
+    for (const [name, id] of [
+      ['alone', first.backup_id],
+      ['part', whole?.backup_id ?? ''],
+    ] as const) {
+      const targetDir = join(dataDir, 'restored', name);
+      const plan = await client.snapshots.planRestore('rag:tenant', id, { targetDir });
+      expect(plan.blockers).toEqual([]);
+      const done = await client.snapshots.restore('rag:tenant', id, { targetDir, planId: plan.plan_id, waitSeconds });
+      expect(done.status).toBe('restored');
+      const found = Object.values(contentOf(targetDir)).filter((content) => !content.startsWith('mode '));
+      expect(found, name).toEqual([readFileSync(join(working, 'tenant/kv_store_full_docs.json')).toString('base64')]);
+    }
+    const before = contentOf(working);
+    const restore = `${graphs}/rag:tenant/snapshots/${first.backup_id}/restore`;
+    for (const folder of [
+      '/etc/ragwarden',
+      'restored/x',
+      join(working, 'new'),
+      `${dataDir}/restored/../x`,
+      `${dataDir}/restored/a\0`,
+    ])
+      expect(await status('POST', restore, { target_dir: folder }), folder).toBe(422);
+    // The registered folder is the place it came from, and that is not replaced unasked.
+    expect(await status('POST', restore, { target_dir: join(working, 'tenant') })).toBe(409);
+    expect(await status('POST', restore)).toBe(409);
+    expect(await status('POST', restore, { confirm: true, plan_id: 'plan_of_something_else' })).toBe(409);
+    expect(contentOf(working)).toEqual(before);
+  });
+
+  test('pinned, the newest good one, or part of a larger point: deleted only with force, as one', async () => {
+    const remove = (graph: string, id: string, force?: boolean) =>
+      client.snapshots.delete(graph, id, { ...(force === undefined ? {} : { force }), waitSeconds });
+    await expect(remove('rag:tenant', first.backup_id)).rejects.toThrow(/the newest/);
+    const second = await client.snapshots.create('rag:tenant', { waitSeconds });
+    await client.backup.pin(first.backup_id);
+    await expect(remove('rag:tenant', first.backup_id)).rejects.toMatchObject({ code: 'conflict/state', status: 409 });
+    await client.backup.unpin(first.backup_id);
+    expect(await remove('rag:tenant', first.backup_id)).toMatchObject({ status: 'deleted' });
+    expect(await status('GET', `${graphs}/rag:tenant/snapshots/${first.backup_id}`)).toBe(404);
+    const whole = (await client.snapshots.list('rag:tenant')).find((one) => one.scope === 'target');
+    await expect(remove('rag:tenant', whole?.backup_id ?? '')).rejects.toThrow(/it holds 2 other workspaces|newest/);
+    expect((await client.snapshots.list('rag:tenant'))[0]?.backup_id).toBe(second.backup_id);
+    const { items } = await client.audit.list({ action: 'backup.forget' });
+    expect(items.map((entry) => entry.object)).toEqual([first.backup_id]);
+  });
+
+  test('cleaning up says how many went, and why none did', async () => {
+    const done = await client.snapshots.cleanup({ waitSeconds });
+    expect(done).toMatchObject({ deleted_snapshots: 0, operation_ids: [] });
+    expect(done.message).toMatch(/^Nothing was deleted: retention keeps all \d+\./);
+  });
+
+  test('what there is of each graph is counted, and the recent ones at a glance', async () => {
+    const stats = await client.snapshots.stats();
+    expect(stats.graphs.map((graph) => graph.graph_id)).toEqual(['rag', 'rag:other', 'rag:tenant']);
+    for (const graph of stats.graphs) {
+      const its = (await client.snapshots.list(graph.graph_id)).filter((one) => one.status === 'completed');
+      expect(graph).toMatchObject({
+        total_snapshots: its.length,
+        last_snapshot_time: its[0]?.timestamp,
+        oldest_snapshot: its.at(-1)?.timestamp,
+        expired_snapshots: 0,
+      });
+    }
+    const summary = await client.snapshots.summary();
+    expect(summary.total_backups).toBe((await client.backup.points()).items.length);
+    expect(summary).toMatchObject({ failed_backups: 1, recent_backups: summary.total_backups });
+    expect(summary.recent.map((one) => one.status)).toContain('error');
+  });
+
+  test('test_backup_workflow_with_server: schedules, switches, snapshots and their persistence over a restart', async () => {
+    const scheduled = await client.snapshots.setSchedule('rag:tenant', { frequencySeconds: 3_600 });
+    expect(scheduled).toMatchObject({ enabled: true, source: 'graph', frequency_seconds: 3_600 });
+    const [newest] = await client.snapshots.list('rag:tenant');
+    expect(scheduled.last_backup_id).toBe(newest?.backup_id);
+    const dueMs = Date.parse(newest?.timestamp ?? '') + 3_600_000;
+    expect(Date.parse(scheduled.next_run ?? '') - dueMs).toBeGreaterThanOrEqual(0);
+    expect(Date.parse(scheduled.next_run ?? '') - dueMs).toBeLessThanOrEqual(30_000);
+    expect((await client.snapshots.schedule('rag')).source).toBe('target');
+    expect(await client.backup.stopSchedule()).toMatchObject({ before: 'on', now: 'off', run_under_way: false });
+    const before = await client.snapshots.list('rag:tenant');
+
+    await warden.stop('the test restarts it');
+    await start();
+    expect(await client.snapshots.list('rag:tenant')).toEqual(before);
+    // While the schedule as a whole is off, nothing is due.
+    expect(await client.snapshots.schedule('rag:tenant')).toMatchObject({ enabled: true, next_run: null });
+    expect((await client.backup.status()).status).toBe('idle');
+    expect(await client.backup.startSchedule()).toMatchObject({ before: 'off', now: 'on' });
+    expect(await client.backup.startSchedule()).toMatchObject({ before: 'on', now: 'on' });
+    const back = await client.snapshots.setSchedule('rag:tenant', { frequencySeconds: null });
+    expect(back).toMatchObject({ enabled: false, source: 'target', frequency_seconds: 86_400 });
+  });
+});
