@@ -71,6 +71,12 @@ describe('what is forgotten', () => {
     expect(forgotten([point(0), point(4000)], { retentionDays: 0, dailyRetentionDays: 30 })).toEqual([]);
   });
 
+  test('a point of one workspace never stands for one of the whole target', () => {
+    const [whole, part] = [point(400), point(0, { scope: 'workspace', workspace: 'notes' })];
+    expect(forgotten([whole, part])).toEqual([]);
+    expect(forgotten([whole, { ...part, workspace: null }])).toHaveLength(1);
+  });
+
   test('runs that failed or were forgotten are not in the plan', () => {
     expect(planRetention([point(0, { status: 'error' }), point(1, { forgottenMs: 1 })], policy, nowMs)).toEqual([]);
   });
