@@ -5,6 +5,8 @@ import { requireAllowedFolder } from './allowed-folder.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { type BackupResult, backupResult } from './backup-result.ts';
 import { type Catalogue, createCatalogue, factsOfTags, noteFacts } from './catalogue/index.ts';
+import { describeSources, type SourcesReport } from './describe-sources.ts';
+import { type ExportedFile, exportConfig } from './export-config.ts';
 import { createSnapshots, type Snapshots } from './graphs/snapshots.ts';
 import type { KnownRepository } from './open-repository.ts';
 import { planRestore } from './plan-restore.ts';
@@ -61,6 +63,10 @@ export type Backup = {
     },
   ): Promise<Operation>;
   planRetention(targetId: string): Promise<readonly RetentionItem[]>;
+  /** @throws `target/unknown` */
+  describeSources(targetId: string): Promise<SourcesReport>;
+  /** Without its secrets. @throws `backup/invalid-id`, `backup/unknown-point`, `backup/unavailable` */
+  exportConfig(pointId: string): Promise<readonly ExportedFile[]>;
   /** @throws `backup/invalid-id`, `backup/unknown-point` */
   requirePoint(pointId: string): Promise<RecoveryPoint>;
   /** What a killed process left half-done, by kind of operation. */
@@ -318,6 +324,14 @@ export function createBackup(
       });
       for (const point of doomed) await audit(requestedBy, 'backup.forget', point.id);
       return operation;
+    },
+
+    describeSources: (targetId) => describeSources(deps.requireTarget(targetId)),
+
+    async exportConfig(pointId) {
+      await requireRestorable(pointId);
+      await requireAvailable();
+      return exportConfig(deps.repository, await requireSnapshot(pointId));
     },
 
     settlers: {

@@ -174,9 +174,10 @@ function emptiedComponents(
   });
 }
 
-function missingComponents(
+/** What the target has and these components are not, each with the reason. */
+export function missingComponents(
   target: Target,
-  captured: readonly CaptureResult[],
+  captured: readonly Pick<CaptureResult, 'name' | 'kind'>[],
   observation: Observation | undefined,
   selection: PointSelection,
 ): { name: string; reason: string }[] {

@@ -287,6 +287,23 @@ export const jobAnswer = z.object({
   late: textOrNull,
 });
 
+export const sourcesAnswer = z.object({
+  items: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      online: z.boolean(),
+      consistent: z.string(),
+      restorable_elsewhere: z.boolean(),
+      restored_by: z.string(),
+      notes: z.array(z.string()),
+    }),
+  ),
+  missing: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
+
+export const configFileAnswer = z.object({ path: z.string(), content: z.string(), redacted: z.number() });
+
 export const retentionAnswer = z.object({
   backup_id: z.string(),
   timestamp: instant,

@@ -35,6 +35,8 @@ test('offers the commands that are promised', () => {
     'backup rebuild-catalogue',
     'backup start',
     'backup stop',
+    'backup sources',
+    'backup export-config',
     'backup retention',
     'drill run',
     'drill chaos',

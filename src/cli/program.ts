@@ -34,6 +34,7 @@ import {
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
+import { exportConfigOf, showSources } from './source-commands.ts';
 import { showStatus } from './status-command.ts';
 import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
 import { showGrowth, showJobs } from './system-commands.ts';
@@ -382,6 +383,18 @@ function addBackup(program: Command, context: CommandContext, does: Does): void 
   );
   remote(backup.command('stop').description('switch the schedule off; survives a restart')).action(
     does((flags: RemoteFlags) => switchSchedule(context, false, flags)),
+  );
+  remote(backup.command('sources').description('what a point would hold now, what each part is worth, what is missing'))
+    .option(...target)
+    .action(does((flags: Parameters<typeof showSources>[1]) => showSources(context, flags)));
+  examples(
+    remote(
+      backup.command('export-config').argument('<id>').description('the configuration of a point, without its secrets'),
+    )
+      .option('--redact', 'take secrets out; needed, since nothing else is offered')
+      .option('--to <folder>', 'write the files below this folder; none of them may be there yet')
+      .action(does((id: string, flags: Parameters<typeof exportConfigOf>[2]) => exportConfigOf(context, id, flags))),
+    ['backup export-config ID --redact', 'backup export-config ID --redact --to config-of-monday'],
   );
   remote(backup.command('retention').description('what retention would keep and forget now, and why'))
     .option(...target)

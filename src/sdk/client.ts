@@ -8,7 +8,9 @@ import type {
   AuditEntryBody,
   AuditVerdictBody,
   BackupResult,
+  BackupSources,
   BackupStatusBody,
+  ConfigFile,
   DrillBody,
   DrillEvidence,
   EventBody,
@@ -263,6 +265,12 @@ export function createClient(options: ClientOptions) {
       /** Begins to make the catalogue of points from the repository alone; the result is a `CatalogueReport`. */
       rebuildCatalogue: ({ dryRun, ...call }: StartOptions & { dryRun?: boolean } = {}) =>
         post<OperationBody>('/api/v1/backup/rebuild-catalogue', { ...call, body: { dry_run: dryRun } }),
+      /** What a point taken now would hold, what each part is worth, and what it would lack. */
+      sources: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
+        get<BackupSources>('/api/v1/backup/sources', { ...call, query: { target } }),
+      /** The configuration that a point holds, with its secrets taken out. */
+      config: async (backupId: string, call?: CallOptions) =>
+        get<Page<ConfigFile>>(point(backupId, 'config'), { ...call }),
       /** What retention would keep and forget now, with a reason for each point. */
       retention: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
         get<Page<RetentionItem>>('/api/v1/backup/retention', { ...call, query: { target } }),

@@ -66,6 +66,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postBackupRebuildCatalogue: ({ backup }) => backup.rebuildCatalogue({ dryRun: true }),
   postBackupStart: ({ backup }) => backup.startSchedule(),
   postBackupStop: ({ backup }) => backup.stopSchedule(),
+  getBackupSources: ({ backup }) => backup.sources({ target: 't' }),
+  getBackupPointsByBackupIdConfig: ({ backup }) => backup.config('b'),
   getBackupRetention: ({ backup }) => backup.retention({ target: 't' }),
   postBackupRecoveryKitConfirm: ({ backup }) => backup.confirmRecoveryKit(),
   postBackupRepositoryAdopt: ({ backup }) => backup.adoptRepository({ confirm: true }),

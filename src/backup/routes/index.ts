@@ -8,6 +8,7 @@ import type { BackupRoutesDeps } from './route-deps.ts';
 import { runRoutes } from './run-routes.ts';
 import { scheduleRoutes } from './schedule-routes.ts';
 import { snapshotRoutes } from './snapshot-routes.ts';
+import { sourceRoutes } from './source-routes.ts';
 import { upkeepRoutes } from './upkeep-routes.ts';
 
 /** Recovery points over HTTP, with the paths and fields of the documents and the operations behind them. */
@@ -27,6 +28,7 @@ export const backupRoutes =
       upkeepRoutes,
       snapshotRoutes,
       graphRoutes,
+      sourceRoutes,
     ])
       await app.register(rooms(deps));
   };

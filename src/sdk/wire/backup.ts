@@ -200,6 +200,24 @@ export type RestorePlan = {
   readonly needs: readonly 'confirm'[];
 };
 
+/** What a point taken now would hold and lack. */
+export type BackupSources = {
+  readonly items: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly online: boolean;
+    readonly consistent: 'always' | 'when-still';
+    readonly restorable_elsewhere: boolean;
+    readonly restored_by: 'swap' | 'restorer' | 'by-hand';
+    readonly notes: readonly string[];
+  }[];
+  readonly missing: readonly { readonly name: string; readonly reason: string }[];
+  readonly next_cursor: null;
+};
+
+/** One file of the configuration that a point holds, without its secrets. */
+export type ConfigFile = { readonly path: string; readonly content: string; readonly redacted: number };
+
 /** What retention would do with a point now, and why. */
 export type RetentionItem = {
   readonly backup_id: string;
