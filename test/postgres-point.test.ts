@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLightragDatabase, type LightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
-import { type OpenWarden, openWarden, prepareDataFolder, sampleOf } from './faults/ground.ts';
+import { type OpenWarden, openWarden, prepareDataFolder, sampleOf, wait } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { field, removeFolder } from './warden-harness.ts';
 
@@ -64,5 +64,21 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with it
     expect(await library()).toBe(before);
     expect(await others()).toBe(untouched);
     expect(warden.log()).not.toContain(odd.slice(0, 8));
+  });
+
+  test('is rehearsed in a server of its own, and comes back whole by rename', async () => {
+    const id = String(field((await warden.points())[0], 'backup_id'));
+    const drill = await warden.call('POST', '/api/v1/recovery/drills', {}, wait);
+    expect(field(drill.body, 'result')).toMatchObject({ backup_id: id, verdict: 'passed', reasons: [] });
+    const before = await rag.digest('lightrag_doc_chunks');
+    await rag.run('delete from lightrag_doc_chunks');
+    const done = await warden.restore(id, { confirm: true, safety_point: false, components: ['database'] });
+    // Nobody starts the backend again, which the restore says.
+    expect([field(done, 'result', 'database', 'status'), field(done, 'error')]).toEqual(['success', null]);
+    expect(await rag.digest('lightrag_doc_chunks')).toBe(before);
+    const { database } = rag.connection;
+    const kept = await rag.run(`select datname as name from pg_database where datname like '${database}\\_before\\_%'`);
+    expect(kept).toHaveLength(1);
+    await rag.run(`drop database "${String(kept[0]?.name)}"`);
   });
 });

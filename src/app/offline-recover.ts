@@ -109,9 +109,9 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
         scratchDir,
         restorerOf({ kind }) {
           const { postgres, postgresDump, redis } = config.targetDatabases;
-          if (kind === 'postgres' && postgres)
-            return protectPostgres(postgres, { dump: postgresDump, children }).restorer;
           const workspace = point.manifest.workspace ?? point.manifest.target.workspaces[0] ?? '';
+          if (kind === 'postgres' && postgres)
+            return protectPostgres(postgres, { workspace, dump: postgresDump, children }).restorer;
           if (kind === 'redis' && redis) return protectRedis(redis, { workspace, children, clock }).restorer;
           return undefined;
         },

@@ -12,16 +12,30 @@ import type { ProtectedStore } from './protected-target.ts';
 /** The backend's PostgreSQL as a store of the target: one component, captured and restored by its own slice of backup. */
 export function protectPostgres(
   postgres: TargetDatabase,
-  options: { readonly dump: 'database' | 'lightrag'; readonly children: ChildProcesses },
+  options: {
+    readonly workspace: string;
+    readonly dump: 'database' | 'lightrag';
+    readonly children: ChildProcesses;
+  },
 ): ProtectedStore {
   const { dump, children } = options;
   const name = 'database';
   const connection = connectionOf(postgres);
+  /** As its rows name a workspace of the target. */
+  const named = (workspace: string): string =>
+    workspace === options.workspace ? (postgres.workspace ?? workspace) : workspace;
   return {
     name,
     kind: 'postgres',
-    source: ({ workspace }) => createPostgresSource({ name, connection, children, dump, workspace }),
-    restorer: createPostgresRestorer({ connection, children }),
+    source: ({ workspace }) =>
+      createPostgresSource({
+        name,
+        connection,
+        children,
+        dump,
+        workspace: workspace === undefined ? undefined : named(workspace),
+      }),
+    restorer: createPostgresRestorer({ connection, children, named }),
     holds: (storageClass) => /^PG[A-Z]/.test(storageClass),
   };
 }

@@ -31,7 +31,9 @@ const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | un
   const { postgres, postgresDump, redis, sqlite, commands } = config.targetDatabases;
   const forCommands = { children, dataDir: config.dataDir, environment: config.target.commandEnvironment };
   return [
-    ...(postgres === undefined ? [] : [protectPostgres(postgres, { dump: postgresDump, children })]),
+    ...(postgres === undefined
+      ? []
+      : [protectPostgres(postgres, { workspace: target?.workspace ?? '', dump: postgresDump, children })]),
     ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
     ...sqlite.map(protectSqlite),
     ...commands.map((command) => protectCommand(command, forCommands)),

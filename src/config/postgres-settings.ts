@@ -1,6 +1,6 @@
 import { env, setting } from './setting.ts';
 import { postgresTlsModes, targetDatabaseUrl } from './target-database-url.ts';
-import { file, oneOf, secretText, text, wholeNumber } from './value-parsers.ts';
+import { file, oneOf, patternText, secretText, text, wholeNumber } from './value-parsers.ts';
 
 /** The PostgreSQL that the backend keeps its stores in, by the backend's own names. */
 export const postgresSettings = {
@@ -51,6 +51,18 @@ export const postgresSettings = {
     fallback: undefined,
     example: 'lightrag',
     about: 'Database of the backend. The URL and these pieces may both be set when they agree.',
+  }),
+  postgresWorkspace: setting({
+    key: 'target.postgres.workspace',
+    env: env('POSTGRES_WORKSPACE'),
+    parser: patternText(
+      'letters, digits and underscores',
+      '^[A-Za-z0-9_]+$',
+      'may hold letters, digits and underscores only, as the backend allows',
+    ),
+    fallback: undefined,
+    example: 'library',
+    about: 'The workspace under which the backend keeps its rows there, when it is another than target.workspace.',
   }),
   postgresSslMode: setting({
     key: 'target.postgres.ssl_mode',

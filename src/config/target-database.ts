@@ -10,6 +10,8 @@ export type TargetDatabase = {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly database: string | undefined;
+  /** The workspace of its rows, where it is another than the target's. */
+  readonly workspace: string | undefined;
   /** Undefined: nothing was said about it. */
   readonly tls:
     | {
@@ -52,6 +54,7 @@ export function buildTargetDatabase(
     user: url?.user ?? pieces.user,
     password: url?.password ?? pieces.password,
     database: url?.database ?? pieces.database,
+    workspace: values.postgresWorkspace,
     tls: tlsOf(values, url?.tls),
   };
 }

@@ -80,6 +80,9 @@ export async function countStaged(session: PostgresSession, places: Places, item
   return Number(row?.rows ?? 0);
 }
 
+/** A backend that still writes is told of, rather than waited for. */
+const lockWaitMs = 60_000;
+
 /**
  * Gives the live tables the rows of the staged ones, in one transaction. Rows that are alike stay as they are, so an index of
  * vectors is touched only for those that differ; what is of another workspace is not looked at.
@@ -98,7 +101,7 @@ export async function exchange(
   },
 ): Promise<void> {
   const parentsFirst = await orderByReferences(session, items);
-  await session.run('begin');
+  await session.run(`begin; set local lock_timeout = '${lockWaitMs}'`);
   try {
     for (const item of items) await session.run(`lock table only ${qualified(item)} in share row exclusive mode`);
     for (const statement of options.before ?? []) await session.run(statement);

@@ -8,18 +8,18 @@ import { requireClients } from './clients.ts';
 import { decideMethod } from './method.ts';
 import { type SeenPlace, seePlace } from './place.ts';
 import { countLater, findTriggers, findVectorIndexes } from './places-store.ts';
-import { pointTables, readRequest, type Wanted } from './scope.ts';
+import { pointTables, type RequestTools, readRequest, type Wanted } from './scope.ts';
 
 const shownExamples = 5;
 
 /** What a restore would do, asked without changing anything. */
 export async function planRestore(
-  tools: { connection: PostgresConnection; children: ChildProcesses; folders?: readonly string[] },
+  tools: RequestTools & { readonly children: ChildProcesses; readonly folders?: readonly string[] },
   request: RestorerRequest,
   signal: AbortSignal,
 ): Promise<ComponentPlan> {
   const { connection } = tools;
-  const wanted = readRequest(request, connection);
+  const wanted = readRequest(request, tools);
   const seen: Seen = { counts: [], laterRows: 0, examples: [], indexes: [], triggers: [] };
   const place = await seePlace(connection, wanted, async (session, survey) => {
     seen.counts.push(...(await countRows(session, survey, wanted.workspace?.to)));

@@ -115,6 +115,7 @@ export async function prepareDatabase(
     for (const what of failed)
       context.log.warn({ statement: what }, 'a setting of the database could not be brought back');
     await requireSame(connection, wanted, places.fresh);
+    await inDatabase(connection, places.fresh, (inside) => inside.run('analyze'));
     await session.run(commentOnDatabase(places.fresh, places.mark('prepared')));
     await context.step('postgres:prepared');
   } finally {
@@ -153,20 +154,29 @@ export async function runRestore(
   );
 }
 
-async function requireSame(connection: PostgresConnection, wanted: Wanted, database: string): Promise<void> {
+async function inDatabase<T>(
+  connection: PostgresConnection,
+  database: string,
+  work: (session: PostgresSession) => Promise<T>,
+): Promise<T> {
   const session = await connectPostgres(connection, { failsAs: 'restore/blocked', database });
   try {
-    const found = differences(wanted.details, await countRows(session, await surveyHere(session)));
-    if (found.length > 0)
-      throw new AppError(
-        'restore/digest-mismatch',
-        `The ${describePlace(connection, database)} is not what was dumped: ${found.slice(0, 5).join('; ')}.`,
-        { context: { found } },
-      );
-    await session.run('analyze');
+    return await work(session);
   } finally {
     await session.close();
   }
+}
+
+async function requireSame(connection: PostgresConnection, wanted: Wanted, database: string): Promise<void> {
+  const found = await inDatabase(connection, database, async (session) =>
+    differences(wanted.details, await countRows(session, await surveyHere(session))),
+  );
+  if (found.length > 0)
+    throw new AppError(
+      'restore/digest-mismatch',
+      `The ${describePlace(connection, database)} is not what was dumped: ${found.slice(0, 5).join('; ')}.`,
+      { context: { found } },
+    );
 }
 
 export async function commitDatabase(tools: RenameTools, wanted: Wanted, context: RestorerContext): Promise<void> {

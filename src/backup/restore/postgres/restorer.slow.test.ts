@@ -340,6 +340,16 @@ describe.skipIf(skip)('one workspace', () => {
     ]);
   });
 
+  test('is known by the name that its rows have', async () => {
+    const restorer = createPostgresRestorer({
+      connection: database.connection,
+      children,
+      named: (name) => (name === 'ours' ? 'library' : name),
+    });
+    const plan = await restorer.plan(whole.request('op_plan', { workspace: 'ours' }), new AbortController().signal);
+    expect(plan.items.find(({ name }) => name === 'public.lightrag_doc_full')?.newRows).toBe(2);
+  });
+
   test('goes beside the live one under another name, and away again', async () => {
     const request = whole.request(newOperation(), { workspace: 'library', asWorkspace: 'copy' });
     const before = await digests(database);

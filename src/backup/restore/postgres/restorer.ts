@@ -21,6 +21,8 @@ import { commitTables, finishTables, prepareTables, stateOfTables, undoTables, v
 export type PostgresRestorerOptions = {
   readonly connection: PostgresConnection;
   readonly children: ChildProcesses;
+  /** How the rows name a workspace of the target, where it is not by the same name. */
+  readonly named?: (workspace: string) => string;
   /** Where PostgreSQL's programs may lie; the system's places by default. */
   readonly folders?: readonly string[];
 };
@@ -31,7 +33,7 @@ export type PostgresRestorerOptions = {
  */
 export function createPostgresRestorer(options: PostgresRestorerOptions): Restorer {
   const { connection } = options;
-  const read = (request: RestorerRequest): Wanted => readRequest(request, connection);
+  const read = (request: RestorerRequest): Wanted => readRequest(request, options);
 
   /** What an earlier step of this operation left, whichever way it went. */
   const find = async (wanted: Wanted) => {

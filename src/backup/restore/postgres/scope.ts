@@ -15,23 +15,36 @@ export type Wanted = {
   readonly places: Places;
 };
 
+export type RequestTools = {
+  readonly connection: PostgresConnection;
+  /** How the rows name a workspace of the target; the unnamed one is ''. As they are by default. */
+  readonly named?: (workspace: string) => string;
+};
+
 /** @throws AppError `restore/blocked` when the component is not of a form that is known here */
-export function readRequest(request: RestorerRequest, connection: PostgresConnection): Wanted {
+export function readRequest(
+  request: RestorerRequest,
+  { connection, named = (workspace) => workspace }: RequestTools,
+): Wanted {
   const details = requireDetails(request.component);
   const database = request.scope.aside ?? connection.database;
   return {
     details,
     database,
     aside: request.scope.aside !== undefined,
-    workspace: workspaceOf(details, request.scope),
+    workspace: workspaceOf(details, request.scope, named),
     places: placesOf(request.operationId, database),
   };
 }
 
-function workspaceOf(details: PostgresDetails, scope: RestoreScope): Wanted['workspace'] {
-  const from = scope.workspace === undefined ? details.workspace : columnValueOf(scope.workspace);
+function workspaceOf(
+  details: PostgresDetails,
+  scope: RestoreScope,
+  named: (workspace: string) => string,
+): Wanted['workspace'] {
+  const from = scope.workspace === undefined ? details.workspace : columnValueOf(named(scope.workspace));
   if (from === null) return undefined;
-  return { from, to: scope.asWorkspace === undefined ? from : columnValueOf(scope.asWorkspace) };
+  return { from, to: scope.asWorkspace === undefined ? from : columnValueOf(named(scope.asWorkspace)) };
 }
 
 export const archiveOf = (details: PostgresDetails): PostgresDetails['streams'][number] | undefined =>
