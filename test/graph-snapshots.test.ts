@@ -4,9 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWarden, type Warden } from '../src/app/index.ts';
 import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
-import { createClient, type RagwardenClient, type Snapshot } from '../src/sdk/index.ts';
+import {
+  BackupManager,
+  createClient,
+  type RagwardenClient,
+  type Snapshot,
+  SystemOperations,
+} from '../src/sdk/index.ts';
 import { hasPart } from './setup/parts.ts';
-import { contentOf, removeFolder, temporaryFolder } from './warden-harness.ts';
+import { contentOf, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 const token = 'an-admin-token-for-this-test-alone';
 const waitSeconds = 90;
@@ -54,9 +60,14 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
   beforeAll(async () => {
     for (const name of ['', 'tenant', 'other']) {
       mkdirSync(join(inputs, name), { recursive: true });
-      write(name, `of ${name || 'nobody'}`);
+      write(name, name === '' ? 'of nobody'.repeat(1_000) : `of ${name}`);
     }
     await start();
+    // What is due by itself would hold the target now and then.
+    await client.backup.stopSchedule();
+    await until('the target is free', async () =>
+      (await client.operations.list({ state: 'running' })).items.length === 0 ? true : undefined,
+    );
   });
   afterAll(async () => {
     await warden?.stop('the test is over');
@@ -224,6 +235,51 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     expect(items.map((entry) => entry.object)).toEqual([first.backup_id]);
   });
 
+  test('the doors of document 004: a graph, its snapshots, and what became of them', async () => {
+    const manager = new BackupManager({ url, token });
+    await expect(manager.registerGraph('rag:nobody')).rejects.toMatchObject({ code: 'target/unknown' });
+    const graph = await manager.registerGraph('rag:other');
+    const [older] = await graph.listSnapshots();
+    const made = await graph.createSnapshot({ metadata: { by: 'hand' } });
+    expect(made).toMatchObject({ graph_id: 'rag:other', status: 'completed', metadata: { by: 'hand' } });
+    expect(await manager.getSnapshot(made.backup_id)).toEqual(made);
+    expect((await manager.getAllSnapshots())['rag:other']?.[0]).toEqual(made);
+    for (const name of ['once', 'again']) {
+      const targetDir = join(dataDir, 'restored', name);
+      expect((await manager.restoreSnapshot(made.backup_id, { targetDir })).status).toBe('restored');
+      expect(Object.keys(contentOf(targetDir)).join()).toContain('kv_store_full_docs.json');
+    }
+    await expect(manager.restoreSnapshot(made.backup_id)).rejects.toMatchObject({
+      code: 'conflict/confirmation-required',
+    });
+    await expect(manager.deleteSnapshot(made.backup_id)).rejects.toMatchObject({ code: 'conflict/state' });
+    expect((await manager.deleteSnapshot(made.backup_id, { force: true })).status).toBe('deleted');
+    await expect(manager.getSnapshot(made.backup_id)).rejects.toMatchObject({ code: 'backup/unknown-point' });
+    expect((await manager.getStorageStats('rag:other')).newest_snapshot).toBe(older?.timestamp);
+    expect((await manager.getTotalStats()).total_graphs).toBe(3);
+    expect(await manager.cleanupOldSnapshots()).toBe(0);
+    expect(await manager.cleanupOldBackups()).toBe(0);
+  });
+
+  test('the doors of document 002: a backup with the parts that are asked for, and one that is not there', async () => {
+    const manager = new BackupManager({ url, token });
+    const full = await manager.createFullBackup();
+    expect(full).toMatchObject({ status: 'success', components: { workspaces: { status: 'completed' } } });
+    expect(full.total_size_mb).toBeGreaterThan(0);
+    const part = await new SystemOperations({ url, token }).createSystemBackup({
+      includeDatabase: false,
+      includeConfig: false,
+    });
+    expect(Object.keys(part.components)).toEqual(['workspaces']);
+    expect(Object.keys((await manager.backupWorkspaces()).components)).toEqual(['workspaces']);
+    await expect(manager.backupDatabase()).rejects.toMatchObject({ code: 'backup/capture-failed' });
+    await expect(manager.backupConfiguration()).rejects.toMatchObject({ code: 'backup/capture-failed' });
+    await expect(manager.restoreBackup('backup_20200101_000000_aaaa', { confirm: true })).rejects.toMatchObject({
+      code: 'backup/unknown-point',
+    });
+    await expect(manager.restoreBackup('graphrag_backup_1', { confirm: true })).rejects.toThrow(/backup_2026/);
+  });
+
   test('cleaning up says how many went, and why none did', async () => {
     const done = await client.snapshots.cleanup({ waitSeconds });
     expect(done).toMatchObject({ deleted_snapshots: 0, operation_ids: [] });
@@ -244,11 +300,12 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     }
     const summary = await client.snapshots.summary();
     expect(summary.total_backups).toBe((await client.backup.points()).items.length);
-    expect(summary).toMatchObject({ failed_backups: 1, recent_backups: summary.total_backups });
+    expect(summary).toMatchObject({ failed_backups: 3, recent_backups: summary.total_backups });
     expect(summary.recent.map((one) => one.status)).toContain('error');
   });
 
   test('test_backup_workflow_with_server: schedules, switches, snapshots and their persistence over a restart', async () => {
+    expect(await client.backup.startSchedule()).toMatchObject({ before: 'off', now: 'on', run_under_way: false });
     const scheduled = await client.snapshots.setSchedule('rag:tenant', { frequencySeconds: 3_600 });
     expect(scheduled).toMatchObject({ enabled: true, source: 'graph', frequency_seconds: 3_600 });
     const [newest] = await client.snapshots.list('rag:tenant');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  BackupManager,
   BackupService,
   createClient,
   EventLogger,
@@ -118,8 +119,13 @@ test.skipIf(!hasPart('restic'))('a point is taken, listed and restored through t
   const restored = await service.restoreBackup(point.backup_id, { confirm: true });
   expect(restored).toMatchObject({ backup_id: point.backup_id, status: 'success' });
   expect(contentOf(join(dataDir, 'sample/rag_storage'))).toEqual(before);
+  removeFolder(join(dataDir, 'sample/rag_storage/kv_store_doc_status.json'));
+  const manager = new BackupManager(options);
+  const again = await manager.restoreBackup(point.backup_id, { confirm: true });
+  expect(again).toMatchObject({ backup_name: point.backup_id, components: { workspaces: { status: 'restored' } } });
+  expect(contentOf(join(dataDir, 'sample/rag_storage'))).toEqual(before);
   const { items } = await client.events.list({ types: ['restore.finished'] });
-  expect(items.map(({ target_id: id }) => id)).toEqual(['sample']);
+  expect(items.map(({ target_id: id }) => id)).toEqual(['sample', 'sample']);
 });
 
 test.skipIf(!hasPart('restic'))('the examples do what they say', async () => {

@@ -2,6 +2,7 @@
  * The library: an HTTP client of ragwarden without dependencies, for Node.js 20 and newer. `createClient` has every call;
  * the classes are thin doors under the names that people know from the documents.
  */
+export { BackupManager } from './backup-manager.ts';
 export { BackupReplicationConfig } from './backup-replication-config.ts';
 export { BackupService, getBackupService } from './backup-service.ts';
 export {
@@ -17,12 +18,14 @@ export {
   type RestoreWish,
 } from './client.ts';
 export { EventLogger, type TimeRange } from './event-logger.ts';
+export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';
 export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export { MetricsCollector } from './metrics-collector.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { StreamOptions } from './server-sent.ts';
+export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-backup.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
 export { SystemOperations } from './system-operations.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
