@@ -30,6 +30,13 @@ import { createHeartbeat, createSettingsControl, readRuntimeSettings, type Setti
 import type { WatchedTarget } from '../targets/index.ts';
 import { createApiServer } from './api-server.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
+import {
+  countingEvents,
+  createEventMetrics,
+  type EventMetrics,
+  registerGraphMetrics,
+  registerHealthMetrics,
+} from './event-metrics.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import type { Ground } from './ground.ts';
 import {
@@ -158,9 +165,12 @@ export function createWarden(options: WardenOptions): Warden {
     const probing = config.monitoring.enabled && config.healthCheckEnabled;
     const eventLog = createEventLog({ db, clock, instance });
     // Switched off, the log stays as it is; the audit trail goes on whatever is switched off.
-    const events: EventRecorder = config.events.enabled
+    const recorded: EventRecorder = config.events.enabled
       ? eventLog
       : { audit: (tx, entry) => eventLog.audit(tx, entry), record: async () => 0 };
+    // Made further down: the counters lean on what leans on the events.
+    let eventMetrics: EventMetrics | undefined;
+    const events = countingEvents(recorded, (event) => eventMetrics?.count(event));
     const operations = createOperations({ db, clock, log: logOf('operations'), events, instance });
     const http = createHttpClient();
     await lifecycle.begin({ name: 'outgoing http', stop: () => http.close() });
@@ -188,6 +198,7 @@ export function createWarden(options: WardenOptions): Warden {
     // Metrics of ourselves, then what is watched.
     const registry = createMetricRegistry({ clock, log: logOf('metrics') });
     const documentMetrics = createDocumentMetrics(registry);
+    eventMetrics = createEventMetrics({ registry, operations, clock });
     setBuildInfo(registry, productVersion());
     await begin(createProcessMetrics(registry));
 
@@ -300,6 +311,8 @@ export function createWarden(options: WardenOptions): Warden {
       ],
     });
 
+    registerHealthMetrics(registry, health);
+    registerGraphMetrics(registry, { targets, inspections });
     const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });
     const server = await createApiServer(ground, {
       ...watching,

@@ -61,6 +61,8 @@ export function watchTarget(options: {
     log,
     onObservation(seen) {
       if (seen.reachable) void backendProcess.look();
+      if (seen.latencyMs !== undefined)
+        options.metrics.healthCheckDurationSeconds.labels(target.id, 'target').observe(seen.latencyMs / 1_000);
       const passed = seen.reachable && seen.faults.length === 0;
       if (!passed && !backend.isExpectedDown()) options.metrics.healthCheckFailures.labels(target.id, 'target').inc();
     },

@@ -16,6 +16,8 @@ export type DocumentMetrics = {
   /** The two metrics behind `setRecoveryPoints`, for the collector that owns them. */
   readonly recoveryPoints: readonly [Gauge<readonly ['target']>, Gauge<readonly ['target']>];
   readonly healthCheckFailures: Counter<readonly ['target', 'check']>;
+  /** How long a check took that was answered; of the document's registry, where it has another prefix. */
+  readonly healthCheckDurationSeconds: Histogram<readonly ['target', 'check']>;
   /** Seconds; `route` is the pattern, never the path; `status` is the class, `2xx`. */
   readonly requestDurationSeconds: Histogram<readonly ['method', 'route', 'status']>;
 };
@@ -63,6 +65,12 @@ export function createDocumentMetrics(registry: MetricRegistry): DocumentMetrics
     healthCheckFailures: registry.counter({
       name: 'health_check_failures_total',
       help: 'Health checks that did not pass since ragwarden started.',
+      labels: ['target', 'check'],
+    }),
+    healthCheckDurationSeconds: registry.histogram({
+      name: 'ragwarden_health_check_duration_seconds',
+      help: 'Time a health check took until it was answered.',
+      unit: 'seconds',
       labels: ['target', 'check'],
     }),
     requestDurationSeconds: registry.histogram({

@@ -1,0 +1,113 @@
+import type { EventRecorder, NewEvent } from '../events/index.ts';
+import type { Health, HealthWord } from '../health/index.ts';
+import type { MetricRegistry } from '../metrics/index.ts';
+import type { Operations } from '../operations/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Tx } from '../platform/database/index.ts';
+import type { Inspections, WatchedTarget } from '../targets/index.ts';
+
+const restoreBuckets = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
+
+/**
+ * Families that are named in the documents and count what events tell. What nothing can tell yet (replicas, failovers) shows
+ * its help and type and no sample.
+ */
+export type EventMetrics = {
+  /** Counts an event once it is on disk. */
+  count(event: NewEvent): void;
+};
+
+export function createEventMetrics(options: {
+  registry: MetricRegistry;
+  operations: Operations;
+  clock: Clock;
+}): EventMetrics {
+  const { registry, operations, clock } = options;
+  const counter = <const L extends readonly string[]>(name: string, help: string, ...labels: L) =>
+    registry.counter({ name: `ragwarden_${name}`, help, labels });
+  const errors = counter('backup_errors_total', 'Recovery points that could not be taken.', 'target');
+  const validations = counter('recovery_validations_total', 'Rehearsed restores that ended.', 'target');
+  const invalid = counter('recovery_validation_failures_total', 'Rehearsed restores that did not pass.', 'target');
+  counter('recovery_failovers_total', 'Failovers to another backend.', 'target');
+  counter('replication_operations_total', 'Transfers to a replica.', 'target', 'replica', 'outcome');
+  counter('replication_bytes_transferred_total', 'Bytes sent to a replica.', 'target', 'replica');
+  const restores = registry.histogram({
+    name: 'ragwarden_backup_restore_duration_seconds',
+    help: 'Time from the order to restore until the backend was back.',
+    unit: 'seconds',
+    labels: ['target', 'outcome'],
+    buckets: restoreBuckets,
+  });
+
+  const timeRestore = async (target: string, outcome: string, operationId: string | undefined): Promise<void> => {
+    const operation = operationId === undefined ? undefined : await operations.find(operationId);
+    if (operation) restores.labels(target, outcome).observe((clock.now() - operation.createdMs) / 1_000);
+  };
+
+  return {
+    count({ type, targetId, operationId, data }) {
+      const target = targetId ?? '';
+      if (type === 'backup.point-failed') errors.labels(target).inc();
+      else if (type === 'recovery.drill-ended') {
+        validations.labels(target).inc();
+        if (data?.verdict !== 'passed') invalid.labels(target).inc();
+      } else if (type === 'restore.finished' || type === 'restore.rolled-back')
+        // A figure that cannot be looked up is left out.
+        timeRestore(target, type === 'restore.finished' ? 'success' : 'error', operationId ?? undefined).catch(
+          () => undefined,
+        );
+    },
+  };
+}
+
+/** The same recorder, whose events are counted after their commit. */
+export const countingEvents = (events: EventRecorder, count: (event: NewEvent) => void): EventRecorder => ({
+  audit: (tx, entry) => events.audit(tx, entry),
+  record(tx: Tx, event) {
+    tx.afterCommit(() => count(event));
+    return events.record(tx, event);
+  },
+});
+
+/** Of the documents: 1 is well, 0.5 is not quite, 0 is not. What was not looked at has no sample. */
+const shares: Readonly<Partial<Record<HealthWord, number>>> = { healthy: 1, degraded: 0.5, unhealthy: 0, critical: 0 };
+
+export function registerHealthMetrics(registry: MetricRegistry, health: Health): void {
+  const status = registry.gauge({
+    name: 'ragwarden_component_health_status',
+    help: '1 healthy, 0.5 degraded, 0 unhealthy or critical, by check; absent while it is not known.',
+    labels: ['component'],
+  });
+  registry.collector({
+    name: 'health',
+    sets: [status],
+    collect() {
+      for (const { name, result } of health.report().checks) {
+        const share = shares[result.status];
+        if (share !== undefined) status.labels(name).set(share);
+      }
+    },
+  });
+}
+
+export function registerGraphMetrics(
+  registry: MetricRegistry,
+  options: { targets: readonly WatchedTarget[]; inspections: Inspections },
+): void {
+  const gauge = (name: string, help: string) => registry.gauge({ name: `ragwarden_${name}`, help, labels: ['target'] });
+  const graphs = gauge('graphs', 'Graphs of a target: one per workspace.');
+  const entities = gauge('graph_entities', 'Entities in the graph, as last counted in its file.');
+  const relations = gauge('graph_relations', 'Relations in the graph, as last counted in its file.');
+  registry.collector({
+    name: 'graphs',
+    sets: [graphs, entities, relations],
+    collect() {
+      for (const { target } of options.targets) {
+        graphs.labels(target.id).set(Math.max(1, target.workspaces.length));
+        const counts = options.inspections.last(target.id)?.audit.counts;
+        if (counts?.graph_nodes !== undefined) entities.labels(target.id).set(counts.graph_nodes);
+        if (counts?.graph_edges !== undefined) relations.labels(target.id).set(counts.graph_edges);
+      }
+    },
+  });
+}
