@@ -38,13 +38,14 @@ test.each<[string, number, number, LowDiskFacts['before'], string]>([
   expect(decideDiskLevel({ freeBytes: free * gib, totalBytes: total * gib, before }, limits)).toBe(level);
 });
 
-test('first staging goes, then the oldest samples and no more than needed; in use, staging is passed over', () => {
+test('first drills stop, then staging goes, then the oldest samples and no more than needed; in use, staging is passed over', () => {
   const freeBytes = gib / 4;
   expect(actions({ freeBytes, stagingBytes: 5, sampleBytes: 5 })).toEqual(['drop-staging']);
   expect(actions({ freeBytes, stagingBytes: 5, sampleBytes: 5, idle: false })).toEqual([
     'pause-samples',
     'drop-samples',
   ]);
+  expect(actions({ freeBytes, drills: 1, stagingBytes: 5, sampleBytes: 5, idle: false })).toEqual(['stop-drills']);
   expect(actions({ freeBytes, samplesPaused: true })).toEqual([]);
   const [, drop] = planLowDisk(facts({ freeBytes, sampleBytes: 9 * gib }), limits).steps;
   expect(drop).toMatchObject({ action: 'drop-samples', bytes: gib / 2 });

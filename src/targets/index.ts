@@ -7,6 +7,7 @@ export {
   type AuditDifference,
   type AuditReport,
   auditReportSchema,
+  compareAudits,
 } from './audit/audit-report.ts';
 export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder } from '../warden-harness.ts';
@@ -36,4 +38,26 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
       },
     }),
   );
+
+  test.concurrent.each(['drill:fetched', 'drill:removed'])(
+    'while a drill runs, at %s: its scratch folder goes at the next start, and the next drill begins at once',
+    (boundary) =>
+      killedAt(prepared, {
+        boundary,
+        ask: ['/api/v1/recovery/drills', { backup_id: prepared.pointId }],
+        async after(warden, workspace) {
+          expect(contentOf(workspace)).toEqual(prepared.good);
+          expect(readdirSync(join(warden.dataDir, 'drills'))).toEqual([]);
+          const [left] = listOf((await warden.call('GET', '/api/v1/recovery/drills')).body);
+          expect(left).toMatchObject({ verdict: 'error', reasons: ['ragwarden ended while it ran'] });
+          const again = await warden.call('POST', '/api/v1/recovery/drills', {}, wait);
+          expect(field(again.body, 'result', 'verdict')).toBe('passed');
+        },
+      }),
+  );
 });
+
+const listOf = (body: unknown): unknown[] => {
+  const items = field(body, 'items');
+  return Array.isArray(items) ? items : [];
+};
