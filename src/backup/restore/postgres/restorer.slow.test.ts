@@ -388,6 +388,36 @@ describe.skipIf(skip)('one workspace', () => {
 });
 
 test.skipIf(skip)(
+  'a role that is no superuser brings its own database back, by rename where it may make databases',
+  async () => {
+    const database = await newDatabase();
+    const name = database.connection.database;
+    await database.run(
+      `create role "${name}" login createdb password 'x'; alter database "${name}" owner to "${name}"`,
+    );
+    for (const table of allTables) await database.run(`alter table ${table} owner to "${name}"`);
+    const connection = { ...database.connection, user: name, password: 'x' };
+    const ours = { ...database, connection };
+    const point = await takeFixturePoint(folder, children, connection);
+    const before = await digests(database);
+    await change(database);
+    const { undoPlace } = await restoreWhole(ours, point);
+    expect(undoPlace).toContain('_before_');
+    expect(await digests(database)).toEqual(before);
+    expect(
+      await database.run(`select distinct tableowner as owner from pg_tables where schemaname = 'public'`),
+    ).toEqual([{ owner: name }]);
+    const kept = await database.run(`select datname from pg_database where datname like '${name}\\_before%'`);
+    await database.run(`drop database "${String(kept[0]?.datname)}"`);
+    await database.run(`alter role "${name}" nocreatedb`);
+    await change(database);
+    const again = await restoreWhole(ours, point);
+    expect(again.undoPlace).toMatch(/^schema ragwarden_before_/);
+    expect(await digests(database)).toEqual(before);
+  },
+);
+
+test.skipIf(skip)(
   'a rehearsal restores into a server of its own, counts what came out, and leaves nothing',
   async () => {
     const database = await newDatabase();
