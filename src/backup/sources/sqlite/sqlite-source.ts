@@ -46,7 +46,8 @@ export function createSqliteSource(options: { readonly name: string; readonly pa
       await rm(into, { recursive: true, force: true });
       await mkdir(into, { recursive: true, mode: 0o700 });
       const copy = join(into, 'copy');
-      const remove = (): Promise<void> => rm(into, { recursive: true, force: true });
+      // The folder stays, empty: a point names it.
+      const remove = (): Promise<void> => rm(copy, { force: true });
       try {
         const original = await stat(path);
         const look = await askSqlite({ act: 'copy', from: path, to: copy }, { code: 'backup/capture-failed', signal });
