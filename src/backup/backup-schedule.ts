@@ -23,6 +23,8 @@ const availabilityMs = 300_000;
 export type BackupStatus = {
   readonly targetId: string;
   readonly state: 'idle' | 'scheduled' | 'running' | 'error';
+  /** Whether points are taken by themselves; a run that fails or goes on says nothing about it. */
+  readonly on: boolean;
   readonly availability: Availability;
   readonly newest: RecoveryPoint | undefined;
   readonly newestVerified: RecoveryPoint | undefined;
@@ -199,6 +201,7 @@ export function createBackupSchedule(options: {
     const made: BackupStatus = {
       targetId,
       state: running.length > 0 ? 'running' : !availability.available || failure ? 'error' : on ? 'scheduled' : 'idle',
+      on,
       availability,
       newest,
       newestVerified,

@@ -111,3 +111,24 @@ test('a setting is written over, read after a restart, and can be taken away', a
   await state.db.unit((tx) => points.deleteSetting(tx, 'schedule'));
   expect(await points.readSetting('schedule')).toBeUndefined();
 });
+
+test('the timeline has every run since then, newest first, whatever became of it', async () => {
+  await insert(
+    point('backup_a', { takenMs: 1_000 }),
+    point('backup_b', { takenMs: 2_000, status: 'error', grade: null, verifiedMs: null, pinned: false }),
+    point('backup_c', { takenMs: 3_000, forgottenMs: 4_000 }),
+    point('backup_d', { takenMs: 3_500, targetId: 'other' }),
+  );
+  const rows = await points.timeline({ targetId: 'default', fromMs: 2_000, limit: 10 });
+  expect(rows).toEqual([
+    expect.objectContaining({
+      id: 'backup_c',
+      status: 'success',
+      grade: 'consistent',
+      pinned: true,
+      forgottenMs: 4_000,
+    }),
+    expect.objectContaining({ id: 'backup_b', status: 'error', grade: null, pinned: false, verifiedMs: null }),
+  ]);
+  expect(await points.timeline({ targetId: 'default', fromMs: 0, limit: 1 })).toHaveLength(1);
+});

@@ -29,6 +29,11 @@ type PointTable = {
 };
 type BackupTables = { recovery_point: PointTable; backup_setting: { key: string; value: string } };
 
+export type TimelineRow = Pick<
+  RecoveryPoint,
+  'id' | 'takenMs' | 'status' | 'grade' | 'cause' | 'workspace' | 'pinned' | 'verifiedMs' | 'forgottenMs'
+>;
+
 /** The catalogue of recovery points. The repository is the truth; this is what answers quickly. */
 export type PointStore = {
   insert(tx: Tx, point: RecoveryPoint): Promise<void>;
@@ -45,6 +50,8 @@ export type PointStore = {
     before?: { takenMs: number; id: string } | undefined;
     limit: number;
   }): Promise<RecoveryPoint[]>;
+  /** Every run since then, newest first, without what its manifest tells. */
+  timeline(filter: { targetId: string; fromMs: number; limit: number }): Promise<TimelineRow[]>;
   /** How many rows there are at all, forgotten and failed ones too. */
   countRows(): Promise<number>;
   /** Rows of runs that failed and of points that are gone: history, nothing that could be restored. */
@@ -103,6 +110,29 @@ export function createPointStore(db: Database): PointStore {
         );
       const rows = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
       return rows.map(fromRow);
+    },
+    async timeline({ targetId, fromMs, limit }) {
+      const rows = await read()
+        .selectFrom('recovery_point')
+        .select(['id', 'taken_ms', 'status', 'grade', 'cause', 'workspace', 'pinned', 'verified_ms', 'forgotten_ms'])
+        .where('target_id', '=', targetId)
+        .where('taken_ms', '>=', fromMs)
+        .orderBy('taken_ms', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute();
+      // The words below are what `toRow` wrote.
+      return rows.map((row) => ({
+        id: row.id,
+        takenMs: row.taken_ms,
+        status: row.status as PointStatus,
+        grade: row.grade as ProofGrade | null,
+        cause: row.cause as PointCause,
+        workspace: row.workspace,
+        pinned: row.pinned === 1,
+        verifiedMs: row.verified_ms,
+        forgottenMs: row.forgotten_ms,
+      }));
     },
     async newest(targetId, kind = 'any', workspace) {
       let query = read()

@@ -10,6 +10,7 @@ import type {
   BackupResult,
   BackupSources,
   BackupStatusBody,
+  BackupTimeline,
   ConfigFile,
   DrillBody,
   DrillEvidence,
@@ -23,6 +24,7 @@ import type {
   NewTokenBody,
   OperationBody,
   Page,
+  PointContents,
   RecoveryObjectives,
   RepositoryBody,
   RestorePlan,
@@ -211,6 +213,11 @@ export function createClient(options: ClientOptions) {
         ...call
       }: CallOptions & { target?: string; limit?: number; cursor?: string } = {}) =>
         get<Page<BackupResult>>('/api/v1/backup/points', { ...call, query: { target, limit, cursor } }),
+      /** Every run of the last `days` (1 to 400, 30 unless told), those that failed or were forgotten too. */
+      timeline: ({ target, days, ...call }: CallOptions & { target?: string; days?: number } = {}) =>
+        get<BackupTimeline>('/api/v1/backup/timeline', { ...call, query: { target, days } }),
+      /** What is in it, part by part. @throws `backup/unknown-point`, `conflict/state` for a run that failed */
+      contents: async (backupId: string, call?: CallOptions) => get<PointContents>(point(backupId, 'contents'), call),
       /** @throws `backup/unknown-point`, `backup/invalid-id` */
       point: async (backupId: string, call?: CallOptions) => get<BackupResult>(point(backupId), call),
       /** Begins to take a point; its result is a `BackupResult`. @throws `backup/unavailable`, `operation/busy` */

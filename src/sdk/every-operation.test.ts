@@ -52,6 +52,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getBackupStatus: ({ backup }) => backup.status({ target: 't' }),
   getBackupHistory: ({ backup }) => backup.history({ target: 't', limit: 5 }),
   getBackupPoints: ({ backup }) => backup.points({ target: 't', limit: 5, cursor: 'c' }),
+  getBackupTimeline: ({ backup }) => backup.timeline({ target: 't', days: 5 }),
+  getBackupPointsByBackupIdContents: ({ backup }) => backup.contents('b'),
   getBackupPointsByBackupId: ({ backup }) => backup.point('b'),
   postBackupPointsByBackupIdVerify: ({ backup }) => backup.verify('b'),
   putBackupPointsByBackupIdPin: ({ backup }) => backup.pin('b'),

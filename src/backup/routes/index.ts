@@ -9,6 +9,7 @@ import { runRoutes } from './run-routes.ts';
 import { scheduleRoutes } from './schedule-routes.ts';
 import { snapshotRoutes } from './snapshot-routes.ts';
 import { sourceRoutes } from './source-routes.ts';
+import { timelineRoutes } from './timeline-routes.ts';
 import { upkeepRoutes } from './upkeep-routes.ts';
 
 /** Recovery points over HTTP, with the paths and fields of the documents and the operations behind them. */
@@ -22,6 +23,7 @@ export const backupRoutes =
     for (const rooms of [
       runRoutes,
       pointRoutes,
+      timelineRoutes,
       scheduleRoutes,
       restoreRoutes,
       repositoryRoutes,

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { idempotencyOf, operationAnswers, respondWithOperation } from '../../operations/index.ts';
+import { AppError } from '../../platform/errors.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
 import { backupResult, backupResultSchema } from '../backup-result.ts';
+import { pointContents, pointContentsSchema } from '../point-contents.ts';
 import { type BackupRoutesDeps, pointParams, target, who } from './route-deps.ts';
 
 /** Recovery points that exist: listed, shown, read back, pinned. */
@@ -62,6 +64,33 @@ export const pointRoutes =
         },
       },
       async (request) => backupResult(await backup.requirePoint(request.params.backup_id)),
+    );
+
+    app.get(
+      '/api/v1/backup/points/:backup_id/contents',
+      {
+        config: {
+          access: 'admin',
+          activity: 'read contents',
+          problems: ['feature/disabled', 'backup/unknown-point', 'backup/invalid-id', 'conflict/state'],
+        },
+        schema: {
+          tags: ['backup'],
+          summary:
+            'What is in a point: components with their streams and counts, and whether the stores belong together',
+          params: pointParams,
+          response: { 200: pointContentsSchema, 304: z.undefined() },
+        },
+      },
+      async (request) => {
+        const point = await backup.requirePoint(request.params.backup_id);
+        if (!point.manifest)
+          throw new AppError(
+            'conflict/state',
+            `${point.id} has no contents: ${point.error ?? `it is ${point.status}`}.`,
+          );
+        return pointContents(point.manifest);
+      },
     );
 
     app.post(

@@ -8,6 +8,7 @@ import { type BackupRoutesDeps, target, who } from './route-deps.ts';
 const statusBody = z.object({
   status: z.enum(['idle', 'scheduled', 'running', 'error']),
   enabled: z.boolean(),
+  schedule_on: z.boolean().describe('Whether points are taken by themselves.'),
   available: z.boolean(),
   unavailable_reason: z.string().nullable(),
   /** Epoch seconds, as document 000 has them. */
@@ -70,6 +71,7 @@ export const runRoutes =
         return {
           status: status.state,
           enabled: deps.enabled,
+          schedule_on: status.on,
           available: status.availability.available,
           unavailable_reason: status.availability.available ? null : status.availability.reason,
           last_backup: newest ? Math.floor(newest.takenMs / 1000) : null,

@@ -89,9 +89,72 @@ export type BackupResult = {
 /** `size_mb` in units of 1024 × 1024 bytes. */
 export type SystemBackupPart = { readonly status: 'completed' | 'partial'; readonly size_mb: number };
 
+/** The runs of some days, oldest first, a few words of each. */
+export type BackupTimeline = {
+  readonly target_id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly items: readonly (Pick<
+    BackupResult,
+    'backup_id' | 'timestamp' | 'grade' | 'cause' | 'workspace' | 'pinned' | 'verified_at' | 'forgotten_at'
+  > & { readonly status: Exclude<RunWord, 'skipped'> })[];
+  /** Older ones of the time asked for are left out. */
+  readonly left_out: boolean;
+};
+
+type Reasoned = { readonly path: string; readonly reason: string };
+
+/** What a point says of itself, part by part. */
+export type PointContents = {
+  readonly backup_id: string;
+  /** The unnamed one is ''. */
+  readonly workspaces: readonly string[];
+  readonly components: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly partial: boolean;
+    readonly grade: string;
+    readonly reasons: readonly string[];
+    readonly file_count: number;
+    readonly size_bytes: number;
+    /** How many of the files are stored by record. */
+    readonly unfolded_files: number;
+    readonly streams: readonly { readonly name: string; readonly size_bytes: number }[];
+    /** Rows per store; null where nobody counted. */
+    readonly counts: Readonly<Record<string, number>> | null;
+    readonly place: string | null;
+    /** Why a restore in place leaves it alone; null: it does not. */
+    readonly by_hand: string | null;
+    readonly skipped: readonly (Reasoned & { readonly loss: boolean })[];
+    readonly damaged: readonly Reasoned[];
+    readonly notes: readonly string[];
+  }[];
+  readonly barrier: {
+    readonly held: boolean;
+    readonly held_seconds: number | null;
+    readonly reason: string | null;
+  } | null;
+  readonly counts: Readonly<Record<string, number>> | null;
+  /** Whether the stores belong together; null where nobody looked. */
+  readonly audit: {
+    readonly verdict: 'clean' | 'leftovers' | 'incomplete' | 'damaged';
+    readonly counts: Readonly<Record<string, number>>;
+    readonly documents: Readonly<Record<string, number>>;
+    readonly dangling: Readonly<Record<string, { readonly count: number; readonly examples: readonly string[] }>>;
+    readonly unchecked: readonly string[];
+  } | null;
+  readonly faults: readonly { readonly code: string; readonly severity: string; readonly message: string }[];
+  readonly storage_classes: Readonly<Record<string, string>>;
+  readonly embedding_model: string | null;
+  readonly embedding_dimension: number | null;
+  readonly warden_version: string;
+};
+
 export type BackupStatusBody = {
   readonly status: 'idle' | 'scheduled' | 'running' | 'error';
   readonly enabled: boolean;
+  /** Whether points are taken by themselves. */
+  readonly schedule_on: boolean;
   readonly available: boolean;
   readonly unavailable_reason: string | null;
   /** Epoch seconds. */
