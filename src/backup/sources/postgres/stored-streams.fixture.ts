@@ -45,8 +45,7 @@ export async function captureWhole(
   between?: () => Promise<unknown>,
 ): Promise<CaptureResult> {
   const into = mkdtempSync(join(tmpdir(), 'rw-capture-'));
-  const capture = await source.capture(into, context);
-  rmSync(into, { recursive: true });
+  const capture = await source.capture(into, context).finally(() => rmSync(into, { recursive: true, force: true }));
   if (!('complete' in capture)) return capture;
   try {
     await between?.();
