@@ -1,5 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recoverOffline } from '../src/app/index.ts';
 import { createLightragDatabase, type LightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
+import { readConfig, requireConfig } from '../src/config/index.ts';
+import { silentLogger } from '../src/platform/logging.ts';
 import { type OpenWarden, openWarden, prepareDataFolder, sampleOf, wait } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { field, removeFolder } from './warden-harness.ts';
@@ -80,5 +85,54 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with it
     const kept = await rag.run(`select datname as name from pg_database where datname like '${database}\\_before\\_%'`);
     expect(kept).toHaveLength(1);
     await rag.run(`drop database "${String(kept[0]?.name)}"`);
+  });
+
+  test('is recovered into an empty database from the repository alone, and never over one that holds something', async () => {
+    const machine = join(dataDir, 'second-machine');
+    const there = await createLightragDatabase({ empty: true });
+    const recover = (database: string) =>
+      recoverOffline(
+        requireConfig(
+          readConfig({
+            env: {
+              RAGWARDEN_DATA_DIR: join(machine, 'data'),
+              POSTGRES_HOST: rag.connection.host,
+              POSTGRES_PORT: `${rag.connection.port}`,
+              POSTGRES_USER: role,
+              POSTGRES_PASSWORD: odd,
+              POSTGRES_DATABASE: database,
+            },
+            cwd: dataDir,
+          }),
+        ),
+        {
+          repository: join(dataDir, 'repository'),
+          passwordFile: join(dataDir, 'repository-password'),
+          folders: new Map(['workspace', 'inputs'].map((name) => [name, join(machine, name)])),
+          without: new Set(),
+          besideDir: join(machine, 'beside'),
+          confirm: async () => true,
+          tell: () => {},
+          log: silentLogger,
+          signal: new AbortController().signal,
+        },
+      );
+    try {
+      const refused = await recover(String(rag.connection.database));
+      expect(refused.recovered).toBe(false);
+      expect(refused.blockers.join()).toContain('is not empty');
+      expect(existsSync(join(machine, 'workspace'))).toBe(false);
+      const report = await recover(String(there.connection.database));
+      expect([report.recovered, report.blockers]).toEqual([true, []]);
+      for (const table of ['lightrag_doc_full', 'lightrag_doc_chunks', 'lightrag_doc_status'])
+        expect(await there.digest(table), table).toBe(await rag.digest(table));
+    } finally {
+      const { database } = there.connection;
+      const kept = await rag.run(
+        `select datname as name from pg_database where datname like '${database}\\_before\\_%'`,
+      );
+      for (const { name } of kept) await rag.run(`drop database "${String(name)}"`);
+      await there.remove();
+    }
   });
 });
