@@ -47,6 +47,45 @@ test('a stream of events survives a restart of the server: nothing twice, nothin
   expect(await following).toBe('seen enough');
 });
 
+test('the examples of the document record, and what they recorded can be asked for', async () => {
+  const warden = made(createWarden({ dataDir, settings }));
+  const { metrics } = warden;
+  // Before it is started, too: it waits for that.
+  metrics.recordMetric('request_duration', 150.5, { endpoint: '/api/users', method: 'GET' }, { user_id: 'u1' });
+  await warden.start();
+  metrics.incrementCounter('requests_processed', 1);
+  metrics.incrementCounter('requests_processed', 2);
+  metrics.setGauge('active_connections', 42);
+  metrics.recordTimer('database_query', 25.3);
+  metrics.recordTimer('not-a-name', 1);
+  expect(await metrics.getMetricValues('request_duration')).toMatchObject([
+    {
+      ...{ metric_type: 'timer', value: 150.5, labels: { endpoint: '/api/users', method: 'GET' } },
+      metadata: { user_id: 'u1' },
+    },
+  ]);
+  const aggregate = metrics.getMetricAggregations.bind(metrics);
+  expect(await aggregate('requests_processed', 'sum')).toBe(3);
+  expect(await aggregate('active_connections', 'last')).toBe(42);
+  expect(await aggregate('database_query', 'average')).toBe(25.3);
+  expect(await aggregate('request_duration', 'p95', { tags: { method: 'GET' } })).toBeCloseTo(150.5, 9);
+  expect(await aggregate('nothing', 'sum')).toBeNull();
+  await metrics.defineMetric({ name: 'queue_length', type: 'gauge', unit: 'documents', aggregations: ['max'] });
+  metrics.recordExecution({ agentId: 'a1', status: 'success', durationMs: 120 });
+  metrics.recordLlmUsage({ agentId: 'a1', tokens: 900, costUsd: 0.02 });
+  metrics.recordToolUsage({ agentId: 'a1', tool: 'search', durationMs: 30 });
+  expect(await metrics.getPerformanceSummary()).toMatchObject({
+    summary: { success_rate: 1 },
+    performance: { average_execution_time_ms: 120, total_llm_cost_usd: 0.02, total_tool_executions: 1 },
+  });
+  expect((await metrics.getMetricsSummary()).metrics_by_type.timer).toBeGreaterThanOrEqual(3);
+  const names = (await warden.start()).client.metrics.definitions({ limit: 1_000 });
+  expect((await names).items.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['system_cpu_percent', 'system_network_bytes_recv', 'queue_length', 'requests_processed']),
+  );
+  expect(await metrics.exportToPrometheus()).toContain('ragwarden_app_active_connections 42');
+});
+
 test('settings come from what is handed over alone, in the order of the settings', async () => {
   writeFileSync(join(dataDir, 'ragwarden.yaml'), 'log:\n  level: loud\n');
   process.env.RAGWARDEN_TARGET_URL = 'http://127.0.0.1:1';

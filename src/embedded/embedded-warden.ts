@@ -1,4 +1,10 @@
-import { type ClientOptions, createClient, type RagwardenClient, RagwardenError } from '../sdk/index.ts';
+import {
+  type ClientOptions,
+  createClient,
+  MetricsCollector,
+  type RagwardenClient,
+  RagwardenError,
+} from '../sdk/index.ts';
 import { checkOptions, type WardenOptions } from './options.ts';
 
 export type StartedWarden = {
@@ -18,6 +24,8 @@ export type StartedWarden = {
 };
 
 export type Warden = {
+  /** Records metrics and asks for them, as this very warden's admin. What is recorded before it is started waits for it. */
+  readonly metrics: MetricsCollector;
   /**
    * Brings everything up and resolves when it is ready. A warden lives once: called again this is the same start.
    * @throws RagwardenError `config/invalid` with every bad setting, `storage/data-folder-in-use` when another process or warden has
@@ -46,6 +54,8 @@ export function createWarden(options: WardenOptions): Warden {
   let stopRequested = false;
   let starting: Promise<StartedWarden> | undefined;
   let stopInner: (() => Promise<void>) | undefined;
+  const { promise: connected, resolve: connect, reject: giveUp } = Promise.withResolvers<ClientOptions>();
+  const metrics = new MetricsCollector(connected);
 
   const start = async (): Promise<StartedWarden> => {
     try {
@@ -55,13 +65,17 @@ export function createWarden(options: WardenOptions): Warden {
       if (stopRequested) throw new RagwardenError(stopped);
       const { token, ...facts } = await warden.start();
       const connection = { url: facts.api, token };
+      connect(connection);
       return { ...facts, connection, client: createClient(connection) };
     } catch (err) {
-      throw asRagwardenError(err);
+      const known = asRagwardenError(err);
+      giveUp(known);
+      throw known;
     }
   };
 
   return {
+    metrics,
     start() {
       if (stopRequested) return Promise.reject(new RagwardenError(stopped));
       starting ??= start();
@@ -69,6 +83,9 @@ export function createWarden(options: WardenOptions): Warden {
     },
     async stop() {
       stopRequested = true;
+      // The last values are part of what it has to do.
+      if (starting) await metrics.flush().catch(() => undefined);
+      giveUp(new RagwardenError(stopped));
       // Before anything was loaded there is nothing to tell to stop; the start then ends by itself.
       if (stopInner) await stopInner();
       await starting?.catch(() => undefined);

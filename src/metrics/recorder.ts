@@ -80,6 +80,8 @@ export type Recorder = {
   readonly stats: { recorded: number; refused: number };
 };
 
+/** Many values are kept per sampling of five seconds, so a moment sooner or later is the same to them. */
+const withinSamplingMs = 10_000;
 const oldestAcceptedMs = 3_600_000;
 const furthestAheadMs = 300_000;
 const mostPending = 200_000;
@@ -286,7 +288,12 @@ export function createRecorder(options: {
     const handle = handleOf(known, labels);
     if (typeof handle === 'string') return refuse('labels', name, handle);
     if (handle instanceof CounterHandle) handle.inc(value);
-    else if (handle instanceof DistributionHandle && recording.atMs === undefined) handle.observe(value);
+    else if (
+      handle instanceof DistributionHandle &&
+      atMs >= nowMs - withinSamplingMs &&
+      atMs <= nowMs + withinSamplingMs
+    )
+      handle.observe(value);
     else keepPending(handle, atMs, value, atMs === nowMs);
     stats.recorded += 1;
     options.onRecorded?.(definition, recording, atMs);
@@ -307,7 +314,9 @@ export function createRecorder(options: {
       family.values[slot] = value;
       family.present[slot] = 1;
     }
-    pending.push({ family, slot, atMs, value });
+    // Later ones of a distribution share the rows of whole seconds.
+    const rowMs = handle instanceof LevelHandle ? atMs : Math.floor(atMs / 1_000) * 1_000;
+    pending.push({ family, slot, atMs: rowMs, value });
   };
 
   return {
