@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWarden, type Warden } from '../src/app/index.ts';
+import { runInPipe } from '../src/cli/test-terminal.ts';
 import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import {
@@ -280,6 +281,31 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     await expect(manager.restoreBackup('graphrag_backup_1', { confirm: true })).rejects.toThrow(/backup_2026/);
   });
 
+  test('the commands do what the routes offer, for people and as documents', async () => {
+    const run = async (...argv: string[]) => runInPipe(argv, { env: { RAGWARDEN_URL: url, RAGWARDEN_TOKEN: token } });
+    const read = async (...argv: string[]) => JSON.parse((await run(...argv, '--json')).stdout);
+    const taken = await run('backup', 'snapshot', 'take', 'rag:other');
+    expect(taken).toMatchObject({ code: 0, stdout: expect.stringMatching(/a point of this graph alone/) });
+    const [newest] = await read('backup', 'snapshots', 'rag:other');
+    expect(taken.stdout).toContain(newest.backup_id);
+    expect((await run('backup', 'snapshots', 'rag:other')).stdout).toContain(newest.backup_id);
+    expect(await read('backup', 'snapshot', 'show', 'rag:other', newest.backup_id)).toEqual(newest);
+    expect((await run('backup', 'graphs')).stdout).toMatch(/rag:tenant +\d/);
+    const folder = join(dataDir, 'restored', 'by command');
+    const aside = ['--workspace', 'other', '--to-folder', folder];
+    expect((await run('backup', 'restore', newest.backup_id, ...aside, '--yes')).code).toBe(0);
+    expect(Object.keys(contentOf(folder)).join()).toContain('kv_store_full_docs.json');
+    expect((await run('backup', 'snapshot', 'delete', 'rag:other', newest.backup_id)).code).not.toBe(0);
+    expect((await run('backup', 'snapshot', 'delete', 'rag:other', newest.backup_id, '--force')).code).toBe(0);
+    expect((await run('backup', 'snapshots', 'rag:nobody')).code).toBe(10);
+    expect((await run('backup', 'schedule', 'rag:other', '--every', '3600')).stdout).toMatch(/a schedule of its own/);
+    expect((await read('backup', 'schedule', 'rag:other', '--off')).source).toBe('target');
+    expect((await run('backup', 'cleanup')).stdout).toMatch(/Nothing was deleted/);
+    // Without folders, of a target that has no database, nothing is left.
+    expect((await run('backup', 'create', '--include', 'database')).stderr).toContain('backup/capture-failed');
+    expect((await run('backup', 'create', '--include', 'everything')).code).toBe(2);
+  });
+
   test('cleaning up says how many went, and why none did', async () => {
     const done = await client.snapshots.cleanup({ waitSeconds });
     expect(done).toMatchObject({ deleted_snapshots: 0, operation_ids: [] });
@@ -300,7 +326,7 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     }
     const summary = await client.snapshots.summary();
     expect(summary.total_backups).toBe((await client.backup.points()).items.length);
-    expect(summary).toMatchObject({ failed_backups: 3, recent_backups: summary.total_backups });
+    expect(summary).toMatchObject({ failed_backups: 4, recent_backups: summary.total_backups });
     expect(summary.recent.map((one) => one.status)).toContain('error');
   });
 

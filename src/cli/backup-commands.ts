@@ -22,12 +22,24 @@ import { coloured } from './words.ts';
 
 type TargetFlags = RemoteFlags & { readonly target?: string };
 
-export async function createPoint(context: CommandContext, flags: TargetFlags): Promise<number> {
+/** Parts of a point, as `backup create --include` has them. */
+export const pointParts = ['database', 'workspaces', 'config'];
+
+export async function createPoint(
+  context: CommandContext,
+  flags: TargetFlags & { readonly workspace?: string; readonly include?: readonly string[] },
+): Promise<number> {
   const { terminal } = context;
   return withApi(context, flags, async (api) => {
     const first = await api.call('/api/v1/backup/trigger', {
       method: 'POST',
-      body: flags.target === undefined ? {} : { target: flags.target },
+      body: {
+        target: flags.target,
+        workspace: flags.workspace,
+        ...(flags.include === undefined
+          ? {}
+          : Object.fromEntries(pointParts.map((part) => [`include_${part}`, flags.include?.includes(part) === true]))),
+      },
     });
     const { document, operation } = await followOperation(context, api, first, flags.quiet === true);
     if (flags.json) printJson(terminal, document);

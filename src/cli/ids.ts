@@ -7,16 +7,20 @@ const askLimitMs = 1_000;
 /** Where the ids of a kind are listed, and under which name. */
 const lists = {
   point: { path: '/api/v1/backup/points', query: { limit: 100 }, id: 'backup_id' },
+  graph: { path: '/api/v1/backup-replication/backup/stats', query: {}, id: 'graph_id' },
   target: { path: '/api/v1/targets', query: {}, id: 'id' },
   operation: { path: '/api/v1/operations', query: { limit: 50 }, id: 'id' },
   token: { path: '/api/v1/access/tokens', query: { limit: 500 }, id: 'id' },
 } as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;
 
-const items = z.object({ items: z.array(z.record(z.string(), z.unknown())) });
+const item = z.record(z.string(), z.unknown());
+/** Lists have `items`; what is counted by graph has `graphs`. */
+const listed = z.object({ items: z.array(item).optional(), graphs: z.array(item).optional() });
 
 /** Ids of one kind, newest first. @throws what asking the server throws */
 export async function findIds(api: ApiClient, kind: keyof typeof lists): Promise<string[]> {
   const { path, query, id } = lists[kind];
   const document = await api.call(path, { query, timeoutMs: askLimitMs });
-  return items.parse(document).items.flatMap((item) => (typeof item[id] === 'string' ? [item[id]] : []));
+  const { items = [], graphs = [] } = listed.parse(document);
+  return [...items, ...graphs].flatMap((one) => (typeof one[id] === 'string' ? [one[id]] : []));
 }

@@ -4,6 +4,7 @@ import {
   adoptRepository,
   createPoint,
   listPoints,
+  pointParts,
   printKit,
   showPoint,
   showRetention,
@@ -34,6 +35,15 @@ import {
 import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
+import {
+  cleanUp,
+  deleteSnapshot,
+  listGraphs,
+  listSnapshots,
+  scheduleGraph,
+  showSnapshot,
+  takeSnapshot,
+} from './snapshot-commands.ts';
 import { exportConfigOf, showSources } from './source-commands.ts';
 import { showStatus } from './status-command.ts';
 import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
@@ -326,6 +336,8 @@ function addBackup(program: Command, context: CommandContext, does: Does): void 
   const target = ['--target <id>', 'which target (default: the only one)'] as const;
   remote(backup.command('create').description('take a recovery point now and verify it'))
     .option(...target)
+    .option('--workspace <name>', 'this workspace alone')
+    .option('--include <parts>', 'only these: database, workspaces, config, separated by commas', listOf(pointParts))
     .action(does((flags: Parameters<typeof createPoint>[1]) => createPoint(context, flags)));
   remote(backup.command('list').description('recovery points, newest first'))
     .option(...target)
@@ -343,6 +355,11 @@ function addBackup(program: Command, context: CommandContext, does: Does): void 
     remote(backup.command('restore').argument('<id>').description('show the plan, ask, bring the point back'))
       .option('--plan', 'show the plan and change nothing')
       .option('-y, --yes', 'do not ask')
+      .option('--component <name...>', 'only these components of it')
+      .option('--workspace <name>', 'only what belongs to this workspace')
+      .option('--as-workspace <name>', 'under this name, beside the one it has')
+      .option('--to-folder <folder>', 'beside the live data, into a new folder below backup.allowed_roots')
+      .option('--to-name <name>', 'beside the live data, under this name for what is no folder')
       .option('--no-safety-point', 'keep no point of the present state first (when the repository is full)')
       .action(does((id: string, flags: Parameters<typeof restorePoint>[2]) => restorePoint(context, id, flags))),
     ['backup restore ID --plan', 'backup restore ID', 'backup restore ID --yes --json'],
@@ -395,6 +412,41 @@ function addBackup(program: Command, context: CommandContext, does: Does): void 
       .option('--to <folder>', 'write the files below this folder; none of them may be there yet')
       .action(does((id: string, flags: Parameters<typeof exportConfigOf>[2]) => exportConfigOf(context, id, flags))),
     ['backup export-config ID --redact', 'backup export-config ID --redact --to config-of-monday'],
+  );
+  remote(backup.command('graphs').description('every graph (workspace), and what there is of it')).action(
+    does((flags: RemoteFlags) => listGraphs(context, flags)),
+  );
+  remote(backup.command('snapshots').argument('<graph>').description('snapshots of one graph, newest first')).action(
+    does((graph: string, flags: RemoteFlags) => listSnapshots(context, graph, flags)),
+  );
+  const snapshot = group(backup, 'snapshot', 'one snapshot of one graph: take, look at, delete', [
+    'backup snapshot take TARGET:WORKSPACE',
+    'backup snapshot show TARGET:WORKSPACE ID',
+    'backup restore ID --workspace WORKSPACE',
+  ]);
+  remote(snapshot.command('take').argument('<graph>').description('take one now and verify it')).action(
+    does((graph: string, flags: RemoteFlags) => takeSnapshot(context, graph, flags)),
+  );
+  remote(
+    snapshot.command('show').argument('<graph>').argument('<snapshot>').description('digest, size, where it lies'),
+  ).action(does((graph: string, id: string, flags: RemoteFlags) => showSnapshot(context, graph, id, flags)));
+  remote(
+    snapshot.command('delete').argument('<graph>').argument('<snapshot>').description('delete the point it is part of'),
+  )
+    .option('--force', 'also one that is pinned, the newest good one, or one that holds other graphs')
+    .action(
+      does((graph: string, id: string, flags: Parameters<typeof deleteSnapshot>[3]) =>
+        deleteSnapshot(context, graph, id, flags),
+      ),
+    );
+  remote(
+    backup.command('schedule').argument('<graph>').description('how often one graph is taken; or take it more often'),
+  )
+    .option('--every <seconds>', 'beside its target, this often', count(31_536_000))
+    .option('--off', 'with its target again')
+    .action(does((graph: string, flags: Parameters<typeof scheduleGraph>[2]) => scheduleGraph(context, graph, flags)));
+  remote(backup.command('cleanup').description('delete now what retention does not keep')).action(
+    does((flags: RemoteFlags) => cleanUp(context, flags)),
   );
   remote(backup.command('retention').description('what retention would keep and forget now, and why'))
     .option(...target)

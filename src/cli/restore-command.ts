@@ -10,11 +10,22 @@ import type { Colours } from './terminal.ts';
 /** A plan reads the point's list of entries from the repository, which may be far away. */
 const planTimeoutMs = 600_000;
 
+type RestoreFlags = {
+  readonly yes?: boolean;
+  readonly plan?: boolean;
+  readonly safetyPoint?: boolean;
+  readonly component?: readonly string[];
+  readonly workspace?: string;
+  readonly asWorkspace?: string;
+  readonly toFolder?: string;
+  readonly toName?: string;
+};
+
 /** Plan, question, operation. What is confirmed is the plan that was shown: another one is refused by the server. */
 export async function restorePoint(
   context: CommandContext,
   id: string,
-  flags: RemoteFlags & { yes?: boolean; plan?: boolean; safetyPoint?: boolean },
+  flags: RemoteFlags & RestoreFlags,
 ): Promise<number> {
   const { terminal, signal } = context;
   if (!flags.plan && !flags.yes && !terminal.interactive)
@@ -24,7 +35,16 @@ export async function restorePoint(
     );
   return withApi(context, flags, async (api) => {
     const path = `/api/v1/backup/restore/${pathPart(id)}`;
-    const planned = await api.call(path, { method: 'POST', body: { plan_only: true }, timeoutMs: planTimeoutMs });
+    const wish = {
+      components: flags.component,
+      workspace: flags.workspace,
+      as_workspace: flags.asWorkspace,
+      ...(flags.toFolder === undefined && flags.toName === undefined
+        ? {}
+        : { to: { folder: flags.toFolder, name: flags.toName } }),
+    };
+    const body = { plan_only: true, ...wish };
+    const planned = await api.call(path, { method: 'POST', body, timeoutMs: planTimeoutMs });
     const plan = read(restorePlanAnswer, planned);
     if (flags.plan) {
       if (flags.json) printJson(terminal, planned);
@@ -43,7 +63,12 @@ export async function restorePoint(
     }
     const first = await api.call(path, {
       method: 'POST',
-      body: { plan_id: plan.plan_id, confirm: true, ...(flags.safetyPoint === false ? { safety_point: false } : {}) },
+      body: {
+        ...wish,
+        plan_id: plan.plan_id,
+        confirm: true,
+        ...(flags.safetyPoint === false ? { safety_point: false } : {}),
+      },
       timeoutMs: planTimeoutMs,
     });
     const { document, operation } = await followOperation(

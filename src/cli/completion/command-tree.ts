@@ -8,7 +8,7 @@ export type Values =
   /** Asked of the running instance at the moment of completing. */
   | { readonly kind: 'dynamic'; readonly name: DynamicName };
 
-export const dynamicNames = ['point', 'target', 'operation', 'token', 'setting', 'explainable'] as const;
+export const dynamicNames = ['point', 'graph', 'target', 'operation', 'token', 'setting', 'explainable'] as const;
 export type DynamicName = (typeof dynamicNames)[number];
 
 export type KnownOption = {
@@ -90,6 +90,8 @@ function optionValues({ argChoices, flags, long }: Option): Values {
 /** Ids are of the kind that their group is about. */
 const groupIds: Readonly<Record<string, DynamicName>> = {
   'backup id': 'point',
+  'backup snapshot': 'point',
+  'backup graph': 'graph',
   'target id': 'target',
   'operations id': 'operation',
   'token id': 'token',
