@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import {
   chooseRecoverable,
   createResticRepository,
@@ -8,16 +8,19 @@ import {
   parseRecoveryKit,
   parseRepositoryLocation,
   planRecovery,
+  type RecoverablePoint,
   type RecoveryPlan,
+  type Restorer,
   recoverPoint,
 } from '../backup/index.ts';
 import type { Config } from '../config/index.ts';
-import { createChildProcesses } from '../platform/child-processes/index.ts';
-import { isoInstant, systemClock } from '../platform/clock.ts';
+import { type ChildProcesses, createChildProcesses } from '../platform/child-processes/index.ts';
+import { type Clock, isoInstant, systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import { protectCommand, protectSqlite } from './file-stores.ts';
 import { protectPostgres } from './postgres-store.ts';
 import { protectRedis } from './redis-store.ts';
 
@@ -107,14 +110,7 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
         besideDir: options.besideDir,
         stateFile: existsSync(stateFile) || config.state.place.kind !== 'sqlite' ? undefined : stateFile,
         scratchDir,
-        restorerOf({ kind }) {
-          const { postgres, postgresDump, redis } = config.targetDatabases;
-          const workspace = point.manifest.workspace ?? point.manifest.target.workspaces[0] ?? '';
-          if (kind === 'postgres' && postgres)
-            return protectPostgres(postgres, { workspace, dump: postgresDump, children }).restorer;
-          if (kind === 'redis' && redis) return protectRedis(redis, { workspace, children, clock }).restorer;
-          return undefined;
-        },
+        restorerOf: (component) => restorerOf(component, { config, point, folders: options.folders, children, clock }),
       },
       signal,
     );
@@ -127,6 +123,40 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
   } finally {
     await lifecycle.stop('the work is done');
     await rm(scratchDir, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Databases go where the settings say; an SQLite file where a flag says, else where it was captured from. */
+function restorerOf(
+  { name, kind, restore }: RecoverablePoint['manifest']['components'][number],
+  facts: {
+    config: Config;
+    point: RecoverablePoint;
+    folders: ReadonlyMap<string, string>;
+    children: ChildProcesses;
+    clock: Clock;
+  },
+): Restorer | undefined {
+  const { config, point, children, clock } = facts;
+  const { postgres, postgresDump, redis, sqlite, commands } = config.targetDatabases;
+  const workspace = point.manifest.workspace ?? point.manifest.target.workspaces[0] ?? '';
+  switch (kind) {
+    case 'postgres':
+      return postgres && protectPostgres(postgres, { workspace, dump: postgresDump, children }).restorer;
+    case 'redis':
+      return redis && protectRedis(redis, { workspace, children, clock }).restorer;
+    case 'sqlite': {
+      const captured = restore.by === 'restorer' ? restore.details.path : undefined;
+      const path = facts.folders.get(name) ?? sqlite.find((one) => one.name === name)?.path ?? captured;
+      return typeof path === 'string' && isAbsolute(path) ? protectSqlite({ name, path }).restorer : undefined;
+    }
+    case 'command': {
+      const command = commands.find((one) => one.name === name);
+      const environment = config.target?.commandEnvironment ?? {};
+      return command && protectCommand(command, { children, dataDir: config.dataDir, environment }).restorer;
+    }
+    default:
+      return undefined;
   }
 }
 

@@ -17,6 +17,7 @@ export {
   chooseRecoverable,
   listRecoverable,
   planRecovery,
+  type RecoverablePoint,
   type RecoveryPlan,
 } from './recover/plan-recovery.ts';
 export { recoverPoint } from './recover/recover-point.ts';

@@ -10,6 +10,7 @@ import type { Manifest, ManifestComponent } from './manifest.ts';
 import type { Progress, Repository } from './repository/index.ts';
 import { checkStaged, dressStaged, requirePlain } from './restore/index.ts';
 import type { Restorer } from './restore/restorer.ts';
+import { createSqliteRestorer } from './restore/sqlite/sqlite-restorer.ts';
 import { restorerContext } from './restore-stores.ts';
 import type { Json } from './sources/source.ts';
 import type { TreeEntry } from './sources/tree.ts';
@@ -269,7 +270,10 @@ async function rehearseStore(
 ): Promise<RehearsedComponent> {
   const { manifest, component, phases } = facts;
   const base = { ...described(component), folder: null, expectedCounts: component.counts ?? null };
-  const restorer = request.restorerOf(component.name);
+  // A copy of an SQLite file is looked at wherever it goes back to, or if nobody says where.
+  const restorer =
+    request.restorerOf(component.name) ??
+    (component.kind === 'sqlite' ? createSqliteRestorer({ path: join(request.scratchDir, 'nowhere') }) : undefined);
   if (!restorer)
     return {
       ...base,
@@ -281,6 +285,7 @@ async function rehearseStore(
   await request.phase('loading');
   const scratchDir = join(request.scratchDir, `store-${component.name}`);
   await mkdir(scratchDir, { recursive: true, mode: 0o700 });
+  const beganMs = deps.clock.monotonic();
   try {
     const rehearsal = await restorer.rehearse(
       {
@@ -304,7 +309,8 @@ async function rehearseStore(
       ),
     );
     try {
-      for (const phase of rehearsal.phases)
+      const whole = { name: 'load', ms: deps.clock.monotonic() - beganMs };
+      for (const phase of rehearsal.phases.length > 0 ? rehearsal.phases : [whole])
         phases.push({
           name: phase.name,
           component: component.name,

@@ -259,6 +259,13 @@ async function decideFolder(
   }
 }
 
+/** What says where a component of a kind goes. */
+const placeSettings: Partial<Record<ManifestComponent['kind'], string>> = {
+  postgres: 'DATABASE_URL',
+  redis: 'REDIS_URI',
+  sqlite: '--folder',
+};
+
 async function planStore(
   point: RecoverablePoint,
   component: ManifestComponent,
@@ -275,7 +282,7 @@ async function planStore(
   const restorer = places.restorerOf(component);
   if (!restorer) {
     into.blockers.push(
-      `${name}: nobody says where the ${kind} of the target is (${kind === 'redis' ? 'REDIS_URI' : 'DATABASE_URL'}); --without ${name} leaves it out`,
+      `${name}: nobody says where the ${kind} of the target is (${placeSettings[kind] ?? 'the settings file'}); --without ${name} leaves it out`,
     );
     return;
   }
