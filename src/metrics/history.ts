@@ -87,6 +87,8 @@ const blockMs = 600_000;
 /** While the store cannot be written so many blocks of each stream wait, an hour; then the oldest is given up and counted. */
 const mostWaiting = 6;
 const deletedPerRun = 200;
+/** Between a question and its answer. */
+const momentMs = 5_000;
 
 /** What is looked up in turns, and what applications record: that can be asked for at once, which the other need not be. */
 type Stream = 'looked-up' | 'recorded';
@@ -320,7 +322,12 @@ export function createMetricHistory(options: {
     countValues: () => values.count(),
     query(request) {
       stats.queries += 1;
-      return runQuery(source, request);
+      const nowMs = clock.now();
+      takePending();
+      sample('recorded', nowMs, false);
+      // Who asks until now means all there is, also what was taken in after the asking began.
+      const toMs = request.toMs < nowMs - momentMs ? request.toMs : Math.max(request.toMs, nowMs);
+      return runQuery(source, { ...request, toMs });
     },
     values: (query) => values.read(query),
     async readSeries(name, labels, fromMs, toMs) {

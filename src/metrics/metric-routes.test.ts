@@ -219,6 +219,16 @@ test('latest values and the greatest are told by series', async () => {
   expect((await ask('GET', 'query?name=fine&aggregation=p95')).status).toBe(422);
 });
 
+test('who asks until now is told what was recorded while the question was on its way', async () => {
+  await record({ name: 'asked', value: 1, type: 'counter' });
+  await made.metrics.history.sampleOnce();
+  await record({ name: 'asked', value: 2, type: 'counter' });
+  const asked = { name: 'asked', aggregation: 'sum', fromMs: clock.at - 60_000, groupBy: [] } as const;
+  const toMs = clock.at;
+  clock.at += 3;
+  expect((await made.metrics.history.query({ ...asked, toMs })).series[0]?.values).toEqual([3]);
+});
+
 test('a reset is an admin’s alone, is audited, and forgets what it says', async () => {
   for (const role of ['user', 'service', 'scrape']) {
     expect((await ask('DELETE', 'reset', undefined, role)).status).toBe(403);
