@@ -89,7 +89,8 @@ export const targetSettings = {
     env: env('RAGWARDEN_TARGET_CONFIG_FILES'),
     parser: words,
     fallback: [] as readonly string[],
-    about: 'Further files of the backend’s configuration (compose file, prompts): part of every recovery point.',
+    about:
+      'Further files and folders of the backend’s configuration (compose file, config.ini, prompts): part of every recovery point.',
   }),
   userDataDir: setting({
     key: 'target.data_dir',

@@ -44,11 +44,22 @@ test('what is unchanged is left alone, what is not named any more leaves the sta
   await checkStaged(into, one.entries);
 });
 
-test('a file that is missing, a folder or far too large is named and makes the component partial', async () => {
+test('a folder stands for every file in it, however deep', async () => {
+  const { home, into } = place();
+  mkdirSync(join(home, 'prompts/entity_type'), { recursive: true });
+  writeFileSync(join(home, 'prompts/entity_type/people.yml'), 'a: 1\n');
+  writeFileSync(join(home, 'prompts/top.yml'), 'b: 2\n');
+  const captured = await createConfigSource({ name: 'config', files: [join(home, 'prompts')] }).capture(into, context);
+  expect(captured).toMatchObject({ files: 2, partial: false });
+  expect(readFileSync(join(into, home, 'prompts/entity_type/people.yml'), 'utf8')).toBe('a: 1\n');
+  await checkStaged(into, captured.entries);
+});
+
+test('a file that is missing, a device or far too large is named and makes the component partial', async () => {
   const { home, into } = place();
   writeFileSync(join(home, 'huge'), Buffer.alloc(17 * 1024 * 1024));
   rmSync(join(home, 'b/.env'));
-  const files = [join(home, 'a/.env'), join(home, 'b/.env'), join(home, 'a'), join(home, 'huge')];
+  const files = [join(home, 'a/.env'), join(home, 'b/.env'), '/dev/null', join(home, 'huge')];
   const captured = await createConfigSource({ name: 'config', files }).capture(into, context);
   expect(captured.partial).toBe(true);
   expect(captured.files).toBe(1);

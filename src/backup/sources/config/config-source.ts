@@ -55,7 +55,8 @@ async function captureFiles(
   let moved = false;
   let renewedFiles = 0;
   await mkdir(into, { recursive: true, mode: 0o700 });
-  for (const file of [...new Set(options.files)].sort()) {
+  const named = await Promise.all([...new Set(options.files)].map((file) => filesOf(file)));
+  for (const file of [...new Set(named.flat())].sort()) {
     context.signal.throwIfAborted();
     const read = await readSteadily(file);
     if ('reason' in read) {
@@ -106,6 +107,26 @@ async function captureFiles(
       : { grade: 'consistent', reasons: ['no configuration file moved while it was read'] },
     restore: { by: 'by-hand', reason: byHand },
   };
+}
+
+/** A folder that is named (of prompts, say) stands for every file in it; more than so many are no configuration. */
+const mostFiles = 1_000;
+
+async function filesOf(named: string): Promise<string[]> {
+  const isFolder = await stat(named).then(
+    (found) => found.isDirectory(),
+    // Told where it is read.
+    () => false,
+  );
+  if (!isFolder) return [named];
+  const found = await readdir(named, { withFileTypes: true, recursive: true });
+  const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  if (files.length > mostFiles)
+    throw new AppError(
+      'backup/capture-failed',
+      `${named} holds ${files.length} files, which no folder of configuration does: name what is meant.`,
+    );
+  return files;
 }
 
 type Steady = { readonly content: Buffer; readonly mode: number; readonly mtimeMs: number; readonly moved: boolean };
