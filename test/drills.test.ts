@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { failureOf, type OpenWarden, openWarden, prepareDataFolder, takeGood, wait } from './faults/ground.ts';
+import {
+  failureOf,
+  type OpenWarden,
+  openWarden,
+  prepareDataFolder,
+  sampleOf,
+  takeGood,
+  wait,
+  writeLargeStore,
+} from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { field, removeFolder, until } from './warden-harness.ts';
 
@@ -25,6 +34,7 @@ describe.skipIf(!hasPart('restic'))('drills', () => {
 
   beforeAll(async () => {
     dataDir = await prepareDataFolder('drills');
+    writeLargeStore(sampleOf(dataDir).workspace);
     warden = await openWarden(dataDir, {
       settings: { RAGWARDEN_DRILL_MIN_FREE: '1000000' },
       step: (name) => step(name),
@@ -46,7 +56,7 @@ describe.skipIf(!hasPart('restic'))('drills', () => {
     const names = (field(shown, 'phases') as { name: string; times_in_restore: number }[]).map(
       (one) => `${one.name} ${one.times_in_restore}`,
     );
-    expect(names).toEqual(expect.arrayContaining(['open 1', 'fetch 1', 'check 2', 'inspect 0']));
+    expect(names).toEqual(expect.arrayContaining(['open 1', 'fetch 1', 'fold 1', 'check 2', 'inspect 0']));
     const evidence = await evidenceOf(operation);
     expect(field(evidence, 'sha256')).toBe(sealOf(evidence));
     const [workspace] = (field(evidence, 'components') as unknown[]).filter(

@@ -15,7 +15,15 @@ import { recoverOffline } from '../src/app/index.ts';
 import { parseRepositoryLocation, recoveryKit } from '../src/backup/index.ts';
 import { readConfig, requireConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
-import { openWarden, password, prepareDataFolder, prepareRepository, sampleOf, takeGood } from './faults/ground.ts';
+import {
+  openWarden,
+  password,
+  prepareDataFolder,
+  prepareRepository,
+  sampleOf,
+  takeGood,
+  writeLargeStore,
+} from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
@@ -74,6 +82,7 @@ describe.skipIf(!hasPart('restic'))('a machine that has nothing but the reposito
     await prepareRepository(repository, join(place, 'password'));
     const dataDir = await prepareDataFolder('recover-first', { repository: join(place, 'unused') });
     writeFileSync(join(dataDir, 'repository-password'), `${password}\n`, { mode: 0o600 });
+    writeLargeStore(sampleOf(dataDir).workspace);
     const warden = await openWarden(dataDir, { settings: { BACKUP_DIR: repository } });
     older = await takeGood(warden);
     const { workspace, inputs } = sampleOf(dataDir);
@@ -124,16 +133,18 @@ describe.skipIf(!hasPart('restic'))('a machine that has nothing but the reposito
     // Of the first component all of them, of the next one that it is not the first, and the end.
     const boundaries = [...new Set(names)].filter((name) => /workspace|inputs-m|stores/.test(name));
     expect(boundaries.length).toBeGreaterThan(6);
-    for (const boundary of boundaries) {
-      const on = machine();
-      const step = (name: string): void => {
-        if (name === boundary) throw new Error('ended here');
-      };
-      await expect(recover(on, { step }), boundary).rejects.toThrow('ended here');
-      expect(await recover(on), boundary).toMatchObject({ recovered: true, blockers: [] });
-      expect(pictureOf(on.workspace), boundary).toEqual(before.workspace);
-      expect(pictureOf(on.inputs), boundary).toEqual(before.inputs);
-    }
+    await Promise.all(
+      boundaries.map(async (boundary) => {
+        const on = machine();
+        const step = (name: string): void => {
+          if (name === boundary) throw new Error('ended here');
+        };
+        await expect(recover(on, { step }), boundary).rejects.toThrow('ended here');
+        expect(await recover(on), boundary).toMatchObject({ recovered: true, blockers: [] });
+        expect(pictureOf(on.workspace), boundary).toEqual(before.workspace);
+        expect(pictureOf(on.inputs), boundary).toEqual(before.inputs);
+      }),
+    );
   });
 
   test('an older point is taken when it is named, and its plan alone changes nothing', async () => {

@@ -50,6 +50,15 @@ export const sampleOf = (dataDir: string) => ({
   inputs: join(dataDir, 'sample', 'inputs'),
 });
 
+/** A store that is large enough to be stored by record. */
+export function writeLargeStore(workspace: string): void {
+  const rows = Array.from({ length: 400 }, (_, row) => [
+    `default:extract:${String(row).padStart(32, '0')}`,
+    { return: `row ${row} `.repeat(30), cache_type: 'extract', original_prompt: `prompt ${row}` },
+  ]);
+  writeFileSync(join(workspace, 'kv_store_llm_response_cache.json'), JSON.stringify(Object.fromEntries(rows), null, 2));
+}
+
 /** A data folder with a generated sample and an empty repository whose key costs nothing to open. */
 export async function prepareDataFolder(
   name: string,
