@@ -4,6 +4,13 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 const chunkBytes = 1024 * 1024;
 
+/**
+ * Buffers that nobody reads into at the moment. A new one for each of a thousand small files keeps the collector busy: of the
+ * first point of 160 MiB it took four seconds.
+ */
+const spare: Buffer[] = [];
+const mostSpare = 2;
+
 export type ReadOptions = {
   readonly signal?: AbortSignal | undefined;
   /** Told after each piece, with the bytes of that piece. */
@@ -19,17 +26,22 @@ export async function digestHandle(
   options: ReadOptions & { readonly write?: FileHandle } = {},
 ): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(chunkBytes);
+  const buffer = spare.pop() ?? Buffer.allocUnsafe(chunkBytes);
   let bytes = 0;
-  for (;;) {
-    options.signal?.throwIfAborted();
-    const { bytesRead } = await handle.read(buffer, 0, chunkBytes, bytes);
-    if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
-    const piece = buffer.subarray(0, bytesRead);
-    hash.update(piece);
-    if (options.write !== undefined) await writeAll(options.write, piece, bytes);
-    bytes += bytesRead;
-    options.onBytes?.(bytesRead);
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const { bytesRead } = await handle.read(buffer, 0, chunkBytes, bytes);
+      if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
+      const piece = buffer.subarray(0, bytesRead);
+      hash.update(piece);
+      if (options.write !== undefined) await writeAll(options.write, piece, bytes);
+      bytes += bytesRead;
+      options.onBytes?.(bytesRead);
+    }
+  } finally {
+    // Whatever was begun with it has ended: each read and write was awaited.
+    if (spare.length < mostSpare) spare.push(buffer);
   }
 }
 
