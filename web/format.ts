@@ -52,6 +52,10 @@ export function formatDuration(seconds: number): string {
     : `${count} ${big.name} ${rest} ${small.name}`;
 }
 
+/** What was measured, small or large: a restore of a small target takes less than a second, and `0 s` would be no answer. */
+export const formatSeconds = (seconds: number): string =>
+  seconds < 10 ? `${seconds.toFixed(seconds < 1 ? 2 : 1)} s` : formatDuration(seconds);
+
 /** How long ago, in one unit: an age is read at a glance. A clock a little ahead is "now". */
 export function formatAge(sinceMs: number, nowMs: number): string {
   const seconds = Math.floor((nowMs - sinceMs) / 1000);

@@ -1,8 +1,10 @@
 import { render } from 'preact';
+import { Drills } from './panels/drills.tsx';
 import { Events } from './panels/events.tsx';
 import { Header } from './panels/header.tsx';
 import { Host } from './panels/host.tsx';
 import { Recovery } from './panels/recovery.tsx';
+import { Repository } from './panels/repository.tsx';
 import { RestoreDialog } from './panels/restore.tsx';
 import { Stranger } from './panels/stranger.tsx';
 import { Targets } from './panels/target.tsx';
@@ -33,9 +35,11 @@ function Page() {
         <div class="column">
           <Targets />
           <Recovery />
+          <Drills />
         </div>
         <div class="column">
           <Host />
+          <Repository />
           <Events />
         </div>
       </main>

@@ -14,6 +14,8 @@ export class ApiError extends Error {
 export type Api = {
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
+  put<T>(path: string): Promise<T>;
+  delete<T>(path: string): Promise<T>;
 };
 
 export type ApiOptions = {
@@ -44,20 +46,23 @@ export function createApi(options: ApiOptions): Api {
     throw error;
   };
   const accept = 'application/json';
+  const change = <T>(method: string, path: string, body?: unknown): Promise<T> => {
+    const csrf = options.csrfToken();
+    return send(path, {
+      method,
+      headers: {
+        accept,
+        ...(csrf === null ? {} : { 'x-csrf-token': csrf }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  };
   return {
     get: (path, signal) => send(path, { headers: { accept }, signal: signal ?? null }),
-    post(path, body) {
-      const csrf = options.csrfToken();
-      return send(path, {
-        method: 'POST',
-        headers: {
-          accept,
-          ...(csrf === null ? {} : { 'x-csrf-token': csrf }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    },
+    post: (path, body) => change('POST', path, body),
+    put: (path) => change('PUT', path),
+    delete: (path) => change('DELETE', path),
   };
 }
 

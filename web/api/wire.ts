@@ -125,6 +125,8 @@ export type HostHealth = {
 export type BackupStatus = {
   status: 'idle' | 'scheduled' | 'running' | 'error';
   enabled: boolean;
+  /** Whether points are taken by themselves. */
+  schedule_on: boolean;
   available: boolean;
   unavailable_reason: string | null;
   /** Epoch seconds. */
@@ -142,26 +144,16 @@ export type BackupStatus = {
   error?: string;
 };
 
-export type PointComponent = {
-  name: string;
-  status: string;
-  path: string | null;
-  file_count: number;
-  size_bytes: number;
-  grade: string;
-  reasons: string[];
-  skipped: { path: string; reason: string; loss: boolean }[];
-};
-
 export type Point = {
   backup_id: string;
   timestamp: string;
   start_time: string;
   end_time: string | null;
   duration: number | null;
-  status: 'running' | 'success' | 'partial' | 'error' | 'skipped';
+  status: 'running' | 'success' | 'partial' | 'error' | 'lost' | 'skipped';
   error?: string;
-  user_data: { total_size_bytes: number; file_count: number; components: PointComponent[] };
+  /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
+  total_size_mb: number | null;
   target_id: string;
   cause: 'manual' | 'scheduled' | 'safety' | 'upgrade';
   grade: 'consistent' | 'crash-consistent' | 'fuzzy' | null;

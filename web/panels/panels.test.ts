@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { BackupStatus, Operation, Point, WardenEvent } from '../api/wire.ts';
 import { levelOf } from '../parts/mark.tsx';
-import { whyNoNewPoint, whyNot } from '../state/actions.ts';
+import { runningFor, whyNoDrill, whyNoNewPoint, whyNot } from '../state/actions.ts';
 import { mergeEvents } from '../state/event-feed.ts';
+import { notePhases } from '../state/phases.ts';
 import { documentShares } from './documents.tsx';
 import { containerFigures, disksOf } from './host.tsx';
-import { summaryOf } from './plan.tsx';
+import { changeOf, scopeOf, summaryOf } from './plan.tsx';
+import { brokenRelations } from './point-detail.tsx';
 import { progressFacts } from './work.tsx';
 
 const event = (seq: number): WardenEvent => ({
@@ -106,6 +108,7 @@ describe('a button that cannot be used says why', () => {
   const status: BackupStatus = {
     status: 'scheduled',
     enabled: true,
+    schedule_on: true,
     available: true,
     unavailable_reason: null,
     next_backup: null,
@@ -136,4 +139,44 @@ describe('a button that cannot be used says why', () => {
     expect(whyNot('restore', point, status, undefined)).toBe('This point cannot be restored.');
     expect(whyNot('verify', point, status, running)).toBe('A recovery point is being taken.');
   });
+});
+
+test('a drill keeps nobody from taking a point, and no second one begins', () => {
+  const drilling = { ...running, kind: 'recovery.drill' };
+  expect(runningFor([drilling], 'sample')).toBeUndefined();
+  expect(runningFor([drilling, running], 'sample')).toBe(running);
+  const status = { available: true, unavailable_reason: null, backup_count: 1, target_id: 'sample' };
+  expect(whyNoDrill({ ...(status as BackupStatus) }, [drilling])).toBe('A drill is under way.');
+  expect(whyNoDrill({ ...(status as BackupStatus) }, [running])).toBeUndefined();
+  expect(whyNoDrill({ ...(status as BackupStatus), backup_count: 0 }, [])).toBe('There is no point to rehearse yet.');
+});
+
+test('phases are kept in the order in which they were seen, of what runs', () => {
+  const first = notePhases(new Map(), [{ ...running, phase: 'waiting' }]);
+  const then = notePhases(first, [{ ...running, phase: 'capturing' }]);
+  expect(notePhases(then, [{ ...running, phase: 'capturing' }]).get('op_1')).toEqual(['waiting', 'capturing']);
+  expect(notePhases(then, [{ ...running, state: 'succeeded' }]).size).toBe(0);
+});
+
+test('a plan says its scope, and rows where rows are counted', () => {
+  expect(scopeOf({ workspace: null, as_workspace: null, aside: false })).toBe('All workspaces, in place');
+  expect(scopeOf({ workspace: '', as_workspace: 'b', aside: false })).toBe('The unnamed workspace, under the name b');
+  expect(scopeOf({ workspace: 'a', as_workspace: null, aside: true })).toBe('The workspace a, beside the live data');
+  const item = { name: 'n', action: 'replace', reason: '', old_bytes: 2048, new_bytes: null } as const;
+  expect(changeOf(item)).toBe('2.00 KiB → unknown');
+  expect(changeOf({ ...item, old_rows: 1_200, new_rows: null })).toBe('1,200 → none rows');
+});
+
+test('of an audit what does not hold is told, the most frequent first', () => {
+  const found = brokenRelations({
+    dangling: {
+      nodes_without_vector: { count: 2, examples: ['A'] },
+      texts_without_document: { count: 0, examples: [] },
+      edges_without_vector: { count: 5, examples: [] },
+    },
+  });
+  expect(found.map(({ relation, count }) => [relation, count])).toEqual([
+    ['edges without vector', 5],
+    ['nodes without vector', 2],
+  ]);
 });

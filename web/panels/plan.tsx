@@ -1,5 +1,5 @@
 import type { RestorePlan } from '../api/wire.ts';
-import { formatBytes, formatExact, plural } from '../format.ts';
+import { formatBytes, formatCount, formatExact, plural } from '../format.ts';
 import { Word } from '../parts/mark.tsx';
 import { Sentence } from '../parts/text.tsx';
 
@@ -36,16 +36,22 @@ export function Plan({ plan }: { plan: RestorePlan }) {
           ))}
         </ul>
       )}
+      <p>
+        <strong>{scopeOf(plan.scope)}</strong>
+      </p>
       <Lost plan={plan} />
       {plan.components.map((component) => (
         <section key={component.name} class="plan-part">
           <h3>
-            {component.name} <code class="path">{component.folder}</code>
+            {component.name} <span class="faint">{component.kind}</span> <code class="path">{component.folder}</code>
           </h3>
-          <p>
-            {formatBytes(component.bytes_in)} come in, {formatBytes(component.bytes_out)} go out; needs{' '}
-            {formatBytes(component.free_needed_bytes)} of {formatBytes(component.free_available_bytes)} free.
-          </p>
+          <p>{roomOf(component)}</p>
+          <p class="faint">{component.method}</p>
+          {component.warnings.map((one) => (
+            <p key={one} class="reason">
+              <Sentence text={one} />
+            </p>
+          ))}
           <details>
             <summary>{summaryOf(component.items)}</summary>
             <ul class="plan-items">
@@ -53,15 +59,25 @@ export function Plan({ plan }: { plan: RestorePlan }) {
                 <li key={item.name} title={item.reason}>
                   <span class={`plan-action is-${item.action}`}>{actions[item.action]}</span>
                   <code>{item.name}</code>
-                  <span class="number">
-                    {formatBytes(item.old_bytes)} → {formatBytes(item.new_bytes)}
-                  </span>
+                  <span class="number">{changeOf(item)}</span>
                 </li>
               ))}
             </ul>
           </details>
         </section>
       ))}
+      {plan.left_alone.length > 0 && (
+        <section>
+          <h3>Left alone</h3>
+          <ul>
+            {plan.left_alone.map((one) => (
+              <li key={one.name}>
+                <strong>{one.name}</strong>: {one.reason}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       <section>
         <h3>What happens</h3>
         <ol class="steps">
@@ -70,8 +86,14 @@ export function Plan({ plan }: { plan: RestorePlan }) {
           ))}
         </ol>
         <p class="faint">
-          The backend is stopped {plan.backend.automatic ? 'by ragwarden' : 'by you; ragwarden waits for it'}:{' '}
-          {plan.backend.stop}. Afterwards: {plan.backend.start}.
+          {plan.backend.stopped ? (
+            <>
+              The backend is stopped {plan.backend.automatic ? 'by ragwarden' : 'by you; ragwarden waits for it'}:{' '}
+              {plan.backend.stop}. Afterwards: {plan.backend.start}.
+            </>
+          ) : (
+            'The backend goes on; it is not stopped.'
+          )}
         </p>
         {plan.versions.point !== plan.versions.now && (
           <p class="faint">
@@ -88,11 +110,21 @@ function Lost({ plan }: { plan: RestorePlan }) {
   const files = plan.components.reduce((sum, one) => sum + one.lost.files, 0);
   const bytes = plan.components.reduce((sum, one) => sum + one.lost.bytes, 0);
   const examples = plan.components.flatMap((one) => one.lost.examples);
+  const stores = plan.components.filter((one) => (one.lost.rows ?? 0) > 0);
+  // Where rows cannot be counted, that nothing is lost would be a guess.
+  const uncounted = plan.components.filter((one) => one.lost.rows === null).map((one) => one.name);
   return (
-    <section class={files > 0 ? 'lost is-some' : 'lost'}>
+    <section class={files + stores.length > 0 ? 'lost is-some' : 'lost'}>
       <h3>What will be lost</h3>
+      {stores.map((one) => (
+        <p key={one.name}>
+          {plural(one.lost.rows ?? 0, 'row')} of {one.name}, written since then
+          {(one.lost.row_examples ?? []).length > 0 && `: ${(one.lost.row_examples ?? []).slice(0, 5).join(', ')}`}.
+        </p>
+      ))}
+      {uncounted.length > 0 && <p>Not known for {uncounted.join(', ')}: nobody can count it.</p>}
       {files === 0 ? (
-        <p>Nothing was written since the point was taken.</p>
+        stores.length + uncounted.length === 0 && <p>Nothing was written since the point was taken.</p>
       ) : (
         <>
           <p>
@@ -130,4 +162,34 @@ export function summaryOf(items: readonly { readonly action: string }[]): string
   return [`${plural(first.count, 'name')} ${first.word}`, ...rest.map(({ count, word }) => `${count} ${word}`)].join(
     ', ',
   );
+}
+
+/** What of the point goes back, and where to. */
+export function scopeOf(scope: RestorePlan['scope']): string {
+  const what =
+    scope.workspace === null
+      ? 'All workspaces'
+      : scope.workspace === ''
+        ? 'The unnamed workspace'
+        : `The workspace ${scope.workspace}`;
+  if (scope.aside) return `${what}, beside the live data`;
+  return scope.as_workspace === null ? `${what}, in place` : `${what}, under the name ${scope.as_workspace}`;
+}
+
+/** Rows where they are counted, bytes otherwise: `120 → 100 rows`, `2.00 KiB → 4.00 KiB`. */
+export function changeOf(item: RestorePlan['components'][number]['items'][number]): string {
+  const rows = [item.old_rows ?? null, item.new_rows ?? null];
+  if (rows.some((one) => one !== null))
+    return `${rows.map((one) => (one === null ? 'none' : formatCount(one))).join(' → ')} rows`;
+  return `${formatBytes(item.old_bytes)} → ${formatBytes(item.new_bytes)}`;
+}
+
+function roomOf(component: RestorePlan['components'][number]): string {
+  const comes = `${formatBytes(component.bytes_in)} come in`;
+  const goes = component.bytes_out === null ? '' : `, ${formatBytes(component.bytes_out)} go out`;
+  const needs =
+    component.free_needed_bytes === null
+      ? ''
+      : `; needs ${formatBytes(component.free_needed_bytes)} of ${formatBytes(component.free_available_bytes)} free`;
+  return `${comes}${goes}${needs}.`;
 }

@@ -1,10 +1,12 @@
 import type { BackupStatus, Operation, Page, Point } from '../api/wire.ts';
-import { formatBytes, formatDuration, formatExact, formatInstant, plural } from '../format.ts';
+import { formatBytes, formatExact, formatInstant } from '../format.ts';
 import { Word } from '../parts/mark.tsx';
-import { Action, Age, Fact, Trouble, Unknown } from '../parts/text.tsx';
+import { Action, Age, Trouble, Unknown } from '../parts/text.tsx';
 import { verifyPoint, whyNot } from '../state/actions.ts';
+import { useAsked } from '../state/asked.ts';
 import { nowMs } from '../state/page-state.ts';
 import { changeUrl, urlState } from '../state/url.ts';
+import { PointDetail } from './point-detail.tsx';
 
 export function Points(props: {
   page: Page<Point> | undefined;
@@ -14,9 +16,12 @@ export function Points(props: {
 }) {
   const { page } = props;
   if (page === undefined) return null;
-  if (page.items.length === 0) return <p class="empty">There is no recovery point yet.</p>;
+  const asked = urlState.value.point;
+  const isElsewhere = asked !== undefined && !page.items.some((point) => point.backup_id === asked);
+  if (page.items.length === 0 && !isElsewhere) return <p class="empty">There is no recovery point yet.</p>;
   return (
     <>
+      {isElsewhere && <Elsewhere pointId={asked} status={props.status} running={props.running} />}
       <Trouble text={props.problem} />
       <table class="points">
         <caption class="visually-hidden">Recovery points, newest first</caption>
@@ -54,7 +59,6 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
   const isOpen = urlState.value.point === point.backup_id;
   const takenMs = Date.parse(point.timestamp);
   const detailId = `detail-${point.backup_id}`;
-  const reasons = reasonsOf(point);
   return (
     <>
       <tr class={isOpen ? 'is-open' : undefined}>
@@ -73,7 +77,7 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
             <Age at={point.timestamp} /> <span class="faint at">{formatInstant(takenMs, nowMs.value)}</span>
           </button>
         </td>
-        <td data-name="Grade" title={reasons.join('\n') || undefined}>
+        <td data-name="Grade" title={point.reasons.join('\n') || undefined}>
           {/* A point that is whole says no more than how good it is. */}
           {point.status !== 'success' && (
             <>
@@ -89,31 +93,20 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
             point.stored_bytes === null ? undefined : `${formatBytes(point.stored_bytes)} were new in the repository`
           }
         >
-          {formatBytes(point.user_data.total_size_bytes)}
+          {point.total_size_mb === null ? <Unknown /> : formatBytes(point.total_size_mb * 1024 * 1024)}
         </td>
         <td data-name="Verified">
           <Age at={point.verified_at} none="not yet" />
         </td>
         <td data-name="Cause">{point.pinned ? `${point.cause}, pinned` : point.cause}</td>
         <td class="row-actions">
-          <Action
-            label="Verify"
-            about={`Verify the point of ${formatInstant(takenMs, nowMs.value)}`}
-            why={whyNot('verify', point, props.status, props.running)}
-            onPress={() => void verifyPoint(point.backup_id)}
-          />
-          <Action
-            label="Restore…"
-            about={`Restore the point of ${formatInstant(takenMs, nowMs.value)}: shows the plan first`}
-            why={whyNot('restore', point, props.status, props.running)}
-            onPress={() => changeUrl({ restore: point.backup_id })}
-          />
+          <PointActions point={point} status={props.status} running={props.running} />
         </td>
       </tr>
       {isOpen && (
         <tr class="detail">
           <td colSpan={6} id={detailId}>
-            <Detail point={point} reasons={reasons} />
+            <PointDetail point={point} />
           </td>
         </tr>
       )}
@@ -121,86 +114,48 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
   );
 }
 
-/** Why the grade is what it is; the point's own reasons name the part that each is about. */
-const reasonsOf = (point: Point): string[] =>
-  point.reasons.length > 0
-    ? point.reasons
-    : point.user_data.components.flatMap((one) => one.reasons.map((reason) => `${one.name}: ${reason}`));
+type Around = { readonly status: BackupStatus | undefined; readonly running: Operation | undefined };
 
-function Detail({ point, reasons }: { point: Point; reasons: readonly string[] }) {
-  const documents = point.documents && Object.entries(point.documents).filter(([, count]) => count > 0);
+function PointActions(props: Around & { point: Point }) {
+  const { point } = props;
+  const taken = formatInstant(Date.parse(point.timestamp), nowMs.value);
   return (
-    <div class="point-detail">
-      <dl class="facts">
-        <Fact name="Id">
-          <code>{point.backup_id}</code>
-        </Fact>
-        <Fact name="Taken in">
-          {point.duration === null ? (
-            <Unknown />
-          ) : point.duration < 10 ? (
-            `${point.duration.toFixed(1)} s`
-          ) : (
-            formatDuration(point.duration)
-          )}
-        </Fact>
-        <Fact name="New in the repository">
-          {point.stored_bytes === null ? <Unknown /> : formatBytes(point.stored_bytes)}
-        </Fact>
-        <Fact name="Documents">
-          {documents === null ? (
-            <Unknown text="the backend did not say" />
-          ) : (
-            documents.map(([status, count]) => `${count} ${status}`).join(', ') || 'none'
-          )}
-        </Fact>
-        <Fact name="Backend then">{point.core_version ?? <Unknown text="not known" />}</Fact>
-      </dl>
-      {reasons.length > 0 && (
-        <>
-          <h4>Why this grade</h4>
-          <ul>
-            {reasons.map((reason) => (
-              <li key={reason}>{reason}</li>
-            ))}
-          </ul>
-        </>
-      )}
-      {point.missing.length > 0 && (
-        <>
-          <h4>Not in this point</h4>
-          <ul>
-            {point.missing.map((one) => (
-              <li key={one.name}>
-                <strong>{one.name}</strong>: {one.reason}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-      <h4>Parts</h4>
-      <ul class="components">
-        {point.user_data.components.map((one) => (
-          <li key={one.name}>
-            <Word word={one.grade} text={one.name} /> {formatBytes(one.size_bytes)} · {plural(one.file_count, 'file')} ·{' '}
-            {one.grade}
-            {one.path !== null && <code class="path">{one.path}</code>}
-            {one.skipped.length > 0 && (
-              <details>
-                <summary>{plural(one.skipped.length, 'name')} left out</summary>
-                <ul>
-                  {one.skipped.map((skipped) => (
-                    <li key={skipped.path}>
-                      <code>{skipped.path}</code>: {skipped.reason}
-                      {skipped.loss && <strong> (missing in a restore)</strong>}
-                    </li>
-                  ))}
-                </ul>
-              </details>
-            )}
-          </li>
-        ))}
-      </ul>
-    </div>
+    <>
+      <Action
+        label="Verify"
+        about={`Verify the point of ${taken}`}
+        why={whyNot('verify', point, props.status, props.running)}
+        onPress={() => void verifyPoint(point.backup_id)}
+      />
+      <Action
+        label="Restore…"
+        about={`Restore the point of ${taken}: shows the plan first`}
+        why={whyNot('restore', point, props.status, props.running)}
+        onPress={() => changeUrl({ restore: point.backup_id })}
+      />
+    </>
+  );
+}
+
+/** A point that was picked and is not among the newest: an old one, one that was forgotten, a run that failed. */
+function Elsewhere(props: Around & { pointId: string }) {
+  const { value: point, problem } = useAsked<Point>(`api/v1/backup/points/${encodeURIComponent(props.pointId)}`);
+  return (
+    <section class="elsewhere" aria-label="Chosen point">
+      <div class="panel-head">
+        <h3>
+          <code>{props.pointId}</code>
+        </h3>
+        {point && <Word word={point.status} />}
+        {point?.grade && <Word word={point.grade} />}
+        {point && <Age at={point.timestamp} />}
+        {point && point.allowed_actions.length > 0 && (
+          <PointActions point={point} status={props.status} running={props.running} />
+        )}
+        <Action label="Close" onPress={() => changeUrl({ point: undefined })} />
+      </div>
+      {problem !== undefined && <p class="empty">{problem}</p>}
+      {point && <PointDetail point={point} />}
+    </section>
   );
 }

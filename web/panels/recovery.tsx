@@ -3,9 +3,10 @@ import { formatAhead, formatDuration, formatExact } from '../format.ts';
 import { Gauge } from '../parts/gauge.tsx';
 import { Word } from '../parts/mark.tsx';
 import { Action, Age, Fact, Sentence, Trouble, Unknown } from '../parts/text.tsx';
-import { confirmKit, refusal, runningFor, takePoint, whyNoNewPoint } from '../state/actions.ts';
+import { confirmKit, refusal, runningFor, switchSchedule, takePoint, whyNoNewPoint } from '../state/actions.ts';
 import { backup, nowMs, operations, points } from '../state/page-state.ts';
 import { Points } from './points.tsx';
+import { TimelineStrip } from './timeline.tsx';
 import { Work } from './work.tsx';
 
 export function Recovery() {
@@ -49,6 +50,7 @@ export function Recovery() {
         <Facts status={status} />
       )}
       <Work />
+      <TimelineStrip status={status} />
       <Points page={points.value.value} problem={points.problem.value} status={status} running={running} />
     </section>
   );
@@ -81,7 +83,7 @@ function Facts({ status }: { status: BackupStatus }) {
         </Fact>
         <Fact name="Next run">
           {status.next_backup === null ? (
-            <Unknown text={status.status === 'idle' ? 'the schedule is off' : 'none is planned'} />
+            <Unknown text={status.schedule_on ? 'none is planned' : 'the schedule is off'} />
           ) : (
             <time
               dateTime={new Date(status.next_backup * 1000).toISOString()}
@@ -90,7 +92,16 @@ function Facts({ status }: { status: BackupStatus }) {
               {formatAhead(status.next_backup * 1000, nowMs.value)}
             </time>
           )}
-          <span class="faint"> · every {formatDuration(status.frequency)}</span>
+          {status.schedule_on && <span class="faint"> · every {formatDuration(status.frequency)}</span>}{' '}
+          <Action
+            label={status.schedule_on ? 'Stop the schedule' : 'Start the schedule'}
+            about={
+              status.schedule_on
+                ? 'Stop the schedule: no point is taken by itself until it is started again'
+                : `Start the schedule: a point every ${formatDuration(status.frequency)}`
+            }
+            onPress={() => void switchSchedule(!status.schedule_on)}
+          />
         </Fact>
         <Fact name="Points">
           {status.backup_count}

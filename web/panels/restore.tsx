@@ -1,84 +1,115 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, messageOf } from '../api/client.ts';
-import type { Operation, RestorePlan } from '../api/wire.ts';
+import type { PointContents } from '../api/recovery-wire.ts';
+import type { RestorePlan } from '../api/wire.ts';
 import { formatExact } from '../format.ts';
-import { Word } from '../parts/mark.tsx';
 import { Action, Unknown } from '../parts/text.tsx';
 import { planRestore, startRestore } from '../state/actions.ts';
-import { operations } from '../state/page-state.ts';
-import { changeUrl, urlState } from '../state/url.ts';
+import { useAsked } from '../state/asked.ts';
+import { requestOf, whyNoPlan } from '../state/restore-choice.ts';
+import { changeUrl, closedRestore, urlState } from '../state/url.ts';
 import { Plan } from './plan.tsx';
-import { Progress } from './work.tsx';
+import { Choice } from './restore-choice.tsx';
+import { Carried } from './restore-result.tsx';
 
 export function RestoreDialog() {
   const { restore } = urlState.value;
   return restore === undefined ? null : <Dialog key={restore} pointId={restore} />;
 }
 
-const close = (): void => changeUrl({ restore: undefined });
-
-/** The plan first; nothing happens before the target's name was typed. */
+/** What and where to, then the plan of exactly that, then the target's name: nothing happens before it was typed. */
 function Dialog({ pointId }: { pointId: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [plan, setPlan] = useState<RestorePlan | undefined>(undefined);
-  const [problem, setProblem] = useState<string | undefined>(undefined);
-  const [started, setStarted] = useState<Operation | undefined>(undefined);
-
-  const load = (): void => {
-    planRestore(pointId)
-      .then(setPlan)
-      .catch((err: unknown) => setProblem(messageOf(err)));
-  };
-  useEffect(() => {
-    dialog.current?.showModal();
-    load();
-  }, []);
-
-  const carryOut = async (shown: RestorePlan): Promise<void> => {
-    setProblem(undefined);
-    try {
-      setStarted(await startRestore(shown));
-    } catch (err) {
-      setProblem(messageOf(err));
-      if (err instanceof ApiError && err.code === 'restore/plan-changed') load();
-    }
-  };
-
-  const isWorking = started !== undefined;
+  const { operation } = urlState.value;
+  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby="restore-title" onClose={close}>
+    <dialog ref={dialog} class="dialog" aria-labelledby="restore-title" onClose={() => changeUrl(closedRestore)}>
       <header class="dialog-head">
-        <h2 id="restore-title">{plan ? `Restore ${plan.target_id}` : 'Restore'}</h2>
+        <h2 id="restore-title">Restore</h2>
         <Action label="Close" onPress={() => dialog.current?.close()} />
       </header>
       <p class="faint">
         <code>{pointId}</code>
-        {plan && <> · how things stood at {formatExact(Date.parse(plan.taken_at))}</>}
       </p>
+      {operation === undefined ? <Wizard pointId={pointId} /> : <Carried operationId={operation} />}
+    </dialog>
+  );
+}
+
+/** A plan, and the choice that it is the plan of. */
+type Shown = { readonly plan: RestorePlan; readonly asked: string };
+
+function Wizard({ pointId }: { pointId: string }) {
+  const { choice } = urlState.value;
+  const contents = useAsked<PointContents>(`api/v1/backup/points/${encodeURIComponent(pointId)}/contents`);
+  const [shown, setShown] = useState<Shown | undefined>(undefined);
+  const [problem, setProblem] = useState<string | undefined>(undefined);
+  const [round, setRound] = useState(0);
+  const request = requestOf(choice);
+  const asked = JSON.stringify(request);
+  const notYet = whyNoPlan(choice);
+
+  useEffect(() => {
+    if (notYet !== undefined) return undefined;
+    let isWanted = true;
+    planRestore(pointId, request)
+      .then((plan) => {
+        if (isWanted) setShown({ plan, asked });
+      })
+      .catch((err: unknown) => {
+        if (!isWanted) return;
+        setShown(undefined);
+        setProblem(messageOf(err));
+      });
+    return () => {
+      isWanted = false;
+      setProblem(undefined);
+    };
+  }, [asked, notYet, round]);
+
+  const carryOut = async (plan: RestorePlan): Promise<void> => {
+    setProblem(undefined);
+    try {
+      const { id } = await startRestore(plan, request);
+      changeUrl({ operation: id }, { replace: true });
+    } catch (err) {
+      if (err instanceof ApiError && err.code === 'restore/plan-changed') {
+        setShown(undefined);
+        setRound(round + 1);
+      }
+      setProblem(messageOf(err));
+    }
+  };
+
+  const isCurrent = shown !== undefined && shown.asked === asked && notYet === undefined;
+  return (
+    <>
+      <Choice contents={contents} choice={choice} onChange={(next) => changeUrl({ choice: next }, { replace: true })} />
       {problem !== undefined && (
         <p class="refusal" role="alert">
           {problem}
         </p>
       )}
-      {plan === undefined && problem === undefined && (
-        <p role="status">
-          <Unknown text="The plan is being made: the folders and the point are read." />
+      {!isCurrent && problem === undefined && (
+        <p role="status" class="plan-state">
+          <Unknown text={notYet ?? 'The plan is being made: the folders and the point are read.'} />
         </p>
       )}
-      {plan && !isWorking && (
+      {isCurrent && (
         <>
-          <Plan plan={plan} />
-          <Confirm key={plan.plan_id} plan={plan} onConfirm={() => carryOut(plan)} />
+          <p class="faint">How things stood at {formatExact(Date.parse(shown.plan.taken_at))}</p>
+          <Plan plan={shown.plan} />
+          <Confirm key={`${shown.plan.plan_id} ${round}`} plan={shown.plan} onConfirm={() => carryOut(shown.plan)} />
         </>
       )}
-      {started && <Carried started={started} />}
-    </dialog>
+    </>
   );
 }
 
 function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): Promise<void> }) {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
+  const isApart = plan.scope.aside || plan.scope.as_workspace !== null;
   const why =
     plan.blockers.length > 0
       ? 'It cannot be carried out as things stand.'
@@ -96,7 +127,7 @@ function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): Promise<
   return (
     <form class="confirm" onSubmit={submit}>
       <label for="confirm-target">
-        Type <code>{plan.target_id}</code> to replace its data
+        Type <code>{plan.target_id}</code> {isApart ? 'to write this beside its data' : 'to replace its data'}
       </label>
       <div class="confirm-row">
         <input
@@ -113,26 +144,8 @@ function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): Promise<
         </button>
       </div>
       <p class="why" role="status">
-        {why ?? 'A safety point of the present state is taken first.'}
+        {why ?? (isApart ? 'What lives stays as it is.' : 'It is done as the steps above say, and only so.')}
       </p>
     </form>
-  );
-}
-
-/** Follows the restore in the list that is asked for anyway; closing the dialog does not end it. */
-function Carried({ started }: { started: Operation }) {
-  const now = operations.value.value?.items.find((one) => one.id === started.id) ?? started;
-  if (now.state === 'running')
-    return (
-      <>
-        <Progress operation={now} />
-        <p class="faint">It goes on when this is closed.</p>
-      </>
-    );
-  return (
-    <div role="status" class="carried">
-      <Word word={now.state} text={now.state === 'succeeded' ? 'Restored' : now.state} />
-      <p>{now.error?.detail ?? 'The backend runs again, and what it holds was checked.'}</p>
-    </div>
   );
 }

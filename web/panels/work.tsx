@@ -3,7 +3,7 @@ import { formatBytes, formatDuration, formatPercent, formatRate, plural } from '
 import { Word } from '../parts/mark.tsx';
 import { Action, Age } from '../parts/text.tsx';
 import { cancelOperation, nameOfKind } from '../state/actions.ts';
-import { nowMs, operations } from '../state/page-state.ts';
+import { nowMs, operations, phasesSeen } from '../state/page-state.ts';
 
 /** Ended work stays in sight this long. Milliseconds. */
 const recentMs = 5 * 60_000;
@@ -42,12 +42,16 @@ export function Progress({ operation }: { operation: Operation }) {
   const { progress } = operation;
   const name = nameOfKind[operation.kind] ?? operation.kind;
   const label = `${name}: ${operation.phase}`;
+  const before = (phasesSeen.value.get(operation.id) ?? []).filter((phase) => phase !== operation.phase);
   const mayCancel = operation.allowed_actions.includes('cancel');
   return (
     <section class="progress" aria-label={name}>
       <div class="progress-head">
         <strong>{name}</strong>
-        <span class="phase">{operation.phase === '' ? 'beginning' : operation.phase}</span>
+        <span class="phase">
+          {before.length > 0 && <span class="phases-before">{before.join(' › ')} › </span>}
+          {operation.phase === '' ? 'beginning' : operation.phase}
+        </span>
         {progress.percent !== null && <span class="percent">{formatPercent(progress.percent)}</span>}
         <Action
           label="Cancel"
@@ -60,7 +64,12 @@ export function Progress({ operation }: { operation: Operation }) {
       ) : (
         <progress aria-label={label} max={100} value={progress.percent} />
       )}
-      <p class="progress-facts">{progressFacts(operation).join(' · ')}</p>
+      <p class="progress-facts">
+        {[
+          `for ${formatDuration((nowMs.value - Date.parse(operation.created_at)) / 1000)}`,
+          ...progressFacts(operation),
+        ].join(' · ')}
+      </p>
     </section>
   );
 }

@@ -6,14 +6,18 @@ const levels: ReadonlyMap<string, Level> = new Map(
     healthy: 'good',
     success: 'good',
     succeeded: 'good',
+    passed: 'good',
+    clean: 'good',
     consistent: 'good',
     degraded: 'warn',
     warning: 'warn',
     partial: 'warn',
+    incomplete: 'warn',
     fuzzy: 'warn',
     interrupted: 'warn',
     cancelled: 'note',
     'crash-consistent': 'note',
+    leftovers: 'note',
     running: 'note',
     info: 'note',
     unhealthy: 'bad',
@@ -21,6 +25,8 @@ const levels: ReadonlyMap<string, Level> = new Map(
     critical: 'bad',
     error: 'bad',
     failed: 'bad',
+    lost: 'bad',
+    damaged: 'bad',
   } satisfies Record<string, Level>),
 );
 
@@ -33,6 +39,9 @@ const shapes: Readonly<Record<Level, preact.JSX.Element>> = {
   bad: <path d="M.8.8h10.4v10.4H.8z" />,
   none: <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="1.6" />,
 };
+
+/** In a box of 12 by 12, for drawings that hold more than one. */
+export const shapeOf = (level: Level): preact.JSX.Element => shapes[level];
 
 export function Mark({ level }: { level: Level }) {
   return (

@@ -1,10 +1,12 @@
 import { computed, effect, signal } from '@preact/signals';
+import type { Drill, Objectives, Repository, Timeline } from '../api/recovery-wire.ts';
 import type { BackupStatus, Health, HostHealth, Operation, Page, Point, Target } from '../api/wire.ts';
 import { connection, endEvents, followEvents } from './event-feed.ts';
 import { appendHostPoint, type HostPoint } from './host-history.ts';
+import { notePhases, type PhasesSeen } from './phases.ts';
 import { createPoll, type Poll } from './poll.ts';
 import { api, session } from './session.ts';
-import { urlState } from './url.ts';
+import { timelineDays, urlState } from './url.ts';
 
 export const health = createPoll<Health>({ load: (on) => api.get('health', on), everyMs: () => 5_000 });
 export const targets = createPoll<Page<Target>>({
@@ -23,30 +25,51 @@ export const points = createPoll<Page<Point>>({
   load: (on) => api.get('api/v1/backup/points?limit=50', on),
   everyMs: () => 5_000,
 });
+/** What follows changes with points and drills, and is asked for anew when one is told of. */
+export const timeline = createPoll<Timeline>({
+  load: (on) => api.get(`api/v1/backup/timeline?days=${timelineDays(urlState.peek())}`, on),
+  everyMs: () => 60_000,
+});
+export const drills = createPoll<Page<Drill>>({
+  load: (on) => api.get('api/v1/recovery/drills?limit=50', on),
+  everyMs: () => 60_000,
+});
+export const objectives = createPoll<{ items: Objectives[] }>({
+  load: (on) => api.get('api/v1/recovery/objectives', on),
+  everyMs: () => 15_000,
+});
+/** Opens the repository, which is a program and maybe a network away. */
+export const repository = createPoll<Repository>({
+  load: (on) => api.get('api/v1/repository', on),
+  everyMs: () => 300_000,
+});
 /** The newest work; what runs is looked at once a second. */
 export const operations = createPoll<Page<Operation>>({
   load: (on) => api.get('api/v1/operations?limit=10', on),
   everyMs: (page) => (page?.items.some((one) => one.state === 'running') ? 1_000 : 4_000),
 });
 
+export const phasesSeen = signal<PhasesSeen>(new Map());
 export const hostHistory = signal<readonly HostPoint[]>([]);
 
 /** The server's time, ticking each second: ages are told by the clock that the instants came from. */
 export const nowMs = signal(Date.now());
 let aheadMs = 0;
 
-const forAdmins: readonly Poll<unknown>[] = [targets, host, backup, points, operations];
+const recovery = [operations, backup, points, timeline, drills, objectives] as const;
+const forAdmins: readonly Poll<unknown>[] = [targets, host, repository, ...recovery];
 
 /** What an event of this kind makes worth asking for at once. */
 function refreshAfter(type: string): void {
   void health.refresh();
   if (type.startsWith('target.')) void targets.refresh();
   if (type.startsWith('host.')) void host.refresh();
-  if (/^(backup|restore|operation)\./.test(type)) refreshRecovery();
+  if (/^(backup|restore|operation|recovery)\./.test(type)) refreshRecovery();
+  if (type.startsWith('repository.')) void repository.refresh();
 }
 
 export function refreshRecovery(): void {
-  for (const poll of [operations, backup, points, targets]) void poll.refresh();
+  for (const poll of [...recovery, targets]) void poll.refresh();
 }
 
 /** Polls what the session may see, and nothing while the tab is hidden. */
@@ -69,6 +92,23 @@ export function startPage(): void {
   effect(() => {
     const metrics = host.value.value?.metrics;
     if (metrics) hostHistory.value = appendHostPoint(hostHistory.peek(), metrics);
+  });
+
+  effect(() => {
+    const list = operations.value.value?.items;
+    if (list) phasesSeen.value = notePhases(phasesSeen.peek(), list);
+  });
+  // What ended has changed what the other routes tell, whether or not an event says so.
+  const endings = computed(
+    () => (operations.value.value?.items ?? []).filter((one) => one.finished_at !== null)[0]?.id,
+  );
+  effect(() => {
+    if (endings.value === undefined) return;
+    for (const poll of [points, timeline, drills, objectives, repository]) void poll.refresh();
+  });
+  const days = computed(() => timelineDays(urlState.value));
+  effect(() => {
+    if (days.value > 0) void timeline.refresh();
   });
 
   effect(() => {

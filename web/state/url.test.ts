@@ -2,12 +2,23 @@ import { expect, test } from 'vitest';
 import { loginCodeOf, readUrl, writeUrl } from './url.ts';
 
 test('the state of the page makes a round trip through the address', () => {
-  const state = { point: 'backup_20261122_041200_ab3f', restore: undefined, severity: 'warning,error,critical' };
+  const state = {
+    point: 'backup_20261122_041200_ab3f',
+    restore: 'backup_20261122_041200_ab3f',
+    // The unnamed workspace is empty, and not the same as none.
+    choice: { only: 'workspace,inputs', workspace: '', as: 'a b' },
+    operation: undefined,
+    days: '7',
+    severity: 'warning,error,critical',
+  };
   expect(readUrl(writeUrl('', state))).toEqual(state);
 });
 
 test('parameters of others stay, and an empty state leaves no question mark', () => {
-  const nothing = { point: undefined, restore: undefined, severity: undefined };
+  const nothing = {
+    ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, days: undefined },
+    severity: undefined,
+  };
   expect(writeUrl('?theme=x&point=a', nothing)).toBe('?theme=x');
   expect(writeUrl('?point=a', nothing)).toBe('');
 });

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { choiceNames, type RestoreChoice } from './restore-choice.ts';
 
 /** What of the page can be linked to. */
 export type UrlState = {
@@ -6,16 +7,34 @@ export type UrlState = {
   readonly point: string | undefined;
   /** The recovery point whose restore dialog is open. */
   readonly restore: string | undefined;
+  /** What goes back and where to, in that dialog. */
+  readonly choice: RestoreChoice;
+  /** The restore that the dialog follows. */
+  readonly operation: string | undefined;
+  /** How many days of the points' course are shown. */
+  readonly days: string | undefined;
   /** Severities of the events that are shown; undefined shows all. */
   readonly severity: string | undefined;
 };
 
-const names = ['point', 'restore', 'severity'] as const;
+const names = ['point', 'restore', 'operation', 'days', 'severity'] as const;
 
 export function readUrl(search: string): UrlState {
   const query = new URLSearchParams(search);
   const of = (name: (typeof names)[number]): string | undefined => query.get(name)?.slice(0, 200) || undefined;
-  return { point: of('point'), restore: of('restore'), severity: of('severity') };
+  const choice: Record<string, string> = {};
+  for (const name of choiceNames) {
+    const value = query.get(name);
+    if (value !== null) choice[name] = value.slice(0, 4096);
+  }
+  return {
+    point: of('point'),
+    restore: of('restore'),
+    choice,
+    operation: of('operation'),
+    days: of('days'),
+    severity: of('severity'),
+  };
 }
 
 /** Parameters of others stay as they are. */
@@ -23,6 +42,11 @@ export function writeUrl(search: string, state: UrlState): string {
   const query = new URLSearchParams(search);
   for (const name of names) {
     const value = state[name];
+    if (value === undefined) query.delete(name);
+    else query.set(name, value);
+  }
+  for (const name of choiceNames) {
+    const value = state.choice[name];
     if (value === undefined) query.delete(name);
     else query.set(name, value);
   }
@@ -42,7 +66,25 @@ export function loginCodeOf(hash: string): string | undefined {
   }
 }
 
-export const urlState = signal<UrlState>({ point: undefined, restore: undefined, severity: undefined });
+const nothing: UrlState = {
+  point: undefined,
+  restore: undefined,
+  choice: {},
+  operation: undefined,
+  days: undefined,
+  severity: undefined,
+};
+
+export const urlState = signal<UrlState>(nothing);
+
+/** What a closed restore dialog leaves in the address. */
+export const closedRestore = { restore: undefined, choice: {}, operation: undefined } as const;
+
+/** Whole days that the server takes; anything else is 30. */
+export function timelineDays({ days }: Pick<UrlState, 'days'>): number {
+  const asked = Number(days);
+  return Number.isInteger(asked) && asked >= 1 && asked <= 400 ? asked : 30;
+}
 
 /** Follows the browser's back and forward. */
 export function followUrl(): void {
@@ -53,8 +95,11 @@ export function followUrl(): void {
   read();
 }
 
-export function changeUrl(change: Partial<UrlState>): void {
+/** @param how `replace`: the browser's way back leads past it */
+export function changeUrl(change: Partial<UrlState>, how?: { replace: boolean }): void {
   const next = { ...urlState.peek(), ...change };
   urlState.value = next;
-  history.pushState(null, '', `${location.pathname}${writeUrl(location.search, next)}`);
+  const address = `${location.pathname}${writeUrl(location.search, next)}`;
+  if (how?.replace) history.replaceState(null, '', address);
+  else history.pushState(null, '', address);
 }
