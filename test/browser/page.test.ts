@@ -153,22 +153,76 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await expect.poll(() => page.getByText('Why this grade').count()).toBe(0);
     });
 
-    test('a restore shows its plan, and waits until the target was named', async () => {
+    test('the course of the points has a mark for each, and a mark leads to its point', async () => {
+      const course = page.getByRole('region', { name: 'Course' });
+      const mark = course.getByRole('button', { name: /consistent points?.* of .*read back/ });
+      await mark.click();
+      await page.getByText('Do its stores belong together').waitFor();
+      expect(page.url()).toMatch(/\?point=backup_/);
+      const detail = page.locator('.point-detail');
+      expect(await detail.innerText()).toMatch(/clean[\s\S]*workspace files · [\s\S]*by record/);
+      expect(await course.innerText()).toContain('without a good point');
+      await page.goBack();
+    });
+
+    test('the schedule is stopped and started, and said to be off in between', async () => {
+      const recovery = page.getByRole('region', { name: 'Recovery' });
+      await recovery.getByRole('button', { name: /^Stop the schedule/ }).click();
+      await recovery.getByText('the schedule is off').waitFor();
+      await recovery.getByRole('button', { name: /^Start the schedule/ }).click();
+      await recovery.getByRole('button', { name: /^Stop the schedule/ }).waitFor();
+    });
+
+    test('a restore shows the plan of what is chosen, waits until the target was named, and tells what it did', async () => {
       await row('manual')
         .getByRole('button', { name: /^Restore/ })
         .click();
       const dialog = page.getByRole('dialog');
       await dialog.getByText('What happens').waitFor();
       expect(await dialog.innerText()).toMatch(/What will be lost/);
+      expect(await dialog.innerText()).not.toContain('Left alone');
+      await dialog.getByRole('radio', { name: 'Some components' }).check();
+      await dialog.getByText('Choose at least one component.').waitFor();
       const confirm = dialog.getByRole('button', { name: 'Restore', exact: true });
+      expect(await confirm.count()).toBe(0);
+      await dialog.getByRole('checkbox', { name: /^inputs/ }).check();
+      await dialog.getByText('workspace: not asked for').waitFor();
+      expect(new URL(page.url()).searchParams.get('only')).toBe('inputs');
+      expect(await dialog.getByRole('radio', { name: /^Under another name/ }).isDisabled()).toBe(true);
       expect(await confirm.isDisabled()).toBe(true);
       await dialog.getByLabel(/to replace its data/).fill('sample');
       expect(await confirm.isEnabled()).toBe(true);
       await confirm.click();
       await dialog.getByText('Restored').waitFor({ timeout: 60_000 });
+      const told = await dialog.innerText();
+      expect(told).toMatch(/What went back\s+100 files[\s\S]*Safety point\s+backup_[\s\S]*undo-/);
       await dialog.getByRole('button', { name: 'Close' }).click();
       expect(page.url()).toBe(`${product.api}/health`);
       await row('safety').waitFor();
+    });
+
+    test('nobody drilled, which is a warning; a drill is run, and its verdict, phases and evidence are there', async () => {
+      const panel = page.getByRole('region', { name: 'Drills and objectives' });
+      await panel.getByText(/^Never drilled/).waitFor();
+      await panel.getByRole('button', { name: /^Rehearse a restore/ }).click();
+      await panel.getByText('passed').waitFor({ timeout: 60_000 });
+      expect(await panel.getByText(/^Never drilled/).count()).toBe(0);
+      await panel.getByText(/^\d+ phases$/).click();
+      expect(await panel.innerText()).toMatch(/Time to restore \(RTO\)\s+[\d.]+ s\s+met/);
+      expect(await panel.getByRole('link', { name: 'Evidence' }).getAttribute('href')).toMatch(/\/op_\w+\/evidence$/);
+      await page
+        .getByRole('region', { name: 'Course' })
+        .getByRole('button', { name: /^passed drill/ })
+        .waitFor();
+    });
+
+    test('the upkeep of the repository is seen, and nothing is wider than a phone now either', async () => {
+      const table = page.getByRole('region', { name: 'Repository' });
+      expect(await table.getByRole('row').count()).toBe(4);
+      expect(await table.innerText()).toMatch(/Checked[\s\S]*never yet/);
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
     });
   });
 

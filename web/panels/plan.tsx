@@ -12,6 +12,9 @@ const actions: Readonly<Record<string, string>> = {
 
 /** What would happen, to what, and what would be gone. */
 export function Plan({ plan }: { plan: RestorePlan }) {
+  // What is left alone has a section of its own.
+  const alone = new Set(plan.left_alone.map(({ name, reason }) => `${name} is left alone: ${reason}.`));
+  const warnings = plan.warnings.filter((one) => !alone.has(one));
   return (
     <div class="plan">
       {plan.blockers.length > 0 && (
@@ -24,9 +27,9 @@ export function Plan({ plan }: { plan: RestorePlan }) {
           </ul>
         </section>
       )}
-      {plan.warnings.length > 0 && (
+      {warnings.length > 0 && (
         <ul class="warnings">
-          {plan.warnings.map((one) => (
+          {warnings.map((one) => (
             <li key={one}>
               <Word word="warning" />
               <span>

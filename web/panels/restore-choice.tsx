@@ -51,10 +51,12 @@ export function Choice({ contents, choice, onChange }: Props) {
                   checked={chosen.includes(one.name)}
                   onChange={() => onChange(toggleComponent(choice, one.name))}
                 />
-                {one.name} <span class="faint">{one.kind}</span>
-                {one.by_hand !== null && place !== 'beside' && (
-                  <span class="why">not in place: {one.by_hand}; only beside the live data</span>
-                )}
+                <span>
+                  {one.name} <span class="faint">{one.kind}</span>
+                  {one.by_hand !== null && place !== 'beside' && (
+                    <span class="why">not in place: {one.by_hand}; only beside the live data</span>
+                  )}
+                </span>
               </label>
             ))}
           </div>
@@ -134,8 +136,10 @@ function Radio(props: { name: string; label: string; checked: boolean; why?: str
         title={props.why}
         onChange={props.onChoose}
       />
-      {props.label}
-      {props.why !== undefined && <span class="why">{props.why}</span>}
+      <span>
+        {props.label}
+        {props.why !== undefined && <span class="why">{props.why}</span>}
+      </span>
     </label>
   );
 }

@@ -4,7 +4,8 @@ import { layTrend, type TrendPoint } from '../state/rto-trend.ts';
 /** The measured time to restore, drill after drill, against the objective. */
 export function RtoTrend(props: { trend: readonly (TrendPoint & { drill_id: string })[]; objectiveSeconds: number }) {
   const { trend, objectiveSeconds } = props;
-  if (trend.length === 0) return null;
+  // One measurement is no course, and stands above in figures.
+  if (trend.length < 2) return null;
   const { dots, objectiveY } = layTrend(trend, objectiveSeconds);
   const beyond = objectiveY <= 0;
   return (
