@@ -8,6 +8,9 @@ import { nowMs } from '../state/page-state.ts';
 import { changeUrl, urlState } from '../state/url.ts';
 import { PointDetail } from './point-detail.tsx';
 
+/** The course above shows all of them; the table is for the next thing to do. */
+const shortTable = 8;
+
 export function Points(props: {
   page: Page<Point> | undefined;
   problem: string | undefined;
@@ -17,7 +20,9 @@ export function Points(props: {
   const { page } = props;
   if (page === undefined) return null;
   const asked = urlState.value.point;
-  const isElsewhere = asked !== undefined && !page.items.some((point) => point.backup_id === asked);
+  const isLong = urlState.value.rows === 'all' || page.items.length <= shortTable + 1;
+  const items = isLong ? page.items : page.items.slice(0, shortTable);
+  const isElsewhere = asked !== undefined && !items.some((point) => point.backup_id === asked);
   if (page.items.length === 0 && !isElsewhere) return <p class="empty">There is no recovery point yet.</p>;
   return (
     <>
@@ -40,12 +45,15 @@ export function Points(props: {
           </tr>
         </thead>
         <tbody>
-          {page.items.map((point) => (
+          {items.map((point) => (
             <PointRow key={point.backup_id} point={point} status={props.status} running={props.running} />
           ))}
         </tbody>
       </table>
-      {page.next_cursor !== null && (
+      {!isLong && (
+        <Action label={`Show ${page.items.length - items.length} more`} onPress={() => changeUrl({ rows: 'all' })} />
+      )}
+      {isLong && page.next_cursor !== null && (
         <p class="faint">
           The newest {page.items.length} are shown; <code>ragwarden backup list</code> has all.
         </p>

@@ -101,6 +101,11 @@ test('only a whole point of the whole target that was read back ends a gap', () 
   expect(findGaps(timeline(run(0), ...bad, run(99)), 20 * hour)).toEqual([
     { fromMs: startMs + 20 * hour, toMs: startMs + 99 * hour },
   ]);
+  // Before the time that is shown a good point may lie, which covers its beginning.
+  expect(findGaps(timeline(run(5, { verified_at: null }), run(30), run(99)), 80 * hour)).toEqual([]);
+  expect(findGaps(timeline(run(50, { verified_at: null }), run(60)), 45 * hour)).toEqual([
+    { fromMs: startMs + 50 * hour, toMs: startMs + 60 * hour },
+  ]);
   // It was there then, whatever retention did later.
   expect(findGaps(timeline(run(0), run(20, { forgotten_at: at(90) }), run(40)), 60 * hour)).toEqual([]);
   expect(findGaps(timeline(), hour)).toEqual([]);

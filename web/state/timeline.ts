@@ -14,7 +14,7 @@ export type TimelineMark = {
   readonly count: number;
   /** The word that gives shape and colour. */
   readonly word: string;
-  /** Of a point: read back. Of a drill: always. */
+  /** Read back; a run that failed and a drill have nothing to read. */
   readonly verified: boolean;
   readonly pinned: boolean;
   /** It is history: it cannot be restored any more. */
@@ -49,7 +49,7 @@ export function layTimeline(timeline: Timeline, drills: readonly Drill[]): Timel
         atMs: Date.parse(run.timestamp),
         count: 1,
         word: wordOf(run, lane),
-        verified: run.verified_at !== null,
+        verified: run.verified_at !== null || lane === 'failed',
         pinned: run.pinned,
         gone: run.forgotten_at !== null || lane === 'failed',
       },
@@ -94,16 +94,16 @@ function merge(single: readonly TimelineMark[]): TimelineMark[] {
 }
 
 /**
- * When there was no good point (whole, and read back) young enough for the objective. What was before the first run that is shown is
- * not known, so nothing is said of it. A point that was forgotten since was there then.
+ * When there was no good point (whole, and read back) young enough for the objective. What was before the time that is shown is not
+ * known: a good point may lie there, so nothing is said of what it would cover. A point that was forgotten since was there then.
  */
 export function findGaps(timeline: Timeline, objectiveMs: number): Gap[] {
-  const { toMs } = spanOf(timeline);
+  const { fromMs, toMs } = spanOf(timeline);
   const whole = timeline.items.filter((run) => run.workspace === null && run.status !== 'running');
   const first = whole[0];
   if (first === undefined) return [];
   const gaps: Gap[] = [];
-  let coveredMs = Date.parse(first.timestamp);
+  let coveredMs = Math.max(Date.parse(first.timestamp), fromMs + objectiveMs);
   for (const run of whole) {
     if (run.status !== 'success' || run.verified_at === null) continue;
     const atMs = Date.parse(run.timestamp);

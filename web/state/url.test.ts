@@ -8,6 +8,7 @@ test('the state of the page makes a round trip through the address', () => {
     // The unnamed workspace is empty, and not the same as none.
     choice: { only: 'workspace,inputs', workspace: '', as: 'a b' },
     operation: undefined,
+    rows: 'all',
     days: '7',
     severity: 'warning,error,critical',
   };
@@ -16,8 +17,8 @@ test('the state of the page makes a round trip through the address', () => {
 
 test('parameters of others stay, and an empty state leaves no question mark', () => {
   const nothing = {
-    ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, days: undefined },
-    severity: undefined,
+    ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, rows: undefined },
+    ...{ days: undefined, severity: undefined },
   };
   expect(writeUrl('?theme=x&point=a', nothing)).toBe('?theme=x');
   expect(writeUrl('?point=a', nothing)).toBe('');

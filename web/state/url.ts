@@ -11,13 +11,15 @@ export type UrlState = {
   readonly choice: RestoreChoice;
   /** The restore that the dialog follows. */
   readonly operation: string | undefined;
+  /** `all`: every point that was loaded is in the table, not only the newest. */
+  readonly rows: string | undefined;
   /** How many days of the points' course are shown. */
   readonly days: string | undefined;
   /** Severities of the events that are shown; undefined shows all. */
   readonly severity: string | undefined;
 };
 
-const names = ['point', 'restore', 'operation', 'days', 'severity'] as const;
+const names = ['point', 'restore', 'operation', 'rows', 'days', 'severity'] as const;
 
 export function readUrl(search: string): UrlState {
   const query = new URLSearchParams(search);
@@ -32,6 +34,7 @@ export function readUrl(search: string): UrlState {
     restore: of('restore'),
     choice,
     operation: of('operation'),
+    rows: of('rows'),
     days: of('days'),
     severity: of('severity'),
   };
@@ -71,6 +74,7 @@ const nothing: UrlState = {
   restore: undefined,
   choice: {},
   operation: undefined,
+  rows: undefined,
   days: undefined,
   severity: undefined,
 };
