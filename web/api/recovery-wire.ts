@@ -134,3 +134,17 @@ export type RestoreResult = {
   undo: { folder: string; bytes: number | null }[];
   notes: string[];
 };
+
+/** What a point taken now would hold, and what it would lack. */
+export type Sources = {
+  items: {
+    name: string;
+    kind: string;
+    online: boolean;
+    consistent: 'always' | 'when-still';
+    restorable_elsewhere: boolean;
+    restored_by: 'swap' | 'restorer' | 'by-hand';
+    notes: string[];
+  }[];
+  missing: { name: string; reason: string }[];
+};

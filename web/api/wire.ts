@@ -155,6 +155,8 @@ export type Point = {
   /** Of all components, in units of 1024 × 1024 bytes; null when the point does not exist. */
   total_size_mb: number | null;
   target_id: string;
+  /** Of a point of one workspace alone; the unnamed one is ''. */
+  workspace: string | null;
   cause: 'manual' | 'scheduled' | 'safety' | 'upgrade';
   grade: 'consistent' | 'crash-consistent' | 'fuzzy' | null;
   reasons: string[];

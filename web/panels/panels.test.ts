@@ -8,6 +8,7 @@ import { documentShares } from './documents.tsx';
 import { containerFigures, disksOf } from './host.tsx';
 import { changeOf, scopeOf, summaryOf } from './plan.tsx';
 import { brokenRelations } from './point-detail.tsx';
+import { sourcesInWords } from './sources.tsx';
 import { progressFacts } from './work.tsx';
 
 const event = (seq: number): WardenEvent => ({
@@ -165,6 +166,14 @@ test('a plan says its scope, and rows where rows are counted', () => {
   const item = { name: 'n', action: 'replace', reason: '', old_bytes: 2048, new_bytes: null } as const;
   expect(changeOf(item)).toBe('2.00 KiB → unknown');
   expect(changeOf({ ...item, old_rows: 1_200, new_rows: null })).toBe('1,200 → none rows');
+});
+
+test('what a point holds is said with what it lacks', () => {
+  const part = { kind: 'files', online: true, consistent: 'when-still', restorable_elsewhere: true } as const;
+  const items = [{ ...part, name: 'workspace', restored_by: 'swap' as const, notes: [] }];
+  expect(sourcesInWords({ items, missing: [] })).toBe('A point holds workspace');
+  const missing = [{ name: 'redis', reason: 'it does not answer' }];
+  expect(sourcesInWords({ items, missing })).toBe('A point holds workspace; not redis');
 });
 
 test('of an audit what does not hold is told, the most frequent first', () => {

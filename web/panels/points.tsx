@@ -106,7 +106,11 @@ function PointRow(props: { point: Point; status: BackupStatus | undefined; runni
         <td data-name="Verified">
           <Age at={point.verified_at} none="not yet" />
         </td>
-        <td data-name="Cause">{point.pinned ? `${point.cause}, pinned` : point.cause}</td>
+        <td data-name="Cause">
+          {point.cause}
+          {point.pinned && ', pinned'}
+          {point.workspace !== null && `, ${point.workspace === '' ? 'the unnamed workspace' : point.workspace} only`}
+        </td>
         <td class="row-actions">
           <PointActions point={point} status={props.status} running={props.running} />
         </td>

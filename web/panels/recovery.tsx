@@ -6,6 +6,7 @@ import { Action, Age, Fact, Sentence, Trouble, Unknown } from '../parts/text.tsx
 import { confirmKit, refusal, runningFor, switchSchedule, takePoint, whyNoNewPoint } from '../state/actions.ts';
 import { backup, nowMs, operations, points } from '../state/page-state.ts';
 import { Points } from './points.tsx';
+import { PointSources } from './sources.tsx';
 import { TimelineStrip } from './timeline.tsx';
 import { Work } from './work.tsx';
 
@@ -49,6 +50,7 @@ export function Recovery() {
       ) : (
         <Facts status={status} />
       )}
+      <PointSources />
       <Work />
       <TimelineStrip status={status} />
       <Points page={points.value.value} problem={points.problem.value} status={status} running={running} />

@@ -1,5 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { Drill, Objectives, Repository, Timeline } from '../api/recovery-wire.ts';
+import type { Drill, Objectives, Repository, Sources, Timeline } from '../api/recovery-wire.ts';
 import type { BackupStatus, Health, HostHealth, Operation, Page, Point, Target } from '../api/wire.ts';
 import { connection, endEvents, followEvents } from './event-feed.ts';
 import { appendHostPoint, type HostPoint } from './host-history.ts';
@@ -43,6 +43,11 @@ export const repository = createPoll<Repository>({
   load: (on) => api.get('api/v1/repository', on),
   everyMs: () => 300_000,
 });
+/** Changes with the settings, hardly ever. */
+export const sources = createPoll<Sources>({
+  load: (on) => api.get('api/v1/backup/sources', on),
+  everyMs: () => 300_000,
+});
 /** The newest work; what runs is looked at once a second. */
 export const operations = createPoll<Page<Operation>>({
   load: (on) => api.get('api/v1/operations?limit=10', on),
@@ -57,7 +62,7 @@ export const nowMs = signal(Date.now());
 let aheadMs = 0;
 
 const recovery = [operations, backup, points, timeline, drills, objectives] as const;
-const forAdmins: readonly Poll<unknown>[] = [targets, host, repository, ...recovery];
+const forAdmins: readonly Poll<unknown>[] = [targets, host, repository, sources, ...recovery];
 
 /** What an event of this kind makes worth asking for at once. */
 function refreshAfter(type: string): void {
