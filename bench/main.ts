@@ -9,6 +9,8 @@ import { databaseDump } from './database-dump.ts';
 import { events } from './events.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
+import { metricRecording } from './metric-recording.ts';
+import { metricStorage } from './metric-storage.ts';
 import { built } from './processes.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
 import { scatteredEdits } from './scattered-edits.ts';
@@ -23,6 +25,8 @@ const benches: readonly Bench[] = [
   backup,
   databaseDump,
   scatteredEdits,
+  metricRecording,
+  metricStorage,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 const mark = '<!-- written by npm run bench -- --write -->';

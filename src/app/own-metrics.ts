@@ -29,8 +29,8 @@ export function createOwnMetrics(options: {
   const files = gauge('system_open_files');
   const users = gauge('active_users');
   const rate = recorder.rate({ name: 'request_rate' }).labels();
-  const sent = recorder.counter({ name: 'system_network_bytes_sent' }).labels();
-  const received = recorder.counter({ name: 'system_network_bytes_recv' }).labels();
+  const sent = recorder.counter({ name: 'system_network_bytes_sent' });
+  const received = recorder.counter({ name: 'system_network_bytes_recv' });
   const durations = recorder.timer({ name: 'request_duration_ms' });
   const lastAsked = new Map<string, number>();
   let answeredCount = 0;
@@ -49,8 +49,9 @@ export function createOwnMetrics(options: {
     if (sample.process.threads !== undefined) threads.set(sample.process.threads);
     if (sample.process.openDescriptors !== undefined) files.set(sample.process.openDescriptors);
     if (sample.network === undefined) return;
-    sent.mirror(sample.network.total.bytesSent);
-    received.mirror(sample.network.total.bytesReceived);
+    // Not before they are seen: a counter that is there has counted nothing yet.
+    sent.labels().mirror(sample.network.total.bytesSent);
+    received.labels().mirror(sample.network.total.bytesReceived);
   };
 
   registry.collector({

@@ -21,7 +21,8 @@ export type BlockReader = {
   readValues(fromMs: number, toMs: number): AsyncGenerator<FoundValues>;
   /** Nothing is kept from now on, or something again. */
   setCaching(on: boolean): void;
-  readonly stats: { hits: number; misses: number };
+  /** So far, from the database. */
+  blocksRead(): number;
 };
 
 /** Of a few days of charts at a thousand series. */
@@ -42,7 +43,7 @@ export function createBlockReader(options: {
   const kept = new Map<string, Kept>();
   let keptBytes = 0;
   let caching = options.caching ?? true;
-  const stats = { hits: 0, misses: 0 };
+  let blocksRead = 0;
 
   const left = (key: string, err: unknown, place: BlockPlace): undefined => {
     if (damaged.has(key)) return undefined;
@@ -92,7 +93,7 @@ export function createBlockReader(options: {
   };
 
   return {
-    stats,
+    blocksRead: () => blocksRead,
     setCaching(on) {
       caching = on;
       if (on) return;
@@ -113,10 +114,9 @@ export function createBlockReader(options: {
           const known = kept.get(key);
           let block = known?.block;
           if (known !== undefined) {
-            stats.hits += 1;
             keep(key, known);
           } else {
-            stats.misses += 1;
+            blocksRead += 1;
             const payload = payloads[missing.indexOf(place)];
             if (payload === undefined) continue;
             try {

@@ -61,7 +61,14 @@ export type MetricHistory = Part & {
   set(settings: Partial<HistorySettings>): void;
 };
 
-export type HistoryStats = { queries: number; rollUps: number; samplingMs: number; rollUpMs: number };
+export type HistoryStats = {
+  queries: number;
+  rollUps: number;
+  samplingMs: number;
+  rollUpMs: number;
+  /** From the database, not from memory. */
+  readonly blocksRead: number;
+};
 
 export type HistorySettings = {
   /** How often the coarser tiers are made. */
@@ -145,7 +152,12 @@ export function createMetricHistory(options: {
     maxValues: () => settings.maxValues,
   });
   let waiting: Waiting[] = [];
-  const stats: HistoryStats = { queries: 0, rollUps: 0, samplingMs: 0, rollUpMs: 0 };
+  const stats: HistoryStats = {
+    ...{ queries: 0, rollUps: 0, samplingMs: 0, rollUpMs: 0 },
+    get blocksRead() {
+      return reader.blocksRead();
+    },
+  };
   const lostSamples = registry.counter({
     name: 'ragwarden_metrics_lost_samplings_total',
     help: 'Samplings that were given up because they could not be stored.',

@@ -22,7 +22,7 @@ export type OpenBlock = {
   add(atMs: number, families: readonly Family[]): void;
   /** Whether something of these was recorded since it was last added. */
   differs(families: readonly Family[]): boolean;
-  /** What has a time of its own; a second value for one instant replaces the first. */
+  /** What has a time of its own. */
   addPending(pending: readonly PendingSample[]): void;
   snapshot(): readonly BlockSeries[];
 };
@@ -175,11 +175,13 @@ export function createOpenBlock(startMs: number): OpenBlock {
     },
     addPending(pending) {
       if (pending.length > 0) version += 1;
-      for (const { family, slot, atMs, value } of pending) {
+      for (const { family, slot, atMs, value, told } of pending) {
         // The series ended meanwhile.
         if (family.labelValues[slot] === undefined) continue;
-        if (family.definition.type === 'gauge') eventsOf(family, slot).samples.set(atMs, value);
-        else {
+        if (family.definition.type === 'gauge') {
+          const { samples } = eventsOf(family, slot);
+          if (!told || samples.get(atMs) !== value) addNewest(samples, atMs, value);
+        } else {
           const { rows } = intervalsOf(family, slot);
           const known = rows.get(atMs);
           const interval = known instanceof Interval ? known : new Interval();
@@ -236,6 +238,21 @@ function nameOf(family: Family, slot: number, name: string, type: SeriesType): S
 
 /** Neighbouring series have much in common, in their names and often in their numbers. */
 const byName = (a: SeriesName, b: SeriesName): number => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1);
+
+const mostMoved = 2_000;
+
+/** Of several values of one instant the last stays there, and those before it move a moment back: none is lost, and their order holds. */
+function addNewest(samples: Map<number, number>, atMs: number, value: number): void {
+  let carried = value;
+  let at = atMs;
+  for (let moved = 0; moved < mostMoved; moved += 1) {
+    const known = samples.get(at);
+    samples.set(at, carried);
+    if (known === undefined) return;
+    carried = known;
+    at -= 1;
+  }
+}
 
 /** Rows do not merge before they are read: a second one of an instant stands a moment before it. */
 function freeAt(rows: ReadonlyMap<number, unknown>, atMs: number): number {

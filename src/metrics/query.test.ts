@@ -32,10 +32,11 @@ test('what was recorded a moment ago can be asked for at once, and again by the 
   recorder.record({ name: 'database_query', value: 12, use: 'timer' });
   const answers = async () => ({
     last: await one({ name: 'response_size_bytes', aggregation: 'last' }),
+    mean: await one({ name: 'response_size_bytes', aggregation: 'average', fromMs: start - 1_000 }),
     grown: await one({ name: 'requests_processed', aggregation: 'sum' }),
     took: await one({ name: 'database_query', aggregation: 'average' }),
   });
-  const before = { last: 40, grown: 1, took: 12 };
+  const before = { last: 40, mean: 25, grown: 1, took: 12 };
   expect(await answers()).toEqual(before);
   clock.at += 1_000;
   recorder.record({ name: 'requests_processed', value: 2, use: 'counter' });
@@ -195,7 +196,7 @@ test('a value that comes late lands in its window, also in one that was made alr
   expect(answer.series[0]?.values[0]).toBe(10);
 });
 
-test('values out of order and twice are put in order; the last of one instant counts', async () => {
+test('values out of order are put in order; of one instant each is kept, and the last stands last; the same twice is one', async () => {
   const { record, clock, history } = await newMetrics();
   clock.at += 60_000;
   for (const [at, value] of [
@@ -203,6 +204,7 @@ test('values out of order and twice are put in order; the last of one instant co
     [10_000, 1],
     [20_000, 2],
     [20_000, 22],
+    [30_000, 3],
   ] as const)
     record('level', value, {}, start + at);
   const samples = async () =>
@@ -212,6 +214,7 @@ test('values out of order and twice are put in order; the last of one instant co
     ]);
   const wanted = [
     [10_000, 1],
+    [19_999, 2],
     [20_000, 22],
     [30_000, 3],
   ];

@@ -80,15 +80,17 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
   let type: SeriesType | undefined;
   let approximate = false;
 
-  const groupOf = (labels: Labels, instance: string): Group => {
+  /** Of a series, by instance and labels. */
+  const groupOfSeries = new Map<string, Group>();
+  const groupOf = (seriesKey: string, labels: Labels, instance: string): Group => {
+    const known = groupOfSeries.get(seriesKey);
+    if (known !== undefined) return known;
     const all: Labels = labels.instance === undefined ? { ...labels, instance } : labels;
     const own = request.groupBy === undefined ? all : pick(all, request.groupBy);
-    const key = JSON.stringify(Object.entries(own).sort((a, b) => (a[0] < b[0] ? -1 : 1)));
-    let group = groups.get(key);
-    if (group === undefined) {
-      group = { labels: own, buckets: [] };
-      groups.set(key, group);
-    }
+    const key = textOf(own);
+    const group = groups.get(key) ?? { labels: own, buckets: [] };
+    groups.set(key, group);
+    groupOfSeries.set(seriesKey, group);
     return group;
   };
   const bucketAt = (group: Group, at: number): Bucket => {
@@ -107,8 +109,8 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
         type ??= entry.type;
         requireMeaning(name, entry.type, aggregation);
         if (entry.lastMs < source.fromMs - back) continue;
-        const key = `${instance} ${JSON.stringify(entry.labels)}`;
-        const group = groupOf(entry.labels, instance);
+        const key = `${instance} ${textOf(entry.labels)}`;
+        const group = groupOf(key, entry.labels, instance);
         // A block within one window is added up unread, unless its single values matter.
         if (
           percentile === undefined &&
@@ -160,7 +162,7 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
     approximate,
     total: found.length,
     series: found
-      .sort((a, b) => (JSON.stringify(a.labels) < JSON.stringify(b.labels) ? -1 : 1))
+      .sort((a, b) => (textOf(a.labels) < textOf(b.labels) ? -1 : 1))
       .slice(0, request.limit ?? Infinity)
       .map(({ labels, buckets }) => ({
         labels,
@@ -254,6 +256,17 @@ function coarserHead(
   const begin = coarserHead(extents, at + 1, fromMs, end - 1, sources);
   sources.push({ tier: coarser, fromMs: begin, toMs: end - 1 });
   return end;
+}
+
+/** Labels in their order as text; told apart by it, whatever order they were written in. Kept as long as the labels are. */
+const texts = new WeakMap<Labels, string>();
+function textOf(labels: Labels): string {
+  let text = texts.get(labels);
+  if (text === undefined) {
+    text = JSON.stringify(Object.entries(labels).sort((a, b) => (a[0] < b[0] ? -1 : 1)));
+    texts.set(labels, text);
+  }
+  return text;
 }
 
 const pick = (labels: Labels, names: readonly string[]): Labels =>

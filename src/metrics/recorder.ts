@@ -43,6 +43,8 @@ export type PendingSample = {
   readonly slot: number;
   readonly atMs: number;
   readonly value: number;
+  /** The time came with it: the same value for the same instant is then the same value. */
+  readonly told: boolean;
 };
 
 /** Of a defined metric: handles to keep, which record without looking anything up. */
@@ -294,7 +296,7 @@ export function createRecorder(options: {
       atMs <= nowMs + withinSamplingMs
     )
       handle.observe(value);
-    else keepPending(handle, atMs, value, atMs === nowMs);
+    else keepPending(handle, atMs, value, recording.atMs === undefined);
     stats.recorded += 1;
     options.onRecorded?.(definition, recording, atMs);
     values?.add({ atMs, definition, labels: labels ?? {}, value, metadata });
@@ -316,7 +318,7 @@ export function createRecorder(options: {
     }
     // Later ones of a distribution share the rows of whole seconds.
     const rowMs = handle instanceof LevelHandle ? atMs : Math.floor(atMs / 1_000) * 1_000;
-    pending.push({ family, slot, atMs: rowMs, value });
+    pending.push({ family, slot, atMs: rowMs, value, told: !isNow });
   };
 
   return {
