@@ -11,6 +11,7 @@ import { readConfig, requireConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import {
   type Backend,
+  main,
   type OpenWarden,
   openWarden,
   password,
@@ -150,7 +151,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
     });
 
     test('everything is destroyed; the repository and the kit bring back every document acknowledged before the point', async () => {
-      const kit = execFileSync(process.execPath, ['bin/ragwarden', 'backup', 'kit', '--data-dir', dataDir], {
+      const kit = execFileSync(process.execPath, [main, 'backup', 'kit', '--data-dir', dataDir], {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'ignore'],
         env: { PATH: process.env.PATH ?? '', BACKUP_DIR: repository },
@@ -184,6 +185,8 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
         },
       );
       expect(report).toMatchObject({ recovered: true, backup_id: point });
+      // ragwarden's own state came too: what happened until then is known here.
+      expect(existsSync(join(dataDir, 'state.sqlite'))).toBe(true);
 
       const status: Record<string, unknown> = JSON.parse(
         readFileSync(join(folders.workspace, 'kv_store_doc_status.json'), 'utf8'),
@@ -225,6 +228,9 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
       });
       await until('the point in the catalogue of the new machine', async () =>
         (await warden.points()).some((one) => field(one, 'backup_id') === point) ? true : undefined,
+      );
+      expect(await warden.events('operation.settled')).toContainEqual(
+        expect.objectContaining({ message: expect.stringContaining(point) }),
       );
       await rag.run(`update lightrag_doc_full set content = 'changed since' where workspace = 'library'`);
       await rag.run(`delete from lightrag_doc_full where workspace = 'default'`);

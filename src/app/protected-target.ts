@@ -4,6 +4,7 @@ import type { Inspection, PointSelection, ProtectedTarget, Restorer, Source, Sou
 import {
   createConfigSource,
   createFilesSource,
+  createStateSource,
   findTornEnd,
   lightragExclusions,
   lightragFirst,
@@ -39,6 +40,8 @@ export function protectTarget(options: {
   lifecycle: BackendLifecycle;
   /** Single files of the configuration, ours among them. */
   configFiles: readonly string[];
+  /** Makes a copy of ragwarden's own state in a new file. */
+  copyState(path: string): Promise<void>;
   /** Databases and whatever else is no folder. */
   stores: readonly ProtectedStore[];
   inspect: ProtectedTarget['inspect'];
@@ -62,17 +65,20 @@ export function protectTarget(options: {
       ...target.stores.map(({ name }) => ({ name, kind: 'files' as const })),
       ...stores.map(({ name, kind }) => ({ name, kind })),
       ...(configFiles.length === 0 ? [] : [{ name: 'config', kind: 'config' as const }]),
+      { name: 'ragwarden-state', kind: 'config' as const },
     ],
     sources: (observation, selection) => {
       const { include } = selection;
       const folders = include.workspaces ? folderSources(target, observation, selection.workspace) : [];
       const databases = include.database ? databaseSources(stores, observation, selection) : { before: [], after: [] };
-      // Nobody's configuration belongs to one workspace.
+      // Nobody's configuration, and no state of ours, belongs to one workspace.
+      const asksForConfig = include.config && selection.workspace === undefined;
       const config =
-        include.config && configFiles.length > 0 && selection.workspace === undefined
-          ? [createConfigSource({ name: 'config', files: configFiles })]
-          : [];
-      return [...databases.before, ...folders, ...databases.after, ...config];
+        asksForConfig && configFiles.length > 0 ? [createConfigSource({ name: 'config', files: configFiles })] : [];
+      const found = [...databases.before, ...folders, ...databases.after, ...config];
+      // A point of our own state alone would pass for a point of the target.
+      if (!asksForConfig || found.length === 0) return found;
+      return [...found, createStateSource({ name: 'ragwarden-state', copyTo: options.copyState })];
     },
   };
 }

@@ -92,6 +92,7 @@ export async function createProtection(
       watched: watch.watched,
       lifecycle: watch.backend,
       configFiles,
+      copyState: (path) => db.copyTo(path),
       stores: storesOf(ground, targetConfig),
       inspect: inspectFiles,
     });

@@ -129,7 +129,7 @@ export function backupResult(point: RecoveryPoint): BackupResult {
     },
     database: databaseResult(point),
     config: configResult(
-      all.find((one) => one.kind === 'config'),
+      all.find((one) => one.name === 'config'),
       point.status,
     ),
     components: {
@@ -168,7 +168,7 @@ function partOf(name: keyof typeof switches, all: readonly ManifestComponent[]):
 }
 
 /** Components that are folders or files; whatever else a manifest misses is a database of the backend. */
-const noDatabases = new Set(['workspace', 'inputs', 'config']);
+const noDatabases = new Set(['workspace', 'inputs', 'config', 'ragwarden-state']);
 
 /** A database that should be in the point and is not is an error here, whatever the rest came to. */
 function databaseResult({ manifest, status, error }: RecoveryPoint): BackupResult['database'] {

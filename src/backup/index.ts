@@ -57,6 +57,7 @@ export { createPostgresSource } from './sources/postgres/index.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { createSqliteSource } from './sources/sqlite/sqlite-source.ts';
+export { createStateSource } from './sources/state/state-source.ts';
 export { boundedUndo } from './undo-growth.ts';
 export { foldRestored } from './unfold/index.ts';
 export { type UpkeepKind, type UpkeepState, upkeepKinds } from './upkeep/index.ts';

@@ -4,7 +4,7 @@ import { AppError, describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import type { ManifestComponent } from './manifest.ts';
-import type { Snapshot } from './repository/index.ts';
+import type { PipedProgram, Snapshot } from './repository/index.ts';
 import type { RestorerContext, RestorerState } from './restore/restorer.ts';
 import type { StorePart } from './restore-parts.ts';
 import { findStream, streamFile } from './streams.ts';
@@ -55,10 +55,7 @@ export function restorerContext(
       await deps.repository.pipeFile({
         snapshotId: id,
         path: `/${streamFile(component.name, name)}`,
-        to: {
-          command: ['/bin/sh', '-c', 'umask 077; exec cat > "$FILE"'],
-          environment: { FILE: file, PATH: '/usr/bin:/bin' },
-        },
+        to: intoFile(file),
         signal: call.signal,
         operationId: call.id,
       });
@@ -69,6 +66,12 @@ export function restorerContext(
 
 const storeScratch = (deps: Pick<BackupDeps, 'stagingDir'>, operationId: string, component: string): string =>
   join(deps.stagingDir, `restore-${operationId}`, component);
+
+/** A program that writes what comes into a file that only its owner reads. */
+export const intoFile = (file: string): PipedProgram => ({
+  command: ['/bin/sh', '-c', 'umask 077; exec cat > "$FILE"'],
+  environment: { FILE: file, PATH: '/usr/bin:/bin' },
+});
 
 /** Runs one step of every part in turn; each has its own scratch folder while it runs. */
 export async function eachStore(

@@ -7,7 +7,7 @@ import { isPointId } from '../point.ts';
 import type { Repository } from '../repository/index.ts';
 import { requireSafeEntries, verifyRestored } from '../restore/index.ts';
 import type { Restorer, RestorerRequest } from '../restore/restorer.ts';
-import { ownFolder, type TreeEntry } from '../sources/tree.ts';
+import { type FileEntry, ownFolder, type TreeEntry } from '../sources/tree.ts';
 import { readEntries } from '../staging.ts';
 import { findMark } from './mark.ts';
 
@@ -108,7 +108,8 @@ export type RecoveryPart =
       readonly kind: 'state';
       readonly component: ManifestComponent;
       readonly file: string;
-      readonly stream: { readonly name: string; readonly sha256: string };
+      /** Within the component. */
+      readonly entry: FileEntry;
       readonly action: 'bring';
     };
 
@@ -168,7 +169,7 @@ export async function planRecovery(
       continue;
     }
     if (name === stateComponent) {
-      const found = planState(component, places.stateFile);
+      const found = planState(component, entriesOf.get(name) ?? [], places.stateFile);
       if ('reason' in found) leftAlone.push({ name, reason: found.reason });
       else parts.push(found);
       continue;
@@ -199,13 +200,14 @@ export async function planRecovery(
 
 function planState(
   component: ManifestComponent,
+  entries: readonly TreeEntry[],
   file: string | undefined,
 ): Extract<RecoveryPart, { kind: 'state' }> | { reason: string } {
   if (file === undefined) return { reason: 'the data folder holds a state already, which is kept' };
-  const [stream] = component.streams ?? [];
-  if (component.kind !== 'sqlite' || !stream || stream.sha256 === null)
+  const [entry, ...others] = entries;
+  if (entry?.kind !== 'file' || others.length > 0)
     return { reason: 'it was written in a way that this version does not know' };
-  return { kind: 'state', component, file, stream: { name: stream.name, sha256: stream.sha256 }, action: 'bring' };
+  return { kind: 'state', component, file, entry, action: 'bring' };
 }
 
 async function readAllEntries(

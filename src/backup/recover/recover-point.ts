@@ -6,9 +6,10 @@ import { bringFiles } from '../bring-component.ts';
 import type { Repository } from '../repository/index.ts';
 import { flush, flushTree, ownerOf, verifyRestored } from '../restore/index.ts';
 import type { RestorerContext } from '../restore/restorer.ts';
-import { restorerContext } from '../restore-stores.ts';
+import { intoFile, restorerContext } from '../restore-stores.ts';
 import { digestFile } from '../sources/file-digest.ts';
 import { ownFolder } from '../sources/tree.ts';
+import { componentPath } from '../staging.ts';
 import { createUnfolder } from '../unfold/index.ts';
 import { arrivingFolder, clearMark, findMark, setMark } from './mark.ts';
 import { type RecoveryPart, type RecoveryPlan, recoveryIdOf } from './plan-recovery.ts';
@@ -35,9 +36,7 @@ export async function recoverPoint(deps: RecoverDeps, plan: RecoveryPlan, signal
     throw new AppError('restore/blocked', `Nothing was changed: ${plan.blockers.join('; ')}.`);
   // Files first: they are what most of a LightRAG is, and need nobody to answer.
   for (const part of plan.parts) if (part.kind === 'files') await recoverFiles(deps, plan, part, signal);
-  for (const part of plan.parts)
-    if (part.kind === 'state')
-      await withContext(deps, plan, part, signal, (context) => recoverState(deps, part, context));
+  for (const part of plan.parts) if (part.kind === 'state') await recoverState(deps, plan, part, signal);
   const stores = plan.parts.filter((part) => part.kind === 'store');
   for (const part of stores)
     await withContext(deps, plan, part, signal, (context) => recoverStore(deps, part, context));
@@ -113,15 +112,21 @@ async function withContext(
 
 async function recoverState(
   deps: RecoverDeps,
-  { component, file, stream }: Extract<RecoveryPart, { kind: 'state' }>,
-  context: RestorerContext,
+  plan: RecoveryPlan,
+  { component, file, entry }: Extract<RecoveryPart, { kind: 'state' }>,
+  signal: AbortSignal,
 ): Promise<void> {
   deps.tell(`${component.name}: it goes into ${file}`);
   const arriving = `${file}.recovering`;
   await rm(arriving, { force: true });
-  await context.fetchStream(stream.name, arriving);
-  const { sha256 } = await digestFile(arriving, { signal: context.signal });
-  if (sha256 !== stream.sha256) {
+  await deps.repository.pipeFile({
+    snapshotId: plan.point.snapshotId,
+    path: `/${componentPath(component.name)}/${entry.path}`,
+    to: intoFile(arriving),
+    signal,
+  });
+  const { sha256 } = await digestFile(arriving, { signal });
+  if (sha256 !== entry.sha256) {
     await rm(arriving, { force: true });
     throw new AppError('restore/digest-mismatch', `${component.name} did not come as it was stored.`);
   }

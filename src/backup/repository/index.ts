@@ -19,6 +19,7 @@ export type {
   CheckResult,
   LockHolder,
   OpenResult,
+  PipedProgram,
   Progress,
   Repository,
   RepositoryLock,
