@@ -11,16 +11,22 @@ const lists = {
   target: { path: '/api/v1/targets', query: {}, id: 'id' },
   operation: { path: '/api/v1/operations', query: { limit: 50 }, id: 'id' },
   token: { path: '/api/v1/access/tokens', query: { limit: 500 }, id: 'id' },
+  drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
+  lock: { path: '/api/v1/repository', query: {}, id: 'id' },
 } as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;
 
 const item = z.record(z.string(), z.unknown());
-/** Lists have `items`; what is counted by graph has `graphs`. */
-const listed = z.object({ items: z.array(item).optional(), graphs: z.array(item).optional() });
+/** Lists have `items`; what is counted by graph has `graphs`, and the repository its `locks`. */
+const listed = z.object({
+  items: z.array(item).optional(),
+  graphs: z.array(item).optional(),
+  locks: z.array(item).optional(),
+});
 
 /** Ids of one kind, newest first. @throws what asking the server throws */
 export async function findIds(api: ApiClient, kind: keyof typeof lists): Promise<string[]> {
   const { path, query, id } = lists[kind];
   const document = await api.call(path, { query, timeoutMs: askLimitMs });
-  const { items = [], graphs = [] } = listed.parse(document);
-  return [...items, ...graphs].flatMap((one) => (typeof one[id] === 'string' ? [one[id]] : []));
+  const { items = [], graphs = [], locks = [] } = listed.parse(document);
+  return [...items, ...graphs, ...locks].flatMap((one) => (typeof one[id] === 'string' ? [one[id]] : []));
 }

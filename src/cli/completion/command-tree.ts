@@ -8,7 +8,17 @@ export type Values =
   /** Asked of the running instance at the moment of completing. */
   | { readonly kind: 'dynamic'; readonly name: DynamicName };
 
-export const dynamicNames = ['point', 'graph', 'target', 'operation', 'token', 'setting', 'explainable'] as const;
+export const dynamicNames = [
+  'point',
+  'graph',
+  'target',
+  'operation',
+  'token',
+  'drill',
+  'lock',
+  'setting',
+  'explainable',
+] as const;
 export type DynamicName = (typeof dynamicNames)[number];
 
 export type KnownOption = {
@@ -93,6 +103,9 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
   'backup snapshot': 'point',
   'backup graph': 'graph',
   'target id': 'target',
+  'drill id': 'drill',
+  'drill point': 'point',
+  'repo lock': 'lock',
   'operations id': 'operation',
   'token id': 'token',
   'settings key': 'setting',

@@ -9,7 +9,9 @@ const lists: Readonly<Record<string, readonly object[]>> = {
   '/api/v1/targets': [{ id: 'default' }, { id: '$(touch hurt)' }, { id: 'two words' }, { id: 7 }],
   '/api/v1/operations': [{ id: 'op_one' }, { id: 'op_two' }],
   '/api/v1/access/tokens': [{ id: 'tok_one' }],
+  '/api/v1/recovery/drills': [{ drill_id: 'drill_one', backup_id: 'backup_20261122_010203_abcd' }],
 };
+const repository = { location: '/srv/repository', locks: [{ id: '0123abcd' }] };
 let server: Server;
 let env: Record<string, string>;
 let hangs = false;
@@ -18,7 +20,10 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     if (hangs) return;
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ items: lists[(request.url ?? '').split('?')[0] ?? ''], next_cursor: null }));
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    response.end(
+      JSON.stringify(path === '/api/v1/repository' ? repository : { items: lists[path], next_cursor: null }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo; // it listens on TCP
@@ -34,6 +39,8 @@ test.each([
   ['point', 'backup_20261122_010203_abcd\n'],
   ['operation', 'op_one\nop_two\n'],
   ['token', 'tok_one\n'],
+  ['drill', 'drill_one\n'],
+  ['lock', '0123abcd\n'],
 ])('ids of a %s are those that the server lists', async (kind, stdout) => {
   expect(await runInPipe(['__complete', kind], { env })).toEqual({ ...silent, stdout });
 });

@@ -27,6 +27,8 @@ case "$*" in
   target) printf 'default\nsecond\n' ;;
   operation) echo op_one ;;
   token) echo tok_one ;;
+  drill) echo drill_one ;;
+  lock) echo 0123abcd ;;
   'point --data-dir elsewhere') echo backup_elsewhere ;;
   explainable) printf 'repository/locked\nrepository/missing\n' ;;
   *) echo "asked for: $*" >&2; exit 1 ;;
@@ -59,6 +61,9 @@ const cases: readonly (readonly [typed: string, offered: readonly string[], not:
   ['ragwarden target inspect s', ['second'], ['default']],
   ['ragwarden operations cancel ', ['op_one'], []],
   ['ragwarden token revoke ', ['tok_one'], []],
+  ['ragwarden drill evidence ', ['drill_one'], ['default']],
+  ['ragwarden drill run backup_20261122', ['backup_20261122_010203_abcd'], ['backup_20261121_010203_efgh']],
+  ['ragwarden repo unlock ', ['0123abcd'], []],
   ['ragwarden explain repository/l', ['repository/locked'], ['repository/missing']],
   ['ragwarden status --data-dir folder', ['folder-one'], ['settings.yaml']],
   ['ragwarden status --config sett', ['settings.yaml'], []],
