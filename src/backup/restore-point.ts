@@ -10,6 +10,7 @@ import type { PreparedRestore } from './prepare-restore.ts';
 import {
   discardUndo,
   finishSwap,
+  isSwapDone,
   listUndo,
   openStage,
   ownerOf,
@@ -69,7 +70,7 @@ export async function restorePoint(
   const progress = { stopped: false };
   const undone: string[] = [];
   try {
-    await exchange(deps, guarded, { files, stores, stops, snapshotId: prepared.snapshotId, progress, undone }, context);
+    await exchange(deps, guarded, { files, stores, stops, snapshotId: prepared.snapshotId, progress }, context);
   } catch (err) {
     const stuck = await undoStores(deps, stores, { ...context, signal: patience(guarded) });
     await recoverFromFailure(deps, guarded, context, {
@@ -83,6 +84,12 @@ export async function restorePoint(
   } finally {
     await removeStoreScratch(deps, context.id);
   }
+  const unfinished = await finishStores(deps, guarded, stores, undone, context);
+  if (unfinished.length > 0) {
+    notes.push(...unfinished);
+    context.markPartial();
+  }
+  await deps.step('restore:finished');
 
   let problem: string | undefined;
   if (stops) {
@@ -130,7 +137,6 @@ async function exchange(
     stops: boolean;
     snapshotId: string;
     progress: { stopped: boolean };
-    undone: string[];
   },
   context: OperationContext,
 ): Promise<void> {
@@ -173,18 +179,47 @@ async function exchange(
     });
     await context.phase('checking');
     await verifyParts(deps, files, stores, context);
+    await deps.step('restore:checked');
+    if (files.length > 0)
+      await finishSwap(folders, context.id, (name) => deps.step(`restore:${name}`)).catch(async (err: unknown) => {
+        // The record counts, not the tidying after it, which the next settlement does.
+        if (!(await isSwapDone(folders, context.id))) throw err;
+        context.log.warn({ err }, 'what was staged could not be removed yet');
+      });
   } catch (err) {
     // The journal says that all has moved: unless it is told otherwise, it keeps the new state.
     if (files.length > 0) await undoSwap(folders, context.id);
     throw err;
   }
-  await deps.step('restore:checked');
-  if (files.length > 0) await finishSwap(folders, context.id, (name) => deps.step(`restore:${name}`));
-  await eachStore(deps, stores, context, async (part, call) => {
-    const place = await part.restorer.finish(part.request, call);
-    if (place !== undefined) work.undone.push(place);
-  });
-  await deps.step('restore:finished');
+}
+
+/**
+ * From here on the new state stands in every folder and store, and nothing may bring one of them back alone: what fails now is
+ * told, and left to the next restore. Whoever cancels comes too late. @returns what failed, in words
+ */
+async function finishStores(
+  deps: BackupDeps,
+  guarded: ProtectedTarget,
+  stores: readonly StorePart[],
+  undone: string[],
+  context: OperationContext,
+): Promise<string[]> {
+  const failed: string[] = [];
+  if (stores.length === 0) return failed;
+  await context.phase('finishing');
+  const call = { ...context, signal: patience(guarded) };
+  for (const part of stores)
+    try {
+      await eachStore(deps, [part], call, async (one, restorer) => {
+        const place = await one.restorer.finish(one.request, restorer);
+        if (place !== undefined) undone.push(place);
+        await deps.step(`restore:kept-${one.component.name}`);
+      });
+    } catch (err) {
+      failed.push(`${part.component.name} is as in the point, but could not be tidied up: ${describeError(err)}`);
+    }
+  await removeStoreScratch(deps, context.id);
+  return failed;
 }
 
 /** Every digest of the files, and whatever the stores can be held against. */
@@ -283,7 +318,8 @@ async function recoverFromFailure(
 ): Promise<void> {
   let state: 'old' | 'new' | 'unsettled' = 'old';
   try {
-    const { settled } = await settleJournals(facts.folders);
+    // What has moved and was not taken back yet did not verify.
+    const { settled } = await settleJournals(facts.folders, { onMoved: async () => 'undo' });
     state = settled.find((one) => one.operationId === context.id)?.outcome ?? 'old';
   } catch (err) {
     context.log.error({ err }, 'the journal of the failed restore could not be settled; the next start does it');

@@ -99,14 +99,13 @@ export const removeStoreScratch = (deps: Pick<BackupDeps, 'stagingDir'>, operati
  */
 export async function undoStores(deps: BackupDeps, parts: readonly StorePart[], call: Call): Promise<string[]> {
   const failed: string[] = [];
-  await eachStore(deps, parts.toReversed(), call, async (part, context) => {
+  for (const part of parts.toReversed())
     try {
       if ((await part.restorer.state(part.request, call.signal)) !== 'none')
-        await part.restorer.undo(part.request, context);
+        await eachStore(deps, [part], call, (one, context) => one.restorer.undo(one.request, context));
     } catch (err) {
       failed.push(`${part.component.name}: ${describeError(err)}`);
     }
-  });
   return failed;
 }
 

@@ -63,14 +63,7 @@ export async function settleRestore(deps: BackupDeps, operation: Operation): Pro
   });
   const own = settled.find((one) => one.operationId === operation.id);
   const finished = (await listUndo(folders)).some((one) => one.operationId === operation.id);
-  const state =
-    own?.outcome ??
-    (finished
-      ? 'new'
-      : // Without folders no journal speaks; one that was exchanged says that all of them were to be.
-        (await statesOf(stores, call.signal)).includes('committed') && (await rollForward(deps, [], stores, call))
-        ? 'new'
-        : 'old');
+  const state = own?.outcome ?? (finished || (await standsInStores(deps, operation, stores, call)) ? 'new' : 'old');
   if (state === 'new')
     await eachStore(
       deps,
@@ -95,6 +88,21 @@ export async function settleRestore(deps: BackupDeps, operation: Operation): Pro
     severity: 'warning',
     data: { state, point: pointId },
   };
+}
+
+/**
+ * Without folders no journal speaks. Then a store that was exchanged says that all of them were to be, unless all were checked
+ * already: from there on one that kept nothing of its former state does not tell any more that it was exchanged.
+ */
+async function standsInStores(
+  deps: BackupDeps,
+  operation: Operation,
+  stores: readonly StorePart[],
+  call: Call,
+): Promise<boolean> {
+  if (operation.phase === 'finishing') return true;
+  if (!(await statesOf(stores, call.signal)).includes('committed')) return false;
+  return operation.phase === 'starting' || rollForward(deps, [], stores, call);
 }
 
 /** All had moved, but nobody had compared the digests yet: that is done now, and decides. */
@@ -174,17 +182,19 @@ async function storesOf(
   const manifest = point?.manifest;
   if (!manifest?.components.some((one) => one.restore.by === 'restorer')) return [];
   const options = settleOptions(wanted, manifest);
-  const isWanted = (name: string): boolean => options.components?.includes(name) ?? true;
+  // Whatever else the point holds has no say here, so none of it may refuse: a place of it may be gone by now.
+  const components = manifest.components.filter(
+    (one) => one.restore.by === 'restorer' && (options.components?.includes(one.name) ?? true),
+  );
   const { parts } = decideParts({
     guarded,
-    manifest,
-    // Folders have no say here, so none of them may refuse.
+    manifest: { ...manifest, components },
     options: { ...options, components: undefined },
     entries: new Map(),
     operationId,
     takenMs: point?.takenMs ?? 0,
   });
-  return parts.filter((part) => part.kind === 'store' && isWanted(part.component.name)) as StorePart[];
+  return parts.filter((part) => part.kind === 'store');
 }
 
 /** A workspace that was restored alone has its journal in its own folder. */

@@ -15,5 +15,5 @@ export { type FolderSurvey, incomingOf, type KeptName, type PlanItem, planSwap, 
 export { type SettledSwap, type Settlement, type SettleOptions, settleJournals } from './settle.ts';
 export { dressStaged, type Owner, openStage, ownerOf } from './stage.ts';
 export { surveyFolder } from './survey.ts';
-export { finishSwap, type SwapOptions, type SwapRoot, swapIn, undoSwap } from './swap.ts';
+export { finishSwap, isSwapDone, type SwapOptions, type SwapRoot, swapIn, undoSwap } from './swap.ts';
 export { discardUndo, listUndo, type UndoFolder } from './undo.ts';

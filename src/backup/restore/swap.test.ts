@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { own } from './layout.ts';
 import { settleJournals } from './settle.ts';
 import { openStage } from './stage.ts';
-import { finishSwap, type SwapOptions, swapIn, undoSwap } from './swap.ts';
+import { finishSwap, isSwapDone, type SwapOptions, swapIn, undoSwap } from './swap.ts';
 import { discardUndo, listUndo } from './undo.ts';
 
 const operationId = 'op_1';
@@ -64,6 +64,18 @@ describe('a swap', () => {
     await swap();
     await finishSwap([root], operationId);
     await expect(undoSwap([root], operationId)).rejects.toMatchObject({ code: 'conflict/state' });
+  });
+
+  test('is done once its record says so, also when the tidying after it fails', async () => {
+    await stage();
+    await swap();
+    expect(await isSwapDone([root], operationId)).toBe(false);
+    const failing = finishSwap([root], operationId, async (name) => {
+      if (name === 'clean:staged') throw new Error('the disk is gone');
+    });
+    await expect(failing).rejects.toThrow('the disk is gone');
+    expect(await isSwapDone([root], operationId)).toBe(true);
+    expect(await live()).toEqual(newState);
   });
 
   test('may be repeated under another operation, each with its own undo folder', async () => {

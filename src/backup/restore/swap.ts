@@ -102,6 +102,12 @@ export async function finishSwap(roots: readonly string[], operationId: string, 
   await finishJournal(journal, step);
 }
 
+/** Whether the record that ends a restore is on the disk: from then on the new state stands, whatever else fails. */
+export async function isSwapDone(roots: readonly string[], operationId: string): Promise<boolean> {
+  const journals = await findJournals(await realRoots(roots));
+  return journals.some((journal) => journal.operationId === operationId && journal.state === 'done');
+}
+
 /** The new state did not verify: the old one comes back in all roots. @returns foreign files that were put aside */
 export async function undoSwap(roots: readonly string[], operationId: string, step: Step = noStep): Promise<string[]> {
   const journal = await requireJournal(roots, operationId);

@@ -1,0 +1,160 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Operation, OperationContext } from '../operations/index.ts';
+import { createLogger } from '../platform/logging.ts';
+import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
+import type { Manifest, ManifestComponent } from './manifest.ts';
+import type { RecoveryPoint } from './point.ts';
+import type { RestorerState } from './restore/restorer.ts';
+import { restorePoint } from './restore-point.ts';
+import { settleRestore } from './settle-restore.ts';
+
+let stagingDir: string;
+beforeAll(async () => {
+  stagingDir = await mkdtemp(join(tmpdir(), 'settle-restore-'));
+});
+afterAll(() => rm(stagingDir, { recursive: true, force: true }));
+
+/** One store: which state lives in it, and what a restorer would find of the operation. */
+type Store = { lives: 'old' | 'new'; state: RestorerState; keeps: boolean; fails?: 'verify' | 'finish' };
+const store = (more: Partial<Store> = {}): Store => ({ lives: 'old', state: 'none', keeps: true, ...more });
+
+/** A target without folders, whose stores are in memory, in the order in which a manifest names them. */
+function targetOf(stores: Readonly<Record<string, Store>>): {
+  deps: BackupDeps;
+  events: unknown[];
+  point: RecoveryPoint;
+} {
+  const events: unknown[] = [];
+  const restorerOf = (name: string) => {
+    const own = stores[name];
+    if (!own) return undefined;
+    return {
+      state: async () => own.state,
+      async prepare() {
+        own.state = 'prepared';
+      },
+      async commit() {
+        if (own.state === 'none') throw new Error('nothing was filled');
+        Object.assign(own, { state: 'committed', lives: 'new' });
+      },
+      async verify() {
+        if (own.fails === 'verify') throw new Error('it is not as in the point');
+      },
+      async undo() {
+        Object.assign(own, { state: 'none', lives: 'old' });
+      },
+      async finish() {
+        if (own.fails === 'finish') throw new Error('nobody answers');
+        // As a database that was gone before, or a Redis that had none of these keys.
+        if (!own.keeps) own.state = 'none';
+        return own.keeps ? `former ${name}` : undefined;
+      },
+    };
+  };
+  const component = (name: string): ManifestComponent =>
+    ({
+      name,
+      kind: 'postgres',
+      files: 0,
+      bytes: 1,
+      restore: { by: 'restorer', details: {} },
+    }) as unknown as ManifestComponent; // The rest is for readers.
+  const manifest = {
+    id: 'backup_20261122_010203_abcd',
+    taken_at: '2026-11-22T01:02:03.000Z',
+    components: [...Object.keys(stores), 'unplaced'].map(component),
+    target: { workspaces: [''] },
+  } as unknown as Manifest;
+  const guarded = {
+    target: { id: 'default', stores: [], workspaces: [''], startTimeoutMs: 1_000, stopTimeoutMs: 1_000 },
+    lifecycle: {
+      automatic: true,
+      findSignOfLife: async () => undefined,
+      stop: async () => {},
+      start: async () => {},
+    },
+    observe: async () => undefined,
+    folderOf: () => undefined,
+    restorerOf,
+  } as unknown as ProtectedTarget;
+  const point = { id: manifest.id, targetId: 'default', takenMs: 1, manifest } as unknown as RecoveryPoint;
+  const deps = {
+    requireTarget: () => guarded,
+    points: { find: async () => point },
+    db: { unit: (work: (tx: unknown) => Promise<unknown>) => work({}) },
+    events: { record: async (_: unknown, event: unknown) => void events.push(event) },
+    clock: { now: () => 2 },
+    log: createLogger({ level: 'silent' }),
+    stagingDir,
+    step: async () => {},
+  } as unknown as BackupDeps;
+  return { deps, events, point };
+}
+
+const wanted = (stores: Readonly<Record<string, Store>>) => ({ components: Object.keys(stores) });
+
+async function settle(stores: Readonly<Record<string, Store>>, phase: string): Promise<unknown> {
+  const { deps } = targetOf(stores);
+  const input = { pointId: 'backup_20261122_010203_abcd', options: wanted(stores) };
+  const { data } = await settleRestore(deps, { id: 'op_1', targetId: 'default', phase, input } as Operation);
+  return data?.state;
+}
+
+async function restore(stores: Readonly<Record<string, Store>>): Promise<{ events: unknown[]; result: unknown }> {
+  const { deps, events, point } = targetOf(stores);
+  const context = {
+    id: 'op_1',
+    signal: new AbortController().signal,
+    log: deps.log,
+    phase: async () => {},
+    progress: () => {},
+    checkHeld: async () => {},
+    markPartial: () => {},
+  } as unknown as OperationContext;
+  const prepared = { manifest: point.manifest as Manifest, snapshotId: 'one', entries: new Map() };
+  const result = await restorePoint(
+    deps,
+    { point, prepared, safetyPoint: false, options: wanted(stores) },
+    context,
+  ).catch((err: Error) => err.message);
+  return { events, result };
+}
+
+const lives = (stores: Readonly<Record<string, Store>>): string[] => Object.values(stores).map((one) => one.lives);
+
+test('a kill while stores are exchanged ends with all of them exchanged, or with none', async () => {
+  const going = { a: store({ state: 'committed', lives: 'new' }), b: store({ state: 'prepared' }) };
+  expect([await settle(going, 'moving'), lives(going)]).toEqual(['new', ['new', 'new']]);
+  const wrong = { a: store({ state: 'committed', lives: 'new' }), b: store({ state: 'prepared', fails: 'verify' }) };
+  expect([await settle(wrong, 'checking'), lives(wrong)]).toEqual(['old', ['old', 'old']]);
+  const early = { a: store({ state: 'prepared' }), b: store() };
+  expect([await settle(early, 'filling'), lives(early)]).toEqual(['old', ['old', 'old']]);
+});
+
+test('a kill after all was checked keeps the new state, also of a store that had nothing to keep', async () => {
+  for (const phase of ['finishing', 'starting']) {
+    const stores = { a: store({ lives: 'new', keeps: false }), b: store({ state: 'committed', lives: 'new' }) };
+    expect([await settle(stores, phase), lives(stores)]).toEqual(['new', ['new', 'new']]);
+  }
+});
+
+test('a restore that fails before all is checked leaves the former state in every store', async () => {
+  const stores = { a: store(), b: store({ fails: 'verify' }) };
+  const { events } = await restore(stores);
+  expect(lives(stores)).toEqual(['old', 'old']);
+  expect(events).toMatchObject([{ type: 'restore.rolled-back', data: { state: 'old' } }]);
+});
+
+test('what fails after all was checked turns no store back alone, and is told', async () => {
+  const stores = { a: store({ keeps: false }), b: store({ fails: 'finish' }), c: store() };
+  const { events, result } = await restore(stores);
+  expect(lives(stores)).toEqual(['new', 'new', 'new']);
+  expect(events).toMatchObject([{ type: 'restore.finished' }]);
+  expect(result).toMatchObject({
+    undo: [{ folder: 'former c' }],
+    notes: expect.arrayContaining([expect.stringContaining('b is as in the point, but could not be tidied up')]),
+  });
+});
