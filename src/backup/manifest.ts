@@ -102,6 +102,11 @@ export const manifestSchema = z.object({
   operation_id: z.string().nullable().optional(),
 });
 
+/** Whether this is a manifest that a later ragwarden wrote: it is no damage, and this one must not guess what it holds. */
+export const isNewerManifest = (written: unknown): boolean => newerSchema.safeParse(written).success;
+
+const newerSchema = z.object({ format: manifestSchema.shape.format, version: z.number().gt(2) });
+
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ManifestComponent = z.infer<typeof component>;
 

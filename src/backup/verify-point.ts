@@ -4,7 +4,7 @@ import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { foldComponent } from './fold-component.ts';
-import { type Manifest, manifestFile, manifestSchema, renderManifest } from './manifest.ts';
+import { isNewerManifest, type Manifest, manifestFile, manifestSchema, renderManifest } from './manifest.ts';
 import type { Snapshot, SnapshotEntry } from './repository/index.ts';
 import { checkStaged } from './restore/index.ts';
 import type { TreeEntry } from './sources/tree.ts';
@@ -123,7 +123,13 @@ export async function findManifestSnapshot(
   if (!snapshot) return undefined;
   const bytes = await deps.repository.readFile({ snapshotId: snapshot.id, path: `/${manifestFile}`, ...call });
   if (!bytes) return undefined;
-  const parsed = manifestSchema.safeParse(parseJson(bytes.toString('utf8')));
+  const written = parseJson(bytes.toString('utf8'));
+  const parsed = manifestSchema.safeParse(written);
+  if (!parsed.success && isNewerManifest(written))
+    throw new AppError(
+      'restore/blocked',
+      `${pointId} was written by a newer version of ragwarden; this one does not know all that it holds. Update ragwarden.`,
+    );
   if (!parsed.success || parsed.data.id !== pointId)
     throw new AppError('repository/damaged', `The manifest of ${pointId} is not readable.`, { cause: parsed.error });
   return { snapshotId: snapshot.id, snapshot, manifest: parsed.data };

@@ -1,5 +1,5 @@
 import { isAppError } from '../../platform/errors.ts';
-import { type Manifest, manifestFile, manifestSchema } from '../manifest.ts';
+import { isNewerManifest, type Manifest, manifestFile, manifestSchema } from '../manifest.ts';
 import { isPointId, type RecoveryPoint } from '../point.ts';
 import type { Repository, Snapshot } from '../repository/index.ts';
 import { rejectedTag } from './facts.ts';
@@ -104,7 +104,7 @@ async function readManifest(
     const parsed = manifestSchema.safeParse(written);
     if (!parsed.success)
       return refuse(
-        isNewer(written)
+        isNewerManifest(written)
           ? 'its manifest was written by a newer version of ragwarden'
           : `its manifest is not one of ours (${parsed.error.issues[0]?.path.join('.') || 'no format'})`,
       );
@@ -118,12 +118,3 @@ async function readManifest(
 }
 
 const ownFaults = new Set(['repository/damaged', 'repository/failed', 'request/too-large', 'backup/unknown-point']);
-
-const isNewer = (written: unknown): boolean =>
-  typeof written === 'object' &&
-  written !== null &&
-  'format' in written &&
-  written.format === 'ragwarden-recovery-point' &&
-  'version' in written &&
-  typeof written.version === 'number' &&
-  written.version > 1;
