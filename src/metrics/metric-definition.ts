@@ -49,7 +49,8 @@ export type MetricDefinition = {
 export type GivenDefinition = Pick<MetricDefinition, 'name' | 'type'> &
   Partial<Omit<MetricDefinition, 'name' | 'type' | 'definedBy'>>;
 
-const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+/** As Prometheus has it. */
+export const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const labelName = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 const longestName = 200;
 const longestLabelValue = 1_024;

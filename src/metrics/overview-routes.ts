@@ -9,6 +9,8 @@ import type { MetricRouteDeps } from './metric-route-deps.ts';
 import type { ValueCursor } from './value-history.ts';
 
 const count = z.number().int();
+/** Time, block and place of the value before, and the instance as it stands in a URL. */
+const cursorPattern = /^(\d{1,16})\.(\d{1,16})\.(\d{1,10})\.((?:[\w.!~*'()-]|%[0-7][0-9A-F])*)$/;
 const dayMs = 86_400_000;
 
 const globalSchema = z.object({
@@ -220,6 +222,7 @@ export const overviewRoutes =
             cursor: z
               .string()
               .max(300)
+              .regex(cursorPattern, 'is the `next_cursor` of a page before')
               .optional()
               .describe('`next_cursor` of the page before; unlike `offset` it is right while values come in.'),
           }),
@@ -326,17 +329,6 @@ const writeCursor = ({ atMs, startMs, index, instance }: ValueCursor): string =>
   `${atMs}.${startMs}.${index}.${encodeURIComponent(instance)}`;
 
 function readCursor(text: string): ValueCursor {
-  const [, atMs, startMs, index, instance] = /^(\d{1,16})\.(\d{1,16})\.(\d{1,10})\.(.*)$/.exec(text) ?? [];
-  try {
-    if (atMs !== undefined && instance !== undefined)
-      return {
-        atMs: Number(atMs),
-        startMs: Number(startMs),
-        index: Number(index),
-        instance: decodeURIComponent(instance),
-      };
-  } catch {
-    // Told below, as for any other cursor that is not ours.
-  }
-  throw new AppError('request/invalid', '`cursor` is the `next_cursor` of a page before.');
+  const [, atMs, startMs, index, instance = ''] = cursorPattern.exec(text) ?? [];
+  return { atMs: Number(atMs), startMs: Number(startMs), index: Number(index), instance: decodeURIComponent(instance) };
 }

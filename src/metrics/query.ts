@@ -67,10 +67,10 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
   const stepMs = request.stepMs ?? Math.max(1, toMs - fromMs + 1);
   const originMs = request.stepMs === undefined ? fromMs : Math.floor(fromMs / stepMs) * stepMs;
   const windows = Math.floor((toMs - originMs) / stepMs) + 1;
-  if (!(toMs >= fromMs)) throw new AppError('request/invalid', 'The range ends before it begins.');
+  if (!(toMs >= fromMs)) throw invalid('to', 'The range ends before it begins.');
   if (windows > mostWindows)
-    throw new AppError(
-      'request/invalid',
+    throw invalid(
+      'step_seconds',
       `The range has ${windows} windows of ${stepMs / 1_000} s; at most ${mostWindows} can be asked for. Ask for a longer step.`,
     );
   const percentile = percentiles[aggregation];
@@ -171,11 +171,15 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
   };
 }
 
+/** @param at the field of the request, as the API has it */
+const invalid = (at: string, message: string): AppError =>
+  new AppError('request/invalid', message, { violations: [{ at, message }] });
+
 function requireMeaning(name: string, type: SeriesType, aggregation: Aggregation): void {
   if (type === 'counter' && percentiles[aggregation] !== undefined)
-    throw new AppError('request/invalid', `${name} is a counter, which has no percentiles. Ask for its rate.`);
+    throw invalid('aggregation', `${name} is a counter, which has no percentiles. Ask for its rate.`);
   if ((type === 'gauge' || type === 'unknown') && (aggregation === 'rate' || aggregation === 'increase'))
-    throw new AppError('request/invalid', `${name} is a ${type}, which has no ${aggregation}. Ask for its average.`);
+    throw invalid('aggregation', `${name} is a ${type}, which has no ${aggregation}. Ask for its average.`);
 }
 
 const percentiles: Readonly<Partial<Record<Aggregation, number>>> = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 };

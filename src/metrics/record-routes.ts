@@ -4,10 +4,10 @@ import type { RoutePlugin } from '../platform/http/index.ts';
 import { definitionSchema } from './metric-bodies.ts';
 import {
   aggregations,
-  findNameProblem,
   type GivenDefinition,
   type MetricDefinition,
   metricCategories,
+  metricName,
   recordedTypes,
 } from './metric-definition.ts';
 import type { MetricRouteDeps } from './metric-route-deps.ts';
@@ -106,7 +106,9 @@ export const recordRoutes =
         schema: {
           tags: ['metrics'],
           summary: 'Define a metric, or say more about one',
-          params: z.object({ name: z.string().max(200) }),
+          params: z.object({
+            name: z.string().max(200).regex(metricName, 'letters, digits, _ and :, not beginning with a digit'),
+          }),
           body: z.strictObject({
             type: z.enum(recordedTypes),
             category: z.enum(metricCategories).optional(),
@@ -120,8 +122,6 @@ export const recordRoutes =
         },
       },
       async ({ params, body, principal }) => {
-        const problem = findNameProblem(params.name);
-        if (problem !== undefined) throw new AppError('request/invalid', `This is no metric name: ${problem}.`);
         const before = recorder.definition(params.name);
         if (before !== undefined && before.type !== body.type)
           throw new AppError('conflict/state', `${params.name} is a ${before.type} already.`);
