@@ -74,6 +74,7 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
         'target:sample',
         'component:workspace',
         'component:inputs',
+        'component:ragwarden-state',
         `finished-at:${field(noted.body, 'end_time')}`,
         `verified-at:${field(noted.body, 'verified_at')}`,
         `stored-bytes:${field(noted.body, 'stored_bytes')}`,

@@ -82,6 +82,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('redis'))('a backend with a Redis
       { name: 'chats', kind: 'sqlite', restored_by: 'restorer' },
       { name: 'graph', kind: 'command', notes: expect.arrayContaining([expect.stringContaining('operator states')]) },
       { name: 'config', restored_by: 'by-hand' },
+      { name: 'ragwarden-state', restored_by: 'by-hand' },
     ]);
     const taken = await warden.take();
     expect(field(taken, 'error')).toBeNull();

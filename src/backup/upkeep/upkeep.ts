@@ -108,13 +108,20 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     return operation;
   };
 
-  const forget: Upkeep['forget'] = ({ targetId, dryRun = false, ...request }) => {
+  const forget: Upkeep['forget'] = async ({ targetId, dryRun = false, ...request }) => {
     deps.requireTarget(targetId);
-    const facts = { targetId, input: { targetId, dryRun }, counts: !dryRun, exclusive: !dryRun };
+    const planned = await deps.planRetention(targetId);
+    // Leftovers are nobody's: only where a point goes must nobody else be at work with it.
+    const exclusive = !dryRun && planned.some((item) => item.action === 'forget');
+    const facts = { targetId, input: { targetId, dryRun }, counts: !dryRun, exclusive };
     return begin('forget', { ...request, ...facts }, async (context) =>
       forgetPoints(
         deps,
-        { targetId, items: await deps.planRetention(targetId), retentionDays: deps.upkeep.retentionDays },
+        {
+          targetId,
+          items: exclusive ? await deps.planRetention(targetId) : planned,
+          retentionDays: deps.upkeep.retentionDays,
+        },
         { dryRun },
         context,
       ),
