@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recoverOffline } from '../src/app/index.ts';
@@ -26,6 +26,9 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with it
     await rag.fill('default', 3);
     await rag.fill('library', 2);
     const folders = sampleOf(dataDir);
+    // These stores lie in the database, the vectors and the graph in files.
+    for (const store of ['doc_status', 'full_docs', 'text_chunks'])
+      rmSync(join(folders.workspace, `kv_store_${store}.json`));
     warden = await openWarden(dataDir, {
       command: 'serve',
       settings: {
@@ -56,6 +59,17 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with it
     const shown = await warden.call('GET', `/api/v1/backup/points/${id}`);
     expect(shown.text).toMatch(/"name":"database"/);
     expect(shown.text).not.toContain(odd.slice(0, 8));
+    // One audit over both.
+    const contents = await warden.call('GET', `/api/v1/backup/points/${id}/contents`);
+    expect(field(contents.body, 'audit')).toMatchObject({
+      verdict: 'damaged',
+      counts: { doc_status: 3, full_docs: 3, text_chunks: 3, vdb_entities: expect.any(Number) },
+      dangling: {
+        documents_without_text: { count: 0 },
+        processed_without_chunk_vectors: { count: 3, examples: ['doc-1', 'doc-2', 'doc-3'] },
+      },
+      unchecked: [],
+    });
     const library = () => rag.digest('lightrag_doc_full', `workspace = 'library'`);
     const others = () => rag.digest('lightrag_doc_full', `workspace <> 'library'`);
     const before = await library();
@@ -64,6 +78,9 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with it
     const body = { workspace: 'library', components: ['database'] };
     const plan = await warden.call('POST', `/api/v1/backup/restore/${id}`, { plan_only: true, ...body });
     expect(field(plan.body, 'blockers')).toEqual([]);
+    expect(field(plan.body, 'warnings')).toEqual(
+      expect.arrayContaining([expect.stringContaining('3 processed documents with chunks missing in vdb_chunks')]),
+    );
     const done = await warden.restore(id, { confirm: true, safety_point: false, ...body });
     expect([field(done, 'state'), field(done, 'error')]).toEqual(['succeeded', null]);
     expect(await library()).toBe(before);
@@ -75,6 +92,9 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend with it
     const id = String(field((await warden.points())[0], 'backup_id'));
     const drill = await warden.call('POST', '/api/v1/recovery/drills', {}, wait);
     expect(field(drill.body, 'result')).toMatchObject({ backup_id: id, verdict: 'passed', reasons: [] });
+    const audited = expect.objectContaining({ component: 'database', name: 'audit' });
+    const shown = await warden.call('GET', `/api/v1/recovery/drills/${String(field(drill.body, 'id'))}`);
+    expect(field(shown.body, 'phases')).toEqual(expect.arrayContaining([audited]));
     const before = await rag.digest('lightrag_doc_chunks');
     await rag.run('delete from lightrag_doc_chunks');
     const done = await warden.restore(id, { confirm: true, safety_point: false, components: ['database'] });

@@ -34,6 +34,7 @@ export function protectPostgres(
         children,
         dump,
         workspace: workspace === undefined ? undefined : named(workspace),
+        auditWorkspace: named(workspace ?? options.workspace),
       }),
     restorer: createPostgresRestorer({ connection, children, named }),
     holds: (storageClass) => /^PG[A-Z]/.test(storageClass),

@@ -135,11 +135,19 @@ function nestedStores(target: Target, outer: Store): ReturnType<typeof otherWork
 /** What of an inspection goes into a manifest: numbers that were counted, and faults in words. */
 export function inspectionOf(report: InspectionReport): Inspection {
   return {
-    counts: report.audit.counts,
+    counts: countsInFiles(report),
     audit: report.audit,
     embeddingDimension: report.dimension.files[0]?.dimension,
     faults: report.faults
       .filter((fault) => fault.severity !== 'info')
       .map(({ code, severity, message }) => ({ code, severity, message })),
   };
+}
+
+/** The graph is one store and two counts. */
+function countsInFiles({ audit, extracted }: InspectionReport): Inspection['counts'] {
+  const elsewhere = new Set<string>(
+    extracted.flatMap((store) => (store === 'graph' ? ['graph_nodes', 'graph_edges'] : [store])),
+  );
+  return Object.fromEntries(Object.entries(audit.counts).filter(([name]) => !elsewhere.has(name)));
 }

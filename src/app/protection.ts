@@ -71,13 +71,14 @@ export async function createProtection(
     log: logOf('backup'),
     clock,
   });
-  const inspectFiles: ProtectedTarget['inspect'] = async (folder, signal, { workspace } = {}) => {
+  const inspectFiles: ProtectedTarget['inspect'] = async (folder, signal, { workspace, extracts } = {}) => {
     const seen = watch?.watched.observation();
     const report = await inspector.inspect({
       folder,
       workspace: workspace ?? targetConfig?.workspace ?? '',
       signal,
       elsewhere: storesElsewhere(seen),
+      ...(extracts ? { extracts } : {}),
       ...(seen ? { idle: isIdle(seen) } : {}),
     });
     return inspectionOf(report);

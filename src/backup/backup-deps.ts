@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { RandomSource } from '../platform/ids.ts';
 import type { Logger } from '../platform/logging.ts';
-import type { AuditReport, BackendLifecycle, Observation, Target } from '../targets/index.ts';
+import type { AuditReport, BackendLifecycle, Observation, StoreExtracts, Target } from '../targets/index.ts';
 import type { KnownRepository } from './open-repository.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
@@ -14,9 +14,9 @@ import type { Source, SourceKind } from './sources/source.ts';
 import type { Unfolder } from './unfold/index.ts';
 import type { WriteBarrier } from './write-barrier.ts';
 
-/** What the inspector says about captured files. */
+/** What the inspector says about captured files, and the audit about all stores. */
 export type Inspection = {
-  /** Rows per store. */
+  /** Rows per store that lies in files. */
   readonly counts: Readonly<Record<string, number>>;
   readonly embeddingDimension: number | undefined;
   /** What refers to what, across the stores. */
@@ -40,11 +40,14 @@ export type ProtectedTarget = {
   folderOf(component: string): string | undefined;
   /** Whatever is no folder goes back through the restorer of its component. */
   restorerOf(component: string): Restorer | undefined;
-  /** @param options.workspace another than the one the target serves */
+  /**
+   * @param options.workspace another than the one the target serves
+   * @param options.extracts rows of stores that do not lie in the folder
+   */
   inspect(
     folder: string,
     signal: AbortSignal,
-    options?: { readonly workspace?: string | undefined },
+    options?: { readonly workspace?: string | undefined; readonly extracts?: StoreExtracts },
   ): Promise<Inspection | undefined>;
 };
 

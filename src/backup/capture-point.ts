@@ -105,6 +105,7 @@ export async function capturePoint(
               capture.complete({
                 ...shared(),
                 operationId: context.id,
+                auditDir: request.staging.auditFolder,
                 storeStream: (name: string, producer: StreamProducer) =>
                   storePointStream(deps, { ...request, component: source.name, name, producer }, context),
               }),

@@ -89,8 +89,10 @@ export const manifestSchema = z.object({
   documents: z.record(z.string(), z.number()).nullable(),
   /** Rows per store as the inspector counted them in the captured files. */
   counts: z.record(z.string(), z.number()).nullable(),
-  /** What refers to what across the stores of the captured files. Absent in earlier manifests, and where nothing was read. */
+  /** What refers to what across the stores, wherever they lie. Absent in earlier manifests, and where nothing was read. */
   content_audit: auditReportSchema.optional(),
+  /** By store of the audit: the component from which it was read. Absent: all were files of `workspace`. */
+  content_stores: z.record(z.string(), z.string()).optional(),
   /** What was wrong with the captured files: torn, empty or foreign ones, and what of the audit is no passing state. As above. */
   content_faults: z.array(z.object({ code: z.string(), severity: z.string(), message: z.string() })).optional(),
   /** What whoever asked for the point said of it. */

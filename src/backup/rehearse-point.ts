@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
-import { compareAudits } from '../targets/index.ts';
+import type { StoreExtracts } from '../targets/index.ts';
 import type { Inspection } from './backup-deps.ts';
 import { foldComponent, includesOf } from './fold-component.ts';
 import type { Manifest, ManifestComponent } from './manifest.ts';
+import { auditDatabases, auditedIn, countProblems, differencesOf, type RehearsedAudit } from './rehearsed-audit.ts';
 import type { Progress, Repository } from './repository/index.ts';
 import { checkStaged, dressStaged, requirePlain } from './restore/index.ts';
 import type { Restorer } from './restore/restorer.ts';
@@ -69,8 +70,11 @@ export type RehearsalRequest = {
   readonly scratchDir: string;
   readonly signal: AbortSignal;
   restorerOf(component: string): Restorer | undefined;
-  /** @param workspace as in `ProtectedTarget.inspect` */
-  inspect(folder: string, workspace: string | undefined): Promise<Inspection | undefined>;
+  /** As `ProtectedTarget.inspect`. */
+  inspect(
+    folder: string,
+    options: { readonly workspace: string | undefined; readonly extracts: StoreExtracts },
+  ): Promise<Inspection | undefined>;
   phase(name: string): Promise<void>;
   onProgress(progress: Partial<Progress>): void;
 };
@@ -97,15 +101,39 @@ export async function rehearsePoint(deps: RehearsalDeps, request: RehearsalReque
   if (!found) throw new AppError('backup/unknown-point', `The repository does not hold ${request.pointId} any more.`);
   await deps.step('drill:opened');
   const { manifest, snapshotId } = found;
-  const components: RehearsedComponent[] = [];
-  for (const component of manifest.components)
-    components.push(
-      component.restore.by === 'restorer'
-        ? await rehearseStore(deps, request, { manifest, component, phases })
-        : await rehearseFiles(deps, request, { manifest, snapshotId, component, timed }),
+  const rehearsed = new Map<string, RehearsedComponent>();
+  const extracts = new Map<string, StoreExtracts>();
+  // The files of the workspace come last: they are looked at together with what came out of the databases.
+  for (const component of workspaceLast(manifest.components)) {
+    if (component.restore.by === 'restorer') {
+      const store = await rehearseStore(deps, request, { manifest, component, phases });
+      rehearsed.set(component.name, store.component);
+      if (store.extracts) extracts.set(component.name, store.extracts);
+      continue;
+    }
+    const audited = auditedIn(manifest, extracts);
+    rehearsed.set(
+      component.name,
+      await rehearseFiles(deps, request, { manifest, snapshotId, component, timed, audited }),
     );
-  return { manifest, phases, components };
+  }
+  const problems = rehearsed.has('workspace') ? [] : await auditDatabases(request, manifest, extracts);
+  return {
+    manifest,
+    phases,
+    components: manifest.components.flatMap(({ name }) => {
+      const one = rehearsed.get(name);
+      if (!one) return [];
+      const own = problems.filter(({ component }) => component === name).map(({ problem }) => problem);
+      return [own.length === 0 ? one : { ...one, problems: [...one.problems, ...own] }];
+    }),
+  };
 }
+
+const workspaceLast = (components: Manifest['components']): Manifest['components'] => [
+  ...components.filter(({ name }) => name !== 'workspace'),
+  ...components.filter(({ name }) => name === 'workspace'),
+];
 
 type Timed = <T>(
   name: string,
@@ -128,7 +156,13 @@ const timing =
 async function rehearseFiles(
   deps: RehearsalDeps,
   request: RehearsalRequest,
-  facts: { manifest: Manifest; snapshotId: string; component: ManifestComponent; timed: Timed },
+  facts: {
+    manifest: Manifest;
+    snapshotId: string;
+    component: ManifestComponent;
+    timed: Timed;
+    audited: RehearsedAudit;
+  },
 ): Promise<RehearsedComponent> {
   const { component, manifest, timed } = facts;
   const { name } = component;
@@ -172,9 +206,12 @@ async function rehearseFiles(
     await request.phase('inspecting');
     // A point of one workspace holds that workspace's folder itself.
     inspection = await timed('inspect', name, { inRestore: 0, growsWithBytes: true }, () =>
-      request.inspect(folder, manifest.scope === 'workspace' ? '' : undefined),
+      request.inspect(folder, {
+        workspace: manifest.scope === 'workspace' ? '' : undefined,
+        extracts: facts.audited.extracts,
+      }),
     );
-    problems.push(...differencesOf(manifest, inspection));
+    problems.push(...differencesOf(manifest, inspection, facts.audited));
     await deps.step('drill:inspected');
   }
   return {
@@ -223,43 +260,6 @@ async function checkFiles(folder: string, entries: readonly TreeEntry[], request
   });
 }
 
-/**
- * What the inspector sees in the restored files and did not see when they were captured. The audit is compared number by number. Of
- * faults only new ones of the files themselves count: whether a document may still be at work depends on the backend, not on the point.
- */
-function differencesOf(manifest: Manifest, inspection: Inspection | undefined): string[] {
-  if (!inspection) return [];
-  const { content_audit: audit, content_faults: faults } = manifest;
-  const known = new Set([...manifest.reasons, ...(faults ?? []).map(({ message }) => `workspace: ${message}`)]);
-  const dimension = manifest.target.embedding_dimension;
-  return [
-    ...countProblems(manifest.counts ?? {}, inspection.counts),
-    ...(audit ? compareAudits(audit, inspection.audit) : [])
-      .filter(({ what, name }) => what !== 'count' || manifest.counts?.[name] === undefined)
-      .map(
-        ({ what, name, expected, found }) =>
-          `audit, ${what} ${name}: ${found ?? 'none'} instead of ${expected ?? 'none'}`,
-      ),
-    ...inspection.faults
-      .filter(({ severity }) => severity === 'critical')
-      .map(({ message }) => message)
-      .filter((message) => !known.has(`workspace: ${message}`)),
-    ...(dimension !== null && inspection.embeddingDimension !== undefined && inspection.embeddingDimension !== dimension
-      ? [`vectors have ${inspection.embeddingDimension} dimensions instead of ${dimension}`]
-      : []),
-  ];
-}
-
-/** Rows that the manifest counted and that are not there any more, or are too many. */
-export function countProblems(
-  expected: Readonly<Record<string, number>>,
-  found: Readonly<Record<string, number>>,
-): string[] {
-  return Object.entries(expected).flatMap(([store, rows]) =>
-    found[store] === rows ? [] : [`${store} has ${found[store] ?? 'no'} rows instead of ${rows}`],
-  );
-}
-
 /** Phases of restorers that a restore has not: throw-away servers, and looks at what came out. */
 const onlyRehearsed = new Set(['cluster', 'start', 'count', 'inspect', 'audit']);
 
@@ -267,7 +267,7 @@ async function rehearseStore(
   deps: RehearsalDeps,
   request: RehearsalRequest,
   facts: { manifest: Manifest; component: ManifestComponent; phases: RehearsalPhase[] },
-): Promise<RehearsedComponent> {
+): Promise<{ component: RehearsedComponent; extracts?: StoreExtracts | undefined }> {
   const { manifest, component, phases } = facts;
   const base = { ...described(component), folder: null, expectedCounts: component.counts ?? null };
   // A copy of an SQLite file is looked at wherever it goes back to, or if nobody says where.
@@ -276,11 +276,13 @@ async function rehearseStore(
     (component.kind === 'sqlite' ? createSqliteRestorer({ path: join(request.scratchDir, 'nowhere') }) : undefined);
   if (!restorer)
     return {
-      ...base,
-      counts: null,
-      facts: {},
-      problems: [],
-      notRehearsed: `${component.name} (${component.kind}) has no place configured, so nothing could be loaded`,
+      component: {
+        ...base,
+        counts: null,
+        facts: {},
+        problems: [],
+        notRehearsed: `${component.name} (${component.kind}) has no place configured, so nothing could be loaded`,
+      },
     };
   await request.phase('loading');
   const scratchDir = join(request.scratchDir, `store-${component.name}`);
@@ -319,13 +321,16 @@ async function rehearseStore(
           growsWithBytes: !onlyRehearsed.has(phase.name),
         });
       return {
-        ...base,
-        counts: { ...rehearsal.counts },
-        facts: { ...rehearsal.facts },
-        problems: [...countProblems(component.counts ?? {}, rehearsal.counts), ...rehearsal.problems].map(
-          (problem) => `${component.name}: ${problem}`,
-        ),
-        notRehearsed: null,
+        component: {
+          ...base,
+          counts: { ...rehearsal.counts },
+          facts: { ...rehearsal.facts },
+          problems: [...countProblems(component.counts ?? {}, rehearsal.counts), ...rehearsal.problems].map(
+            (problem) => `${component.name}: ${problem}`,
+          ),
+          notRehearsed: null,
+        },
+        extracts: rehearsal.extracts,
       };
     } finally {
       await rehearsal.remove();
@@ -333,7 +338,7 @@ async function rehearseStore(
     }
   } catch (err) {
     const problems = damageIn(err).map((problem) => `${component.name}: ${problem}`);
-    return { ...base, counts: null, facts: {}, problems, notRehearsed: null };
+    return { component: { ...base, counts: null, facts: {}, problems, notRehearsed: null } };
   }
 }
 

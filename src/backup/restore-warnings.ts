@@ -27,8 +27,9 @@ export function restoreWarnings(
   for (const { component } of parts)
     for (const file of component.damaged)
       warnings.push(`${component.name}: ${file.path} was damaged when it was captured (${file.reason}).`);
-  // The files that were looked into are those of the workspace.
-  if (!parts.some(({ component }) => component.name === 'workspace')) return warnings;
+  // The audit is of the stores of the workspace, in its files and in databases.
+  const audited = new Set(['workspace', ...Object.values(manifest.content_stores ?? {})]);
+  if (!parts.some(({ component }) => audited.has(component.name))) return warnings;
   const faults = manifest.content_faults ?? [];
   for (const fault of faults) warnings.push(`When the point was taken: ${fault.message}`);
   const audit = manifest.content_audit;

@@ -9,13 +9,15 @@ import type { TreeEntry } from './sources/tree.ts';
 /**
  * The staging tree of one target. It persists between points, so that unchanged files keep their time and the repository
  * sees them as unchanged. What lies in it: `components/<name>/…`, `unfolded/<name>/…`, `entries/<name>.jsonl`, `fold.mjs`,
- * `manifest.json`.
+ * `manifest.json`; and while a point is taken `audit/`, which does not go into the repository.
  */
 export type Staging = {
   readonly root: string;
   readonly componentFolder: (name: string) => string;
   readonly entriesFile: (name: string) => string;
   readonly unfoldedFolder: (name: string) => string;
+  /** What an audit asks of databases; see `CompleteContext.auditDir`. */
+  readonly auditFolder: string;
 };
 
 export const componentPath = (name: string): string => `components/${name}`;
@@ -33,6 +35,7 @@ export async function prepareStaging(stagingDir: string, targetId: string, works
     componentFolder: (name) => join(root, 'components', name),
     entriesFile: (name) => join(root, 'entries', `${name}.jsonl`),
     unfoldedFolder: (name) => join(root, unfoldedPath(name)),
+    auditFolder: join(root, 'audit'),
   };
 }
 

@@ -137,7 +137,7 @@ async function captureAndStore(
   const { takenMs } = point;
 
   await context.phase('inspecting');
-  const inspection = await inspectCaptured(
+  const { inspection, audited } = await inspectCaptured(
     guarded,
     { captured: point.captured, staging, selection, observation },
     context,
@@ -159,6 +159,7 @@ async function captureAndStore(
     unfolded,
     observation,
     inspection,
+    audited,
     staging,
     metadata: wanted.metadata,
   });

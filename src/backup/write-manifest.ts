@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isoInstant } from '../platform/clock.ts';
 import type { Observation, Target } from '../targets/index.ts';
+import { type AuditedStores, homeOfStorage } from './audited-stores.ts';
 import type { BackupDeps, Inspection, ProtectedTarget } from './backup-deps.ts';
 import type { CapturedPoint } from './capture-point.ts';
 import { partsByWorkspace } from './graphs/part.ts';
@@ -25,6 +26,7 @@ export async function writeManifest(
     unfolded: StoredPoint['unfolded'];
     observation: Observation | undefined;
     inspection: Inspection | undefined;
+    audited: AuditedStores['homes'];
     staging: Staging;
     metadata: Manifest['metadata'];
   },
@@ -86,7 +88,11 @@ export async function writeManifest(
     documents: observation?.documents ? { ...observation.documents } : null,
     counts: inspection ? { ...inspection.counts } : null,
     ...(inspection
-      ? { content_audit: inspection.audit, content_faults: inspection.faults.map((fault) => ({ ...fault })) }
+      ? {
+          content_audit: inspection.audit,
+          content_stores: { ...facts.audited },
+          content_faults: inspection.faults.map((fault) => ({ ...fault })),
+        }
       : {}),
     ...(facts.metadata === undefined ? {} : { metadata: facts.metadata }),
     audit: await deps.auditHead(),
@@ -205,20 +211,3 @@ export function missingComponents(
   }
   return missing;
 }
-
-/** Which kind of component holds what LightRAG keeps in a storage class; undefined: none that is captured. */
-function homeOfStorage(storage: string): 'files' | 'postgres' | 'redis' | undefined {
-  if (fileStorages.has(storage)) return 'files';
-  if (/^PG[A-Z]/.test(storage)) return 'postgres';
-  if (/^Redis[A-Z]/.test(storage)) return 'redis';
-  return undefined;
-}
-
-/** LightRAG's storage classes whose data lies in the working folder. */
-const fileStorages = new Set([
-  'JsonKVStorage',
-  'JsonDocStatusStorage',
-  'NetworkXStorage',
-  'NanoVectorDBStorage',
-  'FaissVectorDBStorage',
-]);

@@ -98,7 +98,7 @@ async function rehearse(
     scratchDir,
     signal: context.signal,
     restorerOf: (component) => target.restorerOf(component),
-    inspect: (folder, workspace) => target.inspect(folder, context.signal, { workspace }),
+    inspect: (folder, options) => target.inspect(folder, context.signal, options),
     phase: (name) => context.phase(name),
     onProgress: (progress) => context.progress(progress),
   });

@@ -3,16 +3,18 @@
  * Owns no tables. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
  * unknown; a backend counts as stopped only after the proof that nobody holds its files.
  */
+export { auditStores } from './audit/audit.ts';
 export {
   type AuditDifference,
   type AuditReport,
   auditReportSchema,
   compareAudits,
 } from './audit/audit-report.ts';
+export { extractStores, type StoreExtract, type StoreExtracts } from './audit/store-extract.ts';
 export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
 export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
-export { createInspector, type InspectionReport, type Inspector } from './inspector/index.ts';
+export { createInspector, type InspectionReport, type Inspector, storeFiles } from './inspector/index.ts';
 export {
   type BackendLifecycle,
   createBackendLifecycle,

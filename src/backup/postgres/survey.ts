@@ -168,13 +168,25 @@ const stores: readonly (readonly [RegExp, string])[] = [
 ];
 const unsuffixed = /^lightrag_vdb_(chunks|entity|relation)$/;
 
-/** Rows per store under the names of a manifest. A vector table without the name of a model is what an upgrade left behind, where others stand beside it. */
+/**
+ * The tables that hold a store, by its name in a manifest. A vector table without the name of a model is what an upgrade left
+ * behind, where others stand beside it.
+ */
+export function tablesOfStore<Table extends { readonly name: string }>(
+  tables: readonly Table[],
+  store: string,
+): readonly Table[] {
+  const pattern = stores.find(([, name]) => name === store)?.[0];
+  const all = tables.filter(({ name }) => pattern?.test(name));
+  const suffixed = all.filter(({ name }) => !unsuffixed.test(name));
+  return suffixed.length > 0 ? suffixed : all;
+}
+
+/** Rows per store under the names of a manifest. */
 export function countsByStore(counts: readonly TableCount[]): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const [pattern, store] of stores) {
-    const all = counts.filter(({ name }) => pattern.test(name));
-    const suffixed = all.filter(({ name }) => !unsuffixed.test(name));
-    const used = suffixed.length > 0 ? suffixed : all;
+  for (const [, store] of stores) {
+    const used = tablesOfStore(counts, store);
     if (used.length > 0)
       sums[store] = used.flatMap(({ workspaces }) => Object.values(workspaces)).reduce((sum, rows) => sum + rows, 0);
   }

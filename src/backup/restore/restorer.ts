@@ -1,4 +1,5 @@
 import type { Logger } from '../../platform/logging.ts';
+import type { StoreExtracts } from '../../targets/index.ts';
 import type { ManifestComponent } from '../manifest.ts';
 import type { Json, SourceKind } from '../sources/source.ts';
 
@@ -98,6 +99,8 @@ export type Rehearsal = {
   readonly bytes: number;
   /** Rows per store, to be held against the manifest's `counts`. */
   readonly counts: Readonly<Record<string, number>>;
+  /** What an audit asks of the stores that came out, as files of the scratch folder. */
+  readonly extracts?: StoreExtracts;
   /** Digests, versions, whatever proves it; stands in the evidence. */
   readonly facts: Readonly<Record<string, Json>>;
   /** What is wrong, one sentence each; empty: all is as the manifest says. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
+import type { StoreExtracts } from '../../targets/index.ts';
 import type { TreeEntry } from './tree.ts';
 
 export type SourceKind = 'files' | 'postgres' | 'redis' | 'sqlite' | 'config' | 'command';
@@ -63,6 +64,8 @@ export type CaptureContext = {
 
 export type CompleteContext = CaptureContext & {
   readonly operationId: string;
+  /** Where a database writes down what an audit asks of its stores; whoever gave it removes it. Absent: nobody asks. */
+  readonly auditDir?: string;
   /** Stores one stream as a part of this component. Resolves when producer and repository both ended well. */
   storeStream(name: string, producer: StreamProducer): Promise<StoredStream>;
 };
@@ -114,6 +117,8 @@ export type CaptureResult = {
   readonly proof: Proof;
   /** Rows per store as the source counted them in what it captured; names as in the manifest's `counts`. */
   readonly counts?: Readonly<Record<string, number>>;
+  /** What an audit asks of the stores that lie in it, of the workspace that the target serves. */
+  readonly extracts?: StoreExtracts;
   readonly restore: RestoreRecipe;
 };
 

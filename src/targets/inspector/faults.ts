@@ -1,6 +1,6 @@
 import type { AuditReport, RelationName } from '../audit/audit-report.ts';
 import type { InspectedFile, InspectionFault, InspectionFaultCode, InspectionReport } from './report.ts';
-import { type KnownFile, knownFiles, type StoreFamily } from './workspace-files.ts';
+import { type KnownFile, knownFiles, type StoreFamily, storeFiles } from './workspace-files.ts';
 
 type Facts = Omit<InspectionReport, 'faults' | 'durationMs'>;
 
@@ -72,10 +72,13 @@ function fileFaults(file: InspectedFile, facts: Facts, elsewhere: readonly Store
 }
 
 /** A file is missed when others say that something was stored; before the first document there are no files. */
-function isMissed({ family }: KnownFile, facts: Facts): boolean {
+function isMissed({ name, family }: KnownFile, facts: Facts): boolean {
+  if (facts.extracted.some((store) => storeFiles[store] === name)) return false;
   if (family === 'docStatus') return facts.files.some(({ state, kind }) => state !== 'missing' && kind !== 'other');
   const { counts, documents } = facts.audit;
-  if (counts.doc_status === undefined) return facts.files.filter(({ state }) => state === 'ok').length > 1;
+  // Documents of a database say nothing of which other stores are files.
+  if (counts.doc_status === undefined || facts.extracted.includes('doc_status'))
+    return facts.files.filter(({ state }) => state === 'ok').length > 1;
   return (documents.processed ?? 0) > 0;
 }
 

@@ -11,3 +11,4 @@ export type {
   InspectionReport,
   VectorDimension,
 } from './report.ts';
+export { storeFiles } from './workspace-files.ts';

@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { systemCode } from '../../platform/errors.ts';
 import { createAudit } from '../audit/audit.ts';
 import type { AuditReport } from '../audit/audit-report.ts';
+import { readExtract, type StoreExtracts } from '../audit/store-extract.ts';
 import type { StoreName, StoreReader, TakeRow } from '../audit/store-rows.ts';
 import { type ContentReader, createJsonReader } from './content-reader.ts';
 import { decideFaults } from './faults.ts';
@@ -23,6 +24,8 @@ export type InspectionRequest = {
   readonly idle?: boolean;
   /** Stores that this installation keeps elsewhere: their files are not missed. */
   readonly elsewhere?: readonly StoreFamily[];
+  /** What databases hold of this workspace: the audit takes these rows, whatever files are left of the same stores. */
+  readonly extracts?: StoreExtracts;
   /** See `SteadyReadOptions`. */
   readonly tries?: number;
   readonly retryDelayMs?: number;
@@ -81,6 +84,15 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
     id: KnownFileId,
     makeReader: (take: TakeRow<Store>) => ContentReader<Result>,
   ): Promise<Result | undefined> => {
+    const extract = request.extracts?.[store];
+    if (extract) {
+      const reader = readExtract<Store>(extract);
+      Object.assign(again, { [store]: reader });
+      await audit.read(store, reader);
+      // A file that was left behind is still looked at, and tells nothing of the store.
+      await read(id, () => makeReader(() => {}));
+      return undefined;
+    }
     let result: Result | undefined;
     await audit.read(store, async (begin) => {
       result = await read(id, () => makeReader(begin()));
@@ -152,6 +164,8 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
     stuck: unfinished ?? { total: 0, documents: [] },
     dimension: { files: dimensions, agree: known.size <= 1 },
     audit: report,
+    // The keys of such an object are the names of stores.
+    extracted: Object.keys(request.extracts ?? {}) as StoreName[],
     orphans: listing.orphans,
     changedMeanwhile,
   };

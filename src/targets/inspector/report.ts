@@ -1,5 +1,6 @@
 /** What the inspector says about one workspace. Plain data: it crosses a thread and is stored and answered as JSON. */
 import type { AuditReport } from '../audit/audit-report.ts';
+import type { StoreName } from '../audit/store-rows.ts';
 
 export type InspectedFileKind = 'kv' | 'vdb' | 'graphml' | 'other';
 
@@ -98,6 +99,8 @@ export type InspectionReport = {
   readonly dimension: { readonly files: readonly VectorDimension[]; readonly agree: boolean };
   /** What refers to what, across the stores. */
   readonly audit: AuditReport;
+  /** Stores whose rows came from databases, not from files. */
+  readonly extracted: readonly StoreName[];
   /** Temporary siblings of atomic writes. At most 100 are named. */
   readonly orphans: { readonly total: number; readonly bytes: number; readonly files: readonly OrphanFile[] };
   /** Files that were replaced while others were still being read: differences between stores then prove nothing. */

@@ -1,3 +1,4 @@
+import type { StoreName } from '../audit/store-rows.ts';
 import type { InspectedFileKind } from './report.ts';
 
 /** Which of LightRAG's four stores a file belongs to; an installation may keep each of them elsewhere. */
@@ -41,6 +42,17 @@ export const knownFiles = {
 } as const satisfies Record<string, KnownFile>;
 
 export type KnownFileId = keyof typeof knownFiles;
+
+/** The file in which LightRAG's default storages keep a store that an audit asks for. */
+export const storeFiles: Readonly<Record<StoreName, string>> = {
+  doc_status: knownFiles.docStatus.name,
+  full_docs: knownFiles.fullDocs.name,
+  text_chunks: knownFiles.textChunks.name,
+  vdb_chunks: knownFiles.vdbChunks.name,
+  vdb_entities: knownFiles.vdbEntities.name,
+  vdb_relationships: knownFiles.vdbRelationships.name,
+  graph: knownFiles.graph.name,
+};
 
 const knownNames = new Set<string>(Object.values(knownFiles).map(({ name }) => name));
 

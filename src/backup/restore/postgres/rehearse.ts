@@ -8,6 +8,7 @@ import {
   identifier,
   type PostgresConnection,
 } from '../../postgres/connection.ts';
+import { extractDatabase } from '../../postgres/extract-database.ts';
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
 import { countsByStore, type TableCount } from '../../postgres/survey.ts';
 import { countRows, readServer, surveyHere } from '../../postgres/survey-store.ts';
@@ -100,10 +101,24 @@ export async function rehearse(
     });
     const counts = problems.length > 0 ? [] : await timed('count', () => countAll(target));
     if (problems.length === 0) problems.push(...differences(details, counts));
+    const workspace = details.audited_workspace;
+    const extracts =
+      problems.length > 0 || workspace === undefined
+        ? undefined
+        : await timed('audit', () =>
+            extractDatabase(target, {
+              workspace,
+              folder: join(context.scratchDir, 'audit'),
+              name: request.component.name,
+              signal: context.signal,
+              failsAs: 'restore/blocked',
+            }),
+          );
     return {
       phases,
       bytes: details.streams.reduce((sum, { bytes }) => sum + bytes, 0),
       counts: countsByStore(counts),
+      ...(extracts === undefined ? {} : { extracts }),
       facts: {
         server_version: details.server.version,
         rehearsed_on: programs.version,

@@ -25,7 +25,7 @@ export async function takeFixturePoint(
 ): Promise<FixturePoint> {
   const into = mkdtempSync(join(folder, 'point-'));
   const source = createPostgresSource({ name: 'database', connection, children, dump: 'database', ...more });
-  const captured = await captureWhole(source, contextInto(into, children));
+  const captured = await captureWhole(source, { ...contextInto(into, children), auditDir: join(into, 'audit') });
   const takenMs = Date.now();
   if (captured.restore.by !== 'restorer') throw new Error(captured.notes.join('; '));
   const component: ManifestComponent = {

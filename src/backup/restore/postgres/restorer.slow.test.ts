@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -421,13 +421,24 @@ test.skipIf(skip)(
   'a rehearsal restores into a server of its own, counts what came out, and leaves nothing',
   async () => {
     const database = await newDatabase();
-    const point = await takeFixturePoint(folder, children, database.connection);
+    const point = await takeFixturePoint(folder, children, database.connection, { auditWorkspace: 'default' });
     const context = point.context();
     const rehearsal = await restorerOf(database).rehearse(point.request(newOperation()), context);
     try {
       expect(rehearsal.problems).toEqual([]);
       expect(rehearsal.counts).toMatchObject({ full_docs: 5, vdb_chunks: 5 });
-      expect(rehearsal.phases.map(({ name }) => name)).toEqual(['cluster', 'fetch', 'globals', 'restore', 'count']);
+      expect(rehearsal.phases.map(({ name }) => name)).toEqual([
+        'cluster',
+        'fetch',
+        'globals',
+        'restore',
+        'count',
+        'audit',
+      ]);
+      expect(rehearsal.extracts).toMatchObject({ doc_status: { rows: 3 }, vdb_chunks: { rows: 3 } });
+      expect(readFileSync(rehearsal.extracts?.text_chunks?.path ?? '', 'utf8').split('\n')[0]).toBe(
+        '{"id":"chunk-1","document":"doc-1"}',
+      );
     } finally {
       await rehearsal.remove();
       await rehearsal.remove();

@@ -13,6 +13,8 @@ export const postgresDetails = z.object({
   holds: z.enum(['database', 'lightrag', 'workspace']),
   /** By its name in the column; only where one workspace alone was captured. */
   workspace: z.string().nullable(),
+  /** The workspace whose stores were audited, by its name in the column. Absent: none, as in earlier points. */
+  audited_workspace: z.string().optional(),
   streams: z.array(
     z.object({
       name: z.string(),

@@ -1,7 +1,9 @@
 import type { ChildProcesses } from '../../../platform/child-processes/index.ts';
-import { AppError } from '../../../platform/errors.ts';
+import { AppError, describeError } from '../../../platform/errors.ts';
+import type { StoreExtracts } from '../../../targets/index.ts';
 import { readShape } from '../../postgres/columns-store.ts';
 import { describePlace } from '../../postgres/connection.ts';
+import { extractDatabase } from '../../postgres/extract-database.ts';
 import { countsByStore, describeForeign, type Survey, type TableCount, workspacesIn } from '../../postgres/survey.ts';
 import { countRows, readDatabase, surveyHere } from '../../postgres/survey-store.ts';
 import type { CaptureResult, CompleteContext, StoredStream } from '../source.ts';
@@ -14,7 +16,7 @@ import type { OpenMoment, PostgresSourceOptions } from './postgres-source.ts';
 
 type Stored = { readonly stream: StoredStream; readonly what: PostgresDetails['streams'][number]['what'] };
 
-/** Counts what lies in the fixed moment, then stores it. `options.workspace` is the name in the column. */
+/** Counts what lies in the fixed moment, then stores it. Both workspaces of `options` are names in the column. */
 export async function dumpMoment(
   options: PostgresSourceOptions,
   open: OpenMoment,
@@ -32,10 +34,22 @@ export async function dumpMoment(
   for (const table of survey.tables) shapes.set(keyOf(table), await readShape(session, table));
 
   const notes: string[] = [];
-  const stored =
-    workspace === undefined
-      ? await storeDatabase(options, open, survey, context, notes)
-      : await storeWorkspace(options, open, { survey, workspace, shapes }, context);
+  // Both read the same moment. The dump takes longer, so the moment is held no longer for it.
+  const ended = new AbortController();
+  const extracting = extractMoment(options, open, context, ended.signal);
+  let stored: Stored[];
+  try {
+    stored =
+      workspace === undefined
+        ? await storeDatabase(options, open, survey, context, notes)
+        : await storeWorkspace(options, open, { survey, workspace, shapes }, context);
+  } catch (err) {
+    ended.abort(err);
+    await extracting;
+    throw err;
+  }
+  const extracts = await extracting;
+  if (typeof extracts === 'string') notes.push(`its stores are not in the audit: ${extracts}`);
   if (!(await stillHeld(session, moment)))
     throw new AppError(
       'backup/capture-failed',
@@ -49,6 +63,9 @@ export async function dumpMoment(
     version: 1,
     holds: workspace === undefined ? options.dump : 'workspace',
     workspace: workspace ?? null,
+    ...(typeof extracts === 'object' && options.auditWorkspace !== undefined
+      ? { audited_workspace: options.auditWorkspace }
+      : {}),
     streams: stored.map(({ stream, what }) => ({
       name: stream.name,
       what,
@@ -121,8 +138,31 @@ export async function dumpMoment(
       reasons: [`one snapshot of PostgreSQL ${server.version}${moment.lsn === null ? '' : ` at ${moment.lsn}`}`],
     },
     counts: countsByStore(counts),
+    ...(typeof extracts === 'object' ? { extracts } : {}),
     restore: { by: 'restorer', details: asRecipe(details) },
   };
+}
+
+/** What an audit asks of the stores; why that cannot be told. A point without it is a point. Undefined: nobody asks. */
+async function extractMoment(
+  { name, connection, auditWorkspace }: PostgresSourceOptions,
+  { moment }: OpenMoment,
+  context: CompleteContext,
+  ended: AbortSignal,
+): Promise<StoreExtracts | string | undefined> {
+  if (context.auditDir === undefined || auditWorkspace === undefined) return undefined;
+  try {
+    return await extractDatabase(connection, {
+      snapshot: moment.snapshot,
+      workspace: auditWorkspace,
+      folder: context.auditDir,
+      name,
+      signal: AbortSignal.any([context.signal, ended]),
+      failsAs: 'backup/capture-failed',
+    });
+  } catch (err) {
+    return describeError(err);
+  }
 }
 
 const keyOf = ({ schema, name }: { schema: string; name: string }): string => JSON.stringify([schema, name]);

@@ -23,6 +23,8 @@ export type PostgresSourceOptions = {
   readonly dump: 'database' | 'lightrag';
   /** Only the rows of this workspace; the unnamed one is ''. */
   readonly workspace?: string | undefined;
+  /** The workspace whose stores are audited with the others; absent: the one above, if there is one. */
+  readonly auditWorkspace?: string;
   /** Where PostgreSQL's programs may lie; the system's places by default. */
   readonly folders?: readonly string[];
 };
@@ -88,7 +90,12 @@ function pending(options: PostgresSourceOptions, open: OpenMoment): PendingCaptu
     complete: async (context: CompleteContext) => {
       try {
         const workspace = options.workspace === undefined ? undefined : columnValueOf(options.workspace);
-        return await dumpMoment({ ...options, workspace }, open, context);
+        const audited = options.auditWorkspace ?? options.workspace;
+        return await dumpMoment(
+          { ...options, workspace, ...(audited === undefined ? {} : { auditWorkspace: columnValueOf(audited) }) },
+          open,
+          context,
+        );
       } catch (err) {
         context.signal.throwIfAborted();
         throw asCaptureError(err, options);
