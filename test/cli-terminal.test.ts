@@ -56,7 +56,7 @@ describe('the width', () => {
     Math.max(...(help.split(/^Usage:.*$/m)[1] ?? '').split(/\r?\n/).map((line) => line.length));
 
   test('of help is that of COLUMNS in a pipe', async () => {
-    const narrow = (await inPipe(['backup', 'restore', '--help'], { COLUMNS: '40' })).stdout;
+    const narrow = (await inPipe(['backup', 'list', '--help'], { COLUMNS: '40' })).stdout;
     const wide = (await inPipe(['backup', 'restore', '--help'], { COLUMNS: '200' })).stdout;
     expect(longest(narrow)).toBeLessThanOrEqual(40);
     expect(longest(wide)).toBeGreaterThan(100);

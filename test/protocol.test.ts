@@ -43,7 +43,8 @@ describe('the routes of the running product', () => {
         expect([path, query, (await warden.call('GET', `${path}?${query}`)).status]).toEqual([path, query, 422]);
   });
 
-  const keyOf = (item: unknown): string => String(field(item, 'seq') ?? field(item, 'id') ?? field(item, 'backup_id'));
+  const keyOf = (item: unknown): string =>
+    String(field(item, 'seq') ?? field(item, 'id') ?? field(item, 'backup_id') ?? field(item, 'name'));
 
   test.each(lists)('%s pages through everything that was there, nothing twice, while more is added', async (path) => {
     for (let i = 0; i < 3; i += 1) {

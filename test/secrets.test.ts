@@ -162,7 +162,9 @@ describe('a secret of the configuration', () => {
         lookAtArguments();
         return done ? true : undefined;
       });
-      expect(field((await taken).body, 'state')).toMatch(/^(succeeded|partial)$/);
+      const ended = (await taken).body;
+      expect(JSON.stringify(field(ended, 'error'))).toBe('null');
+      expect(field(ended, 'state')).toMatch(/^(succeeded|partial)$/);
     }
     expect(places).toEqual([]);
     expect(field((await call('GET', '/api/v1/events')).body, 'items', 0, 'type')).toBeTruthy();

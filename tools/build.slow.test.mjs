@@ -39,7 +39,7 @@ beforeEach(() => {
     mkdirSync(path.join(root, 'tools'), { recursive: true });
     cpSync(path.join(repository, 'tools', name), path.join(root, 'tools', name));
   }
-  for (const name of ['package.json', 'package-lock.json', 'tsconfig.json'])
+  for (const name of ['package.json', 'package-lock.json', 'tsconfig.json', 'src/backup/unfold/fold.mjs'])
     cpSync(path.join(repository, name), path.join(root, name));
   symlinkSync(path.join(repository, 'node_modules'), path.join(root, 'node_modules'));
 });

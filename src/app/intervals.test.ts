@@ -35,6 +35,7 @@ beforeAll(async () => {
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
     WORKING_DIR: join(dataDir, 'rag'),
     RAGWARDEN_BACKUP_AT_START: 'false',
+    RAGWARDEN_BACKUP_JITTER: '0',
   };
   writeFileSync(join(dataDir, 'ragwarden.yaml'), 'backup: {frequency_seconds: 7200}\n');
   warden = createWarden({ reading: readConfig({ env, cwd: dataDir }), log: silentLogger, command: 'serve', clock });

@@ -232,26 +232,27 @@ export const queryRoutes =
           querystring: z.object({
             category: z.enum(metricCategories).optional(),
             type: z.enum(recordedTypes).optional(),
-            cursor: z.string().max(200).optional().describe('`next_cursor` of the page before.'),
+            cursor: definitionCursor.optional().describe('`next_cursor` of the page before.'),
             limit: z.coerce.number().int().min(1).max(1_000).default(200),
           }),
           response: { 200: z.object({ items: z.array(definitionSchema), next_cursor: z.string().nullable() }) },
         },
       },
       async ({ query }) => {
+        const after = query.cursor === undefined ? undefined : nameOfCursor(query.cursor);
         const found = recorder
           .definitions()
           .filter(
             (one) =>
               (query.category === undefined || one.category === query.category) &&
               (query.type === undefined || one.type === query.type) &&
-              (query.cursor === undefined || one.name > query.cursor),
+              (after === undefined || one.name > after),
           );
         const items = found.slice(0, query.limit);
         const last = items.at(-1);
         return {
           items: items.map(shapeDefinition),
-          next_cursor: found.length > items.length && last ? last.name : null,
+          next_cursor: found.length > items.length && last ? cursorOfName(last.name) : null,
         };
       },
     );
@@ -282,3 +283,11 @@ export const queryRoutes =
 
 /** JSON has no infinities. */
 const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
+
+/** Told apart from a name, so that nobody makes one up: `after-` and the name in base64url. */
+const definitionCursor = z
+  .string()
+  .max(400)
+  .regex(/^after-[A-Za-z0-9_-]+$/, 'must be the next_cursor of a page before');
+const cursorOfName = (name: string): string => `after-${Buffer.from(name).toString('base64url')}`;
+const nameOfCursor = (cursor: string): string => Buffer.from(cursor.slice('after-'.length), 'base64url').toString();
