@@ -241,6 +241,7 @@ export function createWarden(options: WardenOptions): Warden {
     const settled = await operations.settle({ settlers: { ...backup.settlers, ...drills.settlers } });
     for (const operation of settled)
       log.warn({ operation: operation.id, kind: operation.kind }, 'a half-done operation was settled');
+    await backup.settleUnsettled(instance);
     await drills.sweep();
     if (sample)
       await lifecycle.begin({

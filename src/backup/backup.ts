@@ -20,6 +20,7 @@ import { planRetention, type RetentionItem, type RetentionPolicy } from './reten
 import { settleRestore } from './settle-restore.ts';
 import { type TakePointInput, takePoint } from './take-point.ts';
 import { createUnfolder } from './unfold/index.ts';
+import { settleUnsettled } from './unsettled-restore.ts';
 import { forgetPoints } from './upkeep/forget.ts';
 import { createUpkeep, type Upkeep, type UpkeepKind, type UpkeepPolicy } from './upkeep/index.ts';
 import { findManifestSnapshot, verifyContent } from './verify-point.ts';
@@ -71,6 +72,8 @@ export type Backup = {
   requirePoint(pointId: string): Promise<RecoveryPoint>;
   /** What a killed process left half-done, by kind of operation. */
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
+  /** What restores that failed left half-done, of this instance. After the settlers, before anything is served. */
+  settleUnsettled(instance: string): Promise<void>;
   /** Forgets which repository was used, so that the next point takes what lies at the location, or begins a new one there. */
   adoptRepository(actor: string): Promise<void>;
   /** Forgetting, pruning, checking, unlocking. */
@@ -333,6 +336,12 @@ export function createBackup(
       await requireAvailable();
       return exportConfig(deps.repository, await requireSnapshot(pointId));
     },
+
+    settleUnsettled: (instance) =>
+      settleUnsettled(deps, async (id) => {
+        const operation = await operations.find(id);
+        return operation?.instance === instance ? operation : undefined;
+      }),
 
     settlers: {
       'backup.forget': async () => ({

@@ -345,17 +345,21 @@ async function recoverFromFailure(
     new: 'stands as in the point',
     unsettled: `waits to be settled at the next start; keep its backend stopped${facts.stuck.length > 0 ? ` (${facts.stuck.join('; ')})` : ''}`,
   }[state];
-  await deps.db.unit((tx) =>
-    deps.events.record(tx, {
+  await deps.db.unit(async (tx) => {
+    if (state === 'unsettled') await deps.points.writeSetting(tx, `${unsettledPrefix}${guarded.target.id}`, context.id);
+    await deps.events.record(tx, {
       type: 'restore.rolled-back',
       severity: state === 'unsettled' ? 'critical' : 'error',
       targetId: guarded.target.id,
       operationId: context.id,
       message: `The restore of ${facts.pointId} failed; ${guarded.target.id} ${stands}: ${describeError(facts.cause)}`,
       data: { id: facts.pointId, state },
-    }),
-  );
+    });
+  });
 }
+
+/** Key of a setting, before the target: the operation that failed and could not be undone. The operation ends, so this remembers it. */
+export const unsettledPrefix = 'unsettled-restore:';
 
 const isStopping = (err: unknown): boolean => err instanceof AppError && err.code === 'internal/stopping';
 const hasReappeared = (err: unknown): boolean => err instanceof AppError && err.code === 'restore/server-reappeared';

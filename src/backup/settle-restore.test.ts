@@ -10,6 +10,7 @@ import type { RecoveryPoint } from './point.ts';
 import type { RestorerState } from './restore/restorer.ts';
 import { restorePoint } from './restore-point.ts';
 import { settleRestore } from './settle-restore.ts';
+import { settleUnsettled } from './unsettled-restore.ts';
 
 let stagingDir: string;
 beforeAll(async () => {
@@ -18,11 +19,14 @@ beforeAll(async () => {
 afterAll(() => rm(stagingDir, { recursive: true, force: true }));
 
 /** One store: which state lives in it, and what a restorer would find of the operation. */
-type Store = { lives: 'old' | 'new'; state: RestorerState; keeps: boolean; fails?: 'verify' | 'finish' };
+type Store = { lives: 'old' | 'new'; state: RestorerState; keeps: boolean; fails?: 'verify' | 'finish' | 'undo' };
 const store = (more: Partial<Store> = {}): Store => ({ lives: 'old', state: 'none', keeps: true, ...more });
 
 /** A target without folders, whose stores are in memory, in the order in which a manifest names them. */
-function targetOf(stores: Readonly<Record<string, Store>>): {
+function targetOf(
+  stores: Readonly<Record<string, Store>>,
+  settings = new Map<string, string>(),
+): {
   deps: BackupDeps;
   events: unknown[];
   point: RecoveryPoint;
@@ -44,6 +48,7 @@ function targetOf(stores: Readonly<Record<string, Store>>): {
         if (own.fails === 'verify') throw new Error('it is not as in the point');
       },
       async undo() {
+        if (own.fails === 'undo') throw new Error('nobody answers');
         Object.assign(own, { state: 'none', lives: 'old' });
       },
       async finish() {
@@ -81,9 +86,15 @@ function targetOf(stores: Readonly<Record<string, Store>>): {
     restorerOf,
   } as unknown as ProtectedTarget;
   const point = { id: manifest.id, targetId: 'default', takenMs: 1, manifest } as unknown as RecoveryPoint;
+  const points = {
+    find: async () => point,
+    writeSetting: async (_: unknown, key: string, value: string) => void settings.set(key, value),
+    deleteSetting: async (_: unknown, key: string) => void settings.delete(key),
+    readSettings: async () => [...settings].map(([key, value]) => ({ key, value })),
+  };
   const deps = {
     requireTarget: () => guarded,
-    points: { find: async () => point },
+    points,
     db: { unit: (work: (tx: unknown) => Promise<unknown>) => work({}) },
     events: { record: async (_: unknown, event: unknown) => void events.push(event) },
     clock: { now: () => 2 },
@@ -103,8 +114,11 @@ async function settle(stores: Readonly<Record<string, Store>>, phase: string): P
   return data?.state;
 }
 
-async function restore(stores: Readonly<Record<string, Store>>): Promise<{ events: unknown[]; result: unknown }> {
-  const { deps, events, point } = targetOf(stores);
+async function restore(
+  stores: Readonly<Record<string, Store>>,
+  settings?: Map<string, string>,
+): Promise<{ events: unknown[]; result: unknown }> {
+  const { deps, events, point } = targetOf(stores, settings);
   const context = {
     id: 'op_1',
     signal: new AbortController().signal,
@@ -146,6 +160,26 @@ test('a restore that fails before all is checked leaves the former state in ever
   const { events } = await restore(stores);
   expect(lives(stores)).toEqual(['old', 'old']);
   expect(events).toMatchObject([{ type: 'restore.rolled-back', data: { state: 'old' } }]);
+});
+
+test('a failed restore that could not be undone is settled by a later start, and until then remembered', async () => {
+  const settings = new Map<string, string>();
+  const stores = { a: store({ fails: 'undo' }), b: store({ fails: 'verify' }) };
+  const { events } = await restore(stores, settings);
+  expect(lives(stores)).toEqual(['new', 'old']);
+  expect(events).toMatchObject([{ type: 'restore.rolled-back', severity: 'critical', data: { state: 'unsettled' } }]);
+  const start = async (): Promise<unknown[]> => {
+    const later = targetOf(stores, settings);
+    const input = { pointId: 'backup_20261122_010203_abcd', options: wanted(stores) };
+    const operation = { id: 'op_1', targetId: 'default', phase: 'checking', input } as Operation;
+    await settleUnsettled(later.deps, async (id) => (id === 'op_1' ? operation : undefined));
+    return later.events;
+  };
+  expect(await start()).toMatchObject([{ type: 'operation.settle-failed', severity: 'critical' }]);
+  Object.assign(stores.a, { fails: undefined });
+  expect(await start()).toMatchObject([{ type: 'operation.settled', data: { state: 'old' } }]);
+  expect(lives(stores)).toEqual(['old', 'old']);
+  expect(await start()).toEqual([]);
 });
 
 test('what fails after all was checked turns no store back alone, and is told', async () => {
