@@ -78,7 +78,7 @@ test('the dump is given to the program that takes it back, and the state before 
 describe('a kill', () => {
   test.each([
     ['command:prepared', 'prepared'],
-    ['command:begun', 'committed'],
+    ['command:begun', 'prepared'],
     ['command:committed', 'committed'],
   ])('at %s is undone by a later life', async (step, expected) => {
     await expect(restore('op_3', captured, { step, time: 1 })).rejects.toBe(killed);
@@ -89,6 +89,15 @@ describe('a kill', () => {
     expect(readFileSync(state, 'utf8')).toBe('of now');
     expect(await restorer().state(request, never)).toBe('none');
   });
+});
+
+test('a program that was killed with half of the dump does not pass for one that took it, and gets the whole again', async () => {
+  await expect(restore('op_6', captured, { step: 'command:begun', time: 1 })).rejects.toBe(killed);
+  writeFileSync(state, 'of the');
+  const request = requestOf(captured, {}, 'op_6');
+  expect(await restorer().state(request, never)).toBe('prepared');
+  await restorer().commit(request, joined(captured));
+  expect([readFileSync(state, 'utf8'), await restorer().state(request, never)]).toEqual(['of the point', 'committed']);
 });
 
 test('a program that fails half way has changed something, which undoing takes back', async () => {

@@ -10,8 +10,9 @@ import type { Restorer, RestorerContext, RestorerRequest, RestorerState } from '
 
 /**
  * Gives a dump to the program that takes it back. Such a program cannot be asked to keep the old state, so it is dumped first:
- * `before` in a folder of ours is that dump, `begun` beside it says that the restore may have changed something. Undoing gives
- * the old dump to the same program.
+ * `before` in a folder of ours is that dump, `begun` beside it says that the restore may have changed something, `done` that the
+ * program took all of the new one: killed between the two it had a part, and gets the whole again, or the old one.
+ * Undoing gives the old dump to the same program.
  * @param options.folder ours, on disk, kept from one restore to the next
  */
 export function createCommandRestorer(
@@ -103,16 +104,18 @@ export function createCommandRestorer(
 
     async commit(request, context) {
       const folder = folderOf(request);
-      if ((await stateOf(folder)) === 'none')
+      const state = await stateOf(folder);
+      if (state === 'committed') return;
+      if (state === 'none')
         throw new AppError('restore/blocked', `${name}: the present state was not dumped, so nothing was given back.`);
-      await (await open(join(folder, 'begun'), 'w', 0o600)).close();
-      await flush(folder);
+      await mark(folder, 'begun');
       await context.step('command:begun');
       const [program = '', ...args] = store.restore;
       await context.pipeStream(requireDetails(request).stream, {
         command: [program, ...args],
         environment: await environment(),
       });
+      await mark(folder, 'done');
       await context.step('command:committed');
     },
 
@@ -122,7 +125,8 @@ export function createCommandRestorer(
 
     async undo(request, context) {
       const folder = folderOf(request);
-      if ((await stateOf(folder)) === 'committed') {
+      if (await isThere(join(folder, 'begun'))) {
+        await rm(join(folder, 'done'), { force: true });
         const spec = await specOf(store.restore, request, context);
         const input = createReadStream(join(folder, 'before'));
         require(await options.children.run({ ...spec, input }), store.restore);
@@ -168,10 +172,15 @@ function requireDetails({ component }: RestorerRequest): { stream: string; bytes
   );
 }
 
-/** Once it has begun it may have changed anything: that is what undoing goes by. */
+/** Only what was taken whole is committed; undoing goes by `begun`, since from there on anything may have changed. */
 async function stateOf(folder: string): Promise<RestorerState> {
   if (!(await isThere(join(folder, 'before')))) return 'none';
-  return (await isThere(join(folder, 'begun'))) ? 'committed' : 'prepared';
+  return (await isThere(join(folder, 'done'))) ? 'committed' : 'prepared';
+}
+
+async function mark(folder: string, name: 'begun' | 'done'): Promise<void> {
+  await (await open(join(folder, name), 'w', 0o600)).close();
+  await flush(folder);
 }
 
 async function isThere(path: string): Promise<boolean> {
