@@ -45,7 +45,8 @@ export async function restoreAside(
       await part.restorer.finish(part.request, call);
     });
   } catch (err) {
-    await undoStores(deps, stores, { ...context, signal: AbortSignal.timeout(60_000) });
+    const stuck = await undoStores(deps, stores, { ...context, signal: AbortSignal.timeout(60_000) });
+    if (stuck.length > 0) context.log.error({ stuck }, 'what was begun beside the live data could not be removed');
     for (const folder of placed) await rm(folder, { recursive: true, force: true });
     throw err;
   } finally {
