@@ -18,6 +18,7 @@ import type { RestorePlanReport } from './restore-plan-report.ts';
 import { restorePoint } from './restore-point.ts';
 import { planRetention, type RetentionItem, type RetentionPolicy } from './retention.ts';
 import { settleRestore } from './settle-restore.ts';
+import { removeStaleScratch } from './staging.ts';
 import { type TakePointInput, takePoint } from './take-point.ts';
 import { createUnfolder } from './unfold/index.ts';
 import { settleUnsettled } from './unsettled-restore.ts';
@@ -72,7 +73,7 @@ export type Backup = {
   requirePoint(pointId: string): Promise<RecoveryPoint>;
   /** What a killed process left half-done, by kind of operation. */
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
-  /** What restores that failed left half-done, of this instance. After the settlers, before anything is served. */
+  /** What restores that failed left half-done, of this instance, and stale scratch. After the settlers, before anything is served. */
   settleUnsettled(instance: string): Promise<void>;
   /** Forgets which repository was used, so that the next point takes what lies at the location, or begins a new one there. */
   adoptRepository(actor: string): Promise<void>;
@@ -337,11 +338,13 @@ export function createBackup(
       return exportConfig(deps.repository, await requireSnapshot(pointId));
     },
 
-    settleUnsettled: (instance) =>
-      settleUnsettled(deps, async (id) => {
+    async settleUnsettled(instance) {
+      await removeStaleScratch(deps.stagingDir);
+      await settleUnsettled(deps, async (id) => {
         const operation = await operations.find(id);
         return operation?.instance === instance ? operation : undefined;
-      }),
+      });
+    },
 
     settlers: {
       'backup.forget': async () => ({

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
@@ -26,8 +26,9 @@ export async function prepareRestore(
   if (!found) throw new AppError('backup/unknown-point', `The repository does not hold ${point.id} any more.`);
   const { manifest, snapshotId } = found;
   const listed = manifest.components.filter((one) => one.files > 0 || one.restore.by === 'folder-swap');
-  const scratch = join(deps.stagingDir, `entries-${point.id}`);
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
+  await mkdir(deps.stagingDir, { recursive: true, mode: 0o700 });
+  // Of its own: two may ask for the plan of one point at once.
+  const scratch = await mkdtemp(join(deps.stagingDir, `entries-${point.id}-`));
   try {
     if (listed.length > 0)
       await deps.repository.restore({

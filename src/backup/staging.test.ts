@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { findTornEnd } from './looks-complete.ts';
 import { isPointId, newPointId, worstGrade } from './point.ts';
 import type { TreeEntry } from './sources/tree.ts';
-import { entryLines, readEntries, writeWhole } from './staging.ts';
+import { entryLines, readEntries, removeStaleScratch, writeWhole } from './staging.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'ragwarden-staging-'));
 const file: TreeEntry = { path: 'a', kind: 'file', bytes: 1, sha256: '0'.repeat(64), mode: 0o644, mtimeMs: 1 };
@@ -89,4 +89,13 @@ test('a point is as good as its worst component', () => {
   expect(worstGrade([])).toBe('consistent');
   expect(worstGrade(['consistent', 'fuzzy', 'crash-consistent'])).toBe('fuzzy');
   expect(worstGrade(['crash-consistent', 'consistent'])).toBe('crash-consistent');
+});
+
+test('scratch of plans and verifications that a kill left goes at the next start; trees, and what a restore needs, stay', async () => {
+  const staging = folder();
+  const stay = ['default', 'entries-backup', 'restore-op_1', 'verify-op'];
+  for (const name of [...stay, 'entries-backup_20261122_010203_abcd-x1', 'verify-op_2']) mkdirSync(join(staging, name));
+  await removeStaleScratch(staging);
+  expect(readdirSync(staging).sort()).toEqual(stay);
+  await removeStaleScratch(join(staging, 'not-there'));
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
@@ -37,6 +37,12 @@ export async function prepareStaging(stagingDir: string, targetId: string, works
     unfoldedFolder: (name) => join(root, unfoldedPath(name)),
     auditFolder: join(root, 'audit'),
   };
+}
+
+/** What a life that was killed left of plans and verifications; what restores left is settled with them. */
+export async function removeStaleScratch(stagingDir: string): Promise<void> {
+  for (const name of await readdir(stagingDir).catch((): string[] => []))
+    if (/^(entries-backup|verify-op)_/.test(name)) await rm(join(stagingDir, name), { recursive: true, force: true });
 }
 
 /** Replaces a file whole: written beside, synced, renamed. */
