@@ -4,12 +4,19 @@ import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { foldComponent } from './fold-component.ts';
-import { isNewerManifest, type Manifest, manifestFile, manifestSchema, renderManifest } from './manifest.ts';
+import {
+  isNewerManifest,
+  type Manifest,
+  type ManifestComponent,
+  manifestFile,
+  manifestSchema,
+  renderManifest,
+} from './manifest.ts';
 import type { Snapshot, SnapshotEntry } from './repository/index.ts';
 import { checkStaged } from './restore/index.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
-import { findStream } from './streams.ts';
+import { findStream, streamFile } from './streams.ts';
 import { compareUnfolded, type StoredPoint } from './unfold-components.ts';
 
 /**
@@ -58,7 +65,8 @@ export async function verifySnapshot(
 }
 
 /**
- * Restores every byte of a point into a scratch folder and compares each digest: the strongest proof short of a drill.
+ * Restores every file of a point into a scratch folder and compares each digest, and reads every stream of its stores to the
+ * end: the strongest proof short of a drill.
  * @returns files and bytes that were compared
  */
 export async function verifyContent(
@@ -82,6 +90,7 @@ export async function verifyContent(
       const entries = await readEntries(join(scratch, component.entries_file), component.entries_sha256);
       await foldComponent(deps, { arrived: scratch, component: component.name, entries, signal: context.signal });
       await checkStaged(join(scratch, componentPath(component.name)), entries, { signal: context.signal });
+      await readStreams(deps, manifest, component, context);
       files += component.files;
       bytes += component.bytes;
       context.progress({ filesDone: files, bytesDone: bytes });
@@ -89,6 +98,36 @@ export async function verifyContent(
     return { files, bytes };
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The repository holds every piece of a stream against its digest when it is read, and its tree is in the manifest: what is
+ * left to compare is that all of it comes. */
+async function readStreams(
+  deps: Pick<BackupDeps, 'repository'>,
+  manifest: Manifest,
+  component: ManifestComponent,
+  context: Pick<OperationContext, 'id' | 'signal'>,
+): Promise<void> {
+  const call = { signal: context.signal, operationId: context.id };
+  const streams = component.streams ?? [];
+  if (streams.length === 0) return;
+  const snapshots = await deps.repository.snapshots({ ...call, tags: [`rp:${manifest.id}`] });
+  for (const stream of streams) {
+    const snapshot = findStream(snapshots, component, stream);
+    const { stdout } = snapshot
+      ? await deps.repository.pipeFile({
+          ...call,
+          snapshotId: snapshot.id,
+          path: `/${streamFile(component.name, stream.name)}`,
+          to: { command: ['/bin/sh', '-c', 'exec wc -c'], environment: { PATH: '/usr/bin:/bin' } },
+        })
+      : { stdout: 'none' };
+    if (Number(stdout.trim()) !== stream.bytes)
+      throw new AppError(
+        'backup/verification-failed',
+        `${component.name}: of the stream ${stream.name} the repository holds ${stdout.trim()} bytes instead of ${stream.bytes}.`,
+      );
   }
 }
 
