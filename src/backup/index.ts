@@ -39,6 +39,7 @@ export {
   recoveryKit,
 } from './repository/index.ts';
 export { createCommandRestorer } from './restore/command/command-restorer.ts';
+export { removeOutside } from './restore/outside.ts';
 export { createPostgresRestorer } from './restore/postgres/restorer.ts';
 export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';

@@ -5,6 +5,7 @@ import type { Logger } from '../platform/logging.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import type { ManifestComponent } from './manifest.ts';
 import type { PipedProgram, Snapshot } from './repository/index.ts';
+import { removeOutside } from './restore/index.ts';
 import type { RestorerContext, RestorerState } from './restore/restorer.ts';
 import type { StorePart } from './restore-parts.ts';
 import { findStream, streamFile } from './streams.ts';
@@ -91,8 +92,10 @@ export async function eachStore(
   }
 }
 
-export const removeStoreScratch = (deps: Pick<BackupDeps, 'stagingDir'>, operationId: string): Promise<void> =>
-  rm(join(deps.stagingDir, `restore-${operationId}`), { recursive: true, force: true });
+export async function removeStoreScratch(deps: Pick<BackupDeps, 'stagingDir'>, operationId: string): Promise<void> {
+  await rm(join(deps.stagingDir, `restore-${operationId}`), { recursive: true, force: true });
+  await removeOutside(operationId);
+}
 
 /**
  * Brings back the old state of every part that got anywhere, last first. @returns what could not be brought back, in words

@@ -1,4 +1,4 @@
-import type { Backup, PointStore, RecoveryPoint } from '../backup/index.ts';
+import { type Backup, type PointStore, type RecoveryPoint, removeOutside } from '../backup/index.ts';
 import type { Operation, OperationContext, Operations, SettledOutcome } from '../operations/index.ts';
 import { isoInstant } from '../platform/clock.ts';
 import { AppError, describeError } from '../platform/errors.ts';
@@ -252,6 +252,7 @@ export function createDrills(
     settlers: {
       [operationKind]: async (operation) => {
         await removeTree(scratchOf(scratchDir, operation.id));
+        await removeOutside(operation.id);
         const left = operation.targetId === null ? undefined : await takeOver(operation.targetId, operation.instance);
         if (left) await leases.release(left);
         const drill = await drills.find(operation.id);

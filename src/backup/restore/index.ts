@@ -11,6 +11,7 @@ export { flush, flushTree } from './durable.ts';
 export type { Journal, JournalState } from './journal.ts';
 export type { Step } from './layout.ts';
 export type { Guard } from './moves.ts';
+export { removeOutside } from './outside.ts';
 export { type FolderSurvey, incomingOf, type KeptName, type PlanItem, planSwap, type SwapPlan } from './plan.ts';
 export { type SettledSwap, type Settlement, type SettleOptions, settleJournals } from './settle.ts';
 export { dressStaged, type Owner, openStage, ownerOf } from './stage.ts';

@@ -65,6 +65,7 @@ export async function rehearse(
     }),
   );
   try {
+    await context.step('postgres:started');
     const { connection } = cluster;
     const file = join(context.scratchDir, archive.name);
     await timed('fetch', () => context.fetchStream(archive.name, file));

@@ -1,11 +1,11 @@
 import { access, chmod, chown, constants, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ChildProcesses, RunningChild } from '../../../platform/child-processes/index.ts';
 import { systemSearchPath } from '../../../platform/child-processes/index.ts';
 import { AppError } from '../../../platform/errors.ts';
 import type { PostgresConnection } from '../../postgres/connection.ts';
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
+import { makeOutside } from '../outside.ts';
 
 /** A server for one rehearsal: socket only, no network, nothing synced. */
 export type ThrowawayCluster = {
@@ -30,18 +30,19 @@ export async function startThrowawayCluster(
 ): Promise<ThrowawayCluster> {
   const who = await unprivilegedUser();
   // A socket's path is at most a hundred characters long, and a scratch folder may be longer.
-  const sockets = await mkdtemp(join(tmpdir(), 'rw-drill-'));
+  const outside = await makeOutside(options.operationId);
+  const sockets = join(outside, 'run');
   const reachable = who === undefined || (await everybodyReaches(scratchDir));
-  const folder = reachable ? await mkdtemp(join(scratchDir, 'cluster-')) : join(sockets, 'cluster');
+  const folder = reachable ? await mkdtemp(join(scratchDir, 'cluster-')) : join(outside, 'cluster');
   let server: RunningChild | undefined;
   const remove = async (): Promise<void> => {
     await server?.stop(10_000);
     await rm(folder, { recursive: true, force: true });
-    await rm(sockets, { recursive: true, force: true });
+    await rm(outside, { recursive: true, force: true });
   };
   try {
-    await mkdir(folder, { recursive: true });
     for (const path of [sockets, folder]) {
+      await mkdir(path, { recursive: true });
       if (who) await chown(path, who.uid, who.gid);
       await chmod(path, 0o700);
     }

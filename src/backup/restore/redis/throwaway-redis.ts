@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChildProcesses } from '../../../platform/child-processes/index.ts';
 import { findProgram, systemSearchPath } from '../../../platform/child-processes/index.ts';
 import { AppError } from '../../../platform/errors.ts';
 import type { RedisPlace } from '../../sources/redis/redis-place.ts';
+import { makeOutside } from '../outside.ts';
 
 export type ThrowawayRedis = { readonly place: RedisPlace; stop(): Promise<void> };
 
@@ -40,7 +40,7 @@ export async function startThrowawayRedis(options: {
     );
   const wanted = join(folder, 'redis.sock');
   const elsewhere = Buffer.byteLength(wanted) > longestSocketPath;
-  const socketFolder = elsewhere ? await mkdtemp(join(tmpdir(), 'ragwarden-redis-')) : folder;
+  const socketFolder = elsewhere ? await makeOutside(options.operationId) : folder;
   const socket = join(socketFolder, 'redis.sock');
   const removeSocket = async (): Promise<void> => {
     if (elsewhere) await rm(socketFolder, { recursive: true, force: true });
