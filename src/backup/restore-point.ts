@@ -72,13 +72,12 @@ export async function restorePoint(
   try {
     await exchange(deps, guarded, { files, stores, stops, snapshotId: prepared.snapshotId, progress }, context);
   } catch (err) {
-    const stuck = await undoStores(deps, stores, { ...context, signal: patience(guarded) });
+    await undoStoresPatiently(deps, guarded, stores, context, err);
     await recoverFromFailure(deps, guarded, context, {
       folders,
       stopped: progress.stopped,
       cause: err,
       pointId: point.id,
-      stuck,
     });
     throw err;
   } finally {
@@ -188,6 +187,7 @@ async function exchange(
       });
   } catch (err) {
     // The journal says that all has moved: unless it is told otherwise, it keeps the new state.
+    await beginUndoing(context);
     if (files.length > 0) await undoSwap(folders, context.id);
     throw err;
   }
@@ -220,6 +220,51 @@ async function finishStores(
     }
   await removeStoreScratch(deps, context.id);
   return failed;
+}
+
+/** From here on a later life of the process undoes as well, however far the stores had come. */
+const beginUndoing = (context: OperationContext): Promise<void> => context.phase('undoing').catch(() => undefined);
+
+/** Between two tries to bring a store back that does not answer. */
+const undoAgainMs = 2_000;
+
+/**
+ * A server that went away must not leave its store in the new state where all others are in the old one: this goes on until it
+ * answers again, and keeps the target closed meanwhile. When the process stops first, the operation stays half-done, and the
+ * next start settles it.
+ */
+async function undoStoresPatiently(
+  deps: BackupDeps,
+  guarded: ProtectedTarget,
+  stores: readonly StorePart[],
+  context: OperationContext,
+  cause: unknown,
+): Promise<void> {
+  if (stores.length === 0) return;
+  await beginUndoing(context);
+  for (let told = false; ; ) {
+    const stuck = await undoStores(deps, stores, { ...context, signal: patience(guarded) });
+    if (stuck.length === 0) return;
+    context.log.error({ stuck }, 'stores could not be brought back yet');
+    if (!told)
+      await deps.db.unit((tx) =>
+        deps.events.record(tx, {
+          type: 'restore.undo-waits',
+          severity: 'critical',
+          targetId: guarded.target.id,
+          operationId: context.id,
+          message: `A restore failed (${describeError(cause)}), and the former state cannot be brought back before these answer again: ${stuck.join('; ')} Bring them back and keep the backend of ${guarded.target.id} stopped; the rest is done by itself.`,
+        }),
+      );
+    told = true;
+    await untilStopping(deps.clock.sleep(undoAgainMs), context.signal);
+  }
+}
+
+/** Does not come back when the process stops: an operation that ended would not be settled. */
+async function untilStopping(waited: Promise<void>, signal: AbortSignal): Promise<void> {
+  await waited;
+  if (signal.aborted && isStopping(signal.reason)) await new Promise<never>(() => undefined);
 }
 
 /** Every digest of the files, and whatever the stores can be held against. */
@@ -312,8 +357,6 @@ async function recoverFromFailure(
     stopped: boolean;
     cause: unknown;
     pointId: string;
-    /** Stores whose old state could not be brought back. */
-    stuck: readonly string[];
   },
 ): Promise<void> {
   let state: 'old' | 'new' | 'unsettled' = 'old';
@@ -323,10 +366,6 @@ async function recoverFromFailure(
     state = settled.find((one) => one.operationId === context.id)?.outcome ?? 'old';
   } catch (err) {
     context.log.error({ err }, 'the journal of the failed restore could not be settled; the next start does it');
-    state = 'unsettled';
-  }
-  if (facts.stuck.length > 0) {
-    context.log.error({ stuck: facts.stuck }, 'stores could not be brought back');
     state = 'unsettled';
   }
   // A backend that starts over half-moved files would write into them.
@@ -343,7 +382,7 @@ async function recoverFromFailure(
   const stands = {
     old: 'stands as before',
     new: 'stands as in the point',
-    unsettled: `waits to be settled at the next start; keep its backend stopped${facts.stuck.length > 0 ? ` (${facts.stuck.join('; ')})` : ''}`,
+    unsettled: 'waits to be settled at the next start; keep its backend stopped',
   }[state];
   await deps.db.unit(async (tx) => {
     if (state === 'unsettled') await deps.points.writeSetting(tx, `${unsettledPrefix}${guarded.target.id}`, context.id);

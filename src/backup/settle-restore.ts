@@ -54,16 +54,20 @@ export async function settleRestore(deps: BackupDeps, operation: Operation): Pro
   if (isAside(options)) return settleAside(deps, guarded, { pointId, options }, call);
   const stores = await storesOf(deps, guarded, operation.id, pointId, options);
   const folders = foldersOf(guarded);
-  const unfinished = operation.phase === 'moving' || operation.phase === 'checking';
+  const unfinished = ['moving', 'checking', 'undoing'].includes(operation.phase);
   if (unfinished && (await guarded.lifecycle.findSignOfLife()) !== undefined)
     await guarded.lifecycle.stop(AbortSignal.timeout(guarded.target.stopTimeoutMs + 5_000));
 
+  // It had failed: a store that could not be brought back any more says nothing about where all of it was to go.
+  const wasUndoing = operation.phase === 'undoing';
   const { settled } = await settleJournals(folders, {
-    onMoved: () => decideMoved(deps, guarded, { pointId, options, stores }, call),
+    onMoved: async () => (wasUndoing ? 'undo' : decideMoved(deps, guarded, { pointId, options, stores }, call)),
   });
   const own = settled.find((one) => one.operationId === operation.id);
   const finished = (await listUndo(folders)).some((one) => one.operationId === operation.id);
-  const state = own?.outcome ?? (finished || (await standsInStores(deps, operation, stores, call)) ? 'new' : 'old');
+  const state =
+    own?.outcome ??
+    (finished || (!wasUndoing && (await standsInStores(deps, operation, stores, call))) ? 'new' : 'old');
   if (state === 'new')
     await eachStore(
       deps,

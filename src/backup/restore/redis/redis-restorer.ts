@@ -1,6 +1,6 @@
 import type { ChildProcesses } from '../../../platform/child-processes/index.ts';
 import type { Clock } from '../../../platform/clock.ts';
-import { AppError } from '../../../platform/errors.ts';
+import { AppError, describeError, isAppError } from '../../../platform/errors.ts';
 import { isOwnKey } from '../../sources/redis/lightrag-keys.ts';
 import { listKeys, openRedis, savesByItself } from '../../sources/redis/redis-connection.ts';
 import { type RedisDetails, redisDetails } from '../../sources/redis/redis-details.ts';
@@ -62,7 +62,17 @@ export function createRedisRestorer(options: RedisRestorerOptions): Restorer {
       return await work({ redis, place, details, scope });
     } catch (err) {
       signal.throwIfAborted();
-      throw err;
+      const answers = (): Promise<boolean> =>
+        redis.ping().then(
+          () => true,
+          () => false,
+        );
+      if (isAppError(err) || (await answers())) throw err;
+      throw new AppError(
+        'restore/blocked',
+        `The ${placeInWords(place)} went away in the middle of the work: ${describeError(err)}. See that it runs, then restore again.`,
+        { cause: err },
+      );
     } finally {
       close();
     }
