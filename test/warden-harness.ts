@@ -53,12 +53,15 @@ export async function startWarden(options: {
   settings?: Record<string, string>;
   /** The product makes its repository itself, which takes seconds; otherwise an empty one with a light key waits for it. */
   makesRepository?: boolean;
+  /** Its folder for temporary files, where a test looks at what is left in it. */
+  temporary?: string;
 }): Promise<RunningWarden> {
   if (!options.makesRepository) await prepareRepository(options.dataDir, options.settings?.BACKUP_DIR);
   const child = spawn(process.execPath, [childProgram(), options.dataDir, options.killAt ?? ''], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH ?? '',
+      ...(options.temporary === undefined ? {} : { TMPDIR: options.temporary }),
       // Hundreds of small modules start twice as fast when they were compiled before.
       NODE_COMPILE_CACHE: join(tmpdir(), 'ragwarden-test-compiled'),
       ...Object.fromEntries(Object.entries(options.settings ?? {}).map(([name, value]) => [`TEST_${name}`, value])),

@@ -13,13 +13,9 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
   afterAll(() => removeFolder(prepared.dataDir));
 
   const boundaries: [string, boolean][] = [
-    ['backup:listed', false],
-    ['backup:captured-workspace', false],
+    // All of them, with every store: kill-stores.test.ts.
     ['backup:captured-inputs', false],
-    ['backup:manifest-staged', false],
     ['backup:uploaded', true],
-    ['backup:verified', true],
-    ['backup:catalogued', true],
   ];
   test.concurrent.each(boundaries)('while a point is taken, at %s: it exists afterwards: %s', (boundary, exists) =>
     killedAt(prepared, {

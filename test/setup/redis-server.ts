@@ -12,9 +12,11 @@ export type TestRedis = {
   readonly port: number;
   /** `user` and `password` as they are; they are encoded here. */
   url(options?: { database?: number; user?: string; password?: string }): string;
-  readonly pid: number;
+  readonly pid: () => number;
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>;
+  /** After `kill`, on the same port, with what it had written: nothing without `'--appendonly', 'yes'`. */
+  again(): Promise<void>;
   remove(): Promise<void>;
 };
 
@@ -42,15 +44,19 @@ export async function startRedis(...settings: readonly string[]): Promise<TestRe
   // Ends with the test run, however that ends.
   const setpriv = findProgram('setpriv');
   const [program = '', ...args] = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...command] : command;
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise<void>((resolve, reject) => {
-    let said = '';
-    child.stdout?.on('data', (text: Buffer) => {
-      said = (said + text.toString()).slice(-20_000);
-      if (said.includes('Ready to accept connections')) resolve();
+  let child: ChildProcess;
+  const start = async (): Promise<void> => {
+    child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise<void>((resolve, reject) => {
+      let said = '';
+      child.stdout?.on('data', (text: Buffer) => {
+        said = (said + text.toString()).slice(-20_000);
+        if (said.includes('Ready to accept connections')) resolve();
+      });
+      child.once('exit', () => reject(new Error(`redis-server ended:\n${said}`)));
     });
-    child.once('exit', () => reject(new Error(`redis-server ended:\n${said}`)));
-  });
+  };
+  await start();
   const end = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
@@ -63,8 +69,9 @@ export async function startRedis(...settings: readonly string[]): Promise<TestRe
       const login = password === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
       return `redis://${login}127.0.0.1:${port}/${database}`;
     },
-    pid: child.pid ?? 0,
+    pid: () => child.pid ?? 0,
     kill: end,
+    again: start,
     async remove() {
       await end();
       rmSync(folder, { recursive: true, force: true });

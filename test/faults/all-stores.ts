@@ -1,0 +1,167 @@
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { expect } from 'vitest';
+import { createLightragDatabase, type LightragDatabase } from '../../src/backup/postgres/lightrag-database.fixture.ts';
+import type { TestRedis } from '../setup/redis-server.ts';
+import { type Answer, contentOf, field, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
+import { calm, prepareDataFolder, sampleOf } from './ground.ts';
+
+/** A backend that is stopped and keeps its data in files, one PostgreSQL database and one database of a Redis. */
+export type AllStores = {
+  readonly dataDir: string;
+  readonly workspace: string;
+  /** For the temporary files of its processes alone. */
+  readonly temporary: string;
+  readonly database: LightragDatabase;
+  readonly redis: Redis;
+  /** By their environment names. */
+  readonly settings: Record<string, string>;
+  /** Everything of everything, as one comparable value: equal exactly where every store is in the same state. */
+  state(): Promise<Record<string, string>>;
+  /** Something in every store becomes another; each number another state. */
+  change(number: number): Promise<void>;
+  /** What work that is over must not leave: scratch folders, journals, databases, schemas, connections, keys. */
+  leftovers(): Promise<string[]>;
+  remove(): Promise<void>;
+};
+
+const tables = [
+  'lightrag_doc_full',
+  'lightrag_doc_status',
+  'lightrag_doc_chunks',
+  'lightrag_vdb_chunks_test_4d',
+  'lightrag_llm_cache',
+];
+
+const isOfBackend = (key: string): boolean => /^(full_docs|doc_status):/.test(key);
+
+/** @param server of PostgreSQL; the shared one of the run unless told */
+export async function prepareAllStores(
+  name: string,
+  options: { redis: TestRedis; redisDatabase: number; server?: string },
+): Promise<AllStores> {
+  const dataDir = await prepareDataFolder(name);
+  const { workspace, inputs } = sampleOf(dataDir);
+  const temporary = temporaryFolder('kill');
+  // A server that a drill starts runs as another user.
+  chmodSync(temporary, 0o711);
+  // Large enough to be unfolded, which none of the tiny sample is.
+  const cache = join(workspace, 'kv_store_llm_response_cache.json');
+  const rows = (tone: string): string =>
+    JSON.stringify(
+      Object.fromEntries(
+        Array.from({ length: 300 }, (_, i) => [
+          `default:extract:${i}`,
+          { return: `${tone} ${i} `.repeat(20), cache_type: 'extract', chunk_id: null, original_prompt: `p${i}` },
+        ]),
+      ),
+    );
+  writeFileSync(cache, rows('first'));
+  const database = await createLightragDatabase(options.server === undefined ? {} : { server: options.server });
+  await database.fill('default', 3);
+  const { connection } = database;
+  const redis = new Redis(options.redis.url({ database: options.redisDatabase }), { lazyConnect: false });
+  redis.on('error', () => undefined);
+  const fill = async (): Promise<void> => {
+    await redis.flushdb();
+    for (let i = 0; i < 5; i += 1) {
+      await redis.set(`full_docs:doc-${i}`, JSON.stringify({ content: `document ${i}` }));
+      await redis.set(
+        `doc_status:doc-${i}`,
+        JSON.stringify({ status: 'processed', updated_at: '2026-11-29T09:00:00Z' }),
+      );
+    }
+  };
+  await fill();
+
+  const ours = async (sql: string): Promise<string[]> =>
+    (await database.run(sql, [`${connection.database}%`])).map((row) => String(Object.values(row)[0]));
+
+  return {
+    dataDir,
+    workspace,
+    temporary,
+    database,
+    redis,
+    settings: {
+      ...calm,
+      // Nobody answers there: a backend that is stopped already.
+      RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1',
+      RAGWARDEN_TARGET_START_TIMEOUT: '60',
+      WORKING_DIR: workspace,
+      INPUT_DIR: inputs,
+      POSTGRES_HOST: connection.host,
+      POSTGRES_PORT: `${connection.port}`,
+      POSTGRES_USER: connection.user,
+      POSTGRES_PASSWORD: connection.password ?? '',
+      POSTGRES_DATABASE: connection.database,
+      REDIS_URI: options.redis.url({ database: options.redisDatabase }),
+    },
+    async state() {
+      const state: Record<string, string> = { ...contentOf(workspace), ...contentOf(inputs) };
+      for (const table of tables) state[table] = await database.digest(table);
+      // Former keys are kept until the next restore, as is the former database.
+      for (const key of (await redis.keys('*')).filter(isOfBackend).sort())
+        state[`key ${key}`] = String(await redis.get(key));
+      return state;
+    },
+    async change(number) {
+      rmSync(join(workspace, 'vdb_chunks.json'), { force: true });
+      writeFileSync(join(workspace, 'extra.txt'), `not in the point ${number}`);
+      writeFileSync(cache, rows(`state ${number}`));
+      await database.run(`delete from lightrag_doc_full where id = 'doc-1'`);
+      await database.run(`update lightrag_doc_chunks set content = 'state ' || $1::int`, [number]);
+      await redis.del('full_docs:doc-1');
+      await redis.set('full_docs:doc-2', `state ${number}`);
+    },
+    async leftovers() {
+      const found: string[] = [];
+      const look = (folder: string, begins = ''): string[] =>
+        existsSync(folder)
+          ? readdirSync(folder)
+              .filter((one) => one.startsWith(begins))
+              .map((one) => join(folder, one))
+          : [];
+      found.push(...look(join(dataDir, 'staging'), 'restore-'), ...look(join(dataDir, 'drills')), ...look(temporary));
+      for (const root of [workspace, inputs]) found.push(...look(join(root, '.ragwarden')));
+      const ofServer = 'select datname from pg_database where datname like $1';
+      found.push(...(await ours(ofServer)).filter((one) => one !== connection.database));
+      const schemas = await database.run(
+        `select nspname from pg_namespace where nspname !~ '^(pg_|information_schema|public$)'`,
+      );
+      found.push(...schemas.map((row) => String(row.nspname)));
+      const sessions =
+        'select application_name || pid from pg_stat_activity where datname like $1 and pid <> pg_backend_pid()';
+      found.push(...(await ours(sessions)).map((one) => `session ${one}`));
+      found.push(...(await redis.keys('*')).filter((key) => !isOfBackend(key)));
+      // The former state of the last restore that ended stays until the next one has ended; of one operation, then.
+      const kept = found.flatMap((one) => /(?:undo-op_|_before_|:before:op_)([0-9a-z]{26})/.exec(one)?.[1] ?? []);
+      expect(new Set(kept).size, found.join(', ')).toBeLessThanOrEqual(1);
+      return found.filter((one) => !kept.some((id) => one.includes(id)));
+    },
+    async remove() {
+      redis.disconnect();
+      for (const one of await ours('select datname from pg_database where datname like $1').catch(() => []))
+        if (one !== connection.database) await database.run(`drop database if exists "${one}" with (force)`);
+      await database.remove().catch(() => undefined);
+      removeFolder(dataDir);
+      removeFolder(temporary);
+    },
+  };
+}
+
+/** Names of the locks of a repository that are whole. */
+export const locksOf = (dataDir: string): string[] =>
+  readdirSync(join(dataDir, 'repository', 'locks')).filter((name) => /^[0-9a-f]{64}$/.test(name));
+
+/** Forgetting begins by itself after a point was taken, and holds the target for a moment. */
+export const whenFree = (ask: () => Promise<Answer>): Promise<Answer> =>
+  until('the target to be free', async () => {
+    const answer = await ask();
+    return field(answer.body, 'code') === 'operation/busy' ? undefined : answer;
+  });
+
+/** Names of what is not the same: the contents are nothing to read. */
+export const differing = (a: Record<string, string>, b: Record<string, string>): string[] =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name]);

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasPart } from '../setup/parts.ts';
+import { type PostgresCluster, startPostgresCluster } from '../setup/postgres-cluster.ts';
+import { startRedis, type TestRedis } from '../setup/redis-server.ts';
+import { field, until } from '../warden-harness.ts';
+import { type AllStores, differing, prepareAllStores, whenFree } from './all-stores.ts';
+import { failureOf, type OpenWarden, openWarden, takeGood, wait } from './ground.ts';
+
+const never = (): never => {
+  throw new Error('no such store');
+};
+
+/** The servers are ended at once in the middle of the work, and come back when it is over. */
+describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'))('a store that dies', () => {
+  let cluster: PostgresCluster;
+  let redis: TestRedis;
+  let stores: AllStores;
+  let warden: OpenWarden;
+  let step: (name: string) => Promise<void> | void = () => {};
+  beforeAll(async () => {
+    cluster = await startPostgresCluster({ durable: true });
+    redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
+    stores = await prepareAllStores('dying', { redis, redisDatabase: 0, server: cluster.url('postgres') });
+    warden = await openWarden(stores.dataDir, {
+      settings: { ...stores.settings, RAGWARDEN_TARGET_START_TIMEOUT: '1' },
+      step: (name) => step(name),
+    });
+  });
+  afterAll(async () => {
+    await warden?.stop();
+    await stores?.remove();
+    await redis?.remove();
+    await cluster?.remove();
+  });
+
+  const dies: Record<string, { end(): Promise<void>; back(): Promise<void>; says: RegExp }> = {
+    PostgreSQL: { end: () => cluster.takeAway(), back: () => cluster.giveBack(), says: /database|PostgreSQL|pg_/i },
+    Redis: { end: () => redis.kill(), back: () => redis.again(), says: /redis/i },
+  };
+  /** Once, at this boundary. */
+  const at = (boundary: string, work: () => Promise<void>): void => {
+    step = async (name) => {
+      if (name !== boundary) return;
+      step = () => {};
+      await work();
+    };
+  };
+
+  test.each([
+    ['PostgreSQL', 'backup:captured-database'],
+    ['Redis', 'backup:captured-database'],
+    ['PostgreSQL', 'backup:captured-redis'],
+  ])('%s at %s: no point, it is said what failed, and the next one is taken', async (which, boundary) => {
+    const { end, back, says } = dies[which] ?? never();
+    const before = (await warden.points()).length;
+    at(boundary, end);
+    const taken = await whenFree(() => warden.call('POST', '/api/v1/backup/trigger', undefined, wait));
+    await back();
+    expect(failureOf(taken.body)).toMatch(/^backup\/capture-failed: /);
+    expect(failureOf(taken.body)).toMatch(says);
+    expect(field((await warden.history())[0], 'status')).toBe('error');
+    expect(await warden.points()).toHaveLength(before);
+    await takeGood(warden);
+    expect(await stores.leftovers()).toEqual([]);
+  });
+
+  let states = 0;
+  test.each([
+    ['PostgreSQL', 'restore:postgres:created'],
+    ['Redis', 'restore:redis:fetched'],
+    ['PostgreSQL', 'restore:exchanged-database'],
+    ['Redis', 'restore:exchanged-redis'],
+  ])('%s at %s of a restore: everything stands as before, and the next restore brings all', async (which, boundary) => {
+    const { end, back, says } = dies[which] ?? never();
+    const good = await stores.state();
+    const point = await takeGood(warden);
+    states += 1;
+    await stores.change(states);
+    const bad = await stores.state();
+    at(boundary, end);
+    const path = `/api/v1/backup/restore/${point}`;
+    const body = { confirm: true, safety_point: false };
+    const id = String(field((await whenFree(() => warden.call('POST', path, body))).body, 'id'));
+    await until('word that the former state waits for the store', async () => {
+      const waiting = await warden.events('restore.undo-waits');
+      return waiting.some((one) => field(one, 'operation_id') === id) ? true : undefined;
+    });
+    // Nothing else may come near the target before all of it stands in one state.
+    expect(failureOf((await warden.call('POST', '/api/v1/backup/trigger')).body)).toMatch(/^operation\/busy/);
+    await back();
+    const ended = await until('the end of the restore', async () => {
+      const { body: operation } = await warden.call('GET', `/api/v1/operations/${id}`);
+      return field(operation, 'state') === 'running' ? undefined : operation;
+    });
+    expect(field(ended, 'state')).toBe('failed');
+    expect(failureOf(ended)).toMatch(says);
+    expect(failureOf(ended)).not.toMatch(/^internal/);
+    expect(differing(await stores.state(), bad)).toEqual([]);
+    expect(await stores.leftovers()).toEqual([]);
+    const done = await whenFree(() => warden.call('POST', path, body, wait));
+    expect(field(done.body, 'error'), done.text).toBeNull();
+    expect(differing(await stores.state(), good)).toEqual([]);
+    expect(await stores.leftovers()).toEqual([]);
+  });
+});
