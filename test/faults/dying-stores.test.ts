@@ -1,3 +1,5 @@
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../setup/parts.ts';
 import { type PostgresCluster, startPostgresCluster } from '../setup/postgres-cluster.ts';
@@ -101,5 +103,40 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
     expect(field(done.body, 'error'), done.text).toBeNull();
     expect(differing(await stores.state(), good)).toEqual([]);
     expect(await stores.leftovers()).toEqual([]);
+  });
+
+  test('a flipped byte in what is stored of a database, is found by verifying, by a drill and by a check', async () => {
+    const packs = (): string[] =>
+      readdirSync(join(stores.dataDir, 'repository', 'data'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name));
+    await stores.change(1_000);
+    let before: string[] = [];
+    let stored: string[] = [];
+    step = (name) => {
+      if (name === 'backup:captured-redis') before = packs();
+      if (name === 'backup:completed-database') stored = packs().filter((one) => !before.includes(one));
+    };
+    const point = await takeGood(warden);
+    step = () => {};
+    expect(stored.length).toBeGreaterThan(0);
+    const asked = async (path: string, body: object = {}) =>
+      (await whenFree(() => warden.call('POST', path, body, wait))).body;
+    const looks = async (): Promise<void> => {
+      expect(failureOf(await asked(`/api/v1/backup/points/${point}/verify`))).toMatch(
+        /^repository\/damaged|^backup\/verif/,
+      );
+      const drilled = await asked('/api/v1/recovery/drills', { backup_id: point });
+      expect([field(drilled, 'result', 'verdict'), field(drilled, 'error')]).toEqual(['failed', null]);
+      expect((await warden.events('recovery.drill-ended'))[0]).toMatchObject({ severity: 'error' });
+    };
+    for (const pack of stored) {
+      const bytes = readFileSync(pack);
+      bytes[100] = (bytes[100] ?? 0) ^ 1;
+      chmodSync(pack, 0o600);
+      writeFileSync(pack, bytes);
+    }
+    await looks();
+    expect(failureOf(await asked('/api/v1/repository/check', { read_data: true }))).toMatch(/^repository\/damaged/);
   });
 });

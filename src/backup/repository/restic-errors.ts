@@ -27,6 +27,8 @@ const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[]
     (text) => /permission denied|access ?denied|connection refused|no such host|\b403\b/i.test(text),
   ],
   ['repository/missing', (text) => /unable to open (config file|repository)/.test(text) && notThere.test(text)],
+  // A pack that the index promises.
+  ['repository/damaged', (text) => /Load\(<data\/\w+>/.test(text) && notThere.test(text)],
   [
     'repository/damaged',
     (text) =>

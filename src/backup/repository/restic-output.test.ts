@@ -98,6 +98,11 @@ test.each([
   [1, 'Fatal: unable to open repository at /x: ReadDir: open /x/keys: permission denied', 'repository/failed'],
   [1, 'Fatal: unable to save snapshot: write /x: no space left on device', 'storage/full'],
   [1, 'Fatal: config or key 99 is damaged: ciphertext verification failed', 'repository/damaged'],
+  [
+    1,
+    'Load(<data/f23254e502>, 2097, 0) returned error, retrying after 552ms: open /x/f23254e5: no such file or directory',
+    'repository/damaged',
+  ],
   [1, 'Fatal: create repository at /x failed: config file already exists', 'conflict/state'],
   [1, 'Fatal: invalid id "12345678": no matching ID found for prefix "12345678"', 'backup/unknown-point'],
   [1, '', 'repository/failed'],
