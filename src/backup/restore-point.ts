@@ -72,12 +72,13 @@ export async function restorePoint(
   try {
     await exchange(deps, guarded, { files, stores, stops, snapshotId: prepared.snapshotId, progress }, context);
   } catch (err) {
-    await undoStoresPatiently(deps, guarded, stores, context, err);
+    const stuck = await undoStoresPatiently(deps, guarded, stores, context, err);
     await recoverFromFailure(deps, guarded, context, {
       folders,
       stopped: progress.stopped,
       cause: err,
       pointId: point.id,
+      stuck,
     });
     throw err;
   } finally {
@@ -230,8 +231,8 @@ const undoAgainMs = 2_000;
 
 /**
  * A server that went away must not leave its store in the new state where all others are in the old one: this goes on until it
- * answers again, and keeps the target closed meanwhile. When the process stops first, the operation stays half-done, and the
- * next start settles it.
+ * answers again, and keeps the target closed meanwhile. @returns what is left when somebody cancels or the process stops first;
+ * the next start settles it
  */
 async function undoStoresPatiently(
   deps: BackupDeps,
@@ -239,12 +240,12 @@ async function undoStoresPatiently(
   stores: readonly StorePart[],
   context: OperationContext,
   cause: unknown,
-): Promise<void> {
-  if (stores.length === 0) return;
+): Promise<readonly string[]> {
+  if (stores.length === 0) return [];
   await beginUndoing(context);
   for (let told = false; ; ) {
     const stuck = await undoStores(deps, stores, { ...context, signal: patience(guarded) });
-    if (stuck.length === 0) return;
+    if (stuck.length === 0) return stuck;
     context.log.error({ stuck }, 'stores could not be brought back yet');
     if (!told)
       await deps.db.unit((tx) =>
@@ -257,14 +258,12 @@ async function undoStoresPatiently(
         }),
       );
     told = true;
-    await untilStopping(deps.clock.sleep(undoAgainMs), context.signal);
+    const goesOn = await deps.clock.sleep(undoAgainMs, context.signal).then(
+      () => true,
+      () => false,
+    );
+    if (!goesOn) return stuck;
   }
-}
-
-/** Does not come back when the process stops: an operation that ended would not be settled. */
-async function untilStopping(waited: Promise<void>, signal: AbortSignal): Promise<void> {
-  await waited;
-  if (signal.aborted && isStopping(signal.reason)) await new Promise<never>(() => undefined);
 }
 
 /** Every digest of the files, and whatever the stores can be held against. */
@@ -357,6 +356,8 @@ async function recoverFromFailure(
     stopped: boolean;
     cause: unknown;
     pointId: string;
+    /** Stores whose old state could not be brought back. */
+    stuck: readonly string[];
   },
 ): Promise<void> {
   let state: 'old' | 'new' | 'unsettled' = 'old';
@@ -368,6 +369,7 @@ async function recoverFromFailure(
     context.log.error({ err }, 'the journal of the failed restore could not be settled; the next start does it');
     state = 'unsettled';
   }
+  if (facts.stuck.length > 0) state = 'unsettled';
   // A backend that starts over half-moved files would write into them.
   if (facts.stopped && state !== 'unsettled' && guarded.lifecycle.automatic && !isStopping(facts.cause)) {
     const patient = patience(guarded);
@@ -382,7 +384,7 @@ async function recoverFromFailure(
   const stands = {
     old: 'stands as before',
     new: 'stands as in the point',
-    unsettled: 'waits to be settled at the next start; keep its backend stopped',
+    unsettled: `waits to be settled at the next start; keep its backend stopped${facts.stuck.length > 0 ? ` (${facts.stuck.join('; ')})` : ''}`,
   }[state];
   await deps.db.unit(async (tx) => {
     if (state === 'unsettled') await deps.points.writeSetting(tx, `${unsettledPrefix}${guarded.target.id}`, context.id);

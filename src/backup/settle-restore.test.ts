@@ -97,7 +97,8 @@ function targetOf(
     points,
     db: { unit: (work: (tx: unknown) => Promise<unknown>) => work({}) },
     events: { record: async (_: unknown, event: unknown) => void events.push(event) },
-    clock: { now: () => 2 },
+    // The process stops as soon as somebody would wait.
+    clock: { now: () => 2, sleep: () => Promise.reject(new Error('stopping')) },
     log: createLogger({ level: 'silent' }),
     stagingDir,
     step: async () => {},
@@ -167,7 +168,10 @@ test('a failed restore that could not be undone is settled by a later start, and
   const stores = { a: store({ fails: 'undo' }), b: store({ fails: 'verify' }) };
   const { events } = await restore(stores, settings);
   expect(lives(stores)).toEqual(['new', 'old']);
-  expect(events).toMatchObject([{ type: 'restore.rolled-back', severity: 'critical', data: { state: 'unsettled' } }]);
+  expect(events).toMatchObject([
+    { type: 'restore.undo-waits', severity: 'critical' },
+    { type: 'restore.rolled-back', severity: 'critical', data: { state: 'unsettled' } },
+  ]);
   const start = async (): Promise<unknown[]> => {
     const later = targetOf(stores, settings);
     const input = { pointId: 'backup_20261122_010203_abcd', options: wanted(stores) };
