@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
@@ -52,6 +52,8 @@ describe.skipIf(!hasPart('restic') || !hasPart('redis'))('a backend with a Redis
     const env = join(side, 'lightrag.env');
     writeFileSync(env, `OPENAI_API_KEY=sk-canary\nREDIS_URI=redis://rag:canary@h:1/0\nMAX_TOKENS=100\n`);
     const folders = sampleOf(dataDir);
+    // These lie in the Redis, the chunks, their vectors and the graph in files.
+    for (const store of ['doc_status', 'full_docs']) rmSync(join(folders.workspace, `kv_store_${store}.json`));
     warden = await openWarden(dataDir, {
       command: 'serve',
       settings: {
@@ -88,6 +90,12 @@ describe.skipIf(!hasPart('restic') || !hasPart('redis'))('a backend with a Redis
     expect(field(taken, 'error')).toBeNull();
     id = String(field(taken, 'result', 'backup_id'));
     expect(JSON.stringify(taken)).not.toContain('p@ss');
+    const contents = await warden.call('GET', `/api/v1/backup/points/${id}/contents`);
+    expect(field(contents.body, 'audit')).toMatchObject({
+      counts: { doc_status: 40, full_docs: 40, text_chunks: expect.any(Number), graph_nodes: expect.any(Number) },
+      dangling: { documents_without_text: { count: 0 }, texts_without_document: { count: 0 } },
+      unchecked: [],
+    });
     const config = await warden.call('GET', `/api/v1/backup/points/${id}/config`);
     expect(config.text).toMatch(/OPENAI_API_KEY=\*\*\*.*rag:\*\*\*@h.*MAX_TOKENS=100/);
     expect(config.text).not.toContain('canary');

@@ -27,7 +27,7 @@ const storeNames = Object.keys(storeFiles) as readonly StoreName[];
 
 /**
  * Where each store lies: as the backend says; where it says nothing, in its file, else in the database with the most rows of it. An
- * installation may have rows in several places, and reads one of them.
+ * installation may have rows in several places, and reads one of them; a place that is empty is no home, unless the backend says so.
  * @param workspace the sub-folder of the captured folder, or ''
  */
 export function decideAuditedStores(
@@ -49,7 +49,7 @@ export function decideAuditedStores(
     }
     const [most] = captured
       .flatMap(({ name, kind, extracts: { [store]: extract } = {} }) =>
-        extract && (storage === undefined || kind === wanted) ? [{ name, extract }] : [],
+        extract && (storage === undefined ? extract.rows > 0 : kind === wanted) ? [{ name, extract }] : [],
       )
       .sort((a, b) => b.extract.rows - a.extract.rows);
     if (!most) continue;

@@ -10,7 +10,7 @@ export {
   auditReportSchema,
   compareAudits,
 } from './audit/audit-report.ts';
-export { extractStores, type StoreExtract, type StoreExtracts } from './audit/store-extract.ts';
+export { extractStores, extractTogether, type StoreExtract, type StoreExtracts } from './audit/store-extract.ts';
 export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
 export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';

@@ -14,13 +14,14 @@ export async function pendingOf(source: Source, into: string, signal = never): P
 }
 
 /** Completes a capture with a repository that keeps its streams in memory. */
-export async function completeCapture(pending: PendingCapture, signal = never): Promise<Captured> {
+export async function completeCapture(pending: PendingCapture, signal = never, auditDir?: string): Promise<Captured> {
   const streams = new Map<string, Buffer>();
   try {
     const result = await pending.complete({
       signal,
       clock: systemClock,
       operationId: 'op_test',
+      ...(auditDir === undefined ? {} : { auditDir }),
       async storeStream(name, producer) {
         const bytes = producer.by === 'bytes' ? await allOf(producer.chunks) : outputOf(producer);
         streams.set(name, bytes);
@@ -54,5 +55,5 @@ function outputOf({
   return execFileSync(program, args, { env: { ...environment }, cwd, stdio: ['ignore', 'pipe', 'ignore'] });
 }
 
-export const captureWhole = async (source: Source, into: string): Promise<Captured> =>
-  completeCapture(await pendingOf(source, into));
+export const captureWhole = async (source: Source, into: string, auditDir?: string): Promise<Captured> =>
+  completeCapture(await pendingOf(source, into), never, auditDir);

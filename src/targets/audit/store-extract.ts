@@ -21,16 +21,41 @@ const pieceChars = 65_536;
  */
 export async function extractStores(
   readers: StoreReaders,
-  { folder, name, signal }: { readonly folder: string; readonly name: string; readonly signal?: AbortSignal },
+  { folder, name, signal }: Place & { readonly signal?: AbortSignal },
 ): Promise<StoreExtracts> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const extracts: { [Store in StoreName]?: StoreExtract } = {};
   // The keys of such an object are the names of stores.
   for (const store of Object.keys(readers) as StoreName[]) {
-    const extract = await extractStore(readers[store], join(folder, `${name}.${store}.jsonl`), signal);
+    const extract = await extractStore(readers[store], pathOf({ folder, name }, store), signal);
     if (extract) extracts[store] = extract;
   }
   return extracts;
+}
+
+type Place = { readonly folder: string; readonly name: string };
+const pathOf = ({ folder, name }: Place, store: StoreName): string => join(folder, `${name}.${store}.jsonl`);
+
+/** Takes the rows of a store as they come. */
+export type TakeOf = <Store extends StoreName>(store: Store, row: StoreRows[Store]) => void;
+
+/**
+ * The same for stores whose rows come mixed, in one reading.
+ * @param read hands all rows over, and says whether these were all
+ */
+export async function extractTogether(
+  stores: readonly StoreName[],
+  place: Place,
+  read: (take: TakeOf) => Promise<boolean>,
+): Promise<StoreExtracts> {
+  await mkdir(place.folder, { recursive: true, mode: 0o700 });
+  const writers = new Map(stores.map((store) => [store, createWriter(pathOf(place, store))]));
+  try {
+    if (!(await read((store, row) => writers.get(store)?.write(row)))) return {};
+    return Object.fromEntries([...writers].map(([store, writer]) => [store, writer.end()]));
+  } finally {
+    for (const writer of writers.values()) writer.close();
+  }
 }
 
 async function extractStore<Store extends StoreName>(
@@ -39,6 +64,19 @@ async function extractStore<Store extends StoreName>(
   signal: AbortSignal | undefined,
 ): Promise<StoreExtract | undefined> {
   if (!reader) return undefined;
+  const writer = createWriter(path);
+  try {
+    const whole = await reader(() => {
+      writer.restart();
+      return writer.write;
+    }, signal);
+    return whole ? writer.end() : undefined;
+  } finally {
+    writer.close();
+  }
+}
+
+function createWriter(path: string) {
   const file = openSync(path, 'w', 0o600);
   let hash = createHash('sha256');
   let rows = 0;
@@ -52,24 +90,25 @@ async function extractStore<Store extends StoreName>(
     position += bytes.length;
     piece = '';
   };
-  try {
-    const whole = await reader(() => {
+  return {
+    restart(): void {
       hash = createHash('sha256');
       rows = 0;
       piece = '';
       position = 0;
       ftruncateSync(file);
-      return (row) => {
-        rows += 1;
-        piece += `${JSON.stringify(row)}\n`;
-        if (piece.length > pieceChars) flush();
-      };
-    }, signal);
-    flush();
-    return whole ? { path, rows, sha256: hash.digest('hex') } : undefined;
-  } finally {
-    closeSync(file);
-  }
+    },
+    write(row: StoreRows[StoreName]): void {
+      rows += 1;
+      piece += `${JSON.stringify(row)}\n`;
+      if (piece.length > pieceChars) flush();
+    },
+    end(): StoreExtract {
+      flush();
+      return { path, rows, sha256: hash.digest('hex') };
+    },
+    close: (): void => closeSync(file),
+  };
 }
 
 /** The rows of an extract, as its store would hand them over. */

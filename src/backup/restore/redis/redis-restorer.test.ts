@@ -333,6 +333,7 @@ describe.skipIf(!hasPart('redis'))('the keys of a Redis', () => {
     expect(rehearsal).toMatchObject({
       counts: captured().result.counts,
       problems: [],
+      extracts: { text_chunks: { rows: 13 }, doc_status: { rows: 12 }, full_docs: { rows: 0 } },
       facts: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), redis_version: expect.stringMatching(/^\d+\./) },
     });
     expect(rehearsal.counts).toEqual({ text_chunks: 13, doc_status: 12 });

@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { ChildProcesses } from '../../../platform/child-processes/index.ts';
 import type { Clock } from '../../../platform/clock.ts';
+import { extractKeys, type TakeKey } from '../../sources/redis/audit-rows.ts';
 import { countKey, emptyCensus, type KeyCensus, rowsOf } from '../../sources/redis/key-census.ts';
 import { findOwner } from '../../sources/redis/lightrag-keys.ts';
+import { stringOfDump } from '../../sources/redis/rdb-keys.ts';
 import type { RedisDetails } from '../../sources/redis/redis-details.ts';
-import { readFacts } from '../../sources/redis/redis-facts.ts';
+import { type RedisFacts, readFacts } from '../../sources/redis/redis-facts.ts';
 import type { Rehearsal, RestorerContext, RestorerRequest } from '../restorer.ts';
 import { createContentDigest } from './key-digest.ts';
 import { supplyFromLines, supplyFromServer } from './key-supply.ts';
@@ -42,46 +45,60 @@ export async function rehearseRedis(
   const problems: string[] = [];
   // Lines of single keys are put into an empty one: that it takes them is what is rehearsed.
   const dump = details.form === 'rdb' ? details.stream : 'empty.rdb';
-  const facts = await withThrowaway(
-    { ...details, stream: dump },
-    request.operationId,
-    context,
-    { children },
-    async (redis) => {
-      over('start');
-      if (details.form === 'keys') {
-        for await (const batch of supplyFromLines(file, scope)) {
-          const pipeline = redis.pipeline();
-          for (const { key, dump: value, expiresAtMs } of batch)
-            if (expiresAtMs === undefined) pipeline.restore(key, 0, value, 'REPLACE');
-            else pipeline.restore(key, expiresAtMs, value, 'REPLACE', 'ABSTTL');
-          for (const [failure] of (await pipeline.exec()) ?? [])
-            if (failure) problems.push(`a value was refused: ${failure.message}`);
+  let facts: RedisFacts | undefined;
+  const look = async (take: TakeKey): Promise<boolean> => {
+    facts = await withThrowaway(
+      { ...details, stream: dump },
+      request.operationId,
+      context,
+      { children },
+      async (redis) => {
+        over('start');
+        if (details.form === 'keys') {
+          for await (const batch of supplyFromLines(file, scope)) {
+            const pipeline = redis.pipeline();
+            for (const { key, dump: value, expiresAtMs } of batch)
+              if (expiresAtMs === undefined) pipeline.restore(key, 0, value, 'REPLACE');
+              else pipeline.restore(key, expiresAtMs, value, 'REPLACE', 'ABSTTL');
+            for (const [failure] of (await pipeline.exec()) ?? [])
+              if (failure) problems.push(`a value was refused: ${failure.message}`);
+          }
+          over('load');
         }
-        over('load');
-      }
-      await context.step('redis:loaded');
-      let unreadable = 0;
-      for await (const batch of supplyFromServer(redis, scope, () => clock.now(), signal)) {
-        for (const { key, dump: value, expiresAtMs } of batch)
-          countKey(
-            census,
-            { database: details.database, key, bytes: value.length, expires: expiresAtMs !== undefined },
-            details,
+        await context.step('redis:loaded');
+        let unreadable = 0;
+        for await (const batch of supplyFromServer(redis, scope, () => clock.now(), signal)) {
+          for (const { key, dump: value, expiresAtMs } of batch) {
+            countKey(
+              census,
+              { database: details.database, key, bytes: value.length, expires: expiresAtMs !== undefined },
+              details,
+            );
+            take(key, () => stringOfDump(value));
+          }
+          await digest.add(
+            redis,
+            batch.map(({ key }) => ({ at: key, name: key })),
           );
-        await digest.add(
-          redis,
-          batch.map(({ key }) => ({ at: key, name: key })),
-        );
-        unreadable += await countUnreadable(
-          redis,
-          batch.map(({ key }) => key),
-        );
-      }
-      if (unreadable > 0) problems.push(`${unreadable} rows of doc_status are no JSON`);
-      over('count');
-      return readFacts(await redis.info());
+          unreadable += await countUnreadable(
+            redis,
+            batch.map(({ key }) => key),
+          );
+        }
+        if (unreadable > 0) problems.push(`${unreadable} rows of doc_status are no JSON`);
+        over('count');
+        return readFacts(await redis.info());
+      },
+    );
+    return true;
+  };
+  const extracts = await extractKeys(
+    {
+      folder: join(context.scratchDir, 'audit'),
+      name: request.component.name,
+      workspace: details.workspace ?? options.workspace,
     },
+    look,
   );
   problems.push(...compareCensus(details.census, census, scope));
   const workspace = options.named(request.scope.workspace ?? '') || options.workspace;
@@ -89,8 +106,14 @@ export async function rehearseRedis(
     phases,
     bytes: request.component.bytes,
     counts: rowsOf(census, request.scope.workspace === undefined ? options.workspace : workspace),
-    facts: { sha256: details.sha256, content_digest: digest.hex(), keys: digest.keys(), redis_version: facts.version },
+    facts: {
+      sha256: details.sha256,
+      content_digest: digest.hex(),
+      keys: digest.keys(),
+      redis_version: facts?.version ?? details.redis_version,
+    },
     problems,
+    extracts,
     // The server has ended; the folder belongs to whoever gave it.
     remove: async () => undefined,
   };

@@ -1,7 +1,7 @@
 import type { SeenKey } from './key-census.ts';
 
 /**
- * Reads which keys an RDB holds while its bytes pass by, skipping the values. Made for counting: a type that is not known (a
+ * Reads which keys an RDB holds while its bytes pass by, skipping the values but those that are asked for. Made for counting: a type that is not known (a
  * module's, a newer version's) ends the reading, never the capture.
  * @see https://github.com/redis/redis/blob/7.0/src/rdb.h for the types and operation codes
  */
@@ -13,9 +13,13 @@ export type RdbKeyReader = {
 
 class NotReadable extends Error {}
 
-export function createRdbKeyReader(onKey: (seen: SeenKey) => void): RdbKeyReader {
+/** @param wantsValue asked of keys whose value is a string, which is then handed over with the key */
+export function createRdbKeyReader(
+  onKey: (seen: SeenKey, value: Buffer | undefined) => void,
+  wantsValue: (key: Pick<SeenKey, 'database' | 'key'>) => boolean = () => false,
+): RdbKeyReader {
   const input: Input = { chunk: Buffer.alloc(0), at: 0, passed: 0 };
-  const reading = readRdb(input, onKey);
+  const reading = readRdb(input, onKey, wantsValue);
   let problem: string | undefined;
   let ended = false;
   const step = (): void => {
@@ -142,6 +146,18 @@ export function unpackLzf(packed: Buffer, bytes: number): Buffer {
   return out;
 }
 
+/** The string in what DUMP gave; undefined when it is another kind of value, or cannot be read. */
+export function stringOfDump(dump: Buffer): Buffer | undefined {
+  if (dump[0] !== 0) return undefined;
+  try {
+    const read = string({ chunk: dump, at: 1, passed: 0 }).next();
+    return read.done ? read.value : undefined;
+  } catch (err) {
+    if (!(err instanceof NotReadable)) throw err;
+    return undefined;
+  }
+}
+
 function* skipStrings(input: Input, strings: number): Reading<void> {
   for (let left = strings; left > 0; left -= 1) yield* skipString(input);
 }
@@ -211,7 +227,11 @@ function* skipStream(input: Input, type: number): Reading<void> {
   }
 }
 
-function* readRdb(input: Input, onKey: (seen: SeenKey) => void): Reading<void> {
+function* readRdb(
+  input: Input,
+  onKey: (seen: SeenKey, value: Buffer | undefined) => void,
+  wantsValue: (key: Pick<SeenKey, 'database' | 'key'>) => boolean,
+): Reading<void> {
   if ((yield* take(input, 5)).toString('latin1') !== 'REDIS') throw new NotReadable('it is no RDB');
   yield* skip(input, 4);
   let database = 0;
@@ -252,8 +272,10 @@ function* readRdb(input: Input, onKey: (seen: SeenKey) => void): Reading<void> {
         if (code >= 0xf0) throw new NotReadable(`it holds the code ${code}, which is not known here`);
         const key = Buffer.from(yield* string(input));
         const before = input.passed + input.at;
-        yield* skipValue(input, code);
-        onKey({ database, key, bytes: input.passed + input.at - before + key.length, expires });
+        let value: Buffer | undefined;
+        if (code === 0 && wantsValue({ database, key })) value = yield* string(input);
+        else yield* skipValue(input, code);
+        onKey({ database, key, bytes: input.passed + input.at - before + key.length, expires }, value);
         expires = false;
       }
     }

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../../platform/clock.ts';
 import { AppError, describeError, isAppError, storageError } from '../../../platform/errors.ts';
-import type { CaptureResult, PendingCapture, Proof, Source } from '../source.ts';
+import type { CaptureResult, CompleteContext, PendingCapture, Proof, Source } from '../source.ts';
 import { treeDigest } from '../tree.ts';
+import { extractCaptured } from './audit-rows.ts';
 import { countKey, emptyCensus, type KeyCensus, rowsOf } from './key-census.ts';
 import { writeKeyLines } from './key-lines.ts';
 import { createRdbKeyReader } from './rdb-keys.ts';
@@ -98,7 +99,8 @@ export function createRedisSource(options: RedisSourceOptions): Source {
             const stored = await context.storeStream(stream, { by: 'bytes', chunks: createReadStream(spool) });
             if (stored.bytes !== spooled.bytes || (stored.sha256 ?? spooled.sha256) !== spooled.sha256)
               throw new AppError('backup/capture-failed', `${name}: other bytes were stored than were read.`);
-            return resultOf(reading, fixed, spooled, { ...stored, sha256: spooled.sha256 });
+            const result = resultOf(reading, fixed, spooled, { ...stored, sha256: spooled.sha256 });
+            return await withExtracts(result, reading, fixed, spool, context);
           } catch (err) {
             throw captureError(err, reading, signal);
           } finally {
@@ -113,6 +115,25 @@ export function createRedisSource(options: RedisSourceOptions): Source {
       } satisfies PendingCapture;
     },
   };
+}
+
+/** What an audit asks of the stores, from the copy that lies here. A point without it is a point, and says why. */
+async function withExtracts(
+  result: CaptureResult,
+  { name, place, workspace }: Reading,
+  { form }: Fixed,
+  spool: string,
+  { auditDir, signal }: CompleteContext,
+): Promise<CaptureResult> {
+  if (auditDir === undefined) return result;
+  try {
+    const wanted = { folder: auditDir, name, workspace };
+    const extracts = await extractCaptured(spool, { form, database: place.database }, wanted, signal);
+    return { ...result, extracts };
+  } catch (err) {
+    signal.throwIfAborted();
+    return { ...result, notes: [...result.notes, `its stores are not in the audit: ${describeError(err)}`] };
+  }
 }
 
 function captureError(err: unknown, { name, place }: Reading, signal: AbortSignal): unknown {
