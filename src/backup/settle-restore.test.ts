@@ -25,7 +25,7 @@ const store = (more: Partial<Store> = {}): Store => ({ lives: 'old', state: 'non
 /** A target without folders, whose stores are in memory, in the order in which a manifest names them. */
 function targetOf(
   stores: Readonly<Record<string, Store>>,
-  settings = new Map<string, string>(),
+  { settings = new Map(), sleep }: { settings?: Map<string, string>; sleep?: () => Promise<void> } = {},
 ): {
   deps: BackupDeps;
   events: unknown[];
@@ -97,8 +97,8 @@ function targetOf(
     points,
     db: { unit: (work: (tx: unknown) => Promise<unknown>) => work({}) },
     events: { record: async (_: unknown, event: unknown) => void events.push(event) },
-    // The process stops as soon as somebody would wait.
-    clock: { now: () => 2, sleep: () => Promise.reject(new Error('stopping')) },
+    // Unless told otherwise the process stops as soon as somebody would wait.
+    clock: { now: () => 2, sleep: sleep ?? (() => Promise.reject(new Error('stopping'))) },
     log: createLogger({ level: 'silent' }),
     stagingDir,
     step: async () => {},
@@ -117,9 +117,9 @@ async function settle(stores: Readonly<Record<string, Store>>, phase: string): P
 
 async function restore(
   stores: Readonly<Record<string, Store>>,
-  settings?: Map<string, string>,
+  more: Parameters<typeof targetOf>[1] = {},
 ): Promise<{ events: unknown[]; result: unknown }> {
-  const { deps, events, point } = targetOf(stores, settings);
+  const { deps, events, point } = targetOf(stores, more);
   const context = {
     id: 'op_1',
     signal: new AbortController().signal,
@@ -166,14 +166,14 @@ test('a restore that fails before all is checked leaves the former state in ever
 test('a failed restore that could not be undone is settled by a later start, and until then remembered', async () => {
   const settings = new Map<string, string>();
   const stores = { a: store({ fails: 'undo' }), b: store({ fails: 'verify' }) };
-  const { events } = await restore(stores, settings);
+  const { events } = await restore(stores, { settings });
   expect(lives(stores)).toEqual(['new', 'old']);
   expect(events).toMatchObject([
     { type: 'restore.undo-waits', severity: 'critical' },
     { type: 'restore.rolled-back', severity: 'critical', data: { state: 'unsettled' } },
   ]);
   const start = async (): Promise<unknown[]> => {
-    const later = targetOf(stores, settings);
+    const later = targetOf(stores, { settings });
     const input = { pointId: 'backup_20261122_010203_abcd', options: wanted(stores) };
     const operation = { id: 'op_1', targetId: 'default', phase: 'checking', input } as Operation;
     await settleUnsettled(later.deps, async (id) => (id === 'op_1' ? operation : undefined));
@@ -184,6 +184,16 @@ test('a failed restore that could not be undone is settled by a later start, and
   expect(await start()).toMatchObject([{ type: 'operation.settled', data: { state: 'old' } }]);
   expect(lives(stores)).toEqual(['old', 'old']);
   expect(await start()).toEqual([]);
+});
+
+test('a failed restore goes on when the store that it waited for answers', async () => {
+  const stores = { a: store({ fails: 'undo' }), b: store({ fails: 'verify' }) };
+  const { events } = await restore(stores, { sleep: async () => void Object.assign(stores.a, { fails: undefined }) });
+  expect(lives(stores)).toEqual(['old', 'old']);
+  expect(events).toMatchObject([
+    { type: 'restore.undo-waits' },
+    { type: 'restore.rolled-back', data: { state: 'old' } },
+  ]);
 });
 
 test('what fails after all was checked turns no store back alone, and is told', async () => {
