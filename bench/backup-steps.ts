@@ -11,7 +11,11 @@ import { Skipped } from './report.ts';
 export type Step = { readonly wall: number; readonly cpu: number };
 
 /** restic as one would call it by hand, with a repository of its own; CPU from the account of ended children. */
-export function bareRepository(): { folder: string; restic(args: readonly string[]): Promise<Step> } {
+export function bareRepository(): {
+  folder: string;
+  env: Record<string, string>;
+  restic(args: readonly string[]): Promise<Step>;
+} {
   const base = temporaryFolder();
   const folder = join(base, 'repository');
   writeFileSync(join(base, 'password'), 'bench');
@@ -23,6 +27,7 @@ export function bareRepository(): { folder: string; restic(args: readonly string
   };
   return {
     folder,
+    env,
     async restic(args) {
       const [cpu, wall] = [cpuWithChildrenMs('self'), performance.now()];
       const child = spawn('restic', ['--quiet', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });

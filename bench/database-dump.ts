@@ -38,7 +38,7 @@ async function program(name: string, args: readonly string[], env: Record<string
 }
 
 /** Text as language is, and vectors as they are printed: what LightRAG's tables are made of. */
-const fill = (rows: number): string => `
+export const fill = (rows: number): string => `
   create table lightrag_doc_chunks (workspace varchar, id varchar, full_doc_id varchar, tokens int, content text, primary key (workspace, id));
   create table lightrag_vdb_chunks_bench_512d (workspace varchar, id varchar, content_vector real[], primary key (workspace, id));
   create table words as select i, md5(i::text) || '' as hash, substr(translate(md5(i::text), '0123456789', 'etaoinshrd'), 1, 2 + i % 9) as word from generate_series(0, 2999) i;

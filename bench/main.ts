@@ -13,8 +13,10 @@ import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
 import { built } from './processes.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
+import { restore } from './restore.ts';
 import { scatteredEdits } from './scattered-edits.ts';
 import { startToReady } from './start-to-ready.ts';
+import { wholePoint } from './whole-point.ts';
 
 const benches: readonly Bench[] = [
   startToReady,
@@ -24,6 +26,8 @@ const benches: readonly Bench[] = [
   apiRoute,
   backup,
   databaseDump,
+  wholePoint,
+  restore,
   scatteredEdits,
   metricRecording,
   metricStorage,

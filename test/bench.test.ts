@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 const notBenches = new Set(['main.ts', 'report.ts', 'processes.ts', 'product.ts', 'backup-steps.ts']);
 
 // Times say nothing here, where everything runs at once: only that each file still runs and finds its reference.
-test.skipIf(process.platform !== 'linux')('each bench runs, and tells figures', () => {
+test.skipIf(process.platform !== 'linux')('each bench runs, and tells figures', { timeout: 300_000 }, () => {
   const output = execFileSync(process.execPath, [join(root, 'bench/main.ts'), '--tiny'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

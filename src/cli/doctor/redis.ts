@@ -16,7 +16,8 @@ export async function lookAtRedis(url: string, signal: AbortSignal): Promise<Out
   const place = placeOf(url);
   if (place === undefined) return [fail('its URL cannot be read', 'Write redis://HOST:PORT/DB.', 'Redis')];
   // Only commands that look at a Redis pay for loading the client.
-  const { Redis } = await import('ioredis');
+  // The default alone is there in the bundle too.
+  const { Redis } = (await import('ioredis')).default;
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: connectLimitMs,

@@ -18,7 +18,8 @@ export async function openRedis(
   complain: (cause: string, err: unknown) => Error,
 ): Promise<{ readonly redis: Redis; close(): void }> {
   signal.throwIfAborted();
-  const { Redis: Client } = await import('ioredis');
+  // The default alone is there in the bundle too, where a module of the older kind has no names of its own.
+  const { Redis: Client } = (await import('ioredis')).default;
   const redis = new Client({
     ...(place.path === undefined ? { host: place.host, port: place.port } : { path: place.path }),
     ...(place.username === undefined ? {} : { username: place.username }),
