@@ -103,8 +103,8 @@ export async function rehearsePoint(deps: RehearsalDeps, request: RehearsalReque
   const { manifest, snapshotId } = found;
   const rehearsed = new Map<string, RehearsedComponent>();
   const extracts = new Map<string, StoreExtracts>();
-  // The files of the workspace come last: they are looked at together with what came out of the databases.
-  for (const component of workspaceLast(manifest.components)) {
+  // Files come last: those of the workspace are looked at together with what came out of the databases.
+  for (const component of filesLast(manifest.components)) {
     if (component.restore.by === 'restorer') {
       const store = await rehearseStore(deps, request, { manifest, component, phases });
       rehearsed.set(component.name, store.component);
@@ -130,9 +130,9 @@ export async function rehearsePoint(deps: RehearsalDeps, request: RehearsalReque
   };
 }
 
-const workspaceLast = (components: Manifest['components']): Manifest['components'] => [
-  ...components.filter(({ name }) => name !== 'workspace'),
-  ...components.filter(({ name }) => name === 'workspace'),
+const filesLast = (components: Manifest['components']): Manifest['components'] => [
+  ...components.filter(({ restore }) => restore.by === 'restorer'),
+  ...components.filter(({ restore }) => restore.by !== 'restorer'),
 ];
 
 type Timed = <T>(
