@@ -334,7 +334,7 @@ async function startAndLook(
   context: OperationContext,
 ): Promise<string | undefined> {
   try {
-    await guarded.lifecycle.start(context.signal, (message) => context.log.info(message));
+    await guarded.lifecycle.start(onlyForAStop(context.signal), (message) => context.log.info(message));
   } catch (err) {
     return `the backend did not come back: ${describeError(err)}`;
   }
@@ -401,6 +401,17 @@ async function recoverFromFailure(
 
 /** Key of a setting, before the target: the operation that failed and could not be undone. The operation ends, so this remembers it. */
 export const unsettledPrefix = 'unsettled-restore:';
+
+/** Whoever cancels when all is restored does not ask for a backend that stays stopped; a ragwarden that stops cannot wait. */
+function onlyForAStop(signal: AbortSignal): AbortSignal {
+  const stop = new AbortController();
+  const look = (): void => {
+    if (isStopping(signal.reason)) stop.abort(signal.reason);
+  };
+  if (signal.aborted) look();
+  else signal.addEventListener('abort', look, { once: true });
+  return stop.signal;
+}
 
 const isStopping = (err: unknown): boolean => err instanceof AppError && err.code === 'internal/stopping';
 const hasReappeared = (err: unknown): boolean => err instanceof AppError && err.code === 'restore/server-reappeared';

@@ -81,7 +81,7 @@ export async function takePoint(
         data: { id, cause: input.cause, grade: point.grade, bytes: point.logicalBytes, added_bytes: point.storedBytes },
       });
     });
-    deps.onPoint(point);
+    tellOfPoint(deps, point);
     await deps.step('backup:catalogued');
     if (point.status === 'partial') context.markPartial();
     return point;
@@ -98,6 +98,15 @@ export async function takePoint(
       });
     });
     throw err;
+  }
+}
+
+/** The point exists and is listed: who is told of it cannot undo that. */
+function tellOfPoint({ onPoint, log }: BackupDeps, point: RecoveryPoint): void {
+  try {
+    onPoint(point);
+  } catch (err) {
+    log.error({ err, point: point.id }, 'a point was taken, and who is told of it failed');
   }
 }
 
