@@ -118,7 +118,10 @@ describe.skipIf(!hasPart('restic'))('points whose files are stored by record', (
   test('cost what changed, and leave every shard alone that did not', async () => {
     const before = shardTimes();
     const again = await started.backup.requirePoint(await take());
-    expect(again.storedBytes).toBeLessThan(60_000);
+    // Besides ragwarden's own state, which is a file of its own and always has changed.
+    const ownState = (point: typeof again): number =>
+      point.manifest?.components.find((one) => one.name === 'ragwarden-state')?.bytes ?? 0;
+    expect(Number(again.storedBytes) - ownState(again)).toBeLessThan(60_000);
     expect(shardTimes()).toEqual(before);
 
     const text = readFileSync(cache, 'utf8');
@@ -127,7 +130,7 @@ describe.skipIf(!hasPart('restic'))('points whose files are stored by record', (
     renameSync(`${cache}.new`, cache);
     const changed = await started.backup.requirePoint(await take());
     expect(text.length).toBeGreaterThan(1_000_000);
-    expect(changed.storedBytes).toBeLessThan(80_000);
+    expect(Number(changed.storedBytes) - ownState(changed)).toBeLessThan(80_000);
     expect(Object.fromEntries(shardTimes())).toMatchObject(Object.fromEntries(before));
     await done(await begin(() => started.backup.verify({ pointId: changed.id, requestedBy: 'test' })));
   });

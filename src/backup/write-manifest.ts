@@ -161,7 +161,9 @@ function decideTogether({ captured, rested }: CapturedPoint): { grade: ProofGrad
 function leftOut(guarded: ProtectedTarget, selection: PointSelection): { name: string; reason: string }[] {
   return guarded.componentKinds().flatMap(({ name, kind }) => {
     const include = includeSwitchOf(kind);
-    return include !== undefined && !selection.include[include]
+    // Our own state is nothing that the target has, and nobody's configuration belongs to one workspace.
+    const isOurs = name === 'ragwarden-state' || (kind === 'config' && selection.workspace !== undefined);
+    return include !== undefined && !isOurs && !selection.include[include]
       ? [{ name, reason: `${leftOutPrefix} (include_${include} was false)` }]
       : [];
   });

@@ -51,9 +51,9 @@ export function findPart(point: RecoveryPoint, workspace: string): WorkspacePart
     return point.workspace === null ? undefined : { bytes: null, dataHash: null, path: null, partial: false };
   const { workspaces } = manifest.target;
   if (point.workspace === null && !workspaces.includes(workspace)) return undefined;
-  // Nobody's configuration belongs to one workspace.
+  // Nobody's configuration, and no state of ours, belongs to one workspace.
   const own = manifest.components.filter((one) => one.kind !== 'config');
-  const missing = manifest.missing.filter((one) => one.name !== 'config');
+  const missing = manifest.missing.filter((one) => !['config', 'ragwarden-state'].includes(one.name));
   const partial = missing.length > 0 || own.some((one) => one.partial);
   const storage = own.find((one) => one.name === 'workspace');
   const top = storage ? `components/${storage.name}` : null;
