@@ -23,7 +23,9 @@ export function restoreWarnings(
   )
     warnings.push(`The point was taken from version ${manifest.target.core_version}; ${now.coreVersion} runs now.`);
   if (point.verifiedMs === null) warnings.push('The point was never verified.');
-  for (const { name, reason } of leftAlone) warnings.push(`${name} is left alone: ${reason}.`);
+  // Our own state never goes back by a restore, which the plan says and nobody need be warned of.
+  for (const { name, reason } of leftAlone)
+    if (name !== 'ragwarden-state') warnings.push(`${name} is left alone: ${reason}.`);
   for (const { component } of parts)
     for (const file of component.damaged)
       warnings.push(`${component.name}: ${file.path} was damaged when it was captured (${file.reason}).`);
