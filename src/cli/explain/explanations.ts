@@ -282,12 +282,15 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
       'Take another point now: `ragwarden backup create`.',
       'Check the disk, and the repository: `ragwarden repo check --read-data`.',
     ],
-    runbook: 'repository-damaged.md',
+    runbook: 'failed-drill.md',
   },
   'repository/missing': {
     means: 'There is no repository, or no password for it, where the settings say.',
     causes: ['A disk or a network share is not mounted.', 'BACKUP_DIR or the data folder is another one than before.'],
-    mend: ['Mount it. When it is really gone: `ragwarden backup adopt-repository --yes`.'],
+    mend: [
+      'Mount it. When it is really gone: `ragwarden backup adopt-repository --yes`.',
+      'The machine is a new one and the old one is lost: `docs/runbooks/lost-machine.md`.',
+    ],
     runbook: 'repository-gone.md',
   },
   'repository/replaced': {
@@ -307,7 +310,10 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
   'repository/wrong-password': {
     means: 'The password file does not open the repository. Without the right one nobody can read the backups.',
     causes: ['The data folder is new and the repository old.', 'The password file was replaced.'],
-    mend: ['Bring the password back from the recovery kit.'],
+    mend: [
+      'Bring the password back from the recovery kit.',
+      'Nobody has it any more: `docs/runbooks/lost-password.md`.',
+    ],
     runbook: 'wrong-repository-password.md',
   },
   'repository/damaged': {
@@ -358,7 +364,7 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     means: 'What came out of the repository is not what went in. The folder was left as it was.',
     causes: ['A damaged repository, a bad disk or bad memory.'],
     mend: ['Choose another point, and verify it first: `ragwarden backup verify ID`.'],
-    runbook: 'restore-a-workspace.md',
+    runbook: 'failed-drill.md',
   },
   'restore/server-reappeared': {
     means: 'The backend came back while its files were being replaced. The restore was undone.',
