@@ -25,7 +25,7 @@ type Outcome = {
 
 /**
  * One drill from the empty scratch folder to the removed one. It comes to a verdict whatever happens: what kept it from being done is
- * the verdict `error` with its reason. @throws the reason of the context's signal: cancelled, or the process stops
+ * the verdict `error` with its reason, a repository that is damaged the verdict `failed`. @throws the reason of the context's signal: cancelled, or the process stops
  */
 export async function runDrill(
   deps: DrillDeps,
@@ -50,7 +50,10 @@ export async function runDrill(
     const cause = signal.aborted && !isAppError(err) ? signal.reason : err;
     context.log.warn({ err: cause, drill: drill.id }, 'a drill could not be done');
     const told = isAppError(cause) ? `${cause.code}: ${cause.detail}` : describeError(cause);
-    outcome = { verdict: 'error', reasons: [told], rehearsal: undefined, check: undefined, damages: undefined };
+    // Even the manifest did not come out: of such a point nothing could be restored.
+    const damaged = drill.kind === 'restore' && isAppError(cause) && cause.code === 'repository/damaged';
+    const verdict = damaged ? 'failed' : 'error';
+    outcome = { verdict, reasons: [told], rehearsal: undefined, check: undefined, damages: undefined };
   } finally {
     over.abort();
     await watching;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ChildResult, ChildSpec } from '../../platform/child-processes/index.ts';
 import { AppError, isAppError } from '../../platform/errors.ts';
+import { endAtMissingPack } from './missing-pack.ts';
 import type { PipedProgram, PipeFileRequest, Progress, StreamRequest, StreamResult } from './repository.ts';
 import { absolutePath, plainTag, snapshotId } from './restic-arguments.ts';
 import { resticFailure } from './restic-errors.ts';
@@ -97,9 +98,10 @@ async function storeOutput(
         throw new AppError('backup/capture-failed', err.detail, { cause: err });
       throw err;
     });
-  // A consumer that failed ends the producer, and then is the one to speak.
-  if (piped.succeeded || (piped.consumer.exitCode !== null && piped.consumer.exitCode !== 0 && isEnded(piped.producer)))
-    return piped.consumer;
+  // A consumer that failed ends the producer, or fails after all of it was read: then it is the one to speak.
+  const { producer, consumer: stored } = piped;
+  const failed = stored.exitCode !== null && stored.exitCode !== 0;
+  if (piped.succeeded || producer.exitCode === 0 || (failed && isEnded(producer))) return stored;
   throw new AppError(
     'backup/capture-failed',
     `${from.command[0]} did not end well (${endOf(piped.producer)}): ${lastLine(piped.producer.stderr)}`,
@@ -117,12 +119,17 @@ export async function pipeFile(
   const reading = 'reading a stream';
   const args = ['dump', '--no-lock', '--', snapshotId(request.snapshotId), absolutePath(request.path)];
   const { signal: _, ...producer } = await tool.spec(reading, args, { operationId });
-  const piped = await children.pipe(producer, consumerSpec(to, operationId), signal ? { signal } : {});
+  const watched = endAtMissingPack({ doing: reading, location, signal });
+  const piped = await children.pipe(
+    { ...producer, onStderrLine: watched.onStderrLine },
+    consumerSpec(to, operationId),
+    { signal: watched.signal },
+  );
   if (piped.succeeded) return { stdout: piped.consumer.stdout, stderr: piped.consumer.stderr };
   // A program that refuses its input breaks the pipe, so restic fails too: the program knows why.
   if (piped.consumer.exitCode !== null && piped.consumer.exitCode !== 0)
     throw new AppError(
-      'restore/blocked',
+      /no space left on device/i.test(piped.consumer.stderr) ? 'storage/full' : 'restore/blocked',
       `${to.command[0]} did not end well (${endOf(piped.consumer)}): ${lastLine(piped.consumer.stderr)}`,
       { context: { stderr: piped.consumer.stderr } },
     );

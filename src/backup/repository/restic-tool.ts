@@ -13,6 +13,7 @@ import type { Logger } from '../../platform/logging.ts';
 import { readPassword } from './keys.ts';
 import type { LightKey } from './light-key.ts';
 import type { RepositoryLocation } from './location.ts';
+import { endAtMissingPack } from './missing-pack.ts';
 import type { Call, ToolVersion } from './repository.ts';
 import { resticFailure } from './restic-errors.ts';
 import { parseVersion } from './restic-output.ts';
@@ -102,13 +103,18 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     };
   };
 
-  const run: ResticTool['run'] = async (doing, args, more = {}) =>
-    children.run(await spec(doing, args, more)).catch((err: unknown) => {
+  const run: ResticTool['run'] = async (doing, args, more = {}) => {
+    const { signal, onStderrLine } = more;
+    // What is missing is a finding of a check, and nothing that a backup cannot store anew.
+    const reads = ['restore', 'dump', 'ls'].includes(args.find((word) => !word.startsWith('-')) ?? '');
+    const watched = reads ? { ...more, ...endAtMissingPack({ doing, location, signal, onStderrLine }) } : more;
+    return children.run(await spec(doing, args, watched)).catch((err: unknown) => {
       if (!isAppError(err) || err.code !== 'child/missing-program') throw err;
       // It was there before; the next call looks again.
       known = undefined;
       throw missingTool('restic is not installed any more', searchPath, err);
     });
+  };
 
   const demand: ResticTool['demand'] = async (doing, args, more = {}) => {
     const result = await run(doing, args, more);

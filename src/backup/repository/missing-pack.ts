@@ -1,0 +1,33 @@
+import type { AppError } from '../../platform/errors.ts';
+import type { RepositoryLocation } from './location.ts';
+import { resticFailure } from './restic-errors.ts';
+
+/** The pack that restic looked for in vain in a folder, or undefined. */
+export const missingPackIn = (stderrLine: string): string | undefined =>
+  /^Load\(<data\/(\w+)>.* returned error, retrying after .*: no such file or directory$/.exec(stderrLine)?.[1];
+
+/**
+ * Ends a restic that reads once it has looked for one pack twice in vain. Versions up to 0.16 try eleven times, which takes
+ * most of a minute for each of them, and a file that is gone from a folder does not come back meanwhile.
+ * @returns what restic is run with; an aborted `signal` has `repository/damaged` as its reason
+ */
+export function endAtMissingPack(facts: {
+  readonly doing: string;
+  readonly location: RepositoryLocation;
+  readonly signal: AbortSignal | undefined;
+  readonly onStderrLine?: ((line: string) => void) | undefined;
+}): { readonly signal: AbortSignal; onStderrLine(line: string): void } {
+  const { doing, location, signal, onStderrLine } = facts;
+  const found = new AbortController();
+  const looked = new Set<string>();
+  const gone = (line: string): AppError => resticFailure({ exitCode: 1, signal: null, stderr: line }, doing, location);
+  return {
+    signal: signal ? AbortSignal.any([signal, found.signal]) : found.signal,
+    onStderrLine(line) {
+      onStderrLine?.(line);
+      const pack = missingPackIn(line);
+      if (pack !== undefined && looked.has(pack)) found.abort(gone(`Fatal: its pack ${pack} is missing\n${line}`));
+      if (pack !== undefined) looked.add(pack);
+    },
+  };
+}
