@@ -86,7 +86,7 @@ function partInPlace(
   if (root === undefined)
     throw new AppError(
       'target/foreign-path',
-      `The point holds ${component.name}, for which ${guarded.target.id} has no registered folder.`,
+      `The point holds ${component.name}, for which ${guarded.target.id} has no registered folder. ${howToGoOn(component, facts)}`,
     );
   const all = entriesOf(facts.entries, component);
   const { keep } = component.restore;
@@ -101,15 +101,13 @@ function partInPlace(
   return { kind: 'files', component, folder, keep: kept, below, entries, whole: entries === all };
 }
 
-function storePart(
-  component: ManifestComponent,
-  { guarded, manifest, options, operationId, takenMs }: Parameters<typeof decideParts>[0],
-): StorePart {
+function storePart(component: ManifestComponent, facts: Parameters<typeof decideParts>[0]): StorePart {
+  const { guarded, manifest, options, operationId, takenMs } = facts;
   const restorer = guarded.restorerOf(component.name);
   if (!restorer)
     throw new AppError(
       'target/foreign-path',
-      `The point holds ${component.name} (${component.kind}), for which ${guarded.target.id} has no place configured.`,
+      `The point holds ${component.name} (${component.kind}), for which ${guarded.target.id} has no place configured. ${howToGoOn(component, facts)}`,
     );
   return {
     kind: 'store',
@@ -123,6 +121,27 @@ function storePart(
       takenMs,
     },
   };
+}
+
+/** As an operator sets them, by component where it is a folder, by kind where it is none. */
+const settingsOf: Partial<Record<string, string>> = {
+  workspace: 'WORKING_DIR (target.working_dir)',
+  inputs: 'INPUT_DIR (target.input_dir)',
+  postgres: 'DATABASE_URL or POSTGRES_HOST and POSTGRES_DATABASE',
+  redis: 'REDIS_URI',
+};
+
+function howToGoOn(
+  { name, kind }: ManifestComponent,
+  { guarded, manifest }: Parameters<typeof decideParts>[0],
+): string {
+  const setting = settingsOf[name] ?? settingsOf[kind] ?? 'the place that the target had when the point was taken';
+  const rest = manifest.components.filter(({ name: other, restore: { by } }) =>
+    by === 'restorer' ? guarded.restorerOf(other) : by === 'folder-swap' && guarded.folderOf(other) !== undefined,
+  );
+  const alone =
+    rest.length === 0 ? '' : `, or restore the rest alone (components: ${rest.map((one) => one.name).join(', ')})`;
+  return `Set ${setting} and start ragwarden again${alone}.`;
 }
 
 /** Beside the live data every component with files has a folder of its name, whatever an ordinary restore does with it. */

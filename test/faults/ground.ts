@@ -9,6 +9,7 @@ import { generateWorkspace, type WorkspaceFault } from '../../examples/sample-ba
 import { createWarden } from '../../src/app/index.ts';
 import { makeLightRepository } from '../../src/backup/repository/light-key.fixture.ts';
 import { readConfig } from '../../src/config/index.ts';
+import type { Clock } from '../../src/platform/clock.ts';
 import { createLogger } from '../../src/platform/logging.ts';
 import { impatientClock } from '../impatient-clock.ts';
 import { programOf } from '../setup/parts.ts';
@@ -114,6 +115,7 @@ export async function openWarden(
     settings?: Record<string, string>;
     command?: 'serve' | 'up';
     step?: (name: string) => void | Promise<void>;
+    clock?: Clock;
   } = {},
 ): Promise<OpenWarden> {
   let log = '';
@@ -128,7 +130,7 @@ export async function openWarden(
       },
       cwd: dataDir,
     }),
-    clock: impatientClock,
+    clock: options.clock ?? impatientClock,
     command: options.command ?? 'up',
     sampleSize: 'tiny',
     log: createLogger({
