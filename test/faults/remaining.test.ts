@@ -155,26 +155,29 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a target with fil
     rotten[700_000] = (rotten[700_000] ?? 0) ^ 1;
     chmodSync(pack, 0o600);
     // A pack that is missing is seen in the structure; restic reads for it most of a minute.
-    for (const [damage, readData, words, act] of [
-      ['a flipped byte', true, /^repository\/damaged: /, () => writeFileSync(pack, rotten)],
-      ['a missing pack', false, /^repository\/damaged: .*its pack [0-9a-f]+ is missing/, () => rmSync(pack)],
-    ] as const) {
-      act();
-      expect(failureOf(await verify(id)), damage).toMatch(words);
-      const ended = await drill({ backup_id: id });
-      expect(field(ended, 'result'), damage).toMatchObject({
-        verdict: 'failed',
-        reasons: expect.arrayContaining([expect.stringMatching(/^(workspace: |repository\/damaged: ).*is damaged/)]),
-      });
-      const [told] = await warden.events('recovery.drill-ended');
-      expect(told, damage).toMatchObject({ severity: 'error', data: { verdict: 'failed' } });
-      const known = (await warden.events('repository.damaged')).length;
-      expect(failureOf(await post('/api/v1/repository/check', { read_data: readData })), damage).toMatch(
-        /^repository\/damaged: .*[Pp]ack/,
-      );
-      expect((await warden.events('repository.damaged')).length, damage).toBe(known + 1);
+    try {
+      for (const [damage, readData, words, act] of [
+        ['a flipped byte', true, /^repository\/damaged: /, () => writeFileSync(pack, rotten)],
+        ['a missing pack', false, /^repository\/damaged: .*its pack [0-9a-f]+ is missing/, () => rmSync(pack)],
+      ] as const) {
+        act();
+        expect(failureOf(await verify(id)), damage).toMatch(words);
+        const ended = await drill({ backup_id: id });
+        expect(field(ended, 'result'), damage).toMatchObject({
+          verdict: 'failed',
+          reasons: expect.arrayContaining([expect.stringMatching(/^(workspace: |repository\/damaged: ).*is damaged/)]),
+        });
+        const [told] = await warden.events('recovery.drill-ended');
+        expect(told, damage).toMatchObject({ severity: 'error', data: { verdict: 'failed' } });
+        const known = (await warden.events('repository.damaged')).length;
+        expect(failureOf(await post('/api/v1/repository/check', { read_data: readData })), damage).toMatch(
+          /^repository\/damaged: .*[Pp]ack/,
+        );
+        expect((await warden.events('repository.damaged')).length, damage).toBe(known + 1);
+      }
+    } finally {
+      writeFileSync(pack, sound);
     }
-    writeFileSync(pack, sound);
     expect(field(await verify(id), 'error')).toBeNull();
     rmSync(join(folders.workspace, 'large.bin'));
   });
