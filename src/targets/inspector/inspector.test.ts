@@ -118,7 +118,7 @@ test('a file far larger than the heap is read whole', async () => {
     await write('A'.repeat(Math.min(left, 1_048_576)));
   file.end('"}');
   await once(file, 'close');
-  const report = await make({ heapMiB: 12 }).inspect({
+  const report = await make({ heapMiB: 20 }).inspect({
     folder,
     workspace: '',
     elsewhere: ['docStatus', 'kv', 'graph'],
