@@ -199,7 +199,8 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       const told = await dialog.innerText();
       expect(told).toMatch(/What went back\s+100 files[\s\S]*Safety point\s+backup_[\s\S]*undo-/);
       await dialog.getByRole('button', { name: 'Close' }).click();
-      expect(page.url()).toBe(`${product.api}/health`);
+      // The address follows the dialog, not within the same turn.
+      await page.waitForURL(`${product.api}/health`);
       await row('safety').waitFor();
     });
 

@@ -374,13 +374,18 @@ function replaceWithoutEnd(workspace: string) {
   );
   let written = 0;
   let on = true;
+  const replace = (name: string): void => {
+    const path = join(workspace, name);
+    writeFileSync(`${path}.tmp`, variants.get(name)?.[written % 4] ?? '');
+    renameSync(`${path}.tmp`, path);
+    written += 1;
+  };
+  // All at once: a point taken within the first round would else hold what nobody here wrote.
+  for (const name of names) replace(name);
   const work = (async () => {
     while (on) {
       for (const name of names) {
-        const path = join(workspace, name);
-        writeFileSync(`${path}.tmp`, variants.get(name)?.[written % 4] ?? '');
-        renameSync(`${path}.tmp`, path);
-        written += 1;
+        replace(name);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     }
