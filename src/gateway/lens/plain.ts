@@ -1,0 +1,26 @@
+import type { ExchangeReader, Lens, Reading } from '../lens.ts';
+
+const nothingKnown: Reading = {
+  operation: 'read',
+  mode: null,
+  stream: false,
+  outcome: null,
+  reason: null,
+  firstContentMs: null,
+  trackId: null,
+  llm: null,
+};
+
+/** Knows no API: GET and HEAD read, everything else counts as an insert. Reads nothing of what passes. */
+export const plainLens: Lens = {
+  classify({ method }) {
+    const writes = method !== 'GET' && method !== 'HEAD';
+    return { operation: writes ? 'insert' : 'read', route: 'other', writes };
+  },
+  open: (_head, { operation }): ExchangeReader => ({
+    request: () => undefined,
+    answer: () => undefined,
+    response: () => undefined,
+    end: () => ({ ...nothingKnown, operation }),
+  }),
+};

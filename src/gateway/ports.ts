@@ -1,0 +1,74 @@
+import type { Observation, OperationClass } from './observation.ts';
+
+/** What the main thread tells the gateway: the whole, each time it changes. Plain data. */
+export type GatewayState = {
+  readonly upstreams: readonly Upstream[];
+  readonly providers: readonly Provider[];
+  readonly keys: readonly GatewayKey[];
+};
+
+export type Upstream = {
+  /** `target/workspace`, unique. */
+  readonly id: string;
+  readonly targetId: string;
+  readonly workspace: string;
+  readonly url: string;
+  /** Put in for holders of a ragwarden key only. */
+  readonly apiKey: string | null;
+  /** Which adapter's API it speaks. */
+  readonly lens: 'lightrag' | 'plain';
+  /** Further ways to reach it: path prefix (stripped), host names. */
+  readonly pathPrefix: string | null;
+  readonly hosts: readonly string[];
+};
+
+export type Provider = {
+  readonly id: string;
+  readonly url: string;
+  readonly api: 'openai' | 'ollama';
+  readonly apiKey: string | null;
+};
+
+/** A key as the gateway knows it: by digest. */
+export type GatewayKey = {
+  readonly id: string;
+  /** SHA-256 of the key, hex. */
+  readonly digest: string;
+  readonly subject: string;
+  readonly targetId: string;
+  /** Null: any workspace of that target. */
+  readonly workspace: string | null;
+  readonly expiresMs: number | null;
+};
+
+/** Asked before forwarding. The quota slice answers later on; until then a port that grants everything. */
+export type QuotaAsk = {
+  readonly door: 'backend' | 'llm';
+  readonly targetId: string;
+  readonly workspace: string;
+  readonly subject: string | null;
+  readonly keyId: string | null;
+  readonly operation: OperationClass;
+  readonly writes: boolean;
+  /** From `Content-Length`; null when it is not said. */
+  readonly requestBytes: number | null;
+};
+
+export type QuotaAnswer =
+  | { readonly granted: true; readonly reservation: string | null }
+  | {
+      readonly granted: false;
+      readonly retryAfterSeconds: number | null;
+      /** Which limit, of what, how much was used: what `explain` shows. */
+      readonly detail: string;
+      /** For the RateLimit headers. */
+      readonly limit: number | null;
+      readonly remaining: number | null;
+      readonly resetSeconds: number | null;
+    };
+
+export type QuotaDecision = {
+  decide(ask: QuotaAsk): Promise<QuotaAnswer>;
+  /** With what it really took; called once for each reservation, also when the exchange failed. */
+  settle(reservation: string, observation: Observation): void;
+};
