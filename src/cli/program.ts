@@ -1,50 +1,32 @@
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { productVersion } from '../platform/product-version.ts';
-import {
-  adoptRepository,
-  createPoint,
-  listPoints,
-  pointParts,
-  printKit,
-  showPoint,
-  showRetention,
-  switchSchedule,
-  verifyPoint,
-} from './backup-commands.ts';
-import { pinPoint, rebuildCatalogue } from './catalogue-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
+import {
+  count,
+  earlierFlags,
+  examples,
+  group,
+  offline,
+  output,
+  port,
+  remote,
+  watchOption,
+  withExitCodes,
+} from './command-shapes.ts';
 import { completeWords, printCommandReference, printCompletion } from './completion/complete-command.ts';
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
+import { declareBackup, declareRecover } from './declare-backup.ts';
+import { declareDrill } from './declare-drill.ts';
+import { declareRepository } from './declare-repository.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
-import { listDrills, runDrill, saveEvidence, showDrill } from './drill-commands.ts';
 import { showEvents } from './event-commands.ts';
-import { exitCodeHelp, exitCodes } from './exit-code.ts';
+import { exitCodes } from './exit-code.ts';
 import { explain } from './explain/explain-command.ts';
 import { foldFolder } from './fold-command.ts';
 import { cancelOperation, listOperations, showOperation } from './operation-commands.ts';
-import { type RecoverFlags, recover } from './recover-command.ts';
-import { showRecovery } from './recovery-command.ts';
-import {
-  checkRepository,
-  forgetPoints,
-  pruneRepository,
-  showRepository,
-  unlockRepository,
-} from './repository-commands.ts';
-import { restorePoint } from './restore-command.ts';
 import { serve } from './serve.ts';
 import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
-import {
-  cleanUp,
-  deleteSnapshot,
-  listGraphs,
-  listSnapshots,
-  scheduleGraph,
-  showSnapshot,
-  takeSnapshot,
-} from './snapshot-commands.ts';
-import { exportConfigOf, showSources } from './source-commands.ts';
 import { showStatus } from './status-command.ts';
 import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
 import { showGrowth, showJobs } from './system-commands.ts';
@@ -132,10 +114,10 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     ['status', 'status --watch', 'status --json'],
   );
 
-  addBackup(program, context, does);
-  addDrill(program, context, does);
-  addRepository(program, context, does);
-  addRecover(program, context, does);
+  declareBackup(program, context, does);
+  declareDrill(program, context, does);
+  declareRepository(program, context, does);
+  declareRecover(program, context, does);
 
   const target = group(program, 'target', 'what is watched', ['target list', 'target inspect']);
   remote(target.command('list').description('all targets'))
@@ -321,315 +303,3 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   withExitCodes(program, () => terminal.columns() ?? 100);
   return program;
 }
-
-type Does = <Arguments extends readonly unknown[]>(
-  run: (...args: Arguments) => number | Promise<number>,
-) => (...args: unknown[]) => Promise<void>;
-
-function addBackup(program: Command, context: CommandContext, does: Does): void {
-  const backup = group(program, 'backup', 'recovery points: take, look at, verify, restore', [
-    'backup create',
-    'backup list',
-    'backup restore ID',
-    'backup kit > recovery-kit.txt',
-  ]);
-  const target = ['--target <id>', 'which target (default: the only one)'] as const;
-  remote(backup.command('create').description('take a recovery point now and verify it'))
-    .option(...target)
-    .option('--workspace <name>', 'this workspace alone')
-    .option('--include <parts>', 'only these: database, workspaces, config, separated by commas', listOf(pointParts))
-    .action(does((flags: Parameters<typeof createPoint>[1]) => createPoint(context, flags)));
-  remote(backup.command('list').description('recovery points, newest first'))
-    .option(...target)
-    .option('-a, --all', 'every run: failed and forgotten ones too')
-    .option('--limit <number>', 'how many', count(500))
-    .option(...watchOption)
-    .action(does((flags: Parameters<typeof listPoints>[1]) => listPoints(context, flags)));
-  remote(backup.command('show').argument('<id>').description('one recovery point')).action(
-    does((id: string, flags: RemoteFlags) => showPoint(context, id, flags)),
-  );
-  remote(backup.command('verify').argument('<id>').description('read every byte back and compare')).action(
-    does((id: string, flags: RemoteFlags) => verifyPoint(context, id, flags)),
-  );
-  examples(
-    remote(backup.command('restore').argument('<id>').description('show the plan, ask, bring the point back'))
-      .option('--plan', 'show the plan and change nothing')
-      .option('-y, --yes', 'do not ask')
-      .option('--component <name...>', 'only these components of it')
-      .option('--workspace <name>', 'only what belongs to this workspace')
-      .option('--as-workspace <name>', 'under this name, beside the one it has')
-      .option('--to-folder <folder>', 'beside the live data, into a new folder below backup.allowed_roots')
-      .option('--to-name <name>', 'beside the live data, under this name for what is no folder')
-      .option('--no-safety-point', 'keep no point of the present state first (when the repository is full)')
-      .action(does((id: string, flags: Parameters<typeof restorePoint>[2]) => restorePoint(context, id, flags))),
-    ['backup restore ID --plan', 'backup restore ID', 'backup restore ID --yes --json'],
-  );
-  remote(backup.command('kit').description('print the page without which the backups cannot be read'))
-    .option('--confirm', 'note that the page is kept elsewhere')
-    .action(does((flags: Parameters<typeof printKit>[1]) => printKit(context, flags)));
-  remote(
-    backup
-      .command('adopt-repository')
-      .description('accept what lies at the location now, or begin a new repository there'),
-  )
-    .requiredOption('-y, --yes', 'the former repository is really gone, or was replaced on purpose')
-    .action(does((flags: RemoteFlags) => adoptRepository(context, flags)));
-  remote(backup.command('pin').argument('<id>').description('keep a point: retention never forgets it')).action(
-    does((id: string, flags: RemoteFlags) => pinPoint(context, id, true, flags)),
-  );
-  remote(backup.command('unpin').argument('<id>').description('leave a point to retention again')).action(
-    does((id: string, flags: RemoteFlags) => pinPoint(context, id, false, flags)),
-  );
-  examples(
-    remote(
-      backup
-        .command('rebuild-catalogue')
-        .description('make the list of points from the repository; 4 when a point is lost or refused'),
-    )
-      .option('--dry-run', 'show what would change and change nothing')
-      .option('--offline', 'without a running server, on the data folder itself')
-      .action(does((flags: Parameters<typeof rebuildCatalogue>[1]) => rebuildCatalogue(context, flags))),
-    [
-      'backup rebuild-catalogue --dry-run',
-      'backup rebuild-catalogue',
-      'backup rebuild-catalogue --offline --data-dir DIR',
-    ],
-  );
-  remote(backup.command('start').description('switch the schedule on')).action(
-    does((flags: RemoteFlags) => switchSchedule(context, true, flags)),
-  );
-  remote(backup.command('stop').description('switch the schedule off; survives a restart')).action(
-    does((flags: RemoteFlags) => switchSchedule(context, false, flags)),
-  );
-  remote(backup.command('sources').description('what a point would hold now, what each part is worth, what is missing'))
-    .option(...target)
-    .action(does((flags: Parameters<typeof showSources>[1]) => showSources(context, flags)));
-  examples(
-    remote(
-      backup.command('export-config').argument('<id>').description('the configuration of a point, without its secrets'),
-    )
-      .option('--redact', 'take secrets out; needed, since nothing else is offered')
-      .option('--to <folder>', 'write the files below this folder; none of them may be there yet')
-      .action(does((id: string, flags: Parameters<typeof exportConfigOf>[2]) => exportConfigOf(context, id, flags))),
-    ['backup export-config ID --redact', 'backup export-config ID --redact --to config-of-monday'],
-  );
-  remote(backup.command('graphs').description('every graph (workspace), and what there is of it')).action(
-    does((flags: RemoteFlags) => listGraphs(context, flags)),
-  );
-  remote(backup.command('snapshots').argument('<graph>').description('snapshots of one graph, newest first')).action(
-    does((graph: string, flags: RemoteFlags) => listSnapshots(context, graph, flags)),
-  );
-  const snapshot = group(backup, 'snapshot', 'one snapshot of one graph: take, look at, delete', [
-    'backup snapshot take TARGET:WORKSPACE',
-    'backup snapshot show TARGET:WORKSPACE ID',
-    'backup restore ID --workspace WORKSPACE',
-  ]);
-  remote(snapshot.command('take').argument('<graph>').description('take one now and verify it')).action(
-    does((graph: string, flags: RemoteFlags) => takeSnapshot(context, graph, flags)),
-  );
-  remote(
-    snapshot.command('show').argument('<graph>').argument('<snapshot>').description('digest, size, where it lies'),
-  ).action(does((graph: string, id: string, flags: RemoteFlags) => showSnapshot(context, graph, id, flags)));
-  remote(
-    snapshot.command('delete').argument('<graph>').argument('<snapshot>').description('delete the point it is part of'),
-  )
-    .option('--force', 'also one that is pinned, the newest good one, or one that holds other graphs')
-    .action(
-      does((graph: string, id: string, flags: Parameters<typeof deleteSnapshot>[3]) =>
-        deleteSnapshot(context, graph, id, flags),
-      ),
-    );
-  remote(
-    backup.command('schedule').argument('<graph>').description('how often one graph is taken; or take it more often'),
-  )
-    .option('--every <seconds>', 'beside its target, this often', count(31_536_000))
-    .option('--off', 'with its target again')
-    .action(does((graph: string, flags: Parameters<typeof scheduleGraph>[2]) => scheduleGraph(context, graph, flags)));
-  remote(backup.command('cleanup').description('delete now what retention does not keep')).action(
-    does((flags: RemoteFlags) => cleanUp(context, flags)),
-  );
-  remote(backup.command('retention').description('what retention would keep and forget now, and why'))
-    .option(...target)
-    .action(does((flags: Parameters<typeof showRetention>[1]) => showRetention(context, flags)));
-}
-
-function addRecover(program: Command, context: CommandContext, does: Does): void {
-  examples(
-    output(
-      offline(
-        program
-          .command('recover')
-          .description('onto an empty machine, from the repository and the recovery kit alone: plan, question, work'),
-      ),
-    )
-      .option('--kit <file>', 'the recovery kit: location and password')
-      .option('--repository <location>', 'where the repository is (default: the kit, else BACKUP_DIR)')
-      .option('--password-file <file>', 'its password (default: the kit, else the data folder)')
-      .option('--point <id>', 'this point (default: the newest good one)')
-      .option('--target <id>', 'of this target, when the repository holds several')
-      .option('--folder <component=path...>', 'another place than it was captured from')
-      .option('--without <component...>', 'leave it out')
-      .option('--beside <folder>', 'where configuration is put for you to take from (default ./recovered)')
-      .option('--plan', 'show the plan and change nothing')
-      .option('-y, --yes', 'do not ask')
-      .action(does((flags: RecoverFlags) => recover(context, flags))),
-    [
-      'recover --kit recovery-kit.txt --plan',
-      'recover --kit recovery-kit.txt --data-dir /var/lib/ragwarden',
-      'recover --repository /mnt/repository --password-file password.txt --folder workspace=/srv/rag',
-    ],
-  );
-}
-
-function addDrill(program: Command, context: CommandContext, does: Does): void {
-  const drill = group(program, 'drill', 'rehearsed restores: run one, look at what they proved', [
-    'drill run',
-    'drill run ID',
-    'drill list',
-    'drill evidence ID --output evidence.json',
-    'drill chaos',
-  ]);
-  const target = ['--target <id>', 'which target (default: the only one)'] as const;
-  const choice = (): Option =>
-    choiceOption('--choice <how>', 'which point, when none is named', ['newest', 'oldest', 'random', 'risk']);
-  remote(
-    drill
-      .command('run')
-      .argument('[point]')
-      .description('restore a point beside everything and look at what comes out; 4 when it did not pass'),
-  )
-    .option(...target)
-    .addOption(choice())
-    .action(
-      does((point: string | undefined, flags: Parameters<typeof runDrill>[3]) =>
-        runDrill(context, 'restore', point, flags),
-      ),
-    );
-  remote(
-    drill
-      .command('chaos')
-      .argument('[point]')
-      .description('damage a restored copy on purpose and look whether it is noticed; 4 when something was not'),
-  )
-    .option(...target)
-    .addOption(choice())
-    .action(
-      does((point: string | undefined, flags: Parameters<typeof runDrill>[3]) =>
-        runDrill(context, 'chaos', point, flags),
-      ),
-    );
-  remote(drill.command('list').description('drills, newest first'))
-    .option(...target)
-    .addOption(choiceOption('--kind <kind>', 'only these', ['restore', 'chaos']))
-    .option('--limit <number>', 'how many (default 50)', count(500))
-    .action(does((flags: Parameters<typeof listDrills>[1]) => listDrills(context, flags)));
-  remote(drill.command('show').argument('<id>').description('one drill')).action(
-    does((id: string, flags: RemoteFlags) => showDrill(context, id, flags)),
-  );
-  remote(drill.command('evidence').argument('<id>').description('what a drill proved, as a sealed document'))
-    .option('-o, --output <file>', 'into this new file instead of standard output')
-    .action(does((id: string, flags: Parameters<typeof saveEvidence>[2]) => saveEvidence(context, id, flags)));
-
-  const recovery = group(program, 'recovery', 'how well it could be brought back now', ['recovery status']);
-  remote(recovery.command('status').description('loss and restore time against their objectives; 4 when one is missed'))
-    .option('--target <id>', 'of one target (default: all)')
-    .action(does((flags: Parameters<typeof showRecovery>[1]) => showRecovery(context, flags)));
-}
-
-function addRepository(program: Command, context: CommandContext, does: Does): void {
-  const repo = group(program, 'repo', 'where the points lie: status, check, forget, prune, unlock', [
-    'repo status',
-    'repo check',
-    'repo forget --dry-run',
-    'repo prune',
-  ]);
-  remote(
-    repo
-      .command('status')
-      .description('whether it opens, who locks it, when it was kept in order; 4 when that is late'),
-  ).action(does((flags: RemoteFlags) => showRepository(context, flags)));
-  remote(repo.command('check').description('check the structure, and read the part of the data whose turn it is'))
-    .addOption(new Option('--read-data', 'read all data').conflicts(['subset', 'structure']))
-    .addOption(new Option('--subset <part>', 'read this part: 10%, 1/7 or 500M').conflicts('structure'))
-    .option('--structure', 'read no data')
-    .action(does((flags: Parameters<typeof checkRepository>[1]) => checkRepository(context, flags)));
-  remote(repo.command('forget').description('forget what retention gives up, and what belongs to no point'))
-    .option('--target <id>', 'which target (default: the only one)')
-    .option('--dry-run', 'show what would go and change nothing')
-    .action(does((flags: Parameters<typeof forgetPoints>[1]) => forgetPoints(context, flags)));
-  remote(repo.command('prune').description('free the bytes that no point refers to')).action(
-    does((flags: RemoteFlags) => pruneRepository(context, flags)),
-  );
-  remote(
-    repo
-      .command('unlock')
-      .argument('[lock...]', 'ids of locks (default: all whose holder is gone)')
-      .description('remove locks whose holder is proved to be dead'),
-  ).action(does((ids: string[], flags: RemoteFlags) => unlockRepository(context, ids, flags)));
-}
-
-/** In a pipe one block per change, with --json one document a line. */
-const watchOption = ['-w, --watch', 'show it again whenever it changes; on a terminal in place'] as const;
-
-function group(program: Command, name: string, about: string, lines: readonly string[]): Command {
-  const command = examples(program.command(name).description(about), lines);
-  // Told by the program itself and by each command; between the two they are only accepted.
-  for (const option of program.options)
-    if (option.long !== '--version') command.addOption(new Option(option.flags, option.description).hideHelp());
-  return command;
-}
-
-/** Flags that stood before the command or its group, as in `ragwarden --config FILE config check`; the nearest one counts. */
-function earlierFlags(command: Command): Record<string, unknown> {
-  const flags: Record<string, unknown> = {};
-  for (let above = command.parent; above !== null; above = above.parent)
-    for (const option of above.options) {
-      const name = option.attributeName();
-      if (above.getOptionValueSource(name) !== 'cli') continue;
-      // Where settings lie makes no difference to some commands; a document that is not printed does.
-      if (name === 'json' && !command.options.some((own) => own.long === option.long))
-        command.error(`error: '${command.name()}' has no option ${option.long}`);
-      flags[name] ??= above.getOptionValue(name);
-    }
-  return flags;
-}
-
-const examples = (command: Command, lines: readonly string[]): Command =>
-  command.addHelpText('before', `Examples:\n${lines.map((line) => `  $ ragwarden ${line}`).join('\n')}\n`);
-
-/** Every help ends with them, also that of a command inside a group. */
-function withExitCodes(command: Command, columns: () => number): void {
-  command.addHelpText('after', () => `\n${exitCodeHelp(columns())}`);
-  for (const inner of command.commands) withExitCodes(inner, columns);
-}
-
-const offline = (command: Command): Command =>
-  command
-    .option('--data-dir <folder>', 'folder of the state (default ragwarden-data)')
-    .option('--config <file>', 'settings file (default ragwarden.yaml)');
-
-const output = (command: Command): Command =>
-  command.option('--json', 'print the document as it is').option('-q, --quiet', 'say nothing about what went well');
-
-/** They find the server by `RAGWARDEN_URL` and `RAGWARDEN_TOKEN`, or by its data folder. */
-const remote = (command: Command): Command =>
-  output(
-    command
-      .option('--data-dir <folder>', 'folder of the running ragwarden (default ragwarden-data)')
-      .option('--config <file>', 'settings file that names the folder'),
-  );
-
-function port(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return value;
-}
-
-const count =
-  (greatest: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < 1 || value > greatest)
-      throw new InvalidArgumentError(`It is a number from 1 to ${greatest}.`);
-    return value;
-  };
