@@ -5,7 +5,9 @@ import { settingEntries } from './settings.ts';
 type Section = { readonly settings: Setting[]; readonly sections: Map<string, Section> };
 const emptySection = (): Section => ({ settings: [], sections: new Map() });
 
-const structures = `  # How the backend is stopped and started for a restore: a program, a systemd unit or a webhook.
+/** By section: what no scalar says. */
+const structures: Readonly<Record<string, string>> = {
+  target: `  # How the backend is stopped and started for a restore: a program, a systemd unit or a webhook.
   # lifecycle:
   #   stop: {systemd: lightrag.service}
   #   start: {command: [systemctl, start, lightrag.service]}
@@ -27,7 +29,8 @@ const structures = `  # How the backend is stopped and started for a restore: a 
   #     dump: [neo4j-admin, database, dump, neo4j, --to-stdout]
   #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
   #     online: false
-`;
+`,
+};
 
 /** Every setting of the file with its default, switched off by a `#`: a file to begin with. */
 export function configExample(): string {
@@ -55,7 +58,7 @@ function writeSection(section: Section, depth: number): string {
   const settings = section.settings.map((one) => `${writeSetting(one).replace(/^/gm, indent)}\n\n`);
   const sections = [...section.sections].map(
     ([name, inner]) =>
-      `${indent}${name}:\n${writeSection(inner, depth + 1)}${depth === 0 && name === 'target' ? `${structures}\n` : ''}`,
+      `${indent}${name}:\n${writeSection(inner, depth + 1)}${depth === 0 && structures[name] ? `${structures[name]}\n` : ''}`,
   );
   return [...settings, ...sections].join('');
 }

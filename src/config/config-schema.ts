@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Setting } from './setting.ts';
 import { settingEntries } from './settings.ts';
-import { targetStructure } from './target-config.ts';
+import { structureEntries } from './structures.ts';
 
 type Schema = { [name: string]: unknown };
 
@@ -13,8 +13,10 @@ export function configSchema(): Schema {
   root.$schema = 'https://json-schema.org/draft/2020-12/schema';
   root.title = 'ragwarden.yaml';
   for (const [, one] of settingEntries) if (!one.secret) place(root, one.key.split('.'), describe(one));
-  const structure = z.toJSONSchema(targetStructure, { io: 'input' }) as { properties: Schema };
-  for (const [name, schema] of Object.entries(structure.properties)) place(root, ['target', name], schema as Schema);
+  for (const [key, structure] of structureEntries) {
+    const { properties } = z.toJSONSchema(structure, { io: 'input' }) as { properties: Schema };
+    for (const [name, schema] of Object.entries(properties)) place(root, [key, name], schema as Schema);
+  }
   return root;
 }
 

@@ -6,6 +6,7 @@ import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
+import type { Structure } from './structures.ts';
 import { type DumpCommand, findNameProblems, type LifecycleStep, type TargetStructure } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
@@ -178,7 +179,7 @@ const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 /** Puts parsed values together and finds what only shows between several of them. */
 export function buildConfig(
   values: SettingValues,
-  structure: TargetStructure,
+  structure: Structure,
   cwd: string,
   origins: Origins,
   env: Readonly<Record<string, string | undefined>>,
@@ -241,14 +242,14 @@ export function buildConfig(
         message: `things are given up (${values[act]} ${what}) before the disk is said to be low (${values[warn]} ${what})`,
         mend: 'Lower the one or raise the other.',
       });
-  const target = buildTarget(values, structure, path, origins, problems, env);
+  const target = buildTarget(values, structure.target, path, origins, problems, env);
   if (target?.workingDir !== undefined && isInside(location, target.workingDir))
     problems.push({
       place: origins.backupLocation.place,
       message: 'the repository lies inside the folder it protects',
       mend: 'Put it elsewhere.',
     });
-  problems.push(...findNameProblems(structure));
+  problems.push(...findNameProblems(structure.target));
   const config: Config = {
     profile: values.profile,
     dataDir,
@@ -365,8 +366,8 @@ export function buildConfig(
       postgres: buildTargetDatabase(values, origins, problems),
       postgresDump: values.postgresDump,
       redis: buildTargetRedis(values),
-      sqlite: structure.sqlite ?? [],
-      commands: structure.commands ?? [],
+      sqlite: structure.target.sqlite ?? [],
+      commands: structure.target.commands ?? [],
     },
   };
   return { config: deepFreeze(config), problems };

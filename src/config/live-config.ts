@@ -9,7 +9,7 @@ import {
 } from './read-config.ts';
 import { type SettingName, type SettingValues, settingEntries } from './settings.ts';
 import type { Problem } from './settings-file.ts';
-import type { TargetStructure } from './target-config.ts';
+import { changedStructures } from './structures.ts';
 
 export type ChangedSetting = { readonly key: string; readonly before: unknown; readonly after: unknown };
 
@@ -119,8 +119,5 @@ function findPending({ inForce, afterRestart }: LiveState): readonly string[] {
   const scalars = settingEntries.flatMap(([name, { key }]) =>
     isSame(inForce.values[name], afterRestart.values[name]) ? [] : [key],
   );
-  const structures = (['lifecycle', 'paths', 'drill_check_command'] satisfies (keyof TargetStructure)[]).flatMap(
-    (name) => (isSame(inForce.structure[name], afterRestart.structure[name]) ? [] : [`target.${name}`]),
-  );
-  return [...scalars, ...structures];
+  return [...scalars, ...changedStructures(inForce.structure, afterRestart.structure)];
 }

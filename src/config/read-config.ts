@@ -8,7 +8,7 @@ import { developmentDefaults } from './profiles.ts';
 import type { Setting } from './setting.ts';
 import { type SettingName, type SettingValues, settingEntries } from './settings.ts';
 import { type Problem, parseSettingsFile, readSettingsFile, type SettingsFile } from './settings-file.ts';
-import type { TargetStructure } from './target-config.ts';
+import { noStructure, type Structure } from './structures.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type Flags = Readonly<Record<string, string | undefined>>;
@@ -51,7 +51,7 @@ export type ConfigReading = {
   readonly config: Config;
   readonly values: SettingValues;
   readonly origins: Origins;
-  readonly structure: TargetStructure;
+  readonly structure: Structure;
   readonly problems: readonly Problem[];
   /** What is allowed and yet probably not meant. */
   readonly notices: readonly Problem[];
@@ -148,7 +148,7 @@ export function decideSettings(
     // Each value went through the parser of its own setting just above.
     values: values as SettingValues,
     origins: origins as Origins,
-    structure: sources.file?.target ?? {},
+    structure: sources.file?.structure ?? noStructure,
     problems,
     notices,
   };
@@ -159,7 +159,7 @@ export function finishReading(
   sources: SettingSources,
   values: SettingValues,
   origins: Origins,
-  structure: TargetStructure,
+  structure: Structure,
   problems: readonly Problem[],
   notices: readonly Problem[],
 ): ConfigReading {

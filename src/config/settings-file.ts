@@ -3,7 +3,7 @@ import { findNearestName } from './nearest-name.ts';
 import { readPlainFile } from './plain-file.ts';
 import type { Setting } from './setting.ts';
 import { findSettingByKey, settingEntries, settings } from './settings.ts';
-import { structuredKeys, type TargetStructure, targetStructure } from './target-config.ts';
+import { noStructure, type Structure, structuredKeys, takeStructure } from './structures.ts';
 
 export type Problem = {
   /** The variable, the flag, or file:line. */
@@ -17,7 +17,7 @@ export type SettingsFile = {
   readonly path: string;
   /** Key of a setting → what is written there, with its type, and where. */
   readonly values: ReadonlyMap<string, { readonly value: unknown; readonly place: string }>;
-  readonly target: TargetStructure;
+  readonly structure: Structure;
   readonly problems: readonly Problem[];
 };
 
@@ -37,7 +37,7 @@ export function readSettingsFile(path: string): SettingsFile | undefined {
 const failed = (path: string, problems: readonly Problem[]): SettingsFile => ({
   path,
   values: new Map(),
-  target: {},
+  structure: noStructure,
   problems,
 });
 
@@ -95,7 +95,7 @@ function readRoot(
 ): Omit<SettingsFile, 'path'> {
   const problems: Problem[] = [];
   const values = new Map<string, { value: unknown; place: string }>();
-  let target: TargetStructure = {};
+  let structure = noStructure;
   const plain = (node: unknown): unknown => (node as Node | null)?.toJS(document) ?? null;
 
   const readSetting = (definition: Setting, node: unknown): void => {
@@ -110,17 +110,11 @@ function readRoot(
   };
 
   const readStructure = (key: string, node: unknown): void => {
-    const parsed = targetStructure.safeParse({ ...target, [key.slice('target.'.length)]: plain(node) });
-    if (parsed.success) {
-      target = parsed.data;
-      return;
-    }
-    for (const issue of parsed.error.issues)
-      problems.push({
-        place: placeOf(node),
-        message: `target.${issue.path.map(String).join('.')}: ${issue.message}`,
-        mend: 'See the end of docs/configuration.md.',
-      });
+    const taken = takeStructure(structure, key, plain(node));
+    if ('structure' in taken) structure = taken.structure;
+    else
+      for (const message of taken.complaints)
+        problems.push({ place: placeOf(node), message, mend: 'See the end of docs/configuration.md.' });
   };
 
   const walk = (map: YAMLMap, prefix: string): void => {
@@ -153,7 +147,7 @@ function readRoot(
   if (isMap(root)) walk(root as YAMLMap, '');
   else if (root !== null && !(isScalar(root) && root.value === null))
     problems.push({ place: `${path}:1`, message: 'the file holds no settings', mend: 'Write `key: value` lines.' });
-  return { values, target, problems };
+  return { values, structure, problems };
 }
 
 /** Keys that hold other keys. */

@@ -48,15 +48,6 @@ export const targetStructure = z.strictObject({
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 
-/** Keys that hold more than one value; the schema above reads them. */
-export const structuredKeys: ReadonlySet<string> = new Set([
-  'target.lifecycle',
-  'target.paths',
-  'target.drill_check_command',
-  'target.sqlite',
-  'target.commands',
-]);
-
 /** Components that every target has, or may have. */
 const takenNames = new Set(['workspace', 'inputs', 'database', 'redis', 'config', 'ragwarden-state']);
 

@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import { targetStructure } from './target-config.ts';
+
+/**
+ * What cannot be said in one scalar, by the section of the file it stands in; the scalars are in settings.ts. It comes from the file
+ * only. One more line here is one more section that may have structures; each key of a schema is one structured setting.
+ */
+const structures = {
+  target: targetStructure,
+} as const;
+type Section = keyof typeof structures;
+
+export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
+
+export const noStructure: Structure = { target: {} };
+
+// Object.entries forgets that the names are these.
+export const structureEntries = Object.entries(structures) as readonly (readonly [
+  Section,
+  (typeof structures)[Section],
+])[];
+
+/** Keys that hold more than one value. */
+export const structuredKeys: ReadonlySet<string> = new Set(
+  structureEntries.flatMap(([section, schema]) => Object.keys(schema.shape).map((name) => `${section}.${name}`)),
+);
+
+/** What stands below a structured key: the structure with it, or what is wrong. */
+export function takeStructure(
+  structure: Structure,
+  key: string,
+  value: unknown,
+): { readonly structure: Structure } | { readonly complaints: readonly string[] } {
+  const dot = key.indexOf('.');
+  // Only keys of the set above come here.
+  const section = key.slice(0, dot) as Section;
+  const parsed = structures[section].safeParse({ ...structure[section], [key.slice(dot + 1)]: value });
+  if (parsed.success) return { structure: { ...structure, [section]: parsed.data } };
+  return {
+    complaints: parsed.error.issues.map(({ path, message }) => `${section}.${path.map(String).join('.')}: ${message}`),
+  };
+}
+
+/** Structured keys that one has otherwise than the other. */
+export const changedStructures = (one: Structure, other: Structure): readonly string[] =>
+  structureEntries.flatMap(([section, schema]) => {
+    const before: Readonly<Record<string, unknown>> = one[section];
+    const after: Readonly<Record<string, unknown>> = other[section];
+    return Object.keys(schema.shape).flatMap((name) =>
+      JSON.stringify(before[name]) === JSON.stringify(after[name]) ? [] : [`${section}.${name}`],
+    );
+  });
