@@ -1,5 +1,11 @@
 import type { TargetConfig } from '../config/index.ts';
-import { createHostSampler, type HostSampler, registerHostMetrics } from '../host/index.ts';
+import {
+  type Consumption,
+  createConsumptionLog,
+  createHostSampler,
+  type HostSampler,
+  registerHostMetrics,
+} from '../host/index.ts';
 import {
   createFolderSizes,
   createInspections,
@@ -26,6 +32,8 @@ export type Watching = {
   readonly inspections: Inspections;
   readonly sampler: HostSampler;
   readonly sizes: FolderSizes;
+  /** What the process of a target took between two instants; undefined where it is not of this machine or was not seen twice. */
+  consumptionBetween(targetId: string, fromMs: number, toMs: number): Consumption | undefined;
 };
 
 /** What is looked at: the machine, and the target or the sample that stands for one. Nothing of it runs yet. */
@@ -72,6 +80,8 @@ export async function createWatching(
     targetPid: () => watch?.process.pid(),
   });
   registerHostMetrics(registry, sampler, clock);
+  const consumption = createConsumptionLog();
+  sampler.onSample((one) => consumption.note(one));
   recordOomKills({ sampler, db, events, log: logOf('host') });
   const sizes = createFolderSizes({
     targets: targets.map((one) => one.target),
@@ -82,5 +92,16 @@ export async function createWatching(
   registerTargetMetrics(registry, { targets, sizes, clock });
 
   const inspections = createInspections({ targets, inspector, clock, log: logOf('targets') });
-  return { sample, targetConfig, watch, targets, inspector, inspections, sampler, sizes };
+  return {
+    sample,
+    targetConfig,
+    watch,
+    targets,
+    inspector,
+    inspections,
+    sampler,
+    sizes,
+    consumptionBetween: (targetId, fromMs, toMs) =>
+      targetId === watch?.watched.target.id ? consumption.between(fromMs, toMs) : undefined,
+  };
 }

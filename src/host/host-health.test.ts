@@ -50,6 +50,7 @@ const sampleOf = (cpu: number, memory: number, disks: readonly number[]): HostSa
   process: {
     pid: 1,
     cpuPercent: 0,
+    cpuSeconds: 0,
     memoryPercent: 0,
     residentBytes: 0,
     virtualBytes: 0,
@@ -58,6 +59,8 @@ const sampleOf = (cpu: number, memory: number, disks: readonly number[]): HostSa
     openFiles: 0,
     connections: 0,
     openDescriptors: 0,
+    readBytes: 0,
+    writtenBytes: 0,
   },
   targetProcess: undefined,
   pressure: undefined,

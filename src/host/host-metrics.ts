@@ -156,13 +156,28 @@ function targetMetrics(registry: MetricRegistry): Families {
     gauge('sockets', "Open sockets of the backend's process.", (p) => p.connections),
     gauge('start_time_seconds', "When the backend's process started.", (p) => p.startedAtMs / 1_000),
   ];
+  // They begin anew with a new process, as counters may.
+  const counters = (
+    [
+      ['cpu_seconds', 'cpuSeconds', "CPU time of the backend's process since it started."],
+      ['read_bytes', 'readBytes', "Bytes that the backend's process had to fetch from a disk."],
+      ['written_bytes', 'writtenBytes', "Bytes that the backend's process caused to be written to a disk."],
+    ] as const
+  ).map(([name, field, help]) => ({
+    field,
+    counter: registry.counter({ name: `ragwarden_target_process_${name}_total`, help }),
+  }));
   return {
-    sets: gauges.map((g) => g.gauge),
+    sets: [...gauges.map((g) => g.gauge), ...counters.map((c) => c.counter)],
     set({ targetProcess }) {
       if (targetProcess === undefined) return;
       for (const { gauge: metric, value } of gauges) {
         const now = value(targetProcess);
         if (now !== undefined) metric.set(now);
+      }
+      for (const { field, counter } of counters) {
+        const now = targetProcess[field];
+        if (now !== undefined) counter.mirror(now);
       }
     },
   };

@@ -89,6 +89,8 @@ export type ProcessSample = {
   readonly pid: number;
   /** 100 is one core; more where several threads work. Undefined until it was seen twice. */
   readonly cpuPercent: number | undefined;
+  /** User and system time since it started; undefined where the system does not tell. */
+  readonly cpuSeconds: number | undefined;
   readonly memoryPercent: number;
   readonly residentBytes: number;
   /** This and the figures below are undefined where the system does not tell. */
@@ -100,6 +102,9 @@ export type ProcessSample = {
   /** Sockets of every kind, listening ones and those of the same machine included. */
   readonly connections: number | undefined;
   readonly openDescriptors: number | undefined;
+  /** Bytes that it had to fetch from a disk, and that it caused to be written to one, since it started. */
+  readonly readBytes: number | undefined;
+  readonly writtenBytes: number | undefined;
 };
 
 /** Sizes of the first-level folders of the data folder, measured in the background. */

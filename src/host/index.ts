@@ -2,6 +2,7 @@
  * The host: a background sampler of CPU, memory, disks, network and processes, and what it last saw. No tables. Invariants: nothing
  * is read because somebody asked; what could not be read is absent, never zero; before the first sample everything is unknown.
  */
+export { type Consumption, type ConsumptionLog, createConsumptionLog } from './consumption.ts';
 export type { DiskSample } from './disk-reader.ts';
 export type { ContainerSample, HostSample, ProcessSample, UserDirectorySizes } from './host.ts';
 export type { HostHealthBody, SystemBody } from './host-bodies.ts';

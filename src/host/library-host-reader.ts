@@ -49,6 +49,7 @@ export function createLibraryHostReader(
     return {
       pid,
       cpuPercent: seen.cpu,
+      cpuSeconds: undefined,
       memoryPercent: (100 * residentBytes) / memoryBytes,
       residentBytes,
       virtualBytes: seen.memVsz * 1_024,
@@ -107,6 +108,7 @@ export function createLibraryHostReader(
         process: {
           pid: process.pid,
           cpuPercent: overMs > 0 ? Math.max(0, (100_000 * (cpuSeconds - earlier.cpuSeconds)) / overMs) : undefined,
+          cpuSeconds,
           memoryPercent: (100 * residentBytes) / memory.totalBytes,
           residentBytes,
           virtualBytes: undefined,
@@ -123,7 +125,14 @@ export function createLibraryHostReader(
   };
 }
 
-const unseen = { threads: undefined, openFiles: undefined, connections: undefined, openDescriptors: undefined };
+const unseen = {
+  threads: undefined,
+  openFiles: undefined,
+  connections: undefined,
+  openDescriptors: undefined,
+  readBytes: undefined,
+  writtenBytes: undefined,
+};
 
 /** One question to the package: not asked again while it is being answered, nor before `everyMs` passed. */
 function createKept<T>(ask: () => Promise<T>, limits: { everyMs: number; timeoutMs: number }) {

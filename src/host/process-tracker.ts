@@ -1,5 +1,11 @@
 import type { ProcessSample } from './host.ts';
-import { countDescriptors, type DescriptorCounts, type ProcessUnits, parseProcessStat } from './procfs-process.ts';
+import {
+  countDescriptors,
+  type DescriptorCounts,
+  type ProcessUnits,
+  parseProcessIo,
+  parseProcessStat,
+} from './procfs-process.ts';
 import type { ProcfsReader } from './procfs-reader.ts';
 
 /** Reading every link of a descriptor table costs some microseconds each, so it is done less often than the rest, and bounded. */
@@ -63,9 +69,12 @@ export function createProcessTracker(options: {
           : undefined;
       earlier = { pid, startTicks: stat.startTicks, cpuSeconds, monotonicMs: host.monotonicMs };
       const residentBytes = stat.residentPages * units.pageBytes;
+      // Shut to all but its own user, so it is absent for a process of somebody else.
+      const io = parseProcessIo(reader.text(`${folder}/io`) ?? '');
       return {
         pid,
         cpuPercent,
+        cpuSeconds,
         memoryPercent: (100 * residentBytes) / host.memoryBytes,
         residentBytes,
         virtualBytes: stat.virtualBytes,
@@ -74,6 +83,8 @@ export function createProcessTracker(options: {
         openFiles: descriptors?.files,
         connections: descriptors?.sockets,
         openDescriptors: descriptors?.open,
+        readBytes: io?.readBytes,
+        writtenBytes: io?.writtenBytes,
       };
     },
   };

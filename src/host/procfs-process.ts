@@ -56,3 +56,12 @@ export function countDescriptors(links: readonly string[]): DescriptorCounts {
   }
   return { files, sockets };
 }
+
+export type ProcessIo = { readonly readBytes: number; readonly writtenBytes: number };
+
+/** `/proc/<pid>/io`: what reached a disk, not what a cache answered. Undefined when the text is not what the kernel writes. */
+export function parseProcessIo(text: string): ProcessIo | undefined {
+  const field = (name: string): number => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1]);
+  const io = { readBytes: field('read_bytes'), writtenBytes: field('write_bytes') };
+  return Number.isNaN(io.readBytes + io.writtenBytes) ? undefined : io;
+}
