@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runInPipe } from '../src/cli/test-terminal.ts';
 import { findProgram } from '../tools/system-packages.mjs';
 import { createLauncher, type Running } from './cli-harness.ts';
 import { hasPart } from './setup/parts.ts';
@@ -283,6 +284,59 @@ describe('remote commands in a pipe', () => {
     expect((await inPipe(['status'], wrong)).code).toBe(12);
     expect((await inPipe(['target', 'list'], { ...wrong, RAGWARDEN_URL: 'http://127.0.0.1:9' })).code).toBe(13);
     expect((await inPipe(['target', 'list', '--data-dir', join(home, 'nothing')])).code).toBe(13);
+  });
+});
+
+describe('metrics', () => {
+  // The same commands within this process: what a process adds is shown above.
+  const metrics = (...argv: readonly string[]) =>
+    runInPipe(['metrics', ...argv], { env: { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: localToken } });
+
+  test('a value is recorded, found again by its labels, and put in order with others', async () => {
+    const search = ['--label', 'endpoint=/search', 'method=POST'];
+    for (const ms of ['120', '480'])
+      expect((await metrics('record', 'cli_duration', ms, '--unit', 'ms', ...search)).code).toBe(0);
+    const { stdout } = await metrics('record', 'cli_duration', '20', '--label', 'endpoint=/list', 'method=GET');
+    expect(stdout).toBe('Recorded 20 ms for cli_duration (timer, defined by its use).\n');
+
+    const asked = ['cli_duration', '--aggregation', 'max', '--last', '5m'];
+    const query = await metrics('query', ...asked, '--match', 'method=POST', '--group-by', 'endpoint');
+    expect(query.stderr).toMatch(/^cli_duration: max per 5 s, .* from raw \(5 s\)\.\n$/);
+    expect(query.stdout).toMatch(/^endpoint=\/search .*480 ms +480 ms +480 ms$/m);
+    expect(query.stdout).not.toContain('/list');
+
+    const top = await metrics('top', ...asked, '--group-by', 'endpoint');
+    expect(top.stdout.split('\n').slice(1, 3)).toEqual(['480 ms  endpoint=/search', ' 20 ms  endpoint=/list']);
+    expect((await metrics('top', ...asked, '--group-by', 'all', '--least')).stdout).toMatch(/480 ms {2}all/);
+  });
+
+  test('for programs the answers are those of the API', async () => {
+    const list = JSON.parse((await metrics('list', '--type', 'counter', '--json')).stdout);
+    expect(list.items.map((one: { name: string }) => one.name)).toContain('agent_executions');
+    const answer = JSON.parse((await metrics('query', 'cli_duration', '--step', '60', '--json')).stdout);
+    expect(answer).toMatchObject({ name: 'cli_duration', unit: 'ms', step_seconds: 60, total_series: 2 });
+    expect(answer.times).toHaveLength(61);
+  });
+
+  test.each([
+    [['query', 'cli_durration'], 10, 'Did you mean cli_duration?'],
+    [['record', 'no name', '1'], 2, 'letters, digits'],
+    [['record', 'cli_level', 'much'], 2, 'It is a number.'],
+    [['record', 'cli_level', '1', '--label', 'x'], 2, 'label=value'],
+    [['query', 'cli_duration', '--last', '7d', '--step', '1s'], 2, 'Ask for a longer step'],
+    [['query', 'cli_duration', '--last', 'soon'], 2, 'such as 30s'],
+  ])('%j ends with %d and says why', async (argv, code, why) => {
+    const { stdout, ...ended } = await metrics(...argv);
+    expect({ code: ended.code, stdout }).toEqual({ code, stdout: '' });
+    expect(ended.stderr).toContain(why);
+  });
+
+  test('what was never recorded is told, and is no failure', async () => {
+    const { code, stdout, stderr } = await metrics('query', 'agent_executions');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toContain('Nothing was recorded for agent_executions in this range');
+    // A level may lie below zero.
+    expect((await metrics('record', 'cli_drift', '-5.25', '--type', 'gauge')).stdout).toContain('-5.25');
   });
 });
 

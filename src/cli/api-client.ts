@@ -12,7 +12,8 @@ export type Connection = { readonly api: string; readonly token: string };
 
 export type ApiCall = {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** A list is sent as one parameter per value. */
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   readonly body?: unknown;
   /** Milliseconds; half a minute unless told. */
   readonly timeoutMs?: number;
@@ -104,7 +105,9 @@ export function createApiClient(connection: Connection, signal: AbortSignal): Ap
     events: (stop) => createClient({ url: connection.api, token: connection.token }).events.stream({ signal: stop }),
     async call(path, { method = 'GET', query = {}, body, timeoutMs = 30_000 } = {}) {
       const search = new URLSearchParams(
-        Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+        Object.entries(query).flatMap(([name, value]) =>
+          value === undefined ? [] : [value].flat().map((one) => [name, String(one)]),
+        ),
       ).toString();
       let response: Awaited<ReturnType<typeof client.request>>;
       try {

@@ -12,6 +12,7 @@ const lists = {
   operation: { path: '/api/v1/operations', query: { limit: 50 }, id: 'id' },
   token: { path: '/api/v1/access/tokens', query: { limit: 500 }, id: 'id' },
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
+  metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
   lock: { path: '/api/v1/repository', query: {}, id: 'id' },
 } as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;
 

@@ -18,6 +18,7 @@ import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareDrill } from './declare-drill.ts';
+import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
@@ -177,6 +178,8 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     ).action(does((flags: RemoteFlags) => showGrowth(context, flags))),
     ['growth', 'growth --json'],
   );
+
+  declareMetrics(program, context, does);
 
   const token = group(program, 'token', 'who may call the API', [
     'token create ci --role service',

@@ -36,6 +36,7 @@ const unknownThings = [
   { code: 'target/unknown', kind: 'target', path: /\/targets\/([^/]+)/ },
   { code: 'backup/unknown-point', kind: 'point', path: /\/(?:points|restore)\/([^/]+)/ },
   { code: 'operation/unknown', kind: 'operation', path: /\/operations\/([^/]+)/ },
+  { code: 'request/not-found', kind: 'metric', path: /\/metrics\/definitions\/([^/]+)/ },
   { code: 'request/not-found', kind: 'token', path: /\/access\/tokens\/([^/]+)/ },
 ] as const;
 

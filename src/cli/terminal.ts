@@ -91,9 +91,14 @@ function knowsUnicode(env: Readonly<Record<string, string | undefined>>): boolea
 }
 
 const inAscii: Readonly<Record<string, string>> = { '→': '->', '…': '...', '·': '|', '’': "'", '–': '-', ' ': ' ' };
+/** The bars of a course. */
+const barsInAscii = '_.,-=+*#';
 
 /** Only the characters that ragwarden itself adds; names and texts of others stay what they are. */
-const toAscii = (text: string): string => text.replace(/[→…·’–\u00a0]/g, (character) => inAscii[character] ?? '?');
+export const toAscii = (text: string): string =>
+  text
+    .replace(/[→…·’–\u00a0]/g, (character) => inAscii[character] ?? '?')
+    .replace(/[▁-█]/g, (bar) => barsInAscii[bar.charCodeAt(0) - 0x2581] ?? '?');
 
 /** Where to read on about an error; a code of a newer server has no explanation here. */
 export function noteExplanation(terminal: Terminal, code: string): void {

@@ -16,6 +16,7 @@ export const dynamicNames = [
   'token',
   'drill',
   'lock',
+  'metric',
   'setting',
   'explainable',
 ] as const;
@@ -106,6 +107,7 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
   'drill id': 'drill',
   'drill point': 'point',
   'repo lock': 'lock',
+  'metrics metric': 'metric',
   'operations id': 'operation',
   'token id': 'token',
   'settings key': 'setting',
