@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../platform/errors.ts';
+import { gatewayExplanations } from './gateway-explanations.ts';
 
 /** What a person needs to know of one code beyond the sentence that came with it. */
 export type Explanation = {
@@ -474,6 +475,7 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`detail` says which. Ask it from this machine with curl.'],
     runbook: 'backend-offline.md',
   },
+  ...gatewayExplanations,
   'internal/stopping': {
     means: 'ragwarden is ending and takes no new work.',
     causes: ['It was told to stop or to start again.'],

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { AppError, isAppError, systemCode } from '../errors.ts';
 import type { Logger } from '../logging.ts';
+import { isOwnHost } from '../own-host.ts';
+import { authenticateChallenge, problemOf, requestIdFrom } from '../problem-body.ts';
 import { defaultHeaders } from './headers.ts';
-import { isOwnHost } from './host.ts';
 import { describePortHolder } from './port-holder.ts';
-import { authenticateChallenge, problemOf, requestIdFrom } from './problem.ts';
 import type { HttpServer } from './server.ts';
 
 export type ListenOptions = {

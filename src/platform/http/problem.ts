@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError, type ErrorCode, errorCatalogue, isAppError, type Violation } from '../errors.ts';
 import type { Logger } from '../logging.ts';
+import { authenticateChallenge, problemOf } from '../problem-body.ts';
 
 /** RFC 9457. `code` is stable; `errors` lists every violated rule of a 422. */
 export const problemSchema = z
@@ -23,27 +23,6 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problemSchema>;
-
-/** Ids that callers may choose; anything else is replaced, so that nothing odd reaches log or header. */
-export function requestIdFrom(header: string | string[] | undefined): string {
-  return typeof header === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(header) ? header : randomUUID();
-}
-
-export function problemOf(err: AppError, instance: string, requestId: string): Problem {
-  return {
-    type: `urn:ragwarden:error:${err.code}`,
-    title: err.kind.title,
-    status: err.kind.status,
-    detail: err.detail,
-    instance,
-    code: err.code,
-    request_id: requestId,
-    ...(err.violations.length > 0 ? { errors: [...err.violations] } : {}),
-  };
-}
-
-/** `WWW-Authenticate` of every 401. */
-export const authenticateChallenge = 'Bearer realm="ragwarden"';
 
 /** Turns whatever was thrown while a request was handled into one of the catalogue; a stranger becomes `internal/unexpected`. */
 export function appErrorOf(err: unknown, request?: FastifyRequest): AppError {

@@ -16,12 +16,13 @@ import {
 import type { Clock } from '../clock.ts';
 import { AppError, isAppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
+import { isOwnHost } from '../own-host.ts';
+import { problemOf, requestIdFrom } from '../problem-body.ts';
 import { type AccessClass, decideAccess, type Principal } from './access-class.ts';
 import { tagAnswer } from './etag.ts';
 import { defaultHeaders } from './headers.ts';
-import { isOwnHost } from './host.ts';
 import { readableJson } from './json.ts';
-import { appErrorOf, pathOf, problemOf, refuseUndescribed, requestIdFrom, sendProblem } from './problem.ts';
+import { appErrorOf, pathOf, refuseUndescribed, sendProblem } from './problem.ts';
 import type { RouteEntry } from './route-description.ts';
 
 export type HttpServer = FastifyInstance<
