@@ -14,6 +14,7 @@ import {
   type Setting,
   settings,
 } from '../src/config/index.ts';
+import { structuredKeys } from '../src/config/structures.ts';
 import { errorCatalogue } from '../src/platform/errors.ts';
 import { describeApi } from '../src/platform/http/openapi.ts';
 import { withRouteTables } from '../src/platform/http/route-tables.ts';
@@ -126,15 +127,7 @@ describe('the documentation', () => {
     const known = new Set(['RAGWARDEN_CONFIG', 'RAGWARDEN_URL', 'RAGWARDEN_TOKEN', 'RAGWARDEN_NO_INSTALL']);
     // What a check command gets from a drill.
     for (const what of ['FOLDER', 'WORKSPACE', 'POINT']) known.add(`RAGWARDEN_DRILL_${what}`);
-    const keys = new Set<string>([
-      'target.lifecycle',
-      'target.lifecycle.stop',
-      'target.lifecycle.start',
-      'target.paths',
-      'target.drill_check_command',
-      'target.sqlite',
-      'target.commands',
-    ]);
+    const keys = new Set<string>([...structuredKeys, 'target.lifecycle.stop', 'target.lifecycle.start']);
     for (const one of Object.values(settings) as Setting[]) {
       keys.add(one.key);
       for (const { name } of one.env) known.add(name).add(`${name}_FILE`);

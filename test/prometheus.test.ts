@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWarden, type StartedWarden, type Warden } from '../src/app/index.ts';
 import { readConfig } from '../src/config/index.ts';
+import { createKillableWriter } from '../src/metrics/remote-write/killed-writer.fixture.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { hasPart } from './setup/parts.ts';
 import { until } from './warden-harness.ts';
@@ -14,6 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ragwarden-prometheus-'));
 let warden: Warden;
 let started: StartedWarden;
 let prometheus: ChildProcess;
+let port: number;
 let prometheusUrl: string;
 
 const freePort = (): Promise<number> =>
@@ -43,44 +47,68 @@ const awkward = [
 
 describe.skipIf(!hasPart('prometheus'))('a real Prometheus', () => {
   beforeAll(async () => {
-    const env = { RAGWARDEN_DATA_DIR: folder, RAGWARDEN_PORT: '0', LIGHTRAG_METRICS_PORT: '0' };
-    warden = createWarden({ reading: readConfig({ env, cwd: folder }), log: silentLogger, command: 'serve' });
+    port = await freePort();
+    prometheusUrl = `http://127.0.0.1:${port}`;
+    const env = {
+      RAGWARDEN_DATA_DIR: folder,
+      RAGWARDEN_PORT: '0',
+      LIGHTRAG_METRICS_PORT: '0',
+      RAGWARDEN_INSTANCE: 'writer',
+      STORE_TOKEN: 'a token that this store does not ask for',
+    };
+    const content = `metrics:
+  remote_write:
+    - {name: central, url: '${prometheusUrl}/api/v1/write', bearer_token_env: STORE_TOKEN, interval_seconds: 1, labels: {site: north}}
+`;
+    const reading = readConfig({ env, cwd: folder, given: { name: 'settings', content } });
+    warden = createWarden({ reading, log: silentLogger, command: 'serve' });
     started = await warden.start();
     const { recorder } = started.recording;
     for (const [name, use] of awkward)
       expect(recorder.record({ name, value: 2_500, use, labels: { path: 'a "quoted"\n\\ path' } })).toBeUndefined();
-    const port = await freePort();
-    prometheusUrl = `http://127.0.0.1:${port}`;
-    const config = join(folder, 'prometheus.yml');
     writeFileSync(
-      config,
+      join(folder, 'prometheus.yml'),
       `global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
   - job_name: ragwarden
     static_configs: [{targets: ['${new URL(started.metrics ?? '').host}']}]
 `,
     );
-    prometheus = spawn(
+    prometheus = startPrometheus();
+  });
+  afterAll(async () => {
+    await warden.stop('the test is over');
+    await stopPrometheus();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const startPrometheus = (): ChildProcess =>
+    spawn(
       // The part is known by its promtool, which comes with it.
       'prometheus',
       [
-        `--config.file=${config}`,
+        `--config.file=${join(folder, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(folder, 'tsdb')}`,
         `--web.listen-address=127.0.0.1:${port}`,
+        '--web.enable-remote-write-receiver',
         '--log.level=error',
       ],
       { stdio: 'ignore' },
     );
-  });
-  afterAll(async () => {
-    if (prometheus.exitCode === null) {
-      const ended = new Promise((resolve) => prometheus.once('exit', resolve));
-      prometheus.kill('SIGTERM');
-      await ended;
-    }
-    await warden.stop('the test is over');
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const stopPrometheus = async (): Promise<void> => {
+    if (prometheus.exitCode !== null) return;
+    const ended = once(prometheus, 'exit');
+    prometheus.kill('SIGTERM');
+    await ended;
+  };
+
+  /** Every sample of the last hour, by series. */
+  const samplesOf = async (
+    selector: string,
+  ): Promise<{ metric: Record<string, string>; values: [number, string][] }[]> => {
+    const answer = await fetch(`${prometheusUrl}/api/v1/query?query=${encodeURIComponent(`${selector}[1h]`)}`);
+    return ((await answer.json()) as { data: { result: [] } }).data.result;
+  };
 
   const query = async (text: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]> => {
     const answer = await fetch(`${prometheusUrl}/api/v1/query?query=${encodeURIComponent(text)}`).catch(
@@ -99,10 +127,10 @@ scrape_configs:
     const targets = await (await fetch(`${prometheusUrl}/api/v1/targets`)).json();
     expect(targets).toMatchObject({ data: { activeTargets: [{ lastError: '', health: 'up' }] } });
     expect(up.value[1]).toBe('1');
-    const [took] = await query('ragwarden_app_request_duration_seconds_sum{path!=""}');
+    const [took] = await query('ragwarden_app_request_duration_seconds_sum{path!="",instance!="writer"}');
     expect(Number(took?.value[1])).toBe(2.5);
     expect(took?.metric.path).toBe('a "quoted"\n\\ path');
-    expect(Number((await query('ragwarden_app_jobs_total'))[0]?.value[1])).toBe(2_500);
+    expect(Number((await query('ragwarden_app_jobs_total{instance!="writer"}'))[0]?.value[1])).toBe(2_500);
     const [cpu] = await query('ragwarden_component_health_status');
     expect(Number(cpu?.value[1])).toBeLessThanOrEqual(1);
   });
@@ -127,5 +155,83 @@ scrape_configs:
       expect(body.match(new RegExp(`^# TYPE ragwarden_${name}$`, 'gm')), name).toHaveLength(1);
     const said = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
     expect({ status: said.status, said: said.stdout + said.stderr }).toEqual({ status: 0, said: '' });
+  });
+
+  /** Of a store, as ragwarden shows it itself. */
+  const shown = async (name: string): Promise<number> => {
+    const body = await (await fetch(`${started.metrics}/metrics`)).text();
+    return Number(new RegExp(`^ragwarden_remote_write_${name}\\{store="central"\\} (.+)$`, 'm').exec(body)?.[1]);
+  };
+
+  test('is written the same series that it scrapes, with the same values, counters from zero on', async () => {
+    const own = { instance: 'writer', job: 'ragwarden', site: 'north' };
+    const plain = ({ metric: { instance, job, site, ...labels }, value }: Awaited<ReturnType<typeof query>>[number]) =>
+      JSON.stringify([Object.entries(labels).sort(), value[1]]);
+    const selector = (where: string) => `{__name__=~"ragwarden_app_.*",path!="",${where}}`;
+    const written = await until('what was written', async () => {
+      const found = await query(selector('instance="writer"'));
+      return found.length > 0 ? found : undefined;
+    });
+    const scraped = await query(selector('instance!="writer"'));
+    expect(written.map(plain).sort()).toEqual(scraped.map(plain).sort());
+    expect(written.length).toBeGreaterThan(60);
+    for (const { metric } of written) expect(metric).toMatchObject(own);
+    const [jobs] = await samplesOf('ragwarden_app_jobs_total{instance="writer"}');
+    expect(jobs?.values.slice(0, 2).map(([, value]) => value)).toEqual(['0', '2500']);
+    // What a store was told of its own queue.
+    expect(Number((await query('ragwarden_remote_write_sent_samples_total'))[0]?.value[1])).toBeGreaterThan(60);
+    const { checks } = started.health.report();
+    expect(checks.find(({ name }) => name === 'remote write central')?.result.status).toBe('healthy');
+  });
+
+  test('that was away for a while gets all of it afterwards', async () => {
+    await stopPrometheus();
+    const marker = started.recording.recorder.gauge({ name: 'outage_marker' }).labels();
+    marker.set(41);
+    const queued = await until('samples that wait', async () => (await shown('queued_samples')) || undefined);
+    await until('more of them', async () => ((await shown('queued_samples')) > queued ? true : undefined));
+    marker.set(42);
+    prometheus = startPrometheus();
+    await until('an empty queue', async () => ((await shown('queued_samples')) === 0 ? true : undefined));
+    const values = await until('what was set afterwards', async () => {
+      const [found] = await samplesOf('ragwarden_app_outage_marker{instance="writer"}');
+      const all = found?.values.map(([, value]) => value);
+      return all?.includes('42') ? all : undefined;
+    });
+    expect(values.indexOf('41')).toBe(0);
+    expect([...new Set(values)]).toEqual(['41', '42']);
+    expect(await shown('failed_requests_total')).toBeGreaterThan(0);
+    const body = await (await fetch(`${started.metrics}/metrics`)).text();
+    expect(body).not.toMatch(/^ragwarden_remote_write_dropped_samples_total\{/m);
+  });
+
+  test('gets everything that was queued, though whoever writes is killed three times', async () => {
+    const script = join(import.meta.dirname, '../src/metrics/remote-write/killed-writer.fixture.ts');
+    const queue = join(folder, 'killed');
+    const url = `${prometheusUrl}/api/v1/write`;
+    let known = 0;
+    for (let life = 0; life < 3; life += 1) {
+      const child = spawn(process.execPath, [script, queue, url, String(known)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const exited = once(child, 'exit');
+      let lines = 0;
+      for await (const line of createInterface({ input: child.stdout })) {
+        known = Number(line);
+        lines += 1;
+        if (lines === 25 + life) child.kill('SIGKILL');
+      }
+      expect((await exited)[1]).toBe('SIGKILL');
+    }
+    const { writer } = createKillableWriter(queue, url, known);
+    await writer.start?.(new AbortController().signal);
+    await until('an empty queue', () =>
+      writer.status().segments === 0 && writer.status().lastSuccessMs ? true : undefined,
+    );
+    await writer.stop?.();
+    const [found] = await samplesOf('killed_total{part="a"}');
+    const values = new Set(found?.values.map(([, value]) => Number(value)));
+    for (let counted = 1; counted <= known; counted += 1) expect(values.has(counted), `sample ${counted}`).toBe(true);
+    expect(known).toBeGreaterThanOrEqual(25 + 26 + 27);
   });
 });

@@ -1,7 +1,8 @@
 import type { BackupStatus } from '../backup/index.ts';
 import type { HealthCheck, HealthWord } from '../health/index.ts';
 import type { HostHealth } from '../host/index.ts';
-import type { Clock } from '../platform/clock.ts';
+import type { RemoteWrite } from '../metrics/index.ts';
+import { type Clock, isoInstant } from '../platform/clock.ts';
 import type { Jobs } from '../platform/jobs.ts';
 import type { Heartbeat, LowDisk } from '../system/index.ts';
 import type { StatusWord, WatchedTarget } from '../targets/index.ts';
@@ -131,6 +132,39 @@ export const ownDiskCheck = (disk: LowDisk): HealthCheck => ({
     return {
       status: 'degraded',
       message: `The disk of the data folder is ${level === 'low' ? 'getting full' : 'nearly full'} (${freeBytes ?? 0} bytes are free).${points}${given}`,
+      atMs,
+    };
+  },
+});
+
+/** A request that fails now and then is no finding; one minute of nothing else is. */
+const unreachedMs = 60_000;
+const lateMs = 300_000;
+/** Samples that were lost are told for a while, since nothing brings them back. */
+const toldMs = 600_000;
+
+/** A store that gets our metrics. What it lacks our own tiers have, so this degrades and never more. */
+export const remoteStoreCheck = (remoteWrite: RemoteWrite, name: string, clock: Clock): HealthCheck => ({
+  name: `remote write ${name}`,
+  about: 'own',
+  read() {
+    const nowMs = clock.now();
+    const store = remoteWrite.stores().find((one) => one.name === name);
+    const atMs = store?.lastSuccessMs ?? undefined;
+    const degraded = (message: string) => ({ status: 'degraded' as const, message, atMs });
+    if (store === undefined) return { status: 'unknown', message: 'It is not written to.', atMs };
+    const { failingSinceMs, lastError, oldestMs, samples, lastLoss, url } = store;
+    if (failingSinceMs !== null && nowMs - failingSinceMs >= unreachedMs)
+      return degraded(
+        `${url} takes no samples since ${isoInstant(failingSinceMs)}; ${samples} wait. ${lastError ?? ''}`,
+      );
+    if (lastLoss !== null && nowMs - lastLoss.atMs < toldMs)
+      return degraded(`Samples for ${url} were lost at ${isoInstant(lastLoss.atMs)}: ${lastLoss.reason}`);
+    if (oldestMs !== undefined && nowMs - oldestMs > lateMs)
+      return degraded(`${url} is ${Math.round((nowMs - oldestMs) / 1_000)} s behind; ${samples} samples wait.`);
+    return {
+      status: 'healthy',
+      message: atMs === undefined ? `Nothing was sent to ${url} yet.` : `${url} takes samples.`,
       atMs,
     };
   },

@@ -11,6 +11,7 @@ import {
   createMetrics,
   createMetricsHandler,
   createProcessMetrics,
+  createRemoteWrite,
   type Metrics,
   setBuildInfo,
 } from '../metrics/index.ts';
@@ -46,6 +47,7 @@ import {
   jobsCheck,
   nothingWatched,
   ownDiskCheck,
+  remoteStoreCheck,
   targetCheck,
 } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
@@ -266,12 +268,22 @@ export function createWarden(options: WardenOptions): Warden {
       settings: config.metrics.history,
     });
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
+    const remoteWrite = createRemoteWrite({
+      stores: config.metrics.enabled ? config.metrics.remoteWrite : [],
+      instance,
+      folder: join(config.dataDir, 'remote-write'),
+      ...{ registry, http, clock, random },
+      log: logOf('metrics'),
+    });
     const lowDisk = createOwnLowDisk({
       limits: () => live.config().lowDisk,
       db,
       metricsDb,
       samplesHere: config.state.place.kind !== 'postgres',
-      pauseSamples: (paused) => metrics.history.pause(paused),
+      pauseSamples(paused) {
+        metrics.history.pause(paused);
+        remoteWrite.pause(paused);
+      },
       drills,
       events,
       operations,
@@ -301,6 +313,7 @@ export function createWarden(options: WardenOptions): Warden {
       checks: [
         jobsCheck(jobs, clock),
         ownDiskCheck(lowDisk),
+        ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
         ...(stateWatch ? [stateWatch.check] : []),
         ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
         ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
@@ -351,6 +364,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(operationRetention);
     if (config.monitoring.enabled) await begin(sampler);
     if (config.metrics.enabled) await begin(metrics);
+    await begin(remoteWrite);
     if (probing) for (const one of targets) await begin(one);
     if (config.monitoring.enabled) {
       await begin(sizes);

@@ -30,6 +30,15 @@ const structures: Readonly<Record<string, string>> = {
   #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
   #     online: false
 `,
+  metrics: `  # Prometheus-compatible stores that get every metric (remote write). Secrets are named: a variable, or a file.
+  # remote_write:
+  #   - name: central
+  #     url: https://prometheus.example.org/api/v1/write
+  #     bearer_token_env: CENTRAL_STORE_TOKEN
+  #     labels: {site: north}
+  #     interval_seconds: 10
+  #     queue_mb: 256
+`,
 };
 
 /** Every setting of the file with its default, switched off by a `#`: a file to begin with. */

@@ -140,7 +140,7 @@ describe('the example of a file', () => {
       .map((line, index) => {
         const before = lines[index - 1] ?? '';
         return /^ *# Value: /.test(before) ||
-          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:| {2})/.test(line)
+          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:| {2})/.test(line)
           ? line.replace('# ', '')
           : line;
       })
@@ -149,7 +149,11 @@ describe('the example of a file', () => {
     expect(allows(written), JSON.stringify(allows.errors)).toBe(true);
     writeFileSync(join(cwd, 'ragwarden.yaml'), text);
     const reading = readConfig({
-      env: { RAGWARDEN_TARGET_PASSWORD: 'a', RAGWARDEN_HEARTBEAT_URL: 'https://watch.example.org/a' },
+      env: {
+        RAGWARDEN_TARGET_PASSWORD: 'a',
+        RAGWARDEN_HEARTBEAT_URL: 'https://watch.example.org/a',
+        CENTRAL_STORE_TOKEN: 't',
+      },
       cwd,
     });
     const missing = settingEntries.filter(([name, one]) => !one.secret && reading.origins[name].kind !== 'file');

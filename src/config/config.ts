@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
+import { buildRemoteWrite, type RemoteStoreConfig } from './metrics-structure.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -47,6 +48,7 @@ export type Config = {
     /** Somebody asked for this very port; the default one may be taken. */
     readonly portChosen: boolean;
     readonly collectionIntervalMs: number;
+    readonly remoteWrite: readonly RemoteStoreConfig[];
     readonly history: {
       readonly maxValues: number;
       readonly rollUpIntervalMs: number;
@@ -288,6 +290,7 @@ export function buildConfig(
       port: values.metricsPort,
       portChosen: origins.metricsPort.kind !== 'default',
       collectionIntervalMs: values.metricsIntervalSeconds * 1000,
+      remoteWrite: buildRemoteWrite(structure.metrics, { env, cwd, problems }),
       history: {
         maxValues: values.metricsMaxValues,
         rollUpIntervalMs: values.metricsAggregationIntervalSeconds * 1000,

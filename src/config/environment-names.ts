@@ -24,12 +24,16 @@ const leastLength = 8;
 /**
  * Variables that are no settings. Ours by their beginning are problems; others that differ from a setting by a slip are
  * notices, since they may belong to somebody else.
+ * @param named by the structures of the file
  */
-export function findUnknownVariables(env: Readonly<Record<string, string | undefined>>): {
+export function findUnknownVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  named: readonly string[] = [],
+): {
   problems: readonly Problem[];
   notices: readonly Problem[];
 } {
-  const known = new Set(otherOwnVariables);
+  const known = new Set([...otherOwnVariables, ...named]);
   const withoutFile = new Set<string>();
   for (const [, definition] of settingEntries)
     for (const { name } of definition.env) {

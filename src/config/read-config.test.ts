@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isAppError } from '../platform/errors.ts';
 import { describeConfig } from './describe-config.ts';
+import { createLiveConfig } from './live-config.ts';
 import { readConfig, requireConfig } from './read-config.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'ragwarden-config-'));
@@ -228,6 +229,65 @@ test('the structure of a target comes from the file', () => {
   expect(reading.config.target?.workingDir).toMatch(/\/rag$/);
   expect(reading.config.target?.lifecycle?.stop).toEqual({ command: ['systemctl', 'stop', 'rag'] });
   expect(reading.config.target?.paths).toEqual({ '/app/data': '/srv/data' });
+});
+
+describe('stores that get the metrics', () => {
+  const store = (lines: string, env: Record<string, string> = {}) =>
+    read(env, `metrics:\n  remote_write:\n    - {name: a, url: 'https://store.example/api/v1/write', ${lines}}\n`);
+
+  test('come from the file, which names their secrets and holds none', () => {
+    const { problems, notices, config } = store(
+      'bearer_token_env: RAGWARDEN_STORE_TOKEN, headers: {X-Scope-OrgID: rag}, labels: {site: north}, queue_mb: 8',
+      { RAGWARDEN_STORE_TOKEN: 'of-the-store' },
+    );
+    // A variable that the file names is a setting, whatever it is called.
+    expect([problems, notices]).toEqual([[], []]);
+    expect(config.metrics.remoteWrite).toEqual([
+      {
+        name: 'a',
+        endpoint: {
+          url: 'https://store.example/api/v1/write',
+          headers: { 'X-Scope-OrgID': 'rag' },
+          auth: { kind: 'bearer', token: { value: 'of-the-store' } },
+          timeoutMs: 30_000,
+        },
+        labels: { site: 'north' },
+        intervalMs: 10_000,
+        maxQueueBytes: 8 * 1_048_576,
+        batchSamples: 2_000,
+      },
+    ]);
+    expect(store('username: me, password_file: secret').config.metrics.remoteWrite[0]?.endpoint.auth).toMatchObject({
+      kind: 'basic',
+      password: { file: expect.stringMatching(/^\/.*\/secret$/) },
+    });
+  });
+
+  test.each([
+    ['bearer_token_env: NOT_THERE', 'names the variable NOT_THERE, which is not set'],
+    ['bearer_token_env: A, bearer_token_file: b', 'bearer_token is named twice'],
+    ['username: me', 'has a user name or a password without the other'],
+    ['username: me, password_file: p, bearer_token_file: b', 'has a bearer token and a user name or password'],
+    ['headers: {authorization: secret-one}', 'the header Authorization holds a secret'],
+    ['bearer_token: secret-one', 'Unrecognized key'],
+    ['interval_seconds: 0', 'Too small'],
+    ['labels: {__name__: x}', 'Invalid key'],
+  ])('are refused with %s', (lines, complaint) => {
+    const { problems } = store(lines, { A: 'x' });
+    expect(problems.map(({ place, message }) => `${place} ${message}`).join()).toContain(complaint);
+    expect(JSON.stringify(problems)).not.toContain('secret-one');
+  });
+
+  test('have names and URLs of their own, and a change waits for a restart', () => {
+    const one = "{name: a, url: 'https://me:secret-one@store.example/'}";
+    const { problems } = read({}, `metrics:\n  remote_write: [${one}, ${one}]\n`);
+    const told = problems.map(({ message }) => message);
+    expect(told).toContain('the name a is there twice');
+    expect(told).toContain('the URL carries credentials');
+    const started = store('queue_mb: 8');
+    const plan = createLiveConfig(started, new Map()).plan({ sources: store('queue_mb: 9').sources });
+    expect(plan.needsRestart).toEqual(['metrics.remote_write']);
+  });
 });
 
 test('whether the metrics port was asked for is known, since only the default one may be taken', () => {

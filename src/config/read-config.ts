@@ -8,7 +8,7 @@ import { developmentDefaults } from './profiles.ts';
 import type { Setting } from './setting.ts';
 import { type SettingName, type SettingValues, settingEntries } from './settings.ts';
 import { type Problem, parseSettingsFile, readSettingsFile, type SettingsFile } from './settings-file.ts';
-import { noStructure, type Structure } from './structures.ts';
+import { noStructure, type Structure, variablesOf } from './structures.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type Flags = Readonly<Record<string, string | undefined>>;
@@ -81,7 +81,7 @@ export function readSources(sources: PlacesToRead): SettingSources {
   if (wanted !== undefined && !file)
     problems.push({ place: path, message: 'there is no such file', mend: 'Check --config or RAGWARDEN_CONFIG.' });
   problems.push(...(file?.problems ?? []));
-  const unknown = findUnknownVariables(env);
+  const unknown = findUnknownVariables(env, variablesOf(file?.structure));
   problems.push(...unknown.problems);
 
   const secretFiles = new Map<string, string>();

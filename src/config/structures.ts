@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { metricsStructure } from './metrics-structure.ts';
 import { targetStructure } from './target-config.ts';
 
 /**
@@ -7,12 +8,13 @@ import { targetStructure } from './target-config.ts';
  */
 const structures = {
   target: targetStructure,
+  metrics: metricsStructure,
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
-export const noStructure: Structure = { target: {} };
+export const noStructure: Structure = { target: {}, metrics: {} };
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [
@@ -39,6 +41,14 @@ export function takeStructure(
   return {
     complaints: parsed.error.issues.map(({ path, message }) => `${section}.${path.map(String).join('.')}: ${message}`),
   };
+}
+
+/** Variables that structures name, as `bearer_token_env: NAME`: they are ours, whatever they are called. */
+export function variablesOf(structure: unknown): readonly string[] {
+  if (typeof structure !== 'object' || structure === null) return [];
+  return Object.entries(structure).flatMap(([key, value]) =>
+    key.endsWith('_env') && typeof value === 'string' ? [value] : variablesOf(value),
+  );
 }
 
 /** Structured keys that one has otherwise than the other. */

@@ -93,7 +93,7 @@ export function formatValue(value: number): string {
 }
 
 /** OpenMetrics wants bounds as floats, `1.0`; the text format has always said `1`. */
-const formatBound = (bound: number, open: boolean): string =>
+export const formatBound = (bound: number, open: boolean): string =>
   open && Number.isInteger(bound) ? `${formatValue(bound)}.0` : formatValue(bound);
 
 const escapeLabelValue = (value: string): string =>

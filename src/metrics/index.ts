@@ -18,5 +18,6 @@ export {
   type Histogram,
   type MetricRegistry,
 } from './registry.ts';
+export { createRemoteWrite, type RemoteWrite } from './remote-write/remote-write.ts';
 export { boundedSamples } from './sample-growth.ts';
 export type { CounterHandle, GaugeHandle, HistogramHandle } from './series.ts';
