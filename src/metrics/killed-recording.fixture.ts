@@ -1,5 +1,4 @@
 /** Run by a test as a process of its own, to be killed while it records: prints how much it had counted when a flush was over. */
-import { writeSync } from 'node:fs';
 import { metricsMigrations } from '../migrations/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import { migrate, openSqlite } from '../platform/database/index.ts';
@@ -24,6 +23,6 @@ if (path !== undefined && process.argv[1]?.endsWith('killed-recording.fixture.ts
     }
     await history.sampleOnce();
     await history.flushOnce();
-    writeSync(1, `${counted}\n`);
+    process.stdout.write(`${counted}\n`);
   }
 }

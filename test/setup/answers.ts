@@ -1,9 +1,13 @@
 // Before every test file: an answer of an API route that breaks its own schema fails the test that asked for it.
-import { subscribe } from 'node:diagnostics_channel';
-import { afterEach, expect } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterAll, afterEach, expect } from 'vitest';
 
+const channel = 'ragwarden.http.broken-answer';
 const broken: unknown[] = [];
-subscribe('ragwarden.http.broken-answer', (message) => broken.push(message));
+const listen = (message: unknown): unknown => broken.push(message);
+subscribe(channel, listen);
+// The process goes on with the next file.
+afterAll(() => unsubscribe(channel, listen));
 
 afterEach(() => {
   const found = broken.splice(0);

@@ -2,7 +2,6 @@
  * Run by a test as a process of its own, to be killed: writes units of three rows each, many at a time, and prints the number
  * of each unit once it was acknowledged. `node unit-writer.fixture.ts <file> <first number>`
  */
-import { writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { silentLogger } from '../logging.ts';
 import { openSqlite } from './sqlite.ts';
@@ -29,7 +28,8 @@ if (path !== undefined && script?.endsWith('unit-writer.fixture.ts')) {
           await turn();
         }
       });
-      writeSync(1, `${unit}\n`);
+      // Not `writeSync`: when nobody reads as fast as this writes, it fails instead of waiting.
+      process.stdout.write(`${unit}\n`);
     }
   };
   await Promise.all(Array.from({ length: 16 }, lane));
