@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { afterAll, describe } from 'vitest';
 import { openTestStatesOn } from '../src/migrations/test-state.ts';
 import { hasPart } from './setup/parts.ts';
 
@@ -7,6 +7,7 @@ import { hasPart } from './setup/parts.ts';
  * databases it runs on.
  */
 openTestStatesOn('postgres');
+afterAll(() => openTestStatesOn('sqlite'));
 
 describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('events', () => import('../src/events/event-log.test.ts').then(() => undefined));
