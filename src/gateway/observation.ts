@@ -73,4 +73,6 @@ export type LlmReading = {
   readonly dimension: number | null;
   /** From `Retry-After` of a 429 or 503. */
   readonly retryAfterMs: number | null;
+  /** Of the whole request, so that the same call can be known again; a word of no other meaning, shown to nobody. */
+  readonly digest: string | null;
 };

@@ -3,8 +3,10 @@
  * window. Tables: `metric_block`, `metric_definition`, `metric_agent`. Invariants: a value is measured or absent, never invented;
  * series with different labels never share a value; recording never throws and never waits; a damaged block is never read as numbers.
  */
+export { agentMetrics } from './agents.ts';
 export { createDocumentMetrics, type DocumentMetrics, statusClass } from './document-metrics.ts';
 export type { MetricHistory } from './history.ts';
+export type { OwnDefinition } from './metric-definition.ts';
 export { metricRoutes } from './metric-routes.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';

@@ -49,6 +49,9 @@ export type MetricDefinition = {
 export type GivenDefinition = Pick<MetricDefinition, 'name' | 'type'> &
   Partial<Omit<MetricDefinition, 'name' | 'type' | 'definedBy'>>;
 
+/** Of what ragwarden itself records: no application's, so on `/metrics` it stands under `ragwarden_…`, in base units. */
+export type OwnDefinition = GivenDefinition & { readonly exposedAs: string };
+
 /** As Prometheus has it. */
 export const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const labelName = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;

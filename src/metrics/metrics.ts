@@ -7,7 +7,7 @@ import { type Agents, createAgents } from './agents.ts';
 import { defineDefaultMetrics } from './default-metrics.ts';
 import { readDefinitions, writeDefinition } from './definition-store.ts';
 import { createMetricHistory, type HistorySettings, type MetricHistory } from './history.ts';
-import type { MetricDefinition } from './metric-definition.ts';
+import type { MetricDefinition, OwnDefinition } from './metric-definition.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import type { MetricRegistry } from './registry.ts';
 import { createValueLog } from './value-log.ts';
@@ -30,8 +30,10 @@ export async function createMetrics(options: {
   log: Logger;
   instance: string;
   settings?: Partial<HistorySettings>;
+  /** What other parts of ragwarden record. */
+  own?: readonly OwnDefinition[];
 }): Promise<Metrics> {
-  const { registry, db, clock, log, instance } = options;
+  const { registry, db, clock, log, instance, own = [] } = options;
   const valueLog = createValueLog();
   const agents = createAgents({ db, clock });
   const changed = new Map<string, MetricDefinition>();
@@ -40,11 +42,13 @@ export async function createMetrics(options: {
     clock,
     log,
     values: valueLog,
+    ownNames: new Map(own.map(({ name, exposedAs }) => [name, exposedAs])),
     onDefinition: (definition) => changed.set(definition.name, definition),
     onRecorded: (_, recording, atMs) => agents.count(recording, atMs),
   });
   // First, since an earlier life may have known one of these names as something else.
   defineDefaultMetrics(recorder);
+  for (const { exposedAs: _, ...definition } of own) recorder.define(definition);
   changed.clear();
   for (const known of await readDefinitions(db)) recorder.restore(known);
 

@@ -116,6 +116,8 @@ export function createRecorder(options: {
   onRecorded?: (definition: MetricDefinition, recording: Recording, atMs: number) => void;
   /** Told of each metric that is new or was told more about. */
   onDefinition?: (definition: MetricDefinition) => void;
+  /** Of what ragwarden itself records: name → name on `/metrics`. */
+  ownNames?: ReadonlyMap<string, string>;
   maxMetrics?: number;
   maxSeries?: number;
 }): Recorder {
@@ -137,7 +139,8 @@ export function createRecorder(options: {
   });
 
   const familyOf = (definition: MetricDefinition): Family => {
-    const { name, unit, scale } = exposeName(definition);
+    const { unit, scale, ...shown } = exposeName(definition);
+    const name = options.ownNames?.get(definition.name) ?? shown.name;
     const { type } = definition;
     const kind = type === 'counter' ? 'counter' : type === 'gauge' || type === 'rate' ? 'gauge' : 'histogram';
     const given = {
