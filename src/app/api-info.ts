@@ -18,7 +18,8 @@ export const apiInfo = () => ({
     { name: 'probes', description: 'For orchestrators and load balancers.' },
     { name: 'page', description: 'The dashboard.' },
     { name: 'metrics', description: 'For Prometheus and what reads its format.' },
-    { name: 'monitoring', description: 'The host.' },
+    { name: 'monitoring', description: 'The host, and what the backend was asked for since the start.' },
+    { name: 'traffic', description: 'What passed the gateway or was told: times, errors, tokens, cost.' },
     { name: 'targets', description: 'What is watched.' },
     { name: 'backup', description: 'Recovery points: taking, verifying, keeping, restoring.' },
     {

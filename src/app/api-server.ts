@@ -17,6 +17,7 @@ import type { Ground } from './ground.ts';
 import { openapiRoute } from './openapi-route.ts';
 import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
+import type { TrafficWiring } from './traffic-wiring.ts';
 import type { Watching } from './watching.ts';
 
 /** The API's server with the routes of every slice; it listens nowhere yet. */
@@ -24,7 +25,8 @@ export async function createApiServer(
   ground: Ground,
   slices: Watching &
     Protection &
-    Drilling & {
+    Drilling &
+    TrafficWiring & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
       readonly startedMs: number;
@@ -79,6 +81,7 @@ export async function createApiServer(
       health: () => health.report(),
     }),
   );
+  await server.register(slices.trafficRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(
@@ -87,6 +90,7 @@ export async function createApiServer(
       clock,
       enabled: config.monitoring.enabled,
       thresholds: () => ground.config.monitoring.thresholds,
+      usage: slices.usage,
     }),
   );
   await server.register(

@@ -29,6 +29,7 @@ import { productVersion } from '../platform/product-version.ts';
 import type { DrillSchedule } from '../recovery/index.ts';
 import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
 import type { WatchedTarget } from '../targets/index.ts';
+import { trafficDefinitions } from '../traffic/index.ts';
 import { createApiServer } from './api-server.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import {
@@ -58,6 +59,7 @@ import { createProtection } from './protection.ts';
 import { rememberCallers } from './remembered-callers.ts';
 import type { SampleSize } from './sample.ts';
 import { createStateWatch } from './state-watch.ts';
+import { createTrafficWiring } from './traffic-wiring.ts';
 import { createWatching } from './watching.ts';
 
 export type WardenOptions = {
@@ -266,7 +268,9 @@ export function createWarden(options: WardenOptions): Warden {
       log: logOf('metrics'),
       instance,
       settings: config.metrics.history,
+      own: trafficDefinitions,
     });
+    const traffic = createTrafficWiring(ground, watching, metrics);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
       stores: config.metrics.enabled ? config.metrics.remoteWrite : [],
@@ -332,6 +336,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...watching,
       ...protection,
       ...drilling,
+      ...traffic,
       metrics,
       ownMetrics,
       startedMs,

@@ -11,6 +11,7 @@ import type { Structure } from './structures.ts';
 import { type DumpCommand, findNameProblems, type LifecycleStep, type TargetStructure } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
+import { buildPrices, type ModelPrice } from './traffic-config.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
 const dayMs = 86_400_000;
@@ -122,6 +123,7 @@ export type Config = {
   readonly heartbeat:
     | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
     | undefined;
+  readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
@@ -307,6 +309,7 @@ export function buildConfig(
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
+    traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {
       events: values.growthEvents,

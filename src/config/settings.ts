@@ -7,6 +7,7 @@ import type { Setting } from './setting.ts';
 import { stateSettings } from './state-settings.ts';
 import { systemSettings } from './system-settings.ts';
 import { targetSettings } from './target-settings.ts';
+import { trafficSettings } from './traffic-config.ts';
 import type { Parser } from './value-parsers.ts';
 import { watchSettings } from './watch-settings.ts';
 
@@ -20,6 +21,7 @@ export const settings = {
   ...recoverySettings,
   ...systemSettings,
   ...targetSettings,
+  ...trafficSettings,
   ...awaitedSettings,
 } as const;
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { metricsStructure } from './metrics-structure.ts';
 import { targetStructure } from './target-config.ts';
+import { trafficStructure } from './traffic-config.ts';
 
 /**
  * What cannot be said in one scalar, by the section of the file it stands in; the scalars are in settings.ts. It comes from the file
@@ -8,13 +9,21 @@ import { targetStructure } from './target-config.ts';
  */
 const structures = {
   target: targetStructure,
+<<<<<<< HEAD
   metrics: metricsStructure,
+=======
+  traffic: trafficStructure,
+>>>>>>> a9b1ed0 (traffic: what passes is counted by what became of it, with times, tokens and cost)
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
+<<<<<<< HEAD
 export const noStructure: Structure = { target: {}, metrics: {} };
+=======
+export const noStructure: Structure = { target: {}, traffic: {} };
+>>>>>>> a9b1ed0 (traffic: what passes is counted by what became of it, with times, tokens and cost)
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [

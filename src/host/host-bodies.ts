@@ -136,9 +136,28 @@ export type HostHealthBody = z.infer<typeof hostHealthSchema>;
 
 export const userStorageSchema = z.object({
   user_id: z.string(),
-  metrics: z.object({ storage: z.object({ size_bytes: bytes, size_mb: z.number().describe('mebibytes') }) }),
+  metrics: z.object({
+    storage: z
+      .object({ size_bytes: bytes, size_mb: z.number().describe('mebibytes') })
+      .nullable()
+      .describe('Null when there is no such directory.'),
+    usage: z
+      .object({
+        requests: z.number().int().describe('To the backend.'),
+        errors: z.number().int(),
+        llm_calls: z.number().int(),
+        prompt_tokens: z.number().int(),
+        completion_tokens: z.number().int(),
+        cost_usd: z.number(),
+        first_seen: z.iso.datetime(),
+        last_seen: z.iso.datetime(),
+      })
+      .nullable()
+      .describe('What passed the gateway, or was told, since ragwarden started; null when nothing did.'),
+  }),
 });
 export type UserStorageBody = z.infer<typeof userStorageSchema>;
+export type UserUsage = Readonly<NonNullable<UserStorageBody['metrics']['usage']>>;
 
 const diskOf = ({ totalBytes, usedBytes, freeBytes, percent: full }: DiskSample): z.infer<typeof diskBody> => ({
   total: totalBytes,
@@ -283,9 +302,14 @@ export function healthBody(
   };
 }
 
-/** The storage part of `GET /api/v1/monitoring/user/{user_id}`; undefined when there is no such user directory. */
-export function userBody(userId: string, directories: UserDirectorySizes): UserStorageBody | undefined {
-  const size = directories.bytesByName.get(userId);
-  if (size === undefined) return undefined;
-  return { user_id: userId, metrics: { storage: { size_bytes: size, size_mb: size / 1_048_576 } } };
+/** Undefined when nothing is known about such a user. */
+export function userBody(
+  userId: string,
+  directories: UserDirectorySizes | undefined,
+  usage: UserUsage | undefined,
+): UserStorageBody | undefined {
+  const size = directories?.bytesByName.get(userId);
+  if (size === undefined && usage === undefined) return undefined;
+  const storage = size === undefined ? null : { size_bytes: size, size_mb: size / 1_048_576 };
+  return { user_id: userId, metrics: { storage, usage: usage ? { ...usage } : null } };
 }

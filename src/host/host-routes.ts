@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
-import { healthBody, hostHealthSchema, systemBody, systemSchema, userBody, userStorageSchema } from './host-bodies.ts';
+import {
+  healthBody,
+  hostHealthSchema,
+  systemBody,
+  systemSchema,
+  type UserUsage,
+  userBody,
+  userStorageSchema,
+} from './host-bodies.ts';
 import { decideHostHealth, type HostThresholds } from './host-health.ts';
 import type { HostSampler } from './host-sampler.ts';
 
@@ -13,11 +21,13 @@ export type HostRoutesDeps = {
   readonly clock: Clock;
   /** Read at each request, since thresholds can be changed while running. */
   thresholds(): HostThresholds;
+  /** What a user asked the backend for, where somebody counts that. */
+  usage?: ((userId: string) => UserUsage | undefined) | undefined;
 };
 
 /** What the sampler last saw. Asking never measures anything. */
 export const hostRoutes =
-  ({ enabled, sampler, clock, thresholds }: HostRoutesDeps): RoutePlugin =>
+  ({ enabled, sampler, clock, thresholds, usage }: HostRoutesDeps): RoutePlugin =>
   async (app) => {
     app.addHook('preHandler', async () => {
       if (!enabled)
@@ -75,18 +85,22 @@ export const hostRoutes =
         },
         schema: {
           tags,
-          summary: 'Storage of one user directory',
+          summary: 'Storage, requests, tokens and cost of one user',
           params: z.object({ user_id: z.string() }),
           response: { 200: userStorageSchema },
         },
       },
       async (request) => {
         const directories = sampler.userDirectories();
-        if (directories === undefined) throw notSampled('User directories were not measured yet.');
         // Only names that the walk found are looked up; the id never becomes a path.
-        const body = userBody(request.params.user_id, directories);
+        const body = userBody(request.params.user_id, directories, usage?.(request.params.user_id));
+        if (body === undefined && directories === undefined)
+          throw notSampled('User directories were not measured yet.');
         if (body === undefined)
-          throw new AppError('request/not-found', 'There is no such user directory below the data folder.');
+          throw new AppError(
+            'request/not-found',
+            'There is no such user directory below the data folder, and nobody of that name asked for anything.',
+          );
         return body;
       },
     );

@@ -5,7 +5,7 @@
 export { type Consumption, type ConsumptionLog, createConsumptionLog } from './consumption.ts';
 export type { DiskSample } from './disk-reader.ts';
 export type { ContainerSample, HostSample, ProcessSample, UserDirectorySizes } from './host.ts';
-export type { HostHealthBody, SystemBody } from './host-bodies.ts';
+export type { HostHealthBody, SystemBody, UserUsage } from './host-bodies.ts';
 export {
   decideHostHealth,
   type HostCheck,

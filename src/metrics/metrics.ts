@@ -31,7 +31,7 @@ export async function createMetrics(options: {
   instance: string;
   settings?: Partial<HistorySettings>;
   /** What other parts of ragwarden record. */
-  own?: readonly OwnDefinition[];
+  own?: readonly OwnDefinition[] | undefined;
 }): Promise<Metrics> {
   const { registry, db, clock, log, instance, own = [] } = options;
   const valueLog = createValueLog();

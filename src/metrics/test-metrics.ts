@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
 import type { HistorySettings } from './history.ts';
+import type { OwnDefinition } from './metric-definition.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createMetricRegistry, type MetricRegistry } from './registry.ts';
 
@@ -23,13 +24,19 @@ export type TestMetrics = {
 
 /** Test support: recorder, store and all between them, on a real database; nothing runs by itself. */
 export async function openMetrics(
-  options: { clock: Clock; log?: Logger; settings?: Partial<HistorySettings>; instance?: string },
+  options: {
+    clock: Clock;
+    log?: Logger;
+    settings?: Partial<HistorySettings>;
+    instance?: string;
+    own?: readonly OwnDefinition[];
+  },
   db?: { readonly db: Database; remove(): Promise<void> },
 ): Promise<TestMetrics> {
-  const { clock, log = silentLogger, settings, instance = 'i1' } = options;
+  const { clock, log = silentLogger, settings, instance = 'i1', own } = options;
   const opened = db ?? (await openTestMetrics());
   const registry = createMetricRegistry({ clock });
-  const metrics = await createMetrics({ registry, db: opened.db, clock, log, instance, settings });
+  const metrics = await createMetrics({ registry, db: opened.db, clock, log, instance, settings, own });
   return {
     db: opened.db,
     registry,

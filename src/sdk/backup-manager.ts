@@ -51,7 +51,9 @@ export class BackupManager {
 
   /** Bytes below one user directory, as last measured. @throws RagwardenError `request/not-found` */
   async getDirectorySize(userId: string, call: CallOptions = {}): Promise<number> {
-    return (await this.#client.monitoring.user(userId, call)).metrics.storage.size_bytes;
+    const { storage } = (await this.#client.monitoring.user(userId, call)).metrics;
+    if (storage) return storage.size_bytes;
+    throw new RagwardenError({ code: 'request/not-found', status: 404, detail: `${userId} has no user directory.` });
   }
 
   /**

@@ -3,6 +3,7 @@ import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { RagwardenError } from './ragwarden-error.ts';
 import { followStream, type StreamOptions } from './server-sent.ts';
+import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart, type Query } from './transport.ts';
 import type {
   AuditEntryBody,
@@ -17,7 +18,6 @@ import type {
   EventBody,
   GrowthBody,
   HealthBody,
-  HostHealthBody,
   InspectionBody,
   JobBody,
   LoginLinkBody,
@@ -35,10 +35,8 @@ import type {
   SettingChange,
   SettingsCheckBody,
   SettingValue,
-  SystemBody,
   TargetBody,
   TokenBody,
-  UserMetricsBody,
   WhoBody,
 } from './wire.ts';
 
@@ -178,15 +176,8 @@ export function createClient(options: ClientOptions) {
     /** The description of the API, OpenAPI 3.1. */
     describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
     metrics: createMetricCalls(transport),
-    monitoring: {
-      /** CPU, memory, disks, network and processes as last sampled. @throws `host/not-sampled` directly after a start */
-      system: (call?: CallOptions) => get<SystemBody>('/api/v1/monitoring/system', call),
-      /** Whether CPU, memory and disks are well. */
-      health: (call?: CallOptions) => get<HostHealthBody>('/api/v1/monitoring/health', call),
-      /** Storage of one user directory. @throws `request/not-found` */
-      user: async (userId: string, call?: CallOptions) =>
-        get<UserMetricsBody>(`/api/v1/monitoring/user/${pathPart(userId)}`, call),
-    },
+    monitoring: createMonitoringCalls(transport),
+    traffic: createTrafficCalls(transport),
     targets: {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),

@@ -44,6 +44,15 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getMonitoringSystem: ({ monitoring }) => monitoring.system(),
   getMonitoringHealth: ({ monitoring }) => monitoring.health(),
   getMonitoringUserByUserId: ({ monitoring }) => monitoring.user('u'),
+  getMonitoringLightrag: ({ monitoring }) => monitoring.lightrag(),
+  postMonitoringLightragReset: ({ monitoring }) => monitoring.resetLightrag(),
+  postMonitoringLightragRecord: ({ monitoring }) => monitoring.recordLightrag([{ operation: 'query', seconds: 1 }]),
+  postMetricsAgentsRecord: ({ metrics }) =>
+    metrics.recordAgents([{ kind: 'tool_usage', agent_id: 'a', tool: 't', duration_ms: 1 }]),
+  getTrafficSummary: ({ traffic }) =>
+    traffic.summary({ window: '5m', by: 'model', limit: 5, target: 't', workspace: 'w', user: 'u' }),
+  getTrafficRecent: ({ traffic }) =>
+    traffic.recent({ limit: 5, failed: true, door: 'llm', target: 't', workspace: 'w', user: 'u' }),
   getTargets: ({ targets }) => targets.list(),
   getTargetsById: ({ targets }) => targets.get('t'),
   postTargetsByIdProbe: ({ targets }) => targets.probe('t'),

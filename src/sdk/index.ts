@@ -34,5 +34,6 @@ export type { StreamOptions } from './server-sent.ts';
 export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-backup.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
 export { SystemOperations } from './system-operations.ts';
+export type { TrafficFilter } from './traffic-calls.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
 export type * from './wire.ts';

@@ -1,5 +1,6 @@
 import { type Call, type CallOptions, pathPart, type Transport } from './transport.ts';
 import type {
+  AgentRecording,
   MetricAgentBody,
   MetricAggregation,
   MetricCategory,
@@ -17,6 +18,7 @@ import type {
   MetricType,
   MetricTypesBody,
   Page,
+  RecordedItemsBody,
 } from './wire.ts';
 
 type SeriesChoice = {
@@ -80,6 +82,9 @@ export function createMetricCalls(transport: Transport) {
     /** Records values. Those that are not right are told one by one and keep no other out. At most 10,000 at once. */
     record: (items: readonly MetricRecording[], call?: CallOptions) =>
       send<MetricRecordedBody>(`${base}/record`, { ...call, method: 'POST', body: { items } }),
+    /** Tells what agents did; a service token is enough. At most 1,000 at once. */
+    recordAgents: (items: readonly AgentRecording[], call?: CallOptions) =>
+      send<RecordedItemsBody>(`${base}/agents/record`, { ...call, method: 'POST', body: { items } }),
     /** A metric over time. @throws `request/invalid` for what has no meaning, as percentiles of a counter */
     query: (name: string, query: MetricQuery = {}, call?: CallOptions) =>
       send<MetricQueryBody>(`${base}/query`, {

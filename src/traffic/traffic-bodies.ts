@@ -58,11 +58,18 @@ export const summarySchema = z
     left_out: count.describe('Groups beyond the limit.'),
     backend: z
       .object({
-        cpu_seconds: z.number(),
+        from: z.iso.datetime().describe('Of the first reading that counts.'),
+        to: z.iso.datetime(),
+        operations: count.describe('Queries, searches and inserts in that time.'),
+        cpu_seconds: number,
+        read_bytes: number.describe('From disk.'),
+        written_bytes: number,
+        average_rss_bytes: z.number(),
         peak_rss_bytes: z.number(),
-        covered_seconds: z.number().describe('Of the window, in which the process was seen.'),
-        cpu_seconds_per_operation: number.describe('By queries, searches and inserts; null without one.'),
-        peak_rss_bytes_per_operation: number,
+        cpu_seconds_per_operation: number.describe(
+          'Of all the process took, idle time and documents in the background included.',
+        ),
+        written_bytes_per_operation: number,
       })
       .nullable()
       .describe("What the backend's process took; null where it is not seen on this machine."),

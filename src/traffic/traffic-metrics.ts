@@ -37,9 +37,11 @@ export const trafficDefinitions: readonly OwnDefinition[] = [
 
 export type TrafficMetrics = { count(exchange: Exchange): void };
 
-/** Counts what passed. Labels are of bounded sets, but for workspace and model: the bound per metric holds those. */
+/**
+ * Counts what passed, into what `trafficDefinitions` defines. Labels are of bounded sets, but for workspace and model: the bound per metric
+ * holds those.
+ */
 export function createTrafficMetrics(recorder: Recorder): TrafficMetrics {
-  for (const { exposedAs: _, ...definition } of trafficDefinitions) recorder.define(definition);
   const exchanges = recorder.counter({ name: 'traffic_exchanges' });
   const duration = recorder.timer({ name: 'traffic_duration_ms' });
   const firstByte = recorder.timer({ name: 'traffic_first_byte_ms' });

@@ -1,4 +1,5 @@
 import type { EventRecorder } from '../events/index.ts';
+import type { ConsumptionLog } from '../host/index.ts';
 import type { Recorder } from '../metrics/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
@@ -11,4 +12,6 @@ export type TrafficRouteDeps = {
   readonly db: Database;
   readonly events: EventRecorder;
   readonly clock: Clock;
+  /** What the backend's process took. */
+  readonly consumption: Pick<ConsumptionLog, 'between'>;
 };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { isoInstant } from '../platform/clock.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import { agentRecordRoutes } from './agent-record-routes.ts';
 import { monitorRoutes } from './monitor-routes.ts';
 import { summaryKeys } from './summary.ts';
-import type { Traffic } from './traffic.ts';
 import { exchangeBody, exchangeSchema, summaryBody, summarySchema } from './traffic-bodies.ts';
 import type { TrafficRouteDeps } from './traffic-route-deps.ts';
 
@@ -63,7 +63,7 @@ export const trafficRoutes =
         return summaryBody(summary, {
           by: query.by,
           limit: query.limit,
-          backend: whole ? backendBody(traffic, summary) : null,
+          backend: whole ? backendBody(deps, summary) : null,
           unpricedModels: traffic.unpricedModels(),
         });
       },
@@ -95,18 +95,24 @@ export const trafficRoutes =
   };
 
 function backendBody(
-  traffic: Traffic,
+  { traffic, consumption }: TrafficRouteDeps,
   { keptFromMs, toMs }: { keptFromMs: number; toMs: number },
 ): z.infer<typeof summarySchema>['backend'] {
-  const use = traffic.backend.between(keptFromMs, toMs);
-  if (use === undefined) return null;
-  const operations = traffic.operationsBetween(toMs - use.coveredMs, toMs);
-  const perOperation = (amount: number): number | null => (operations === 0 ? null : amount / operations);
+  const took = consumption.between(keptFromMs, toMs);
+  if (took === undefined) return null;
+  const operations = traffic.operationsBetween(took.fromMs, took.toMs);
+  const perOperation = (amount: number | undefined): number | null =>
+    amount === undefined || operations === 0 ? null : amount / operations;
   return {
-    cpu_seconds: use.cpuSeconds,
-    peak_rss_bytes: use.peakResidentBytes,
-    covered_seconds: use.coveredMs / 1_000,
-    cpu_seconds_per_operation: perOperation(use.cpuSeconds),
-    peak_rss_bytes_per_operation: perOperation(use.peakResidentBytes),
+    from: isoInstant(took.fromMs),
+    to: isoInstant(took.toMs),
+    operations,
+    cpu_seconds: took.cpuSeconds ?? null,
+    read_bytes: took.readBytes ?? null,
+    written_bytes: took.writtenBytes ?? null,
+    average_rss_bytes: took.residentBytes.average,
+    peak_rss_bytes: took.residentBytes.greatest,
+    cpu_seconds_per_operation: perOperation(took.cpuSeconds),
+    written_bytes_per_operation: perOperation(took.writtenBytes),
   };
 }

@@ -2,7 +2,6 @@ import type { LlmReading, Observation } from '../gateway/index.ts';
 import type { Recorder } from '../metrics/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logging.ts';
-import { type BackendReading, type BackendUse, createBackendUseLog } from './backend-use.ts';
 import { type Exchange, isTimed } from './exchange.ts';
 import { createExchangeLog } from './exchange-log.ts';
 import { createOperationTotals, isMonitored, type OperationTotals } from './operation-totals.ts';
@@ -50,10 +49,6 @@ export type Traffic = {
   ): number | null;
   /** Models whose tokens could not be priced since the start. */
   unpricedModels(): readonly string[];
-  readonly backend: {
-    add(reading: BackendReading): void;
-    between(fromMs: number, toMs: number): BackendUse | undefined;
-  };
   /** Begins to count anew: totals, exchanges and the time since which. */
   reset(): void;
 };
@@ -77,7 +72,6 @@ export function createTraffic(options: {
   const users = createUserTotals();
   const retries = createRetries();
   const prices = createPriceTable(options.prices);
-  const backend = createBackendUseLog();
   const unpriced = new Set<string>();
 
   const priceOf: Traffic['priceOf'] = (call) => {
@@ -154,7 +148,6 @@ export function createTraffic(options: {
     user: (userId) => users.find(userId),
     priceOf,
     unpricedModels: () => [...unpriced],
-    backend,
     reset() {
       totals.reset(clock.now());
       exchanges.clear(clock.now());

@@ -131,6 +131,19 @@ export type HostHealthBody = {
 
 export type UserMetricsBody = {
   readonly user_id: string;
-  /** `size_mb` is mebibytes. */
-  readonly metrics: { readonly storage: { readonly size_bytes: number; readonly size_mb: number } };
+  readonly metrics: {
+    /** `size_mb` is mebibytes; null when there is no such directory. */
+    readonly storage: { readonly size_bytes: number; readonly size_mb: number } | null;
+    /** Since ragwarden started; null when nothing passed. */
+    readonly usage: {
+      readonly requests: number;
+      readonly errors: number;
+      readonly llm_calls: number;
+      readonly prompt_tokens: number;
+      readonly completion_tokens: number;
+      readonly cost_usd: number;
+      readonly first_seen: string;
+      readonly last_seen: string;
+    } | null;
+  };
 };
