@@ -141,7 +141,10 @@ test('the storage of a user is told by name; nothing else is ever looked up', as
   await sampler.measureDirectoriesOnce();
   for (const user of ['alice', '__proto__', 'ü ber']) {
     const answer = await get(`/api/v1/monitoring/user/${encodeURIComponent(user)}`, 'admin');
-    expect(answer.json()).toEqual({ user_id: user, metrics: { storage: { size_bytes: 1_048_576, size_mb: 1 } } });
+    expect(answer.json()).toEqual({
+      user_id: user,
+      metrics: { storage: { size_bytes: 1_048_576, size_mb: 1 }, usage: null },
+    });
   }
   for (const id of ['bob', '..', '../../etc', 'alice/../alice', 'toString', 'x'.repeat(10_000), '%00']) {
     const answer = await get(`/api/v1/monitoring/user/${encodeURIComponent(id)}`, 'admin');
