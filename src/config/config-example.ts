@@ -30,7 +30,6 @@ const structures: Readonly<Record<string, string>> = {
   #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
   #     online: false
 `,
-<<<<<<< HEAD
   metrics: `  # Prometheus-compatible stores that get every metric (remote write). Secrets are named: a variable, or a file.
   # remote_write:
   #   - name: central
@@ -39,13 +38,12 @@ const structures: Readonly<Record<string, string>> = {
   #     labels: {site: north}
   #     interval_seconds: 10
   #     queue_mb: 256
-=======
+`,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:
   #   - {model: gpt-4o-mini*, input_usd: 0.15, cached_input_usd: 0.075, output_usd: 0.6}
   #   - {model: text-embedding-3-small, input_usd: 0.02}
   #   - {model: "*", provider: ollama, input_usd: 0}
->>>>>>> a9b1ed0 (traffic: what passes is counted by what became of it, with times, tokens and cost)
 `,
 };
 

@@ -70,14 +70,12 @@ export function configReference(): string {
     '`target.sqlite` (a list of `name` and `path`: database files that are captured while they are in use) and `target.commands` (a list of `name`, `dump: [program, argument, …]`',
     'and, where wanted, `restore: [program, argument, …]`, `environment_file`, `online`, `consistent`: whatever writes a dump to its standard output).',
     '',
-<<<<<<< HEAD
     'Only in the file, since they name servers and where secrets are: `metrics.remote_write`, a list of stores that get every metric. Each has `name` and `url` and, where wanted,',
     '`bearer_token_env` or `bearer_token_file`, `username` with `password_env` or `password_file`, `headers` (`Name: value`), `labels` (`name: value`), `interval_seconds` (10),',
     '`queue_mb` (256), `batch_samples` (2,000 of one request), `timeout_seconds` (30). See [metrics.md](metrics.md#to-another-store).',
-=======
+    '',
     'Also only in the file: `traffic.prices`, a list of `model` (a name, or a beginning of names followed by `*`), `input_usd` and, where wanted, `output_usd`,',
     '`cached_input_usd` and `provider`: what a model takes, in US dollars per million tokens. [traffic.md](traffic.md) tells more.',
->>>>>>> a9b1ed0 (traffic: what passes is counted by what became of it, with times, tokens and cost)
     '',
     '## Profiles',
     '',

@@ -9,21 +9,14 @@ import { trafficStructure } from './traffic-config.ts';
  */
 const structures = {
   target: targetStructure,
-<<<<<<< HEAD
   metrics: metricsStructure,
-=======
   traffic: trafficStructure,
->>>>>>> a9b1ed0 (traffic: what passes is counted by what became of it, with times, tokens and cost)
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
-<<<<<<< HEAD
-export const noStructure: Structure = { target: {}, metrics: {} };
-=======
-export const noStructure: Structure = { target: {}, traffic: {} };
->>>>>>> a9b1ed0 (traffic: what passes is counted by what became of it, with times, tokens and cost)
+export const noStructure: Structure = { target: {}, metrics: {}, traffic: {} };
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [
