@@ -1,17 +1,14 @@
 import { render } from 'preact';
-import { Drills } from './panels/drills.tsx';
-import { Events } from './panels/events.tsx';
 import { Header } from './panels/header.tsx';
-import { Host } from './panels/host.tsx';
-import { Recovery } from './panels/recovery.tsx';
-import { Repository } from './panels/repository.tsx';
-import { RestoreDialog } from './panels/restore.tsx';
 import { Stranger } from './panels/stranger.tsx';
-import { Targets } from './panels/target.tsx';
 import { Action } from './parts/text.tsx';
 import { health, startPage } from './state/page-state.ts';
 import { logOut, openSession, session } from './state/session.ts';
-import { followUrl } from './state/url.ts';
+import { followUrl, urlState, type View } from './state/url.ts';
+import { Explorer } from './views/metrics/explorer.tsx';
+import { Overview } from './views/overview.tsx';
+
+const rooms: Readonly<Record<View, () => preact.JSX.Element>> = { overview: Overview, metrics: Explorer };
 
 function Page() {
   const now = session.value;
@@ -28,22 +25,11 @@ function Page() {
         <Action label="Log out" onPress={() => void logOut().catch(() => undefined)} />
       </main>
     );
+  const Room = rooms[urlState.value.view];
   return (
     <div class={health.problem.value === undefined ? 'page' : 'page is-lost'}>
       <Header />
-      <main class="panels">
-        <div class="column">
-          <Targets />
-          <Recovery />
-          <Drills />
-        </div>
-        <div class="column">
-          <Host />
-          <Repository />
-          <Events />
-        </div>
-      </main>
-      <RestoreDialog />
+      <Room />
     </div>
   );
 }

@@ -75,14 +75,17 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     removeFolder(dataDir);
   });
 
-  const loginPath = async (): Promise<string> => {
+  /** Asks the API beside the page. */
+  const asAdmin = async (path: string, body?: unknown): Promise<unknown> => {
     const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
-    const answer = await fetch(`${product.api}/api/v1/access/login-links`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}` },
+    const answer = await fetch(new URL(path, `${product.api}/`), {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return String(field(await answer.json(), 'path'));
+    return answer.json();
   };
+  const loginPath = async (): Promise<string> => String(field(await asAdmin('api/v1/access/login-links', {}), 'path'));
 
   test('a stranger sees the overall word and a login, and a wrong token stays outside', async () => {
     await page.goto(`${product.api}/health`);
@@ -118,6 +121,96 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       .getByText(/started/)
       .first()
       .waitFor();
+  });
+
+  describe('the explorer of metrics', () => {
+    test('finds a metric by a word, draws it and tells where it came from and how to ask for it', async () => {
+      const of = (endpoint: string, value: number) => ({
+        name: 'page_latency',
+        unit: 'ms',
+        value,
+        labels: { endpoint },
+      });
+      const items = [of('/search', 120), of('/search', 480), of('/list', 20)];
+      await asAdmin('api/v1/metrics/record', { items });
+      await page.getByRole('link', { name: 'Metrics' }).click();
+      await page.getByRole('searchbox', { name: 'Search metrics' }).fill('timer latency');
+      // By keyboard alone, from the search field on.
+      await page.getByRole('link', { name: /^page_latency/ }).waitFor();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      const room = page.getByRole('region', { name: 'page_latency' });
+      await room.getByRole('img', { name: /^page_latency, average: 2 series/ }).waitFor();
+      expect(await room.getByRole('row').allInnerTexts()).toEqual([
+        expect.stringMatching(/^Series\s+Pointed at\s+Latest\s+Least\s+Greatest$/),
+        // The greatest first.
+        expect.stringMatching(/^endpoint=\/search\s+–\s+300 ms\s+300 ms\s+300 ms$/),
+        expect.stringMatching(/^endpoint=\/list\s+–\s+20 ms\s+20 ms\s+20 ms$/),
+      ]);
+      const told = await room.innerText();
+      expect(told).toMatch(/Read from\s+raw single samples, 5 s apart/);
+      expect(told).toContain('ragwarden metrics query page_latency --aggregation average --last 1h --step 30s');
+    });
+
+    test('has the whole question in its address, and the way back leads through it', async () => {
+      await page.getByLabel('Aggregation').selectOption('max');
+      await page.getByLabel('Range').selectOption('6h');
+      await page.getByRole('radio', { name: 'all as one' }).check();
+      await page.getByLabel('Only where endpoint is').selectOption('/search');
+      const { searchParams } = new URL(page.url());
+      expect(Object.fromEntries(searchParams)).toEqual({
+        ...{
+          view: 'metrics',
+          metric: 'page_latency',
+          aggregation: 'max',
+          last: '6h',
+          by: '',
+          match: 'endpoint=/search',
+        },
+      });
+      await page.reload();
+      await page.getByRole('row', { name: /^all – 480 ms/ }).waitFor();
+      expect(await page.getByLabel('Range').inputValue()).toBe('6h');
+      // The call that is shown gives the same to whoever asks it.
+      const call = page.getByRole('link', {
+        name: /query\?name=page_latency&aggregation=max.*match=endpoint%3D%2Fsearch/,
+      });
+      const answer = await asAdmin((await call.getAttribute('href')) ?? '');
+      expect(field(answer, 'series', 0, 'values')).toContain(480);
+      await page.goBack();
+      await page.getByRole('row', { name: /^all – 480 ms/ }).waitFor();
+      await page.goBack();
+      await page.getByRole('img', { name: /^page_latency, max: 2 series/ }).waitFor();
+    });
+
+    test('goes through the windows by arrow keys, and shows them as a table', async () => {
+      await page.getByRole('img', { name: /^page_latency/ }).focus();
+      await page.keyboard.press('ArrowLeft');
+      await page.getByRole('columnheader', { name: /^\d\d:\d\d:\d\d$/ }).waitFor();
+      await page.getByText('As a table').click();
+      await page.getByRole('columnheader', { name: 'Window from' }).waitFor();
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
+    });
+
+    test('says what was never recorded, what is refused and what does not exist', async () => {
+      const at = (search: string) => page.goto(`${product.api}/health?view=metrics&${search}`);
+      await at('metric=agent_executions&match=agent_id=nobody');
+      await page.getByText('Nothing was recorded in this range with these labels.').waitFor();
+      await at('metric=system_memory_bytes&last=365d&step=1');
+      await page
+        .getByRole('alert')
+        .getByText(/Ask for a longer step/)
+        .waitFor();
+      await at('metric=no_such_metric');
+      await page.getByText('Nothing is recorded as no_such_metric.').waitFor();
+      await page.getByRole('link', { name: 'Overview' }).click();
+      await page.getByRole('heading', { name: 'Backend' }).waitFor();
+      expect(page.url()).toBe(`${product.api}/health`);
+      // The refusal above is told by the browser too.
+      expect(complaints.splice(0).every((text) => text.includes('422'))).toBe(true);
+    });
   });
 
   test('nothing is wider than a phone', async () => {

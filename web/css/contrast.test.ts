@@ -7,7 +7,7 @@ const css = readFileSync(join(import.meta.dirname, 'base.css'), 'utf8');
 /** The custom properties of a `:root` block that are plain colours. */
 const coloursOf = (block: string): Record<string, string> =>
   Object.fromEntries(
-    [...block.matchAll(/--([a-z-]+): (#[0-9a-f]{3,6});/g)].map(([, name = '', value = '']) => [name, value]),
+    [...block.matchAll(/--([a-z0-9-]+): (#[0-9a-f]{3,6});/g)].map(([, name = '', value = '']) => [name, value]),
   );
 
 const [light = '', dark = ''] = [...css.matchAll(/:root \{([^}]*)\}/g)].map(([, block = '']) => block);
@@ -41,6 +41,10 @@ describe.each(Object.entries(themes))('in %s', (_name, colours) => {
     ['paper', 'ink'],
   ] as [string, string][])('%s can be read on %s (AA, 4.5)', (text, ground) => {
     expect(contrast(colours[text] ?? '', colours[ground] ?? '')).toBeGreaterThanOrEqual(4.5);
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('line %d of a chart stands out from the paper (3)', (place) => {
+    expect(contrast(colours[`series-${place}`] ?? '', colours.paper ?? '')).toBeGreaterThanOrEqual(3);
   });
 
   test.each(['good', 'warn', 'bad', 'note'])('a %s bar stands out from its track (3)', (bar) => {

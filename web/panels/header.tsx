@@ -5,6 +5,7 @@ import { Action, Age, Sentence } from '../parts/text.tsx';
 import { connection } from '../state/event-feed.ts';
 import { health, nowMs, targets } from '../state/page-state.ts';
 import { logOut, session } from '../state/session.ts';
+import { Views } from './views.tsx';
 
 /** The overall word, and why it is not better. What ragwarden last said is no news once it stops answering. */
 export function Header() {
@@ -59,6 +60,7 @@ export function Header() {
           watch your own.
         </p>
       )}
+      <Views />
     </header>
   );
 }

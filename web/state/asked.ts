@@ -1,5 +1,6 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { messageOf } from '../api/client.ts';
+import { createPoll } from './poll.ts';
 import { api } from './session.ts';
 
 export type Asked<T> = { readonly value?: T; readonly problem?: string };
@@ -19,4 +20,24 @@ export function useAsked<T>(path: string | undefined): Asked<T> {
     return () => life.abort();
   }, [path]);
   return asked.path === path ? asked : {};
+}
+
+/** Asked again and again while it is shown and can be seen. Another key is another question, of which nothing is known yet. */
+export function useFollowed<T>(
+  key: string,
+  question: { load(signal: AbortSignal): Promise<T>; everyMs(value: T | undefined): number },
+): Asked<T> {
+  // The key says what the question depends on.
+  const poll = useMemo(() => createPoll<T>({ load: question.load, everyMs: question.everyMs }), [key]);
+  useEffect(() => {
+    const follow = (): void => (document.hidden ? poll.stop() : poll.start());
+    follow();
+    document.addEventListener('visibilitychange', follow);
+    return () => {
+      document.removeEventListener('visibilitychange', follow);
+      poll.stop();
+    };
+  }, [poll]);
+  const [value, problem] = [poll.value.value, poll.problem.value];
+  return { ...(value === undefined ? {} : { value }), ...(problem === undefined ? {} : { problem }) };
 }

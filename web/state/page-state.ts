@@ -62,7 +62,8 @@ export const nowMs = signal(Date.now());
 let aheadMs = 0;
 
 const recovery = [operations, backup, points, timeline, drills, objectives] as const;
-const forAdmins: readonly Poll<unknown>[] = [targets, host, repository, sources, ...recovery];
+/** The head of every view tells of the targets; the rest is the overview's. */
+const forOverview: readonly Poll<unknown>[] = [host, repository, sources, ...recovery];
 
 /** What an event of this kind makes worth asking for at once. */
 function refreshAfter(type: string): void {
@@ -126,13 +127,16 @@ export function startPage(): void {
     health.stop();
     health.start();
   });
+  const isOverview = computed(() => urlState.value.view === 'overview');
   effect(() => {
     const now = session.value;
     const isAdmin = now.state === 'known' && now.who.role === 'admin';
-    for (const poll of forAdmins) {
-      if (isAdmin && !hidden.value) poll.start();
+    const follow = (poll: Poll<unknown>, isShown: boolean): void => {
+      if (isAdmin && isShown && !hidden.value) poll.start();
       else poll.stop({ forget: !isAdmin });
-    }
+    };
+    follow(targets, true);
+    for (const poll of forOverview) follow(poll, isOverview.value);
     if (!isAdmin) hostHistory.value = [];
   });
   // Opening a point changes the address too, and is no reason to connect anew.

@@ -1,8 +1,15 @@
 import { signal } from '@preact/signals';
+import { type MetricQuestion, noQuestion, readQuestion, writeQuestion } from './metric-question.ts';
 import { choiceNames, type RestoreChoice } from './restore-choice.ts';
+
+export const views = ['overview', 'metrics'] as const;
+export type View = (typeof views)[number];
 
 /** What of the page can be linked to. */
 export type UrlState = {
+  readonly view: View;
+  /** What the explorer of metrics asks. */
+  readonly question: MetricQuestion;
   /** The recovery point whose details are open. */
   readonly point: string | undefined;
   /** The recovery point whose restore dialog is open. */
@@ -29,7 +36,11 @@ export function readUrl(search: string): UrlState {
     const value = query.get(name);
     if (value !== null) choice[name] = value.slice(0, 4096);
   }
+  const asked = query.get('view');
+  const view = views.find((one) => one === asked) ?? 'overview';
   return {
+    view,
+    question: view === 'metrics' ? readQuestion(query) : noQuestion,
     point: of('point'),
     restore: of('restore'),
     choice,
@@ -43,6 +54,9 @@ export function readUrl(search: string): UrlState {
 /** Parameters of others stay as they are. */
 export function writeUrl(search: string, state: UrlState): string {
   const query = new URLSearchParams(search);
+  if (state.view === 'overview') query.delete('view');
+  else query.set('view', state.view);
+  writeQuestion(query, state.question);
   for (const name of names) {
     const value = state[name];
     if (value === undefined) query.delete(name);
@@ -70,6 +84,8 @@ export function loginCodeOf(hash: string): string | undefined {
 }
 
 const nothing: UrlState = {
+  view: 'overview',
+  question: noQuestion,
   point: undefined,
   restore: undefined,
   choice: {},
@@ -107,3 +123,15 @@ export function changeUrl(change: Partial<UrlState>, how?: { replace: boolean })
   if (how?.replace) history.replaceState(null, '', address);
   else history.pushState(null, '', address);
 }
+
+/** The address of a view as it is opened; what was chosen in another one stays behind. */
+export const addressOf = (view: View, question: MetricQuestion = noQuestion): string =>
+  `${location.pathname}${writeUrl('', { ...nothing, view, question })}`;
+
+export function openView(view: View, question: MetricQuestion = noQuestion): void {
+  history.pushState(null, '', addressOf(view, question));
+  urlState.value = readUrl(location.search);
+}
+
+export const ask = (change: Partial<MetricQuestion>): void =>
+  changeUrl({ question: { ...urlState.peek().question, ...change } });
