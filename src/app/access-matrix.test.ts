@@ -115,6 +115,8 @@ describe('the trail', () => {
     'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
     'POST /api/v1/metrics/agents/record': 'the same',
     'POST /api/v1/monitoring/lightrag/record': 'the same',
+    'POST /v1/metrics': 'the same',
+    'POST /api/v1/otlp/v1/metrics': 'the same',
     'DELETE /api/v1/metrics/reset/:agent_id': 'as DELETE /api/v1/metrics/reset, by the same lines',
     'POST /api/v1/operations/:id/cancel': 'needs a running operation; shown in operation-routes.test.ts',
     'POST /api/v1/backup/rebuild-catalogue': 'an operation, which keeps who asked for it',

@@ -76,6 +76,7 @@ export async function createApiServer(
       db,
       events,
       clock,
+      log: logOf('metrics'),
       startedMs,
       enabled: config.metrics.enabled,
       health: () => health.report(),

@@ -1,6 +1,7 @@
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
+import type { Logger } from '../platform/logging.ts';
 import type { Metrics } from './metrics.ts';
 
 export type MetricRouteDeps = {
@@ -9,6 +10,7 @@ export type MetricRouteDeps = {
   readonly db: Database;
   readonly events: EventRecorder;
   readonly clock: Clock;
+  readonly log: Logger;
   /** @throws AppError `feature/disabled` */
   requireEnabled(): Promise<void>;
   /** The overall word of the health checks. */

@@ -37,6 +37,7 @@ beforeAll(async () => {
         db: state.db,
         events,
         clock,
+        log: silentLogger,
         startedMs: start,
         enabled,
         health: () => ({ atMs: clock.now(), status: 'healthy' }),

@@ -9,5 +9,7 @@ export const createMetricsHandler =
   async (accept) => {
     await registry.collect();
     const format = chooseExposition(accept);
-    return { contentType: expositionContentType[format], body: renderExposition(registry.families(), format) };
+    return { contentType: expositionContentType[format], body: renderExposition(shown(registry), format) };
   };
+
+const shown = (registry: MetricRegistry) => registry.families().filter(({ hidden }) => !hidden);

@@ -2,12 +2,14 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
-import type { ReconcilerState } from '../platform/reconciler.ts';
+import { createReconciler, type ReconcilerState } from '../platform/reconciler.ts';
 import { type Agents, createAgents } from './agents.ts';
 import { defineDefaultMetrics } from './default-metrics.ts';
 import { readDefinitions, writeDefinition } from './definition-store.ts';
 import { createMetricHistory, type HistorySettings, type MetricHistory } from './history.ts';
 import type { MetricDefinition, OwnDefinition } from './metric-definition.ts';
+import { createIntake, createIntakeCounters, type Intake } from './intake/intake.ts';
+import { createGenAi, type PriceOf } from './otlp/gen-ai.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import type { MetricRegistry } from './registry.ts';
 import { createValueLog } from './value-log.ts';
@@ -17,10 +19,15 @@ export type Metrics = Part & {
   readonly recorder: Recorder;
   readonly history: MetricHistory;
   readonly agents: Agents;
+  /** Where points of OpenTelemetry come in. */
+  readonly otlp: Intake;
   /** Forgets what was recorded about one agent, or all samples there are. @returns how many series ended */
   reset(agentId?: string): Promise<number>;
   jobs(): readonly ReconcilerState[];
 };
+
+/** Exporters send once a minute unless told otherwise. */
+const silentAfterMs = 900_000;
 
 /** Puts recorder, history and totals of agents together; definitions that an earlier life knew are known again. */
 export async function createMetrics(options: {
@@ -32,6 +39,8 @@ export async function createMetrics(options: {
   settings?: Partial<HistorySettings>;
   /** What other parts of ragwarden record. */
   own?: readonly OwnDefinition[] | undefined;
+  /** What models take, for the cost of the tokens that instrumented programs tell. */
+  priceOf?: PriceOf | undefined;
 }): Promise<Metrics> {
   const { registry, db, clock, log, instance, own = [] } = options;
   const valueLog = createValueLog();
@@ -75,14 +84,32 @@ export async function createMetrics(options: {
       await agents.flush();
     },
   });
+  const counters = createIntakeCounters(registry);
+  const otlp = createIntake({
+    ...{ recorder, counters, clock, source: 'otlp', endedAfterMs: silentAfterMs },
+    onGrown: createGenAi({ recorder, priceOf: options.priceOf }),
+  });
+  const ending = createReconciler({
+    ...{ name: 'metric series ending', intervalMs: 60_000, clock, log },
+    run: async () => {
+      otlp.expire();
+    },
+  });
   return {
     name: 'metrics',
     recorder,
     history,
     agents,
-    start: (signal) => history.start?.(signal),
-    stop: () => history.stop?.(),
-    jobs: () => history.jobs(),
+    otlp,
+    async start(signal) {
+      await history.start?.(signal);
+      await ending.start?.(signal);
+    },
+    async stop() {
+      await ending.stop?.();
+      await history.stop?.();
+    },
+    jobs: () => [...history.jobs(), ending.state()],
     async reset(agentId) {
       await agents.reset(agentId);
       const ended = recorder.reset(agentId === undefined ? undefined : { agent_id: agentId });

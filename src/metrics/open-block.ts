@@ -180,13 +180,14 @@ export function createOpenBlock(startMs: number): OpenBlock {
         if (family.labelValues[slot] === undefined) continue;
         if (family.definition.type === 'gauge') {
           const { samples } = eventsOf(family, slot);
-          if (!told || samples.get(atMs) !== value) addNewest(samples, atMs, value);
+          if (typeof value === 'number' && (!told || samples.get(atMs) !== value)) addNewest(samples, atMs, value);
         } else {
           const { rows } = intervalsOf(family, slot);
           const known = rows.get(atMs);
           const interval = known instanceof Interval ? known : new Interval();
           if (known !== interval) rows.set(freeAt(rows, atMs), interval);
-          interval.add(value);
+          if (typeof value === 'number') interval.add(value);
+          else interval.addBatch(value);
         }
       }
     },

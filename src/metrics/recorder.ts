@@ -11,11 +11,12 @@ import {
   type Labels,
   type MetricDefinition,
 } from './metric-definition.ts';
+import { handleIn, holdsFlat, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
+import { byteBuckets, findTimeProblem, isTakenAs, plainBuckets, withinSamplingMs } from './recording-rules.ts';
 import type { MetricRegistry } from './registry.ts';
 import { CounterHandle, DistributionHandle, type Family, LevelHandle } from './series.ts';
+import type { Batch } from './summary.ts';
 import type { ValueLog } from './value-log.ts';
-
-export type RecordedHandle = CounterHandle | LevelHandle | DistributionHandle;
 
 /** One value as it comes in, over the API or from a call. */
 export type Recording = {
@@ -42,7 +43,8 @@ export type PendingSample = {
   readonly family: Family;
   readonly slot: number;
   readonly atMs: number;
-  readonly value: number;
+  /** Of a distribution also many at once. */
+  readonly value: number | Batch;
   /** The time came with it: the same value for the same instant is then the same value. */
   readonly told: boolean;
 };
@@ -54,6 +56,18 @@ export type RecordedMetric<H extends RecordedHandle> = {
   labels(labels?: Labels): H;
   /** Ends one series; its handles record into nothing from then on. */
   remove(labels?: Labels): void;
+};
+
+/** A series as whoever takes in many of them asks for it. */
+export type WantedSeries = {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: Labels;
+  /** For a metric that nobody defined. */
+  readonly unit?: string | undefined;
+  readonly description?: string | undefined;
+  /** Kept out of `/metrics`: whoever wants it can have it where it came from. */
+  readonly hidden?: boolean | undefined;
 };
 
 export type Recorder = {
@@ -69,8 +83,14 @@ export type Recorder = {
   restore(definition: MetricDefinition): void;
   /** Takes one value. Never throws and never waits. */
   record(recording: Recording): Refusal | undefined;
-  /** Counts a value that could not even be read. */
-  refuse(name: string, detail: string): Refusal;
+  /** Counts a value that is not taken; `unreadable` unless told. */
+  refuse(name: string, detail: string, reason?: Refusal['reason']): Refusal;
+  /** The handle of a series, to keep. Refused where it would share the overflow series. */
+  series(wanted: WantedSeries): RecordedHandle | Refusal;
+  /** Takes what has a time of its own into a series: a level, or many values at once. The time was looked at before. */
+  take(handle: LevelHandle | DistributionHandle, atMs: number, value: number | Batch): void;
+  /** How full the room for values with times of their own is, 0 to 1. It empties at every sampling. */
+  fullness(): number;
   definitions(): readonly MetricDefinition[];
   definition(name: string): MetricDefinition | undefined;
   /** What was recorded with times of its own since it was last taken. */
@@ -82,17 +102,8 @@ export type Recorder = {
   readonly stats: { recorded: number; refused: number };
 };
 
-/** Many values are kept per sampling of five seconds, so a moment sooner or later is the same to them. */
-const withinSamplingMs = 10_000;
-const oldestAcceptedMs = 3_600_000;
-const furthestAheadMs = 300_000;
 const mostPending = 200_000;
 const longestMetadata = 4_096;
-/** Where the unit is not known, the buckets on `/metrics` cover nine decades. */
-const plainBuckets: readonly number[] = [
-  0.001, 0.01, 0.1, 0.5, 1, 5, 10, 50, 100, 500, 1_000, 10_000, 100_000, 1_000_000,
-];
-const byteBuckets: readonly number[] = [1_024, 16_384, 262_144, 1_048_576, 16_777_216, 268_435_456, 1_073_741_824];
 
 type Known = {
   definition: MetricDefinition;
@@ -220,18 +231,9 @@ export function createRecorder(options: {
 
   /** Or what is wrong with the labels. */
   const makeHandle = (known: Known, labels: Labels): RecordedHandle | string => {
-    const problem = findLabelsProblem(labels);
-    if (problem !== undefined) return problem;
-    const { family } = known;
-    const flat: string[] = [];
-    for (const name of Object.keys(labels).sort()) if (labels[name] !== '') flat.push(name, labels[name]!);
-    const handle = family.handleFor(flat, (slot): RecordedHandle => {
-      if (family.definition.type === 'counter') return new CounterHandle(family, slot);
-      return family.definition.type === 'gauge' ? new LevelHandle(family, slot) : new DistributionHandle(family, slot);
-    });
+    const handle = handleIn(known.family, labels);
     // Label sets without number must not be remembered here either.
-    if (family.overflowed > 0 && handle.slot === 0) return handle;
-    if (family.labelsOf(handle.slot).length !== flat.length) return handle;
+    if (typeof handle === 'string' || sharesOverflow(handle, labels)) return handle;
     let step = known.root;
     for (const name in labels) {
       const value = labels[name]!;
@@ -263,18 +265,13 @@ export function createRecorder(options: {
     },
   });
 
-  const take = (recording: Recording): Refusal | undefined => {
-    const { name, value, use, labels, metadata } = recording;
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      return refuse('value', name, 'a value is a finite number');
-    const nowMs = clock.now();
-    const atMs = recording.atMs ?? nowMs;
-    if (!(atMs >= nowMs - oldestAcceptedMs))
-      return refuse('time', name, `a value is at most ${oldestAcceptedMs / 60_000} min old`);
-    if (!(atMs <= nowMs + furthestAheadMs))
-      return refuse('time', name, `a value is at most ${furthestAheadMs / 60_000} min ahead of the clock here`);
-    if (metadata !== undefined && JSON.stringify(metadata).length > longestMetadata)
-      return refuse('metadata', name, `metadata has at most ${longestMetadata} characters as JSON`);
+  /** The metric of this name, which defines itself where nobody did. */
+  const findOrInfer = (
+    name: string,
+    use: FirstUse,
+    labels: Labels | undefined,
+    told: { unit?: string; description?: string },
+  ): Known | Refusal => {
     let known = metrics.get(name);
     if (known === undefined) {
       const problem = findNameProblem(name);
@@ -282,12 +279,27 @@ export function createRecorder(options: {
       if (metrics.size >= maxMetrics) return refuse('too-many', name, `there are ${maxMetrics} metrics already`);
       const labelsProblem = labels && findLabelsProblem(labels);
       if (labelsProblem !== undefined) return refuse('labels', name, labelsProblem);
-      const inferred = inferDefinition(name, use);
-      known = add(recording.unit === undefined ? inferred : { ...inferred, unit: recording.unit });
+      known = add({ ...inferDefinition(name, use), ...told });
     }
-    const { definition, family } = known;
+    const { definition } = known;
     if (!definition.enabled) return refuse('disabled', name, `${name} is switched off`);
-    if (!accepts(definition.type, use)) return refuse('type', name, `${name} is a ${definition.type}`);
+    if (!isTakenAs(definition.type, use)) return refuse('type', name, `${name} is a ${definition.type}`);
+    return known;
+  };
+
+  const takeRecording = (recording: Recording): Refusal | undefined => {
+    const { name, value, use, labels, metadata } = recording;
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      return refuse('value', name, 'a value is a finite number');
+    const nowMs = clock.now();
+    const atMs = recording.atMs ?? nowMs;
+    const late = findTimeProblem(atMs, nowMs);
+    if (late !== undefined) return refuse('time', name, late);
+    if (metadata !== undefined && JSON.stringify(metadata).length > longestMetadata)
+      return refuse('metadata', name, `metadata has at most ${longestMetadata} characters as JSON`);
+    const known = findOrInfer(name, use, labels, recording.unit === undefined ? {} : { unit: recording.unit });
+    if ('reason' in known) return known;
+    const { definition, family } = known;
     if (value < 0 && family.definition.type !== 'gauge')
       return refuse('value', name, `a ${definition.type} does not take what is below zero`);
     const handle = handleOf(known, labels);
@@ -306,16 +318,27 @@ export function createRecorder(options: {
     return undefined;
   };
 
-  const keepPending = (handle: LevelHandle | DistributionHandle, atMs: number, value: number, isNow: boolean): void => {
+  const keepPending = (
+    handle: LevelHandle | DistributionHandle,
+    atMs: number,
+    value: number | Batch,
+    isNow: boolean,
+  ): void => {
     const { family, slot } = handle;
     if (slot === 0) return;
     if (pending.length >= mostPending) {
       coalesced.inc();
-      if (handle instanceof LevelHandle) handle.set(value);
+      if (typeof value !== 'number')
+        (handle as DistributionHandle).observeMany(value); // levels come one by one
+      else if (handle instanceof LevelHandle) handle.set(value);
       else handle.observe(value);
       return;
     }
-    if (handle instanceof LevelHandle && (isNow || family.present[slot] === 0 || atMs >= clock.now())) {
+    if (
+      handle instanceof LevelHandle &&
+      typeof value === 'number' &&
+      (isNow || family.present[slot] === 0 || atMs >= clock.now())
+    ) {
       family.values[slot] = value;
       family.present[slot] = 1;
     }
@@ -336,13 +359,34 @@ export function createRecorder(options: {
     },
     record(recording) {
       try {
-        return take(recording);
+        return takeRecording(recording);
       } catch (err) {
         // As from metadata that refers to itself: a bug of the caller must not end what it measures.
         return refuse('metadata', recording.name, err instanceof Error ? err.message : String(err));
       }
     },
-    refuse: (name, detail) => refuse('unreadable', name, detail),
+    refuse: (name, detail, reason = 'unreadable') => refuse(reason, name, detail),
+    series({ name, type, labels, unit, description, hidden }) {
+      const known = findOrInfer(name, type, labels, {
+        ...(unit === undefined ? {} : { unit }),
+        ...(description === undefined ? {} : { description }),
+      });
+      if ('reason' in known) return known;
+      const { family } = known;
+      const handle = handleIn(family, labels);
+      if (typeof handle === 'string') return refuse('labels', name, handle);
+      if (sharesOverflow(handle, labels)) return refuse('too-many', name, `${name} has too many series, or all have`);
+      if (hidden) family.hidden = true;
+      return handle;
+    },
+    take(handle, atMs, value) {
+      const nowMs = clock.now();
+      const isRecent = atMs >= nowMs - withinSamplingMs && atMs <= nowMs + withinSamplingMs;
+      if (typeof value !== 'number' && handle instanceof DistributionHandle && isRecent) handle.observeMany(value);
+      else keepPending(handle, atMs, value, false);
+      stats.recorded += 1;
+    },
+    fullness: () => pending.length / mostPending,
     definitions: () =>
       [...metrics.values()].map((known) => known.definition).sort((a, b) => (a.name < b.name ? -1 : 1)),
     definition: (name) => metrics.get(name)?.definition,
@@ -368,17 +412,4 @@ export function createRecorder(options: {
     },
     stats,
   };
-}
-
-const accepts = (type: MetricDefinition['type'], use: FirstUse): boolean => {
-  if (use === 'value' || use === type) return true;
-  if (use === 'timer' || use === 'histogram') return type === 'timer' || type === 'histogram';
-  return use === 'gauge' && type === 'rate';
-};
-
-function holdsFlat(flat: readonly string[], labels: Labels): boolean {
-  return Object.entries(labels).every(([name, value]) => {
-    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) return flat[i + 1] === value;
-    return false;
-  });
 }

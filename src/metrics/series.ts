@@ -2,7 +2,7 @@
  * Series and the handles that record into them. A family keeps its numbers in columns, one slot per series, so that recording on a
  * bound handle writes one element of a typed array: no allocation, no look-up.
  */
-import { Interval } from './summary.ts';
+import { type Batch, Interval } from './summary.ts';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'unknown';
 
@@ -60,6 +60,8 @@ export class Family {
   readonly born = new Set<number>();
   /** Its totals are counted elsewhere, and did not begin at zero when the series did. */
   mirrored = false;
+  /** Kept out of `/metrics`. */
+  hidden = false;
   readonly #maxSeries: number;
   readonly #budget: SeriesBudget | undefined;
   readonly #onOverflow: (family: Family) => void;
@@ -317,6 +319,21 @@ export class DistributionHandle {
     family.values[slot] = family.values[slot]! + value;
     family.present[slot] = 1;
     this.#interval.add(value);
+  }
+  /** Many values that were counted elsewhere. */
+  observeMany(batch: Batch): void {
+    const { family, slot } = this;
+    const { bounds } = family.definition;
+    for (let i = 0; i < batch.values.length; i += 1) {
+      const exposed = batch.values[i]! * this.#scale;
+      let bucket = 0;
+      while (bucket < bounds.length && exposed > bounds[bucket]!) bucket += 1;
+      const at = slot * (bounds.length + 1) + bucket;
+      family.buckets[at] = family.buckets[at]! + batch.counts[i]!;
+    }
+    family.values[slot] = family.values[slot]! + batch.sum;
+    family.present[slot] = 1;
+    this.#interval.addBatch(batch);
   }
   count(): number {
     return histogramCount(this.family, this.slot);

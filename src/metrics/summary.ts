@@ -57,6 +57,19 @@ export function mergeSummary(into: Total, other: Readonly<Total>): void {
   into.increase += other.increase;
 }
 
+/**
+ * Many values that somebody else counted in buckets: `counts[i]` times the value `values[i]`, which stands for its bucket. Count and
+ * sum are those of the values themselves.
+ */
+export type Batch = {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly values: readonly number[];
+  readonly counts: readonly number[];
+};
+
 /** Many values of one interval, as they are recorded: in a typed array, so that no number is boxed. */
 export class Interval {
   /** Count, sum, least, greatest, last. */
@@ -75,6 +88,17 @@ export class Interval {
     if (value > numbers[3]!) numbers[3] = value;
     numbers[4] = value;
     this.#sketch.add(value);
+  }
+
+  /** Their order is not known, so that the last is said to be the average. */
+  addBatch(batch: Batch): void {
+    const numbers = this.#numbers;
+    numbers[0]! += batch.count;
+    numbers[1]! += batch.sum;
+    if (batch.min < numbers[2]!) numbers[2] = batch.min;
+    if (batch.max > numbers[3]!) numbers[3] = batch.max;
+    numbers[4] = batch.sum / batch.count;
+    for (let i = 0; i < batch.values.length; i += 1) this.#sketch.add(batch.values[i]!, batch.counts[i]!);
   }
 
   peek(): Summary {

@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '../platform/logging.ts';
 import type { HistorySettings } from './history.ts';
 import type { OwnDefinition } from './metric-definition.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import type { PriceOf } from './otlp/gen-ai.ts';
 import { createMetricRegistry, type MetricRegistry } from './registry.ts';
 
 /** Test support: a clock that stands still until it is moved. */
@@ -30,13 +31,14 @@ export async function openMetrics(
     settings?: Partial<HistorySettings>;
     instance?: string;
     own?: readonly OwnDefinition[];
+    priceOf?: PriceOf;
   },
   db?: { readonly db: Database; remove(): Promise<void> },
 ): Promise<TestMetrics> {
-  const { clock, log = silentLogger, settings, instance = 'i1', own } = options;
+  const { clock, log = silentLogger, settings, instance = 'i1', own, priceOf } = options;
   const opened = db ?? (await openTestMetrics());
   const registry = createMetricRegistry({ clock });
-  const metrics = await createMetrics({ registry, db: opened.db, clock, log, instance, settings, own });
+  const metrics = await createMetrics({ registry, db: opened.db, clock, log, instance, settings, own, priceOf });
   return {
     db: opened.db,
     registry,

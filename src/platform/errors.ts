@@ -45,6 +45,7 @@ export const errorCatalogue = {
   'settings/needs-restart': kind(409, 'This setting needs a restart', 1),
   'settings/fixed': kind(409, 'The environment or a flag fixes this setting', 1),
   'config/invalid': kind(422, 'The configuration is not valid', 2),
+  'metrics/busy': kind(503, 'Too much is being taken in at once', 1, true),
   'target/unknown': kind(404, 'No such target', 10),
   'target/unreachable': kind(503, 'The target does not answer', 13, true),
   'target/lifecycle-failed': kind(502, 'The backend could not be stopped or started', 1, true),

@@ -142,6 +142,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
 
 /** Operations that a program has no use for. */
 const left: Record<string, string> = {
+  postV1Metrics: 'for exporters of OpenTelemetry, which know it',
+  postOtlpV1Metrics: 'the same',
   getRoot: 'leads browsers to the page',
   getRagwardenSchemaJson: 'for editors; it lies in the package as docs/ragwarden.schema.json',
   getAssetsByName: 'files of the page',

@@ -166,6 +166,18 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['A misspelt name, a value out of range, or two names of one setting with different values.'],
     mend: ['`ragwarden config check` shows every problem with its place and what to write instead.'],
   },
+  'metrics/busy': {
+    means:
+      'More metrics arrive at once than there is room for. Nothing of the request was taken; sending it again is right.',
+    causes: [
+      'Many exporters send at the same instant, or one sends far more often than every few seconds.',
+      'The disk is full or slow, so that what was taken in is not stored.',
+    ],
+    mend: [
+      'Exporters of OpenTelemetry send again by themselves, after `Retry-After`.',
+      'Let them send less often, or fewer series: `ragwarden_metrics_received_total` tells how much comes.',
+    ],
+  },
   'target/unknown': {
     means: 'No target has this id.',
     causes: ['A typing error.', 'No target is configured.'],

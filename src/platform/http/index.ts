@@ -15,7 +15,7 @@ export { readableJson } from './json.ts';
 export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
 export { type ApiDocument, describeApi } from './openapi.ts';
 export { findPortHolder } from './port-holder.ts';
-export type { Problem } from './problem.ts';
+export { logRefusal, type Problem } from './problem.ts';
 export type { RouteEntry } from './route-description.ts';
 export {
   createHttpServer,

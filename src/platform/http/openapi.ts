@@ -226,6 +226,17 @@ function parametersOf(schema: unknown, place: 'path' | 'query', schemas: Record<
 
 function bodyOf(route: RouteEntry, schemas: Record<string, JsonSchema>): ApiOperation['requestBody'] {
   const schema = route.schema.body;
+  const byType = contentOf(schema);
+  if (!(schema instanceof z.ZodType) && Object.keys(byType).length > 0)
+    return {
+      required: true,
+      content: Object.fromEntries(
+        Object.entries(byType).map(([type, one]) => [
+          type,
+          { schema: hoistInto(schemas, convertSchema(one, 'input')) },
+        ]),
+      ),
+    };
   if (!(schema instanceof z.ZodType)) return undefined;
   const converted = hoistInto(schemas, convertSchema(schema, 'input'));
   return {

@@ -117,8 +117,8 @@ export function refuseUndescribed(request: FastifyRequest, reply: FastifyReply):
 /** The path without the query: query strings may carry secrets and are not repeated. */
 export const pathOf = (url: string): string => url.split('?', 1)[0] ?? url;
 
-/** The one place where an error becomes an answer. Text of unknown errors goes to the log only. */
-export function sendProblem(log: Logger, err: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** An error as it is answered, and told in the log. Text of unknown errors goes to the log only. */
+export function logRefusal(log: Logger, err: unknown, request: FastifyRequest, reply: FastifyReply): AppError {
   const problem = appErrorOf(err, request);
   const facts = {
     requestId: request.id,
@@ -139,6 +139,12 @@ export function sendProblem(log: Logger, err: unknown, request: FastifyRequest, 
   if (problem.retryAfterSeconds !== undefined)
     reply.header('retry-after', String(Math.ceil(problem.retryAfterSeconds)));
   if (problem.kind.status === 401) reply.header('www-authenticate', authenticateChallenge);
+  return problem;
+}
+
+/** The one place where an error becomes a problem. */
+export function sendProblem(log: Logger, err: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = logRefusal(log, err, request, reply);
   return reply
     .code(problem.kind.status)
     .type('application/problem+json; charset=utf-8')
