@@ -9,7 +9,5 @@ export const createMetricsHandler =
   async (accept) => {
     await registry.collect();
     const format = chooseExposition(accept);
-    return { contentType: expositionContentType[format], body: renderExposition(shown(registry), format) };
+    return { contentType: expositionContentType[format], body: renderExposition(registry.shown(), format) };
   };
-
-const shown = (registry: MetricRegistry) => registry.families().filter(({ hidden }) => !hidden);

@@ -69,6 +69,8 @@ export type MetricRegistry = {
   collect(): Promise<void>;
   /** By name. */
   families(): readonly Family[];
+  /** Those that others are shown, by name. */
+  shown(): readonly Family[];
 };
 
 /** Seconds: from a cached answer to a slow model call. */
@@ -199,6 +201,7 @@ export function createMetricRegistry(options: {
       });
       return current;
     },
+    shown: () => registry.families().filter(({ hidden }) => !hidden),
     families() {
       sorted ??= [...families.values()].sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1));
       return sorted;

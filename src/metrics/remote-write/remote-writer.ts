@@ -116,7 +116,7 @@ export function createRemoteWriter(options: {
     let metadata: WrittenMetadata[] = [];
     if (clock.now() - metadataMs >= metadataEveryMs) {
       metadataMs = clock.now();
-      metadata = registry.families().map(({ definition: { name, type, help, unit } }) => ({ name, type, help, unit }));
+      metadata = registry.shown().map(({ definition: { name, type, help, unit } }) => ({ name, type, help, unit }));
     }
     for (const line of lines) {
       batch.push(line);
@@ -136,7 +136,7 @@ export function createRemoteWriter(options: {
     async run() {
       await registry.collect();
       const atMs = clock.now();
-      await appendAll(exposed.sample(registry.families(), atMs), atMs);
+      await appendAll(exposed.sample(registry.shown(), atMs), atMs);
     },
   });
 
@@ -220,7 +220,7 @@ export function createRemoteWriter(options: {
     await sampling.stop?.();
     if (loop !== undefined) {
       const atMs = clock.now();
-      await appendAll(exposed.sample(registry.families(), atMs), atMs);
+      await appendAll(exposed.sample(registry.shown(), atMs), atMs);
       // A moment later: two values of one instant would be refused.
       await appendAll(exposed.end(atMs + 1), atMs + 1);
     }
