@@ -29,7 +29,7 @@ import { productVersion } from '../platform/product-version.ts';
 import type { DrillSchedule } from '../recovery/index.ts';
 import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
 import type { WatchedTarget } from '../targets/index.ts';
-import { trafficDefinitions } from '../traffic/index.ts';
+import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
 import { createApiServer } from './api-server.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import {
@@ -269,6 +269,7 @@ export function createWarden(options: WardenOptions): Warden {
       instance,
       settings: config.metrics.history,
       own: trafficDefinitions,
+      priceOf: createPriceTable(config.traffic.prices).find,
     });
     const traffic = createTrafficWiring(ground, watching, metrics);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });

@@ -26,7 +26,7 @@ function middleOf(bucket: number): number {
   const from = number[0]!;
   words[high] = (bucket + 1) << dropped;
   const to = number[0]!;
-  return Number.isFinite(to) ? (from + to) / 2 : from;
+  return Number.isFinite(to) ? from + (to - from) / 2 : from;
 }
 
 const pageBits = 4;
