@@ -340,6 +340,40 @@ describe('metrics', () => {
   });
 });
 
+describe('traffic', () => {
+  const traffic = (...argv: readonly string[]) =>
+    runInPipe(['traffic', ...argv], { env: { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: localToken } });
+
+  test('is told over a window, by workspace or user, and one by one', async () => {
+    expect((await traffic('recent')).stderr).toContain('Nothing passed the gateway yet');
+    const items = [
+      { operation: 'query', seconds: 0.25, workspace: 'legal', user_id: 'cli-anna', mode: 'mix' },
+      { operation: 'query', seconds: 0.75, workspace: 'legal', user_id: 'cli-ben' },
+      { operation: 'insert', seconds: 3, workspace: '', error: true },
+    ];
+    const told = await api('/api/v1/monitoring/lightrag/record', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ items }),
+    });
+    expect(told.status).toBe(200);
+
+    const { stdout } = await traffic('--by', 'workspace', '--window', '15m');
+    expect(stdout).toMatch(/^requests +3, 1 failed \(33\.3 %\)$/m);
+    expect(stdout).toMatch(/^legal +2 +0 +250 ms +750 ms +750 ms +0 +0 +- +-$/m);
+    expect(stdout).toMatch(/^\(unnamed\) +1 +1 /m);
+    expect((await traffic('--user', 'cli-ben')).stdout).toMatch(/^requests +1, none failed$/m);
+    expect((await traffic('--by', 'model')).stdout).toContain('Nothing of this window has a model.');
+
+    const recent = await traffic('recent', '--failed');
+    expect(recent.stdout.trim().split('\n')).toHaveLength(2);
+    expect(recent.stdout).toMatch(/insert +\(unnamed\) .* hidden_error +3\.0 s/);
+    const [first] = JSON.parse((await traffic('recent', '--user', 'cli-anna', '--json')).stdout).items;
+    expect(first).toMatchObject({ operation: 'query', mode: 'mix', duration_ms: 250 });
+    expect((await traffic('--by', 'workspce')).stderr).toContain('Did you mean workspace?');
+  });
+});
+
 describe.skipIf(!withRestic)('recovery points', () => {
   let point: string;
 

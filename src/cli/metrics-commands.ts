@@ -1,18 +1,16 @@
 import { AppError } from '../platform/errors.ts';
-import {
-  definitionAnswer,
-  metricQueryAnswer,
-  metricTopAnswer,
-  pageOf,
-  pathPart,
-  read,
-  recordedAnswer,
-  type SourceAnswer,
-} from './answers.ts';
+import { pageOf, pathPart, read } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatDuration, formatInstant, formatTable, plural } from './format.ts';
+import {
+  definitionAnswer,
+  metricQueryAnswer,
+  metricTopAnswer,
+  recordedAnswer,
+  type SourceAnswer,
+} from './metric-answers.ts';
 import { formatMetricValue, sparkline, unitOf } from './metric-values.ts';
 import { type RangeFlags, rangeOf, stepFor } from './time-range.ts';
 

@@ -69,6 +69,8 @@ test('offers the commands that are promised', () => {
     'metrics query',
     'metrics top',
     'metrics record',
+    'traffic summary',
+    'traffic recent',
     'token create',
     'token list',
     'token revoke',

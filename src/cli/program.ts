@@ -20,6 +20,7 @@ import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareDrill } from './declare-drill.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
+import { declareTraffic } from './declare-traffic.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
 import { exitCodes } from './exit-code.ts';
@@ -180,6 +181,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   );
 
   declareMetrics(program, context, does);
+  declareTraffic(program, context, does);
 
   const token = group(program, 'token', 'who may call the API', [
     'token create ci --role service',
