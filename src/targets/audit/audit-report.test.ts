@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type AuditReport, auditReportSchema, compareAudits, decideVerdict } from './audit-report.ts';
+import { decideVerdict } from './audit-relations.ts';
+import { type AuditReport, auditReportSchema, compareAudits } from './audit-report.ts';
 
 const report = (changes: Partial<AuditReport> = {}): AuditReport => ({
   verdict: 'clean',

@@ -2,7 +2,8 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { auditStores } from './audit.ts';
-import { type AuditReport, type RelationName, relationNames } from './audit-report.ts';
+import { type RelationName, relationNames } from './audit-relations.ts';
+import type { AuditReport } from './audit-report.ts';
 import type { StoreName, StoreReaders, StoreRows } from './store-rows.ts';
 
 type Rows = { [Store in StoreName]?: StoreRows[Store][] };

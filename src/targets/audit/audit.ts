@@ -1,4 +1,5 @@
-import { type AuditReport, decideVerdict, type RelationName, relationNames, relations } from './audit-report.ts';
+import { decideVerdict, type RelationName, relationNames, relations } from './audit-relations.ts';
+import type { AuditReport } from './audit-report.ts';
 import { createIdSet, createNumbers, hashOf, type Numbers, type SealedIds } from './id-set.ts';
 import { createSmallestIds } from './smallest-ids.ts';
 import type { StoreName, StoreReader, StoreReaders, TakeRow } from './store-rows.ts';

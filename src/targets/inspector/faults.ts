@@ -1,4 +1,5 @@
-import type { AuditReport, RelationName } from '../audit/audit-report.ts';
+import type { RelationName } from '../audit/audit-relations.ts';
+import type { AuditReport } from '../audit/audit-report.ts';
 import type { InspectedFile, InspectionFault, InspectionFaultCode, InspectionReport } from './report.ts';
 import { type KnownFile, knownFiles, type StoreFamily, storeFiles } from './workspace-files.ts';
 

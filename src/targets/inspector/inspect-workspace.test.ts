@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { generateWorkspace, type WorkspaceFault } from '../../../examples/sample-backend/generate.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
 import { createFakeClock } from '../../platform/fake-clock.ts';
-import type { RelationName } from '../audit/audit-report.ts';
+import type { RelationName } from '../audit/audit-relations.ts';
 import type { ContentReader } from './content-reader.ts';
 import { readGraph } from './graph-file.ts';
 import { type InspectionRequest, inspectWorkspace } from './inspect-workspace.ts';

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
@@ -32,6 +33,21 @@ async function workerOf(name: string, source: string): Promise<URL> {
   await writeFile(file, source);
   return pathToFileURL(file);
 }
+
+test('what the thread loads each time is its own code and the XML reader, no other library', async () => {
+  const { metafile } = await build({
+    absWorkingDir: path.join(import.meta.dirname, '../../..'),
+    entryPoints: ['src/targets/inspector/inspector.worker.ts'],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  });
+  const packages = Object.keys(metafile.inputs).flatMap((file) => /^node_modules\/([^/]+)/.exec(file)?.[1] ?? []);
+  expect(new Set(packages)).toEqual(new Set(['saxes', 'xmlchars']));
+});
 
 test('a workspace is inspected in its own thread', async () => {
   const report = await make().inspect({ folder: recorded, workspace: 'library', idle: true });
