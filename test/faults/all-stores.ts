@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { createLightragDatabase, type LightragDatabase } from '../../src/backup/postgres/lightrag-database.fixture.ts';
 import type { TestRedis } from '../setup/redis-server.ts';
 import { type Answer, contentOf, field, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
-import { calm, prepareDataFolder, sampleOf } from './ground.ts';
+import { calm, prepareDataFolder, processesOf, sampleOf } from './ground.ts';
 
 /** A backend that is stopped and keeps its data in files, one PostgreSQL database and one database of a Redis. */
 export type AllStores = {
@@ -21,6 +21,12 @@ export type AllStores = {
   state(): Promise<Record<string, string>>;
   /** Something in every store becomes another; each number another state. */
   change(number: number): Promise<void>;
+  /**
+   * Of everything that outlives a process, and the processes beside it: files as they lie there, how far the servers have
+   * written, sessions. Two boundaries with the same one are the same place for a kill: what lies between is in memory alone.
+   * Others who write on these servers may make two of one, never one of two.
+   */
+  fingerprint(): Promise<string>;
   /** What work that is over must not leave: scratch folders, journals, databases, schemas, connections, keys. */
   leftovers(): Promise<string[]>;
   remove(): Promise<void>;
@@ -77,6 +83,10 @@ export async function prepareAllStores(
 
   const ours = async (sql: string): Promise<string[]> =>
     (await database.run(sql, [`${connection.database}%`])).map((row) => String(Object.values(row)[0]));
+  const digestOf = (table: string): string =>
+    `select '${table}' as name, coalesce(md5(string_agg(t::text, '|' order by t::text)), 'empty') as digest from ${table} t`;
+  // Together: every query of a test is a connection of its own, since nobody may hold the database.
+  const digests = tables.map(digestOf).join(' union all ');
 
   return {
     dataDir,
@@ -86,6 +96,8 @@ export async function prepareAllStores(
     redis,
     settings: {
       ...calm,
+      // What watches and inspects has no part in this, and each start would do it.
+      MONITORING_ENABLED: 'false',
       // Nobody answers there: a backend that is stopped already.
       RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1',
       RAGWARDEN_TARGET_START_TIMEOUT: '60',
@@ -100,7 +112,7 @@ export async function prepareAllStores(
     },
     async state() {
       const state: Record<string, string> = { ...contentOf(workspace), ...contentOf(inputs) };
-      for (const table of tables) state[table] = await database.digest(table);
+      for (const { name, digest } of await database.run(digests)) state[String(name)] = String(digest);
       // Former keys are kept until the next restore, as is the former database.
       for (const key of (await redis.keys('*')).filter(isOfBackend).sort())
         state[`key ${key}`] = String(await redis.get(key));
@@ -110,10 +122,28 @@ export async function prepareAllStores(
       rmSync(join(workspace, 'vdb_chunks.json'), { force: true });
       writeFileSync(join(workspace, 'extra.txt'), `not in the point ${number}`);
       writeFileSync(cache, rows(`state ${number}`));
-      await database.run(`delete from lightrag_doc_full where id = 'doc-1'`);
-      await database.run(`update lightrag_doc_chunks set content = 'state ' || $1::int`, [number]);
+      await database.run(
+        `with gone as (delete from lightrag_doc_full where id = 'doc-1') update lightrag_doc_chunks set content = 'state ' || $1::int`,
+        [number],
+      );
       await redis.del('full_docs:doc-1');
       await redis.set('full_docs:doc-2', `state ${number}`);
+    },
+    async fingerprint() {
+      const files = [dataDir, temporary]
+        .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((one) => join(folder, one)))
+        .flatMap((path) => {
+          const { size, mtimeMs } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
+          return size === undefined ? [] : [`${path} ${size} ${mtimeMs}`];
+        });
+      const server = await ours(
+        `select datname from pg_database where datname like $1
+         union all select pg_current_wal_insert_lsn()::text
+         union all select 'session ' || application_name || pid || coalesce(xact_start::text, '') from pg_stat_activity
+           where datname like $1 and pid <> pg_backend_pid()`,
+      );
+      const written = /^rdb_changes_since_last_save:.*$/m.exec(await redis.info('persistence'));
+      return JSON.stringify([files, server, written?.[0], processesOf(dataDir).map(({ pid }) => pid)]);
     },
     async leftovers() {
       const found: string[] = [];
@@ -125,15 +155,14 @@ export async function prepareAllStores(
           : [];
       found.push(...look(join(dataDir, 'staging'), 'restore-'), ...look(join(dataDir, 'drills')), ...look(temporary));
       for (const root of [workspace, inputs]) found.push(...look(join(root, '.ragwarden')));
-      const ofServer = 'select datname from pg_database where datname like $1';
-      found.push(...(await ours(ofServer)).filter((one) => one !== connection.database));
-      const schemas = await database.run(
-        `select nspname from pg_namespace where nspname !~ '^(pg_|information_schema|public$)'`,
+      found.push(
+        ...(await ours(
+          `select datname from pg_database where datname like $1 and datname <> current_database()
+           union all select nspname from pg_namespace where nspname !~ '^(pg_|information_schema|public$)'
+           union all select 'session ' || application_name || pid from pg_stat_activity
+             where datname like $1 and pid <> pg_backend_pid()`,
+        )),
       );
-      found.push(...schemas.map((row) => String(row.nspname)));
-      const sessions =
-        'select application_name || pid from pg_stat_activity where datname like $1 and pid <> pg_backend_pid()';
-      found.push(...(await ours(sessions)).map((one) => `session ${one}`));
       found.push(...(await redis.keys('*')).filter((key) => !isOfBackend(key)));
       // The former state of the last restore that ended stays until the next one has ended; of one operation, then.
       const kept = found.flatMap((one) => /(?:undo-op_|_before_|:before:op_)([0-9a-z]{26})/.exec(one)?.[1] ?? []);

@@ -8,7 +8,8 @@ import { listPoints, settledEvent } from './killed.ts';
 
 /**
  * Each life settles what the one before left, is looked at, and dies at the next boundary: one start per boundary. Which
- * boundaries there are is what the product calls, so none that comes later is left out.
+ * boundaries there are is what the product calls, so none that comes later is left out; those between which nothing was written
+ * are one.
  */
 describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'))(
   'SIGKILL with files, PostgreSQL and Redis',
@@ -21,19 +22,30 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
     });
     afterAll(() => redis?.remove());
 
-    /** Opens the product here, does the work once, and hands back the boundaries it came by. */
-    const record = async (stores: AllStores, work: (warden: OpenWarden) => Promise<unknown>): Promise<string[]> => {
-      const names: string[] = [];
+    /**
+     * Opens the product here and does the work once. @returns the names that it came by and, of those, the boundaries: of
+     * several between which nothing was written anywhere, the first
+     */
+    const record = async (
+      stores: AllStores,
+      wanted: RegExp,
+      work: (warden: OpenWarden) => Promise<unknown>,
+    ): Promise<{ names: string[]; boundaries: string[] }> => {
+      const came = new Map<string, string>();
+      const isNew = oneOfEach();
       const warden = await openWarden(stores.dataDir, {
         settings: { ...stores.settings, RAGWARDEN_TARGET_START_TIMEOUT: '1' },
-        step: (name) => void names.push(name),
+        step: async (name) => {
+          if (wanted.test(name) && isNew(name)) came.set(name, await stores.fingerprint());
+        },
       });
       try {
         await work(warden);
       } finally {
         await warden.stop();
       }
-      return oneOfEach(names);
+      const names = [...came.keys()];
+      return { names, boundaries: names.filter((name, i) => came.get(name) !== came.get(names[i - 1] ?? '')) };
     };
 
     const lives = async (
@@ -104,8 +116,8 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
     test.concurrent('while a point is taken: it exists or it does not, nothing else is left, and the next one is taken', async () => {
       const stores = await prepareAllStores('kill-point', { redis, redisDatabase: 1 });
       try {
-        const boundaries = (await record(stores, takeGood)).filter((name) => name.startsWith('backup:'));
-        expect(boundaries).toEqual(
+        const { names, boundaries } = await record(stores, /^backup:/, takeGood);
+        expect(names).toEqual(
           expect.arrayContaining([
             'backup:captured-database',
             'backup:completed-redis',
@@ -113,7 +125,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
             'backup:unfolded',
           ]),
         );
-        const decisive = boundaries.indexOf('backup:uploaded');
+        const decisive = names.indexOf('backup:uploaded');
         let count = 1;
         let before = await stores.state();
         await lives(
@@ -127,7 +139,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
             },
             after: async (boundary, warden) => {
               expect(await stores.state()).toEqual(before);
-              const exists = boundaries.indexOf(boundary) >= decisive;
+              const exists = names.indexOf(boundary) >= decisive;
               if (exists) count += 1;
               expect([boundary, (await listPoints(warden)).length]).toEqual([boundary, count]);
               expect((await settledEvent(warden)).message).toMatch(exists ? /exists/ : /does not exist/);
@@ -151,17 +163,15 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
         const good = await stores.state();
         let point = '';
         const body = { confirm: true, safety_point: false };
-        const boundaries = (
-          await record(stores, async (warden) => {
-            point = await takeGood(warden);
-            await stores.change(0);
-            const path = `/api/v1/backup/restore/${point}`;
-            const done = await whenFree(() => warden.call('POST', path, body, wait));
-            expect(field(done.body, 'error'), done.text).toBeNull();
-          })
-        ).filter((name) => name.startsWith('restore:') && name !== 'restore:started');
+        const { names, boundaries } = await record(stores, /^restore:(?!started$)/, async (warden) => {
+          point = await takeGood(warden);
+          await stores.change(0);
+          const path = `/api/v1/backup/restore/${point}`;
+          const done = await whenFree(() => warden.call('POST', path, body, wait));
+          expect(field(done.body, 'error'), done.text).toBeNull();
+        });
         expect(await stores.state()).toEqual(good);
-        expect(boundaries).toEqual(
+        expect(names).toEqual(
           expect.arrayContaining([
             'restore:filled',
             'restore:postgres:renamed',
@@ -171,7 +181,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
             'restore:finished',
           ]),
         );
-        const decisive = boundaries.indexOf('restore:journal:moved:after');
+        const decisive = names.indexOf('restore:journal:moved:after');
         let bad: Record<string, string> = {};
         await lives(
           stores,
@@ -183,7 +193,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
               return [`/api/v1/backup/restore/${point}`, body];
             },
             after: async (boundary, warden) => {
-              const isNew = boundaries.indexOf(boundary) >= decisive;
+              const isNew = names.indexOf(boundary) >= decisive;
               expect(differing(await stores.state(), isNew ? good : bad), boundary).toEqual([]);
               expect([boundary, field((await settledEvent(warden)).data, 'state')]).toEqual([
                 boundary,
@@ -207,16 +217,14 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
           prune: '/api/v1/repository/prune',
           check: '/api/v1/repository/check',
         };
-        const boundaries = (
-          await record(stores, async (warden) => {
-            await takeGood(warden);
-            for (const path of Object.values(work)) {
-              const done = await whenFree(() => warden.call('POST', path, {}, wait));
-              expect([path, field(done.body, 'error')]).toEqual([path, null]);
-            }
-          })
-        ).filter((name) => /^(drill|forget|prune|check):/.test(name));
-        expect(boundaries).toEqual(
+        const { names, boundaries } = await record(stores, /^(drill|forget|prune|check):/, async (warden) => {
+          await takeGood(warden);
+          for (const path of Object.values(work)) {
+            const done = await whenFree(() => warden.call('POST', path, {}, wait));
+            expect([path, field(done.body, 'error')]).toEqual([path, null]);
+          }
+        });
+        expect(names).toEqual(
           expect.arrayContaining([
             'drill:postgres:started',
             'drill:redis:loaded',
@@ -254,12 +262,12 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
 );
 
 /**
- * What happens within the moves of files has a test of its own that kills at all of it (`swap-kill.slow.test.ts`): here the
- * first name out, the first one in, and the states of the journal.
+ * Whether a name is the first of its kind. What happens within the moves of files has a test of its own that kills at all of it
+ * (`swap-kill.slow.test.ts`): here the first name out, the first one in, and the states of the journal.
  */
-function oneOfEach(names: readonly string[]): string[] {
+function oneOfEach(): (name: string) => boolean {
   const seen = new Set<string>();
-  return names.filter((name) => {
+  return (name) => {
     const kind = name.replace(/^(restore:(?:out|in)):.*/, '$1');
     if (
       seen.has(kind) ||
@@ -268,7 +276,7 @@ function oneOfEach(names: readonly string[]): string[] {
       return false;
     seen.add(kind);
     return true;
-  });
+  };
 }
 
 /** Stores have steps of the same names. */
