@@ -65,7 +65,7 @@ export const apiRoute: Bench = {
     const sample = await startSample('tiny');
     // Of the kind that storage is told by, so that there is one to ask for.
     mkdirSync(join(sample.workingDir, 'alice'));
-    const product = await startProduct(sample);
+    const product = await startProduct(sample, size);
     const admin = { authorization: `Bearer ${adminToken}` };
     const user = await firstUser(product.api, admin);
     const lines: (string | number)[][] = [];

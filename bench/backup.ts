@@ -12,14 +12,14 @@ export const backup: Bench = {
     const bare = { first: [] as Step[], again: [] as Step[] };
     const ours = { first: [] as Step[], again: [] as Step[], rss: [] as number[], grown: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
-      const { restic } = bareRepository();
-      const begin = await restic(['init']);
+      const { init, restic } = bareRepository(size);
+      const begin = await init();
       const tree = [sample.workingDir, sample.inputDir];
       const first = await restic(['backup', ...tree]);
       bare.first.push({ wall: begin.wall + first.wall, cpu: begin.cpu + first.cpu });
       bare.again.push(await restic(['backup', ...tree]));
 
-      const product = await startProduct(sample);
+      const product = await startProduct(sample, size);
       const before = memoryMib(product.pid, 'VmHWM');
       ours.first.push(await takePoint(product));
       ours.again.push(await takePoint(product));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import {
@@ -9,6 +9,7 @@ import {
   ensurePasswordFile,
   parseRepositoryLocation,
 } from '../src/backup/index.ts';
+import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { createChildProcesses, findProgram, systemSearchPath } from '../src/platform/child-processes/index.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { systemRandom } from '../src/platform/ids.ts';
@@ -94,6 +95,8 @@ export const databaseDump: Bench = {
         mkdirSync(place);
         const passwordFile = join(place, 'password');
         await ensurePasswordFile(passwordFile, systemRandom);
+        if (size === 'tiny')
+          await makeLightRepository(join(place, 'repository'), readFileSync(passwordFile, 'utf8').trim());
         const repository = createResticRepository({
           location: parseRepositoryLocation(join(place, 'repository'), 'environment'),
           passwordFile,
@@ -103,7 +106,7 @@ export const databaseDump: Bench = {
           log: silentLogger,
           clock: systemClock,
         });
-        await repository.init();
+        if (size === 'full') await repository.init();
         return repository;
       };
       const usual: Step[] = [];

@@ -7,7 +7,7 @@ export const idle: Bench = {
   async run(size) {
     const [settleMs, measureMs] = size === 'full' ? [60_000, 60_000] : [200, 500];
     const sample = await startSample(size === 'full' ? 'small' : 'tiny');
-    const product = await startProduct(sample);
+    const product = await startProduct(sample, size);
     await sleep(settleMs);
     const rss = memoryMib(product.pid);
     const beganMs = performance.now();

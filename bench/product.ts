@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { built, type Running, startProgram, temporaryFolder } from './processes.ts';
+import type { Size } from './report.ts';
 
 export const adminToken = 'bench-token-of-an-administrator';
 
@@ -31,10 +33,22 @@ export async function startSample(size: 'tiny' | 'small' | 'medium'): Promise<Sa
 
 export type Product = Running & { readonly api: string; readonly metrics: string; readonly dataDir: string };
 
-/** The built product, watching the sample, sampling each second; backups wait until they are asked for. */
-export async function startProduct(sample: Sample, settings: Record<string, string> = {}): Promise<Product> {
+/**
+ * The built product, watching the sample, sampling each second; backups wait until they are asked for. In `tiny` it finds a
+ * repository whose key costs nothing to open, instead of making one.
+ */
+export async function startProduct(
+  sample: Sample,
+  size: Size,
+  settings: Record<string, string> = {},
+): Promise<Product> {
   const dataDir = join(temporaryFolder(), 'data');
   mkdirSync(dataDir, { mode: 0o700 });
+  if (size === 'tiny') {
+    const password = 'the password of a tiny bench';
+    writeFileSync(join(dataDir, 'repository-password'), `${password}\n`, { mode: 0o600 });
+    await makeLightRepository(join(dataDir, 'repository'), password);
+  }
   const running = await startProgram(
     process.execPath,
     [built('main.js'), 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'],

@@ -48,9 +48,12 @@ export const restore: Bench = {
     const sample = await startSample(workspace);
     const allowed = temporaryFolder();
     const mebibytes = (bytesBelow(sample.workingDir) + bytesBelow(sample.inputDir)) / 2 ** 20;
-    const product = await startProduct(sample, { RAGWARDEN_ALLOWED_ROOTS: allowed, RAGWARDEN_DRILL_MIN_FREE: '0' });
-    const { restic } = bareRepository();
-    await restic(['init']);
+    const product = await startProduct(sample, size, {
+      RAGWARDEN_ALLOWED_ROOTS: allowed,
+      RAGWARDEN_DRILL_MIN_FREE: '0',
+    });
+    const { init, restic } = bareRepository(size);
+    await init();
     await restic(['backup', sample.workingDir, sample.inputDir]);
     const firstHold = await captureMs(product, () => takePoint(product));
     const nextHold = await captureMs(product, () => takePoint(product));

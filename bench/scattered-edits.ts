@@ -67,11 +67,11 @@ export const scatteredEdits: Bench = {
     // Without the first rewriting the form of the generator and of the edits would be part of the difference.
     editWorkspace(sample.workingDir, 0);
     const tree = [sample.workingDir, sample.inputDir];
-    const bare = bareRepository();
-    const products = [await startProduct(sample)];
+    const bare = bareRepository(size);
+    const products = [await startProduct(sample, size)];
     // What unfolding costs is of no interest where nothing is large enough for it.
-    if (size === 'full') products.push(await startProduct(sample, { RAGWARDEN_BACKUP_UNFOLD: 'false' }));
-    const begin = await bare.restic(['init']);
+    if (size === 'full') products.push(await startProduct(sample, size, { RAGWARDEN_BACKUP_UNFOLD: 'false' }));
+    const begin = await bare.init();
     const contenders: Contender[] = [
       {
         name: 'bare restic',

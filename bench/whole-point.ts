@@ -56,7 +56,7 @@ export const wholePoint: Bench = {
       const ours: Step[] = [];
       const again: Step[] = [];
       for (let round = 0; round < rounds; round += 1) {
-        const { folder, restic, env } = bareRepository();
+        const { folder, init, restic, env } = bareRepository(size);
         const database = {
           ...env,
           ...{
@@ -69,7 +69,7 @@ export const wholePoint: Bench = {
         };
         inSequence.push(
           sum([
-            await restic(['init']),
+            await init(),
             await restic(['backup', sample.workingDir, sample.inputDir]),
             await shell('pg_dump -Fc -Z0 | restic --quiet backup --stdin --stdin-filename database.dump', database),
             await shell(
@@ -79,7 +79,7 @@ export const wholePoint: Bench = {
             await restic(['check']),
           ]),
         );
-        const product = await startProduct(sample, {
+        const product = await startProduct(sample, size, {
           POSTGRES_HOST: url.hostname,
           POSTGRES_PORT: url.port,
           POSTGRES_USER: url.username,
