@@ -18,6 +18,10 @@ export type Exchange = Omit<Observation, 'operation'> & {
  */
 export type Result = 'done' | 'failed' | 'wrong' | 'refused' | 'gone';
 
+/** Whether it is work: what a provider is asked besides, as which models it has, is none. */
+export const isWork = ({ door, operation }: Pick<Exchange, 'door' | 'operation'>): boolean =>
+  door === 'backend' || operation === 'llm';
+
 const results: Readonly<Record<Outcome, Result>> = {
   ok: 'done',
   empty: 'done',

@@ -142,6 +142,7 @@ describe('what passed', () => {
       ...[10, 20, 30].map((totalMs) => seen({ atMs: start, totalMs, subject: 'alice' })),
       seen({ atMs: start, totalMs: 500, operation: 'insert', workspace: 'archive', mode: null, trackId: 't' }),
       called({}, { atMs: start, totalMs: 80 }),
+      called({ call: 'other', model: null }, { atMs: start, operation: 'read', route: 'other' }),
       called({ model: 'other-model', provider: 'ollama' }, { atMs: start, totalMs: 90, workspace: 'archive' }),
     ]);
     clock.at = start + 5_000;

@@ -2,7 +2,7 @@ import type { LlmReading, Observation } from '../gateway/index.ts';
 import type { Recorder } from '../metrics/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logging.ts';
-import { type Exchange, isTimed } from './exchange.ts';
+import { type Exchange, isTimed, isWork } from './exchange.ts';
 import { createExchangeLog } from './exchange-log.ts';
 import { createOperationTotals, isMonitored, type OperationTotals } from './operation-totals.ts';
 import { costOf, createPriceTable, type Price } from './prices.ts';
@@ -97,6 +97,7 @@ export function createTraffic(options: {
       retry: llm !== null && retries.isRetry(llm, outcome, atMs, atMs + totalMs),
     };
     exchanges.add(exchange);
+    if (!isWork(exchange)) return;
     totals.count(exchange);
     users.count(exchange);
     metrics.count(exchange);
@@ -121,7 +122,7 @@ export function createTraffic(options: {
     summary({ windowMs, by, ...filter }) {
       const toMs = clock.now();
       const fromMs = toMs - windowMs;
-      const kept = [...exchanges.since(fromMs)].filter((one) => fits(one, filter));
+      const kept = [...exchanges.since(fromMs)].filter((one) => isWork(one) && fits(one, filter));
       return {
         ...{ fromMs, toMs, keptFromMs: Math.max(fromMs, exchanges.keptFromMs()) },
         total: summarize(kept),

@@ -1,13 +1,15 @@
 import type { Lens } from '../lens.ts';
 import type { Provider, Upstream } from '../ports.ts';
+import { lightragLens } from './lightrag.ts';
+import { createLlmLens } from './llm.ts';
 import { plainLens } from './plain.ts';
 
 /** Which API an upstream speaks. */
-export function lensOf(_upstream: Pick<Upstream, 'lens'>): Lens {
-  return plainLens;
+export function lensOf({ lens }: Pick<Upstream, 'lens'>): Lens {
+  return lens === 'lightrag' ? lightragLens : plainLens;
 }
 
-/** Which API a provider speaks. */
-export function lensOfProvider(_provider: Pick<Provider, 'id' | 'api'>): Lens {
-  return plainLens;
+/** Both APIs of providers are known by their paths: Ollama speaks OpenAI's too. */
+export function lensOfProvider({ id }: Pick<Provider, 'id' | 'api'>): Lens {
+  return createLlmLens(id);
 }
