@@ -10,8 +10,9 @@ import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
 import type { Jobs } from '../platform/jobs.ts';
 import { recoveryRoutes } from '../recovery/index.ts';
 import { type Growth, growthRoutes, jobsRoutes, type SettingsControl, settingsRoutes } from '../system/index.ts';
-import { targetsRoutes } from '../targets/index.ts';
+import { canaryRoutes, documentRoutes, targetsRoutes } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
+import type { DocumentWiring } from './document-wiring.ts';
 import type { Drilling } from './drilling.ts';
 import type { Ground } from './ground.ts';
 import { openapiRoute } from './openapi-route.ts';
@@ -26,7 +27,8 @@ export async function createApiServer(
   slices: Watching &
     Protection &
     Drilling &
-    TrafficWiring & {
+    TrafficWiring &
+    DocumentWiring & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
       readonly startedMs: number;
@@ -103,6 +105,17 @@ export async function createApiServer(
       lifecycle: () => watch?.backend ?? noLifecycle,
     }),
   );
+  const targetIds = targets.map((one) => one.target.id);
+  await server.register(
+    documentRoutes({
+      watched: slices.documents,
+      targetIds,
+      operations,
+      policy: () => ground.config.documents.reprocess,
+      now: () => clock.now(),
+    }),
+  );
+  await server.register(canaryRoutes({ canaries: slices.canaries, targetIds, operations }));
   await server.register(
     backupRoutes({
       backup,

@@ -16,6 +16,7 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_HEARTBEAT_INTERVAL', 'heartbeat', 9],
   ['RAGWARDEN_METRICS_AGGREGATION_INTERVAL', 'metric rollup', 4],
   ['RAGWARDEN_METRICS_CLEANUP_INTERVAL', 'metric cleanup', 6],
+  ['RAGWARDEN_CANARY_INTERVAL', 'canary default', 12],
 ];
 
 let dataDir: string;
@@ -34,6 +35,8 @@ beforeAll(async () => {
     // Nobody answers there, which is soon known.
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
     WORKING_DIR: join(dataDir, 'rag'),
+    RAGWARDEN_CANARY_QUESTION: 'Who keeps the lamp?',
+    RAGWARDEN_CANARY_EXPECTED: 'Ottilie',
     RAGWARDEN_BACKUP_AT_START: 'false',
     RAGWARDEN_BACKUP_JITTER: '0',
   };

@@ -31,6 +31,7 @@ import { createHeartbeat, createSettingsControl, readRuntimeSettings, type Setti
 import type { WatchedTarget } from '../targets/index.ts';
 import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
 import { createApiServer } from './api-server.ts';
+import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import {
   countingEvents,
@@ -229,6 +230,7 @@ export function createWarden(options: WardenOptions): Warden {
     const wantsSample = options.command === 'up' || config.profile === 'development';
     const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
+    const documentWiring = wireDocuments(ground, watch, inspections);
     await lifecycle.begin(watching.inspector);
     const protection = await createProtection(ground, watching, {
       step: (name) => options.step?.(name),
@@ -338,6 +340,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...protection,
       ...drilling,
       ...traffic,
+      ...documentWiring,
       metrics,
       ownMetrics,
       startedMs,
@@ -371,7 +374,15 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.monitoring.enabled) await begin(sampler);
     if (config.metrics.enabled) await begin(metrics);
     await begin(remoteWrite);
-    if (probing) for (const one of targets) await begin(one);
+    if (probing) {
+      // Before the probes: the first one tells them what to begin with.
+      for (const one of documentWiring.documents) {
+        await begin(one.watch);
+        await begin(one.reprocessing);
+      }
+      for (const one of documentWiring.canaries) await begin(one);
+      for (const one of targets) await begin(one);
+    }
     if (config.monitoring.enabled) {
       await begin(sizes);
       await begin(inspections);

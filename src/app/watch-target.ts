@@ -12,7 +12,10 @@ import {
   createBackendLifecycle,
   createConfiguredDriver,
   createLightragAdapter,
+  createLightragConnection,
   createWatchedTarget,
+  type LightragConnection,
+  type Observation,
   type TargetTimings,
   targetFromConfig,
   type WatchedTarget,
@@ -24,6 +27,9 @@ export type Watch = {
   readonly watched: WatchedTarget;
   readonly backend: BackendLifecycle;
   readonly process: BackendProcess;
+  readonly connection: LightragConnection;
+  /** Called after each probe. */
+  onObservation(callback: (seen: Observation) => void): void;
 };
 
 /** Puts one target under watch: its adapter, its lifecycle, its process, and what a change of its state means to the others. */
@@ -31,6 +37,7 @@ export function watchTarget(options: {
   from: TargetConfig;
   /** As the settings are when it is called. */
   timings: () => TargetTimings;
+  stuckLimits(): { readonly idleMs: number; readonly noProgressMs: number };
   /** Set for the bundled sample, which is our own child. */
   sample: Sample | undefined;
   children: ChildProcesses;
@@ -46,20 +53,31 @@ export function watchTarget(options: {
   const [endpoint] = target.endpoints;
   if (!endpoint) throw new AppError('config/invalid', `Target ${target.id} has no endpoint.`);
   const backendProcess = findBackendProcess(from.url);
-  const adapter = createLightragAdapter({
+  const reaching = {
     endpoint,
     http,
     clock,
     get timeoutMs() {
       return target.probeTimeoutMs;
     },
+  };
+  const connection = createLightragConnection(reaching);
+  const adapter = createLightragAdapter({
+    ...reaching,
+    get timeoutMs() {
+      return target.probeTimeoutMs;
+    },
+    connection,
   });
+  const callbacks: ((seen: Observation) => void)[] = [];
   const watched = createWatchedTarget({
     target,
     adapter,
     clock,
     log,
+    stuckLimits: options.stuckLimits,
     onObservation(seen) {
+      for (const callback of callbacks) callback(seen);
       if (seen.reachable) void backendProcess.look();
       if (seen.latencyMs !== undefined)
         options.metrics.healthCheckDurationSeconds.labels(target.id, 'target').observe(seen.latencyMs / 1_000);
@@ -114,5 +132,11 @@ export function watchTarget(options: {
     log,
     ownPids: () => new Set([process.pid]),
   });
-  return { watched, backend, process: backendProcess };
+  return {
+    watched,
+    backend,
+    process: backendProcess,
+    connection,
+    onObservation: (callback) => callbacks.push(callback),
+  };
 }

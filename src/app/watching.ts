@@ -59,6 +59,10 @@ export async function createWatching(
     watchTarget({
       from: targetConfig,
       timings: () => targetTimings(live, sample !== undefined),
+      stuckLimits: () => ({
+        idleMs: ground.config.documents.stuckAfterMs,
+        noProgressMs: ground.config.documents.noProgressAfterMs,
+      }),
       sample,
       children,
       http,

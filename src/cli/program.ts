@@ -17,6 +17,7 @@ import { completeWords, printCommandReference, printCompletion } from './complet
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { declareBackup, declareRecover } from './declare-backup.ts';
+import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
@@ -128,6 +129,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   remote(target.command('inspect').argument('[id]').description('look at one now; 4 when it is not healthy')).action(
     does((id: string | undefined, flags: RemoteFlags) => inspectTarget(context, id, flags)),
   );
+  declareDocuments(program, context, does);
 
   examples(
     remote(program.command('events').description('what happened, oldest of the newest first'))

@@ -148,7 +148,8 @@ function renderAudit(audit: z.infer<typeof inspectionAnswer>['audit']): string[]
   ];
 }
 
-async function onlyTarget(document: unknown): Promise<string> {
+/** The id of the one target there is. @throws AppError when there are several, or none */
+export async function onlyTarget(document: unknown): Promise<string> {
   const { items } = read(pageOf(targetAnswer), document);
   const [first, second] = items;
   if (!first)

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
+import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import { buildRemoteWrite, type RemoteStoreConfig } from './metrics-structure.ts';
 import type { Origins } from './read-config.ts';
@@ -128,6 +129,9 @@ export type Config = {
   readonly settingsFile: string | undefined;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
+  readonly documents: DocumentConfig;
+  /** Undefined: nobody asks whether the graph answers. */
+  readonly canary: CanaryConfig | undefined;
   /** The backend's databases, as far as somebody named them; both hold secrets. */
   readonly targetDatabases: {
     readonly postgres: TargetDatabase | undefined;
@@ -368,6 +372,8 @@ export function buildConfig(
       cpus: values.drillCpus,
     },
     target,
+    documents: buildDocuments(values),
+    canary: buildCanary(values, origins, problems),
     targetDatabases: {
       postgres: buildTargetDatabase(values, origins, problems),
       postgresDump: values.postgresDump,

@@ -1,6 +1,7 @@
 import { accessSettings } from './access-settings.ts';
 import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
+import { documentSettings } from './document-settings.ts';
 import { recoverySettings } from './recovery-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
@@ -22,6 +23,7 @@ export const settings = {
   ...systemSettings,
   ...targetSettings,
   ...trafficSettings,
+  ...documentSettings,
   ...awaitedSettings,
 } as const;
 

@@ -9,7 +9,8 @@ export type Severity = (typeof severities)[number];
  * In use so far: `warden.started`, `warden.stopped`, `access.login`, `target.status-changed`, `host.threshold`, `host.oom-kill`,
  * `backup.point-taken`, `backup.point-failed`, `backup.point-lost`, `backup.catalogue-rebuilt`, `backup.catalogue-differs`,
  * `restore.finished`, `restore.rolled-back`, `restore.undo-waits`, `operation.failed`,
- * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`.
+ * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `ingest.stuck`,
+ * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`.
  */
 export type EventType = `${string}.${string}`;
 const eventTypeShape = /^[a-z]+(\.[a-z-]+)+$/;

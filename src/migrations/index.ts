@@ -13,6 +13,7 @@ import * as systemRuntimeSetting from './state/0009_system_runtime_setting.ts';
 import * as auditSegments from './state/0010_events_audit_segments.ts';
 import * as backupWorkspace from './state/0011_backup_workspace.ts';
 import * as recoveryDrills from './state/0012_recovery_drills.ts';
+import * as targetsDocuments from './state/0013_targets_documents.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -28,6 +29,7 @@ export const stateMigrations: MigrationList = {
   '0010_events_audit_segments': auditSegments,
   '0011_backup_workspace': backupWorkspace,
   '0012_recovery_drills': recoveryDrills,
+  '0013_targets_documents': targetsDocuments,
 };
 
 /** Every step of `metrics.sqlite`. */

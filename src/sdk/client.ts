@@ -1,3 +1,4 @@
+import { createDocumentCalls } from './document-calls.ts';
 import { createGraphCalls } from './graph-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
@@ -189,6 +190,7 @@ export function createClient(options: ClientOptions) {
       inspection: async (id: string, call?: CallOptions) => get<InspectionBody>(target(id, 'inspection'), call),
       /** Begins to look into its files; the result is an `InspectionBody`. */
       inspect: async (id: string, call?: StartOptions) => post<OperationBody>(target(id, 'inspect'), { ...call }),
+      ...createDocumentCalls(transport),
     },
     backup: {
       status: ({ target, ...call }: CallOptions & { target?: string } = {}) =>

@@ -12,5 +12,7 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.HostHealthBody>>().toEqualTypeOf<Mutable<host.HostHealthBody>>();
   expectTypeOf<Mutable<wire.SystemBody>>().toEqualTypeOf<Mutable<host.SystemBody>>();
   expectTypeOf<Mutable<wire.OperationBody>>().toEqualTypeOf<Mutable<operations.OperationBody>>();
+  expectTypeOf<Mutable<wire.DocumentsBody>>().toEqualTypeOf<Mutable<targets.DocumentsBody>>();
+  expectTypeOf<Mutable<wire.CanaryBody>>().toEqualTypeOf<Mutable<targets.CanaryBody>>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
 });

@@ -1,7 +1,8 @@
 /**
  * The RAG installations under watch: what they are, how they are, how they are stopped and started.
- * Owns no tables. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
- * unknown; a backend counts as stopped only after the proof that nobody holds its files.
+ * Owns the tables `target_document_total` and `target_document_counted`. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
+ * unknown; a backend counts as stopped only after the proof that nobody holds its files; the end of a
+ * document is counted once, whoever looked away in between; a backend is asked to work only while nothing else holds the target.
  */
 export { auditStores } from './audit/audit.ts';
 export {
@@ -12,6 +13,14 @@ export {
 } from './audit/audit-report.ts';
 export { extractStores, extractTogether, type StoreExtract, type StoreExtracts } from './audit/store-extract.ts';
 export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
+export { type Canary, createCanary } from './canary/canary.ts';
+export { type CanaryBody, canaryRoutes } from './canary/canary-routes.ts';
+export { type DocumentsBody, documentRoutes, type WatchedDocuments } from './documents/document-routes.ts';
+export { createDocumentStore, type DocumentPlace } from './documents/document-store.ts';
+export { createDocumentWatch } from './documents/document-watch.ts';
+export { createIngestMetrics } from './documents/ingest-metrics.ts';
+export type { AcceptedInsert, InsertEnd } from './documents/insert-following.ts';
+export { createReprocessing } from './documents/reprocess.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
 export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
 export { createInspector, type InspectionReport, type Inspector, storeFiles } from './inspector/index.ts';
@@ -24,6 +33,9 @@ export {
 export { createConfiguredDriver } from './lifecycle/lifecycle-drivers.ts';
 export { createSupervisedDriver, type SupervisedDriver } from './lifecycle/supervised-driver.ts';
 export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag-adapter.ts';
+export { createLightragConnection, type LightragConnection } from './lightrag/lightrag-connection.ts';
+export { createLightragDocuments } from './lightrag/lightrag-documents.ts';
+export { createLightragRetrieval } from './lightrag/lightrag-retrieval.ts';
 export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
 export { type Endpoint, type Store, type Target, type TargetTimings, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';

@@ -8,6 +8,8 @@ export type Pipeline = {
   /** Data in the backend's memory that is not on disk yet; undefined when the backend does not say. */
   readonly unflushed: boolean | undefined;
   readonly recoveryRequired: boolean;
+  /** Inserts that hold the pipeline for themselves; a retry asked for meanwhile would wait for ever. */
+  readonly pendingEnqueues?: number | undefined;
 };
 
 /** What one probe of one endpoint saw. A field is undefined when the backend did not say; nothing is assumed. */

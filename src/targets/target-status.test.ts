@@ -18,10 +18,10 @@ const base = {
   observation: well,
   files: undefined,
   folders: [],
-  idleUnfinishedSinceMs: undefined,
+  stuck: undefined,
+  findings: [],
   nowMs,
   staleAfterMs: 30_000,
-  stuckAfterMs: 60_000,
 };
 const decide = (change: Partial<Parameters<typeof decideTargetStatus>[0]>) => {
   const status = decideTargetStatus({ ...base, ...change });
@@ -68,15 +68,16 @@ test.each([
     ['DEGRADED', 'recovery-required'],
   ],
   [
-    'unfinished documents standing still for long',
-    { ...seen({ documents: { processing: 1 } }), idleUnfinishedSinceMs: nowMs - 60_000 },
+    'documents that nothing works on',
+    { stuck: { cause: 'pipeline-idle', sinceMs: nowMs, documents: 1 } },
     ['DEGRADED', 'stuck-documents'],
   ],
   [
-    'unfinished documents standing still for a moment',
-    { ...seen({ documents: { processing: 1 } }), idleUnfinishedSinceMs: nowMs - 59_999 },
-    ['HEALTHY'],
+    'work that does not move',
+    { stuck: { cause: 'no-progress', sinceMs: nowMs, documents: 1 } },
+    ['DEGRADED', 'no-progress'],
   ],
+  ['what somebody else found', { findings: [{ code: 'canary-failed', message: 'x' }] }, ['DEGRADED', 'canary-failed']],
   [
     'other folders than those watched',
     { folders: [{ code: 'folder-mismatch', message: 'x' }] },
@@ -94,8 +95,7 @@ test.each([
 test('a stuck document is counted in words that say what to know', () => {
   const { reasons } = decideTargetStatus({
     ...base,
-    ...seen({ documents: { pending: 1, parsing: 2, processed: 9, failed: 4 } }),
-    idleUnfinishedSinceMs: nowMs - 90_000,
+    stuck: { cause: 'pipeline-idle', sinceMs: nowMs - 90_000, documents: 3 },
   });
   expect(reasons.map((reason) => reason.message)).toEqual([
     '3 documents unfinished while the pipeline is idle for 90 s; the backend will not resume by itself.',

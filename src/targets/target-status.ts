@@ -1,4 +1,5 @@
-import { type Observation, unfinishedDocuments } from './observation.ts';
+import type { Observation } from './observation.ts';
+import { describeStuckWork, type StuckWork } from './stuck-work.ts';
 
 export type StatusWord = 'HEALTHY' | 'DEGRADED' | 'OFFLINE' | 'UNKNOWN';
 
@@ -15,17 +16,17 @@ const slowHealthMs = 2_000;
 /**
  * The verdict over one target from what was seen, never from what was not: no probe or only old ones is UNKNOWN.
  * @param staleAfterMs age above which an observation no longer counts
- * @param idleUnfinishedSinceMs since when unfinished documents stand still while the pipeline is idle
  */
 export function decideTargetStatus(input: {
   observation: Observation | undefined;
   files: FileFindings | undefined;
   /** Folders of the backend that are not the ones under watch. */
   folders: readonly Reason[];
-  idleUnfinishedSinceMs: number | undefined;
+  stuck: StuckWork | undefined;
+  /** What others found, as a canary does. */
+  findings: readonly Reason[];
   nowMs: number;
   staleAfterMs: number;
-  stuckAfterMs: number;
 }): TargetStatus {
   const { observation, nowMs } = input;
   if (!observation) return unknown('not-probed', 'The backend was not probed yet.');
@@ -48,17 +49,13 @@ export function decideTargetStatus(input: {
       code: 'recovery-required',
       message: 'The backend refuses writes until its recovery is dealt with.',
     });
-  const since = input.idleUnfinishedSinceMs;
-  if (since !== undefined && observation.documents && nowMs - since >= input.stuckAfterMs) {
-    const stuck = unfinishedDocuments(observation.documents);
+  if (input.stuck !== undefined)
     reasons.push({
-      code: 'stuck-documents',
-      message: `${stuck} document${plural(stuck)} unfinished while the pipeline is idle for ${Math.round((nowMs - since) / 1000)} s; the backend will not resume by itself.`,
+      code: input.stuck.cause === 'pipeline-idle' ? 'stuck-documents' : 'no-progress',
+      message: describeStuckWork(input.stuck, nowMs),
     });
-  }
-  reasons.push(...input.folders, ...(input.files?.faults ?? []));
+  reasons.push(...input.findings, ...input.folders, ...(input.files?.faults ?? []));
   return { word: reasons.length > 0 ? 'DEGRADED' : 'HEALTHY', reasons };
 }
 
-const plural = (count: number): string => (count === 1 ? '' : 's');
 const unknown = (code: string, message: string): TargetStatus => ({ word: 'UNKNOWN', reasons: [{ code, message }] });

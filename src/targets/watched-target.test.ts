@@ -66,10 +66,35 @@ test('documents that stand still for a minute while nothing works degrade the ta
   expect(watched.status().reasons[0]?.message).toContain('3 documents unfinished');
 });
 
-test('while the pipeline is busy nothing is stuck, however long it takes', async () => {
+const at = (latestMessage: string) => ({
+  ...unfinished,
+  pipelineBusy: true,
+  pipeline: { busy: true, jobName: 'a.txt', latestMessage, unflushed: true, recoveryRequired: false },
+});
+
+test('while the pipeline is busy and moves nothing is stuck, however long it takes', async () => {
   const { see } = watch();
-  for (let minute = 0; minute < 30; minute += 1)
+  for (let minute = 0; minute < 60; minute += 1) expect(await see(at(`Chunk ${minute}`), 60_000)).toEqual(['HEALTHY']);
+  // One that does not tell what it does cannot be told from one that stands still.
+  for (let minute = 0; minute < 60; minute += 1)
     expect(await see({ ...unfinished, pipelineBusy: true }, 60_000)).toEqual(['HEALTHY']);
+});
+
+test('a pipeline that says it works and moves nothing for a quarter of an hour degrades the target, until it moves', async () => {
+  const { see, watched } = watch();
+  for (let minute = 0; minute < 15; minute += 1) expect(await see(at('Chunk 1'), 60_000)).toEqual(['HEALTHY']);
+  expect(await see(at('Chunk 1'), 60_000)).toEqual(['DEGRADED', 'no-progress']);
+  expect(watched.stuck()).toMatchObject({ cause: 'no-progress', documents: 3 });
+  expect(await see(at('Chunk 2'), 60_000)).toEqual(['HEALTHY']);
+});
+
+test('what somebody else found stays until they take it back', async () => {
+  const { see, watched } = watch();
+  await see({});
+  watched.noteFinding('canary', { code: 'canary-failed', message: 'x' });
+  expect(await see({})).toEqual(['DEGRADED', 'canary-failed']);
+  watched.noteFinding('canary', undefined);
+  expect(await see({})).toEqual(['HEALTHY']);
 });
 
 test('a moment of work begins the minute anew', async () => {

@@ -4,7 +4,8 @@ import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type ReconcilerState } from '../platform/reconciler.ts';
 import { findFolderMismatches } from './folder-match.ts';
 import type { LightragAdapter } from './lightrag/lightrag-adapter.ts';
-import { isIdle, type Observation, unfinishedDocuments } from './observation.ts';
+import type { Observation } from './observation.ts';
+import { findStuckWork, noteStandstill, nothingStands, type StuckLimits, type StuckWork } from './stuck-work.ts';
 import type { Target } from './target.ts';
 import {
   decideTargetStatus,
@@ -14,8 +15,8 @@ import {
   type TargetStatus,
 } from './target-status.ts';
 
-/** An idle pipeline with unfinished documents counts as stuck after this; a backend needs moments between two jobs. */
-const stuckAfterMs = 60_000;
+/** A backend needs moments between two jobs, and a slow model minutes for one piece of a document. */
+const usualStuckLimits: StuckLimits = { idleMs: 60_000, noProgressMs: 900_000 };
 
 export type TargetChange = {
   readonly target: Target;
@@ -32,6 +33,10 @@ export type WatchedTarget = Part & {
   probe(): Promise<Observation | undefined>;
   /** What the inspector found in the files, as far as it bears on the status. */
   noteFiles(findings: FileFindings): void;
+  /** What somebody else found who looks at the target in another way; undefined takes back what they said. */
+  noteFinding(by: string, finding: Reason | undefined): void;
+  /** Work that does not go on by itself, once it has lasted for as long as the limits say. */
+  stuck(): StuckWork | undefined;
   jobs(): readonly ReconcilerState[];
   setIntervalMs(ms: number): void;
 };
@@ -43,23 +48,29 @@ export function createWatchedTarget(options: {
   log: Logger;
   onChange(change: TargetChange): Promise<void>;
   onObservation?(observation: Observation): void;
+  /** As they are when it is called. */
+  stuckLimits?(): StuckLimits;
 }): WatchedTarget {
   const { target, adapter, clock, log } = options;
   let last: Observation | undefined;
   let files: FileFindings | undefined;
   let folders: readonly Reason[] = [];
-  let idleUnfinishedSinceMs: number | undefined;
+  let standstill = nothingStands;
+  const findings = new Map<string, Reason>();
   let saidWord: StatusWord = 'UNKNOWN';
+
+  const stuck = (): StuckWork | undefined =>
+    findStuckWork(standstill, last, clock.now(), options.stuckLimits?.() ?? usualStuckLimits);
 
   const status = (): TargetStatus =>
     decideTargetStatus({
       observation: last,
       files,
       folders,
-      idleUnfinishedSinceMs,
+      stuck: stuck(),
+      findings: [...findings.values()],
       nowMs: clock.now(),
       staleAfterMs: 3 * target.probeIntervalMs + target.probeTimeoutMs,
-      stuckAfterMs,
     });
 
   const reconciler = createReconciler({
@@ -72,7 +83,7 @@ export function createWatchedTarget(options: {
       if (signal.aborted) return;
       folders = await findFolderMismatches(target, seen);
       last = seen;
-      idleUnfinishedSinceMs = standsStillSince(seen, idleUnfinishedSinceMs);
+      standstill = noteStandstill(standstill, seen);
       options.onObservation?.(seen);
       const now = status();
       if (now.word !== saidWord) {
@@ -98,15 +109,14 @@ export function createWatchedTarget(options: {
       files = findings;
       reconciler.wake();
     },
+    noteFinding(by, finding) {
+      const before = findings.get(by);
+      if (finding === undefined) findings.delete(by);
+      else findings.set(by, finding);
+      if (before?.code !== finding?.code) reconciler.wake();
+    },
+    stuck,
     jobs: () => [reconciler.state()],
     setIntervalMs: (ms) => reconciler.setIntervalMs(ms),
   };
-}
-
-/** Since when unfinished documents stand still. Only what was seen ends it: a probe that could not look changes nothing. */
-function standsStillSince(seen: Observation, since: number | undefined): number | undefined {
-  const idle = isIdle(seen);
-  if (idle === false) return undefined;
-  if (idle === undefined || seen.documents === undefined) return since;
-  return unfinishedDocuments(seen.documents) > 0 ? (since ?? seen.atMs) : undefined;
 }

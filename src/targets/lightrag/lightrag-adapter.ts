@@ -10,6 +10,7 @@ import {
   unreachableObservation,
 } from '../observation.ts';
 import type { Endpoint } from '../target.ts';
+import { createLightragConnection, type LightragConnection, parseJson } from './lightrag-connection.ts';
 
 /** Forks and versions differ and nothing may be assumed: a field that is missing or of another kind counts as not told. */
 const text = z.string().optional().catch(undefined);
@@ -39,6 +40,7 @@ const pipelineBody = z.looseObject({
   job_name: text,
   latest_message: text,
   recovery_required: flag,
+  pending_enqueues: z.number().optional().catch(undefined),
   update_status: z.record(z.string(), z.array(z.boolean())).optional().catch(undefined),
 });
 
@@ -54,15 +56,9 @@ const flushedNamespaces = new Set([
   'doc_status',
 ]);
 
-const maxAnswerBytes = 8 * 1024 * 1024;
 /** Longer texts of the backend are cut; a failure may put a whole traceback into one. Characters. */
 const maxTextLength = 300;
 
-/**
- * The backend locks a user out, people included, after 5 refused logins in 5 minutes; so seldom do we repeat one that was
- * refused.
- */
-const refusedLoginPauseMs = 150_000;
 /** How a name or address fails behind which nobody can hold files: there is no one to connect to. */
 const nobodyThere = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
@@ -80,78 +76,11 @@ export function createLightragAdapter(options: {
   clock: Clock;
   /** Read at each call. */
   timeoutMs: number;
+  /** Shared with others who speak to the same server, so that they share one login. */
+  connection?: LightragConnection;
 }): LightragAdapter {
-  const { endpoint, http, clock } = options;
-  let bearer: string | undefined;
-
-  const send = (
-    path: string,
-    init: { method?: 'GET' | 'POST'; headers?: Record<string, string>; body?: string; signal?: AbortSignal } = {},
-  ): Promise<HttpResponse> =>
-    http.request({
-      url: `${endpoint.url}${path}`,
-      method: init.method ?? 'GET',
-      headers: { accept: 'application/json', ...init.headers },
-      timeoutMs: options.timeoutMs,
-      maxBytes: maxAnswerBytes,
-      ...(init.body === undefined ? {} : { body: init.body }),
-      ...(init.signal === undefined ? {} : { signal: init.signal }),
-    });
-
-  const credentials = (): Record<string, string> => ({
-    ...(endpoint.apiKey === undefined ? {} : { 'x-api-key': endpoint.apiKey }),
-    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-  });
-
-  const wantsLogin = endpoint.username !== undefined && endpoint.password !== undefined;
-  let loggingIn: Promise<void> | undefined;
-  let refusedUntil = Number.NEGATIVE_INFINITY;
-
-  const login = async (signal?: AbortSignal): Promise<void> => {
-    if (clock.monotonic() < refusedUntil) return;
-    const form = new URLSearchParams({ username: endpoint.username ?? '', password: endpoint.password ?? '' });
-    const response = await send('/login', {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: form.toString(),
-      ...(signal ? { signal } : {}),
-    });
-    const token = z.object({ access_token: z.string() }).safeParse(parseJson(response));
-    if (response.status === 200 && token.success) bearer = token.data.access_token;
-    else if (response.status >= 400 && response.status < 500) {
-      const retryAfterMs = 1000 * Number(response.headers['retry-after'] ?? 0);
-      refusedUntil =
-        clock.monotonic() + Math.max(refusedLoginPauseMs, Number.isFinite(retryAfterMs) ? retryAfterMs : 0);
-    }
-  };
-
-  /** Several calls that find themselves without a token share one login. */
-  const logInOnce = (signal?: AbortSignal): Promise<void> => {
-    loggingIn ??= login(signal).finally(() => {
-      loggingIn = undefined;
-    });
-    return loggingIn;
-  };
-
-  const get = async (path: string, signal?: AbortSignal): Promise<HttpResponse> => {
-    if (wantsLogin && bearer === undefined) await logInOnce(signal);
-    const sent = bearer;
-    let response = await send(path, { headers: credentials(), ...(signal ? { signal } : {}) });
-    if (response.status === 401 && wantsLogin && sent !== undefined) {
-      if (bearer === sent) bearer = undefined;
-      if (bearer === undefined) await logInOnce(signal);
-      response = await send(path, { headers: credentials(), ...(signal ? { signal } : {}) });
-    }
-    const renewed = response.headers['x-new-token'];
-    if (renewed !== undefined && bearer !== undefined) bearer = renewed;
-    return response;
-  };
-
-  const describeRefusal = (): string => {
-    if (clock.monotonic() < refusedUntil) return `the backend refuses the login of ${endpoint.username}.`;
-    if (endpoint.apiKey !== undefined) return 'the backend does not accept the API key.';
-    return 'the backend wants an API key (LIGHTRAG_API_KEY) or a login.';
-  };
+  const { endpoint, clock } = options;
+  const connection = options.connection ?? createLightragConnection(options);
 
   const read = async <T>(
     path: string,
@@ -161,9 +90,9 @@ export function createLightragAdapter(options: {
     signal?: AbortSignal,
   ): Promise<T | undefined> => {
     try {
-      const response = await get(path, signal);
+      const response = await connection.call(path, signal ? { signal } : {});
       if (response.status === 401 || response.status === 403)
-        faults.push({ kind: 'unauthorised', message: `${what} cannot be read: ${describeRefusal()}` });
+        faults.push({ kind: 'unauthorised', message: `${what} cannot be read: ${connection.describeRefusal()}` });
       else if (response.status !== 200)
         faults.push({ kind: 'partial', message: `${what} cannot be read: the backend answers ${response.status}.` });
       else {
@@ -181,11 +110,11 @@ export function createLightragAdapter(options: {
     async probe(signal) {
       const atMs = clock.now();
       // A login that fails is no reason not to look; what is closed without it says so itself.
-      if (wantsLogin && bearer === undefined) await logInOnce(signal).catch(() => undefined);
+      await connection.prepare(signal).catch(() => undefined);
       const startedAt = clock.monotonic();
       let response: HttpResponse;
       try {
-        response = await send('/health', { headers: credentials(), ...(signal ? { signal } : {}) });
+        response = await connection.send('/health', { withCredentials: true, ...(signal ? { signal } : {}) });
       } catch (err) {
         const timedOut = isAppError(err) && err.code === 'outgoing/timeout';
         return unreachableObservation(atMs, {
@@ -243,7 +172,7 @@ export function createLightragAdapter(options: {
     },
     async answers(signal) {
       try {
-        await send('/health', signal ? { signal } : {});
+        await connection.send('/health', signal ? { signal } : {});
         return true;
       } catch (err) {
         // Late, half an answer or none is alive: whoever accepts the connection may still write its files.
@@ -263,6 +192,7 @@ function shapePipeline(body: z.infer<typeof pipelineBody>): Pipeline {
       ([name, workers]) => flushedNamespaces.has(name.slice(name.lastIndexOf(':') + 1)) && workers.includes(true),
     ),
     recoveryRequired: body.recovery_required === true,
+    pendingEnqueues: body.pending_enqueues,
   };
 }
 
@@ -289,15 +219,6 @@ const causeCode = (cause: unknown): string | undefined =>
 function shorten(words: string): string {
   const line = words.split('\n', 1)[0] ?? '';
   return line.length > maxTextLength ? `${line.slice(0, maxTextLength)}…` : line;
-}
-
-function parseJson(response: HttpResponse): unknown {
-  try {
-    return response.json();
-  } catch {
-    // Not JSON: the schema that reads it says so.
-    return undefined;
-  }
 }
 
 /** Two calls refused for the same cause are one fault to the operator. */

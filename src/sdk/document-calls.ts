@@ -1,0 +1,36 @@
+import type { StartOptions } from './operation-calls.ts';
+import { type CallOptions, pathPart, type Transport } from './transport.ts';
+import type { CanaryBody, DocumentsBody, OperationBody, Page } from './wire.ts';
+
+export type DocumentCalls = ReturnType<typeof createDocumentCalls>;
+
+/** The documents of a target, and the question whose answer is known. */
+export function createDocumentCalls({ send }: Transport) {
+  const path = (target: string, verb: string): string => `/api/v1/targets/${pathPart(target)}/${verb}`;
+  return {
+    /** How the documents of each workspace are: in flight, stuck, failed, ended. @throws `target/unknown` */
+    documents: async (target: string, call?: CallOptions) =>
+      (await send(path(target, 'documents'), call)) as Page<DocumentsBody>, // checked by the server
+    /**
+     * Begins to have the backend take stuck documents up again; `failed` also when only failed ones are left.
+     * @throws `operation/busy` while a recovery point is taken or a restore runs
+     */
+    reprocess: async (
+      target: string,
+      { workspace, failed, ...call }: StartOptions & { workspace?: string; failed?: boolean } = {},
+    ) =>
+      (await send(path(target, 'documents/reprocess'), {
+        ...call,
+        method: 'POST',
+        body: { workspace, failed },
+      })) as OperationBody, // likewise
+    /** @throws `feature/disabled` without a question in the settings */
+    canary: async (target: string, call?: CallOptions) => (await send(path(target, 'canary'), call)) as CanaryBody, // likewise
+    /** Asks now. @throws `target/unreachable` */
+    runCanary: async (target: string, call?: CallOptions) =>
+      (await send(path(target, 'canary/run'), { ...call, method: 'POST' })) as CanaryBody, // likewise
+    /** Begins to put its document into the backend. @throws `operation/busy` */
+    plantCanary: async (target: string, call?: StartOptions) =>
+      (await send(path(target, 'canary/plant'), { ...call, method: 'POST' })) as OperationBody, // likewise
+  };
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { idempotencyOf, type Operations, operationAnswers, respondWithOperation } from '../../operations/index.ts';
+import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
+import { AppError } from '../../platform/errors.ts';
+import type { RoutePlugin } from '../../platform/http/index.ts';
+import type { Canary, CanaryReport } from './canary.ts';
+import { canaryVerdicts } from './canary-verdict.ts';
+
+const canaryBody = z
+  .object({
+    target_id: z.string(),
+    workspace: z.string(),
+    question: z.string(),
+    expected: z.string(),
+    mode: z.string(),
+    can_plant: z.boolean(),
+    verdict: z.enum(canaryVerdicts).nullable(),
+    message: z.string().nullable(),
+    asked_at: z.string().nullable(),
+    latency_ms: z.number().nullable(),
+    since: z.string().nullable(),
+    last_passed_at: z.string().nullable(),
+    index_dimension: z.number().nullable(),
+    embedding_dimension: z.number().nullable(),
+  })
+  .meta({ id: 'Canary' });
+export type CanaryBody = z.infer<typeof canaryBody>;
+
+const shape = ({ settings, last, ...report }: CanaryReport): z.input<typeof canaryBody> => ({
+  target_id: report.targetId,
+  workspace: report.workspace,
+  question: settings.question,
+  expected: settings.expected,
+  mode: settings.mode,
+  can_plant: settings.document !== undefined,
+  verdict: last?.verdict ?? null,
+  message: last?.message ?? null,
+  asked_at: last ? isoInstant(last.atMs) : null,
+  latency_ms: last?.latencyMs ?? null,
+  since: isoInstantOrNull(report.sinceMs),
+  last_passed_at: isoInstantOrNull(report.lastPassedMs),
+  index_dimension: last?.dimensions.index ?? null,
+  embedding_dimension: last?.dimensions.embedding ?? null,
+});
+
+/** The question whose answer is known: how it went, and asking or planting now. */
+export const canaryRoutes =
+  (deps: { canaries: readonly Canary[]; targetIds: readonly string[]; operations: Operations }): RoutePlugin =>
+  async (app) => {
+    const params = z.object({ id: z.string().max(20_000) });
+    const require = (id: string): Canary => {
+      if (!deps.targetIds.includes(id))
+        throw new AppError(
+          'target/unknown',
+          `There is no target ${JSON.stringify(id.slice(0, 100))}. \`ragwarden target list\` shows them.`,
+        );
+      const found = deps.canaries.find((one) => one.place.targetId === id);
+      if (!found)
+        throw new AppError(
+          'feature/disabled',
+          'There is no canary: set target.canary.question and target.canary.expected.',
+        );
+      return found;
+    };
+    const problems = ['target/unknown', 'feature/disabled'] as const;
+
+    app.get(
+      '/api/v1/targets/:id/canary',
+      {
+        config: { access: 'admin', activity: 'read canary', problems },
+        schema: {
+          tags: ['targets'],
+          summary: 'How the question whose answer is known was answered last',
+          params,
+          response: { 200: canaryBody },
+        },
+      },
+      async (request) => shape(require(request.params.id).report()),
+    );
+
+    app.post(
+      '/api/v1/targets/:id/canary/run',
+      {
+        config: {
+          access: 'admin',
+          activity: 'ask the canary',
+          onlyLooks: true,
+          problems: [...problems, 'target/unreachable'],
+        },
+        schema: { tags: ['targets'], summary: 'Ask it now', params, response: { 200: canaryBody } },
+      },
+      async (request) => {
+        const canary = require(request.params.id);
+        await canary.check();
+        return shape(canary.report());
+      },
+    );
+
+    app.post(
+      '/api/v1/targets/:id/canary/plant',
+      {
+        config: { access: 'admin', activity: 'plant the canary', problems: [...problems, 'operation/busy'] },
+        schema: {
+          tags: ['targets'],
+          summary: 'Put its document into the backend, wait until it is processed, and ask',
+          params,
+          response: operationAnswers,
+        },
+      },
+      async (request, reply) => {
+        const operation = await require(request.params.id).plant({
+          requestedBy: request.principal?.subject ?? 'unknown',
+          idempotency: idempotencyOf(request),
+        });
+        return respondWithOperation(deps.operations, request, reply, operation);
+      },
+    );
+  };
