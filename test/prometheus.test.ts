@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +59,7 @@ describe.skipIf(!hasPart('prometheus'))('a real Prometheus', () => {
     const content = `metrics:
   remote_write:
     - {name: central, url: '${prometheusUrl}/api/v1/write', bearer_token_env: STORE_TOKEN, interval_seconds: 1, labels: {site: north}}
+  read_back: {url: '${prometheusUrl}', match: {job: ragwarden, site: north}, resolution_seconds: 1}
 `;
     const reading = readConfig({ env, cwd: folder, given: { name: 'settings', content } });
     warden = createWarden({ reading, log: silentLogger, command: 'serve' });
@@ -182,6 +183,54 @@ scrape_configs:
     expect(Number((await query('ragwarden_remote_write_sent_samples_total'))[0]?.value[1])).toBeGreaterThan(60);
     const { checks } = started.health.report();
     expect(checks.find(({ name }) => name === 'remote write central')?.result.status).toBe('healthy');
+  });
+
+  test('tells what it was written, under our names and in our units, when a chart asks for it', async () => {
+    const token = readFileSync(join(folder, 'local-token'), 'utf8').trim();
+    type Found = {
+      sources: { tier: string }[];
+      series: { labels: Record<string, string>; values: (number | null)[] }[];
+      store_error: unknown;
+    };
+    const ask = async (source: string, query: Record<string, string>, status = 200): Promise<Found> => {
+      const search = new URLSearchParams({ step_seconds: '86400', ...query, ...(source === '' ? {} : { source }) });
+      const answer = await fetch(`${started.api}/api/v1/metrics/query?${search}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const body = (await answer.json()) as Found;
+      expect(answer.status, JSON.stringify(body)).toBe(status);
+      return body;
+    };
+    const lastOf = ({ series }: Found): number => series[0]?.values.findLast((value) => value !== null) ?? Number.NaN;
+    for (const [name, aggregation, within] of [
+      ['request_duration', 'average', 0],
+      ['Latency:p99_ms_total', 'max', 0],
+      ['cacheHitPercent', 'last', 0],
+      // Buckets and what a store makes of growth are no more exact than that.
+      ['request_duration', 'p95', 0.05],
+      ['jobs_total', 'increase', 0.2],
+      ['kilobytes_read_summary', 'increase', 0.2],
+    ] as const) {
+      const theirs = await ask('store', { name, aggregation });
+      const ours = await ask('own', { name, aggregation });
+      expect(theirs.series[0]?.labels, name).toEqual(ours.series[0]?.labels);
+      const [their, our] = [lastOf(theirs), lastOf(ours)];
+      expect(Math.abs(their / our - 1), `${name}: ${their} and ${our}`).toBeLessThanOrEqual(within + 1e-9);
+      expect(theirs.sources.map(({ tier }) => tier)).toEqual(['store']);
+      expect(ours.sources.map(({ tier }) => tier)).toEqual(['raw']);
+    }
+    // What is older than the own tiers is asked for there by itself.
+    const from = new Date(Date.now() - 3_600_000).toISOString();
+    const both = await ask('', {
+      name: 'cacheHitPercent',
+      aggregation: 'max',
+      from,
+      group_by: 'path',
+      step_seconds: '600',
+    });
+    expect(both.sources.map(({ tier }) => tier)).toEqual(['store', 'raw']);
+    expect(both.store_error).toBeNull();
+    await ask('store', { name: 'jobs_total', aggregation: 'count' }, 422);
   });
 
   test('that was away for a while gets all of it afterwards', async () => {

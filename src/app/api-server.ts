@@ -3,7 +3,7 @@ import { backupRoutes } from '../backup/index.ts';
 import { eventRoutes } from '../events/index.ts';
 import { type Health, healthRoutes } from '../health/index.ts';
 import { hostRoutes } from '../host/index.ts';
-import { type Metrics, metricRoutes, statusClass } from '../metrics/index.ts';
+import { createReadBack, type Metrics, metricRoutes, statusClass } from '../metrics/index.ts';
 import { operationRoutes } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
@@ -40,7 +40,7 @@ export async function createApiServer(
       readonly growth: Growth;
     },
 ): Promise<HttpServer> {
-  const { config, clock, db, events, eventLog, operations, logOf, documentMetrics } = ground;
+  const { config, clock, db, events, eventLog, operations, logOf, documentMetrics, registry, http } = ground;
   const { access, callers, health, settings, jobs, growth, metrics, ownMetrics, startedMs } = slices;
   const { sampler, targets, inspections, sizes, watch, backup, schedule, points } = slices;
   const dashboard = findDashboard();
@@ -75,6 +75,7 @@ export async function createApiServer(
   await server.register(
     metricRoutes({
       metrics,
+      readBack: config.metrics.readBack && createReadBack({ store: config.metrics.readBack, registry, http }),
       db,
       events,
       clock,

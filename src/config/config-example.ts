@@ -38,6 +38,12 @@ const structures: Readonly<Record<string, string>> = {
   #     labels: {site: north}
   #     interval_seconds: 10
   #     queue_mb: 256
+
+  # A Prometheus-compatible store that charts ask for what the own tiers have no longer.
+  # read_back:
+  #   url: https://prometheus.example.org
+  #   bearer_token_env: CENTRAL_STORE_TOKEN
+  #   match: {job: ragwarden}
 `,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:

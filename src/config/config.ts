@@ -4,7 +4,12 @@ import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts
 import type { LogLevel } from '../platform/logging.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
-import { buildRemoteWrite, type RemoteStoreConfig } from './metrics-structure.ts';
+import {
+  buildReadBack,
+  buildRemoteWrite,
+  type HistoryStoreConfig,
+  type RemoteStoreConfig,
+} from './metrics-structure.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -51,6 +56,8 @@ export type Config = {
     readonly portChosen: boolean;
     readonly collectionIntervalMs: number;
     readonly remoteWrite: readonly RemoteStoreConfig[];
+    /** Undefined: no other store is read. */
+    readonly readBack: HistoryStoreConfig | undefined;
     readonly history: {
       readonly maxValues: number;
       readonly rollUpIntervalMs: number;
@@ -297,6 +304,7 @@ export function buildConfig(
       portChosen: origins.metricsPort.kind !== 'default',
       collectionIntervalMs: values.metricsIntervalSeconds * 1000,
       remoteWrite: buildRemoteWrite(structure.metrics, { env, cwd, problems }),
+      readBack: buildReadBack(structure.metrics, { env, cwd, problems }),
       history: {
         maxValues: values.metricsMaxValues,
         rollUpIntervalMs: values.metricsAggregationIntervalSeconds * 1000,

@@ -20,6 +20,13 @@ export const metricsStructure = z.strictObject({
       }),
     )
     .optional(),
+  read_back: z
+    .strictObject({
+      ...storeEndpoint,
+      match: labels.optional(),
+      resolution_seconds: z.number().min(1).max(3_600).optional(),
+    })
+    .optional(),
 });
 type MetricsStructure = z.infer<typeof metricsStructure>;
 
@@ -49,4 +56,23 @@ export function buildRemoteWrite(
     maxQueueBytes: Math.round((one.queue_mb ?? 256) * 1_048_576),
     batchSamples: one.batch_samples ?? 2_000,
   }));
+}
+
+/** A Prometheus-compatible store that charts may ask for what is older than the own tiers. */
+export type HistoryStoreConfig = {
+  readonly endpoint: StoreEndpoint;
+  readonly match: Readonly<Record<string, string>>;
+  readonly resolutionMs: number;
+};
+
+export function buildReadBack(
+  { read_back: given }: MetricsStructure,
+  reading: EndpointReading,
+): HistoryStoreConfig | undefined {
+  if (given === undefined) return undefined;
+  return {
+    endpoint: buildStoreEndpoint(given, 'metrics.read_back', reading),
+    match: given.match ?? { job: 'ragwarden' },
+    resolutionMs: (given.resolution_seconds ?? 15) * 1_000,
+  };
 }

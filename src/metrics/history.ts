@@ -49,6 +49,8 @@ export type MetricHistory = Part & {
   rollUpOnce(): Promise<void>;
   /** Deletes what is past its retention or its number. */
   cleanUpOnce(): Promise<void>;
+  /** Before this no tier has anything; undefined while there is nothing at all. */
+  beginMs(): Promise<number | undefined>;
   readonly stats: HistoryStats;
   /** Recorded values that are kept one by one. */
   countValues(): Promise<number>;
@@ -331,6 +333,12 @@ export function createMetricHistory(options: {
       await store.deleteAll();
     },
     stats,
+    async beginMs() {
+      const extents = await Promise.all((['raw', '5m', '1h'] as const).map((tier) => source.extent(tier)));
+      const begins = extents.flatMap((extent) => (extent === undefined ? [] : [extent.firstMs]));
+      // The first row of a block may be the zero of counters, a moment before its first sample.
+      return begins.length === 0 ? undefined : Math.min(...begins) + 1;
+    },
     countValues: () => values.count(),
     query(request) {
       stats.queries += 1;

@@ -11,6 +11,7 @@ export { metricRoutes } from './metric-routes.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';
 export { createProcessMetrics, setBuildInfo } from './process-metrics.ts';
+export { createReadBack } from './read-back/read-back.ts';
 export type { Recorder } from './recorder.ts';
 export {
   type Collector,

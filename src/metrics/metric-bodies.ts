@@ -61,7 +61,7 @@ export const groupOf = (text: string | undefined): readonly string[] | undefined
 export const sourcesSchema = z
   .array(
     z.object({
-      tier: z.enum(['raw', '5m', '1h']),
+      tier: z.enum(['raw', '5m', '1h', 'store']).describe('`store`: another store, named by metrics.read_back.'),
       resolution_seconds: z
         .number()
         .describe('Width of the windows of that tier; of `raw` the usual time between samples.'),

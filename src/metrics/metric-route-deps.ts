@@ -3,9 +3,12 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { Metrics } from './metrics.ts';
+import type { ReadBack } from './read-back/read-back.ts';
 
 export type MetricRouteDeps = {
   readonly metrics: Metrics;
+  /** Left out: no other store is read. */
+  readonly readBack?: ReadBack | undefined;
   /** State, where the audit trail is. */
   readonly db: Database;
   readonly events: EventRecorder;

@@ -15,19 +15,21 @@ import {
 } from './metric-bodies.ts';
 import { aggregations, type MetricDefinition, metricCategories, recordedTypes } from './metric-definition.ts';
 import type { MetricRouteDeps } from './metric-route-deps.ts';
-import type { QuerySource } from './query.ts';
+import { queryWithStore, type WideAnswer } from './query-with-store.ts';
 import { rollupTiers } from './tiers.ts';
 
 const hourMs = 3_600_000;
-const resolutionOf = (tier: QuerySource['tier']): number =>
-  (rollupTiers.find(({ name }) => name === tier)?.windowMs ?? 5_000) / 1_000;
+const resolutionOf = (source: WideAnswer['sources'][number]): number =>
+  (source.tier === 'store'
+    ? source.resolutionMs
+    : (rollupTiers.find(({ name }) => name === source.tier)?.windowMs ?? 5_000)) / 1_000;
 
-const shapeSources = (sources: readonly QuerySource[]): z.infer<typeof sourcesSchema> =>
-  sources.map(({ tier, fromMs, toMs }) => ({
-    tier,
-    resolution_seconds: resolutionOf(tier),
-    from: isoInstant(fromMs),
-    to: isoInstant(toMs),
+const shapeSources = (sources: WideAnswer['sources']): z.infer<typeof sourcesSchema> =>
+  sources.map((one) => ({
+    tier: one.tier,
+    resolution_seconds: resolutionOf(one),
+    from: isoInstant(one.fromMs),
+    to: isoInstant(one.toMs),
   }));
 
 export const shapeDefinition = (one: MetricDefinition): z.infer<typeof definitionSchema> => ({
@@ -46,14 +48,14 @@ export const shapeDefinition = (one: MetricDefinition): z.infer<typeof definitio
 export const queryRoutes =
   (deps: MetricRouteDeps): RoutePlugin =>
   async (app) => {
-    const { metrics, clock, requireEnabled } = deps;
+    const { metrics, clock, requireEnabled, readBack } = deps;
     const { history, recorder } = metrics;
 
     app.get(
       '/api/v1/metrics/query',
       {
         preHandler: requireEnabled,
-        config: { access: 'scrape', activity: 'metrics.query', problems: ['feature/disabled'] },
+        config: { access: 'scrape', activity: 'metrics.query', problems: ['feature/disabled', 'metrics/store-failed'] },
         schema: {
           tags: ['metrics'],
           summary: 'A metric over time, aggregated',
@@ -71,6 +73,12 @@ export const queryRoutes =
               .default(60),
             group_by: groupQuery,
             limit: z.coerce.number().int().min(1).max(1_000).default(100).describe('Series of the answer.'),
+            source: z
+              .enum(['own', 'store'])
+              .optional()
+              .describe(
+                'Where from: the own tiers, or the store that `metrics.read_back` names. Left out: the own tiers, and the store for what is older than they are.',
+              ),
           }),
           response: {
             200: z.object({
@@ -80,16 +88,26 @@ export const queryRoutes =
               step_seconds: z.number(),
               times: z.array(z.iso.datetime()).describe('Where each window begins.'),
               sources: sourcesSchema,
-              approximate: z.boolean().describe('Percentiles that were read from counts in buckets: within 0.8 %.'),
+              approximate: z
+                .boolean()
+                .describe(
+                  'Percentiles that were read from counts in buckets: within 0.8 %; whatever comes from another store.',
+                ),
               series: z.array(z.object({ labels: labelsSchema, values: z.array(z.number().nullable()) })),
               total_series: z.number().int().describe('How many there are; the answer has the first of them.'),
+              store_error: z
+                .string()
+                .nullable()
+                .describe(
+                  'Why what the other store has of the range is missing here; null when it was not needed, or is here.',
+                ),
             }),
           },
         },
       },
       async ({ query }) => {
         const toMs = msOf(query.to, clock.now());
-        const answer = await history.query({
+        const request = {
           name: query.name,
           match: matchOf(query.match),
           groupBy: groupOf(query.group_by),
@@ -98,7 +116,8 @@ export const queryRoutes =
           toMs,
           stepMs: Math.round(query.step_seconds * 1_000),
           limit: query.limit,
-        });
+        };
+        const answer = await queryWithStore({ history, readBack }, request, query.source);
         return {
           name: query.name,
           unit: recorder.definition(query.name)?.unit ?? null,
@@ -109,6 +128,7 @@ export const queryRoutes =
           approximate: answer.approximate,
           series: answer.series.map(({ labels, values }) => ({ labels: { ...labels }, values: values.map(finite) })),
           total_series: answer.total,
+          store_error: answer.storeError,
         };
       },
     );

@@ -53,6 +53,7 @@ export const errorCatalogue = {
   'target/foreign-path': kind(422, 'The path is outside the registered folders', 2),
   'target/inspection-failed': kind(500, 'The files of the target could not be inspected', 1, true),
   'host/not-sampled': kind(503, 'The host was not looked at yet', 1, true),
+  'metrics/store-failed': kind(503, 'The other store of metrics did not answer', 13, true),
   'operation/unknown': kind(404, 'No such operation', 10),
   'operation/cancelled': kind(409, 'The operation was cancelled', 130),
   'operation/busy': kind(409, 'Another operation holds the target', 11, true),

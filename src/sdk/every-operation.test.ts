@@ -18,7 +18,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getReadyz: ({ health }) => health.ready(),
   getMetrics: ({ metrics }) => metrics.text(),
   postMetricsRecord: ({ metrics }) => metrics.record([{ name: 'n', value: 1 }]),
-  getMetricsQuery: ({ metrics }) => metrics.query('n', { ...metricRange, stepSeconds: 60 }),
+  getMetricsQuery: ({ metrics }) => metrics.query('n', { ...metricRange, stepSeconds: 60, source: 'store' }),
   getMetricsLatest: ({ metrics }) => metrics.latest('n', { match: { a: 'b' }, withinSeconds: 60, limit: 5 }),
   getMetricsTop: ({ metrics }) => metrics.top('n', { ...metricRange, order: 'least' }),
   getMetricsTypes: ({ metrics }) => metrics.types(),

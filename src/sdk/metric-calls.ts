@@ -35,7 +35,11 @@ type RangeChoice = SeriesChoice & {
   readonly groupBy?: readonly string[];
   readonly limit?: number;
 };
-export type MetricQuery = RangeChoice & { readonly stepSeconds?: number };
+export type MetricQuery = RangeChoice & {
+  readonly stepSeconds?: number;
+  /** The own tiers, or the store that `metrics.read_back` names; left out, the store only for what is older than they are. */
+  readonly source?: 'own' | 'store';
+};
 export type MetricTopQuery = RangeChoice & { readonly order?: 'greatest' | 'least' };
 export type MetricHistoryQuery = SeriesChoice & {
   readonly name?: string;
@@ -89,7 +93,7 @@ export function createMetricCalls(transport: Transport) {
     query: (name: string, query: MetricQuery = {}, call?: CallOptions) =>
       send<MetricQueryBody>(`${base}/query`, {
         ...call,
-        query: { ...rangeOf(name, query), step_seconds: query.stepSeconds },
+        query: { ...rangeOf(name, query), step_seconds: query.stepSeconds, source: query.source },
       }),
     /** The latest value of each series. */
     latest: (

@@ -234,6 +234,12 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['ragwarden started a moment ago.', 'MONITORING_ENABLED is off.'],
     mend: ['Ask again in a few seconds.'],
   },
+  'metrics/store-failed': {
+    means:
+      'The other store of metrics, which was asked for by name, did not answer as it should. The own tiers are not concerned.',
+    causes: ['It is away, or slow.', 'It refuses the credentials of metrics.read_back.', 'It does not know the query.'],
+    mend: ['The sentence says what it answered.', 'Without `source=store` the own tiers answer alone.'],
+  },
   'operation/unknown': {
     means: 'No operation has this id.',
     causes: ['A typing error.', 'An id of another ragwarden.'],

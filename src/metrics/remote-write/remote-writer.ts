@@ -7,10 +7,11 @@ import type { Part } from '../../platform/lifecycle.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { createReconciler, type ReconcilerState } from '../../platform/reconciler.ts';
 import type { MetricRegistry } from '../registry.ts';
+import type { StoreEndpoint } from '../store-endpoint.ts';
 import { createExposedSeries } from './exposed-series.ts';
 import type { StoreMetrics } from './remote-write-metrics.ts';
 import { createSegmentQueue, type QueueState } from './segment-queue.ts';
-import { type StoreEndpoint, sendWriteRequest } from './send-request.ts';
+import { sendWriteRequest } from './send-request.ts';
 import { encodeWriteRequest, type WrittenMetadata, type WrittenSeries } from './write-request.ts';
 
 /** A Prometheus-compatible store that gets everything. */

@@ -59,7 +59,8 @@ export type MetricDefinitionBody = {
 
 /** Which stretch of a range came from which tier. */
 export type MetricSource = {
-  readonly tier: 'raw' | '5m' | '1h';
+  /** `store`: another store, which `metrics.read_back` names. */
+  readonly tier: 'raw' | '5m' | '1h' | 'store';
   readonly resolution_seconds: number;
   readonly from: string;
   readonly to: string;
@@ -78,6 +79,8 @@ export type MetricQueryBody = {
   /** Null is a gap. */
   readonly series: { readonly labels: MetricLabels; readonly values: (number | null)[] }[];
   readonly total_series: number;
+  /** Why what the other store has of the range is missing here. */
+  readonly store_error: string | null;
 };
 
 export type MetricLatestBody = {
