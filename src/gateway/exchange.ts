@@ -27,6 +27,7 @@ export type Exchange = {
   cut: (() => void) | undefined;
   /** Told once that the connection to the client is over, before anything is concluded from it. */
   closed: (() => void) | undefined;
+  observed: Observation | undefined;
 };
 
 export function openExchange(request: IncomingMessage, response: ServerResponse, atMs: number): Exchange {
@@ -47,6 +48,7 @@ export function openExchange(request: IncomingMessage, response: ServerResponse,
     reason: null,
     cut: undefined,
     closed: undefined,
+    observed: undefined,
   };
 }
 

@@ -3,13 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { AppError } from '../platform/errors.ts';
 import { type Admitted, admit, Refused } from './admission.ts';
+import type { AskedQuota } from './asked-quota.ts';
 import type { BreakerState } from './breaker.ts';
 import { createSubjectReader } from './credentials.ts';
 import { createAgents, createTable, type Table } from './destinations.ts';
 import { type Exchange, observationOf, openExchange, sinceMs } from './exchange.ts';
 import type { Reading } from './lens.ts';
 import type { Observation, Outcome } from './observation.ts';
-import type { GatewayState, QuotaAnswer, QuotaDecision } from './ports.ts';
+import type { GatewayState, QuotaAnswer } from './ports.ts';
 import { rawProblem, refuse, unreadable } from './refuse.ts';
 import { type RelayDeps, relay, unreachable } from './relay.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -46,7 +47,7 @@ const longestHeadBytes = 32 * 1024;
 export function createProxy(options: {
   settings: GatewaySettings;
   state: GatewayState;
-  quota: QuotaDecision | undefined;
+  quota: AskedQuota | undefined;
   observe(observation: Observation): void;
   now?: () => number;
 }): ReverseProxy {
@@ -79,6 +80,7 @@ export function createProxy(options: {
     const totalMs = sinceMs(exchange);
     const tell = (reading: Reading | undefined): void => {
       const observation = observationOf(exchange, reading, totalMs);
+      exchange.observed = observation;
       if (exchange.reservation !== null) quota?.settle(exchange.reservation, observation);
       observe(observation);
     };
@@ -155,31 +157,34 @@ export function createProxy(options: {
       return;
     }
     const length = exchange.request.headers['content-length'];
-    quota
-      .decide({
-        door: admitted.door,
-        targetId,
-        workspace: workspace ?? '',
-        subject: exchange.subject,
-        keyId: admitted.key?.id ?? null,
-        operation: admitted.route.operation,
-        writes: admitted.route.writes,
-        requestBytes: length === undefined ? null : Number(length),
-      })
-      .then(
-        (answer) => {
-          if (answer.granted) exchange.reservation = answer.reservation;
-          // It left while the question was asked; a reservation is settled all the same.
-          if (!active.has(exchange)) {
-            if (exchange.reservation !== null)
-              quota.settle(exchange.reservation, observationOf(exchange, undefined, sinceMs(exchange)));
-          } else if (answer.granted) forward(exchange, admitted, expectsContinue);
-          else refuseQuota(exchange, answer);
-        },
-        () => {
-          if (active.has(exchange)) forward(exchange, admitted, expectsContinue);
-        },
-      );
+    const question = {
+      door: admitted.door,
+      targetId,
+      workspace: workspace ?? '',
+      subject: exchange.subject,
+      keyId: admitted.key?.id ?? null,
+      operation: admitted.route.operation,
+      writes: admitted.route.writes,
+      requestBytes: length === undefined ? null : Number(length),
+    };
+    const late = (reservation: string): void => {
+      if (exchange.observed === undefined) exchange.reservation = reservation;
+      else quota.settle(reservation, exchange.observed);
+    };
+    quota.decide(question, late).then(
+      (answer) => {
+        if (answer.granted) exchange.reservation = answer.reservation;
+        // It left while the question was asked; a reservation is settled all the same.
+        if (!active.has(exchange)) {
+          if (exchange.reservation !== null)
+            quota.settle(exchange.reservation, observationOf(exchange, undefined, sinceMs(exchange)));
+        } else if (answer.granted) forward(exchange, admitted, expectsContinue);
+        else refuseQuota(exchange, answer);
+      },
+      () => {
+        if (active.has(exchange)) forward(exchange, admitted, expectsContinue);
+      },
+    );
   };
 
   const refuseQuota = (exchange: Exchange, answer: Extract<QuotaAnswer, { granted: false }>): void => {

@@ -6,8 +6,9 @@ import {
   type Server,
 } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AskedQuota } from './asked-quota.ts';
 import type { Observation } from './observation.ts';
-import type { GatewayKey, GatewayState, QuotaDecision, Upstream } from './ports.ts';
+import type { GatewayKey, GatewayState, Upstream } from './ports.ts';
 import { createProxy, type ReverseProxy } from './proxy.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -78,7 +79,7 @@ export type RunningProxy = {
 export async function startProxy(
   state: GatewayState,
   settings: Partial<GatewaySettings> = {},
-  quota?: QuotaDecision,
+  quota?: AskedQuota,
   now?: () => number,
 ): Promise<RunningProxy> {
   const seen: Observation[] = [];

@@ -12,7 +12,7 @@ export {
 export { eventStreamAnswer, textAnswer } from './answers.ts';
 export { etagOf, requireIfMatch } from './etag.ts';
 export { readableJson } from './json.ts';
-export { type Listening, type ListenOptions, listen, listenPlain, type PlainListener } from './listen.ts';
+export { type Listening, type ListenOptions, listen, listenError, listenPlain, type PlainListener } from './listen.ts';
 export { type ApiDocument, describeApi } from './openapi.ts';
 export { findPortHolder } from './port-holder.ts';
 export { logRefusal, type Problem } from './problem.ts';

@@ -109,7 +109,8 @@ function listeningAt(address: AddressInfo | string | null, options: ListenOption
   return { url: `http://${shown}:${port}`, port };
 }
 
-async function listenError(err: unknown, { host, port, setting, name }: ListenOptions): Promise<unknown> {
+/** What went wrong with a listener, wherever it was made, in words for the operator. */
+export async function listenError(err: unknown, { host, port, setting, name }: ListenOptions): Promise<unknown> {
   const code = systemCode(err);
   if (code === 'EADDRINUSE') {
     const holder = await describePortHolder(port);
