@@ -51,7 +51,7 @@ export async function startProduct(
   }
   const running = await startProgram(
     process.execPath,
-    [built('main.js'), 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'],
+    [built('main.js'), 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
     {
       env: {
         RAGWARDEN_ADMIN_TOKEN: adminToken,

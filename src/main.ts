@@ -60,6 +60,7 @@ const offline: OfflineWork = {
         return {
           api: started.api,
           metrics: started.metrics,
+          gateway: started.gateway,
           sample: started.sample,
           targetIds: started.targetIds,
           reload: async () => void (await started.settings.reload('SIGHUP')),

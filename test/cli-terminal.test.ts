@@ -12,7 +12,7 @@ const withTerminal = findProgram('script') !== undefined;
 if (!withTerminal) console.warn('SKIPPED: tests at a pseudo-terminal: script (util-linux) is missing');
 
 const here = ['--data-dir', join(home, 'data')];
-const anyPort = ['--port', '0', '--metrics-port', '0'];
+const anyPort = ['--port', '0', '--metrics-port', '0', '--gateway-port', '0'];
 let server: Running;
 
 const serve = async (): Promise<void> => {

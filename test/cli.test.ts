@@ -18,9 +18,9 @@ const { launch, launchInTerminal, inPipe, endAll } = createLauncher(home);
 
 const dataDir = join(home, 'data');
 const here = ['--data-dir', dataDir];
-const anyPort = ['--port', '0', '--metrics-port', '0'];
+const anyPort = ['--port', '0', '--metrics-port', '0', '--gateway-port', '0'];
 let server: Running;
-let ready: { api: string; metrics: string | null; gateway: null; version: string; event: string };
+let ready: { api: string; metrics: string | null; gateway: string | null; version: string; event: string };
 let localToken: string;
 
 const api = async (path: string, init: RequestInit = {}): Promise<Response> =>
@@ -76,7 +76,7 @@ const processesWith = (text: string): string[] =>
 
 describe('a server in a pipe', () => {
   test('says that it is ready in one line, and logs lines of JSON elsewhere', async () => {
-    expect(ready).toMatchObject({ event: 'ready', gateway: null });
+    expect(ready).toMatchObject({ event: 'ready', gateway: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
     expect(ready.api).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(ready.metrics).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const logged = await server.saw('stderr', 'admin-token');
@@ -103,6 +103,8 @@ describe('a server in a pipe', () => {
       '--port',
       new URL(ready.api).port,
       '--metrics-port',
+      '0',
+      '--gateway-port',
       '0',
       '--data-dir',
       other,

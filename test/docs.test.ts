@@ -208,7 +208,7 @@ describe('the documentation', () => {
 
   test('lists each route that the server has, with who may call it and what it does', async () => {
     const dataDir = temporaryFolder('docs');
-    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0', 'gateway-port': '0' };
     const reading = readConfig({ env: {}, flags, cwd: dataDir });
     const warden = createWarden({ reading, log: silentLogger, command: 'serve' });
     try {

@@ -167,7 +167,11 @@ test.each([
 });
 
 test('settings are asked for, checked and reloaded through the doors of the documents', async () => {
-  const variables = { LIGHTRAG_BACKUP_RETENTION_DAYS: '45', LIGHTRAG_METRICS_PORT: '0' };
+  const variables = {
+    LIGHTRAG_BACKUP_RETENTION_DAYS: '45',
+    LIGHTRAG_METRICS_PORT: '0',
+    RAGWARDEN_GATEWAY_ENABLED: 'false',
+  };
   const { connection, client } = await made(createWarden({ dataDir, settings, env: variables })).start();
   expect({ ...(await BackupReplicationConfig.load(connection)) }).toEqual({
     backupStoragePath: join(dataDir, 'repository'),

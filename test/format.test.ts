@@ -122,7 +122,7 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
 
   test('old points are forgotten after their days, in the repository too, and the newest good one stays', async () => {
     await warden.stop();
-    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0', 'gateway-port': '0' };
     const env = {
       RAGWARDEN_BACKUP_AT_START: 'false',
       BACKUP_RETENTION_DAYS: '7',

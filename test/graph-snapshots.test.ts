@@ -37,7 +37,7 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
       INPUT_DIR: inputs,
       RAGWARDEN_ALLOWED_ROOTS: join(dataDir, 'restored'),
     };
-    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+    const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0', 'gateway-port': '0' };
     warden = createWarden({ reading: readConfig({ env, flags, cwd: dataDir }), log: silentLogger, command: 'serve' });
     const started = await warden.start();
     url = started.api;

@@ -153,7 +153,7 @@ describe('the published package', () => {
     const dataDir = join(folder, command);
     const child = spawn(
       join(folder, 'node_modules/.bin/ragwarden'),
-      [command, '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'],
+      [command, '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
       { cwd: folder, env: { ...environment, BACKUP_ENABLED: 'false' }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     try {

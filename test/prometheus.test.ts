@@ -53,6 +53,7 @@ describe.skipIf(!hasPart('prometheus'))('a real Prometheus', () => {
       RAGWARDEN_DATA_DIR: folder,
       RAGWARDEN_PORT: '0',
       LIGHTRAG_METRICS_PORT: '0',
+      RAGWARDEN_GATEWAY_ENABLED: 'false',
       RAGWARDEN_INSTANCE: 'writer',
       STORE_TOKEN: 'a token that this store does not ask for',
     };

@@ -118,10 +118,14 @@ describe('a secret of the configuration', () => {
       RAGWARDEN_BACKUP_AT_START: 'false',
       RAGWARDEN_LOG_LEVEL: 'trace',
     };
-    child = spawn(process.execPath, [main, 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...asked,
-    });
+    child = spawn(
+      process.execPath,
+      [main, 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        ...asked,
+      },
+    );
     child.stderr?.on('data', (chunk: Buffer) => {
       log += chunk.toString();
     });

@@ -337,7 +337,7 @@ describe('the environment', () => {
   test('MONITORING_LOG_LEVEL decides what a started server logs', async () => {
     const dataDir = temporaryFolder('server-log');
     const logOf = async (level: string): Promise<string> => {
-      const args = ['serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'];
+      const args = ['serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'];
       const child = spawn(process.execPath, [mainProgram(), ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { PATH: process.env.PATH ?? '', MONITORING_LOG_LEVEL: level },

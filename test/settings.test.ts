@@ -32,7 +32,18 @@ beforeAll(async () => {
   write('profile: development\nlog: {level: warn}\nbackup: {enabled: false, retention_days: 5}\n');
   child = spawn(
     process.execPath,
-    [mainProgram(), 'serve', '--data-dir', join(folder, 'data'), '--port', '0', '--metrics-port', '0'],
+    [
+      mainProgram(),
+      'serve',
+      '--data-dir',
+      join(folder, 'data'),
+      '--port',
+      '0',
+      '--metrics-port',
+      '0',
+      '--gateway-port',
+      '0',
+    ],
     { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '', BACKUP_FREQUENCE: '60' } },
   );
   child.stderr?.on('data', (chunk: Buffer) => {

@@ -29,7 +29,7 @@ describe.skipIf(!hasPart('restic'))('points whose files are stored by record', (
     createWarden({
       reading: readConfig({
         env: { RAGWARDEN_BACKUP_AT_START: 'false', ...settings },
-        flags: { 'data-dir': dataDir, port: '0', 'metrics-port': '0' },
+        flags: { 'data-dir': dataDir, port: '0', 'metrics-port': '0', 'gateway-port': '0' },
         cwd: dataDir,
       }),
       log: silentLogger,

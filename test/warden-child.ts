@@ -9,6 +9,9 @@ import { impatientClock } from './impatient-clock.ts';
 const [dataDir = '', boundary = ''] = process.argv.slice(2);
 const reading = readConfig({
   env: {
+    // A thread that most tests have no use for.
+    RAGWARDEN_GATEWAY_ENABLED: 'false',
+    RAGWARDEN_GATEWAY_PORT: '0',
     ...Object.fromEntries(
       Object.entries(process.env)
         .filter(([name]) => name.startsWith('TEST_'))
@@ -31,7 +34,9 @@ const warden = createWarden({
   },
 });
 const started = await warden.start();
-process.stdout.write(`${JSON.stringify({ event: 'ready', api: started.api, metrics: started.metrics })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ event: 'ready', api: started.api, metrics: started.metrics, gateway: started.gateway })}\n`,
+);
 process.on('SIGTERM', () => {
   void warden.stop('SIGTERM').then(() => process.exit(0));
 });

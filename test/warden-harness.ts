@@ -18,6 +18,8 @@ export type RunningWarden = {
   readonly dataDir: string;
   readonly api: string;
   readonly metrics: string;
+  /** Where a test switched it on. */
+  readonly gateway: string | undefined;
   readonly process: ChildProcess;
   /** As admin, with the local token. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
@@ -77,7 +79,9 @@ export async function startWarden(options: {
   }));
   const lines = createInterface({ input: child.stdout });
   const ready = await Promise.race([
-    once(lines, 'line').then(([line]) => JSON.parse(String(line)) as { api: string; metrics: string }),
+    once(lines, 'line').then(
+      ([line]) => JSON.parse(String(line)) as { api: string; metrics: string; gateway?: string },
+    ),
     exited.then(({ code, signal }) => {
       throw new Error(`the product ended before it was ready (${code ?? signal}):\n${log}`);
     }),
@@ -108,6 +112,7 @@ export async function startWarden(options: {
     dataDir: options.dataDir,
     api: ready.api,
     metrics: ready.metrics,
+    gateway: ready.gateway,
     process: child,
     exited,
     log: () => log,

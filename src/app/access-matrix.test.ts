@@ -22,7 +22,7 @@ const jwt = (sub: string): Promise<string> =>
 
 beforeAll(async () => {
   const env = { RAGWARDEN_ADMIN_TOKEN: adminToken, RAGWARDEN_JWT_SECRET: jwtSecret, ADMIN_USER_IDS: 'root' };
-  const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+  const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0', 'gateway-port': '0' };
   warden = createWarden({ reading: readConfig({ env, flags, cwd: dataDir }), log: silentLogger, command: 'serve' });
   started = await warden.start();
   for (const role of ['user', 'service', 'scrape', 'admin'] as const) {

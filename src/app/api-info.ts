@@ -17,6 +17,7 @@ export const apiInfo = () => ({
     { name: 'health', description: 'How the watched and we ourselves are.' },
     { name: 'probes', description: 'For orchestrators and load balancers.' },
     { name: 'page', description: 'The dashboard.' },
+    { name: 'gateway', description: 'The proxy before the backends, and who may go through it.' },
     { name: 'metrics', description: 'For Prometheus and what reads its format.' },
     { name: 'monitoring', description: 'The host, and what the backend was asked for since the start.' },
     { name: 'traffic', description: 'What passed the gateway or was told: times, errors, tokens, cost.' },

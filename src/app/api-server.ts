@@ -1,6 +1,7 @@
 import { type Access, accessRoutes, createAccessTrail } from '../access/index.ts';
 import { backupRoutes } from '../backup/index.ts';
 import { eventRoutes } from '../events/index.ts';
+import { gatewayRoutes } from '../gateway/index.ts';
 import { type Health, healthRoutes } from '../health/index.ts';
 import { hostRoutes } from '../host/index.ts';
 import { createReadBack, type Metrics, metricRoutes, statusClass } from '../metrics/index.ts';
@@ -14,6 +15,7 @@ import { canaryRoutes, documentRoutes, targetsRoutes } from '../targets/index.ts
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
 import type { Drilling } from './drilling.ts';
+import type { Fronting } from './fronting.ts';
 import type { Ground } from './ground.ts';
 import { openapiRoute } from './openapi-route.ts';
 import type { OwnMetrics } from './own-metrics.ts';
@@ -38,6 +40,7 @@ export async function createApiServer(
       readonly settings: SettingsControl;
       readonly jobs: Jobs;
       readonly growth: Growth;
+      readonly fronting: Fronting;
     },
 ): Promise<HttpServer> {
   const { config, clock, db, events, eventLog, operations, logOf, documentMetrics, registry, http } = ground;
@@ -147,6 +150,8 @@ export async function createApiServer(
       status: slices.recoveryStatus,
     }),
   );
+  const { fronting } = slices;
+  await server.register(gatewayRoutes(fronting));
   await server.register(jobsRoutes({ jobs, clock }));
   await server.register(growthRoutes({ growth }));
   return server;

@@ -13,7 +13,7 @@ import { createWarden } from './warden.ts';
  */
 export async function describeWarden(): Promise<ApiDocument> {
   const dataDir = mkdtempSync(join(tmpdir(), 'ragwarden-description-'));
-  const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0' };
+  const flags = { 'data-dir': dataDir, port: '0', 'metrics-port': '0', 'gateway-port': '0' };
   const reading = readConfig({ env: {}, flags, cwd: dataDir });
   const warden = createWarden({ reading, log: silentLogger, command: 'serve' });
   try {

@@ -31,6 +31,7 @@ beforeAll(async () => {
     RAGWARDEN_DATA_DIR: dataDir,
     RAGWARDEN_PORT: '0',
     LIGHTRAG_METRICS_PORT: '0',
+    RAGWARDEN_GATEWAY_ENABLED: 'false',
     RAGWARDEN_HEARTBEAT_URL: 'http://127.0.0.1:9/alive',
     // Nobody answers there, which is soon known.
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',

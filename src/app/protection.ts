@@ -7,11 +7,11 @@ import {
   createPointStore,
   createResticRepository,
   ensurePasswordFile,
-  noBarrier,
   type PointStore,
   type ProtectedTarget,
   parseRepositoryLocation,
   rpoSlackMs,
+  type WriteBarrier,
 } from '../backup/index.ts';
 import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
@@ -53,6 +53,8 @@ export async function createProtection(
   watching: Watching,
   ports: {
     step(name: string): void | Promise<void>;
+    /** Whoever can keep inserts waiting. */
+    readonly barrier: WriteBarrier;
     /** @throws AppError `storage/full` while the disk has no room for a point */
     requireSpace(what: string): void;
   },
@@ -115,7 +117,7 @@ export async function createProtection(
       },
     },
     allowedRoots: config.backup.allowedRoots,
-    barrier: noBarrier,
+    barrier: ports.barrier,
     quiet: {
       get idleWaitMs() {
         return ground.config.backup.idleWaitMs;

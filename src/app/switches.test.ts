@@ -50,6 +50,7 @@ async function start(name: string, off: readonly string[]): Promise<StartedWarde
     RAGWARDEN_DATA_DIR: dataDir,
     RAGWARDEN_PORT: '0',
     LIGHTRAG_METRICS_PORT: '0',
+    RAGWARDEN_GATEWAY_ENABLED: 'false',
     RAGWARDEN_ADMIN_TOKEN: adminToken,
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
     WORKING_DIR: join(folder, 'rag'),

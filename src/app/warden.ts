@@ -41,6 +41,7 @@ import {
   registerHealthMetrics,
 } from './event-metrics.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
+import { createFronting } from './fronting.ts';
 import type { Ground } from './ground.ts';
 import {
   backupCheck,
@@ -91,6 +92,7 @@ export type Warden = {
 };
 
 export type StartedWarden = Listening & {
+  readonly gateway: string | undefined;
   readonly sample: boolean;
   readonly targetIds: readonly string[];
   readonly server: HttpServer;
@@ -232,7 +234,9 @@ export function createWarden(options: WardenOptions): Warden {
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
     const documentWiring = wireDocuments(ground, watch, inspections);
     await lifecycle.begin(watching.inspector);
+    const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
     const protection = await createProtection(ground, watching, {
+      barrier: fronting.barrier,
       step: (name) => options.step?.(name),
       requireSpace: (what) => lowDisk.requireSpace(what),
     });
@@ -274,6 +278,7 @@ export function createWarden(options: WardenOptions): Warden {
       priceOf: createPriceTable(config.traffic.prices).find,
     });
     const traffic = createTrafficWiring(ground, watching, metrics);
+    fronting.onObservations((items) => traffic.traffic.observe(items));
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
       stores: config.metrics.enabled ? config.metrics.remoteWrite : [],
@@ -320,6 +325,7 @@ export function createWarden(options: WardenOptions): Warden {
       checks: [
         jobsCheck(jobs, clock),
         ownDiskCheck(lowDisk),
+        ...fronting.checks,
         ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
         ...(stateWatch ? [stateWatch.check] : []),
         ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
@@ -341,6 +347,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...drilling,
       ...traffic,
       ...documentWiring,
+      fronting,
       metrics,
       ownMetrics,
       startedMs,
@@ -405,6 +412,7 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
+    if (fronting.gateway) await begin(fronting.gateway);
     health.setReady(true);
     await lifecycle.begin({ name: 'readiness', stop: () => health.setReady(false) });
     await db.unit((tx) =>
@@ -417,6 +425,7 @@ export function createWarden(options: WardenOptions): Warden {
     );
     return {
       ...listeners.listening(),
+      gateway: fronting.gateway?.url(),
       sample: sample !== undefined,
       targetIds: targets.map((one) => one.target.id),
       server,

@@ -9,6 +9,7 @@ export type ServedWarden = {
   start(): Promise<{
     readonly api: string;
     readonly metrics: string | undefined;
+    readonly gateway: string | undefined;
     readonly sample: boolean;
     readonly targetIds: readonly string[];
     /** Reads the settings again; what is wrong with them is told in log and events, and thrown. */

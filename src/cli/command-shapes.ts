@@ -57,12 +57,6 @@ export const remote = (command: Command): Command =>
       .option('--config <file>', 'settings file that names the folder'),
   );
 
-export function port(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
-  return value;
-}
-
 export const count =
   (greatest: number) =>
   (text: string): number => {

@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { productVersion } from '../platform/product-version.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import {
@@ -8,7 +8,6 @@ import {
   group,
   offline,
   output,
-  port,
   remote,
   watchOption,
   withExitCodes,
@@ -101,7 +100,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
         .option('--host <address>', 'address to listen on (default 127.0.0.1)')
         .option('--port <number>', 'port of API and page; 0 takes any free one (default 8710)')
         .option('--metrics-port <number>', 'port of the Prometheus exposition (default 9090)')
-        .addOption(new Option('--gateway-port <number>', 'port of the gateway').argParser(port).hideHelp())
+        .option('--gateway-port <number>', 'port of the gateway before the backend (default 8711)')
         .option('--target-url <url>', 'base URL of the RAG backend')
         .option('--log-level <level>', 'trace, debug, info, warn, error or silent')
         .action(does((flags: Record<string, unknown>) => serve(context, name, flags))),

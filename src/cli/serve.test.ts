@@ -18,6 +18,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const started = {
   api: 'http://127.0.0.1:1234',
   metrics: undefined,
+  gateway: undefined,
   sample: true,
   reload: async () => undefined,
   targetIds: ['sample'],

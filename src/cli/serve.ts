@@ -60,7 +60,7 @@ export async function serve(
           event: 'ready',
           api: started.api,
           metrics: started.metrics ?? null,
-          gateway: null,
+          gateway: started.gateway ?? null,
           version: productVersion(),
         }),
       );
@@ -149,6 +149,9 @@ async function welcome(
     '',
     `  Page     ${cyan(page)}`,
     `           ${dim('logs one browser in, once, within ten minutes; `token login-link` makes another')}`,
+    ...(started.gateway === undefined
+      ? []
+      : [`  Gateway  ${started.gateway} ${dim('before the backend: what passes is measured')}`]),
     ...(started.metrics === undefined ? [] : [`  Metrics  ${started.metrics}/metrics`]),
     `  Data     ${config.dataDir}`,
     '',

@@ -29,6 +29,16 @@ const structures: Readonly<Record<string, string>> = {
   #     dump: [neo4j-admin, database, dump, neo4j, --to-stdout]
   #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
   #     online: false
+
+  # Further processes of the backend, each with its workspace: the gateway leads to them. Keys are named: a variable, or a file.
+  # endpoints:
+  #   - {workspace: legal, url: 'http://127.0.0.1:9622', api_key_env: LEGAL_API_KEY, path_prefix: /legal}
+  #   - {workspace: research, url: 'http://127.0.0.1:9623', hosts: [research.example.org]}
+`,
+  gateway: `  # Providers of models, each at /llm/<id> of the gateway. Their keys are named: a variable, or a file.
+  # providers:
+  #   - {id: openai, url: 'https://api.openai.com', api: openai, api_key_env: OPENAI_API_KEY}
+  #   - {id: local, url: 'http://127.0.0.1:11434', api: ollama}
 `,
   metrics: `  # Prometheus-compatible stores that get every metric (remote write). Secrets are named: a variable, or a file.
   # remote_write:

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
+import { buildEndpoints, buildGateway, type EndpointConfig, type GatewayConfig } from './gateway-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import {
   buildReadBack,
@@ -134,6 +135,7 @@ export type Config = {
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
+  readonly gateway: GatewayConfig;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
   readonly documents: DocumentConfig;
@@ -168,6 +170,8 @@ export type TargetConfig = {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly workspace: string;
+  /** Further processes of it, which the gateway leads to. */
+  readonly endpoints?: readonly EndpointConfig[];
   /** Absolute; undefined when the files of the backend are not visible here. */
   readonly workingDir: string | undefined;
   readonly inputDir: string | undefined;
@@ -257,7 +261,7 @@ export function buildConfig(
         message: `things are given up (${values[act]} ${what}) before the disk is said to be low (${values[warn]} ${what})`,
         mend: 'Lower the one or raise the other.',
       });
-  const target = buildTarget(values, structure.target, path, origins, problems, env);
+  const target = buildTarget(values, structure.target, cwd, origins, problems, env);
   if (target?.workingDir !== undefined && isInside(location, target.workingDir))
     problems.push({
       place: origins.backupLocation.place,
@@ -379,6 +383,7 @@ export function buildConfig(
       lowPriority: values.drillLowPriority,
       cpus: values.drillCpus,
     },
+    gateway: buildGateway(values, structure.gateway, target, origins, { env, cwd, problems }),
     target,
     documents: buildDocuments(values),
     canary: buildCanary(values, origins, problems),
@@ -424,11 +429,12 @@ function statePlace(url: string | undefined, dataDir: string, path: (value: stri
 function buildTarget(
   values: SettingValues,
   structure: TargetStructure,
-  path: (value: string) => string,
+  cwd: string,
   origins: Origins,
   problems: Problem[],
   env: Readonly<Record<string, string | undefined>>,
 ): TargetConfig | undefined {
+  const path = (value: string): string => resolve(cwd, value);
   if (values.targetUrl === undefined) {
     for (const name of [
       'workingDir',
@@ -470,6 +476,7 @@ function buildTarget(
     username: values.targetUsername,
     password: values.targetPassword,
     workspace: values.workspace,
+    endpoints: buildEndpoints(structure.endpoints, { workspace: values.workspace }, { env, cwd, problems }),
     workingDir,
     inputDir,
     userDataDir: values.userDataDir === undefined ? workingDir : path(values.userDataDir),

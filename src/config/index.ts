@@ -7,6 +7,7 @@ export type { Config, HostThresholds, TargetConfig } from './config.ts';
 export { configExample } from './config-example.ts';
 export { configSchema, configSchemaText } from './config-schema.ts';
 export { configReference, describeConfig, type ShownSetting, writtenValue } from './describe-config.ts';
+export type { EndpointConfig, GatewayConfig, NamedKey, ProviderConfig } from './gateway-config.ts';
 export { type ChangedSetting, type ConfigChange, createLiveConfig, type LiveConfig } from './live-config.ts';
 export { findNearestName } from './nearest-name.ts';
 export {

@@ -8,6 +8,7 @@ export const logSlices = [
   'access',
   'backup',
   'events',
+  'gateway',
   'health',
   'host',
   'http',

@@ -2,6 +2,7 @@ import { accessSettings } from './access-settings.ts';
 import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { documentSettings } from './document-settings.ts';
+import { gatewaySettings } from './gateway-settings.ts';
 import { recoverySettings } from './recovery-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
@@ -24,6 +25,7 @@ export const settings = {
   ...targetSettings,
   ...trafficSettings,
   ...documentSettings,
+  ...gatewaySettings,
   ...awaitedSettings,
 } as const;
 

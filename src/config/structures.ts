@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { gatewayStructure } from './gateway-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
@@ -11,12 +12,13 @@ const structures = {
   target: targetStructure,
   metrics: metricsStructure,
   traffic: trafficStructure,
+  gateway: gatewayStructure,
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
-export const noStructure: Structure = { target: {}, metrics: {}, traffic: {} };
+export const noStructure: Structure = { target: {}, metrics: {}, traffic: {}, gateway: {} };
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endpointEntry } from './gateway-config.ts';
 import type { Problem } from './settings-file.ts';
 
 const argumentList = z.array(z.string().min(1)).min(1);
@@ -45,6 +46,7 @@ export const targetStructure = z.strictObject({
   drill_check_command: argumentList.optional(),
   sqlite: z.array(sqliteFile).optional(),
   commands: z.array(dumpCommand).optional(),
+  endpoints: z.array(endpointEntry).optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 

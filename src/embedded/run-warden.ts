@@ -70,7 +70,12 @@ function invalid(problems: readonly Problem[]): AppError {
 function withAnyPorts(tree: SettingsTree): SettingsTree {
   const withPort = (section: SettingsValue | undefined): SettingsValue =>
     section === undefined || section === null ? { port: 0 } : isTree(section) ? { port: 0, ...section } : section;
-  return { ...tree, server: withPort(tree.server), metrics: withPort(tree.metrics) };
+  return {
+    ...tree,
+    server: withPort(tree.server),
+    metrics: withPort(tree.metrics),
+    gateway: withPort(tree.gateway),
+  };
 }
 
 const isTree = (value: SettingsValue): value is SettingsTree =>

@@ -1,4 +1,5 @@
 import { createDocumentCalls } from './document-calls.ts';
+import { createGatewayCalls } from './gateway-calls.ts';
 import { createGraphCalls } from './graph-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
@@ -176,6 +177,7 @@ export function createClient(options: ClientOptions) {
     },
     /** The description of the API, OpenAPI 3.1. */
     describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
+    gateway: createGatewayCalls(transport),
     metrics: createMetricCalls(transport),
     monitoring: createMonitoringCalls(transport),
     traffic: createTrafficCalls(transport),

@@ -134,6 +134,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postSettingsCheck: ({ settings }) => settings.check(),
   postSettingsReload: ({ settings }) => settings.reload(),
   getSystemGrowth: ({ system }) => system.growth(),
+  getGatewayStatus: ({ gateway }) => gateway.status(),
   getSystemJobs: ({ system }) => system.jobs(),
   getAccessSession: ({ access }) => access.session(),
   deleteAccessSessions: ({ access }) => access.endSessions({ subject: 's' }),

@@ -7,6 +7,7 @@ export type * from './wire/access.ts';
 export type * from './wire/backup.ts';
 export type * from './wire/documents.ts';
 export type * from './wire/events.ts';
+export type * from './wire/gateway.ts';
 export type * from './wire/graphs.ts';
 export type * from './wire/health.ts';
 export type * from './wire/host.ts';

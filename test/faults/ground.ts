@@ -127,6 +127,7 @@ export async function openWarden(
         RAGWARDEN_DATA_DIR: dataDir,
         RAGWARDEN_PORT: '0',
         LIGHTRAG_METRICS_PORT: '0',
+        RAGWARDEN_GATEWAY_ENABLED: 'false',
       },
       cwd: dataDir,
     }),
@@ -357,4 +358,14 @@ export function launch(
 }
 
 /** `up` on any free ports, for scripts: one JSON line when ready. */
-export const up = (dataDir: string): string[] => ['up', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0'];
+export const up = (dataDir: string): string[] => [
+  'up',
+  '--data-dir',
+  dataDir,
+  '--port',
+  '0',
+  '--metrics-port',
+  '0',
+  '--gateway-port',
+  '0',
+];

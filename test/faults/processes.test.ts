@@ -97,8 +97,8 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
     const { port } = server.address() as AddressInfo;
     try {
       for (const [args, setting] of [
-        [['--port', String(port), '--metrics-port', '0'], 'RAGWARDEN_PORT'],
-        [['--port', '0', '--metrics-port', String(port)], 'LIGHTRAG_METRICS_PORT'],
+        [['--port', String(port), '--metrics-port', '0', '--gateway-port', '0'], 'RAGWARDEN_PORT'],
+        [['--port', '0', '--gateway-port', '0', '--metrics-port', String(port)], 'LIGHTRAG_METRICS_PORT'],
       ] as const) {
         const { code, log } = await launch(['up', '--data-dir', dataDir, ...args]).ended;
         expect(code).toBe(1);
@@ -136,7 +136,17 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
     const first = launch(up(dataDir));
     try {
       const { api } = await first.ready;
-      const { code, log } = await launch(['serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0']).ended;
+      const { code, log } = await launch([
+        'serve',
+        '--data-dir',
+        dataDir,
+        '--port',
+        '0',
+        '--metrics-port',
+        '0',
+        '--gateway-port',
+        '0',
+      ]).ended;
       expect(code).toBe(11);
       expect(log).toContain(`in use by process ${first.process.pid} (up, since`);
       expect((await fetch(`${api}/readyz`)).status).toBe(200);

@@ -15,7 +15,14 @@ const program = join(import.meta.dirname, '../../dist/main.js');
 export async function startWarden({ folder, settings, apiKey }) {
   await writeFile(join(folder, 'ragwarden.yaml'), JSON.stringify(settings, null, 2));
   const { PATH, HOME } = process.env;
-  const env = { PATH, HOME, RAGWARDEN_PORT: '0', LIGHTRAG_METRICS_PORT: '0', LIGHTRAG_API_KEY: apiKey };
+  const env = {
+    PATH,
+    HOME,
+    RAGWARDEN_PORT: '0',
+    LIGHTRAG_METRICS_PORT: '0',
+    RAGWARDEN_GATEWAY_PORT: '0',
+    LIGHTRAG_API_KEY: apiKey,
+  };
 
   function launch(...args) {
     const child = spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
