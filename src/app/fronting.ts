@@ -146,8 +146,8 @@ const sentences: { readonly [Kind in GatewayEvent['kind']]: (event: Extract<Gate
     'upstream-back': ({ upstreamId }) => `The gateway reaches ${upstreamId} again.`,
   };
 const types = {
-  died: 'gateway.died',
-  back: 'gateway.back',
+  died: 'gateway.thread-died',
+  back: 'gateway.listens-again',
   'upstream-down': 'gateway.upstream-down',
   'upstream-back': 'gateway.upstream-back',
 } as const;

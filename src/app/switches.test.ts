@@ -36,6 +36,7 @@ const switches: readonly {
   },
   // What was written before it was switched off still grows old.
   { variable: 'LIGHTRAG_EVENT_LOGGING_ENABLED', jobs: [], routes: ['/api/v1/events', '/api/v1/events/stream'] },
+  { variable: 'RAGWARDEN_GATEWAY_ENABLED', jobs: [], routes: ['/api/v1/gateway/status'] },
   { variable: 'LIGHTRAG_HEALTH_CHECK_ENABLED', jobs: ['probe default'], routes: [] },
 ];
 const adminToken = 'the-token-of-this-test';
@@ -50,7 +51,7 @@ async function start(name: string, off: readonly string[]): Promise<StartedWarde
     RAGWARDEN_DATA_DIR: dataDir,
     RAGWARDEN_PORT: '0',
     LIGHTRAG_METRICS_PORT: '0',
-    RAGWARDEN_GATEWAY_ENABLED: 'false',
+    RAGWARDEN_GATEWAY_PORT: '0',
     RAGWARDEN_ADMIN_TOKEN: adminToken,
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
     WORKING_DIR: join(folder, 'rag'),
@@ -100,6 +101,8 @@ describe('a part that is switched off', () => {
   test('has no listener of its own', () => {
     expect(on.metrics).toBeDefined();
     expect(off.metrics).toBeUndefined();
+    expect(on.gateway).toBeDefined();
+    expect(off.gateway).toBeUndefined();
   });
 
   test('is one of these: every switch among the settings has its line here, or waits for its part', () => {

@@ -32,12 +32,12 @@ const structures: Readonly<Record<string, string>> = {
 
   # Further processes of the backend, each with its workspace: the gateway leads to them. Keys are named: a variable, or a file.
   # endpoints:
-  #   - {workspace: legal, url: 'http://127.0.0.1:9622', api_key_env: LEGAL_API_KEY, path_prefix: /legal}
+  #   - {workspace: legal, url: 'http://127.0.0.1:9622', api_key_file: /etc/ragwarden/legal-key, path_prefix: /legal}
   #   - {workspace: research, url: 'http://127.0.0.1:9623', hosts: [research.example.org]}
 `,
   gateway: `  # Providers of models, each at /llm/<id> of the gateway. Their keys are named: a variable, or a file.
   # providers:
-  #   - {id: openai, url: 'https://api.openai.com', api: openai, api_key_env: OPENAI_API_KEY}
+  #   - {id: openai, url: 'https://api.openai.com', api: openai, api_key_file: /etc/ragwarden/openai-key}
   #   - {id: local, url: 'http://127.0.0.1:11434', api: ollama}
 `,
   metrics: `  # Prometheus-compatible stores that get every metric (remote write). Secrets are named: a variable, or a file.
