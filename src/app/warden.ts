@@ -61,6 +61,7 @@ import { createProtection } from './protection.ts';
 import { rememberCallers } from './remembered-callers.ts';
 import type { SampleSize } from './sample.ts';
 import { createStateWatch } from './state-watch.ts';
+import { tellDocuments } from './tell-documents.ts';
 import { createTrafficWiring } from './traffic-wiring.ts';
 import { createWatching } from './watching.ts';
 
@@ -279,6 +280,7 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const traffic = createTrafficWiring(ground, watching, metrics);
     fronting.onObservations((items) => traffic.traffic.observe(items));
+    fronting.onObservations((items) => tellDocuments(items, documentWiring));
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
       stores: config.metrics.enabled ? config.metrics.remoteWrite : [],
