@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { readConfig } from '../src/config/index.ts';
+import { queriesOf, readDashboards } from './grafana-queries.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (name: string): string => readFileSync(join(root, 'deploy', name), 'utf8');
@@ -16,11 +17,22 @@ const service = z.object({
   ports: z.array(z.string()),
   build: z.object({ context: z.string(), dockerfile: z.string() }),
 });
+/** Only there when asked for. */
+const extra = z.object({
+  profiles: z.tuple([z.literal('monitoring')]),
+  volumes: z.array(z.string()),
+  secrets: z.array(z.string()),
+  ports: z.array(z.string()).optional(),
+});
 const compose = z.object({
   services: z.object({
     lightrag: z.object({ environment: z.record(z.string(), z.string()), volumes: z.array(z.string()) }),
     ragwarden: service,
+    prometheus: extra,
+    grafana: extra,
   }),
+  secrets: z.record(z.string(), z.object({ file: z.string() })),
+  volumes: z.record(z.string(), z.null()),
 });
 let folder: string;
 
@@ -67,4 +79,49 @@ test('the container file copies what a build makes, runs without rights, and ask
   expect(readFileSync(join(root, 'docs/openapi.json'), 'utf8')).toContain('"/readyz"');
   // Not on every address of the machine.
   for (const port of ragwarden.ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+});
+
+test('the dashboards are as Grafana reads them: panels in their places, one data source to choose, no variable that is not there', () => {
+  const dashboards = readDashboards();
+  expect(dashboards.map(([file, { uid }]) => [file, uid])).toEqual(
+    ['host', 'itself', 'recovery', 'target', 'traffic'].map((name) => [`${name}.json`, `ragwarden-${name}`]),
+  );
+  for (const [file, dashboard] of dashboards) {
+    const { panels, templating } = dashboard;
+    const taken = new Set<string>();
+    for (const { gridPos, title } of panels)
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x += 1)
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y += 1) {
+          expect(x < 24 && !taken.has(`${x} ${y}`), `${file}: ${title} lies upon another panel`).toBe(true);
+          taken.add(`${x} ${y}`);
+        }
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const known = new Set(['__rate_interval', '__range', ...templating.list.map(({ name }) => name)]);
+    expect(known).toContain('datasource');
+    expect(known).toContain('instance');
+    for (const { where, expr } of queriesOf(dashboard))
+      for (const [, name = ''] of expr.matchAll(/\$(\w+)/g)) expect(known.has(name), `${where}: $${name}`).toBe(true);
+  }
+});
+
+test('Prometheus and Grafana of the compose file come only when asked for, and find what is mounted for them', () => {
+  const whole = compose.parse(parse(read('compose.yaml')));
+  const { prometheus, grafana } = whole.services;
+  for (const { volumes, secrets, ports } of [prometheus, grafana]) {
+    for (const volume of volumes) {
+      const [from = ''] = volume.split(':');
+      if (from.startsWith('./')) expect(existsSync(join(root, 'deploy', from)), from).toBe(true);
+      else expect(Object.keys(whole.volumes)).toContain(from);
+    }
+    for (const secret of secrets) expect(Object.keys(whole.secrets)).toContain(secret);
+    for (const port of ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+  }
+  const provider = z.object({ providers: z.tuple([z.object({ options: z.object({ path: z.string() }) })]) });
+  const { path } = provider.parse(parse(read('grafana/provisioning/dashboards/ragwarden.yaml'))).providers[0].options;
+  expect(grafana.volumes).toContain(`./grafana/dashboards:${path}:ro`);
+  const source = z.object({ datasources: z.tuple([z.object({ type: z.literal('prometheus'), url: z.url() })]) });
+  source.parse(parse(read('grafana/provisioning/datasources/ragwarden.yaml')));
+  // The host by which it scrapes is one that ragwarden answers to.
+  expect(read('prometheus.yml')).toContain('ragwarden:9090');
+  expect(read('ragwarden.yaml')).toMatch(/public_hosts: \[.*ragwarden/);
 });

@@ -10,6 +10,7 @@ import { createWarden, type StartedWarden, type Warden } from '../src/app/index.
 import { readConfig } from '../src/config/index.ts';
 import { createKillableWriter } from '../src/metrics/remote-write/killed-writer.fixture.ts';
 import { silentLogger } from '../src/platform/logging.ts';
+import { filledIn, namesIn, queriesOf, readDashboards } from './grafana-queries.ts';
 import { hasPart } from './setup/parts.ts';
 import { until } from './warden-harness.ts';
 
@@ -55,6 +56,8 @@ describe.skipIf(!hasPart('prometheus'))('a real Prometheus', () => {
       LIGHTRAG_METRICS_PORT: '0',
       RAGWARDEN_GATEWAY_ENABLED: 'false',
       RAGWARDEN_INSTANCE: 'writer',
+      // Nobody answers there, but what is known of a target is exposed.
+      RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
       STORE_TOKEN: 'a token that this store does not ask for',
     };
     const content = `metrics:
@@ -232,6 +235,52 @@ scrape_configs:
     expect(both.sources.map(({ tier }) => tier)).toEqual(['store', 'raw']);
     expect(both.store_error).toBeNull();
     await ask('store', { name: 'jobs_total', aggregation: 'count' }, 422);
+  });
+
+  test('understands every query of the Grafana dashboards, and each asks for metrics and labels that there are', async () => {
+    const { registry, recording } = started;
+    /** Labels of a metric by its name on `/metrics`, those of histograms under the names of their samples. */
+    const known = new Map<string, ReadonlySet<string>>();
+    for (const { definition } of registry.families()) {
+      const recorded =
+        definition.storedName === undefined ? undefined : recording.recorder.definition(definition.storedName);
+      const labels = ['instance', 'job', ...definition.labelNames, ...(recorded?.tags ?? [])];
+      if (definition.type !== 'histogram') known.set(definition.name, new Set(labels));
+      else
+        for (const end of ['bucket', 'sum', 'count'])
+          known.set(`${definition.name}_${end}`, new Set([...labels, 'le']));
+    }
+    const slips: string[] = [];
+    for (const [, dashboard] of readDashboards()) {
+      for (const { where, expr, legend } of queriesOf(dashboard)) {
+        const { selected, grouped, others } = namesIn(expr);
+        for (const other of others) slips.push(`${where}: ${other}`);
+        for (const { name, labels } of selected)
+          for (const label of ['instance', ...labels])
+            if (!known.get(name)?.has(label)) slips.push(`${where}: ${name} has no ${label}`);
+        const shown = Array.from(legend.matchAll(/\{\{(\w+)\}\}/g), ([, label = '']) => label);
+        const there = selected.map(({ name }) => known.get(name) ?? new Set());
+        for (const label of [...grouped, ...shown])
+          if (!there.every((labels) => labels.has(label))) slips.push(`${where}: there is no ${label}`);
+        if (expr.includes(' by ('))
+          for (const label of shown) if (!grouped.includes(label)) slips.push(`${where}: ${label} is summed away`);
+        const answer = await fetch(`${prometheusUrl}/api/v1/query?query=${encodeURIComponent(filledIn(expr))}`);
+        if (!answer.ok) slips.push(`${where}: ${await answer.text()}`);
+      }
+      for (const one of dashboard.templating.list)
+        if (one.type === 'query') {
+          const [, name = '', , label = ''] = /^label_values\((\w+)(\{.*\})?, (\w+)\)$/.exec(one.definition) ?? [];
+          if (!known.get(name)?.has(label)) slips.push(`${dashboard.title}: ${one.definition}`);
+        }
+    }
+    expect(slips).toEqual([]);
+    const config = spawnSync('promtool', [
+      'check',
+      'config',
+      '--syntax-only',
+      join(import.meta.dirname, '../deploy/prometheus.yml'),
+    ]);
+    expect(config.status).toBe(0);
   });
 
   test('that was away for a while gets all of it afterwards', async () => {

@@ -12,6 +12,7 @@ import {
   createMetricsHandler,
   createProcessMetrics,
   createRemoteWrite,
+  type MetricRegistry,
   type Metrics,
   setBuildInfo,
 } from '../metrics/index.ts';
@@ -107,6 +108,8 @@ export type StartedWarden = Listening & {
   readonly targets: readonly WatchedTarget[];
   /** What is recorded, and what was; `metrics` is where it is exposed. */
   readonly recording: Metrics;
+  /** Everything that `/metrics` shows, with its labels. */
+  readonly registry: MetricRegistry;
   readonly settings: SettingsControl;
   /** Background work, as it stands. */
   readonly jobs: Jobs;
@@ -440,6 +443,7 @@ export function createWarden(options: WardenOptions): Warden {
       health,
       targets,
       recording: metrics,
+      registry,
       settings,
       jobs,
     };
