@@ -64,6 +64,8 @@ describe.skipIf(!hasPart('prometheus'))('a real Prometheus', () => {
   remote_write:
     - {name: central, url: '${prometheusUrl}/api/v1/write', bearer_token_env: STORE_TOKEN, interval_seconds: 1, labels: {site: north}}
   read_back: {url: '${prometheusUrl}', match: {job: ragwarden, site: north}, resolution_seconds: 1}
+  scrape:
+    - {job: prometheus, url: '${prometheusUrl}/metrics', interval_seconds: 1}
 `;
     const reading = readConfig({ env, cwd: folder, given: { name: 'settings', content } });
     warden = createWarden({ reading, log: silentLogger, command: 'serve' });
@@ -138,6 +140,27 @@ scrape_configs:
     expect(Number((await query('ragwarden_app_jobs_total{instance!="writer"}'))[0]?.value[1])).toBe(2_500);
     const [cpu] = await query('ragwarden_component_health_status');
     expect(Number(cpu?.value[1])).toBeLessThanOrEqual(1);
+  });
+
+  test('is scraped itself, every line of it, with its histograms and summaries', async () => {
+    const ask = async (name: string, aggregation: 'last' | 'count' | 'sum') => {
+      const nowMs = Date.now();
+      const { series } = await started.recording.history.query({
+        ...{ name, aggregation, match: { job: 'prometheus', instance: `127.0.0.1:${port}` }, groupBy: [] },
+        ...{ fromMs: nowMs - 600_000, toMs: nowMs, stepMs: 3_600_000 },
+      });
+      return series[0]?.values.find((value) => value !== null);
+    };
+    const counted = await until('two scrapes of Prometheus', async () => {
+      const found = await ask('prometheus_http_request_duration_seconds', 'count');
+      return found ? found : undefined;
+    });
+    expect(counted).toBeGreaterThan(0);
+    expect(await ask('up', 'last')).toBe(1);
+    expect(await ask('scrape_samples_scraped', 'last')).toBeGreaterThan(300);
+    expect(await ask('process_cpu_seconds_total', 'count')).toBeGreaterThan(0);
+    expect(await ask('go_gc_duration_seconds', 'last')).toBeGreaterThanOrEqual(0);
+    expect(started.recording.recorder.stats.refused).toBe(0);
   });
 
   test('finds nothing to say about the whole exposition, whatever applications call their metrics', async () => {

@@ -12,6 +12,7 @@ import {
   createMetricsHandler,
   createProcessMetrics,
   createRemoteWrite,
+  createScraper,
   type MetricRegistry,
   type Metrics,
   setBuildInfo,
@@ -292,6 +293,11 @@ export function createWarden(options: WardenOptions): Warden {
       ...{ registry, http, clock, random },
       log: logOf('metrics'),
     });
+    const scraper = createScraper({
+      targets: config.metrics.enabled ? config.metrics.scrape : [],
+      ...{ recorder: metrics.recorder, counters: metrics.intakeCounters, registry, http, clock, random },
+      log: logOf('metrics'),
+    });
     const lowDisk = createOwnLowDisk({
       limits: () => live.config().lowDisk,
       db,
@@ -386,6 +392,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.monitoring.enabled) await begin(sampler);
     if (config.metrics.enabled) await begin(metrics);
     await begin(remoteWrite);
+    await begin(scraper);
     if (probing) {
       // Before the probes: the first one tells them what to begin with.
       for (const one of documentWiring.documents) {

@@ -54,6 +54,17 @@ const structures: Readonly<Record<string, string>> = {
   #   url: https://prometheus.example.org
   #   bearer_token_env: CENTRAL_STORE_TOKEN
   #   match: {job: ragwarden}
+
+  # Endpoints whose metrics are read as Prometheus reads them, and kept with all others.
+  # scrape:
+  #   - job: embedding-server
+  #     url: http://127.0.0.1:9400/metrics
+  #     interval_seconds: 30
+  #     timeout_seconds: 10
+  #     labels: {site: north}
+  #     sample_limit: 10000
+  #     body_limit_mb: 16
+  #     drop: [go_*]
 `,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:

@@ -8,8 +8,10 @@ import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import {
   buildReadBack,
   buildRemoteWrite,
+  buildScrape,
   type HistoryStoreConfig,
   type RemoteStoreConfig,
+  type ScrapeConfig,
 } from './metrics-structure.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
@@ -59,6 +61,7 @@ export type Config = {
     readonly remoteWrite: readonly RemoteStoreConfig[];
     /** Undefined: no other store is read. */
     readonly readBack: HistoryStoreConfig | undefined;
+    readonly scrape: readonly ScrapeConfig[];
     readonly history: {
       readonly maxValues: number;
       readonly rollUpIntervalMs: number;
@@ -309,6 +312,7 @@ export function buildConfig(
       collectionIntervalMs: values.metricsIntervalSeconds * 1000,
       remoteWrite: buildRemoteWrite(structure.metrics, { env, cwd, problems }),
       readBack: buildReadBack(structure.metrics, { env, cwd, problems }),
+      scrape: buildScrape(structure.metrics, { env, cwd, problems }),
       history: {
         maxValues: values.metricsMaxValues,
         rollUpIntervalMs: values.metricsAggregationIntervalSeconds * 1000,

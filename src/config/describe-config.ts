@@ -74,6 +74,8 @@ export function configReference(): string {
     '`bearer_token_env` or `bearer_token_file`, `username` with `password_env` or `password_file`, `headers` (`Name: value`), `labels` (`name: value`), `interval_seconds` (10),',
     '`queue_mb` (256), `batch_samples` (2,000 of one request), `timeout_seconds` (30); and `metrics.read_back`, the one store that charts may ask: `url` (without `/api/v1`), credentials, `headers` and',
     '`timeout_seconds` as above, `match` (labels that our series have there, `job: ragwarden`) and `resolution_seconds` (15). See [metrics.md](metrics.md#to-another-store).',
+    '`metrics.scrape`, a list of endpoints whose metrics are read: `job` and `url` and, where wanted, the same ways to say who we are and `headers`, `interval_seconds` (30), `timeout_seconds` (10, or the interval),',
+    '`labels`, `sample_limit` (10,000), `body_limit_mb` (16), `keep` and `drop` (names of metrics, or beginnings of them followed by `*`). See [metrics.md](metrics.md#from-prometheus-endpoints).',
     '',
     'Also only in the file: `traffic.prices`, a list of `model` (a name, or a beginning of names followed by `*`), `input_usd` and, where wanted, `output_usd`,',
     '`cached_input_usd` and `provider`: what a model takes, in US dollars per million tokens. [traffic.md](traffic.md) tells more.',

@@ -290,6 +290,34 @@ describe('stores that get the metrics', () => {
   });
 });
 
+describe('endpoints that are scraped', () => {
+  const scrape = (lines: string) =>
+    read({}, `metrics:\n  scrape:\n    - {job: a, url: 'http://127.0.0.1:9400/metrics'${lines}}\n`);
+
+  test('come from the file, each with limits of its own', () => {
+    const { problems, config } = scrape(', interval_seconds: 5, drop: [go_*], sample_limit: 20');
+    expect(problems).toEqual([]);
+    expect(config.metrics.scrape).toEqual([
+      {
+        ...{ job: 'a', intervalMs: 5_000, labels: {}, sampleLimit: 20, bodyLimitBytes: 16 * 1_048_576 },
+        ...{ keep: undefined, drop: ['go_*'] },
+        endpoint: { url: 'http://127.0.0.1:9400/metrics', headers: {}, auth: { kind: 'none' }, timeoutMs: 5_000 },
+      },
+    ]);
+  });
+
+  test.each([
+    [', timeout_seconds: 40', 'timeout_seconds is longer than interval_seconds'],
+    [', labels: {instance: x}', 'the label instance is set by ragwarden'],
+    [', keep: ["*"]', 'must be the name of a metric'],
+    ['}\n    - {job: a, url: "http://127.0.0.1:9400/metrics"', 'is there twice'],
+    [', bearer_token_env: NOT_THERE', 'which is not set'],
+  ])('are refused with %s', (lines, complaint) => {
+    const { problems } = scrape(lines);
+    expect(problems.map(({ message }) => message).join()).toContain(complaint);
+  });
+});
+
 test('whether the metrics port was asked for is known, since only the default one may be taken', () => {
   expect(read({}).config.metrics.portChosen).toBe(false);
   expect(read({ LIGHTRAG_METRICS_PORT: '9090' }).config.metrics.portChosen).toBe(true);

@@ -23,4 +23,5 @@ export {
 } from './registry.ts';
 export { createRemoteWrite, type RemoteWrite } from './remote-write/remote-write.ts';
 export { boundedSamples } from './sample-growth.ts';
+export { createScraper } from './scrape/scraper.ts';
 export type { CounterHandle, GaugeHandle, HistogramHandle } from './series.ts';

@@ -21,6 +21,8 @@ export type Metrics = Part & {
   readonly agents: Agents;
   /** Where points of OpenTelemetry come in. */
   readonly otlp: Intake;
+  /** What is counted of everything that comes in from others. */
+  readonly intakeCounters: ReturnType<typeof createIntakeCounters>;
   /** Forgets what was recorded about one agent, or all samples there are. @returns how many series ended */
   reset(agentId?: string): Promise<number>;
   jobs(): readonly ReconcilerState[];
@@ -101,6 +103,7 @@ export async function createMetrics(options: {
     history,
     agents,
     otlp,
+    intakeCounters: counters,
     async start(signal) {
       await history.start?.(signal);
       await ending.start?.(signal);

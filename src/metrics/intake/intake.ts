@@ -48,8 +48,8 @@ export type Intake = {
   refuse(name: string, detail: string): Refusal;
   /** The series has ended and said so: from now on there is a gap. */
   end(series: PointSeries, time: PointTime): void;
-  /** Ends series of which nothing was heard for long, so that others have room. @returns how many */
-  expire(): number;
+  /** Ends series of which nothing was heard since then, for long unless told. @returns how many */
+  expire(silentSinceMs?: number): number;
   readonly streams: number;
 };
 
@@ -229,11 +229,12 @@ export function createIntake(options: {
         if (handle !== undefined && handle.slot !== 0) endSeries(handle);
       }
     },
-    expire() {
+    expire(silentSinceMs) {
       const nowMs = clock.now();
+      const sinceMs = silentSinceMs ?? nowMs - endedAfterMs;
       let ended = 0;
       for (const [key, stream] of streams) {
-        if (stream.heardMs > nowMs - endedAfterMs) continue;
+        if (stream.heardMs >= sinceMs) continue;
         if (stream.handle.slot !== 0) {
           endSeries(stream.handle);
           ended += 1;
