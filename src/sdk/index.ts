@@ -20,14 +20,22 @@ export {
 export { EventLogger, type TimeRange } from './event-logger.ts';
 export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';
+export {
+  getLightragMonitor,
+  LightRAGMonitor,
+  type LightragOperation,
+  type OperationFacts,
+} from './lightrag-monitor.ts';
 export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export {
   type AgentExecution,
   getMetricsCollector,
+  type LlmUsage,
   type MetricDefinition,
   type MetricRange,
   MetricsCollector,
 } from './metrics-collector.ts';
+export { type MonitorOptions, monitorLightragOperation } from './monitor-operation.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { StreamOptions } from './server-sent.ts';

@@ -1,7 +1,9 @@
+import { type BatchSender, createBatchSender } from './batch-sender.ts';
 import { createClient, type RagwardenClient } from './client.ts';
 import type { MetricDefine } from './metric-calls.ts';
 import type { CallOptions, ClientOptions } from './transport.ts';
 import type {
+  AgentRecording,
   MetricAggregation,
   MetricDefinitionBody,
   MetricGlobalBody,
@@ -37,6 +39,21 @@ export type AgentExecution = {
   readonly metadata?: Metadata;
 };
 
+/** `tokens`, or what went in and came out. */
+export type LlmUsage = {
+  readonly agentId: string;
+  readonly workspaceId?: string;
+  readonly tokens?: number;
+  readonly promptTokens?: number;
+  readonly completionTokens?: number;
+  readonly cachedTokens?: number;
+  readonly costUsd?: number;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly tier?: string;
+  readonly latencyMs?: number;
+};
+
 const mostWaiting = 10_000;
 const sentAtOnce = 1_000;
 const sendAfterMs = 1_000;
@@ -48,6 +65,7 @@ const nothing: MetricRecordedBody = { accepted: 0, rejected: 0, errors: [] };
  */
 export class MetricsCollector {
   readonly #client: Promise<RagwardenClient>;
+  readonly #agents: BatchSender<AgentRecording>;
   #waiting: MetricRecording[] = [];
   #sending: Promise<MetricRecordedBody> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -62,6 +80,12 @@ export class MetricsCollector {
         ? options.then((known) => createClient(known))
         : Promise.resolve(createClient(options));
     this.#client.catch(() => undefined);
+    this.#agents = createBatchSender(async (items) => {
+      const { rejected, errors } = await (await this.#client).metrics.recordAgents(items);
+      if (this.#debug)
+        for (const { detail } of errors) console.warn(`ragwarden: what an agent did was not taken: ${detail}`);
+      return rejected;
+    });
   }
 
   /** One value; what it is follows from the definition, or from the name: `…_ms` and `…_duration` are times, others levels. */
@@ -88,17 +112,17 @@ export class MetricsCollector {
     this.recordTimer('agent_execution_duration_ms', durationMs, tags);
   }
 
-  /** What a call of a model took of tokens and money. */
-  recordLlmUsage(usage: {
-    agentId: string;
-    workspaceId?: string;
-    tokens: number;
-    costUsd: number;
-    tier?: string;
-  }): void {
-    const tags = { ...agentTags(usage.agentId, usage.workspaceId), ...(usage.tier ? { tier: usage.tier } : {}) };
-    this.incrementCounter('agent_tokens', usage.tokens, tags);
-    this.incrementCounter('agent_llm_cost_usd', usage.costUsd, tags);
+  /** What a call of a model took of tokens and money. Without `costUsd` ragwarden finds it by `model` and its price table. */
+  recordLlmUsage(usage: LlmUsage): void {
+    const { agentId, workspaceId, tokens, promptTokens, completionTokens, cachedTokens, costUsd } = usage;
+    this.#agents.add({
+      ...{ kind: 'llm_usage', agent_id: agentId, timestamp: new Date().toISOString() },
+      ...given({
+        ...{ workspace_id: workspaceId, tokens, prompt_tokens: promptTokens, completion_tokens: completionTokens },
+        ...{ cached_tokens: cachedTokens, cost_usd: costUsd, provider: usage.provider, model: usage.model },
+        ...{ tier: usage.tier, latency_ms: usage.latencyMs },
+      }),
+    });
   }
 
   recordToolUsage(usage: { agentId: string; workspaceId?: string; tool: string; durationMs: number }): void {
@@ -161,12 +185,14 @@ export class MetricsCollector {
   async flush(): Promise<MetricRecordedBody> {
     await this.#sending?.catch(() => undefined);
     this.#sending = this.#send();
-    return this.#sending;
+    const sent = await this.#sending;
+    await this.#agents.flush();
+    return sent;
   }
 
   /** Values that came while too many waited already. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#dropped + this.#agents.dropped;
   }
 
   #add(
