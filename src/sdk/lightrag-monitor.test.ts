@@ -282,6 +282,16 @@ describe('a ragwarden that is told', () => {
     expect(age).toBeGreaterThanOrEqual(2_000);
   });
 
+  test('does not keep the program from ending', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length;
+    const before = timers();
+    const { options } = ragwarden(taken);
+    monitor.connect(options);
+    monitor.recordQueryTime(1);
+    expect(timers()).toBe(before);
+    await monitor.flush();
+  });
+
   test('that is away keeps nobody waiting: what was recorded waits, bounded, and is asked for ever more rarely', async () => {
     vi.useFakeTimers();
     let up = false;

@@ -24,7 +24,7 @@ export class LightRAGMonitor {
   #sender: BatchSender<LightragRecording> | undefined;
 
   /** @param options of a ragwarden that is told too; a service token is enough. @throws TypeError when `url` is none */
-  constructor(options?: ClientOptions) {
+  constructor(options: ClientOptions | undefined = undefined) {
     if (options !== undefined) this.connect(options);
   }
 
@@ -38,20 +38,20 @@ export class LightRAGMonitor {
     return this.#sender !== undefined;
   }
 
-  recordQueryTime(seconds: number, facts?: OperationFacts): void {
+  recordQueryTime(seconds: number, facts: OperationFacts = {}): void {
     this.record('query', seconds, facts);
   }
 
-  recordSearchTime(seconds: number, facts?: OperationFacts): void {
+  recordSearchTime(seconds: number, facts: OperationFacts = {}): void {
     this.record('search', seconds, facts);
   }
 
-  recordInsertTime(seconds: number, facts?: OperationFacts): void {
+  recordInsertTime(seconds: number, facts: OperationFacts = {}): void {
     this.record('insert', seconds, facts);
   }
 
   /** @param seconds anything that is no time is not counted */
-  record(operation: LightragOperation, seconds: number, facts?: OperationFacts): void {
+  record(operation: LightragOperation, seconds: number, facts: OperationFacts = {}): void {
     if (!isTime(seconds)) return;
     const totals = this.#totals[operation];
     totals.min = totals.count === 0 ? seconds : Math.min(totals.min, seconds);
@@ -67,7 +67,7 @@ export class LightRAGMonitor {
   }
 
   /** Of what failed, and after how long, where that is known. */
-  recordError(operation?: LightragOperation, seconds?: number, facts?: OperationFacts): void {
+  recordError(operation: LightragOperation | undefined = undefined, seconds?: number, facts?: OperationFacts): void {
     if (operation === undefined) this.#otherErrors += 1;
     else this.#totals[operation].errors += 1;
     this.#tell({
@@ -147,7 +147,7 @@ let shared: LightRAGMonitor | undefined;
  * The one monitor of this program.
  * @param options connects it, where it is not connected yet
  */
-export function getLightragMonitor(options?: ClientOptions): LightRAGMonitor {
+export function getLightragMonitor(options: ClientOptions | undefined = undefined): LightRAGMonitor {
   shared ??= new LightRAGMonitor();
   if (options !== undefined && !shared.connected) shared.connect(options);
   return shared;
