@@ -23,6 +23,9 @@ let server: Running;
 let ready: { api: string; metrics: string | null; gateway: string | null; version: string; event: string };
 let localToken: string;
 
+/** The same command within this process, where what a process adds is shown by another test. */
+const inside = (argv: readonly string[], env: Record<string, string> = {}) => runInPipe(argv, { env });
+
 const api = async (path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${ready.api}${path}`, { ...init, headers: { authorization: `Bearer ${localToken}`, ...init.headers } });
 
@@ -176,19 +179,19 @@ describe('remote commands in a pipe', () => {
   });
 
   test('target list and inspect show the sample', async () => {
-    expect((await inPipe(['target', 'list', ...here])).stdout).toMatch(/^sample \(sample\) +HEALTHY +lightrag /m);
-    const { code, stdout } = await inPipe(['target', 'inspect', 'sample', ...here]);
+    expect((await inside(['target', 'list', ...here])).stdout).toMatch(/^sample \(sample\) +HEALTHY +lightrag /m);
+    const { code, stdout } = await inside(['target', 'inspect', 'sample', ...here]);
     expect(code).toBe(0);
     expect(stdout).toContain(join(dataDir, 'sample'));
     expect(stdout).toMatch(/12 of 12 sound/);
     expect(stdout).toMatch(/doc_status \d+/);
-    const seen = JSON.parse((await inPipe(['target', 'inspect', '--json', ...here])).stdout);
+    const seen = JSON.parse((await inside(['target', 'inspect', '--json', ...here])).stdout);
     expect(Object.keys(seen)).toEqual(['target', 'inspection']);
     expect(seen.inspection.faults).toEqual([]);
-    const mistyped = await inPipe([...here, 'target', 'inspect', 'smaple']);
+    const mistyped = await inside([...here, 'target', 'inspect', 'smaple']);
     expect(mistyped.code).toBe(10);
     expect(mistyped.stderr).toContain('Did you mean sample?');
-    expect((await inPipe(['__complete', 'target', ...here])).stdout).toBe('sample\n');
+    expect((await inside(['__complete', 'target', ...here])).stdout).toBe('sample\n');
   });
 
   test('--json is what the API returned', async () => {
@@ -203,20 +206,20 @@ describe('remote commands in a pipe', () => {
   });
 
   test('a token is made, works, is listed, is revoked and works no more', async () => {
-    const made = await inPipe(['token', 'create', 'ci', '--role', 'admin', '--expires', '1h', ...here]);
+    const made = await inside(['token', 'create', 'ci', '--role', 'admin', '--expires', '1h', ...here]);
     expect(made.code).toBe(0);
     const token = made.stdout.trim();
     const [, id = ''] = /(tok_[0-9a-z]+)/.exec(made.stderr) ?? [];
     const env = { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: token };
-    expect((await inPipe(['target', 'list'], env)).code).toBe(0);
-    expect((await inPipe(['token', 'list', ...here])).stdout).toContain(id);
-    expect((await inPipe(['token', 'revoke', id, ...here])).code).toBe(0);
-    expect((await inPipe(['target', 'list'], env)).code).toBe(12);
-    expect((await inPipe(['token', 'revoke', 'tok_nobody', ...here])).code).toBe(10);
+    expect((await inside(['target', 'list'], env)).code).toBe(0);
+    expect((await inside(['token', 'list', ...here])).stdout).toContain(id);
+    expect((await inside(['token', 'revoke', id, ...here])).code).toBe(0);
+    expect((await inside(['target', 'list'], env)).code).toBe(12);
+    expect((await inside(['token', 'revoke', 'tok_nobody', ...here])).code).toBe(10);
   });
 
   test('a login link logs in once', async () => {
-    const { stdout } = await inPipe(['token', 'login-link', ...here]);
+    const { stdout } = await inside(['token', 'login-link', ...here]);
     const [, code] = /^http:\/\/127\.0\.0\.1:\d+\/health#login=(\S+)$/m.exec(stdout) ?? [];
     const login = async () =>
       (
@@ -386,16 +389,16 @@ describe.skipIf(!withRestic)('recovery points', () => {
   });
 
   test('are listed and shown, as tables and as the documents of the API', async () => {
-    expect((await inPipe(['backup', 'list', ...here])).stdout).toContain(point);
-    const { stdout } = await inPipe(['backup', 'list', '--json', ...here]);
+    expect((await inside(['backup', 'list', ...here])).stdout).toContain(point);
+    const { stdout } = await inside(['backup', 'list', '--json', ...here]);
     expect(JSON.parse(stdout)).toEqual(await (await api('/api/v1/backup/points')).json());
-    expect((await inPipe(['backup', 'list', '--all', ...here])).stdout).toContain(point);
-    expect((await inPipe(['backup', 'show', point, ...here])).stdout).toMatch(/^verified +2/m);
-    expect((await inPipe(['backup', 'retention', ...here])).stdout).toMatch(new RegExp(`${point}.*keep`));
+    expect((await inside(['backup', 'list', '--all', ...here])).stdout).toContain(point);
+    expect((await inside(['backup', 'show', point, ...here])).stdout).toMatch(/^verified +2/m);
+    expect((await inside(['backup', 'retention', ...here])).stdout).toMatch(new RegExp(`${point}.*keep`));
   });
 
   test('are verified, with a line per phase on standard error', async () => {
-    const { code, stdout, stderr } = await inPipe(['backup', 'verify', point, ...here]);
+    const { code, stdout, stderr } = await inside(['backup', 'verify', point, ...here]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^verified +backup_.*read back and compared$/m);
     expect(stderr).toMatch(/^backup\.verify: \w+$/m);
@@ -408,11 +411,11 @@ describe.skipIf(!withRestic)('recovery points', () => {
     ['very long', 'x'.repeat(10_000), 2],
     ['unknown', 'backup_20200101_000000_aaaa', 10],
   ])('that do not exist (%s) end with their exit code', async (_, id, expected) => {
-    expect((await inPipe(['backup', 'show', '--', id], { RAGWARDEN_DATA_DIR: dataDir })).code).toBe(expected);
+    expect((await inside(['backup', 'show', '--', id], { RAGWARDEN_DATA_DIR: dataDir })).code).toBe(expected);
   });
 
   test('are not restored where nobody can be asked', async () => {
-    const { code, stderr } = await inPipe(['backup', 'restore', point, ...here]);
+    const { code, stderr } = await inside(['backup', 'restore', point, ...here]);
     expect(code).toBe(2);
     expect(stderr).toContain('--yes');
   });
@@ -432,9 +435,9 @@ describe.skipIf(!withRestic)('recovery points', () => {
   });
 
   test('the schedule is switched off and on', async () => {
-    expect((await inPipe(['backup', 'stop', ...here])).stdout).toBe('The schedule is off now.\n');
-    expect((await inPipe(['backup', 'stop', ...here])).stdout).toBe('The schedule was off already.\n');
-    expect((await inPipe(['backup', 'start', ...here])).stdout).toBe('The schedule is on now.\n');
+    expect((await inside(['backup', 'stop', ...here])).stdout).toBe('The schedule is off now.\n');
+    expect((await inside(['backup', 'stop', ...here])).stdout).toBe('The schedule was off already.\n');
+    expect((await inside(['backup', 'start', ...here])).stdout).toBe('The schedule is on now.\n');
   });
 
   test('the recovery kit holds the password, is confirmed, and doctor then is content with it', async () => {
