@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { createLightragDatabase, type LightragDatabase } from '../../src/backup/postgres/lightrag-database.fixture.ts';
 import type { TestRedis } from '../setup/redis-server.ts';
-import { type Answer, contentOf, field, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
+import { contentOf, removeFolder, temporaryFolder } from '../warden-harness.ts';
 import { calm, prepareDataFolder, processesOf, sampleOf } from './ground.ts';
 
 /** A backend that is stopped and keeps its data in files, one PostgreSQL database and one database of a Redis. */
@@ -183,13 +183,6 @@ export async function prepareAllStores(
 /** Names of the locks of a repository that are whole. */
 export const locksOf = (dataDir: string): string[] =>
   readdirSync(join(dataDir, 'repository', 'locks')).filter((name) => /^[0-9a-f]{64}$/.test(name));
-
-/** Forgetting begins by itself after a point was taken, and holds the target for a moment. */
-export const whenFree = (ask: () => Promise<Answer>): Promise<Answer> =>
-  until('the target to be free', async () => {
-    const answer = await ask();
-    return field(answer.body, 'code') === 'operation/busy' ? undefined : answer;
-  });
 
 /** Names of what is not the same: the contents are nothing to read. */
 export const differing = (a: Record<string, string>, b: Record<string, string>): string[] =>

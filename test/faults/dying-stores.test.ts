@@ -5,8 +5,8 @@ import { hasPart } from '../setup/parts.ts';
 import { type PostgresCluster, startPostgresCluster } from '../setup/postgres-cluster.ts';
 import { startRedis, type TestRedis } from '../setup/redis-server.ts';
 import { field, until } from '../warden-harness.ts';
-import { type AllStores, differing, prepareAllStores, whenFree } from './all-stores.ts';
-import { failureOf, type OpenWarden, openWarden, takeGood, wait } from './ground.ts';
+import { type AllStores, differing, prepareAllStores } from './all-stores.ts';
+import { failureOf, type OpenWarden, openWarden, takeGood, wait, whenFree } from './ground.ts';
 
 const never = (): never => {
   throw new Error('no such store');

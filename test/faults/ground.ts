@@ -14,7 +14,7 @@ import { createLogger } from '../../src/platform/logging.ts';
 import { impatientClock } from '../impatient-clock.ts';
 import { programOf } from '../setup/parts.ts';
 import { mainProgram, sampleProgram } from '../setup/product-programs.ts';
-import { type Answer, field, temporaryFolder } from '../warden-harness.ts';
+import { type Answer, field, temporaryFolder, until } from '../warden-harness.ts';
 
 /** What faults are tried on: the product over a small generated workspace, in this process where no kill is needed. */
 export type OpenWarden = {
@@ -182,9 +182,9 @@ export function callsOf(api: string, dataDir: string): Omit<OpenWarden, 'dataDir
   };
   return {
     call,
-    take: async () => (await call('POST', '/api/v1/backup/trigger', undefined, wait)).body,
+    take: async () => (await whenFree(() => call('POST', '/api/v1/backup/trigger', undefined, wait))).body,
     restore: async (id, body = { confirm: true }) =>
-      (await call('POST', `/api/v1/backup/restore/${id}`, body, wait)).body,
+      (await whenFree(() => call('POST', `/api/v1/backup/restore/${id}`, body, wait))).body,
     plan: (id) => call('POST', `/api/v1/backup/restore/${id}`, { plan_only: true }),
     points: () => list('/api/v1/backup/points'),
     history: () => list('/api/v1/backup/history'),
@@ -192,6 +192,13 @@ export function callsOf(api: string, dataDir: string): Omit<OpenWarden, 'dataDir
     status: async () => (await call('GET', '/api/v1/backup/status')).body,
   };
 }
+
+/** Forgetting begins by itself after a point was taken, and holds the target for a moment. */
+export const whenFree = (ask: () => Promise<Answer>): Promise<Answer> =>
+  until('the target to be free', async () => {
+    const answer = await ask();
+    return field(answer.body, 'code') === 'operation/busy' ? undefined : answer;
+  });
 
 /** Takes a point that has to succeed, and names it. */
 export async function takeGood(warden: Pick<OpenWarden, 'take'>): Promise<string> {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { hasPart } from '../setup/parts.ts';
 import { startRedis, type TestRedis } from '../setup/redis-server.ts';
 import { field, type RunningWarden, startWarden } from '../warden-harness.ts';
-import { type AllStores, differing, locksOf, prepareAllStores, whenFree } from './all-stores.ts';
-import { type OpenWarden, openWarden, processesOf, takeGood, wait } from './ground.ts';
+import { type AllStores, differing, locksOf, prepareAllStores } from './all-stores.ts';
+import { type OpenWarden, openWarden, processesOf, takeGood, wait, whenFree } from './ground.ts';
 import { listPoints, settledEvent } from './killed.ts';
 
 /**

@@ -18,7 +18,6 @@ import type { Clock } from '../../src/platform/clock.ts';
 import { impatientClock } from '../impatient-clock.ts';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
-import { whenFree } from './all-stores.ts';
 import {
   type Backend,
   failureOf,
@@ -31,6 +30,7 @@ import {
   sampleOf,
   startBackend,
   wait,
+  whenFree,
   writeLargeStore,
 } from './ground.ts';
 
