@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createWarden, type LogLine, startResourceSystems, type Warden } from '../src/embedded/index.ts';
 import { BackupReplicationConfig, createClient, RagwardenError, SystemOperations } from '../src/sdk/index.ts';
 import { removeFolder, temporaryFolder, until } from './warden-harness.ts';
@@ -51,24 +51,37 @@ test('the examples of the document record, and what they recorded can be asked f
   const warden = made(createWarden({ dataDir, settings }));
   const { metrics } = warden;
   // Before it is started, too: it waits for that.
-  metrics.recordMetric('request_duration', 150.5, { endpoint: '/api/users', method: 'GET' }, { user_id: 'u1' });
+  metrics.recordMetric(
+    'request_duration',
+    150.5,
+    { endpoint: '/api/v1/agents', method: 'POST' },
+    { user_id: 'user123' },
+  );
   await warden.start();
   metrics.incrementCounter('requests_processed', 1);
   metrics.incrementCounter('requests_processed', 2);
-  metrics.setGauge('active_connections', 42);
-  metrics.recordTimer('database_query', 25.3);
+  metrics.setGauge('active_connections', 25);
+  metrics.recordTimer('database_query', 45.2);
+  const told = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   metrics.recordTimer('not-a-name', 1);
+  await metrics.flush();
+  expect(told).not.toHaveBeenCalled();
+  metrics.setDebugMode(true);
+  metrics.recordTimer('not-a-name', 1);
+  await metrics.flush();
+  expect(told).toHaveBeenCalledWith(expect.stringContaining('not-a-name was not taken (name)'));
+  told.mockRestore();
   expect(await metrics.getMetricValues('request_duration')).toMatchObject([
     {
-      ...{ metric_type: 'timer', value: 150.5, labels: { endpoint: '/api/users', method: 'GET' } },
-      metadata: { user_id: 'u1' },
+      ...{ metric_type: 'timer', value: 150.5, labels: { endpoint: '/api/v1/agents', method: 'POST' } },
+      metadata: { user_id: 'user123' },
     },
   ]);
   const aggregate = metrics.getMetricAggregations.bind(metrics);
   expect(await aggregate('requests_processed', 'sum')).toBe(3);
-  expect(await aggregate('active_connections', 'last')).toBe(42);
-  expect(await aggregate('database_query', 'average')).toBe(25.3);
-  expect(await aggregate('request_duration', 'p95', { tags: { method: 'GET' } })).toBeCloseTo(150.5, 9);
+  expect(await aggregate('active_connections', 'last')).toBe(25);
+  expect(await aggregate('database_query', 'average')).toBe(45.2);
+  expect(await aggregate('request_duration', 'p95', { tags: { method: 'POST' } })).toBeCloseTo(150.5, 9);
   expect(await aggregate('nothing', 'sum')).toBeNull();
   await metrics.defineMetric({ name: 'queue_length', type: 'gauge', unit: 'documents', aggregations: ['max'] });
   metrics.recordExecution({ agentId: 'a1', status: 'success', durationMs: 120 });
@@ -83,7 +96,7 @@ test('the examples of the document record, and what they recorded can be asked f
   expect((await names).items.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['system_cpu_percent', 'system_network_bytes_recv', 'queue_length', 'requests_processed']),
   );
-  expect(await metrics.exportToPrometheus()).toContain('ragwarden_app_active_connections 42');
+  expect(await metrics.exportToPrometheus()).toContain('ragwarden_app_active_connections 25');
 });
 
 test('settings come from what is handed over alone, in the order of the settings', async () => {

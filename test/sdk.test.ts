@@ -72,6 +72,44 @@ test('metrics are exported as Prometheus reads them', async () => {
   await expect(collector.exportToPrometheus()).rejects.toMatchObject({ code: 'access/unauthenticated' });
 });
 
+test('each part is collected with its true values, and nothing is said of what nobody knows', async () => {
+  const collector = new MetricsCollector(options);
+  await client.targets.probe('sample');
+  const { counts } = await until('an inspection', () => client.targets.inspection('sample').catch(() => undefined));
+  const health = await collector.collectHealthMetrics();
+  const value = (name: string, label: string, of: string): number | undefined =>
+    health.find((one) => one.name === name && one.labels[label] === of)?.value;
+  const { checks = [] } = await client.health.get();
+  expect(checks.find(({ name }) => name === 'target sample')?.status).toBe('healthy');
+  expect(value('ragwarden_component_health_status', 'component', 'target sample')).toBe(1);
+  expect(value('ragwarden_target_up', 'target', 'sample')).toBe(1);
+  expect(value('ragwarden_graphs', 'target', 'sample')).toBe(1);
+  expect(counts.graph_nodes).toBeGreaterThan(0);
+  expect(value('ragwarden_graph_entities', 'target', 'sample')).toBe(counts.graph_nodes);
+  expect(value('ragwarden_graph_relations', 'target', 'sample')).toBe(counts.graph_edges);
+  // A probe is a health check that took some time.
+  expect(value('ragwarden_health_check_duration_seconds_count', 'target', 'sample')).toBeGreaterThan(0);
+  expect(await collector.collectReplicationMetrics()).toEqual([]);
+  if (!hasPart('restic')) return;
+  await until('the first point', async () =>
+    (await client.backup.points({ limit: 1 })).items.length > 0 ? true : undefined,
+  );
+  const [newest] = (await client.backup.points({ limit: 1 })).items;
+  const recovery = await until('that it is counted', async () => {
+    const found = await collector.collectRecoveryMetrics();
+    return found.find(({ name }) => name === 'recovery_points_total') === undefined ? undefined : found;
+  });
+  expect(recovery).toContainEqual({ name: 'recovery_points_total', labels: { target: 'sample' }, value: 1 });
+  const backup = await collector.collectBackupMetrics();
+  expect(backup).toContainEqual({
+    name: 'backup_snapshots_total',
+    labels: { target: 'sample', outcome: 'success' },
+    value: 1,
+  });
+  const size = backup.find(({ name }) => name === 'backup_size_bytes')?.value ?? 0;
+  expect(size / 1024 ** 2).toBeCloseTo(newest?.total_size_mb ?? 0, 2);
+});
+
 test('events of a graph are told in their order and in the range that was asked for', async () => {
   const logger = new EventLogger(options);
   const all = await until('an event of the target', async () => {

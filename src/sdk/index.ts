@@ -17,6 +17,7 @@ export {
   type RagwardenClient,
   type RestoreWish,
 } from './client.ts';
+export type { CollectedMetric } from './collected-metrics.ts';
 export { EventLogger, type TimeRange } from './event-logger.ts';
 export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';

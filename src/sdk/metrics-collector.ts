@@ -1,5 +1,6 @@
 import { type BatchSender, createBatchSender } from './batch-sender.ts';
 import { createClient, type RagwardenClient } from './client.ts';
+import { type CollectedMetric, collectedFamilies, readSamples } from './collected-metrics.ts';
 import type { MetricDefine } from './metric-calls.ts';
 import type { CallOptions, ClientOptions } from './transport.ts';
 import type {
@@ -176,6 +177,26 @@ export class MetricsCollector {
     return (await this.#client).metrics.performance({ timeWindowMinutes });
   }
 
+  /** What is known of recovery points, runs that failed and restores, collected now; what is not known is not there. */
+  collectBackupMetrics(call: CallOptions = {}): Promise<CollectedMetric[]> {
+    return this.#collect('backup', call);
+  }
+
+  /** Of replicas: how far they are behind, transfers, errors. Empty while nothing is replicated. */
+  collectReplicationMetrics(call: CallOptions = {}): Promise<CollectedMetric[]> {
+    return this.#collect('replication', call);
+  }
+
+  /** Of points that are kept, objectives, drills and failovers. */
+  collectRecoveryMetrics(call: CallOptions = {}): Promise<CollectedMetric[]> {
+    return this.#collect('recovery', call);
+  }
+
+  /** Of health checks and what they found, and of the graphs. */
+  collectHealthMetrics(call: CallOptions = {}): Promise<CollectedMetric[]> {
+    return this.#collect('health', call);
+  }
+
   /** Every metric in Prometheus' text format. */
   async exportToPrometheus(call: CallOptions = {}): Promise<string> {
     return (await this.#client).metrics.text(call);
@@ -193,6 +214,10 @@ export class MetricsCollector {
   /** Values that came while too many waited already. */
   get dropped(): number {
     return this.#dropped + this.#agents.dropped;
+  }
+
+  async #collect(part: keyof typeof collectedFamilies, call: CallOptions): Promise<CollectedMetric[]> {
+    return readSamples(await this.exportToPrometheus(call), collectedFamilies[part]);
   }
 
   #add(
