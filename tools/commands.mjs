@@ -71,6 +71,15 @@ async function bench({ root, say, args }) {
   });
 }
 
+/** The built product against a real LightRAG, which is installed below .cache/ where that can be. */
+async function lightrag({ root, say, args }) {
+  return usingModules(root, 'npm run test:lightrag', say, async () => {
+    if (isStale(root) && (await build(root, ['--if-stale'])) !== 0) return 1;
+    const program = path.join(root, 'test', 'lightrag', 'run.mjs');
+    return run(process.execPath, [program, ...args], { cwd: root, env: environment() });
+  });
+}
+
 /** Runs the program of that name out of node_modules. */
 async function exec({ root, say, args: [name, ...args] }) {
   return usingModules(root, `npm run (${name})`, say, async () => {
@@ -120,6 +129,7 @@ export const commands = {
   check,
   exec,
   bench,
+  lightrag,
   build: ({ root, say, flags = [] }) => usingModules(root, 'npm run build', say, () => build(root, flags)),
   pack: packAll,
 };

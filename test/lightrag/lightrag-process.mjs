@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const START_LIMIT_MS = 120_000;
 
 /** A port that was free a moment ago. LightRAG cannot be given port 0. */
-async function findFreePort() {
+export async function findFreePort() {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -50,7 +50,7 @@ function envOf({ llmUrl, dim, port, settings }) {
  */
 export async function startLightRag({ command, folder, llmUrl, dim, settings = {} }) {
   await mkdir(folder, { recursive: true });
-  const port = await findFreePort();
+  const port = settings.PORT ?? (await findFreePort());
   const env = envOf({ llmUrl, dim, port, settings });
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   await writeFile(join(folder, '.env'), `${lines.join('\n')}\n`);

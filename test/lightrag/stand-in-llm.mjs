@@ -120,10 +120,12 @@ function countWords(text) {
 
 /**
  * @param {{ port?: number, dim?: number, delayMs?: number, pieceDelayMs?: number }} options port 0 takes a free one
- * @returns an object with `url` (ends in /v1), `calls` (requests seen by kind), `setFault`, `hold` and `stop`
+ * @returns an object with `url` (ends in /v1), `calls` (requests seen by kind), `usage` (tokens told), `setFault`, `hold` and `stop`
  */
 export async function startStandInLlm({ port = 0, dim = 16, delayMs = 0, pieceDelayMs = 0 } = {}) {
   const calls = { keywords: 0, extract: 0, glean: 0, summary: 0, answer: 0, embedding: 0 };
+  /** As told to callers; of a stream only where they asked for it. */
+  const usageTold = { prompt: 0, completion: 0 };
   const gates = new Map();
   let fault;
 
@@ -155,9 +157,14 @@ export async function startStandInLlm({ port = 0, dim = 16, delayMs = 0, pieceDe
     const prompt = countWords(body.messages.map(textOf).join(' '));
     const reply = countWords(content);
     const usage = { prompt_tokens: prompt, completion_tokens: reply, total_tokens: prompt + reply };
+    const tell = () => {
+      usageTold.prompt += prompt;
+      usageTold.completion += reply;
+    };
     const base = { id: 'chatcmpl-stand-in', created: Math.floor(Date.now() / 1000), model: body.model };
     if (body.stream !== true) {
       const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: finish }];
+      tell();
       return sendJson(response, { ...base, object: 'chat.completion', choices, usage });
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -172,7 +179,10 @@ export async function startStandInLlm({ port = 0, dim = 16, delayMs = 0, pieceDe
       await sleep(pieceDelayMs);
     }
     write([{ index: 0, delta: {}, finish_reason: finish }]);
-    if (body.stream_options?.include_usage) write([], { usage });
+    if (body.stream_options?.include_usage) {
+      tell();
+      write([], { usage });
+    }
     response.end('data: [DONE]\n\n');
   }
 
@@ -188,6 +198,7 @@ export async function startStandInLlm({ port = 0, dim = 16, delayMs = 0, pieceDe
       return { object: 'embedding', index, embedding };
     });
     const tokens = inputs.reduce((sum, text) => sum + countWords(text), 0);
+    usageTold.prompt += tokens;
     sendJson(response, {
       object: 'list',
       data,
@@ -215,6 +226,7 @@ export async function startStandInLlm({ port = 0, dim = 16, delayMs = 0, pieceDe
   return {
     url: `http://127.0.0.1:${server.address().port}/v1`,
     calls,
+    usage: usageTold,
     /**
      * Makes requests fail until called again without an argument.
      * @param {{ what: 'status' | 'hang' | 'empty' | 'truncated' | 'break-stream' | 'wrong-dimension', status?: number,

@@ -2,17 +2,18 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from './lightrag-process.mjs';
 
 const program = join(import.meta.dirname, '../../dist/main.js');
 
 /**
- * @param {{ folder: string, settings: object, apiKey: string }} options `settings` is written as `ragwarden.yaml` (JSON is YAML)
- * @returns `cli(...args)` (code, stdout, stderr), `launch(...args)` (the same, running), `json(...args)`, `stop()`
+ * @param {{ folder: string, settings: object, apiKey: string, gatewayPort?: number }} options `settings` is written as `ragwarden.yaml` (JSON is YAML)
+ * @returns `cli(...args)` (code, stdout, stderr), `launch(...args)` (the same, running), `json(...args)`, `read(path)` of its API,
+ *   `gateway` (URL), `stop()`
  */
-export async function startWarden({ folder, settings, apiKey }) {
+export async function startWarden({ folder, settings, apiKey, gatewayPort = 0 }) {
   await writeFile(join(folder, 'ragwarden.yaml'), JSON.stringify(settings, null, 2));
   const { PATH, HOME } = process.env;
   const env = {
@@ -20,7 +21,7 @@ export async function startWarden({ folder, settings, apiKey }) {
     HOME,
     RAGWARDEN_PORT: '0',
     LIGHTRAG_METRICS_PORT: '0',
-    RAGWARDEN_GATEWAY_PORT: '0',
+    RAGWARDEN_GATEWAY_PORT: String(gatewayPort),
     LIGHTRAG_API_KEY: apiKey,
   };
 
@@ -52,7 +53,17 @@ export async function startWarden({ folder, settings, apiKey }) {
     30_000,
   );
   if (served.code !== undefined) throw new Error(`ragwarden ended with ${served.code}:\n${served.stderr}`);
+  const ready = JSON.parse(served.stdout.split('\n', 1)[0]);
+  const token = (await readFile(join(folder, 'ragwarden-data', 'local-token'), 'utf8')).trim();
   return {
+    gateway: ready.gateway,
+    /** An answer of the API, as admin: JSON where it is. */
+    async read(path) {
+      const response = await fetch(`${ready.api}${path}`, { headers: { authorization: `Bearer ${token}` } });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${path} answers ${response.status}: ${text}`);
+      return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text;
+    },
     cli,
     launch,
     json,

@@ -1,0 +1,100 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type SampleBackend, startSampleBackend } from '../examples/sample-backend/server.ts';
+import { createWarden, type StartedWarden, type Warden } from '../src/app/index.ts';
+import { readConfig } from '../src/config/index.ts';
+import { silentLogger } from '../src/platform/logging.ts';
+import { compare, converse } from './lightrag/gateway-suite.mjs';
+import { startStandInLlm } from './lightrag/stand-in-llm.mjs';
+import { field, until } from './warden-harness.ts';
+
+/**
+ * What `npm run test:lightrag` holds against a real LightRAG, here against the sample backend, whose answers are held to
+ * recordings of the real one. The sample has no model, so the model is called beside it, through its own door of the gateway.
+ */
+describe('the sample backend through the gateway', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-through-'));
+  let sample: SampleBackend;
+  let llm: Awaited<ReturnType<typeof startStandInLlm>>;
+  let warden: Warden;
+  let started: StartedWarden;
+  let token: string;
+
+  beforeAll(async () => {
+    llm = await startStandInLlm({ dim: 16 });
+    sample = await startSampleBackend(
+      {
+        ...{ port: 0, workingDir: join(folder, 'w'), inputDir: join(folder, 'i'), workspace: '', apiKey: 'k' },
+        ...{ accounts: [], version: '1.5.7', writerMode: 'atomic', documentDelayMs: 20, embeddingDimension: 64 },
+        ...{ chunkTokens: 1200, overlapTokens: 100, faults: true },
+      },
+      () => undefined,
+    );
+    const provider = { id: 'standin', url: llm.url.replace(/\/v1$/, ''), api: 'openai' };
+    const settings = {
+      backup: { enabled: false },
+      monitoring: { interval_seconds: 0.2 },
+      gateway: { providers: [provider] },
+    };
+    writeFileSync(join(folder, 'ragwarden.yaml'), JSON.stringify(settings));
+    const env = {
+      ...{ RAGWARDEN_DATA_DIR: join(folder, 'data'), RAGWARDEN_PORT: '0', LIGHTRAG_METRICS_PORT: '0' },
+      ...{ RAGWARDEN_GATEWAY_PORT: '0', RAGWARDEN_TARGET_URL: sample.url, LIGHTRAG_API_KEY: 'k' },
+      RAGWARDEN_PROBE_INTERVAL: '0.2',
+    };
+    warden = createWarden({ reading: readConfig({ env, cwd: folder }), log: silentLogger, command: 'serve' });
+    started = await warden.start();
+    token = readFileSync(join(folder, 'data', 'local-token'), 'utf8').trim();
+    await until('the first look', async () => field(await documents(), 'counted_since') ?? undefined);
+  });
+  afterAll(async () => {
+    await warden?.stop('the test is over');
+    await sample?.close();
+    await llm?.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  const read = async (path: string): Promise<unknown> => {
+    const response = await fetch(`${started.api}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    expect(response.status, path).toBe(200);
+    return response.headers.get('content-type')?.includes('json') ? response.json() : response.text();
+  };
+  const documents = async () => field(await read('/api/v1/targets/default/documents'), 'items', 0);
+
+  test('counts and times are those of the caller, the backend and the model', async () => {
+    const model = `${started.gateway}/llm/standin/v1`;
+    const ask = async (path: string, body: object): Promise<void> => {
+      await (await fetch(`${model}${path}`, { method: 'POST', body: JSON.stringify(body) })).text();
+    };
+    const messages = [{ role: 'user', content: 'What does the Skagen Lighthouse guard?' }];
+    await ask('/chat/completions', { model: 'm', messages });
+    await ask('/chat/completions', { model: 'm', messages, stream: true, stream_options: { include_usage: true } });
+    await ask('/embeddings', { model: 'e', input: ['one text', 'another'] });
+
+    const conversed = await converse({
+      gateway: started.gateway,
+      key: 'k',
+      isSample: true,
+      breakModel() {
+        sample.backend.faults.query_error_mid_stream = true;
+        return () => {
+          sample.backend.faults.query_error_mid_stream = false;
+        };
+      },
+    });
+    const findings: [string, boolean, unknown][] = [];
+    await compare({
+      ...{ conversed, read, llm, target: 'default' },
+      check: (...finding: [string, boolean, unknown]) => findings.push(finding),
+      async backend(method: string, path: string, body?: object) {
+        const headers = { 'x-api-key': 'k', 'content-type': 'application/json' };
+        return (await fetch(`${sample.url}${path}`, { method, headers, body: JSON.stringify(body) })).json();
+      },
+    });
+    expect(findings).toHaveLength(11);
+    // Times are for the machine of the script that runs alone, not for one that runs all tests at once.
+    expect(findings.filter(([what, held]) => !held && !what.startsWith('times: '))).toEqual([]);
+  });
+});
