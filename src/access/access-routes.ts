@@ -8,14 +8,16 @@ import { sessionCookie } from './sessions.ts';
 
 const roleSchema = z.enum(['user', 'service', 'scrape', 'admin']);
 /** Text that every database stores as it is. */
-const plainText = z
+export const plainText = z
   .string()
   .max(200)
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'holds control characters or half a character');
 const workspacesSchema = z.union([z.literal('all'), z.array(plainText).max(1_000)]);
 const tokenIdSchema = z.string().regex(/^[a-z]{1,10}_[0-9a-z]{1,40}$/, 'is no id of a token');
 
-const subjectName = z.string().regex(localName, 'lower-case letters, digits, dot, dash and underscore, at most 63');
+export const subjectName = z
+  .string()
+  .regex(localName, 'lower-case letters, digits, dot, dash and underscore, at most 63');
 
 const whoSchema = z.object({
   subject: z.string(),
@@ -112,13 +114,13 @@ const shapeToken = (token: AccessToken, nowMs: number) => ({
     token.previousUntilMs !== null && token.previousUntilMs > nowMs ? isoInstant(token.previousUntilMs) : null,
 });
 
-function requirePrincipal(principal: Principal | undefined): Principal {
+export function requirePrincipal(principal: Principal | undefined): Principal {
   if (!principal) throw new AppError('access/unauthenticated', 'Send a token, or log in.');
   return principal;
 }
 
 /** @throws AppError `request/invalid` for an instant in the past */
-function expiryOf(text: string | null | undefined, nowMs: number): number | null | undefined {
+export function expiryOf(text: string | null | undefined, nowMs: number): number | null | undefined {
   if (text === undefined || text === null) return text;
   const expiresMs = Date.parse(text);
   if (expiresMs > nowMs) return expiresMs;

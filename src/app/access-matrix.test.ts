@@ -115,6 +115,8 @@ describe('the trail', () => {
     'POST /api/v1/targets/:id/canary/run': 'only looks; told as a read',
     'POST /api/v1/targets/:id/canary/plant': 'needs a backend; audited where it is planted (canary.ts)',
     'POST /api/v1/targets/:id/documents/reprocess': 'needs a backend; audited where it is asked (reprocess.ts)',
+    'POST /api/v1/gateway/keys': 'needs a target; audited where it is made, shown in test/gateway.test.ts',
+    'DELETE /api/v1/gateway/keys/:id': 'the same',
     'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
     'POST /api/v1/metrics/agents/record': 'the same',
     'POST /api/v1/monitoring/lightrag/record': 'the same',

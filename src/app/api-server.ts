@@ -1,4 +1,4 @@
-import { type Access, accessRoutes, createAccessTrail } from '../access/index.ts';
+import { type Access, accessRoutes, createAccessTrail, type GatewayKeys, gatewayKeyRoutes } from '../access/index.ts';
 import { backupRoutes } from '../backup/index.ts';
 import { eventRoutes } from '../events/index.ts';
 import { gatewayRoutes } from '../gateway/index.ts';
@@ -41,6 +41,7 @@ export async function createApiServer(
       readonly jobs: Jobs;
       readonly growth: Growth;
       readonly fronting: Fronting;
+      readonly gatewayKeys: GatewayKeys;
     },
 ): Promise<HttpServer> {
   const { config, clock, db, events, eventLog, operations, logOf, documentMetrics, registry, http } = ground;
@@ -152,6 +153,13 @@ export async function createApiServer(
   );
   const { fronting } = slices;
   await server.register(gatewayRoutes(fronting));
+  await server.register(
+    gatewayKeyRoutes({
+      keys: slices.gatewayKeys,
+      now: () => clock.now(),
+      requirePlace: (targetId = defaultTargetId(), workspace) => fronting.requirePlace(targetId, workspace),
+    }),
+  );
   await server.register(jobsRoutes({ jobs, clock }));
   await server.register(growthRoutes({ growth }));
   return server;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { StoredGatewayKey } from '../access/index.ts';
 import type { WriteBarrier } from '../backup/index.ts';
 import { noBarrier } from '../backup/index.ts';
 import type { NamedKey, TargetConfig } from '../config/index.ts';
@@ -13,7 +14,7 @@ import {
   type Upstream,
 } from '../gateway/index.ts';
 import type { HealthCheck } from '../health/index.ts';
-import { describeError } from '../platform/errors.ts';
+import { AppError, describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { registerGatewayMetrics } from './gateway-metrics.ts';
 import type { Ground } from './ground.ts';
@@ -26,7 +27,9 @@ export type Fronting = {
   readonly why: string;
   state(): GatewayState;
   /** Keys changed: the gateway gets the whole anew. */
-  setKeys(keys: readonly GatewayKey[]): void;
+  setKeys(keys: readonly StoredGatewayKey[]): void;
+  /** @throws AppError `target/unknown`, `gateway/unknown-workspace` */
+  requirePlace(targetId: string, workspace: string | null): { targetId: string };
   /** Told of all that passed, in batches, soon after it ended. Must neither wait nor throw. */
   onObservations(listener: (items: readonly Observation[]) => void): void;
   readonly barrier: WriteBarrier;
@@ -56,6 +59,16 @@ export function createFronting(
   const shared = {
     why,
     state: () => state,
+    requirePlace(targetId: string, workspace: string | null) {
+      if (targetId !== target?.id)
+        throw new AppError('target/unknown', `There is no target "${targetId}". \`ragwarden target list\` shows them.`);
+      if (workspace !== null && !state.upstreams.some((one) => one.workspace === workspace))
+        throw new AppError(
+          'gateway/unknown-workspace',
+          `The gateway leads to no workspace "${workspace}". \`target.workspace\` and \`target.endpoints\` name them.`,
+        );
+      return { targetId };
+    },
     onObservations(listener: (items: readonly Observation[]) => void) {
       listeners.push(listener);
     },
@@ -85,7 +98,9 @@ export function createFronting(
     ...shared,
     gateway,
     setKeys(next) {
-      keys = next;
+      keys = next.map(({ id, digest, subject, targetId, workspace, expiresMs }) => ({
+        ...{ id, digest, subject, targetId, workspace, expiresMs },
+      }));
       state = build();
       gateway.update(state);
     },

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { type Access, createAccess, createAccessExpiry, createTokenUseJob } from '../access/index.ts';
+import {
+  type Access,
+  createAccess,
+  createAccessExpiry,
+  createGatewayKeys,
+  createTokenUseJob,
+} from '../access/index.ts';
 import type { Backup, BackupSchedule } from '../backup/index.ts';
 import { type ConfigReading, createLiveConfig, requireConfig } from '../config/index.ts';
 import { createEventLog, createEventRetention, type EventLog, type EventRecorder } from '../events/index.ts';
@@ -240,6 +246,13 @@ export function createWarden(options: WardenOptions): Warden {
     const documentWiring = wireDocuments(ground, watch, inspections);
     await lifecycle.begin(watching.inspector);
     const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
+    const gatewayKeys = createGatewayKeys({
+      ...{ db, clock, random, events, log: logOf('access') },
+      onChange: (keys) => fronting.setKeys(keys),
+    });
+    fronting.onObservations((items) => {
+      for (const { keyId, atMs } of items) if (keyId !== null) gatewayKeys.noteUse(keyId, atMs);
+    });
     const protection = await createProtection(ground, watching, {
       barrier: fronting.barrier,
       step: (name) => options.step?.(name),
@@ -359,6 +372,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...traffic,
       ...documentWiring,
       fronting,
+      gatewayKeys,
       metrics,
       ownMetrics,
       startedMs,
@@ -375,6 +389,7 @@ export function createWarden(options: WardenOptions): Warden {
     await lifecycle.begin({ name: 'access', stop: () => access.close() });
     if (stateWatch) await begin(stateWatch);
     await begin(createAccessExpiry({ access, clock, log: logOf('access') }));
+    await begin(gatewayKeys.job);
     await begin(createTokenUseJob({ access, clock, log: logOf('access') }));
     access.onEnded(() => server.recheckStreams());
     const retained = (slice: string) => ({

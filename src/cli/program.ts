@@ -18,6 +18,7 @@ import { checkConfig, printExample, printReference, printSchema, showConfig } fr
 import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
+import { declareGateway } from './declare-gateway.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareTraffic } from './declare-traffic.ts';
@@ -183,6 +184,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
 
   declareMetrics(program, context, does);
   declareTraffic(program, context, does);
+  declareGateway(program, context, does);
 
   const token = group(program, 'token', 'who may call the API', [
     'token create ci --role service',

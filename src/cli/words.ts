@@ -24,7 +24,18 @@ const doubtful = new Set([
   'forget',
   'mismatch',
 ]);
-const bad = new Set(['unhealthy', 'critical', 'offline', 'error', 'failed', 'fail', 'revoked', 'lost', 'refuse']);
+const bad = new Set([
+  'unreachable',
+  'unhealthy',
+  'critical',
+  'offline',
+  'error',
+  'failed',
+  'fail',
+  'revoked',
+  'lost',
+  'refuse',
+]);
 
 /** The colour says it at a glance, the word says it without colours. */
 export function coloured(colours: Colours, word: string): string {

@@ -30,7 +30,7 @@ export const gatewaySettings = {
     env: env('RAGWARDEN_GATEWAY_REQUIRE_KEY'),
     parser: flag,
     fallback: false,
-    about: 'Forward only for holders of a key of the gateway.',
+    about: 'Forward only for holders of a key that `ragwarden key create` made.',
   }),
   gatewayWhileHeld: setting({
     key: 'gateway.while_held',

@@ -1,9 +1,9 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createAskedQuota } from './asked-quota.ts';
 import type { QuotaAsk } from './ports.ts';
 
-vi.useFakeTimers();
-afterEach(() => void vi.clearAllTimers());
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
 const ask = { targetId: 'main' } as QuotaAsk;
 
 test('an answer in time decides', async () => {

@@ -1,9 +1,9 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Observation } from './observation.ts';
 import { createOutbox } from './outbox.ts';
 
-vi.useFakeTimers();
-afterEach(() => void vi.clearAllTimers());
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
 const observation = { door: 'backend' } as Observation;
 
 test('what comes together goes together, a moment later', () => {

@@ -1,8 +1,8 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createWriteGate } from './write-gate.ts';
 
-vi.useFakeTimers();
-afterEach(() => void vi.clearAllTimers());
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
 const times = { maxMs: 1_000, drainMs: 400 };
 
 test('a write waits while its target is held, and goes on when it is released', async () => {

@@ -14,6 +14,7 @@ import * as auditSegments from './state/0010_events_audit_segments.ts';
 import * as backupWorkspace from './state/0011_backup_workspace.ts';
 import * as recoveryDrills from './state/0012_recovery_drills.ts';
 import * as targetsDocuments from './state/0013_targets_documents.ts';
+import * as gatewayKeys from './state/0014_access_gateway_keys.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -30,6 +31,7 @@ export const stateMigrations: MigrationList = {
   '0011_backup_workspace': backupWorkspace,
   '0012_recovery_drills': recoveryDrills,
   '0013_targets_documents': targetsDocuments,
+  '0014_access_gateway_keys': gatewayKeys,
 };
 
 /** Every step of `metrics.sqlite`. */

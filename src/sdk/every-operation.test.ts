@@ -135,6 +135,10 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postSettingsReload: ({ settings }) => settings.reload(),
   getSystemGrowth: ({ system }) => system.growth(),
   getGatewayStatus: ({ gateway }) => gateway.status(),
+  getGatewayKeys: ({ gateway }) => gateway.keys({ limit: 5, cursor: 'key_1' }),
+  postGatewayKeys: ({ gateway }) =>
+    gateway.createKey({ name: 'n', targetId: 't', workspace: 'w', label: 'l', expiresAt: new Date() }),
+  deleteGatewayKeysById: ({ gateway }) => gateway.revokeKey('key_1'),
   getSystemJobs: ({ system }) => system.jobs(),
   getAccessSession: ({ access }) => access.session(),
   deleteAccessSessions: ({ access }) => access.endSessions({ subject: 's' }),

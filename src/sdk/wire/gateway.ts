@@ -34,3 +34,22 @@ export type GatewayBody = {
     readonly state: UpstreamState;
   }[];
 };
+
+/** A key for going through the gateway, without the key itself. */
+export type GatewayKeyBody = {
+  readonly id: string;
+  readonly subject: string;
+  readonly target_id: string;
+  /** Null: any of the target. */
+  readonly workspace: string | null;
+  readonly label: string;
+  readonly state: 'active' | 'expired' | 'revoked';
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly revoked_at: string | null;
+  /** The minute of its last use, as far as it is written down. */
+  readonly last_used_at: string | null;
+};
+
+/** `key` is told this once. */
+export type NewGatewayKeyBody = GatewayKeyBody & { readonly key: string };
