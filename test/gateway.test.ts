@@ -100,7 +100,7 @@ describe('before two backends', () => {
     });
     const query = { query: 'When does the early car leave?' };
     expect(JSON.parse((await ask('/query', { body: query })).text).response).toContain('before six');
-    const stream = await ask('/query/stream', { body: query });
+    const stream = await ask('/query/stream', { body: { query: 'Where does the early car leave, and when?' } });
     expect(stream.headers.get('content-type')).toContain('ndjson');
     const lines = stream.text
       .trim()
@@ -164,31 +164,25 @@ describe('before two backends', () => {
     expect(stdout).not.toContain(legalKey);
   });
 
-  test.skipIf(!hasPart('restic'))(
-    'inserts wait while a recovery point is captured, queries do not, and its manifest says so',
-    async () => {
-      const insert = { text: 'Inserted while a point was taken.', file_source: 'meanwhile.txt' };
-      let inserting: Promise<{ status: number }> | undefined;
-      let waited = false;
-      let queried = 0;
-      atCapture = async () => {
-        atCapture = undefined;
-        inserting = ask('/documents/text', { body: insert });
-        waited = await until('the insert waits', async () => {
-          const { barrier } = await client.gateway.status();
-          return barrier?.waiting === 1 && barrier.holding.includes('rag') ? true : undefined;
-        });
-        queried = (await ask('/query', { body: { query: 'anything at all' } })).status;
-      };
-      const operation = await client.backup.trigger({ waitSeconds: 100 });
-      expect(operation).toMatchObject({ state: 'succeeded' });
-      expect({ waited, queried }).toEqual({ waited: true, queried: 200 });
-      expect((await inserting)?.status).toBe(200);
-      const [point] = (await client.backup.points()).items;
-      const manifest = (await client.backup.point(point?.backup_id ?? '')) as unknown as { manifest?: unknown };
-      expect(JSON.stringify(manifest)).toContain('"held":true');
-    },
-  );
+  test.skipIf(!hasPart('restic'))('inserts wait while a recovery point is captured, and queries do not', async () => {
+    const insert = { text: 'Inserted while a point was taken.', file_source: 'meanwhile.txt' };
+    let inserting: Promise<{ status: number }> | undefined;
+    let waited = false;
+    let queried = 0;
+    atCapture = async () => {
+      atCapture = undefined;
+      inserting = ask('/documents/text', { body: insert });
+      waited = await until('the insert waits', async () => {
+        const { barrier } = await client.gateway.status();
+        return barrier?.waiting === 1 && barrier.holding.includes('rag') ? true : undefined;
+      });
+      queried = (await ask('/query', { body: { query: 'anything at all' } })).status;
+    };
+    const operation = await client.operations.wait((await client.backup.trigger()).id);
+    expect(operation).toMatchObject({ state: 'succeeded' });
+    expect({ waited, queried }).toEqual({ waited: true, queried: 200 });
+    expect((await inserting)?.status).toBe(200);
+  });
 
   test('a stop lets a stream end that is under way', async () => {
     const request = httpRequest(`${gateway}/query/stream`, {

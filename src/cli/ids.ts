@@ -11,6 +11,7 @@ const lists = {
   target: { path: '/api/v1/targets', query: {}, id: 'id' },
   operation: { path: '/api/v1/operations', query: { limit: 50 }, id: 'id' },
   token: { path: '/api/v1/access/tokens', query: { limit: 500 }, id: 'id' },
+  key: { path: '/api/v1/gateway/keys', query: { limit: 500 }, id: 'id' },
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
   metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
   lock: { path: '/api/v1/repository', query: {}, id: 'id' },

@@ -37,6 +37,7 @@ const unknownThings = [
   { code: 'backup/unknown-point', kind: 'point', path: /\/(?:points|restore)\/([^/]+)/ },
   { code: 'operation/unknown', kind: 'operation', path: /\/operations\/([^/]+)/ },
   { code: 'request/not-found', kind: 'metric', path: /\/metrics\/definitions\/([^/]+)/ },
+  { code: 'request/not-found', kind: 'key', path: /\/gateway\/keys\/([^/]+)/ },
   { code: 'request/not-found', kind: 'token', path: /\/access\/tokens\/([^/]+)/ },
 ] as const;
 

@@ -14,6 +14,7 @@ export const dynamicNames = [
   'target',
   'operation',
   'token',
+  'key',
   'drill',
   'lock',
   'metric',
@@ -110,6 +111,7 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
   'metrics metric': 'metric',
   'operations id': 'operation',
   'token id': 'token',
+  'key id': 'key',
   'settings key': 'setting',
   'explain name': 'explainable',
 };

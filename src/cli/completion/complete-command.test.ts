@@ -9,6 +9,7 @@ const lists: Readonly<Record<string, readonly object[]>> = {
   '/api/v1/targets': [{ id: 'default' }, { id: '$(touch hurt)' }, { id: 'two words' }, { id: 7 }],
   '/api/v1/operations': [{ id: 'op_one' }, { id: 'op_two' }],
   '/api/v1/access/tokens': [{ id: 'tok_one' }],
+  '/api/v1/gateway/keys': [{ id: 'key_one' }],
   '/api/v1/metrics/definitions': [{ name: 'agent_executions' }],
   '/api/v1/recovery/drills': [{ drill_id: 'drill_one', backup_id: 'backup_20261122_010203_abcd' }],
 };
@@ -40,6 +41,7 @@ test.each([
   ['point', 'backup_20261122_010203_abcd\n'],
   ['operation', 'op_one\nop_two\n'],
   ['token', 'tok_one\n'],
+  ['key', 'key_one\n'],
   ['drill', 'drill_one\n'],
   ['metric', 'agent_executions\n'],
   ['lock', '0123abcd\n'],
