@@ -11,7 +11,7 @@ export const gatewayExplanations: Readonly<Record<GatewayCode, Explanation>> = {
       '`LIGHTRAG-WORKSPACE`, the first part of the path, the host name or the key contradict each other.',
       'The endpoint is not in `target.endpoints`.',
     ],
-    mend: ['Compare what the request names with what is configured, and with what the key is for.'],
+    mend: ['`ragwarden gateway status` lists what can be reached, `ragwarden key list` what a key is for.'],
   },
   'gateway/upstream-unreachable': {
     means: 'No connection to the backend or provider came about.',
