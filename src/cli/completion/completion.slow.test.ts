@@ -153,7 +153,8 @@ test('every id and every enumerated value has a source', async () => {
   const without = [...argument.matchAll(/^ +'(.+?) \d'\) REPLY='any'/gm)].map(([, path]) => path);
   expect(
     without.filter(
-      (path) => !['metrics record', 'token create', 'key create', 'token end-sessions', 'settings set'].includes(path ?? ''),
+      (path) =>
+        !['metrics record', 'token create', 'key create', 'token end-sessions', 'settings set'].includes(path ?? ''),
     ),
   ).toEqual([]);
 });
