@@ -11,6 +11,7 @@ import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
 import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
+import { operationWrapper } from './operation-wrapper.ts';
 import { built } from './processes.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
 import { restore } from './restore.ts';
@@ -31,6 +32,7 @@ const benches: readonly Bench[] = [
   scatteredEdits,
   metricRecording,
   metricStorage,
+  operationWrapper,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 const mark = '<!-- written by npm run bench -- --write -->';
