@@ -27,6 +27,13 @@ export function declareMetrics(program: Command, context: CommandContext, does: 
     asked(metrics.command('query').argument('<metric>').description('a metric over time, a line per series'))
       .option('--step <span>', 'width of a window, such as 30s or 5m (default: about 60 of them)', spanSeconds)
       .option('--limit <number>', 'how many series (default 20)', count(1_000))
+      .addOption(
+        choiceOption(
+          '--source <source>',
+          'the own tiers or the other store alone (default: the store for what is older)',
+          ['own', 'store'],
+        ),
+      )
       .action(does((name: string, flags: Parameters<typeof queryMetric>[2]) => queryMetric(context, name, flags))),
     [
       'metrics query system_cpu_percent --last 24h',

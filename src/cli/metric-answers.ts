@@ -23,6 +23,7 @@ export const metricQueryAnswer = z.object({
   approximate: z.boolean(),
   series: z.array(z.object({ labels, values: z.array(z.number().nullable()) })),
   total_series: z.number(),
+  store_error: z.string().nullable(),
 });
 
 export const metricTopAnswer = z.object({

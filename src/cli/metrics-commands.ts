@@ -76,7 +76,7 @@ async function askedMetric(api: ApiClient, name: string) {
 /** `all` puts every series together, which the API says with an empty list. */
 const groupOf = (by: string | undefined): string | undefined => (by === 'all' ? '' : by);
 
-export type QueryMetricFlags = AskFlags & { readonly step?: number };
+export type QueryMetricFlags = AskFlags & { readonly step?: number; readonly source?: string };
 
 /** A line per series: its course, least, greatest and latest value. */
 export async function queryMetric(context: CommandContext, name: string, flags: QueryMetricFlags): Promise<number> {
@@ -95,6 +95,7 @@ export async function queryMetric(context: CommandContext, name: string, flags: 
         match: flags.match,
         group_by: groupOf(flags.groupBy),
         limit: flags.limit ?? 20,
+        source: flags.source,
       },
     });
     if (flags.json) {
@@ -102,6 +103,8 @@ export async function queryMetric(context: CommandContext, name: string, flags: 
       return exitCodes.ok;
     }
     const answer = read(metricQueryAnswer, document);
+    if (answer.store_error !== null)
+      terminal.note(`What the other store has of this range is missing: ${answer.store_error}`);
     const unit = unitOf(metric, aggregation);
     if (!flags.quiet)
       terminal.note(

@@ -11,7 +11,7 @@ if (path !== undefined && process.argv[1]?.endsWith('killed-recording.fixture.ts
   const db = openSqlite({ name: 'metrics', path, synchronous: 'NORMAL', log: silentLogger });
   await migrate(db, metricsMigrations);
   const registry = createMetricRegistry({ clock: systemClock });
-  const { recorder, history } = await createMetrics({
+  const { recorder, history, otlp } = await createMetrics({
     ...{ registry, db, clock: systemClock, log: silentLogger, instance: 'i1' },
   });
   let counted = 0;
@@ -19,6 +19,9 @@ if (path !== undefined && process.argv[1]?.endsWith('killed-recording.fixture.ts
     for (let i = 0; i < 50; i += 1) {
       recorder.record({ name: 'counted', value: 1, use: 'counter', labels: { part: String(i % 5) } });
       recorder.record({ name: 'took_ms', value: i, use: 'timer', metadata: { i } });
+      // As an exporter sends it: what was added since it last did, of each of its series once.
+      const point = { name: 'exported', labels: { part: String(i) } };
+      otlp.take(point, { atMs: Date.now(), startMs: undefined }, { kind: 'amount', value: 1, counted: 'since-last' });
       counted += 1;
     }
     await history.sampleOnce();

@@ -49,6 +49,7 @@ test('killed while it records, ten times in a row, it loses nothing that was flu
     for (const found of [
       await ask('counted', 'sum'),
       await ask('took_ms', 'count'),
+      await ask('exported', 'sum'),
       await history.countValues().then((n) => n / 2),
     ]) {
       expect(found).toBeGreaterThanOrEqual(flushed);

@@ -88,11 +88,7 @@ export const queryRoutes =
               step_seconds: z.number(),
               times: z.array(z.iso.datetime()).describe('Where each window begins.'),
               sources: sourcesSchema,
-              approximate: z
-                .boolean()
-                .describe(
-                  'Percentiles that were read from counts in buckets: within 0.8 %; whatever comes from another store.',
-                ),
+              approximate: z.boolean().describe('Percentiles that were read from counts in buckets: within 0.8 %.'),
               series: z.array(z.object({ labels: labelsSchema, values: z.array(z.number().nullable()) })),
               total_series: z.number().int().describe('How many there are; the answer has the first of them.'),
               store_error: z

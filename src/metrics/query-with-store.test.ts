@@ -86,7 +86,7 @@ test('what is older comes from the store, in our names and units, and is said to
     { tier: 'store', fromMs: start - 3 * minute, toMs: start - 1, resolutionMs: 15_000 },
     expect.objectContaining({ tier: 'raw', fromMs: start, toMs: start + minute }),
   ]);
-  expect(found).toMatchObject({ storeError: null, approximate: true, total: 2 });
+  expect(found).toMatchObject({ storeError: null, approximate: false, total: 2 });
   expect(asked).toHaveLength(1);
   expect(asked[0]).toMatchObject({
     method: 'POST',

@@ -42,7 +42,7 @@ export async function queryWithStore(
       throw new AppError('feature/disabled', 'No store is read: metrics.read_back of ragwarden.yaml names none.');
     const { times, series } = await readBack.query(request);
     return {
-      ...{ stepMs, times, total: series.length, approximate: true, storeError: null },
+      ...{ stepMs, times, total: series.length, approximate: false, storeError: null },
       sources: [{ tier: 'store', fromMs, toMs, resolutionMs: readBack.resolutionMs }],
       series: inOrder(series).slice(0, limit),
     };
@@ -73,7 +73,7 @@ export async function queryWithStore(
   }
   const series = inOrder([...joined.values()]);
   return {
-    ...{ stepMs, times: own.times, total: series.length, approximate: true, storeError: null },
+    ...{ stepMs, times: own.times, total: series.length, approximate: own.approximate, storeError: null },
     sources: [
       { tier: 'store', fromMs, toMs: endMs, resolutionMs: readBack.resolutionMs },
       ...own.sources.flatMap((one) => after(one, endMs)),

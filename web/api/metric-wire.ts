@@ -16,7 +16,12 @@ export type MetricDefinition = {
 export type Labels = Record<string, string>;
 
 /** Which stretch of the range came from which tier. */
-export type MetricSource = { tier: 'raw' | '5m' | '1h'; resolution_seconds: number; from: string; to: string };
+export type MetricSource = {
+  tier: 'raw' | '5m' | '1h' | 'store';
+  resolution_seconds: number;
+  from: string;
+  to: string;
+};
 
 export type MetricAnswer = {
   step_seconds: number;
@@ -28,6 +33,8 @@ export type MetricAnswer = {
   /** Null is a gap. */
   series: { labels: Labels; values: (number | null)[] }[];
   total_series: number;
+  /** Why what the other store has of the range is missing here. */
+  store_error: string | null;
 };
 
 export type MetricRanking = { items: { labels: Labels; value: number }[]; total_series: number };

@@ -16,6 +16,7 @@ const course: MetricAnswer = {
     { labels: labels('/track'), values: [5, 9, null] },
   ],
   total_series: 4,
+  store_error: null,
 };
 
 test('the greatest come first, gaps stay, and the latest value has its own instant', () => {

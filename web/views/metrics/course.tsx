@@ -111,10 +111,11 @@ const tierNames: Readonly<Record<MetricSource['tier'], string>> = {
   raw: 'single samples',
   '5m': 'five-minute windows',
   '1h': 'hourly windows',
+  store: 'of another store',
 };
 
 function Provenance({ explored }: { explored: Explored }) {
-  const { sources, approximate, step_seconds } = explored.answer;
+  const { sources, approximate, step_seconds, store_error } = explored.answer;
   return (
     <dl class="provenance">
       <div>
@@ -137,6 +138,7 @@ function Provenance({ explored }: { explored: Explored }) {
               </span>
             </span>
           ))}
+          {store_error !== null && <span class="source">What the other store has is missing: {store_error}</span>}
         </dd>
       </div>
     </dl>

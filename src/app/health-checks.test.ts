@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import type { RemoteWrite } from '../metrics/index.ts';
+import { systemClock } from '../platform/clock.ts';
+import { remoteStoreCheck } from './health-checks.ts';
+
+const nowMs = Date.UTC(2026, 0, 5, 12);
+const clock = { ...systemClock, now: () => nowMs };
+type Store = ReturnType<RemoteWrite['stores']>[number];
+const well: Store = {
+  ...{ name: 'central', url: 'http://store.test', segments: 0, samples: 0, bytes: 0, oldestMs: undefined },
+  ...{ lastSuccessMs: nowMs - 1_000, failingSinceMs: null, lastError: null, lastLoss: null },
+};
+const check = (store: Partial<Store>) => {
+  const stores = () => [{ ...well, ...store }];
+  // Only what is known of the stores is asked for.
+  return remoteStoreCheck({ stores } as unknown as RemoteWrite, 'central', clock).read();
+};
+
+test.each<[string, Partial<Store>, 'healthy' | 'degraded', string]>([
+  ['takes samples', {}, 'healthy', 'http://store.test takes samples.'],
+  ['was not asked yet', { lastSuccessMs: null }, 'healthy', 'Nothing was sent to http://store.test yet.'],
+  ['missed one request', { failingSinceMs: nowMs - 59_000, lastError: 'it answered 503' }, 'healthy', 'takes samples'],
+  [
+    'took nothing for a minute',
+    { failingSinceMs: nowMs - 60_000, lastError: 'it answered 503', samples: 70 },
+    'degraded',
+    'takes no samples since 2026-01-05T11:59:00.000Z; 70 wait. it answered 503',
+  ],
+  ['is behind', { oldestMs: nowMs - 301_000, samples: 70 }, 'degraded', 'is 301 s behind; 70 samples wait'],
+  ['is a little behind', { oldestMs: nowMs - 299_000, samples: 70 }, 'healthy', 'takes samples'],
+  [
+    'refused some a while ago',
+    { lastLoss: { atMs: nowMs - 599_000, reason: 'it answered 400' } },
+    'degraded',
+    'were lost at 2026-01-05T11:50:01.000Z: it answered 400',
+  ],
+  ['refused some long ago', { lastLoss: { atMs: nowMs - 600_000, reason: 'it answered 400' } }, 'healthy', ''],
+])('a store that %s', (_, store, status, message) => {
+  const found = check(store);
+  expect(found.status).toBe(status);
+  expect(found.message).toContain(message);
+});
