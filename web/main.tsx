@@ -7,8 +7,13 @@ import { logOut, openSession, session } from './state/session.ts';
 import { followUrl, urlState, type View } from './state/url.ts';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
+import { Traffic } from './views/traffic/traffic.tsx';
 
-const rooms: Readonly<Record<View, () => preact.JSX.Element>> = { overview: Overview, metrics: Explorer };
+const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
+  overview: Overview,
+  traffic: Traffic,
+  metrics: Explorer,
+};
 
 function Page() {
   const now = session.value;

@@ -19,15 +19,23 @@ const quiet = [
   '--disable-sync',
 ];
 
+type Product = { readonly child: ChildProcess; readonly api: string; readonly gateway: string };
+
 /** What was built, with the sample, as `npm start` runs it. */
-async function startProduct(dataDir: string): Promise<{ child: ChildProcess; api: string }> {
+async function startProduct(dataDir: string): Promise<Product> {
   if (!existsSync(main)) throw new Error('dist/ is missing: `npm run build` makes it');
   const child = spawn(
     process.execPath,
     [main, 'up', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH, HOME: dataDir, RAGWARDEN_NO_INSTALL: '1', RAGWARDEN_SAMPLE_INTERVAL: '0.5' },
+      env: {
+        PATH: process.env.PATH,
+        HOME: dataDir,
+        RAGWARDEN_NO_INSTALL: '1',
+        RAGWARDEN_SAMPLE_INTERVAL: '0.5',
+        RAGWARDEN_PROBE_INTERVAL: '1',
+      },
     },
   );
   let log = '';
@@ -41,14 +49,14 @@ async function startProduct(dataDir: string): Promise<{ child: ChildProcess; api
       throw new Error(`the product ended before it was ready (${code}):\n${log}`);
     }),
   ]);
-  const api = field(JSON.parse(line), 'api');
-  if (typeof api !== 'string') throw new Error(`this is no ready line: ${line}`);
-  return { child, api };
+  const [api, gateway] = [field(JSON.parse(line), 'api'), field(JSON.parse(line), 'gateway')];
+  if (typeof api !== 'string' || typeof gateway !== 'string') throw new Error(`this is no ready line: ${line}`);
+  return { child, api, gateway };
 }
 
 describe.skipIf(!hasPart('chromium'))('the page', () => {
   const dataDir = temporaryFolder('page');
-  let product: { child: ChildProcess; api: string };
+  let product: Product;
   let browser: Browser;
   let page: Page;
   /** What the browser complained of: errors of scripts, and what the Content-Security-Policy refused. */
@@ -61,8 +69,8 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     page.setDefaultTimeout(30_000);
     page.on('pageerror', (err) => complaints.push(err.message));
     page.on('console', (message) => {
-      // A stranger's session is asked for and refused, which the browser tells as an error of the network.
-      if (message.type() === 'error' && !message.text().includes('401')) complaints.push(message.text());
+      // A stranger's session is asked for and refused, a canary that nobody set is not there: the browser tells both.
+      if (message.type() === 'error' && !/\b(401|409)\b/.test(message.text())) complaints.push(message.text());
     });
   });
 
@@ -124,6 +132,11 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
   });
 
   describe('the explorer of metrics', () => {
+    afterAll(async () => {
+      await page.getByRole('link', { name: 'Overview' }).click();
+      await page.getByRole('heading', { name: 'Backend' }).waitFor();
+      expect(page.url()).toBe(`${product.api}/health`);
+    });
     test('finds a metric by a word, draws it and tells where it came from and how to ask for it', async () => {
       const of = (endpoint: string, value: number) => ({
         name: 'page_latency',
@@ -205,11 +218,69 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
         .waitFor();
       await at('metric=no_such_metric');
       await page.getByText('Nothing is recorded as no_such_metric.').waitFor();
-      await page.getByRole('link', { name: 'Overview' }).click();
-      await page.getByRole('heading', { name: 'Backend' }).waitFor();
-      expect(page.url()).toBe(`${product.api}/health`);
       // The refusal above is told by the browser too.
       expect(complaints.splice(0).every((text) => text.includes('422'))).toBe(true);
+    });
+  });
+
+  describe('the view of traffic', () => {
+    afterAll(async () => void (await page.goto(`${product.api}/health`)));
+    const pass = async (path: string, body: unknown = {}): Promise<void> => {
+      const answer = await fetch(`${product.gateway}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      await answer.text();
+    };
+
+    test('what passed the gateway is there with its time and what became of it, in all and one by one', async () => {
+      await pass('/query', { query: 'tram', mode: 'naive' });
+      await pass('/query', { query: 'zzzz', mode: 'mix' });
+      await pass('/nothing');
+      await page.getByRole('link', { name: 'Traffic' }).click();
+      const traffic = page.getByRole('region', { name: 'Traffic' });
+      await page.getByLabel('Group by').selectOption('mode');
+      await traffic.getByRole('row', { name: /^mix 1 0 \d/ }).waitFor();
+      await expect
+        .poll(() => traffic.innerText(), { timeout: 30_000 })
+        .toMatch(/Requests\s+3\s+1 empty, 1 asked wrongly/);
+      const latest = page.getByRole('region', { name: 'Latest exchanges' });
+      // The list is asked for by itself, so it may be a moment behind the sums.
+      const outcomes = async () => (await latest.locator('summary').allInnerTexts()).map((text) => text.split('\n')[1]);
+      await expect.poll(outcomes, { timeout: 30_000 }).toEqual(['client error', 'empty', 'ok']);
+      await latest.locator('summary').nth(1).click();
+      expect(await latest.locator('dl').nth(1).innerText()).toMatch(
+        /route\s+POST \/query\s+status\s+200\s+reason\s+no-context/,
+      );
+      await page.getByLabel('only what did not end well').check();
+      await expect.poll(() => latest.locator('summary').count(), { timeout: 30_000 }).toBe(1);
+      expect(new URL(page.url()).search).toBe('?view=traffic&by=mode&failed=true');
+    });
+
+    test('the gateway says where clients ask and what it reaches', async () => {
+      const gateway = page.getByRole('region', { name: 'Gateway' });
+      await gateway.getByText(product.gateway, { exact: true }).waitFor();
+      await gateway.getByRole('row', { name: /^sample.*reached/ }).waitFor();
+      await page.getByText(/^There is no canary: set/).waitFor();
+    });
+
+    test('failed documents are listed with their cause, and taken up again when that was confirmed', async () => {
+      const documents = page.getByRole('region', { name: 'Documents' });
+      const again = documents.getByRole('button', { name: /^Take up again/ });
+      expect(await again.isDisabled()).toBe(true);
+      expect(await again.getAttribute('title')).toBe('Nothing is stuck or failed.');
+      await pass('/documents/text', { text: 'Of a page and its button.', file_source: 'button.txt' });
+      await pass('/documents/cancel_pipeline');
+      await documents.getByText('cancelled: User cancelled').waitFor();
+      await again.click();
+      await documents.getByText('The backend takes up 1 failed document again').waitFor();
+      await documents.getByRole('button', { name: 'Take up again', exact: true }).click();
+      await expect.poll(() => documents.getByText('button.txt').count(), { timeout: 30_000 }).toBe(0);
+      await documents.getByText(/1 processed/).waitFor();
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
     });
   });
 

@@ -1,14 +1,19 @@
 import { Link } from '../parts/link.tsx';
 import { addressOf, openView, urlState, type View, views } from '../state/url.ts';
 
-const names: Readonly<Record<View, string>> = { overview: 'Overview', metrics: 'Metrics' };
+const names: Readonly<Record<View, string>> = { overview: 'Overview', traffic: 'Traffic', metrics: 'Metrics' };
 
 /** Where one can go; each view has an address of its own. */
 export function Views() {
   return (
     <nav class="views" aria-label="Views">
       {views.map((view) => (
-        <Link key={view} href={addressOf(view)} current={urlState.value.view === view} onFollow={() => openView(view)}>
+        <Link
+          key={view}
+          href={addressOf({ view })}
+          current={urlState.value.view === view}
+          onFollow={() => openView({ view })}
+        >
           {names[view]}
         </Link>
       ))}

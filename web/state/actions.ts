@@ -76,6 +76,8 @@ export const nameOfKind: Readonly<Record<string, string>> = {
   'repository.check': 'Checking the repository',
   'repository.unlock': 'Removing stale locks',
   'recovery.drill': 'Drill: rehearsing a restore',
+  'documents.reprocess': 'Taking up documents again',
+  'canary.plant': "Planting the canary's document",
   'backup.rebuild-catalogue': 'Making the catalogue from the repository',
 };
 

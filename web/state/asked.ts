@@ -22,11 +22,14 @@ export function useAsked<T>(path: string | undefined): Asked<T> {
   return asked.path === path ? asked : {};
 }
 
+/** Asks again at once with `refresh`, which resolves when the answer is there. */
+export type Followed<T> = Asked<T> & { refresh(): Promise<void> };
+
 /** Asked again and again while it is shown and can be seen. Another key is another question, of which nothing is known yet. */
 export function useFollowed<T>(
   key: string,
   question: { load(signal: AbortSignal): Promise<T>; everyMs(value: T | undefined): number },
-): Asked<T> {
+): Followed<T> {
   // The key says what the question depends on.
   const poll = useMemo(() => createPoll<T>({ load: question.load, everyMs: question.everyMs }), [key]);
   useEffect(() => {
@@ -39,5 +42,9 @@ export function useFollowed<T>(
     };
   }, [poll]);
   const [value, problem] = [poll.value.value, poll.problem.value];
-  return { ...(value === undefined ? {} : { value }), ...(problem === undefined ? {} : { problem }) };
+  return {
+    ...(value === undefined ? {} : { value }),
+    ...(problem === undefined ? {} : { problem }),
+    refresh: poll.refresh,
+  };
 }

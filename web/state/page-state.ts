@@ -6,7 +6,7 @@ import { appendHostPoint, type HostPoint } from './host-history.ts';
 import { notePhases, type PhasesSeen } from './phases.ts';
 import { createPoll, type Poll } from './poll.ts';
 import { api, session } from './session.ts';
-import { timelineDays, urlState } from './url.ts';
+import { timelineDays, urlState, type View } from './url.ts';
 
 export const health = createPoll<Health>({ load: (on) => api.get('health', on), everyMs: () => 5_000 });
 export const targets = createPoll<Page<Target>>({
@@ -62,8 +62,12 @@ export const nowMs = signal(Date.now());
 let aheadMs = 0;
 
 const recovery = [operations, backup, points, timeline, drills, objectives] as const;
-/** The head of every view tells of the targets; the rest is the overview's. */
-const forOverview: readonly Poll<unknown>[] = [host, repository, sources, ...recovery];
+/** The head of every view tells of the targets. */
+const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
+  overview: [targets, host, repository, sources, ...recovery],
+  traffic: [targets, operations],
+  metrics: [targets],
+};
 
 /** What an event of this kind makes worth asking for at once. */
 function refreshAfter(type: string): void {
@@ -127,16 +131,14 @@ export function startPage(): void {
     health.stop();
     health.start();
   });
-  const isOverview = computed(() => urlState.value.view === 'overview');
+  const view = computed(() => urlState.value.view);
   effect(() => {
     const now = session.value;
     const isAdmin = now.state === 'known' && now.who.role === 'admin';
-    const follow = (poll: Poll<unknown>, isShown: boolean): void => {
-      if (isAdmin && isShown && !hidden.value) poll.start();
+    const wanted = new Set(isAdmin && !hidden.value ? polls[view.value] : []);
+    for (const poll of new Set(Object.values(polls).flat()))
+      if (wanted.has(poll)) poll.start();
       else poll.stop({ forget: !isAdmin });
-    };
-    follow(targets, true);
-    for (const poll of forOverview) follow(poll, isOverview.value);
     if (!isAdmin) hostHistory.value = [];
   });
   // Opening a point changes the address too, and is no reason to connect anew.

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import { noQuestion } from './metric-question.ts';
+import { usualTraffic } from './traffic-question.ts';
 import { loginCodeOf, readUrl, writeUrl } from './url.ts';
 
 test('the state of the page makes a round trip through the address', () => {
   const state = {
     view: 'overview' as const,
     question: noQuestion,
+    traffic: usualTraffic,
     point: 'backup_20261122_041200_ab3f',
     restore: 'backup_20261122_041200_ab3f',
     // The unnamed workspace is empty, and not the same as none.
@@ -20,7 +22,7 @@ test('the state of the page makes a round trip through the address', () => {
 
 test('parameters of others stay, and an empty state leaves no question mark', () => {
   const nothing = {
-    ...{ view: 'overview' as const, question: noQuestion },
+    ...{ view: 'overview' as const, question: noQuestion, traffic: usualTraffic },
     ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, rows: undefined },
     ...{ days: undefined, severity: undefined },
   };

@@ -1,8 +1,9 @@
 import { signal } from '@preact/signals';
 import { type MetricQuestion, noQuestion, readQuestion, writeQuestion } from './metric-question.ts';
 import { choiceNames, type RestoreChoice } from './restore-choice.ts';
+import { forgetTraffic, readTraffic, type TrafficQuestion, usualTraffic, writeTraffic } from './traffic-question.ts';
 
-export const views = ['overview', 'metrics'] as const;
+export const views = ['overview', 'traffic', 'metrics'] as const;
 export type View = (typeof views)[number];
 
 /** What of the page can be linked to. */
@@ -10,6 +11,7 @@ export type UrlState = {
   readonly view: View;
   /** What the explorer of metrics asks. */
   readonly question: MetricQuestion;
+  readonly traffic: TrafficQuestion;
   /** The recovery point whose details are open. */
   readonly point: string | undefined;
   /** The recovery point whose restore dialog is open. */
@@ -41,6 +43,7 @@ export function readUrl(search: string): UrlState {
   return {
     view,
     question: view === 'metrics' ? readQuestion(query) : noQuestion,
+    traffic: view === 'traffic' ? readTraffic(query) : usualTraffic,
     point: of('point'),
     restore: of('restore'),
     choice,
@@ -56,7 +59,10 @@ export function writeUrl(search: string, state: UrlState): string {
   const query = new URLSearchParams(search);
   if (state.view === 'overview') query.delete('view');
   else query.set('view', state.view);
+  // Views may use one name for two things; what belongs to another view is not kept.
+  forgetTraffic(query);
   writeQuestion(query, state.question);
+  if (state.view === 'traffic') writeTraffic(query, state.traffic);
   for (const name of names) {
     const value = state[name];
     if (value === undefined) query.delete(name);
@@ -86,6 +92,7 @@ export function loginCodeOf(hash: string): string | undefined {
 const nothing: UrlState = {
   view: 'overview',
   question: noQuestion,
+  traffic: usualTraffic,
   point: undefined,
   restore: undefined,
   choice: {},
@@ -125,13 +132,18 @@ export function changeUrl(change: Partial<UrlState>, how?: { replace: boolean })
 }
 
 /** The address of a view as it is opened; what was chosen in another one stays behind. */
-export const addressOf = (view: View, question: MetricQuestion = noQuestion): string =>
-  `${location.pathname}${writeUrl('', { ...nothing, view, question })}`;
+export const addressOf = (opened: Partial<UrlState> & { view: View }): string =>
+  `${location.pathname}${writeUrl('', { ...nothing, ...opened })}`;
 
-export function openView(view: View, question: MetricQuestion = noQuestion): void {
-  history.pushState(null, '', addressOf(view, question));
+export function openView(opened: Partial<UrlState> & { view: View }): void {
+  history.pushState(null, '', addressOf(opened));
   urlState.value = readUrl(location.search);
 }
 
+export const openMetric = (question: MetricQuestion): void => openView({ view: 'metrics', question });
+
 export const ask = (change: Partial<MetricQuestion>): void =>
   changeUrl({ question: { ...urlState.peek().question, ...change } });
+
+export const showTraffic = (change: Partial<TrafficQuestion>): void =>
+  changeUrl({ traffic: { ...urlState.peek().traffic, ...change } });

@@ -4,7 +4,7 @@ import { plural } from '../../format.ts';
 import { Link } from '../../parts/link.tsx';
 import { Trouble, Unknown } from '../../parts/text.tsx';
 import { noQuestion } from '../../state/metric-question.ts';
-import { addressOf, openView, urlState } from '../../state/url.ts';
+import { addressOf, openMetric, urlState } from '../../state/url.ts';
 
 /** More than anybody reads; a word narrows them. */
 const shownAtOnce = 200;
@@ -79,11 +79,11 @@ function Entry({ metric, isChosen }: { metric: MetricDefinition; isChosen: boole
   return (
     <li>
       <Link
-        href={addressOf('metrics', question)}
+        href={addressOf({ view: 'metrics', question })}
         class="metric-entry"
         title={metric.description}
         current={isChosen}
-        onFollow={() => openView('metrics', question)}
+        onFollow={() => openMetric(question)}
       >
         <span class="metric-name">{metric.name}</span>
         <span class="faint">

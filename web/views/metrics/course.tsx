@@ -2,12 +2,13 @@ import { useState } from 'preact/hooks';
 import type { MetricDefinition, MetricSource } from '../../api/metric-wire.ts';
 import { formatDuration, formatExact, plural } from '../../format.ts';
 import { unitOf } from '../../format-metric.ts';
+import { MetricChart } from '../../parts/chart.tsx';
 import { Trouble } from '../../parts/text.tsx';
 import { aggregationOf, commandOf, type MetricQuestion } from '../../state/metric-question.ts';
 import { type Explored, useChart } from '../../state/metric-state.ts';
 import { ask } from '../../state/url.ts';
 import { Calls } from './calls.tsx';
-import { MetricChart } from './chart.tsx';
+
 import { SeriesTable, WindowTable } from './series-table.tsx';
 
 type Props = { readonly question: MetricQuestion; readonly metric: MetricDefinition };

@@ -2,10 +2,10 @@ import { useState } from 'preact/hooks';
 import type { Labels } from '../../api/metric-wire.ts';
 import { formatExact, formatInstant } from '../../format.ts';
 import { formatMetric } from '../../format-metric.ts';
+import { LineSample } from '../../parts/line-style.tsx';
 import { Age } from '../../parts/text.tsx';
 import type { Chart, ChartSeries } from '../../state/metric-chart.ts';
 import { nowMs } from '../../state/page-state.ts';
-import { LineSample } from './line-style.tsx';
 
 type Props = {
   readonly chart: Chart;

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { formatAxisTimes, formatMetric } from '../../format-metric.ts';
-import { alone, type Chart } from '../../state/metric-chart.ts';
-import type { AskedRange } from '../../state/metric-question.ts';
+import { formatAxisTimes, formatMetric } from '../format-metric.ts';
+import { alone, type Chart } from '../state/metric-chart.ts';
+import type { AskedRange } from '../state/metric-question.ts';
 import { colourOf, dashOf } from './line-style.tsx';
 
 type Props = {
@@ -11,11 +11,13 @@ type Props = {
   readonly range: AskedRange;
   readonly name: string;
   /** The window that is pointed at, by pointer or arrow keys. */
-  onPoint(at: number | undefined): void;
-  onZoom(fromMs: number, toMs: number): void;
+  onPoint?(at: number | undefined): void;
+  onZoom?(fromMs: number, toMs: number): void;
+  /** Pixels. */
+  readonly height?: number;
 };
 
-const height = 300;
+const usualHeight = 300;
 
 /** Drawn anew for other series or other colours; new values of the same series only move it on. */
 export function MetricChart(props: Props) {
@@ -34,7 +36,9 @@ export function MetricChart(props: Props) {
       drawn.current = { plot, names };
     };
     draw();
-    const size = new ResizeObserver(() => drawn.current?.plot.setSize({ width: host.clientWidth, height }));
+    const size = new ResizeObserver(() =>
+      drawn.current?.plot.setSize({ width: host.clientWidth, height: latest.current.height ?? usualHeight }),
+    );
     size.observe(host);
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     scheme.addEventListener('change', draw);
@@ -86,7 +90,7 @@ const dataOf = ({ times, series }: Chart): uPlot.AlignedData => [
 function optionsFor(latest: { readonly current: Props }, width: number): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
-  const { chart, unit } = latest.current;
+  const { chart, unit, height = usualHeight } = latest.current;
   const axis = {
     stroke: colour('--faint'),
     font: '12px system-ui, sans-serif',
@@ -131,17 +135,21 @@ function optionsFor(latest: { readonly current: Props }, width: number): uPlot.O
         }),
       ),
     ],
-    cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
+    cursor: {
+      y: false,
+      drag: { x: latest.current.onZoom !== undefined, y: false, setScale: false },
+      points: { size: 6 },
+    },
     hooks: {
       setCursor: [
-        (plot) => latest.current.onPoint((plot.cursor.left ?? -1) < 0 ? undefined : (plot.cursor.idx ?? undefined)),
+        (plot) => latest.current.onPoint?.((plot.cursor.left ?? -1) < 0 ? undefined : (plot.cursor.idx ?? undefined)),
       ],
       setSelect: [
         (plot) => {
           const { left, width: wide } = plot.select;
           // A press that hardly moved is no choice of a range.
           if (wide < 8) return;
-          latest.current.onZoom(plot.posToVal(left, 'x'), plot.posToVal(left + wide, 'x'));
+          latest.current.onZoom?.(plot.posToVal(left, 'x'), plot.posToVal(left + wide, 'x'));
         },
       ],
     },
