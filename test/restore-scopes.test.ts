@@ -106,8 +106,17 @@ describe.skipIf(!hasPart('restic'))('a point of two workspaces', () => {
   test('beside the live data, whole or one workspace, with nothing stopped and nothing live touched', async () => {
     const live = look();
     const there = join(allowed, 'whole');
+    const timedRestores = async (): Promise<string | undefined> =>
+      /^ragwarden_backup_restore_duration_seconds_count.*$/m.exec((await warden.call('GET', '/metrics')).text)?.[0];
+    const timed = await timedRestores();
+    expect(timed).toMatch(/outcome="success".* [1-9]/);
     expect((await plan({ to: { folder: there } })).body).toMatchObject({ scope: { aside: true }, blockers: [] });
     expect(field(await restore({ to: { folder: there } }), 'state')).toBe('succeeded');
+    const [told] = await warden.events('restore.finished');
+    expect(told).toMatchObject({ severity: 'info', data: { id: point, state: 'beside' } });
+    expect(String(field(told, 'message'))).toContain(`stands beside sample, in ${there}`);
+    // The backend did not have to come back.
+    expect(await timedRestores()).toBe(timed);
     expect(contentOf(join(there, 'workspace'))).toEqual(before.workspace);
     expect(contentOf(join(there, 'inputs'))).toEqual(before.inputs);
     expect(field(await restore({ workspace: 'second', to: { folder: join(allowed, 'one') } }), 'state')).toBe(

@@ -51,7 +51,8 @@ export function createEventMetrics(options: {
       else if (type === 'recovery.drill-ended') {
         validations.labels(target).inc();
         if (data?.verdict !== 'passed') invalid.labels(target).inc();
-      } else if (type === 'restore.finished' || type === 'restore.rolled-back')
+      } else if (data?.state === 'beside') return;
+      else if (type === 'restore.finished' || type === 'restore.rolled-back')
         // A figure that cannot be looked up is left out.
         timeRestore(target, type === 'restore.finished' ? 'success' : 'error', operationId ?? undefined).catch(
           () => undefined,

@@ -4,6 +4,7 @@ import type { OperationContext } from '../operations/index.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
 import { bringFiles } from './bring-component.ts';
+import type { RecoveryPoint } from './point.ts';
 import type { PreparedRestore } from './prepare-restore.ts';
 import { ownerOf } from './restore/index.ts';
 import type { RestoreOptions } from './restore-options.ts';
@@ -19,7 +20,12 @@ export const arrivingName = (operationId: string): string => `.ragwarden-arrivin
  */
 export async function restoreAside(
   deps: BackupDeps,
-  work: { parts: readonly RestorePart[]; prepared: PreparedRestore; options: RestoreOptions },
+  work: {
+    point: RecoveryPoint;
+    parts: readonly RestorePart[];
+    prepared: PreparedRestore;
+    options: RestoreOptions;
+  },
   context: OperationContext,
 ): Promise<void> {
   const files = work.parts.filter((part) => part.kind === 'files');
@@ -53,6 +59,21 @@ export async function restoreAside(
     if (arriving !== undefined) await rm(arriving, { recursive: true, force: true });
     await removeStoreScratch(deps, context.id);
   }
+  const { id, targetId } = work.point;
+  const where = [
+    ...(files.length > 0 && to?.folder !== undefined ? [`in ${to.folder}`] : []),
+    ...(stores.length > 0 && to?.name !== undefined ? [`under the name ${to.name}`] : []),
+  ];
+  await deps.db.unit((tx) =>
+    deps.events.record(tx, {
+      type: 'restore.finished',
+      severity: 'info',
+      targetId,
+      operationId: context.id,
+      message: `What ${id} holds stands beside ${targetId}, ${where.join(' and ')}; ${targetId} itself is as it was.`,
+      data: { id, state: 'beside', safety_point: null },
+    }),
+  );
 }
 
 async function arrive(

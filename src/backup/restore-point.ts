@@ -55,7 +55,7 @@ export async function restorePoint(
   });
   const notes = leftAlone.map(({ name, reason }) => `${name} was left alone: ${reason}`);
   if (isAside(options)) {
-    await restoreAside(deps, { parts, prepared, options }, context);
+    await restoreAside(deps, { point, parts, prepared, options }, context);
     return resultOf({ point, manifest, parts, startedMs, endedMs: clock.now(), safety: null, undo: [], notes });
   }
   const files = parts.filter((part) => part.kind === 'files');
