@@ -13,58 +13,21 @@ import {
   type Restorer,
   recoverPoint,
 } from '../backup/index.ts';
+import type { OfflineWork, RecoveryReport } from '../cli/index.ts';
 import type { Config } from '../config/index.ts';
 import { type ChildProcesses, createChildProcesses } from '../platform/child-processes/index.ts';
 import { type Clock, isoInstant, systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
-import type { Logger } from '../platform/logging.ts';
 import { protectCommand, protectSqlite } from './file-stores.ts';
 import { protectPostgres } from './postgres-store.ts';
 import { protectRedis } from './redis-store.ts';
 
-export type RecoverOptions = {
-  readonly repository?: string | undefined;
-  readonly passwordFile?: string | undefined;
-  readonly kitFile?: string | undefined;
-  readonly pointId?: string | undefined;
-  readonly targetId?: string | undefined;
-  /** By component. */
-  readonly folders: ReadonlyMap<string, string>;
-  readonly without: ReadonlySet<string>;
-  /** What is only to be taken from by hand goes below it. */
-  readonly besideDir: string;
-  /** Shown the plan, answers whether it is carried out. */
-  confirm(plan: RecoveryReport): Promise<boolean>;
-  tell(message: string): void;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
+/** As the command line asks for it. */
+export type RecoverOptions = Parameters<OfflineWork['recover']>[1] & {
   /** Named boundaries of the work, for tests. */
   step?(name: string): void | Promise<void>;
-};
-
-/** The plan and, when it was carried out, what to do next; in the words of the API. */
-export type RecoveryReport = {
-  readonly backup_id: string;
-  readonly target_id: string;
-  readonly taken_at: string;
-  readonly grade: string;
-  readonly partial: boolean;
-  readonly points: readonly { readonly backup_id: string; readonly taken_at: string; readonly verified: boolean }[];
-  readonly parts: readonly {
-    readonly component: string;
-    readonly kind: string;
-    readonly place: string;
-    readonly action: 'bring' | 'go-on' | 'there';
-    readonly size_bytes: number;
-    readonly by_hand: boolean;
-  }[];
-  readonly left_alone: readonly { readonly name: string; readonly reason: string }[];
-  readonly warnings: readonly string[];
-  readonly blockers: readonly string[];
-  readonly recovered: boolean;
-  readonly next: readonly string[];
 };
 
 const mostListed = 20;

@@ -41,14 +41,17 @@ export type OfflineWork = {
   recover(
     config: Config,
     options: {
-      repository: string | undefined;
-      passwordFile: string | undefined;
-      kitFile: string | undefined;
-      pointId: string | undefined;
-      targetId: string | undefined;
+      repository?: string | undefined;
+      passwordFile?: string | undefined;
+      kitFile?: string | undefined;
+      pointId?: string | undefined;
+      targetId?: string | undefined;
+      /** By component. */
       folders: ReadonlyMap<string, string>;
       without: ReadonlySet<string>;
+      /** What is only to be taken from by hand goes below it. */
       besideDir: string;
+      /** Shown the plan, answers whether it is carried out. */
       confirm(plan: RecoveryReport): Promise<boolean>;
       tell(message: string): void;
       log: Logger;
@@ -59,7 +62,7 @@ export type OfflineWork = {
   rebuildCatalogue(config: Config, options: { dryRun: boolean; log: Logger; signal: AbortSignal }): Promise<unknown>;
 };
 
-/** What a recovery would do or did, as `recover` answers it. */
+/** The plan of a recovery and, when it was carried out, what to do next; in the words of the API. */
 export type RecoveryReport = {
   readonly backup_id: string;
   readonly target_id: string;
