@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ChildResult, ChildSpec } from '../../platform/child-processes/index.ts';
 import { AppError, isAppError } from '../../platform/errors.ts';
+import { wordsOf } from '../program-words.ts';
 import { endAtMissingPack } from './missing-pack.ts';
 import type { PipedProgram, PipeFileRequest, Progress, StreamRequest, StreamResult } from './repository.ts';
 import { absolutePath, plainTag, snapshotId } from './restic-arguments.ts';
@@ -104,7 +105,7 @@ async function storeOutput(
   if (piped.succeeded || producer.exitCode === 0 || (failed && isEnded(producer))) return stored;
   throw new AppError(
     'backup/capture-failed',
-    `${from.command[0]} did not end well (${endOf(piped.producer)}): ${lastLine(piped.producer.stderr)}`,
+    `${from.command[0]} did not end well (${endOf(piped.producer)})${wordsOf(from.command[0], piped.producer.stderr)}`,
     { context: { stderr: piped.producer.stderr } },
   );
 }
@@ -130,7 +131,7 @@ export async function pipeFile(
   if (piped.consumer.exitCode !== null && piped.consumer.exitCode !== 0)
     throw new AppError(
       /no space left on device/i.test(piped.consumer.stderr) ? 'storage/full' : 'restore/blocked',
-      `${to.command[0]} did not end well (${endOf(piped.consumer)}): ${lastLine(piped.consumer.stderr)}`,
+      `${to.command[0]} did not end well (${endOf(piped.consumer)})${wordsOf(to.command[0], piped.consumer.stderr)}`,
       { context: { stderr: piped.consumer.stderr } },
     );
   throw resticFailure(piped.producer, reading, location);
@@ -155,5 +156,3 @@ const isEnded = (result: ChildResult): boolean => result.signal !== null;
 
 const endOf = (result: ChildResult): string =>
   result.exitCode === null ? `signal ${result.signal}` : `exit code ${result.exitCode}`;
-
-const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? 'it said nothing';

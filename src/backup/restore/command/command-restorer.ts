@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChildProcesses, ChildResult } from '../../../platform/child-processes/index.ts';
 import { AppError, systemCode } from '../../../platform/errors.ts';
+import { wordsOf } from '../../program-words.ts';
 import { type CommandStore, commandDetails } from '../../sources/command/command-source.ts';
 import { readEnvironmentFile } from '../../sources/command/environment-file.ts';
 import { flush } from '../durable.ts';
@@ -42,8 +43,11 @@ export function createCommandRestorer(
   });
   const require = (result: ChildResult, words: readonly string[]): void => {
     if (result.exitCode === 0) return;
-    const last = result.stderr.trim().split('\n').at(-1) ?? '';
-    throw new AppError('child/failed', `${name}: ${words[0]} ended with ${result.exitCode ?? result.signal}: ${last}`);
+    throw new AppError(
+      'child/failed',
+      `${name}: ${words[0]} ended with ${result.exitCode ?? result.signal}${wordsOf(words[0] ?? '', result.stderr)}`,
+      { context: { stderr: result.stderr } },
+    );
   };
 
   return {

@@ -11,6 +11,7 @@ import {
 } from '../../postgres/connection.ts';
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
 import { countRows, readDatabase, readServer, surveyHere } from '../../postgres/survey-store.ts';
+import { wordsOf } from '../../program-words.ts';
 import type { PostgresDetails } from '../../sources/postgres/details.ts';
 import type { RestorerContext, RestorerState } from '../restorer.ts';
 import { differences } from './differences.ts';
@@ -129,7 +130,7 @@ export const ownersCanBeKept = (
   rights: { readonly superuser: boolean; readonly roles: ReadonlySet<string>; readonly allRoles: ReadonlySet<string> },
 ): boolean => details.roles.every((role) => (rights.superuser ? rights.allRoles : rights.roles).has(role));
 
-/** @throws AppError `restore/blocked` with the last thing the program said */
+/** @throws AppError `restore/blocked` with the reason that the program gave */
 export async function runRestore(
   children: ChildProcesses,
   what: { program: string; args: readonly string[]; env: Readonly<Record<string, string>> },
@@ -143,13 +144,9 @@ export async function runRestore(
     signal: context.signal,
   });
   if (result.exitCode === 0) return;
-  const said = result.stderr
-    .trim()
-    .split('\n')
-    .filter((line) => /error|fatal/i.test(line));
   throw new AppError(
     'restore/blocked',
-    `${what.program.split('/').at(-1)} did not end well: ${said[0] ?? result.stderr.trim().split('\n').at(-1) ?? 'it said nothing'}`,
+    `${what.program.split('/').at(-1)} did not end well${wordsOf(what.program, result.stderr)}`,
     { context: { stderr: result.stderr } },
   );
 }

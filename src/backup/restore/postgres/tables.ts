@@ -16,6 +16,7 @@ import {
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
 import { graphNameOf } from '../../postgres/survey.ts';
 import { surveyHere } from '../../postgres/survey-store.ts';
+import { wordsOf } from '../../program-words.ts';
 import type { RestorerContext, RestorerState } from '../restorer.ts';
 import { type CopyTarget, rewriteCopies } from './copy-script.ts';
 import { definitionsOf } from './definitions.ts';
@@ -278,7 +279,7 @@ async function fillStaging(
     input: Readable.from(withHead(head, rows), { objectMode: false }),
   });
   if (result.exitCode !== 0)
-    throw new AppError('restore/blocked', `psql did not take the rows: ${result.stderr.trim().split('\n')[0]}`, {
+    throw new AppError('restore/blocked', `psql did not take the rows${wordsOf('psql', result.stderr)}`, {
       context: { stderr: result.stderr },
     });
 }
