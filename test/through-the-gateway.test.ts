@@ -17,6 +17,7 @@ import { field, until } from './warden-harness.ts';
 describe('the sample backend through the gateway', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragwarden-through-'));
   let sample: SampleBackend;
+  let other: SampleBackend;
   let llm: Awaited<ReturnType<typeof startStandInLlm>>;
   let warden: Warden;
   let started: StartedWarden;
@@ -24,25 +25,32 @@ describe('the sample backend through the gateway', () => {
 
   beforeAll(async () => {
     llm = await startStandInLlm({ dim: 16 });
-    sample = await startSampleBackend(
-      {
-        ...{ port: 0, workingDir: join(folder, 'w'), inputDir: join(folder, 'i'), workspace: '', apiKey: 'k' },
-        ...{ accounts: [], version: '1.5.7', writerMode: 'atomic', documentDelayMs: 20, embeddingDimension: 64 },
-        ...{ chunkTokens: 1200, overlapTokens: 100, faults: true },
-      },
-      () => undefined,
-    );
+    const start = (workspace: string) =>
+      startSampleBackend(
+        {
+          ...{ port: 0, workingDir: join(folder, 'w'), inputDir: join(folder, 'i'), workspace, apiKey: 'k' },
+          ...{ accounts: [], version: '1.5.7', writerMode: 'atomic', documentDelayMs: 20, embeddingDimension: 64 },
+          ...{ chunkTokens: 1200, overlapTokens: 100, faults: true },
+        },
+        () => undefined,
+      );
+    sample = await start('');
+    other = await start('other');
     const provider = { id: 'standin', url: llm.url.replace(/\/v1$/, ''), api: 'openai' };
     const settings = {
       backup: { enabled: false },
       monitoring: { interval_seconds: 0.2 },
       gateway: { providers: [provider] },
+      target: {
+        endpoints: [{ workspace: 'other', url: other.url, api_key_env: 'OTHER_KEY' }],
+        canary: { question: 'Who keeps the lamp?', expected: 'Ottilie', document: 'Ottilie keeps the lamp.' },
+      },
     };
     writeFileSync(join(folder, 'ragwarden.yaml'), JSON.stringify(settings));
     const env = {
       ...{ RAGWARDEN_DATA_DIR: join(folder, 'data'), RAGWARDEN_PORT: '0', LIGHTRAG_METRICS_PORT: '0' },
       ...{ RAGWARDEN_GATEWAY_PORT: '0', RAGWARDEN_TARGET_URL: sample.url, LIGHTRAG_API_KEY: 'k' },
-      RAGWARDEN_PROBE_INTERVAL: '0.2',
+      ...{ RAGWARDEN_PROBE_INTERVAL: '0.2', OTHER_KEY: 'k' },
     };
     warden = createWarden({ reading: readConfig({ env, cwd: folder }), log: silentLogger, command: 'serve' });
     started = await warden.start();
@@ -52,6 +60,7 @@ describe('the sample backend through the gateway', () => {
   afterAll(async () => {
     await warden?.stop('the test is over');
     await sample?.close();
+    await other?.close();
     await llm?.stop();
     rmSync(folder, { recursive: true });
   });
@@ -61,7 +70,7 @@ describe('the sample backend through the gateway', () => {
     expect(response.status, path).toBe(200);
     return response.headers.get('content-type')?.includes('json') ? response.json() : response.text();
   };
-  const documents = async () => field(await read('/api/v1/targets/default/documents'), 'items', 0);
+  const documents = async (workspace = 0) => field(await read('/api/v1/targets/default/documents'), 'items', workspace);
 
   test('counts and times are those of the caller, the backend and the model', async () => {
     const model = `${started.gateway}/llm/standin/v1`;
@@ -96,5 +105,40 @@ describe('the sample backend through the gateway', () => {
     expect(findings).toHaveLength(11);
     // Times are for the machine of the script that runs alone, not for one that runs all tests at once.
     expect(findings.filter(([what, held]) => !held && !what.startsWith('times: '))).toEqual([]);
+  });
+
+  test('another workspace of the target is watched in its own process, and what is wrong there degrades the target', async () => {
+    const send = async (method: string, path: string, headers: Record<string, string> = {}, body?: object) => {
+      const all = { 'content-type': 'application/json', ...headers };
+      const response = await fetch(path, { method, headers: all, ...(body ? { body: JSON.stringify(body) } : {}) });
+      return [response.status, await response.json()] as const;
+    };
+    const admin = { authorization: `Bearer ${token}`, prefer: 'wait=30' };
+    await until('the first look', async () => field(await documents(1), 'counted_since') ?? undefined);
+    const elsewhere = { 'x-api-key': 'k', 'lightrag-workspace': 'other' };
+    const document = { text: 'The Amber Route leads to the Baltic Sea.', file_source: 'amber.txt' };
+    expect((await send('POST', `${started.gateway}/documents/text`, elsewhere, document))[0]).toBe(200);
+    await expect
+      .poll(() => documents(1), { timeout: 20_000 })
+      .toMatchObject({
+        workspace: 'other',
+        ended: [{ outcome: 'processed', documents: 1 }],
+        inserts_followed: 0,
+      });
+    expect(other.backend.workspace.docStatus.rows.size).toBe(1);
+
+    const canary = `${started.api}/api/v1/targets/default/canary`;
+    const planted = await send('POST', `${canary}/plant?workspace=other`, admin, undefined);
+    expect(field(planted[1], 'result')).toEqual({ planted: true, verdict: 'passed' });
+    expect((await send('GET', `${canary}?workspace=other`, admin))[1]).toMatchObject({ verdict: 'passed' });
+    expect((await send('GET', canary, admin))[1]).not.toMatchObject({ verdict: 'passed' });
+    expect((await send('GET', `${canary}?workspace=nowhere`, admin))[0]).toBe(404);
+
+    await other.close();
+    const reasons = async () => field(await read('/api/v1/targets/default'), 'reasons');
+    await expect.poll(reasons, { timeout: 20_000 }).toContainEqual({
+      code: 'workspace-offline',
+      message: expect.stringContaining('Workspace other is OFFLINE'),
+    });
   });
 });

@@ -11,12 +11,18 @@ import {
   type DocumentPlace,
   type InsertEnd,
   type Inspections,
+  type LightragConnection,
+  type Observation,
   type WatchedDocuments,
+  type WatchedTarget,
 } from '../targets/index.ts';
 import type { Ground } from './ground.ts';
+import { watchEndpoint } from './watch-endpoint.ts';
 import type { Watch } from './watch-target.ts';
 
 export type DocumentWiring = {
+  /** The further workspaces of the target: each is a process of its own, which is probed like the first. */
+  readonly endpoints: readonly WatchedTarget[];
   readonly documents: readonly WatchedDocuments[];
   readonly canaries: readonly Canary[];
   /** What a gateway saw the backend accept. One that belongs to no workspace under watch is passed over. */
@@ -27,91 +33,113 @@ export type DocumentWiring = {
   noteEmbeddingDimension(targetId: string, dimension: number): void;
 };
 
+/** One process of the backend, with the workspace that it serves. */
+type Served = {
+  readonly watched: WatchedTarget;
+  readonly place: DocumentPlace;
+  readonly connection: LightragConnection;
+  onObservation(callback: (seen: Observation) => void): void;
+  /** Nobody has stopped it on purpose. */
+  isUp(): boolean;
+  indexDimension(): number | undefined;
+};
+
 /** What becomes of documents, and whether the graph answers: what stands on the watching of a target. Nothing of it runs yet. */
 export function wireDocuments(ground: Ground, watch: Watch | undefined, inspections: Inspections): DocumentWiring {
-  const { clock, db, events, operations, registry, logOf } = ground;
-  const log = logOf('targets');
   const callbacks = new Set<(place: DocumentPlace, end: InsertEnd) => void>();
-  const onInsertEnd: DocumentWiring['onInsertEnd'] = (callback) => {
-    callbacks.add(callback);
-    return () => callbacks.delete(callback);
+  const served = watch === undefined ? [] : servedBy(ground, watch, inspections);
+  const metrics = createIngestMetrics(ground.registry);
+  const wired = served.map((one) => ({
+    ...one,
+    ...wireWorkspace(ground, one, metrics, (place, end) => {
+      for (const callback of callbacks) callback(place, end);
+    }),
+  }));
+  const canaries = wired.flatMap(({ canary }) => canary ?? []);
+  return {
+    endpoints: served.slice(1).map(({ watched }) => watched),
+    documents: wired.map(({ documents }) => documents),
+    canaries,
+    followInsert({ targetId, workspace }, insert) {
+      const found = wired.find(({ place }) => place.targetId === targetId && place.workspace === workspace);
+      found?.documents.watch.follow(insert);
+    },
+    onInsertEnd(callback) {
+      callbacks.add(callback);
+      return () => callbacks.delete(callback);
+    },
+    noteEmbeddingDimension(targetId, dimension) {
+      for (const canary of canaries) if (canary.place.targetId === targetId) canary.noteEmbeddingDimension(dimension);
+    },
   };
-  if (watch === undefined)
-    return {
-      documents: [],
-      canaries: [],
-      followInsert: () => undefined,
-      onInsertEnd,
-      noteEmbeddingDimension: () => undefined,
-    };
-  const { watched, connection, backend } = watch;
-  const place = { targetId: watched.target.id, workspace: watched.target.workspaces[0] ?? '' };
+}
+
+function servedBy(ground: Ground, watch: Watch, inspections: Inspections): Served[] {
+  const { watched, connection, backend, onObservation } = watch;
+  const { id: targetId, workspaces } = watched.target;
+  const isUp = (): boolean => !backend.isExpectedDown();
+  const first: Served = {
+    watched,
+    place: { targetId, workspace: workspaces[0] ?? '' },
+    connection,
+    onObservation,
+    isUp,
+    indexDimension: () => inspections.last(targetId)?.dimension.files[0]?.dimension,
+  };
+  const further = (ground.config.target?.endpoints ?? []).map((endpoint): Served => {
+    const place = { targetId, workspace: endpoint.workspace };
+    // Its files are not inspected: the folder of the target is looked into for the first workspace alone.
+    return { ...watchEndpoint(ground, watched, endpoint), place, isUp, indexDimension: () => undefined };
+  });
+  return [first, ...further];
+}
+
+function wireWorkspace(
+  ground: Ground,
+  served: Served,
+  metrics: ReturnType<typeof createIngestMetrics>,
+  onInsertEnd: (place: DocumentPlace, end: InsertEnd) => void,
+): { documents: WatchedDocuments; canary: Canary | undefined } {
+  const { db, events, operations, registry, clock } = ground;
+  const { watched, place, connection } = served;
+  const log = ground.logOf('targets');
   const documents = createLightragDocuments(connection);
-  const documentWatch = createDocumentWatch({
-    place,
-    documents,
+  const shared = { place, documents, db, events, clock, log };
+  const watch = createDocumentWatch({
+    ...shared,
     store: createDocumentStore(db),
-    metrics: createIngestMetrics(registry),
-    db,
-    events,
-    clock,
-    log,
+    metrics,
     stuck: watched.stuck,
     limits: () => ground.config.documents.follow,
-    onInsertEnd(where, end) {
-      for (const callback of callbacks) callback(where, end);
-    },
+    onInsertEnd,
   });
-  watch.onObservation((seen) => documentWatch.noteObservation(seen));
+  served.onObservation((seen) => watch.noteObservation(seen));
   const reprocessing = createReprocessing({
-    place,
-    documents,
+    ...shared,
     operations,
-    events,
-    db,
-    clock,
-    log,
     probe: () => watched.probe(),
     stuck: watched.stuck,
     policy: () => ground.config.documents.reprocess,
   });
-  const canarySettings = ground.config.canary;
-  const canary =
-    canarySettings &&
-    createCanary({
-      place,
-      settings: () => ground.config.canary ?? canarySettings,
-      intervalMs: canarySettings.intervalMs,
-      retrieve: createLightragRetrieval(connection),
-      documents,
-      answers: () => watched.observation()?.reachable === true && !backend.isExpectedDown(),
-      indexDimension: () => inspections.last(place.targetId)?.dimension.files[0]?.dimension,
-      onFinding: (finding) => watched.noteFinding('canary', finding),
-      operations,
-      events,
-      registry,
-      db,
-      clock,
-      log,
-    });
-  if (canary) {
-    // Asked as soon as somebody answers, not only after the first interval.
-    watch.onObservation((seen) => {
-      if (seen.reachable && canary.report().last === null) canary.wake();
-    });
-    ground.live.onChange((now) => {
-      if (now.canary) canary.setIntervalMs(now.canary.intervalMs);
-    });
-  }
-  return {
-    documents: [{ watch: documentWatch, reprocessing }],
-    canaries: canary ? [canary] : [],
-    followInsert({ targetId, workspace }, insert) {
-      if (targetId === place.targetId && workspace === place.workspace) documentWatch.follow(insert);
-    },
-    onInsertEnd,
-    noteEmbeddingDimension(targetId, dimension) {
-      if (targetId === place.targetId) canary?.noteEmbeddingDimension(dimension);
-    },
-  };
+  const settings = ground.config.canary;
+  if (settings === undefined) return { documents: { watch, reprocessing }, canary: undefined };
+  const canary = createCanary({
+    ...shared,
+    settings: () => ground.config.canary ?? settings,
+    intervalMs: settings.intervalMs,
+    retrieve: createLightragRetrieval(connection),
+    answers: () => watched.observation()?.reachable === true && served.isUp(),
+    indexDimension: served.indexDimension,
+    onFinding: (finding) => watched.noteFinding('canary', finding),
+    operations,
+    registry,
+  });
+  // Asked as soon as somebody answers, not only after the first interval.
+  served.onObservation((seen) => {
+    if (seen.reachable && canary.report().last === null) canary.wake();
+  });
+  ground.live.onChange((now) => {
+    if (now.canary) canary.setIntervalMs(now.canary.intervalMs);
+  });
+  return { documents: { watch, reprocessing }, canary };
 }

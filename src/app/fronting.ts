@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { StoredGatewayKey } from '../access/index.ts';
 import type { WriteBarrier } from '../backup/index.ts';
 import { noBarrier } from '../backup/index.ts';
-import type { NamedKey, TargetConfig } from '../config/index.ts';
+import type { TargetConfig } from '../config/index.ts';
 import {
   createGateway,
   type Gateway,
@@ -14,10 +13,11 @@ import {
   type Upstream,
 } from '../gateway/index.ts';
 import type { HealthCheck } from '../health/index.ts';
-import { AppError, describeError } from '../platform/errors.ts';
+import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { registerGatewayMetrics } from './gateway-metrics.ts';
 import type { Ground } from './ground.ts';
+import { secretOf } from './named-key.ts';
 
 /** What stands before the backend, as the rest of the product sees it. */
 export type Fronting = {
@@ -139,17 +139,6 @@ function upstreamsOf(target: TargetConfig, log: Logger): Upstream[] {
     }),
   );
   return [own, ...further];
-}
-
-function secretOf(key: NamedKey | undefined, log: Logger): string | null {
-  if (key === undefined) return null;
-  if ('value' in key) return key.value;
-  try {
-    return readFileSync(key.file, 'utf8').replace(/\r?\n$/, '');
-  } catch (err) {
-    log.error({ file: key.file }, `the key of an upstream could not be read: ${describeError(err)}`);
-    return null;
-  }
 }
 
 const sentences: { readonly [Kind in GatewayEvent['kind']]: (event: Extract<GatewayEvent, { kind: Kind }>) => string } =

@@ -415,6 +415,7 @@ export function createWarden(options: WardenOptions): Warden {
         await begin(one.reprocessing);
       }
       for (const one of documentWiring.canaries) await begin(one);
+      for (const one of documentWiring.endpoints) await begin(one);
       for (const one of targets) await begin(one);
     }
     if (config.monitoring.enabled) {
@@ -432,7 +433,7 @@ export function createWarden(options: WardenOptions): Warden {
       sampler,
       sizes,
       metrics: metrics.history,
-      targets,
+      targets: [...targets, ...documentWiring.endpoints],
       heartbeat,
       wakes: [eventRetention, operationRetention, schedule, drillSchedule, growth],
       setLogLevels,

@@ -9,10 +9,11 @@ import { formatFacts, formatInstant } from './format.ts';
 import { onlyTarget } from './target-commands.ts';
 import { coloured } from './words.ts';
 
-type Flags = RemoteFlags & { readonly target?: string };
+type Flags = RemoteFlags & { readonly target?: string; readonly workspace?: string };
 
 const canaryAnswer = z.looseObject({
   target_id: z.string(),
+  workspace: z.string(),
   question: z.string(),
   expected: z.string(),
   mode: z.string(),
@@ -28,6 +29,8 @@ const canaryAnswer = z.looseObject({
 const pathOf = async (api: ApiClient, flags: Flags): Promise<string> =>
   `/api/v1/targets/${pathPart(flags.target ?? (await onlyTarget(await api.call('/api/v1/targets'))))}/canary`;
 
+const queryOf = ({ workspace }: Flags) => (workspace === undefined ? {} : { workspace });
+
 /** @returns 4 when the answer was not found, or nobody asked yet */
 export const showCanary = (context: CommandContext, flags: Flags): Promise<number> =>
   withApi(context, flags, async (api) => shown(context, flags, await api.call(await pathOf(api, flags))));
@@ -35,12 +38,12 @@ export const showCanary = (context: CommandContext, flags: Flags): Promise<numbe
 /** @returns 4 when the answer is not found */
 export const runCanary = (context: CommandContext, flags: Flags): Promise<number> =>
   withApi(context, flags, async (api) =>
-    shown(context, flags, await api.call(`${await pathOf(api, flags)}/run`, { method: 'POST' })),
+    shown(context, flags, await api.call(`${await pathOf(api, flags)}/run`, { method: 'POST', query: queryOf(flags) })),
   );
 
 export const plantCanary = (context: CommandContext, flags: Flags): Promise<number> =>
   withApi(context, flags, async (api) => {
-    const first = await api.call(`${await pathOf(api, flags)}/plant`, { method: 'POST' });
+    const first = await api.call(`${await pathOf(api, flags)}/plant`, { method: 'POST', query: queryOf(flags) });
     const { document, operation } = await followOperation(context, api, first, flags.quiet === true);
     if (flags.json) printJson(context.terminal, document);
     reportFailure(context, operation);
@@ -54,7 +57,7 @@ function shown({ terminal }: CommandContext, flags: Flags, document: unknown): n
   if (flags.json) printJson(terminal, document);
   else if (!flags.quiet || canary.verdict !== 'passed') {
     const facts: [string, string][] = [
-      ['target', canary.target_id],
+      ['target', canary.workspace === '' ? canary.target_id : `${canary.target_id}:${canary.workspace}`],
       ['question', `${canary.question} (${canary.mode})`],
       ['expected', canary.expected],
       ['verdict', coloured(terminal.colours, canary.verdict ?? 'not asked yet')],

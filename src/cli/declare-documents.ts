@@ -37,11 +37,14 @@ export function declareDocuments(program: Command, context: CommandContext, does
   ]);
   remote(canary.command('status').description('how it was answered last; 4 when the answer was not found'))
     .option(...target)
+    .option('--workspace <name>', 'of this workspace (default: the one that the target itself serves)')
     .action(does((flags: Parameters<typeof showCanary>[1]) => showCanary(context, flags)));
   remote(canary.command('run').description('ask it now; 4 when the answer is not found'))
     .option(...target)
+    .option('--workspace <name>', 'of this workspace (default: the one that the target itself serves)')
     .action(does((flags: Parameters<typeof runCanary>[1]) => runCanary(context, flags)));
   remote(canary.command('plant').description('put its document into the backend, wait until it is processed, and ask'))
     .option(...target)
+    .option('--workspace <name>', 'of this workspace (default: the one that the target itself serves)')
     .action(does((flags: Parameters<typeof plantCanary>[1]) => plantCanary(context, flags)));
 }

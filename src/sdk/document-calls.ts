@@ -25,12 +25,13 @@ export function createDocumentCalls({ send }: Transport) {
         body: { workspace, failed },
       })) as OperationBody, // likewise
     /** @throws `feature/disabled` without a question in the settings */
-    canary: async (target: string, call?: CallOptions) => (await send(path(target, 'canary'), call)) as CanaryBody, // likewise
+    canary: async (target: string, { workspace, ...call }: CallOptions & { workspace?: string } = {}) =>
+      (await send(path(target, 'canary'), { ...call, query: { workspace } })) as CanaryBody, // likewise
     /** Asks now. @throws `target/unreachable` */
-    runCanary: async (target: string, call?: CallOptions) =>
-      (await send(path(target, 'canary/run'), { ...call, method: 'POST' })) as CanaryBody, // likewise
+    runCanary: async (target: string, { workspace, ...call }: CallOptions & { workspace?: string } = {}) =>
+      (await send(path(target, 'canary/run'), { ...call, method: 'POST', query: { workspace } })) as CanaryBody, // likewise
     /** Begins to put its document into the backend. @throws `operation/busy` */
-    plantCanary: async (target: string, call?: StartOptions) =>
-      (await send(path(target, 'canary/plant'), { ...call, method: 'POST' })) as OperationBody, // likewise
+    plantCanary: async (target: string, { workspace, ...call }: StartOptions & { workspace?: string } = {}) =>
+      (await send(path(target, 'canary/plant'), { ...call, method: 'POST', query: { workspace } })) as OperationBody, // likewise
   };
 }

@@ -48,13 +48,19 @@ export const canaryRoutes =
   (deps: { canaries: readonly Canary[]; targetIds: readonly string[]; operations: Operations }): RoutePlugin =>
   async (app) => {
     const params = z.object({ id: z.string().max(20_000) });
-    const require = (id: string): Canary => {
+    const query = z.strictObject({
+      workspace: z.string().max(200).optional().describe('Default: the one that the target itself serves.'),
+    });
+    const require = (id: string, workspace: string | undefined): Canary => {
       if (!deps.targetIds.includes(id))
         throw new AppError(
           'target/unknown',
           `There is no target ${JSON.stringify(id.slice(0, 100))}. \`ragwarden target list\` shows them.`,
         );
-      const found = deps.canaries.find((one) => one.place.targetId === id);
+      const ofTarget = deps.canaries.filter((one) => one.place.targetId === id);
+      const found = workspace === undefined ? ofTarget[0] : ofTarget.find((one) => one.place.workspace === workspace);
+      if (!found && ofTarget.length > 0)
+        throw new AppError('request/not-found', `${id} has no workspace ${JSON.stringify(workspace)} that is watched.`);
       if (!found)
         throw new AppError(
           'feature/disabled',
@@ -62,7 +68,7 @@ export const canaryRoutes =
         );
       return found;
     };
-    const problems = ['target/unknown', 'feature/disabled'] as const;
+    const problems = ['target/unknown', 'feature/disabled', 'request/not-found'] as const;
 
     app.get(
       '/api/v1/targets/:id/canary',
@@ -72,10 +78,11 @@ export const canaryRoutes =
           tags: ['targets'],
           summary: 'How the question whose answer is known was answered last',
           params,
+          querystring: query,
           response: { 200: canaryBody },
         },
       },
-      async (request) => shape(require(request.params.id).report()),
+      async (request) => shape(require(request.params.id, request.query.workspace).report()),
     );
 
     app.post(
@@ -87,10 +94,10 @@ export const canaryRoutes =
           onlyLooks: true,
           problems: [...problems, 'target/unreachable'],
         },
-        schema: { tags: ['targets'], summary: 'Ask it now', params, response: { 200: canaryBody } },
+        schema: { tags: ['targets'], summary: 'Ask it now', params, querystring: query, response: { 200: canaryBody } },
       },
       async (request) => {
-        const canary = require(request.params.id);
+        const canary = require(request.params.id, request.query.workspace);
         await canary.check();
         return shape(canary.report());
       },
@@ -104,11 +111,12 @@ export const canaryRoutes =
           tags: ['targets'],
           summary: 'Put its document into the backend, wait until it is processed, and ask',
           params,
+          querystring: query,
           response: operationAnswers,
         },
       },
       async (request, reply) => {
-        const operation = await require(request.params.id).plant({
+        const operation = await require(request.params.id, request.query.workspace).plant({
           requestedBy: request.principal?.subject ?? 'unknown',
           idempotency: idempotencyOf(request),
         });

@@ -7,7 +7,7 @@ import { AppError, describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../../platform/reconciler.ts';
 import { outcomeOf } from '../documents/document.ts';
-import type { DocumentPlace } from '../documents/document-store.ts';
+import { type DocumentPlace, nameOfPlace } from '../documents/document-store.ts';
 import type { LightragDocuments } from '../lightrag/lightrag-documents.ts';
 import type { Retrieval, RetrievalMode } from '../lightrag/lightrag-retrieval.ts';
 import type { Reason } from '../target-status.ts';
@@ -129,14 +129,14 @@ export function createCanary(options: {
         severity: failed ? 'error' : 'info',
         targetId,
         workspace,
-        message: run.message ?? `The known answer is found again in ${targetId}.`,
+        message: run.message ?? `The known answer is found again in ${nameOfPlace(place)}.`,
         data: { verdict: run.verdict, latency_ms: Math.round(run.latencyMs) },
       }),
     );
   };
 
   const asking = createReconciler({
-    name: `canary ${targetId}`,
+    name: `canary ${nameOfPlace(place)}`,
     intervalMs: options.intervalMs,
     runAtStart: false,
     clock,
@@ -157,7 +157,7 @@ export function createCanary(options: {
     const before = last;
     await asking.runOnce();
     if (last === undefined || last === before)
-      throw new AppError('target/unreachable', `${targetId} does not answer, so the canary was not asked.`);
+      throw new AppError('target/unreachable', `${nameOfPlace(place)} does not answer, so the canary was not asked.`);
     return last;
   };
 

@@ -15,6 +15,9 @@ export type DocumentTotal = {
 /** One workspace of one target. */
 export type DocumentPlace = { readonly targetId: string; readonly workspace: string };
 
+export const nameOfPlace = ({ targetId, workspace }: DocumentPlace): string =>
+  workspace === '' ? targetId : `${targetId}:${workspace}`;
+
 export type DocumentStore = {
   /** Undefined before the first look ever. `sinceMs` is when that was. */
   read(

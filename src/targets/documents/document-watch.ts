@@ -9,7 +9,7 @@ import { type Observation, unfinishedDocuments, unfinishedStatuses } from '../ob
 import { describeStuckWork, type StuckWork } from '../stuck-work.ts';
 import { type BackendDocument, causeOf, outcomeOf } from './document.ts';
 import { type Counted, countEnded, reachesBack } from './document-counting.ts';
-import type { DocumentPlace, DocumentStore, DocumentTotal } from './document-store.ts';
+import { type DocumentPlace, type DocumentStore, type DocumentTotal, nameOfPlace } from './document-store.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { type AcceptedInsert, createInsertFollowing, type InsertEnd } from './insert-following.ts';
 import { createLatencies, type LatencySummary } from './latencies.ts';
@@ -160,7 +160,7 @@ export function createDocumentWatch(options: {
   };
 
   const looking = createReconciler({
-    name: `documents ${nameOf(place)}`,
+    name: `documents ${nameOfPlace(place)}`,
     intervalMs: lookAtLeastEveryMs,
     runAtStart: false,
     clock,
@@ -180,7 +180,7 @@ export function createDocumentWatch(options: {
   });
 
   const asking = createReconciler({
-    name: `inserts ${nameOf(place)}`,
+    name: `inserts ${nameOfPlace(place)}`,
     intervalMs: idleMs,
     runAtStart: false,
     clock,
@@ -214,7 +214,7 @@ export function createDocumentWatch(options: {
   metrics.watch(report);
 
   return {
-    name: `documents of ${nameOf(place)}`,
+    name: `documents of ${nameOfPlace(place)}`,
     place,
     async start(signal) {
       await looking.start?.(signal);
@@ -240,8 +240,6 @@ export function createDocumentWatch(options: {
 
 /** How long nothing may be due; a run without work costs nothing. */
 const idleMs = 30_000;
-const nameOf = ({ targetId, workspace }: DocumentPlace): string =>
-  workspace === '' ? targetId : `${targetId}:${workspace}`;
 
 function sumUp(ended: readonly BackendDocument[]): readonly DocumentTotal[] {
   return addUp(

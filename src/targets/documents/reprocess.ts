@@ -9,7 +9,7 @@ import type { LightragDocuments } from '../lightrag/lightrag-documents.ts';
 import { isIdle, type Observation, unfinishedDocuments, unfinishedStatuses } from '../observation.ts';
 import type { StuckWork } from '../stuck-work.ts';
 import type { BackendDocument } from './document.ts';
-import type { DocumentPlace } from './document-store.ts';
+import { type DocumentPlace, nameOfPlace } from './document-store.ts';
 
 const kind = 'documents.reprocess';
 const dayMs = 86_400_000;
@@ -93,6 +93,9 @@ export type Reprocessing = Reconciler & {
 };
 
 export type ReprocessPolicy = { readonly enabled: boolean; readonly mostPerDay: number };
+
+const isOfWorkspace = (input: unknown, workspace: string): boolean =>
+  typeof input === 'object' && input !== null && 'workspace' in input && input.workspace === workspace;
 
 /** Has stuck documents taken up again: when asked, and by itself where the policy says so. */
 export function createReprocessing(options: {
@@ -187,11 +190,11 @@ export function createReprocessing(options: {
 
   const attemptsMs = async (): Promise<number[]> =>
     (await operations.list({ kind, targetId: place.targetId, limit: 200 }))
-      .filter((one) => one.requestedBy === ourselves)
+      .filter((one) => one.requestedBy === ourselves && isOfWorkspace(one.input, place.workspace))
       .map((one) => one.createdMs);
 
   const policing = createReconciler({
-    name: `stuck documents ${place.targetId}`,
+    name: `stuck documents ${nameOfPlace(place)}`,
     intervalMs: policyIntervalMs,
     clock,
     log,
