@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import type { HttpRequester } from '../../platform/http-client.ts';
 import type { RandomSource } from '../../platform/ids.ts';
@@ -41,6 +42,13 @@ export function createRemoteWrite(options: {
   return {
     name: 'remote write',
     async start(signal) {
+      const names = new Set(stores.map(({ name }) => name));
+      for (const left of await readdir(deps.folder).catch(() => []))
+        if (!names.has(left))
+          deps.log.warn(
+            { store: left, folder: deps.folder },
+            'samples wait for a remote store that no setting names any more; name it again, or remove its folder',
+          );
       for (const writer of writers) await writer.start?.(signal);
     },
     async stop() {

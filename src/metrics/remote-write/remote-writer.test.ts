@@ -57,11 +57,11 @@ const begin = async (given: Partial<RemoteStore> = {}): Promise<RemoteWriter> =>
 
 /** Real files are between us and what is waited for. */
 const until = async (what: string, look: () => boolean): Promise<void> => {
-  for (let turn = 0; turn < 2_000; turn += 1) {
-    if (look()) return;
+  const deadline = Date.now() + 15_000;
+  while (!look()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  throw new Error(`waited in vain for: ${what}`);
 };
 const isIdle = (writer: RemoteWriter) => () => writer.status().segments === 0 && writer.jobs()[0]?.running === false;
 const sampleAt = async (writer: RemoteWriter, ms: number): Promise<void> => {
@@ -216,7 +216,7 @@ test('at the end every series ends, and what could not be sent by then is sent b
   expect(valuesOf('level')).toEqual([4, 4, Number.NaN, 4]);
 });
 
-test('secrets are sent as they are at that moment, and nothing is queued while the disk is nearly full', async () => {
+test('secrets are sent as they are at that moment, and nothing is queued while the disk is nearly full or cannot be written', async () => {
   const file = join(folder, 'token');
   writeFileSync(file, 'one\n');
   const endpoint = { url: 'http://store.test/', headers: { 'X-Scope-OrgID': 'rag' }, timeoutMs: 1_000 };
@@ -232,6 +232,16 @@ test('secrets are sent as they are at that moment, and nothing is queued while t
   await sampleAt(writer, 10);
   expect(writer.status().segments).toBe(0);
   expect((await shown('dropped_samples_total'))[0]).toMatch(/reason="low-disk"\} [1-9]/);
+  writer.pause(false);
+  rmSync(join(folder, 's1'), { recursive: true });
+  writeFileSync(join(folder, 's1'), '');
+  await sampleAt(writer, 10);
+  expect((await shown('dropped_samples_total')).join()).toMatch(/reason="not-queued"\} [1-9]/);
+  expect(writer.status().lastLoss?.reason).toContain('EEXIST');
+  rmSync(join(folder, 's1'));
+  await sampleAt(writer, 10);
+  await until('the queue is empty', isIdle(writer));
+  expect(writer.status().lastSuccessMs).toBe(clock.now());
   await writer.stop?.();
   const basic = { kind: 'basic', username: 'me', password: { value: 'p:w' } } as const;
   const other = await begin({ name: 's1', endpoint: { ...endpoint, auth: basic } });

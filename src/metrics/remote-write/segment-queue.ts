@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../../platform/errors.ts';
@@ -84,8 +84,7 @@ export function createSegmentQueue(options: {
           if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
           continue;
         }
-        const file = await open(join(folder, name), 'r');
-        const { size } = await file.stat().finally(() => file.close());
+        const { size } = await stat(join(folder, name));
         found.push({ seq: Number(seq), atMs: Number(atMs), samples: Number(count), bytes: size });
       }
       segments = found.sort((a, b) => a.seq - b.seq);
@@ -106,6 +105,8 @@ export function createSegmentQueue(options: {
       const checksum = Buffer.alloc(4);
       checksum.writeUInt32LE(crc32(body));
       try {
+        // Whoever removed it removed what waited, not what comes.
+        await mkdir(folder, { recursive: true, mode: 0o700 });
         const file = await open(`${path}.tmp`, 'w', 0o600);
         try {
           await file.writev([magic, checksum, body]);
@@ -114,6 +115,7 @@ export function createSegmentQueue(options: {
           await file.close();
         }
         await rename(`${path}.tmp`, path);
+        await syncFolder(folder);
       } catch (err) {
         await rm(`${path}.tmp`, { force: true }).catch(() => undefined);
         throw err;
@@ -140,6 +142,15 @@ export function createSegmentQueue(options: {
     },
     state: () => ({ segments: segments.length, samples, bytes, oldestMs: segments[0]?.atMs }),
   };
+}
+
+/** A name is on disk when its folder is. Some file systems refuse that and offer nothing better; only a power cut is worse then. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  await handle
+    .sync()
+    .catch(() => undefined)
+    .finally(() => handle.close());
 }
 
 /** @returns undefined when it is damaged or gone */
