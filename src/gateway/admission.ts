@@ -61,6 +61,9 @@ export function admit(
   const ambiguous = findAmbiguousHeader(rawHeaders);
   if (ambiguous !== undefined)
     throw refused('request/unreadable', `The header ${ambiguous} may be there once, and in its own spelling.`);
+  if (headers.host === undefined) throw refused('request/unreadable', 'Send a `Host` header.');
+  if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked')
+    throw refused('request/unreadable', '`Transfer-Encoding` may only be `chunked`.');
   const target = canonicalTarget(request.url ?? '');
   if (!target.ok) throw refused('request/unreadable', target.complaint);
   const allowed = settings.publicHosts;

@@ -59,6 +59,8 @@ export function createProxy(options: {
   const subjectOf = createSubjectReader();
   const active = new Set<Exchange>();
   const perSocket = new WeakMap<Socket, number>();
+  /** Connections whose last request was turned away: its answer is whole, whatever still comes. */
+  const turnedAway = new WeakSet<Socket>();
   const via = `ragwarden-${randomBytes(4).toString('hex')}`;
   const isTrusted = trustedProxies(settings.trustedProxies);
   const deps: RelayDeps = {
@@ -99,6 +101,7 @@ export function createProxy(options: {
   ): void => {
     exchange.outcome = outcome;
     exchange.reason = problem.code.slice(problem.code.indexOf('/') + 1);
+    turnedAway.add(exchange.request.socket);
     refuse(exchange.request, exchange.response, problem, headers);
   };
 
@@ -107,6 +110,7 @@ export function createProxy(options: {
     const { socket } = request;
     const running = (perSocket.get(socket) ?? 0) + 1;
     perSocket.set(socket, running);
+    turnedAway.delete(socket);
     active.add(exchange);
     response.on('close', () => finish(exchange));
     if (running > mostPipelined) {
@@ -222,7 +226,8 @@ export function createProxy(options: {
 
   const server: Server = createServer({
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    // Looked at in admission.ts, so that the answer is a problem as all others.
+    requireHostHeader: false,
     maxHeaderSize: longestHeadBytes,
     headersTimeout: settings.headersTimeoutMs,
     // Bodies take as long as they take; silence in them is bounded in relay.ts.
@@ -249,7 +254,8 @@ export function createProxy(options: {
     unreadableRequests += 1;
     // In the midst of an answer a second one would be read as a part of it.
     if (!socket.writable || (perSocket.get(socket as Socket) ?? 0) > 0) {
-      socket.destroy();
+      if (turnedAway.has(socket as Socket)) (socket as Socket).destroySoon();
+      else socket.destroy();
       return;
     }
     socket.end(rawProblem(unreadable(err)));

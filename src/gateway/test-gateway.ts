@@ -104,14 +104,21 @@ export async function startProxy(
   };
 }
 
-/** Sends exact bytes and gives back what came until the other side closed. */
-export function raw(port: number, bytes: string): Promise<string> {
+/**
+ * Sends exact bytes and gives back what came until the other side closed.
+ * @param more.end also closes our side, as a client that has said all
+ */
+export function raw(port: number, bytes: string, more: { end?: boolean } = {}): Promise<string> {
   return new Promise((resolve) => {
-    const socket: Socket = connect(port, '127.0.0.1', () => void socket.write(bytes, 'latin1'));
+    const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => {
+      if (more.end) socket.end(bytes, 'latin1');
+      else socket.write(bytes, 'latin1');
+    });
     let got = '';
     socket.on('data', (chunk) => {
       got += chunk.toString('latin1');
     });
+    socket.on('end', () => socket.end());
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(got));
   });
