@@ -154,11 +154,10 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a target with fil
     const rotten = Buffer.from(sound);
     rotten[700_000] = (rotten[700_000] ?? 0) ^ 1;
     chmodSync(pack, 0o600);
-    // A pack that is missing is seen in the structure; restic reads for it most of a minute.
     try {
-      for (const [damage, readData, words, act] of [
-        ['a flipped byte', true, /^repository\/damaged: /, () => writeFileSync(pack, rotten)],
-        ['a missing pack', false, /^repository\/damaged: .*its pack [0-9a-f]+ is missing/, () => rmSync(pack)],
+      for (const [damage, words, act] of [
+        ['a flipped byte', /^repository\/damaged: /, () => writeFileSync(pack, rotten)],
+        ['a missing pack', /^repository\/damaged: .*its pack [0-9a-f]+ is missing/, () => rmSync(pack)],
       ] as const) {
         act();
         expect(failureOf(await verify(id)), damage).toMatch(words);
@@ -170,7 +169,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a target with fil
         const [told] = await warden.events('recovery.drill-ended');
         expect(told, damage).toMatchObject({ severity: 'error', data: { verdict: 'failed' } });
         const known = (await warden.events('repository.damaged')).length;
-        expect(failureOf(await post('/api/v1/repository/check', { read_data: readData })), damage).toMatch(
+        expect(failureOf(await post('/api/v1/repository/check', { read_data: true })), damage).toMatch(
           /^repository\/damaged: .*[Pp]ack/,
         );
         expect((await warden.events('repository.damaged')).length, damage).toBe(known + 1);

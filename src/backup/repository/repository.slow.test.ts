@@ -415,6 +415,10 @@ describe.runIf(hasRestic)('a restic repository', () => {
     });
     await unlink(pack);
     expect((await repository.check({ readData: 'none' })).ok).toBe(false);
+    // Without the minute in which restic looks for it.
+    const missing = await repository.check({ readData: 'all' });
+    expect(missing.ok).toBe(false);
+    expect(missing.findings.join('\n')).toMatch(/does not exist.*not read to its end/s);
   });
 
   test('a lock that a killed process of ours left is removed and the work is done', async () => {

@@ -5,6 +5,7 @@ import { createGate, type Gate } from './gate.ts';
 import { readPassword } from './keys.ts';
 import { createLightKey } from './light-key.ts';
 import { type RepositoryLocation, withoutCredentials } from './location.ts';
+import { endAtMissingPack } from './missing-pack.ts';
 import type { Call, CheckRequest, CheckResult, OpenResult, Repository, RestoreRequest } from './repository.ts';
 import { absolutePath, dataSubset, exactPattern, plainTag, snapshotId } from './restic-arguments.ts';
 import { backUp } from './restic-backup.ts';
@@ -220,6 +221,8 @@ async function restore(tool: ResticTool, { location, log }: ResticOptions, reque
 }
 
 const abandonedMs = 86_400_000;
+const notReadToItsEnd =
+  'a pack is missing, so the rest was not read to its end: restic would look for that pack for most of a minute. Mend it, then check again';
 
 async function check(
   tool: ResticTool,
@@ -239,7 +242,23 @@ async function check(
   const cache = location.kind === 'folder' ? ['--no-cache'] : [];
   const doing = 'checking the repository';
   const attempt = async (more: readonly string[]): Promise<CheckResult> => {
-    const result = await tool.run(doing, ['check', ...more, ...cache, ...data], { signal, operationId });
+    const beganMs = clock.monotonic();
+    const lines: string[] = [];
+    const watched = endAtMissingPack({ doing, location, signal, onStderrLine: (line) => lines.push(line) });
+    const args = ['check', ...more, ...cache, ...data];
+    const result = await tool.run(doing, args, { ...watched, operationId }).catch((err: unknown) => {
+      if (!isAppError(err) || err.code !== 'repository/damaged') throw err;
+      return err;
+    });
+    if (result instanceof AppError) {
+      // What the index names and is not there was told before; only what is damaged inside may be more.
+      const findings = parseFindings(withoutCredentials(lines.join('\n'), location));
+      return {
+        ok: false,
+        findings: [...(findings.length > 0 ? findings : [result.detail]), notReadToItsEnd],
+        durationMs: Math.round(clock.monotonic() - beganMs),
+      };
+    }
     if (result.exitCode === 0) return { ok: true, findings: [], durationMs: result.durationMs };
     const failure = resticFailure(result, doing, location);
     // A lock or a wrong password is a check that did not take place.
