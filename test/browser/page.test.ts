@@ -225,13 +225,15 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
 
   describe('the view of traffic', () => {
     afterAll(async () => void (await page.goto(`${product.api}/health`)));
-    const pass = async (path: string, body: unknown = {}): Promise<void> => {
+    /** @returns the status */
+    const pass = async (path: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<number> => {
       const answer = await fetch(`${product.gateway}${path}`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
       });
       await answer.text();
+      return answer.status;
     };
 
     test('what passed the gateway is there with its time and what became of it, in all and one by one', async () => {
@@ -263,6 +265,30 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await gateway.getByText(product.gateway, { exact: true }).waitFor();
       await gateway.getByRole('row', { name: /^sample.*reached/ }).waitFor();
       await page.getByText(/^There is no canary: set/).waitFor();
+    });
+
+    test('a key is made, shown once, passes as its holder, and is revoked when that was confirmed', async () => {
+      const keys = page.getByRole('region', { name: 'Keys' });
+      await keys.getByLabel('For').fill('page-test');
+      await keys.getByRole('button', { name: 'Make a key' }).click();
+      const key = await keys.getByText(/^rw_gw_/).innerText();
+      const asHolder = (): Promise<number> =>
+        pass('/query', { query: 'tram', mode: 'naive' }, { authorization: `Bearer ${key}` });
+      expect(await asHolder()).toBe(200);
+      await keys.getByRole('button', { name: /^I have it/ }).click();
+      expect(await page.innerText('body')).not.toContain(key);
+      await page.getByLabel('Group by').selectOption('user');
+      await page.getByRole('row', { name: /^local:page-test 1 0 / }).waitFor();
+      await keys.getByRole('button', { name: 'Revoke the key of local:page-test' }).click();
+      await keys.getByRole('button', { name: 'Keep' }).click();
+      expect(await keys.getByText('revoked', { exact: true }).count()).toBe(0);
+      await keys.getByRole('button', { name: 'Revoke the key of local:page-test' }).click();
+      await keys
+        .getByRole('group')
+        .getByRole('button', { name: /^Revoke/ })
+        .click();
+      await keys.getByText('revoked', { exact: true }).waitFor();
+      expect(await asHolder()).toBe(401);
     });
 
     test('failed documents are listed with their cause, and taken up again when that was confirmed', async () => {

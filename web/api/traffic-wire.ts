@@ -121,6 +121,27 @@ export type GatewayStatus = {
   providers: { id: string; api: string; has_key: boolean; state: Breaker }[];
 };
 
+export type GatewayKey = {
+  id: string;
+  subject: string;
+  target_id: string;
+  /** Null: any of the target. */
+  workspace: string | null;
+  label: string;
+  state: 'active' | 'expired' | 'revoked';
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+};
+
+export type NewGatewayKey = {
+  name: string;
+  label: string;
+  target_id: string;
+  workspace: string | null;
+  expires_at: string | null;
+};
+
 export type ListedDocument = {
   id: string;
   status: string;

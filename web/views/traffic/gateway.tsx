@@ -5,35 +5,39 @@ import { Age, Fact, Sentence, Trouble, Unknown } from '../../parts/text.tsx';
 import { useFollowed } from '../../state/asked.ts';
 import { api } from '../../state/session.ts';
 import { workspaceName } from './figures.ts';
+import { KeysPanel } from './keys.tsx';
 
-/** Where it listens, what it reaches, and what it had to leave out. */
+/** Where it listens, what it reaches, what it had to leave out; and the keys for it, where there is one. */
 export function GatewayPanel() {
   const { value, problem } = useFollowed<GatewayStatus>('gateway', {
     load: (on) => api.get('api/v1/gateway/status', on),
     everyMs: () => 3_000,
   });
   return (
-    <section class="panel" aria-labelledby="gateway-title">
-      <div class="panel-head">
-        <h2 id="gateway-title">Gateway</h2>
-        {value && <Word word={value.phase === 'running' ? 'healthy' : 'degraded'} text={value.phase} />}
-        {value && (
-          <span class="seen">
-            told <Age at={value.looked_at} none="nothing yet" />
-          </span>
+    <>
+      <section class="panel" aria-labelledby="gateway-title">
+        <div class="panel-head">
+          <h2 id="gateway-title">Gateway</h2>
+          {value && <Word word={value.phase === 'running' ? 'healthy' : 'degraded'} text={value.phase} />}
+          {value && (
+            <span class="seen">
+              told <Age at={value.looked_at} none="nothing yet" />
+            </span>
+          )}
+        </div>
+        {value === undefined ? (
+          <p class={problem === undefined ? '' : 'empty'}>
+            {problem === undefined ? <Unknown /> : <Sentence text={problem} />}
+          </p>
+        ) : (
+          <>
+            <Trouble text={problem} />
+            <Facts status={value} />
+          </>
         )}
-      </div>
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>
-          {problem === undefined ? <Unknown /> : <Sentence text={problem} />}
-        </p>
-      ) : (
-        <>
-          <Trouble text={problem} />
-          <Facts status={value} />
-        </>
-      )}
-    </section>
+      </section>
+      {value && <KeysPanel upstreams={value.upstreams} />}
+    </>
   );
 }
 

@@ -14,7 +14,7 @@ export function SummaryPanel({ traffic }: { traffic: TrafficQuestion }) {
   const path = `api/v1/traffic/summary?window=${traffic.window}&by=${traffic.by}`;
   const { value, problem } = useFollowed<TrafficSummary>(path, {
     load: (on) => api.get(path, on),
-    everyMs: () => 5_000,
+    everyMs: () => 3_000,
   });
   return (
     <section class="panel" aria-labelledby="traffic-title">
@@ -56,8 +56,10 @@ function Total({ summary }: { summary: TrafficSummary }) {
   if (total.requests + total.llm.calls === 0)
     return (
       <p class="empty">
-        Nothing passed in this time. Point clients at the gateway, or tell operations with{' '}
-        <code>POST /api/v1/monitoring/lightrag/record</code>.
+        {summary.complete
+          ? 'Nothing passed in this time.'
+          : `Nothing passed since ${formatExact(Date.parse(summary.kept_from))}; what was before shows in the course only.`}{' '}
+        Point clients at the gateway, or tell operations with <code>POST /api/v1/monitoring/lightrag/record</code>.
       </p>
     );
   return (
