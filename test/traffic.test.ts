@@ -189,3 +189,13 @@ describe('what passes the gateway', () => {
     expect(took?.cpu_seconds_per_operation).toBeCloseTo(took!.cpu_seconds! / took!.operations);
   });
 });
+
+test('a user is told with what was asked for, a stranger is not known', async () => {
+  await client.monitoring.recordLightrag([
+    { operation: 'query', seconds: 0.5, user_id: 'zoe' },
+    { operation: 'search', seconds: 0.1, user_id: 'zoe', error: true },
+  ]);
+  const { metrics } = await client.monitoring.user('zoe');
+  expect(metrics).toMatchObject({ storage: null, usage: { requests: 2, errors: 1, llm_calls: 0, cost_usd: 0 } });
+  await expect(client.monitoring.user('nobody')).rejects.toMatchObject({ code: 'request/not-found' });
+});

@@ -104,6 +104,25 @@ test('reads the same however the bytes are cut, also when they are no JSON', () 
   );
 });
 
+test('is not misled by quotes, brackets and escapes in what it passes over, cut at any place', () => {
+  const tricky = JSON.stringify({
+    'ke"y\\': ['"', '\\', { '}': ']"' }, '\\"'],
+    other: 'an "escaped" {text} [with] \\ all: "a": 0, \\\\"',
+    text: `kept "${'x'.repeat(80)}\\" to the end\\`,
+    list: [{ w: 'a\\' }, [], { w: '"' }],
+    a: 7,
+  });
+  const expected = whole(tricky);
+  expect(expected).toMatchObject({ a: { text: '7' }, 'list.*.w': { text: '"' } });
+  const bytes = Buffer.from(tricky);
+  for (let at = 1; at < bytes.length; at += 1) {
+    const picker = createJsonPicker(plan);
+    picker.write(bytes.subarray(0, at));
+    picker.write(bytes.subarray(at));
+    expect(told(picker)).toEqual(expected);
+  }
+});
+
 test('keeps the beginning and the end of a long text, and cuts neither escape nor character', () => {
   expect(whole(JSON.stringify({ text: `${'x'.repeat(100_000)}[no-context]` })).text).toMatchObject({
     ...{ text: 'xxxxxxxx', size: 100_012, tail: 'xxxx[no-context]' },

@@ -200,6 +200,15 @@ describe('a chat', () => {
   });
 });
 
+test('the mark of an empty answer is found wherever the pieces of a stream are cut', async () => {
+  const text = 'Sorry.[no-context]';
+  for (let at = 1; at < text.length; at += 1) {
+    const pieces = [text.slice(0, at), text.slice(at)].map((response) => `${JSON.stringify({ response })}\n`);
+    const exchange = { ...recorded('query-stream'), answer: Buffer.from(pieces.join('')) };
+    expect(told(await readExchange(lightragLens, exchange))).toBe('query mix stream empty no-context first');
+  }
+});
+
 test('an answer of any length, with lines of any length, is read in little memory', async () => {
   const piece = Buffer.from(`${JSON.stringify({ response: 'x'.repeat(1_000_000) })}\n`);
   const head = { method: 'POST', path: '/query/stream', query: '', headers: {} };
