@@ -9,6 +9,7 @@ import { databaseDump } from './database-dump.ts';
 import { events } from './events.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
+import { lensReading } from './lens-reading.ts';
 import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
 import { operationWrapper } from './operation-wrapper.ts';
@@ -33,6 +34,7 @@ const benches: readonly Bench[] = [
   metricRecording,
   metricStorage,
   operationWrapper,
+  lensReading,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 const mark = '<!-- written by npm run bench -- --write -->';

@@ -142,6 +142,22 @@ export function createJsonPicker(plan: PickPlan): JsonPicker {
     }
   };
 
+  /** A short key that lies whole in the bytes at hand, as nearly all do. @returns the place behind it; `from` when it is not so */
+  const readKey = (chunk: Uint8Array, from: number, to: number): number => {
+    let text = '';
+    for (let at = from; at < to && at < from + usualKeep; at += 1) {
+      const byte = chunk[at]!;
+      if (byte === quote) {
+        key = text;
+        mode = 'colon';
+        return at + 1;
+      }
+      if (byte === backslash || byte >= 0x80) return from;
+      text += String.fromCharCode(byte);
+    }
+    return from;
+  };
+
   /** @returns the place behind what was used */
   const readString = (chunk: Uint8Array, from: number, to: number): number => {
     const keep = isKey ? usualKeep : step?.path === undefined ? 0 : step.keep;
@@ -196,7 +212,7 @@ export function createJsonPicker(plan: PickPlan): JsonPicker {
       return;
     }
     if (step?.path !== undefined)
-      put(step, 'string', unescapeBytes(head), Buffer.from(tail.slice(-tailBytes)).toString('latin1'), size);
+      put(step, 'string', unescapeBytes(head), String.fromCharCode(...tail.slice(-tailBytes)), size);
     after();
   };
 
@@ -292,7 +308,7 @@ export function createJsonPicker(plan: PickPlan): JsonPicker {
             escaped = false;
             size = 0;
             head = [];
-            tail = [];
+            at = readKey(chunk, at, to);
           } else if (byte === closeObject) close(byte);
           else mode = 'broken';
         } else if (mode === 'colon') {
@@ -327,6 +343,8 @@ function nextStop(chunk: Uint8Array, from: number, to: number): number {
 
 /** What was written between quotes; cut off in the middle of a character or an escape, without that. */
 function unescapeBytes(bytes: readonly number[]): string {
+  if (bytes.length <= usualKeep && bytes.every((byte) => byte < 0x80 && byte !== backslash))
+    return String.fromCharCode(...bytes);
   const text = Buffer.from(bytes)
     .toString('utf8')
     .replace(/\ufffd$/, '');

@@ -3,33 +3,49 @@ import type { LlmReading } from '../observation.ts';
 import type { Framing } from './answer-reader.ts';
 import { type Picked, planPicks } from './json-picker.ts';
 
-/** In the order in which they count: what OpenAI writes, its newer API, Ollama, and what others write in their place. */
-const promptTokens = [
-  ...['usage.prompt_tokens', 'usage.input_tokens', 'response.usage.input_tokens', 'message.usage.input_tokens'],
-  ...['prompt_eval_count', 'meta.tokens.input_tokens', 'meta.billed_units.input_tokens'],
-];
-const completionTokens = [
-  ...['usage.completion_tokens', 'usage.output_tokens', 'response.usage.output_tokens', 'eval_count'],
-  ...['meta.tokens.output_tokens', 'meta.billed_units.output_tokens'],
-];
-const cachedTokens = [
-  ...['usage.prompt_tokens_details.cached_tokens', 'usage.input_tokens_details.cached_tokens'],
-  ...['response.usage.input_tokens_details.cached_tokens', 'usage.prompt_cache_hit_tokens'],
-  ...['usage.cache_read_input_tokens'],
-];
-const allTokens = ['usage.total_tokens'];
+type Tokens = 'prompt' | 'completion' | 'cached' | 'all';
+
+/** What OpenAI writes, its newer API, Ollama, and what others write in their place. */
+const tokenPaths: Readonly<Record<Tokens, readonly string[]>> = {
+  prompt: [
+    ...['usage.prompt_tokens', 'usage.input_tokens', 'response.usage.input_tokens', 'message.usage.input_tokens'],
+    ...['prompt_eval_count', 'meta.tokens.input_tokens', 'meta.billed_units.input_tokens'],
+  ],
+  completion: [
+    ...['usage.completion_tokens', 'usage.output_tokens', 'response.usage.output_tokens', 'eval_count'],
+    ...['meta.tokens.output_tokens', 'meta.billed_units.output_tokens'],
+  ],
+  cached: [
+    ...['usage.prompt_tokens_details.cached_tokens', 'usage.input_tokens_details.cached_tokens'],
+    ...['response.usage.input_tokens_details.cached_tokens', 'usage.prompt_cache_hit_tokens'],
+    ...['usage.cache_read_input_tokens'],
+  ],
+  all: ['usage.total_tokens'],
+};
 const pieces = [
   ...['choices.0.delta.content', 'choices.0.delta.reasoning_content', 'choices.0.delta.reasoning', 'choices.0.text'],
   ...['message.content', 'message.thinking', 'response', 'delta', 'delta.text'],
+  ...['choices.0.delta.tool_calls', 'message.tool_calls'],
 ];
-const toolCalls = ['choices.0.delta.tool_calls', 'message.tool_calls'];
 const ends = ['choices.0.finish_reason', 'done_reason', 'response.status', 'delta.stop_reason'];
 const vectors = ['data.0.embedding', 'embeddings.0', 'embedding'];
 
-export const llmAnswerPlan = planPicks([
-  ...[...promptTokens, ...completionTokens, ...cachedTokens, ...allTokens],
-  ...[...pieces, ...toolCalls, ...ends, ...vectors, 'error', 'done', 'choices', 'type'],
+type Meaning = Tokens | 'piece' | 'end' | 'vector' | 'error' | 'done' | 'talk';
+const meanings = new Map<string, Meaning>([
+  ...Object.entries(tokenPaths).flatMap(([what, paths]) => paths.map((path) => [path, what as Tokens] as const)),
+  ...pieces.map((path) => [path, 'piece'] as const),
+  ...ends.map((path) => [path, 'end'] as const),
+  ...vectors.map((path) => [path, 'vector'] as const),
+  ...([
+    ['error', 'error'],
+    ['done', 'done'],
+    ['choices', 'talk'],
+    ['type', 'talk'],
+  ] as const),
 ]);
+
+// Of a piece of an answer only counts whether it is empty.
+export const llmAnswerPlan = planPicks([...meanings].map(([path, what]) => (what === 'piece' ? [path, 1] : path)));
 
 type Heard = Pick<Reading, 'outcome' | 'reason'> &
   Pick<LlmReading, 'promptTokens' | 'completionTokens' | 'cachedTokens' | 'firstTokenMs' | 'dimension'>;
@@ -42,27 +58,40 @@ export function createLlmJudge() {
   let ended = false;
   let talked = false;
   let dimension: number | null = null;
-  const tokens: Record<'prompt' | 'completion' | 'cached' | 'all', number | null> = {
-    ...{ prompt: null, completion: null, cached: null, all: null },
+  const tokens: Record<Tokens, number | null> = { prompt: null, completion: null, cached: null, all: null };
+
+  const hear = (meaning: Meaning | undefined, one: Picked, sinceMs: number): void => {
+    switch (meaning) {
+      case 'piece':
+        if ((one.kind === 'string' || one.kind === 'array') && one.size > 0) firstTokenMs ??= sinceMs;
+        break;
+      case 'talk':
+        talked = true;
+        break;
+      case 'done':
+        talked = true;
+        if (one.kind === 'true') ended = true;
+        break;
+      case 'end':
+        if (one.kind === 'string' && one.text !== 'in_progress' && one.text !== 'queued') finish = one.text;
+        break;
+      case 'error':
+        if (one.kind !== 'null' && one.kind !== 'false') failed = true;
+        break;
+      case 'vector':
+        dimension ??= dimensionOf(one);
+        break;
+      case undefined:
+        break;
+      default:
+        // The last word counts: some providers send what was used so far with every piece.
+        tokens[meaning] = countOf(one) ?? tokens[meaning];
+    }
   };
 
   return {
     piece(picked: ReadonlyMap<string, Picked>, sinceMs: number): void {
-      const error = picked.get('error');
-      if (error !== undefined && error.kind !== 'null' && error.kind !== 'false') failed = true;
-      if (firstTokenMs === null && hasContent(picked)) firstTokenMs = sinceMs;
-      if (picked.has('choices') || picked.has('done') || picked.has('type')) talked = true;
-      if (picked.get('done')?.kind === 'true') ended = true;
-      for (const path of ends) {
-        const said = picked.get(path);
-        if (said?.kind === 'string' && said.text !== 'in_progress' && said.text !== 'queued') finish = said.text;
-      }
-      // The last word counts: some providers send what was used so far with every piece.
-      tokens.prompt = countOf(picked, promptTokens) ?? tokens.prompt;
-      tokens.completion = countOf(picked, completionTokens) ?? tokens.completion;
-      tokens.cached = countOf(picked, cachedTokens) ?? tokens.cached;
-      tokens.all = countOf(picked, allTokens) ?? tokens.all;
-      for (const path of vectors) dimension ??= dimensionOf(picked.get(path));
+      for (const [path, one] of picked) hear(meanings.get(path), one, sinceMs);
     },
     done(): void {
       ended = true;
@@ -92,20 +121,9 @@ const finishWord = (finish: string | undefined): string | null =>
       ? 'content-filter'
       : null;
 
-const hasContent = (picked: ReadonlyMap<string, Picked>): boolean =>
-  pieces.some((path) => {
-    const one = picked.get(path);
-    return one?.kind === 'string' && one.size > 0;
-  }) || toolCalls.some((path) => (picked.get(path)?.size ?? 0) > 0);
-
-function countOf(picked: ReadonlyMap<string, Picked>, paths: readonly string[]): number | null {
-  for (const path of paths) {
-    const one = picked.get(path);
-    if (one?.kind !== 'number') continue;
-    const count = Number(one.text);
-    if (Number.isSafeInteger(count) && count >= 0) return count;
-  }
-  return null;
+function countOf(one: Picked): number | null {
+  const count = one.kind === 'number' ? Number(one.text) : -1;
+  return Number.isSafeInteger(count) && count >= 0 ? count : null;
 }
 
 /** Numbers of an array; of base64 four bytes each. */
