@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type OpenWarden, openWarden, prepareDataFolder, sampleOf, wait } from './faults/ground.ts';
+import { type OpenWarden, openWarden, prepareDataFolder, restic, sampleOf, wait } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { startRedis, type TestRedis } from './setup/redis-server.ts';
 import { field, removeFolder } from './warden-harness.ts';
@@ -18,6 +18,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('redis'))('a backend with a Redis
   let chats: string;
   let graph: string;
   let id = '';
+  let step: (name: string) => void = () => {};
 
   beforeAll(async () => {
     dataDir = await prepareDataFolder('stores');
@@ -56,6 +57,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('redis'))('a backend with a Redis
     for (const store of ['doc_status', 'full_docs']) rmSync(join(folders.workspace, `kv_store_${store}.json`));
     warden = await openWarden(dataDir, {
       command: 'serve',
+      step: (name) => step(name),
       settings: {
         // Nobody answers there: a backend that is stopped already.
         RAGWARDEN_TARGET_URL: 'http://127.0.0.1:1',
@@ -133,5 +135,29 @@ describe.skipIf(!hasPart('restic') || !hasPart('redis'))('a backend with a Redis
     expect(database.prepare('select count(*) as n from chat').get()).toEqual({ n: 2 });
     database.close();
     expect(warden.log()).not.toContain('p@ss');
+  });
+
+  test('of which a file is written into while it is stored, is captured again, and nothing of the first try is left', async () => {
+    const staging = join(dataDir, 'staging');
+    let tries = 0;
+    step = (name) => {
+      if (name !== 'backup:manifest-staged') return;
+      tries += 1;
+      if (tries > 1) return;
+      // What is stored: the live file itself where it was taken by hard link, a copy here.
+      const staged = readdirSync(staging, { recursive: true, encoding: 'utf8' }).find((path) =>
+        path.endsWith('components/workspace/kv_store_text_chunks.json'),
+      );
+      appendFileSync(join(staging, staged ?? ''), '\n');
+    };
+    const taken = await warden.take();
+    step = () => {};
+    expect([field(taken, 'error'), tries]).toEqual([null, 2]);
+    const args = ['snapshots', '--no-lock', '--json', '--tag', `rp:${field(taken, 'result', 'backup_id')}`];
+    const listed = restic(join(dataDir, 'repository'), join(dataDir, 'repository-password'), args);
+    const streams = (JSON.parse(listed) as { tags: string[] }[]).flatMap(({ tags }) =>
+      tags.filter((tag) => tag.startsWith('stream:')),
+    );
+    expect(streams.sort()).toEqual(['stream:chats.database.sqlite', 'stream:graph.dump', 'stream:redis.dump.rdb']);
   });
 });

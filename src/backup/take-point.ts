@@ -205,7 +205,9 @@ async function captureAndStore(
   for (const source of sources) {
     const altered = await source.findAltered?.(staging.componentFolder(source.name));
     if (altered === undefined) continue;
-    await deps.repository.forget({ snapshotIds: [stored.snapshotId] });
+    // With the streams of this try, which would else stay under the tag of the point.
+    const ofTry = await deps.repository.snapshots({ tags: [`rp:${row.id}`], signal: context.signal });
+    await deps.repository.forget({ snapshotIds: ofTry.map((one) => one.id) });
     if (isSecondTry)
       throw new AppError('backup/capture-failed', `${source.name}: ${altered} changed while it was stored. Try again.`);
     // The next capture sees that the backend writes into its files, and copies them.
