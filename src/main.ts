@@ -76,6 +76,10 @@ const offline: OfflineWork = {
       },
     };
   },
+  async createGatewayAlone(options) {
+    const { createGatewayAlone } = await import('./app/index.ts');
+    return createGatewayAlone(options);
+  },
   async keepAdminToken(dataDir, token) {
     const { adminTokenFile, writeSecretFile } = await import('./access/index.ts');
     const path = adminTokenFile(dataDir);

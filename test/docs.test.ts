@@ -83,6 +83,7 @@ async function outputOf(argv: readonly string[]): Promise<string> {
     signal: new AbortController().signal,
     offline: {
       createWarden: never,
+      createGatewayAlone: never,
       keepAdminToken: never,
       localTokenFile: never,
       recoveryKit: never,

@@ -6,18 +6,16 @@ import {
   createGateway,
   type Gateway,
   type GatewayEvent,
-  type GatewayKey,
   type GatewayState,
   type Observation,
   type QuotaDecision,
-  type Upstream,
 } from '../gateway/index.ts';
 import type { HealthCheck } from '../health/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { registerGatewayMetrics } from './gateway-metrics.ts';
+import { gatewaySettings, gatewayState } from './gateway-state.ts';
 import type { Ground } from './ground.ts';
-import { secretOf } from './named-key.ts';
 
 /** What stands before the backend, as the rest of the product sees it. */
 export type Fronting = {
@@ -45,12 +43,8 @@ export function createFronting(
   const { target } = ports;
   const log = logOf('gateway');
   const listeners: ((items: readonly Observation[]) => void)[] = [];
-  let keys: readonly GatewayKey[] = [];
-  const build = (): GatewayState => ({
-    upstreams: target === undefined ? [] : upstreamsOf(target, log),
-    providers: config.gateway.providers.map(({ apiKey, ...rest }) => ({ ...rest, apiKey: secretOf(apiKey, log) })),
-    keys,
-  });
+  let keys: readonly StoredGatewayKey[] = [];
+  const build = (): GatewayState => gatewayState(config, target, keys, log);
   let state = build();
   const leadsNowhere = state.upstreams.length + state.providers.length === 0;
   const why = config.gateway.enabled
@@ -75,14 +69,8 @@ export function createFronting(
   };
   if (!config.gateway.enabled || leadsNowhere)
     return { ...shared, gateway: undefined, setKeys: () => undefined, barrier: noBarrier, checks: [] };
-  const { providers: _providers, enabled: _enabled, ...settings } = config.gateway;
   const gateway = createGateway({
-    settings: {
-      ...settings,
-      publicHosts: config.server.publicHosts,
-      trustedProxies: config.server.trustedProxies,
-      quotaWaitMs: 250,
-    },
+    settings: gatewaySettings(config),
     state,
     quota: ports.quota,
     observe(items) {
@@ -98,9 +86,7 @@ export function createFronting(
     ...shared,
     gateway,
     setKeys(next) {
-      keys = next.map(({ id, digest, subject, targetId, workspace, expiresMs }) => ({
-        ...{ id, digest, subject, targetId, workspace, expiresMs },
-      }));
+      keys = next;
       state = build();
       gateway.update(state);
     },
@@ -112,33 +98,6 @@ export function createFronting(
     },
     checks: [gatewayCheck(gateway)],
   };
-}
-
-function upstreamsOf(target: TargetConfig, log: Logger): Upstream[] {
-  const { id: targetId, workspace } = target;
-  const own: Upstream = {
-    id: `${targetId}/${workspace}`,
-    targetId,
-    workspace,
-    url: target.url,
-    apiKey: target.apiKey ?? null,
-    lens: 'lightrag',
-    pathPrefix: null,
-    hosts: [],
-  };
-  const further = (target.endpoints ?? []).map(
-    (one): Upstream => ({
-      id: `${targetId}/${one.workspace}`,
-      targetId,
-      workspace: one.workspace,
-      url: one.url,
-      apiKey: secretOf(one.apiKey, log),
-      lens: 'lightrag',
-      pathPrefix: one.pathPrefix ?? null,
-      hosts: one.hosts,
-    }),
-  );
-  return [own, ...further];
 }
 
 const sentences: { readonly [Kind in GatewayEvent['kind']]: (event: Extract<GatewayEvent, { kind: Kind }>) => string } =

@@ -50,6 +50,7 @@ import {
 } from './event-metrics.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import { createFronting } from './fronting.ts';
+import { writeKeysFile } from './gateway-alone.ts';
 import type { Ground } from './ground.ts';
 import {
   backupCheck,
@@ -248,7 +249,11 @@ export function createWarden(options: WardenOptions): Warden {
     const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
     const gatewayKeys = createGatewayKeys({
       ...{ db, clock, random, events, log: logOf('access') },
-      onChange: (keys) => fronting.setKeys(keys),
+      onChange(keys) {
+        fronting.setKeys(keys);
+        // Then it may run in a process of its own.
+        if (!config.gateway.enabled) void writeKeysFile(config.dataDir, keys, log);
+      },
     });
     fronting.onObservations((items) => {
       for (const { keyId, atMs } of items) if (keyId !== null) gatewayKeys.noteUse(keyId, atMs);

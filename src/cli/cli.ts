@@ -30,6 +30,11 @@ export type OfflineWork = {
     /** Told the first admin token as soon as it is made: only its hash is kept. */
     onAdminToken(token: string): Promise<void>;
   }): Promise<ServedWarden>;
+  /** The gateway alone, in this process. */
+  createGatewayAlone(options: {
+    reading: ConfigReading;
+    log: Logger;
+  }): Promise<{ start(): Promise<{ readonly gateway: string }>; stop(reason: string): Promise<void> }>;
   /** Keeps the first admin token in a private file of the data folder; returns its path. */
   keepAdminToken(dataDir: string, token: string): Promise<string>;
   localTokenFile(dataDir: string): Promise<string>;

@@ -6,6 +6,7 @@ const unused = async (): Promise<never> => {
 };
 const offline = (faults: readonly string[], asked: string[] = []) => ({
   createWarden: unused,
+  createGatewayAlone: unused,
   keepAdminToken: unused,
   localTokenFile: unused,
   recoveryKit: unused,

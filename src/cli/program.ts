@@ -102,6 +102,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
         .option('--port <number>', 'port of API and page; 0 takes any free one (default 8710)')
         .option('--metrics-port <number>', 'port of the Prometheus exposition (default 9090)')
         .option('--gateway-port <number>', 'port of the gateway before the backend (default 8711)')
+        .addOption(choiceOption('--only <part>', 'one part in a process of its own, beside another', ['gateway']))
         .option('--target-url <url>', 'base URL of the RAG backend')
         .option('--log-level <level>', 'trace, debug, info, warn, error or silent')
         .action(does((flags: Record<string, unknown>) => serve(context, name, flags))),

@@ -26,7 +26,7 @@ const started = {
 };
 
 /** Serves with a server whose start and stop the test decides; `stops` tells how it was stopped. */
-function serving(warden: Partial<ServedWarden>, createdAdminToken?: string) {
+function serving(warden: Partial<ServedWarden>, createdAdminToken?: string, more: readonly string[] = []) {
   const stop = new AbortController();
   const stops: string[] = [];
   const kept: string[] = [];
@@ -43,6 +43,13 @@ function serving(warden: Partial<ServedWarden>, createdAdminToken?: string) {
       kept.push(token);
       return join(folder, 'admin-token');
     },
+    createGatewayAlone: async () => ({
+      async start() {
+        setImmediate(() => stop.abort(new Interrupted('SIGTERM')));
+        return { gateway: 'http://127.0.0.1:4321' };
+      },
+      stop: async (reason) => void stops.push(reason),
+    }),
     localTokenFile: async (folder) => join(folder, 'local-token'),
     recoveryKit: async () => '',
     rebuildCatalogue: async () => undefined,
@@ -51,7 +58,7 @@ function serving(warden: Partial<ServedWarden>, createdAdminToken?: string) {
     },
     foldRestored: async () => ({ folded: 0, checked: 0, faults: [] }),
   };
-  const run = runInPipe(['serve', '--data-dir', dataDir], { offline, signal: stop.signal });
+  const run = runInPipe(['serve', '--data-dir', dataDir, ...more], { offline, signal: stop.signal });
   return { run, stops, kept, tell: (signal: 'SIGINT' | 'SIGTERM') => stop.abort(new Interrupted(signal)) };
 }
 
@@ -129,4 +136,13 @@ test('the first admin token goes into a file when there is no terminal, and nowh
   expect(kept).toEqual(['very-secret']);
   expect(stdout + stderr).not.toContain('very-secret');
   expect(stderr).toContain('admin-token');
+});
+
+test('the gateway alone says where it listens, and stops when it is told to', async () => {
+  const { run, stops } = serving({}, undefined, ['--only', 'gateway']);
+  const { code, stdout } = await run;
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ event: 'ready', api: null, gateway: 'http://127.0.0.1:4321' });
+  expect(stops).toEqual(['stopped by SIGTERM']);
+  expect(existsSync(join(dataDir, 'endpoint.json'))).toBe(false);
 });

@@ -30,6 +30,7 @@ export async function serve(
     return exitCodes.usage;
   }
   const config = requireConfig(reading);
+  if (flags.only === 'gateway') return serveGateway(context, reading);
   const friendly = command === 'up' && terminal.stdout.isTTY === true;
   const log = createServeLog(context, reading, friendly);
   const warden = await context.offline.createWarden({
@@ -74,6 +75,17 @@ export async function serve(
   return (await stopInTime(warden, signal, log)) ? exitCodes.ok : exitCodes.failure;
 }
 
+/** The gateway as a process of its own: the same signals, the same line when it is ready. */
+async function serveGateway(context: CommandContext, reading: ConfigReading): Promise<number> {
+  const { terminal, signal } = context;
+  const log = createServeLog(context, reading, false);
+  const alone = await context.offline.createGatewayAlone({ reading, log });
+  const { gateway } = await alone.start();
+  terminal.out(JSON.stringify({ event: 'ready', api: null, metrics: null, gateway, version: productVersion() }));
+  await aborted(signal);
+  return (await stopInTime(alone, signal, log)) ? exitCodes.ok : exitCodes.failure;
+}
+
 const isInterrupt = (signal: AbortSignal): boolean =>
   signal.reason instanceof Interrupted && signal.reason.signal === 'SIGINT';
 
@@ -83,7 +95,7 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => done(), { once: true });
   });
 
-async function stopInTime(warden: ServedWarden, signal: AbortSignal, log: Logger): Promise<boolean> {
+async function stopInTime(warden: Pick<ServedWarden, 'stop'>, signal: AbortSignal, log: Logger): Promise<boolean> {
   const late = new AbortController();
   try {
     return await Promise.race([

@@ -23,6 +23,9 @@ export async function runInPipe(
       async createWarden() {
         throw new Error('no server is started here');
       },
+      async createGatewayAlone() {
+        throw new Error('no gateway is started here');
+      },
       keepAdminToken: async () => '',
       localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
