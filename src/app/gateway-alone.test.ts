@@ -1,10 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { secretHash } from '../access/access.ts';
 import type { StoredGatewayKey } from '../access/index.ts';
 import { readConfig } from '../config/index.ts';
 import { silentLogger } from '../platform/logging.ts';
@@ -24,7 +24,7 @@ afterEach(() => {
 
 const key: StoredGatewayKey = {
   id: 'key_1',
-  digest: secretHash('rw_gw_alone'),
+  digest: createHash('sha256').update('rw_gw_alone').digest('hex'),
   subject: 'local:alice',
   targetId: 'default',
   workspace: null,
