@@ -60,7 +60,7 @@ const toldOf = (one: z.infer<typeof recordedSchema>, nowMs: number): Told => {
   const totalMs = (one.seconds ?? 0) * 1_000;
   return {
     door: 'backend',
-    atMs: one.timestamp === undefined ? nowMs - totalMs : Date.parse(one.timestamp),
+    atMs: one.timestamp === undefined ? nowMs - totalMs : Math.min(nowMs, Date.parse(one.timestamp)),
     targetId: null,
     workspace: one.workspace ?? null,
     subject: one.user_id ?? null,

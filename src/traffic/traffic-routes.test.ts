@@ -125,6 +125,14 @@ test('the summary tells a window by any name, and what the backend took for it',
   expect((await ask('GET', 'traffic/summary?window=soon')).status).toBe(422);
 });
 
+test('what is told of the future happened now, and of long ago then', async () => {
+  const at = (ms: number) => ({ operation: 'query', seconds: 0, timestamp: new Date(clock.at + ms).toISOString() });
+  await ask('POST', 'monitoring/lightrag/record', { items: [at(9_000_000), at(-9_000_000)] });
+  const [then, now] = (await ask('GET', 'traffic/recent?limit=2')).body.items;
+  expect([now.at, then.at]).toEqual([clock.at, clock.at - 9_000_000].map((ms) => new Date(ms).toISOString()));
+  expect((await ask('GET', 'traffic/summary?window=1s')).body.total.requests).toBe(1);
+});
+
 test('the latest exchanges are told without what nobody should see', async () => {
   const { body } = await ask('GET', 'traffic/recent?door=llm&limit=1');
   expect(body.items).toHaveLength(1);
@@ -167,5 +175,5 @@ test('a reset begins everything anew and is in the audit trail', async () => {
   });
   expect((await ask('GET', 'traffic/recent')).body.items).toEqual([]);
   const [entry] = await events.listAudit({ limit: 1 });
-  expect(entry).toMatchObject({ actor: 'somebody', action: 'traffic.reset', data: { query: 11, errors: 2 } });
+  expect(entry).toMatchObject({ actor: 'somebody', action: 'traffic.reset', data: { query: 13, errors: 2 } });
 });

@@ -124,7 +124,7 @@ export function createTraffic(options: {
       const fromMs = toMs - windowMs;
       const kept = [...exchanges.since(fromMs)].filter((one) => isWork(one) && fits(one, filter));
       return {
-        ...{ fromMs, toMs, keptFromMs: Math.max(fromMs, exchanges.keptFromMs()) },
+        ...{ fromMs, toMs, keptFromMs: Math.min(toMs, Math.max(fromMs, exchanges.keptFromMs())) },
         total: summarize(kept),
         groups: by === undefined ? [] : summarizeBy(kept, by),
       };

@@ -18,13 +18,15 @@ export type UserTotals = {
 };
 
 const mostUsers = 10_000;
+const longestName = 200;
 
 /** Those who were heard of longest ago make place for new ones. */
 export function createUserTotals(): UserTotals {
   const users = new Map<string, UserTotal>();
   return {
-    count({ subject, door, outcome, atMs, totalMs, llm, costUsd }) {
-      if (subject === null || resultOf(outcome) === 'refused') return;
+    count({ subject: name, door, outcome, atMs, totalMs, llm, costUsd }) {
+      if (name === null || resultOf(outcome) === 'refused') return;
+      const subject = name.slice(0, longestName);
       const endMs = atMs + totalMs;
       const none = { requests: 0, errors: 0, llmCalls: 0, promptTokens: 0, completionTokens: 0, costUsd: 0 };
       const before = users.get(subject) ?? { ...none, firstMs: atMs, lastMs: endMs };
@@ -42,6 +44,6 @@ export function createUserTotals(): UserTotals {
         lastMs: Math.max(before.lastMs, endMs),
       });
     },
-    find: (userId) => users.get(userId),
+    find: (userId) => users.get(userId.slice(0, longestName)),
   };
 }

@@ -215,7 +215,7 @@ const cases: readonly (readonly [string, SampleExchange, object, object])[] = [
   [
     'something that nobody knows',
     call('/api/pull', { model: 'llama3' }, lines, ndjson({ status: 'pulling' })),
-    { call: 'other' },
+    { call: 'other', digest: null },
     { operation: 'llm', route: 'other', writes: true },
   ],
 ];

@@ -49,9 +49,11 @@ const role = /^[a-z0-9_-]{1,32}$/;
 const longestRetryMs = 86_400_000;
 
 function openReader(head: RequestHead, route: RouteReading, provider: string): ExchangeReader {
-  const call = callOf(head)?.[1] ?? 'other';
+  const known = callOf(head);
+  const call = known?.[1] ?? 'other';
   const request = createJsonPicker(requestPlan);
-  const hash = route.operation === 'llm' ? createHash('sha256') : undefined;
+  // Of what nobody knows, gigabytes of a model that is uploaded perhaps, it would only cost.
+  const hash = known === undefined ? undefined : createHash('sha256');
   const judge = createLlmJudge();
   let framing: Framing | undefined;
   let retryAfterMs: number | null = null;
