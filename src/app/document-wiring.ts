@@ -1,3 +1,4 @@
+import type { WriteBarrier } from '../backup/index.ts';
 import {
   type AcceptedInsert,
   type Canary,
@@ -9,7 +10,6 @@ import {
   createLightragRetrieval,
   createReprocessing,
   type DocumentPlace,
-  type InsertEnd,
   type Inspections,
   type LightragConnection,
   type Observation,
@@ -27,11 +27,12 @@ export type DocumentWiring = {
   readonly canaries: readonly Canary[];
   /** What a gateway saw the backend accept. One that belongs to no workspace under watch is passed over. */
   followInsert(place: DocumentPlace, insert: AcceptedInsert): void;
-  /** Told of each insert that has ended; the returned function ends that. */
-  onInsertEnd(callback: (place: DocumentPlace, end: InsertEnd) => void): () => void;
   /** What a model was seen to give for this target. */
   noteEmbeddingDimension(targetId: string, dimension: number): void;
 };
+
+/** Inserts wait while the backend is looked at and asked; both take moments. */
+const longestHoldMs = 15_000;
 
 /** One process of the backend, with the workspace that it serves. */
 type Served = {
@@ -45,15 +46,17 @@ type Served = {
 };
 
 /** What becomes of documents, and whether the graph answers: what stands on the watching of a target. Nothing of it runs yet. */
-export function wireDocuments(ground: Ground, watch: Watch | undefined, inspections: Inspections): DocumentWiring {
-  const callbacks = new Set<(place: DocumentPlace, end: InsertEnd) => void>();
+export function wireDocuments(
+  ground: Ground,
+  watch: Watch | undefined,
+  inspections: Inspections,
+  barrier: WriteBarrier,
+): DocumentWiring {
   const served = watch === undefined ? [] : servedBy(ground, watch, inspections);
   const metrics = createIngestMetrics(ground.registry);
   const wired = served.map((one) => ({
     ...one,
-    ...wireWorkspace(ground, one, metrics, (place, end) => {
-      for (const callback of callbacks) callback(place, end);
-    }),
+    ...wireWorkspace(ground, one, metrics, barrier),
   }));
   const canaries = wired.flatMap(({ canary }) => canary ?? []);
   return {
@@ -63,10 +66,6 @@ export function wireDocuments(ground: Ground, watch: Watch | undefined, inspecti
     followInsert({ targetId, workspace }, insert) {
       const found = wired.find(({ place }) => place.targetId === targetId && place.workspace === workspace);
       found?.documents.watch.follow(insert);
-    },
-    onInsertEnd(callback) {
-      callbacks.add(callback);
-      return () => callbacks.delete(callback);
     },
     noteEmbeddingDimension(targetId, dimension) {
       for (const canary of canaries) if (canary.place.targetId === targetId) canary.noteEmbeddingDimension(dimension);
@@ -98,7 +97,7 @@ function wireWorkspace(
   ground: Ground,
   served: Served,
   metrics: ReturnType<typeof createIngestMetrics>,
-  onInsertEnd: (place: DocumentPlace, end: InsertEnd) => void,
+  barrier: WriteBarrier,
 ): { documents: WatchedDocuments; canary: Canary | undefined } {
   const { db, events, operations, registry, clock } = ground;
   const { watched, place, connection } = served;
@@ -111,7 +110,6 @@ function wireWorkspace(
     metrics,
     stuck: watched.stuck,
     limits: () => ground.config.documents.follow,
-    onInsertEnd,
   });
   served.onObservation((seen) => watch.noteObservation(seen));
   const reprocessing = createReprocessing({
@@ -119,6 +117,11 @@ function wireWorkspace(
     operations,
     probe: () => watched.probe(),
     stuck: watched.stuck,
+    async holdInserts(signal) {
+      const reason = 'stuck documents are taken up again';
+      const held = await barrier.hold({ targetId: place.targetId, maxMs: longestHoldMs, reason, signal });
+      return async () => held.held && (await held.release());
+    },
     policy: () => ground.config.documents.reprocess,
   });
   const settings = ground.config.canary;

@@ -244,9 +244,9 @@ export function createWarden(options: WardenOptions): Warden {
     const wantsSample = options.command === 'up' || config.profile === 'development';
     const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
-    const documentWiring = wireDocuments(ground, watch, inspections);
-    await lifecycle.begin(watching.inspector);
     const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
+    const documentWiring = wireDocuments(ground, watch, inspections, fronting.barrier);
+    await lifecycle.begin(watching.inspector);
     const gatewayKeys = createGatewayKeys({
       ...{ db, clock, random, events, log: logOf('access') },
       onChange(keys) {

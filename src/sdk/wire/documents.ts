@@ -40,6 +40,17 @@ export type DocumentsBody = {
     readonly p99_ms: number;
   } | null;
   readonly inserts_followed: number;
+  /** Followed inserts that ended last, the newest first. */
+  readonly inserts: readonly {
+    readonly track_id: string;
+    readonly user: string | null;
+    readonly accepted_at: string;
+    readonly ended_at: string;
+    readonly outcome: 'processed' | 'partly' | 'failed' | 'duplicate' | 'no-documents' | 'given-up';
+    readonly documents: number;
+    readonly causes: readonly string[];
+    readonly duration_ms: number | null;
+  }[];
   readonly reprocessing: {
     readonly automatic: boolean;
     readonly most_per_day: number;

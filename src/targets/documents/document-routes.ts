@@ -5,6 +5,7 @@ import { AppError } from '../../platform/errors.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
 import { type BackendDocument, causeOf } from './document.ts';
 import type { DocumentReport, DocumentWatch } from './document-watch.ts';
+import { insertOutcomes } from './insert-following.ts';
 import type { Reprocessing } from './reprocess.ts';
 
 const listedDocument = z.object({
@@ -50,6 +51,20 @@ const documentsBody = z
       .nullable()
       .describe('From acceptance to processed, of the last 2,000 documents.'),
     inserts_followed: z.number(),
+    inserts: z
+      .array(
+        z.object({
+          track_id: z.string(),
+          user: z.string().nullable(),
+          accepted_at: z.string(),
+          ended_at: z.string(),
+          outcome: z.enum(insertOutcomes),
+          documents: z.number(),
+          causes: z.array(z.string()),
+          duration_ms: z.number().nullable(),
+        }),
+      )
+      .describe('Followed inserts that ended last, at most 100 since the start; the newest first.'),
     reprocessing: z.object({
       automatic: z.boolean(),
       most_per_day: z.number(),
@@ -113,6 +128,16 @@ const shape = (
     p99_ms: report.latency.p99,
   },
   inserts_followed: report.insertsFollowed,
+  inserts: report.inserts.map((one) => ({
+    track_id: one.trackId,
+    user: one.subject,
+    accepted_at: isoInstant(one.acceptedMs),
+    ended_at: isoInstant(one.endedMs),
+    outcome: one.outcome,
+    documents: one.documents,
+    causes: [...one.causes],
+    duration_ms: one.durationMs,
+  })),
   reprocessing: {
     automatic: policy.enabled,
     most_per_day: policy.mostPerDay,

@@ -19,6 +19,7 @@ const lookAtLeastEveryMs = 300_000;
 /** Of 200 documents each. More changes than that between two looks are told as not counted. */
 const mostPages = 50;
 const mostListed = 200;
+const mostInserts = 100;
 
 /** What is known of the documents of one workspace. Null: the backend does not tell, or nobody looked yet. */
 export type DocumentReport = DocumentPlace & {
@@ -33,6 +34,8 @@ export type DocumentReport = DocumentPlace & {
   readonly countedSinceMs: number | null;
   readonly latency: LatencySummary | null;
   readonly insertsFollowed: number;
+  /** Those that ended last, of this life of ragwarden; the newest first. */
+  readonly inserts: readonly (InsertEnd & { readonly endedMs: number })[];
 };
 
 /** Keeps an eye on the documents of one workspace: counts ends, follows inserts, notices what stands still. */
@@ -61,7 +64,6 @@ export function createDocumentWatch(options: {
   log: Logger;
   stuck(): StuckWork | undefined;
   limits(): { readonly most: number; readonly longestMs: number };
-  onInsertEnd?(place: DocumentPlace, end: InsertEnd): void;
 }): DocumentWatch {
   const { place, documents, store, metrics, db, events, clock, log } = options;
   const latencies = createLatencies();
@@ -74,6 +76,7 @@ export function createDocumentWatch(options: {
   let stuckListed: readonly BackendDocument[] = [];
   let saidStuck: StuckWork['cause'] | undefined;
   let unsupported = false;
+  const inserts: (InsertEnd & { readonly endedMs: number })[] = [];
 
   const following = createInsertFollowing({
     documents,
@@ -81,7 +84,8 @@ export function createDocumentWatch(options: {
     limits: options.limits,
     onEnd(end) {
       metrics.insertEnded(place, end);
-      options.onInsertEnd?.(place, end);
+      inserts.unshift({ ...end, endedMs: clock.now() });
+      inserts.splice(mostInserts);
       // Its documents ended: they are counted soon, not only when a probe notices.
       looked = undefined;
       looking.wake();
@@ -209,6 +213,7 @@ export function createDocumentWatch(options: {
       countedSinceMs: countedSinceMs ?? null,
       latency: latencies.summary() ?? null,
       insertsFollowed: following.count(),
+      inserts,
     };
   };
   metrics.watch(report);

@@ -19,7 +19,6 @@ import { createWatchedTarget } from '../watched-target.ts';
 import { createDocumentStore } from './document-store.ts';
 import { createDocumentWatch } from './document-watch.ts';
 import { createIngestMetrics } from './ingest-metrics.ts';
-import type { InsertEnd } from './insert-following.ts';
 import { createReprocessing } from './reprocess.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ragwarden-documents-'));
@@ -30,7 +29,7 @@ const place = { targetId: 'default', workspace: '' };
 const never = new AbortController().signal;
 let state: TestState;
 let sample: SampleBackend;
-const ends: InsertEnd[] = [];
+const steps: string[] = [];
 
 const startSample = () =>
   startSampleBackend(
@@ -89,12 +88,15 @@ function live() {
     ...{ place, documents, store: createDocumentStore(state.db), metrics: createIngestMetrics(registry) },
     ...{ db: state.db, events, clock, log, stuck: watched.stuck },
     limits: () => ({ most: 10, longestMs: 60_000 }),
-    onInsertEnd: (_place, end) => ends.push(end),
   });
   const policy = { enabled: true, mostPerDay: 4 };
   const reprocessing = createReprocessing({
     ...{ place, documents, operations, events, db: state.db, clock, log },
     ...{ probe: () => watched.probe(), stuck: watched.stuck, policy: () => policy },
+    async holdInserts() {
+      steps.push('held');
+      return async () => steps.push('released');
+    },
   });
   const canary = createCanary({
     place,
@@ -157,7 +159,6 @@ test('documents are counted by outcome and cause, each end once, also what ended
 });
 
 test('an insert is followed to its end, and found again after a restart by what is unfinished', async () => {
-  ends.length = 0;
   const first = live();
   await first.look();
   sample.backend.faults.hold_at = 'processing';
@@ -174,16 +175,16 @@ test('an insert is followed to its end, and found again after a restart by what 
     .poll(
       async () => {
         await Promise.all([first.watch.followOnce(), second.watch.followOnce()]);
-        return ends.map((end) => [end.trackId, end.outcome, end.subject, end.documents]);
+        return [first, second]
+          .flatMap(({ watch }) => watch.report().inserts)
+          .map((end) => [end.trackId, end.outcome, end.subject, end.documents]);
       },
       { timeout: 5_000, interval: 100 },
     )
-    .toEqual(
-      expect.arrayContaining([
-        [trackId, 'processed', 'alice', 1],
-        [trackId, 'processed', null, 1],
-      ]),
-    );
+    .toEqual([
+      [trackId, 'processed', 'alice', 1],
+      [trackId, 'processed', null, 1],
+    ]);
   expect((await second.look()).insertsFollowed).toBe(0);
 });
 
@@ -202,6 +203,7 @@ test('documents that a restart of the backend left behind are stuck, and are tak
   });
   expect(watched.status()).toMatchObject({ word: 'DEGRADED', reasons: [{ code: 'stuck-documents' }] });
 
+  steps.length = 0;
   // A retry asked for while it works would block the real one for ever.
   sample.backend.faults.hold_busy = true;
   const refused = await operations.wait((await reprocessing.begin({ failedToo: false, requestedBy: 'me' })).id);
@@ -216,6 +218,7 @@ test('documents that a restart of the backend left behind are stuck, and are tak
   await sample.backend.pipeline.idle();
   expect((await look()).stuck).toBeNull();
   expect(watched.status().word).toBe('HEALTHY');
+  expect(steps).toEqual(['held', 'released', 'held', 'released']);
   expect(await audited()).toEqual(['me documents.reprocess default']);
   expect(await eventTypes()).toEqual(['ingest.stuck', 'operation.failed', 'ingest.reprocessed', 'ingest.moving-again']);
 });

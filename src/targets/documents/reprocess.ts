@@ -108,12 +108,24 @@ export function createReprocessing(options: {
   log: Logger;
   probe(): Promise<Observation | undefined>;
   stuck(): StuckWork | undefined;
+  /** Lets no insert through until the returned function is called, for a bounded time; where nothing stands before the backend, at once. */
+  holdInserts(signal: AbortSignal): Promise<() => Promise<unknown>>;
   policy(): ReprocessPolicy;
 }): Reprocessing {
   const { place, documents, operations, clock, log } = options;
 
   const list = async (statuses: readonly string[], signal: AbortSignal): Promise<readonly BackendDocument[]> =>
     (await documents.newest(1, statuses, signal))?.documents ?? [];
+
+  /** Between the look and the call no insert begins, as far as they pass the gateway. */
+  const withInsertsHeld = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+    const release = await options.holdInserts(signal);
+    try {
+      return await work();
+    } finally {
+      await release();
+    }
+  };
 
   const attempt = async (
     failedToo: boolean,
@@ -122,23 +134,25 @@ export function createReprocessing(options: {
   ): Promise<ReprocessResult> => {
     await context.phase('looking');
     const failedBefore = (await list(['failed'], context.signal)).filter((one) => !one.isDuplicate);
-    const decision = decideReprocess(await options.probe(), failedBefore.length, { failedToo });
-    if (!decision.go) throw new AppError('conflict/state', decision.reason);
-    const open = await list(unfinishedStatuses, context.signal);
-    const before = (decision.unfinished > 0 ? open : failedBefore).slice(0, mostWatched);
-    const statuses = decision.unfinished > 0 ? unfinishedStatuses : ['failed'];
-    await context.phase('asking');
-    await context.checkHeld();
-    await options.db.unit((tx) =>
-      options.events.audit(tx, {
-        actor: requestedBy,
-        action: 'documents.reprocess',
-        object: place.targetId,
-        outcome: 'done',
-        data: { workspace: place.workspace, operation: context.id, failed: failedToo },
-      }),
-    );
-    await documents.reprocess(context.signal);
+    const { decision, before, statuses } = await withInsertsHeld(context.signal, async () => {
+      const decision = decideReprocess(await options.probe(), failedBefore.length, { failedToo });
+      if (!decision.go) throw new AppError('conflict/state', decision.reason);
+      const statuses = decision.unfinished > 0 ? unfinishedStatuses : ['failed'];
+      const open = decision.unfinished > 0 ? await list(unfinishedStatuses, context.signal) : failedBefore;
+      await context.phase('asking');
+      await context.checkHeld();
+      await options.db.unit((tx) =>
+        options.events.audit(tx, {
+          actor: requestedBy,
+          action: 'documents.reprocess',
+          object: place.targetId,
+          outcome: 'done',
+          data: { workspace: place.workspace, operation: context.id, failed: failedToo },
+        }),
+      );
+      await documents.reprocess(context.signal);
+      return { decision, before: open.slice(0, mostWatched), statuses };
+    });
     await context.phase('watching');
     const moved = await waitUntilMoved(before, statuses, context.signal);
     if (moved === 0 && before.length > 0)
