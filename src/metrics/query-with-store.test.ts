@@ -130,6 +130,18 @@ test('asked for by name the store answers alone, by either of the names', async 
   expect(new Set(asked.map(({ body }) => new URLSearchParams(String(body)).get('query')))).toHaveLength(1);
 });
 
+test('nobody reads of the store what is not ours there, whatever name or labels they ask for', async () => {
+  const back = createReadBack({ store, registry: made.registry, http });
+  const range = { aggregation: 'max', fromMs: start, toMs: start + minute, stepMs: minute } as const;
+  for (const name of ['up{} or vector(1) #', 'a b', '', 'a"'])
+    await expect(back.query({ ...range, name })).rejects.toMatchObject({ code: 'request/invalid' });
+  expect(asked).toEqual([]);
+  await back.query({ ...range, name: 'of_an_earlier_life', match: { job: 'secret', part: 'a"} or up{' } });
+  expect(new URLSearchParams(String(asked[0]?.body)).get('query')).toBe(
+    'max_over_time(of_an_earlier_life{job="ragwarden",part="a\\"} or up{"}[60000ms])',
+  );
+});
+
 test('what a store cannot tell is refused when it is asked for, and says so where it would be missed', async () => {
   await expect(ask(-3, 1, 'store', 'sum')).rejects.toMatchObject({ code: 'request/invalid' });
   const found = await ask(-3, 1, undefined, 'sum');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError, describeError } from '../../platform/errors.ts';
 import type { HttpRequester } from '../../platform/http-client.ts';
-import type { Labels } from '../metric-definition.ts';
+import { type Labels, metricName } from '../metric-definition.ts';
 import type { QueryRequest } from '../query.ts';
 import type { MetricRegistry } from '../registry.ts';
 import { endpointHeaders, type StoreEndpoint } from '../store-endpoint.ts';
@@ -80,12 +80,18 @@ export function createReadBack(options: {
     async query(request, timeoutMs = endpoint.timeoutMs) {
       const { aggregation, groupBy, stepMs, fromMs, toMs } = request;
       const of = findStoreName(registry, request.name);
+      // It becomes part of a query, which must not say anything else.
+      if (!metricName.test(of.exposed))
+        throw new AppError('request/invalid', `${JSON.stringify(of.exposed)} is no name of a metric.`, {
+          violations: [{ at: 'name', message: 'is no name of a metric' }],
+        });
       const expression = expressPromql(of, {
         aggregation,
         groupBy,
         stepMs,
         resolutionMs,
-        match: { ...match, ...request.match },
+        // What is ours there is not for the caller to say: a store may hold what others keep from them.
+        match: { ...request.match, ...match },
       });
       if ('unsupported' in expression)
         throw new AppError('request/invalid', `${of.name}: ${expression.unsupported}.`, {
