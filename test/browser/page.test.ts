@@ -280,7 +280,10 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await page.getByLabel('Group by').selectOption('user');
       await page.getByRole('row', { name: /^local:page-test 1 0 / }).waitFor();
       await keys.getByRole('button', { name: 'Revoke the key of local:page-test' }).click();
-      await keys.getByRole('button', { name: 'Keep' }).click();
+      // What changes nothing has the focus.
+      await keys.locator('button:focus', { hasText: 'Keep' }).waitFor();
+      await page.keyboard.press('Enter');
+      await keys.locator('button:focus', { hasText: 'Revoke' }).waitFor();
       expect(await keys.getByText('revoked', { exact: true }).count()).toBe(0);
       await keys.getByRole('button', { name: 'Revoke the key of local:page-test' }).click();
       await keys
@@ -397,7 +400,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     test('nobody drilled, which is a warning; a drill is run, and its verdict, phases and evidence are there', async () => {
       const panel = page.getByRole('region', { name: 'Drills and objectives' });
       await panel.getByText(/^Never drilled/).waitFor();
-      await panel.getByRole('button', { name: /^Rehearse a restore/ }).click();
+      await panel.getByRole('button', { name: /^Run a drill/ }).click();
       await panel.getByText('passed').waitFor({ timeout: 60_000 });
       expect(await panel.getByText(/^Never drilled/).count()).toBe(0);
       await panel.getByText(/^\d+ phases$/).click();

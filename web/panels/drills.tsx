@@ -28,7 +28,7 @@ export function Drills() {
         <h2 id="drills-title">Drills and objectives</h2>
         <Action
           label="Run a drill"
-          about="Rehearse a restore into a scratch folder; nothing live is touched"
+          about="Run a drill: rehearse a restore into a scratch folder; nothing live is touched"
           why={why}
           tellWhy
           onPress={() => {

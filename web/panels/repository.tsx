@@ -8,7 +8,7 @@ import { backup, nowMs, operations, repository } from '../state/page-state.ts';
 const names: Readonly<Record<UpkeepKind, { what: string; button: string; about: string }>> = {
   check: { what: 'Checked', button: 'Check', about: 'Check the repository and read the part whose turn it is' },
   forget: { what: 'Old points forgotten', button: 'Forget', about: 'Forget the points that retention gives up' },
-  prune: { what: 'Space freed', button: 'Prune', about: 'Free the bytes that no point refers to' },
+  prune: { what: 'Space freed', button: 'Prune', about: 'Prune: free the bytes that no point refers to' },
 };
 
 /** Where the points lie, and when that was last kept in order. */

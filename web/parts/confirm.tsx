@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Action } from './text.tsx';
 
 /** A button for what cannot be taken back, or costs: it says what happens and asks once more in its own place. */
@@ -12,20 +12,41 @@ export function Confirm(props: {
   onConfirm(): void;
 }) {
   const [asking, setAsking] = useState(false);
+  const room = useRef<HTMLSpanElement>(null);
+  const wasAsking = useRef(false);
+  const isOpen = asking && props.why === undefined;
+  // The button that was pressed is gone, and the keyboard goes on where it stood: first at what changes nothing.
+  useLayoutEffect(() => {
+    if (isOpen !== wasAsking.current)
+      room.current?.querySelector<HTMLElement>(isOpen ? '.action:last-child button' : 'button')?.focus();
+    wasAsking.current = isOpen;
+  }, [isOpen]);
   const { question, onConfirm, ...button } = props;
-  if (!asking || props.why !== undefined) return <Action {...button} onPress={() => setAsking(true)} />;
+  const leave = (): void => setAsking(false);
   return (
-    <fieldset class="confirm" aria-label={props.about ?? props.label}>
-      <span>{question}</span>
-      <Action
-        label={props.label}
-        kind="danger"
-        onPress={() => {
-          setAsking(false);
-          onConfirm();
-        }}
-      />
-      <Action label="Keep" about="Keep it as it is" onPress={() => setAsking(false)} />
-    </fieldset>
+    <span ref={room} class={isOpen ? 'asks-again-room' : 'action'}>
+      {isOpen ? (
+        <fieldset
+          class="asks-again"
+          aria-label={props.about ?? props.label}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') leave();
+          }}
+        >
+          <span>{question}</span>
+          <Action
+            label={props.label}
+            kind="danger"
+            onPress={() => {
+              leave();
+              onConfirm();
+            }}
+          />
+          <Action label="Keep" about="Keep it as it is" onPress={leave} />
+        </fieldset>
+      ) : (
+        <Action {...button} onPress={() => setAsking(true)} />
+      )}
+    </span>
   );
 }
