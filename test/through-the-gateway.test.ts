@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SampleBackend, startSampleBackend } from '../examples/sample-backend/server.ts';
 import { createWarden, type StartedWarden, type Warden } from '../src/app/index.ts';
+import { runInPipe } from '../src/cli/test-terminal.ts';
 import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { compare, converse } from './lightrag/gateway-suite.mjs';
@@ -124,6 +125,7 @@ describe('the sample backend through the gateway', () => {
         workspace: 'other',
         ended: [{ outcome: 'processed', documents: 1 }],
         inserts_followed: 0,
+        inserts: [{ outcome: 'processed', documents: 1 }],
       });
     expect(other.backend.workspace.docStatus.rows.size).toBe(1);
 
@@ -133,6 +135,21 @@ describe('the sample backend through the gateway', () => {
     expect((await send('GET', `${canary}?workspace=other`, admin))[1]).toMatchObject({ verdict: 'passed' });
     expect((await send('GET', canary, admin))[1]).not.toMatchObject({ verdict: 'passed' });
     expect((await send('GET', `${canary}?workspace=nowhere`, admin))[0]).toBe(404);
+
+    const env = { RAGWARDEN_URL: started.api, RAGWARDEN_TOKEN: token };
+    const command = async (...argv: string[]) => {
+      const { code, stdout, stderr } = await runInPipe(argv, { env });
+      return `${code}\n${stdout}${stderr}`;
+    };
+    const status = await command('documents', 'status');
+    expect(status).toMatch(/^0\n/);
+    expect(status).toMatch(/target +default:other\ndocuments +processed 2\n/);
+    expect(status).toMatch(/ended +processed 2 since /);
+    expect(await command('documents', 'stuck')).toBe('0\nNo document is stuck.\n');
+    const refused = await command('documents', 'reprocess', '--workspace', 'other', '--quiet');
+    expect(refused).toMatch(/^1\n(.|\n)*Nothing is unfinished and nothing failed/);
+    expect(await command('canary', 'status', '--workspace', 'other')).toMatch(/^0\n(.|\n)*verdict +passed\n/);
+    expect(await command('canary', 'run')).toMatch(/^4\n(.|\n)*verdict +(missing|empty)\nbecause +/);
 
     await other.close();
     const reasons = async () => field(await read('/api/v1/targets/default'), 'reasons');

@@ -33,7 +33,9 @@ const queryOf = ({ workspace }: Flags) => (workspace === undefined ? {} : { work
 
 /** @returns 4 when the answer was not found, or nobody asked yet */
 export const showCanary = (context: CommandContext, flags: Flags): Promise<number> =>
-  withApi(context, flags, async (api) => shown(context, flags, await api.call(await pathOf(api, flags))));
+  withApi(context, flags, async (api) =>
+    shown(context, flags, await api.call(await pathOf(api, flags), { query: queryOf(flags) })),
+  );
 
 /** @returns 4 when the answer is not found */
 export const runCanary = (context: CommandContext, flags: Flags): Promise<number> =>
