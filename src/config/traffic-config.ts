@@ -43,6 +43,6 @@ export const trafficSettings = {
     parser: wholeNumber(100, 10_000_000),
     fallback: 32_768,
     about:
-      'Latest requests and calls of models that are kept in memory, about 400 bytes each: what summaries and percentiles over a window are made of.',
+      'Latest requests and calls of models that are kept in memory, about 500 bytes each: what summaries and percentiles over a window are made of.',
   }),
 } as const;

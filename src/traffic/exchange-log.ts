@@ -15,7 +15,7 @@ export type ExchangeLog = {
 
 const longestKeptText = 200;
 
-/** @param most an exchange takes about 400 bytes; names that repeat are kept once */
+/** @param most an exchange takes about 500 bytes; names that repeat are kept once */
 export function createExchangeLog({ most, nowMs }: { most: number; nowMs: number }): ExchangeLog {
   let ring: Exchange[] = [];
   /** Place of the oldest, once the ring is full. */
@@ -51,6 +51,8 @@ export function createExchangeLog({ most, nowMs }: { most: number; nowMs: number
           provider: shared(llm.provider),
           model: sharedOrNull(llm.model),
           role: sharedOrNull(llm.role),
+          // It told whether this was a retry, and is of no use any more.
+          digest: null,
         },
       };
       if (ring.length < most) {

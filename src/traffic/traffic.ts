@@ -53,7 +53,7 @@ export type Traffic = {
   reset(): void;
 };
 
-/** About 13 MB when it is full. */
+/** About 16 MB when it is full. */
 const mostExchanges = 32_768;
 const mostUnpriced = 100;
 
