@@ -29,3 +29,45 @@ export function holdsFlat(flat: readonly string[], labels: Labels): boolean {
     return false;
   });
 }
+
+/**
+ * One label further on the way to a handle, by the labels as they were written, so that a call finds its handle without making a key.
+ * Most calls name the same labels in the same order, and many labels have one value: neither is looked up in a map.
+ */
+export class LabelStep {
+  handle: RecordedHandle | undefined = undefined;
+  #name: string | undefined = undefined;
+  /** While there is one value of the label. */
+  #value: string | undefined = undefined;
+  #next: LabelStep | undefined = undefined;
+  #values: Map<string, LabelStep> | undefined = undefined;
+  /** By the name of another label that came in this place. */
+  #others: Map<string, LabelStep> | undefined = undefined;
+
+  find(name: string, value: string): LabelStep | undefined {
+    if (name !== this.#name) return this.#others?.get(name)?.find(name, value);
+    if (this.#values !== undefined) return this.#values.get(value);
+    return value === this.#value ? this.#next : undefined;
+  }
+
+  add(name: string, value: string): LabelStep {
+    const known = this.find(name, value);
+    if (known !== undefined) return known;
+    if (this.#name !== undefined && name !== this.#name) {
+      this.#others ??= new Map();
+      const other = this.#others.get(name) ?? new LabelStep();
+      this.#others.set(name, other);
+      return other.add(name, value);
+    }
+    const added = new LabelStep();
+    if (this.#next === undefined) {
+      this.#name = name;
+      this.#value = value;
+      this.#next = added;
+    } else {
+      this.#values ??= new Map([[this.#value!, this.#next]]);
+      this.#values.set(value, added);
+    }
+    return added;
+  }
+}

@@ -11,7 +11,7 @@ import {
   type Labels,
   type MetricDefinition,
 } from './metric-definition.ts';
-import { handleIn, holdsFlat, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
+import { handleIn, holdsFlat, LabelStep, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
 import { byteBuckets, findTimeProblem, isTakenAs, plainBuckets, withinSamplingMs } from './recording-rules.ts';
 import type { MetricRegistry } from './registry.ts';
 import { CounterHandle, DistributionHandle, type Family, LevelHandle } from './series.ts';
@@ -108,10 +108,8 @@ const longestMetadata = 4_096;
 type Known = {
   definition: MetricDefinition;
   readonly family: Family;
-  /** Handles by the labels as they were written, so that a call finds its handle without making a key. */
-  readonly root: Step;
+  readonly root: LabelStep;
 };
-type Step = { handle?: RecordedHandle | undefined; next?: Map<string, Map<string, Step>> };
 
 /**
  * What applications record, under the names of their own. Each metric has a family in the registry, shown on `/metrics` in base
@@ -171,7 +169,7 @@ export function createRecorder(options: {
   };
 
   const add = (definition: MetricDefinition, isNew = true): Known => {
-    const known: Known = { definition, family: familyOf(definition), root: {} };
+    const known: Known = { definition, family: familyOf(definition), root: new LabelStep() };
     metrics.set(definition.name, known);
     if (isNew && definition.definedBy === 'use')
       log.info(
@@ -220,7 +218,7 @@ export function createRecorder(options: {
     let step = known.root;
     for (const name in labels) {
       const value = labels[name]!;
-      const found: Step | undefined = step.next?.get(name)?.get(value);
+      const found = step.find(name, value);
       if (found === undefined) return makeHandle(known, labels);
       step = found;
     }
@@ -236,13 +234,7 @@ export function createRecorder(options: {
     if (typeof handle === 'string' || sharesOverflow(handle, labels)) return handle;
     let step = known.root;
     for (const name in labels) {
-      const value = labels[name]!;
-      step.next ??= new Map();
-      const values = step.next.get(name) ?? new Map<string, Step>();
-      step.next.set(name, values);
-      const next = values.get(value) ?? {};
-      values.set(value, next);
-      step = next;
+      step = step.add(name, labels[name]!);
     }
     step.handle = handle;
     return handle;

@@ -90,6 +90,18 @@ export class Sketch {
     else this.zero += by;
   }
 
+  /**
+   * The first `count` values, which are finite.
+   * @param halves the same memory, so that the bucket of a value is read off it
+   */
+  addMany(values: Float64Array, halves: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i += 1) {
+      const value = values[i]!;
+      if (value > 0) this.#above.add(halves[2 * i + high]! >>> dropped, 1);
+      else this.add(value);
+    }
+  }
+
   clear(): void {
     this.zero = 0;
     this.#above.clear();

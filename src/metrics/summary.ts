@@ -70,48 +70,95 @@ export type Batch = {
   readonly counts: readonly number[];
 };
 
-/** Many values of one interval, as they are recorded: in a typed array, so that no number is boxed. */
+/** So many values wait before they are counted, which costs less for several at once. */
+const mostWaiting = 32;
+
+/** Many values of one interval, as they are recorded: in typed arrays, so that no number is boxed. */
 export class Interval {
   /** Count, sum, least, greatest, last. */
   readonly #numbers = Float64Array.of(0, 0, Infinity, -Infinity, Number.NaN);
-  readonly #sketch = new Sketch();
+  readonly #waiting = new Float64Array(mostWaiting);
+  readonly #halves = new Uint32Array(this.#waiting.buffer);
+  #waits = 0;
+  /** Only once more came than can wait: most series have a few values at a time. */
+  #sketch: Sketch | undefined;
 
   get count(): number {
-    return this.#numbers[0]!;
+    return this.#numbers[0]! + this.#waits;
   }
 
   add(value: number): void {
+    const at = this.#waits;
+    this.#waiting[at] = value;
+    this.#waits = at + 1;
+    if (at === mostWaiting - 1) this.#count();
+  }
+
+  #count(): void {
+    const waits = this.#waits;
+    if (waits === 0) return;
+    this.#total();
+    this.#sketch ??= new Sketch();
+    this.#sketch.addMany(this.#waiting, this.#halves, waits);
+  }
+
+  /** Takes what waits into the totals; it waits no more. */
+  #total(): void {
     const numbers = this.#numbers;
-    numbers[0]! += 1;
-    numbers[1]! += value;
-    if (value < numbers[2]!) numbers[2] = value;
-    if (value > numbers[3]!) numbers[3] = value;
-    numbers[4] = value;
-    this.#sketch.add(value);
+    const waiting = this.#waiting;
+    const waits = this.#waits;
+    this.#waits = 0;
+    let sum = numbers[1]!;
+    let min = numbers[2]!;
+    let max = numbers[3]!;
+    for (let i = 0; i < waits; i += 1) {
+      const value = waiting[i]!;
+      sum += value;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    numbers[0] = numbers[0]! + waits;
+    numbers[1] = sum;
+    numbers[2] = min;
+    numbers[3] = max;
+    numbers[4] = waiting[waits - 1]!;
   }
 
   /** Their order is not known, so that the last is said to be the average. */
   addBatch(batch: Batch): void {
+    this.#count();
     const numbers = this.#numbers;
     numbers[0]! += batch.count;
     numbers[1]! += batch.sum;
     if (batch.min < numbers[2]!) numbers[2] = batch.min;
     if (batch.max > numbers[3]!) numbers[3] = batch.max;
     numbers[4] = batch.sum / batch.count;
+    this.#sketch ??= new Sketch();
     for (let i = 0; i < batch.values.length; i += 1) this.#sketch.add(batch.values[i]!, batch.counts[i]!);
   }
 
   peek(): Summary {
+    this.#count();
+    return this.#summary(this.#sketch);
+  }
+
+  #summary(sketch: Sketch | undefined): Summary {
     const [count, sum, min, max, last] = this.#numbers;
-    return { count: count!, sum: sum!, min: min!, max: max!, last: last!, increase: 0, sketch: this.#sketch.pack() };
+    return { count: count!, sum: sum!, min: min!, max: max!, last: last!, increase: 0, sketch: sketch?.pack() };
   }
 
   /** What was recorded since it was last taken; undefined when nothing was. */
   take(): Summary | undefined {
     if (this.count === 0) return undefined;
-    const taken = this.peek();
+    let sketch = this.#sketch;
+    if (sketch === undefined) {
+      sketch = new Sketch();
+      sketch.addMany(this.#waiting, this.#halves, this.#waits);
+      this.#total();
+    } else this.#count();
+    const taken = this.#summary(sketch);
     this.#numbers.set([0, 0, Infinity, -Infinity, Number.NaN]);
-    this.#sketch.clear();
+    this.#sketch?.clear();
     return taken;
   }
 }
