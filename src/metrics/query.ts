@@ -44,8 +44,9 @@ export type QueryAnswer = {
 /** Where the blocks of a tier come from, in the order of time within one instance. */
 export type QueryBlocks = {
   read(tier: SeriesTier, fromMs: number, toMs: number): AsyncIterable<FoundBlock>;
-  extent(tier: SeriesTier): Promise<{ readonly firstMs: number; readonly lastMs: number } | undefined>;
+  extent(tier: SeriesTier): Promise<Extent>;
 };
+type Extent = { readonly firstMs: number; readonly lastMs: number } | undefined;
 
 const mostWindows = 11_000;
 /** Below this every sample is read, and percentiles are exact. */
@@ -203,20 +204,24 @@ async function planSources(
   const { fromMs, toMs, stepMs } = range;
   const fits = (tier: SeriesTier): boolean => tier === 'raw' || stepMs === undefined || stepMs % windowOf(tier) === 0;
   const preferred = toMs - fromMs <= readInFullMs ? 'raw' : (tiersFineFirst.findLast((tier) => fits(tier)) ?? 'raw');
-  const extents = new Map(
-    await Promise.all(tiersFineFirst.map(async (tier) => [tier, await blocks.extent(tier)] as const)),
-  );
+  // Asked for only where it decides something: a short range that the finest tier holds needs no other.
+  const known = new Map<SeriesTier, Promise<Extent>>();
+  const extentOf = (tier: SeriesTier): Promise<Extent> => {
+    const found = known.get(tier) ?? blocks.extent(tier);
+    known.set(tier, found);
+    return found;
+  };
   const at = tiersFineFirst.indexOf(preferred);
   const sources: QuerySource[] = [];
   // From the preferred tier to finer ones, each takes up where the coarser one ends.
-  let begin = coarserHead(extents, at, fromMs, toMs, sources);
+  let begin = await coarserHead(extentOf, at, fromMs, toMs, sources);
   for (let i = at; i >= 0 && begin <= toMs; i -= 1) {
     const tier = tiersFineFirst[i]!;
-    const extent = extents.get(tier);
     if (i === 0) {
       sources.push({ tier, fromMs: begin, toMs });
       break;
     }
+    const extent = await extentOf(tier);
     if (extent === undefined || extent.lastMs < begin) continue;
     // A window counts where it begins, so a range that begins within one leaves that one to the finer tier.
     const windowMs = windowOf(tier);
@@ -234,18 +239,18 @@ async function planSources(
 }
 
 /** What is older than the preferred tier reaches, from coarser ones. @returns where the preferred tier takes up */
-function coarserHead(
-  extents: ReadonlyMap<SeriesTier, { readonly firstMs: number; readonly lastMs: number } | undefined>,
+async function coarserHead(
+  extentOf: (tier: SeriesTier) => Promise<Extent>,
   at: number,
   fromMs: number,
   toMs: number,
   sources: QuerySource[],
-): number {
-  const own = extents.get(tiersFineFirst[at]!);
+): Promise<number> {
+  const own = await extentOf(tiersFineFirst[at]!);
   if (own !== undefined && own.firstMs <= fromMs) return fromMs;
   const coarser = tiersFineFirst[at + 1];
   if (coarser === undefined) return fromMs;
-  const theirs = extents.get(coarser);
+  const theirs = await extentOf(coarser);
   const startMs = own?.firstMs ?? toMs + 1;
   const windowMs = windowOf(coarser);
   // Its first window begins a little before the first sample of which it was made.
@@ -257,7 +262,7 @@ function coarserHead(
     toMs + 1,
   );
   if (end <= fromMs) return fromMs;
-  const begin = coarserHead(extents, at + 1, fromMs, end - 1, sources);
+  const begin = await coarserHead(extentOf, at + 1, fromMs, end - 1, sources);
   sources.push({ tier: coarser, fromMs: begin, toMs: end - 1 });
   return end;
 }
