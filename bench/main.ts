@@ -10,6 +10,7 @@ import { events } from './events.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
 import { lensReading } from './lens-reading.ts';
+import { metricIntake } from './metric-intake.ts';
 import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
 import { operationWrapper } from './operation-wrapper.ts';
@@ -35,6 +36,7 @@ const benches: readonly Bench[] = [
   metricStorage,
   operationWrapper,
   lensReading,
+  metricIntake,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 const mark = '<!-- written by npm run bench -- --write -->';

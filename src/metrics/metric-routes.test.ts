@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
 import { createHttpServer, type HttpServer, type Role } from '../platform/http/index.ts';
@@ -259,4 +260,76 @@ test('switched off, the routes name the setting', async () => {
   const answer = await off.inject({ method: 'GET', url: '/api/v1/metrics/global' });
   expect(answer.statusCode).toBe(409);
   expect(answer.json()).toMatchObject({ code: 'feature/disabled', detail: expect.stringMatching(/metrics\.enabled/) });
+});
+
+describe('what is wrong with a request of values', () => {
+  const raw = async (payload: string | Buffer, headers: Record<string, string>) => {
+    const answer = await server.inject({ method: 'POST', url: '/api/v1/metrics/record', headers, payload });
+    return [answer.statusCode, answer.json().code];
+  };
+  const json = { 'content-type': 'application/json' };
+
+  test.each<[string, string | Buffer, Record<string, string>, number, string]>([
+    [
+      'a label value of 10 MiB',
+      JSON.stringify({ items: [{ name: 'a', value: 1, labels: { l: 'x'.repeat(10 << 20) } }] }),
+      json,
+      413,
+      'request/too-large',
+    ],
+    // Nothing is unpacked here, so there is nothing to burst.
+    [
+      'a gzip bomb',
+      gzipSync(Buffer.alloc(50 << 20)),
+      { ...json, 'content-encoding': 'gzip' },
+      400,
+      'request/unreadable',
+    ],
+    [
+      'protobuf',
+      Buffer.from([10, 0]),
+      { 'content-type': 'application/x-protobuf' },
+      415,
+      'request/unsupported-media-type',
+    ],
+    ['text', 'a 1', { 'content-type': 'text/plain' }, 415, 'request/unsupported-media-type'],
+    ['half of a batch', '{"items":[{"name":"a"', json, 400, 'request/unreadable'],
+  ])('%s is told and nothing of it is taken', async (_, payload, headers, status, code) => {
+    const before = made.metrics.recorder.stats.recorded;
+    expect(await raw(payload, headers)).toEqual([status, code]);
+    expect(made.metrics.recorder.stats.recorded).toBe(before);
+  });
+
+  test('infinities, repeated and late values, and series without number: the neighbours stay', async () => {
+    const at = (ms: number) => new Date(clock.at + ms).toISOString();
+    const infinite = `{"items":[{"name":"odd","value":1e999},{"name":"odd","value":7,"timestamp":"${at(-1_000)}"}]}`;
+    const answer = await server.inject({
+      method: 'POST',
+      url: '/api/v1/metrics/record',
+      headers: json,
+      payload: infinite,
+    });
+    expect(answer.json()).toMatchObject({ accepted: 1, rejected: 1, errors: [{ index: 0, reason: 'unreadable' }] });
+    const late = { name: 'odd', value: 3, timestamp: at(-60_000) };
+    expect((await record(late, late, { name: 'odd', value: 9, timestamp: at(-30_000) })).body.accepted).toBe(3);
+    const query = 'query?name=odd&group_by=&step_seconds=3600&aggregation=';
+    const told = async (aggregation: string) =>
+      (await ask('GET', `${query}${aggregation}`)).body.series[0].values.filter((value: unknown) => value !== null);
+    // The repeated one is one, and the late ones are not the last.
+    const counts: number[] = await told('count');
+    expect([counts.reduce((a, b) => a + b), (await told('last')).at(-1)]).toEqual([3, 7]);
+    const many = Array.from({ length: 1_500 }, (_, i) => ({
+      name: 'many',
+      value: 1,
+      type: 'counter',
+      labels: { id: `${i}` },
+    }));
+    expect((await record(...many)).body.accepted).toBe(1_500);
+    expect(
+      (await ask('GET', `query?name=many&group_by=overflow&step_seconds=3600&aggregation=sum`)).body.series,
+    ).toMatchObject([
+      { labels: { overflow: 'true' }, values: expect.arrayContaining([500]) },
+      { labels: {}, values: expect.arrayContaining([1_000]) },
+    ]);
+  });
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
 import { exposeName } from './exposed-name.ts';
+import { LabelStep } from './label-step.ts';
 import {
   completeDefinition,
   type FirstUse,
@@ -11,7 +12,7 @@ import {
   type Labels,
   type MetricDefinition,
 } from './metric-definition.ts';
-import { handleIn, holdsFlat, LabelStep, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
+import { handleIn, holdsFlat, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
 import { byteBuckets, findTimeProblem, isTakenAs, plainBuckets, withinSamplingMs } from './recording-rules.ts';
 import type { MetricRegistry } from './registry.ts';
 import { CounterHandle, DistributionHandle, type Family, LevelHandle } from './series.ts';
@@ -108,7 +109,7 @@ const longestMetadata = 4_096;
 type Known = {
   definition: MetricDefinition;
   readonly family: Family;
-  readonly root: LabelStep;
+  readonly root: LabelStep<RecordedHandle>;
 };
 
 /**
@@ -223,8 +224,8 @@ export function createRecorder(options: {
       step = found;
     }
     // A series that was ended has a handle into nothing.
-    if (step.handle === undefined || step.handle.slot === 0) return makeHandle(known, labels ?? {});
-    return step.handle;
+    if (step.held === undefined || step.held.slot === 0) return makeHandle(known, labels ?? {});
+    return step.held;
   };
 
   /** Or what is wrong with the labels. */
@@ -236,7 +237,7 @@ export function createRecorder(options: {
     for (const name in labels) {
       step = step.add(name, labels[name]!);
     }
-    step.handle = handle;
+    step.held = handle;
     return handle;
   };
 

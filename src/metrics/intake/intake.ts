@@ -62,6 +62,8 @@ type Stream = {
   heardMs: number;
   /** The total, or the level that changes added up to. */
   total: number;
+  /** No more among the streams. */
+  isForgotten: boolean;
   /** Of a distribution, where the total is told per bucket. */
   buckets: BucketTotals | undefined;
 };
@@ -87,6 +89,10 @@ export function createIntake(options: {
 }): Intake {
   const { recorder, counters, clock, source, hidden, endedAfterMs, onGrown } = options;
   const streams = new Map<string, Stream>();
+  /** Whoever hands in the same object for a series again spares the look-up by its labels. */
+  const recent = new WeakMap<PointSeries, { readonly startMs: number | undefined; readonly stream: Stream }>();
+  /** Of the point that is being taken. */
+  let nowMs = 0;
   /** Every stream that began after this is in `streams` if it was ever seen. */
   let knownSinceMs = clock.now();
   const received = counters.received.labels(source);
@@ -97,6 +103,24 @@ export function createIntake(options: {
 
   /** The stream of a point, with a handle of its series. A series that is refused leaves nothing behind. */
   const find = (
+    series: PointSeries,
+    type: 'counter' | 'gauge' | 'histogram',
+    startMs: number | undefined,
+  ): Stream | Refusal => {
+    const before = recent.get(series);
+    if (
+      before !== undefined &&
+      before.startMs === startMs &&
+      !before.stream.isForgotten &&
+      before.stream.handle.slot !== 0
+    )
+      return before.stream;
+    const found = findByLabels(series, type, startMs);
+    if (!('reason' in found)) recent.set(series, { startMs, stream: found });
+    return found;
+  };
+
+  const findByLabels = (
     series: PointSeries,
     type: 'counter' | 'gauge' | 'histogram',
     startMs: number | undefined,
@@ -114,8 +138,8 @@ export function createIntake(options: {
       return known;
     }
     const begun: Stream = {
-      ...{ handle, startMs: undefined, atMs: Number.NEGATIVE_INFINITY, heardMs: clock.now() },
-      ...{ total: 0, buckets: undefined },
+      ...{ handle, startMs: undefined, atMs: Number.NEGATIVE_INFINITY, heardMs: nowMs },
+      ...{ total: 0, isForgotten: false, buckets: undefined },
     };
     streams.set(key, begun);
     return begun;
@@ -196,7 +220,7 @@ export function createIntake(options: {
   const advance = (stream: Stream, time: PointTime): void => {
     stream.startMs = time.startMs;
     stream.atMs = Math.max(stream.atMs, time.atMs);
-    stream.heardMs = clock.now();
+    stream.heardMs = nowMs;
     received.inc();
   };
 
@@ -205,7 +229,8 @@ export function createIntake(options: {
       return streams.size;
     },
     take(series, time, value) {
-      const late = findTimeProblem(time.atMs, clock.now());
+      nowMs = clock.now();
+      const late = findTimeProblem(time.atMs, nowMs);
       if (late !== undefined) return refuse(series.name, 'time', late);
       const problem = findValueProblem(value);
       if (problem !== undefined) return refuse(series.name, 'value', problem);
@@ -230,7 +255,7 @@ export function createIntake(options: {
       }
     },
     expire(silentSinceMs) {
-      const nowMs = clock.now();
+      nowMs = clock.now();
       const sinceMs = silentSinceMs ?? nowMs - endedAfterMs;
       let ended = 0;
       for (const [key, stream] of streams) {
@@ -242,6 +267,7 @@ export function createIntake(options: {
         // What it counted is remembered longer, so that nothing counts twice when it is heard of again.
         if (stream.heardMs > nowMs - forgottenAfterMs && streams.size < mostStreams / 2) continue;
         knownSinceMs = Math.max(knownSinceMs, stream.startMs ?? stream.heardMs);
+        stream.isForgotten = true;
         streams.delete(key);
       }
       return ended;

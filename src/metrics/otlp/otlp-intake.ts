@@ -1,5 +1,6 @@
 import { mostBuckets } from '../intake/batch.ts';
 import type { Counted, Intake, PointSeries, PointTime, PointValue } from '../intake/intake.ts';
+import { LabelStep } from '../label-step.ts';
 import type { Refusal } from '../recorder.ts';
 import type {
   OtlpAttribute,
@@ -31,8 +32,59 @@ const toldReasons = 10;
 /** Of `flags`: the series has ended. */
 const noRecordedValue = 1;
 
+/**
+ * Series by what was sent of them, so that what comes again and again is translated once. Two ways to write the same labels are two
+ * entries for one series.
+ */
+export type KnownSeries = {
+  /** Of a metric of one source, by the attributes of its points. */
+  of(source: Readonly<Record<string, string>>, about: Omit<PointSeries, 'labels'>): LabelStep<PointSeries>;
+  /** Counts one that was added; rather all are learnt anew than remembered without end. */
+  added(): void;
+};
+
+const mostKnown = 100_000;
+
+export function createKnownSeries(): KnownSeries {
+  const known = new Map<string, LabelStep<PointSeries>>();
+  let count = 0;
+  return {
+    of(source, about) {
+      const key = JSON.stringify([about.name, about.unit, source.job, source.instance]);
+      const found = known.get(key) ?? new LabelStep<PointSeries>();
+      known.set(key, found);
+      return found;
+    },
+    added() {
+      count += 1;
+      if (count < mostKnown) return;
+      count = 0;
+      known.clear();
+    },
+  };
+}
+
+const valueText = ({ value }: OtlpAttribute): string => (value === undefined || value === null ? '' : textOf(value));
+
+/** What is known of a point's attributes; undefined when they come for the first time. */
+function knownSeries(root: LabelStep<PointSeries>, attributes: readonly OtlpAttribute[] = []): PointSeries | undefined {
+  let step: LabelStep<PointSeries> | undefined = root;
+  for (let i = 0; i < attributes.length && step !== undefined; i += 1)
+    step = step.find(attributes[i]!.key, valueText(attributes[i]!));
+  return step?.held;
+}
+
+function remember(root: LabelStep<PointSeries>, attributes: readonly OtlpAttribute[] = [], series: PointSeries): void {
+  let step = root;
+  for (const one of attributes) step = step.add(one.key, valueText(one));
+  step.held = series;
+}
+
 /** Hands every point of a request to the intake, each by itself: a bad one keeps no other out. */
-export function takeOtlp(request: OtlpRequest, intake: Intake, now: () => number): OtlpOutcome {
+export function takeOtlp(
+  request: OtlpRequest,
+  { intake, known, now }: { intake: Intake; known: KnownSeries; now: () => number },
+): OtlpOutcome {
   let accepted = 0;
   let rejected = 0;
   const reasons = new Set<string>();
@@ -47,7 +99,7 @@ export function takeOtlp(request: OtlpRequest, intake: Intake, now: () => number
   for (const { resource, scopeMetrics } of request.resourceMetrics ?? []) {
     const source = sourceOf(resource?.attributes);
     for (const { metrics } of scopeMetrics ?? [])
-      for (const metric of metrics ?? []) takeMetric(metric, { source, intake, now, count });
+      for (const metric of metrics ?? []) takeMetric(metric, { source, intake, known, now, count });
   }
   return { accepted, rejected, reasons: [...reasons] };
 }
@@ -68,6 +120,7 @@ function sourceOf(attributes: readonly OtlpAttribute[] | undefined): Readonly<Re
 type Taking = {
   readonly source: Readonly<Record<string, string>>;
   readonly intake: Intake;
+  readonly known: KnownSeries;
   now(): number;
   count(name: string, refusal: Refusal | undefined): void;
 };
@@ -79,9 +132,11 @@ function takeMetric(metric: OtlpMetric, taking: Taking): void {
   const isLevel = gauge != null;
   const { name, unit } = translateName(given, metric.unit ?? '', isTotal, isLevel);
   const about = { name, unit, description: metric.description?.slice(0, 1_000) || undefined };
+  const root = taking.known.of(taking.source, about);
   const each = <P extends Timed>(points: readonly P[] | undefined, read: (point: P) => PointValue | string): void => {
     for (const point of points ?? []) {
-      const series = seriesOf(about, point, taking.source);
+      const known = knownSeries(root, point.attributes);
+      const series = known ?? seriesOf(about, point, taking.source);
       const time = timeOf(point, taking.now);
       if (((point.flags ?? 0) & noRecordedValue) !== 0) {
         taking.intake.end(series, time);
@@ -91,6 +146,10 @@ function takeMetric(metric: OtlpMetric, taking: Taking): void {
       const value = read(point);
       const refusal =
         typeof value === 'string' ? taking.intake.refuse(name, value) : taking.intake.take(series, time, value);
+      if (refusal === undefined && known === undefined) {
+        remember(root, point.attributes, series);
+        taking.known.added();
+      }
       taking.count(given, refusal);
     }
   };

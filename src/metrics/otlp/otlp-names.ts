@@ -97,17 +97,17 @@ export function addLabels(into: Record<string, string>, attributes: readonly Otl
   }
 }
 
-/** @param nested numbers are written as text in what is nested too */
+/** Numbers are written as text, and what is nested as JSON. */
 export function textOf(value: OtlpValue): string {
-  if (typeof value.stringValue === 'string') return value.stringValue;
+  // A message from the wire has every field as a default; only own ones were sent.
+  if (isOwn(value, 'stringValue')) return value.stringValue!;
   const found = plainOf(value);
   return typeof found === 'string' ? found : JSON.stringify(found ?? '');
 }
 
 function plainOf(value: OtlpValue | null | undefined): unknown {
   if (value === null || value === undefined) return undefined;
-  if (typeof value.stringValue === 'string') return value.stringValue;
-  // A message from the wire has every field as a default; only own ones were sent.
+  if (isOwn(value, 'stringValue')) return value.stringValue;
   if (isOwn(value, 'boolValue')) return value.boolValue;
   if (isOwn(value, 'intValue')) return String(value.intValue);
   if (isOwn(value, 'doubleValue')) return String(numberOf(value.doubleValue));

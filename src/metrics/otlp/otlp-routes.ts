@@ -8,7 +8,7 @@ import type { Intake } from '../intake/intake.ts';
 import type { Recorder } from '../recorder.ts';
 import { readOtlpBody, type UnderWay } from './otlp-body.ts';
 import { codecOf, type OtlpEncoding, otlpAnswerSchema, otlpStatusSchema } from './otlp-codec.ts';
-import { takeOtlp } from './otlp-intake.ts';
+import { createKnownSeries, takeOtlp } from './otlp-intake.ts';
 import type { OtlpRequest } from './otlp-messages.ts';
 
 const mediaTypes: Readonly<Record<OtlpEncoding, string>> = {
@@ -45,6 +45,7 @@ export const otlpRoutes =
   }): RoutePlugin =>
   async (app) => {
     const { intake, recorder, log, now, requireEnabled } = deps;
+    const known = createKnownSeries();
     const underWay: UnderWay = { bytes: 0, unpacking: Promise.resolve() };
 
     app.removeAllContentTypeParsers();
@@ -93,7 +94,7 @@ export const otlpRoutes =
           if (encoding === undefined)
             throw new AppError('request/unsupported-media-type', 'Send application/x-protobuf or application/json.');
           const codec = await codecOf(encoding);
-          const { rejected, reasons } = takeOtlp((request.body ?? {}) as OtlpRequest, intake, now); // as the codec read it
+          const { rejected, reasons } = takeOtlp((request.body ?? {}) as OtlpRequest, { intake, known, now }); // as the codec read it
           const answer = codec.answer(rejected === 0 ? undefined : { rejected, message: reasons.join('; ') });
           return reply.type(mediaTypes[encoding]).send(answer);
         },

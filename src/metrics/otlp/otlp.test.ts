@@ -110,7 +110,10 @@ describe('the SDK of OpenTelemetry', () => {
     const open = meter.createUpDownCounter('open.connections');
     const took = meter.createHistogram('request.duration', { unit: 's' });
     const wide = meter.createHistogram('wide', { unit: 'By' });
-    meter.createObservableGauge('queue.depth').addCallback((result) => result.observe(7, { queue: 'a' }));
+    meter.createObservableGauge('queue.depth').addCallback((result) => {
+      result.observe(7, { queue: 'a', shard: 3, hot: true, tags: ['x', 'y'] });
+      result.observe(9, { queue: 'a', shard: 4, hot: false, tags: [] });
+    });
 
     requests.add(3, { route: '/a' });
     open.add(5);
@@ -129,7 +132,11 @@ describe('the SDK of OpenTelemetry', () => {
     const match = { job, instance: 'one' };
     expect(await ask('http_requests_total', 'sum', { ...match, route: '/a' })).toEqual([[7]]);
     expect(await ask('open_connections', 'last', match)).toEqual([[3]]);
-    expect(await ask('queue_depth', 'last', { ...match, queue: 'a' })).toEqual([[7]]);
+    for (const [value, labels] of [
+      [7, { shard: '3', hot: 'true', tags: '["x","y"]' }],
+      [9, { shard: '4', hot: 'false', tags: '[]' }],
+    ] as const)
+      expect(await ask('queue_depth', 'last', { ...match, queue: 'a', ...labels })).toEqual([[value]]);
     expect(await ask('request_duration_seconds', 'count', match)).toEqual([[4]]);
     expect((await ask('request_duration_seconds', 'sum', match))[0]?.[0]).toBeCloseTo(9.06);
     const [[middle] = []] = await ask('wide_bytes', 'p50', match);
