@@ -190,10 +190,10 @@ function seriesOf(
   return { ...about, labels };
 }
 
-/** Nanoseconds become milliseconds; a point without a time is of now. */
+/** Nanoseconds, whose last digits a number does not hold, become the nearest milliseconds; a point without a time is of now. */
 function timeOf(point: Timed, now: () => number): PointTime {
-  const atMs = Math.floor(numberOf(point.timeUnixNano) / 1e6);
-  const startMs = Math.floor(numberOf(point.startTimeUnixNano) / 1e6);
+  const atMs = Math.round(numberOf(point.timeUnixNano) / 1e6);
+  const startMs = Math.round(numberOf(point.startTimeUnixNano) / 1e6);
   return { atMs: atMs === 0 ? now() : atMs, startMs: startMs > 0 ? startMs : undefined };
 }
 
