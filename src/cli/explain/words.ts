@@ -27,4 +27,17 @@ export const statusWords: Readonly<Record<string, { readonly means: string; read
     means: 'ragwarden ended while it ran; the next start has settled it.',
     mend: 'ragwarden events',
   },
+  'stuck-documents': {
+    means:
+      'Reason of a target: documents are unfinished, nothing works on them, and the backend does not resume by itself.',
+    mend: 'ragwarden documents reprocess',
+  },
+  'no-progress': {
+    means: 'Reason of a target: its pipeline says that it works, and nothing that it tells has changed for long.',
+    mend: 'ragwarden documents stuck --failed',
+  },
+  'canary-failed': {
+    means: 'Reason of a target: the question whose answer is known was not answered rightly, whatever its health says.',
+    mend: 'ragwarden canary run',
+  },
 };
