@@ -37,6 +37,8 @@ const onlyOnce = new Set([
 ]);
 
 export const workspaceHeader = 'lightrag-workspace';
+/** What a call of a model is for; said to us alone. */
+export const roleHeader = 'x-ragwarden-role';
 /** Sessions of the dashboard: a browser sends its cookies to every port of a host. */
 const ownCookie = /^\s*(?:__Host-)?rw_session=/;
 
@@ -89,7 +91,8 @@ export function requestHeaders(request: IncomingMessage, by: ForwardedBy): strin
     const name = raw[index] ?? '';
     const value = raw[index + 1] ?? '';
     const lower = name.toLowerCase();
-    if (lower === 'host' || lower === 'expect' || lower === 'via' || hopByHop.has(lower)) continue;
+    if (lower === 'host' || lower === 'expect' || lower === 'via' || lower === roleHeader || hopByHop.has(lower))
+      continue;
     if (forwardedNames.has(lower) || forwardedNames.has(lower.replaceAll('_', '-'))) {
       if (!by.trusted || !by.tellsClient || lower === 'x-forwarded-for') continue;
     }

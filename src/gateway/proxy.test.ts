@@ -407,6 +407,15 @@ describe('the door of the providers', () => {
     await ask(gateway.url, { path: '/llm/openai/v1/models', headers });
     expect(got[0]?.headers.authorization).toBe(headers.authorization);
   });
+
+  test('what a call is for is counted and not told to it', async () => {
+    const headers = { 'x-ragwarden-role': 'extract', 'x-other': 'kept' };
+    const seen = gateway.next();
+    await ask(gateway.url, { method: 'POST', path: '/llm/openai/v1/chat/completions', headers, body: '{"model":"m"}' });
+    expect(got[0]?.headers).toMatchObject({ 'x-other': 'kept' });
+    expect(got[0]?.headers['x-ragwarden-role']).toBeUndefined();
+    expect((await seen).llm).toMatchObject({ role: 'extract', model: 'm' });
+  });
 });
 
 describe('when something ends early', () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { roleHeader } from '../headers.ts';
 import type { ExchangeReader, Lens, Reading, RequestHead, RouteReading } from '../lens.ts';
 import type { LlmReading } from '../observation.ts';
 import { type AnswerReader, createAnswerReader, type Framing, framingOf } from './answer-reader.ts';
@@ -62,7 +63,7 @@ function openReader(head: RequestHead, route: RouteReading, provider: string): E
   let nowMs = 0;
 
   const conclude = (): Reading => {
-    const written = headerOf(head.headers, 'x-ragwarden-role')?.toLowerCase();
+    const written = headerOf(head.headers, roleHeader)?.toLowerCase();
     const { outcome, reason, firstTokenMs, promptTokens, completionTokens, cachedTokens, dimension } =
       judge.conclude(framing);
     const stream = framing === undefined ? request.picked.get('stream')?.kind === 'true' : framing !== 'json';
