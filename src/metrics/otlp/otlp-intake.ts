@@ -44,6 +44,8 @@ export type KnownSeries = {
 };
 
 const mostKnown = 100_000;
+/** Also of those that were refused. */
+const mostMetrics = 10_000;
 
 export function createKnownSeries(): KnownSeries {
   const known = new Map<string, LabelStep<PointSeries>>();
@@ -51,9 +53,12 @@ export function createKnownSeries(): KnownSeries {
   return {
     of(source, about) {
       const key = JSON.stringify([about.name, about.unit, source.job, source.instance]);
-      const found = known.get(key) ?? new LabelStep<PointSeries>();
-      known.set(key, found);
-      return found;
+      const found = known.get(key);
+      if (found !== undefined) return found;
+      if (known.size >= mostMetrics) known.clear();
+      const added = new LabelStep<PointSeries>();
+      known.set(key, added);
+      return added;
     },
     added() {
       count += 1;
