@@ -15,7 +15,8 @@ describe('the address', () => {
     const written = writeUrl('', { ...nothing, view: 'traffic', traffic });
     expect(written).toBe('?view=traffic&window=24h&by=user&course=cost&failed=true');
     expect(readUrl(written).traffic).toEqual(traffic);
-    expect(writeUrl('', { ...nothing, view: 'traffic' })).toBe('?view=traffic');
+    expect(writeUrl('?view=traffic&window=24h', { ...nothing, view: 'traffic' })).toBe('?view=traffic');
+    expect(writeUrl('?view=traffic&window=24h&failed=true', nothing)).toBe('');
     expect(readUrl('?view=traffic&window=1y&by=colour&course=__proto__').traffic).toEqual(usualTraffic);
   });
 
