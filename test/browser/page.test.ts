@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart, programOf } from '../setup/parts.ts';
@@ -92,6 +93,11 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return answer.json();
+  };
+  /** What breaks a rule of accessibility (WCAG 2 and good practice), each with the first element that does. */
+  const faults = async (): Promise<string[]> => {
+    const { violations } = await page.evaluate<axe.AxeResults>(`${axe.source}; axe.run()`);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
   };
   const loginPath = async (): Promise<string> => String(field(await asAdmin('api/v1/access/login-links', {}), 'path'));
 
@@ -202,6 +208,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await page.getByRole('columnheader', { name: /^\d\d:\d\d:\d\d$/ }).waitFor();
       await page.getByText('As a table').click();
       await page.getByRole('columnheader', { name: 'Window from' }).waitFor();
+      expect(await faults()).toEqual([]);
       await page.setViewportSize({ width: 320, height: 740 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
       await page.setViewportSize({ width: 1280, height: 900 });
@@ -304,6 +311,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await documents.getByText('cancelled: User cancelled').waitFor();
       await again.click();
       await documents.getByText('The backend takes up 1 failed document again').waitFor();
+      expect(await faults()).toEqual([]);
       await documents.getByRole('button', { name: 'Take up again', exact: true }).click();
       await expect.poll(() => documents.getByText('button.txt').count(), { timeout: 30_000 }).toBe(0);
       await documents.getByText(/1 processed/).waitFor();
@@ -416,6 +424,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       const table = page.getByRole('region', { name: 'Repository' });
       expect(await table.getByRole('row').count()).toBe(4);
       expect(await table.innerText()).toMatch(/Checked[\s\S]*never yet/);
+      expect(await faults()).toEqual([]);
       await page.setViewportSize({ width: 320, height: 740 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
       await page.setViewportSize({ width: 1280, height: 900 });

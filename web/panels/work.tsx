@@ -8,9 +8,10 @@ import { nowMs, operations, phasesSeen } from '../state/page-state.ts';
 /** Ended work stays in sight this long. Milliseconds. */
 const recentMs = 5 * 60_000;
 
-/** What runs, and how the last things ended. */
-export function Work() {
-  const list = operations.value.value?.items ?? [];
+/** What runs, and how the last things ended. @param kinds only operations of these */
+export function Work({ kinds }: { kinds?: readonly string[] }) {
+  const all = operations.value.value?.items ?? [];
+  const list = kinds === undefined ? all : all.filter((one) => kinds.includes(one.kind));
   const running = list.filter((one) => one.state === 'running');
   const ended = list
     .filter((one) => one.finished_at !== null && nowMs.value - Date.parse(one.finished_at) < recentMs)

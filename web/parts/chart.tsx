@@ -102,7 +102,7 @@ function optionsFor(latest: { readonly current: Props }, width: number): uPlot.O
     height,
     ms: 1,
     legend: { show: false },
-    padding: [12, 12, 0, 0],
+    padding: [12, 28, 0, 0],
     scales: {
       // What was asked for, also where it begins or ends with a gap.
       x: { range: () => [latest.current.range.fromMs, latest.current.range.toMs] },

@@ -95,7 +95,8 @@ export function WindowTable({ chart, unit }: { chart: Chart; unit: string }) {
     <details class="windows" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>As a table</summary>
       {open && (
-        <div class="table-room is-tall">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard reaches it to scroll
+        <section class="table-room is-tall" tabIndex={0} aria-label="Every window">
           <table>
             <thead>
               <tr>
@@ -125,7 +126,7 @@ export function WindowTable({ chart, unit }: { chart: Chart; unit: string }) {
                 .reverse()}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </details>
   );

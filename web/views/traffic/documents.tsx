@@ -27,7 +27,7 @@ export function DocumentsPanel() {
       {ids.map((id) => (
         <OfTarget key={id} targetId={id} />
       ))}
-      <Work />
+      <Work kinds={['documents.reprocess', 'canary.plant']} />
     </section>
   );
 }
