@@ -7,6 +7,7 @@ import { apiRoute } from './api-route.ts';
 import { backup } from './backup.ts';
 import { databaseDump } from './database-dump.ts';
 import { events } from './events.ts';
+import { gateway } from './gateway.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
 import { lensReading } from './lens-reading.ts';
@@ -27,6 +28,7 @@ const benches: readonly Bench[] = [
   hostSample,
   events,
   apiRoute,
+  gateway,
   backup,
   databaseDump,
   wholePoint,
