@@ -148,7 +148,7 @@ http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${fold
 export const gateway: Bench = {
   name: 'gateway',
   async run(size) {
-    const [rounds, count, lines, streams] = size === 'full' ? [5, 4_000, 100, 500] : [1, 40, 5, 5];
+    const [rounds, count, lines, streams] = size === 'full' ? [5, 3_000, 100, 500] : [1, 40, 5, 5];
     const server = await startScript(backend);
     const upstream = server.line;
     const ours = await startProgram(
@@ -190,7 +190,9 @@ export const gateway: Bench = {
         lag.get(name)?.push(...(await lags(url, lines)));
       }
     const grown = new Map<string, number>();
-    for (const way of ways) if (way.pid !== undefined) grown.set(way.name, await growth(way, streams));
+    // The pool of @fastify/http-proxy has 128 connections unless told otherwise; so many streams would wait for ever.
+    for (const way of ways)
+      if (way.pid !== undefined && way.name !== '@fastify/http-proxy') grown.set(way.name, await growth(way, streams));
     for (const one of [ours, fastify, node, server, ...(nginx ? [nginx] : [])]) await one.stop();
     const of = (name: string) => ({
       get: median(cpu.get(name)?.[0] ?? []),
