@@ -49,6 +49,8 @@ try {
           question: 'Who keeps the lamp of the ragwarden canary?',
           expected: 'Ottilie Rabenau',
           document: 'The lamp of the ragwarden canary is kept by Ottilie Rabenau.',
+          // The way that would call a model, if no keywords were sent along.
+          mode: 'mix',
           interval_seconds: 86_400,
         },
       },
@@ -126,7 +128,7 @@ async function canary() {
   const before = llm.calls.answer + llm.calls.keywords;
   await warden.cli('canary', 'run');
   check(
-    'a question of the canary calls no model but for one embedding',
+    'a question of the canary calls the model for embeddings only',
     llm.calls.answer + llm.calls.keywords === before,
     llm.calls,
   );
