@@ -260,6 +260,11 @@ test('switched off, the routes name the setting', async () => {
   const answer = await off.inject({ method: 'GET', url: '/api/v1/metrics/global' });
   expect(answer.statusCode).toBe(409);
   expect(answer.json()).toMatchObject({ code: 'feature/disabled', detail: expect.stringMatching(/metrics\.enabled/) });
+  const headers = { 'content-type': 'application/json' };
+  const otlp = await off.inject({ method: 'POST', url: '/v1/metrics', headers, payload: '{}' });
+  expect(otlp.statusCode).toBe(409);
+  // As OpenTelemetry has refusals: 9 is FAILED_PRECONDITION.
+  expect(otlp.json()).toMatchObject({ code: 9, details: [{ reason: 'feature/disabled' }] });
 });
 
 describe('what is wrong with a request of values', () => {

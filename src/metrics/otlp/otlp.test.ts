@@ -8,6 +8,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createEventLog } from '../../events/index.ts';
 import { openTestState, type TestState } from '../../migrations/test-state.ts';
@@ -16,6 +17,7 @@ import { silentLogger } from '../../platform/logging.ts';
 import { metricRoutes } from '../metric-routes.ts';
 import { heldClock, openMetrics, type TestMetrics } from '../test-metrics.ts';
 import { codecOf } from './otlp-codec.ts';
+import { otlpDescriptor } from './otlp-messages.ts';
 
 const start = Date.now();
 const clock = heldClock(start);
@@ -428,4 +430,68 @@ test('tokens and calls that programs tell by the conventions for generative AI a
   expect(await ask('llm_call_duration_ms', 'sum', { ...model, call: 'chat' })).toEqual([[3_000]]);
   // Under its own name it stays what it was.
   expect(await ask('gen_ai_client_token_usage', 'count')).toEqual([[4]]);
+});
+
+test('law: whatever bytes come, the answer is one that OpenTelemetry knows, and nothing fails unexpectedly', async () => {
+  const { Root } = (await import('protobufjs/light.js')).default;
+  const requests = Root.fromJSON(otlpDescriptor).lookupType('Request');
+  const point = { timeUnixNano: clock.now() * 1e6, startTimeUnixNano: clock.now() * 1e6, count: 3, sum: 4.5 };
+  const valid = requests
+    .encode({
+      resourceMetrics: [
+        {
+          resource: { attributes: [{ key: 'service.name', value: { stringValue: 'fuzz' } }] },
+          scopeMetrics: [
+            {
+              metrics: [
+                {
+                  name: 'fuzz.a',
+                  gauge: {
+                    dataPoints: [{ ...point, asDouble: 1.5, attributes: [{ key: 'k', value: { intValue: 7 } }] }],
+                  },
+                },
+                {
+                  name: 'fuzz.b',
+                  histogram: {
+                    aggregationTemporality: 1,
+                    dataPoints: [{ ...point, bucketCounts: [1, 2], explicitBounds: [1] }],
+                  },
+                },
+                {
+                  name: 'fuzz.c',
+                  exponentialHistogram: {
+                    aggregationTemporality: 2,
+                    dataPoints: [{ ...point, scale: 2, zeroCount: 1, positive: { offset: -3, bucketCounts: [1, 1] } }],
+                  },
+                },
+                {
+                  name: 'fuzz.d',
+                  summary: { dataPoints: [{ ...point, quantileValues: [{ quantile: 0.5, value: 1 }] }] },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    })
+    .finish();
+  const statuses = new Set<number>();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 6 }),
+      fc.oneof({ weight: 3, arbitrary: fc.constant(valid.length) }, fc.nat(valid.length)),
+      async (changes, end) => {
+        const bytes = Uint8Array.from(valid);
+        for (const [at, byte] of changes) bytes[at] = byte;
+        const { status } = await post(bytes.subarray(0, end), {
+          'content-type': protobuf,
+        });
+        statuses.add(status);
+        expect([200, 400]).toContain(status);
+      },
+    ),
+    { numRuns: 300 },
+  );
+  // Both, or nothing was looked into.
+  expect([...statuses].sort()).toEqual([200, 400]);
 });
