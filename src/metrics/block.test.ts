@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type BlockSeries, blockOf, encodeBlock, openBlock, type SeriesType, seriesTypes } from './block.ts';
+import {
+  type BlockSeries,
+  blockOf,
+  encodeBlock,
+  openBlock,
+  type SeriesType,
+  type Summaries,
+  seriesTypes,
+} from './block.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { readColumn, writeColumn } from './column.ts';
 import type { Packing } from './frame.ts';
@@ -136,6 +144,27 @@ test('a payload with any bit turned, or any byte missing, is never read as numbe
   }
   for (let length = 0; length < payload.length; length += 1)
     await expect(openBlock(payload.subarray(0, length))).rejects.toThrow();
+});
+
+test('a count beyond all counting does not make a block unreadable for the others', async () => {
+  const sketch = new Sketch();
+  sketch.add(1, 2 ** 63);
+  const row = { count: 2 ** 63, sum: 1, min: 1, max: 1, last: 1, increase: 0, sketch: sketch.pack() };
+  const times = Float64Array.of(1_000);
+  const payload = await encodeBlock(
+    [
+      { kind: 'summaries', name: 'endless', labels: {}, type: 'distribution', times, rows: [row] },
+      { kind: 'samples', name: 'level', labels: {}, type: 'gauge', times, values: Float64Array.of(7) },
+    ],
+    'well',
+  );
+  const read = await openBlock(payload);
+  expect(read.entries.map(({ all }) => all.count)).toEqual([2 ** 53, 1]);
+  const [endless, level] = await read.series();
+  expect(level).toMatchObject({ name: 'level', values: Float64Array.of(7) });
+  const merged = new Sketch();
+  merged.mergePacked((endless as Summaries).rows[0]!.sketch!); // as it was written
+  expect(merged.count()).toBe(2 ** 53);
 });
 
 test('a block that was written before there were columns is still read', async () => {

@@ -15,10 +15,10 @@ export class ByteWriter {
     this.#at += 1;
   }
 
-  /** LEB128 of a whole number from 0 to 2^53. */
+  /** LEB128 of a whole number from 0 to 2^53; a greater one is written as that, since nobody could read it back. */
   count(value: number): void {
     if (this.#at + 10 > this.#bytes.length) this.#grow(10);
-    let rest = value;
+    let rest = value > 2 ** 53 ? 2 ** 53 : value;
     while (rest >= 0x80) {
       this.#bytes[this.#at] = (rest % 0x80) + 0x80;
       this.#at += 1;

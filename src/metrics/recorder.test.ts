@@ -84,6 +84,8 @@ test.each([
     { labels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, 'x'])) },
     'labels',
   ],
+  ['a value whose sums would have no end', { value: 1.7e308 }, 'value'],
+  ['a name that is as long as a book', { name: 'n'.repeat(1_000_000) }, 'name'],
   ['a time long past', { atMs: now - 3_600_001 }, 'time'],
   ['a time far ahead', { atMs: now + 300_001 }, 'time'],
   ['a time that is none', { atMs: Number.NaN }, 'time'],
@@ -96,6 +98,7 @@ test.each([
     const refusal = recorder.record({ name: 'other', value: 1, use: 'value', ...bad });
     expect(refusal?.reason).toBe(reason);
     expect(refusal?.detail.length).toBeLessThan(300);
+    expect(JSON.stringify(warn.mock.lastCall).length).toBeLessThan(1_000);
   }
   expect(record('taken', 2, good)).toBeUndefined();
   expect(values.take().map(({ name, value }) => [name, value])).toEqual([
@@ -134,6 +137,31 @@ test('series without number are bounded: per metric, in total, and in memory', (
   // Once per metric.
   expect(warn).toHaveBeenCalledTimes(2);
   expect(recorder.stats.recorded).toBe(50_100);
+});
+
+test('what a caller wrote reaches log and answer only in part', () => {
+  const { recorder, warn } = newRecorder();
+  const refusal = recorder.refuse('level', `Unrecognized key: ${'k'.repeat(900_000)}`);
+  expect(refusal.detail).toHaveLength(500);
+  expect(JSON.stringify(warn.mock.calls).length).toBeLessThan(1_000);
+});
+
+test('refused names are not remembered at any length', () => {
+  const { recorder, warn } = newRecorder();
+  for (let i = 0; i < 5; i += 1) recorder.refuse('n'.repeat(201 + i), 'too long', 'name');
+  expect(warn).toHaveBeenCalledTimes(1);
+});
+
+test('buckets with times of their own wait up to a number of them; beyond it they count as of now, none is lost', () => {
+  const { recorder } = newRecorder();
+  const handle = recorder.histogram({ name: 'took' }).labels();
+  const values = Array.from({ length: 4_000 }, (_, i) => i);
+  const batch = { count: 4_000, sum: 1, min: 0, max: 3_999, values, counts: values.map(() => 1) };
+  for (let i = 0; i < 1_002; i += 1) recorder.take(handle, now - 60_000, batch);
+  expect(recorder.fullness()).toBe(1);
+  expect(recorder.takePending()).toHaveLength(1_000);
+  expect(handle.count()).toBe(2 * 4_000);
+  expect(recorder.fullness()).toBe(0);
 });
 
 test('more metrics than are allowed are refused, those that are there go on', () => {

@@ -13,7 +13,14 @@ import {
   type MetricDefinition,
 } from './metric-definition.ts';
 import { handleIn, holdsFlat, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
-import { byteBuckets, findTimeProblem, isTakenAs, plainBuckets, withinSamplingMs } from './recording-rules.ts';
+import {
+  byteBuckets,
+  findTimeProblem,
+  findValueProblem,
+  isTakenAs,
+  plainBuckets,
+  withinSamplingMs,
+} from './recording-rules.ts';
 import type { MetricRegistry } from './registry.ts';
 import { CounterHandle, DistributionHandle, type Family, LevelHandle } from './series.ts';
 import type { Batch } from './summary.ts';
@@ -104,7 +111,11 @@ export type Recorder = {
 };
 
 const mostPending = 200_000;
+/** Numbers in them: what was counted in buckets has one per bucket. 64 MB. */
+const mostPendingNumbers = 4_000_000;
 const longestMetadata = 4_096;
+const longestName = 200;
+const longestDetail = 500;
 
 type Known = {
   definition: MetricDefinition;
@@ -136,6 +147,7 @@ export function createRecorder(options: {
   const budget = { left: options.maxSeries ?? 50_000 };
   const stats = { recorded: 0, refused: 0 };
   let pending: PendingSample[] = [];
+  let pendingNumbers = 0;
   let debug = false;
   const said = new Set<string>();
   const refusals = registry.counter({
@@ -181,13 +193,15 @@ export function createRecorder(options: {
     return known;
   };
 
-  const refuse = (reason: Refusal['reason'], name: string, detail: string): Refusal => {
+  const refuse = (reason: Refusal['reason'], name: string, about: string): Refusal => {
     stats.refused += 1;
     refusals.labels(reason).inc();
-    const key = `${reason} ${name}`;
+    const detail = about.slice(0, longestDetail);
+    // Names that cannot be names may have any length, and are not worth remembering one by one.
+    const key = `${reason} ${name.length > longestName ? '' : name}`;
     if (debug || (!said.has(key) && said.size < 1_000)) {
       said.add(key);
-      log.warn({ metric: name.slice(0, longestMetadata), reason, detail }, 'a recorded value was not taken');
+      log.warn({ metric: name.slice(0, longestName), reason, detail }, 'a recorded value was not taken');
     }
     return { reason, detail };
   };
@@ -282,8 +296,8 @@ export function createRecorder(options: {
 
   const takeRecording = (recording: Recording): Refusal | undefined => {
     const { name, value, use, labels, metadata } = recording;
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      return refuse('value', name, 'a value is a finite number');
+    const problem = findValueProblem(value);
+    if (problem !== undefined) return refuse('value', name, problem);
     const nowMs = clock.now();
     const atMs = recording.atMs ?? nowMs;
     const late = findTimeProblem(atMs, nowMs);
@@ -319,7 +333,8 @@ export function createRecorder(options: {
   ): void => {
     const { family, slot } = handle;
     if (slot === 0) return;
-    if (pending.length >= mostPending) {
+    const numbers = typeof value === 'number' ? 1 : value.values.length;
+    if (pending.length >= mostPending || pendingNumbers + numbers > mostPendingNumbers) {
       coalesced.inc();
       if (typeof value !== 'number')
         (handle as DistributionHandle).observeMany(value); // levels come one by one
@@ -338,6 +353,7 @@ export function createRecorder(options: {
     // Later ones of a distribution share the rows of whole seconds.
     const rowMs = handle instanceof LevelHandle ? atMs : Math.floor(atMs / 1_000) * 1_000;
     pending.push({ family, slot, atMs: rowMs, value, told: !isNow });
+    pendingNumbers += numbers;
   };
 
   return {
@@ -379,13 +395,14 @@ export function createRecorder(options: {
       else keepPending(handle, atMs, value, false);
       stats.recorded += 1;
     },
-    fullness: () => pending.length / mostPending,
+    fullness: () => Math.max(pending.length / mostPending, pendingNumbers / mostPendingNumbers),
     definitions: () =>
       [...metrics.values()].map((known) => known.definition).sort((a, b) => (a.name < b.name ? -1 : 1)),
     definition: (name) => metrics.get(name)?.definition,
     takePending() {
       const taken = pending;
       pending = [];
+      pendingNumbers = 0;
       return taken;
     },
     reset(labels) {

@@ -13,6 +13,15 @@ export function findTimeProblem(atMs: number, nowMs: number): string | undefined
   return undefined;
 }
 
+/** As many values as can be counted, each of this size, still have a finite sum. */
+export const greatestMagnitude = 1e290;
+
+/** What is wrong with a value; undefined when nothing is. */
+export function findValueProblem(value: unknown): string | undefined {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return 'a value is a finite number';
+  return Math.abs(value) <= greatestMagnitude ? undefined : `a value is at most ${greatestMagnitude}`;
+}
+
 /** Whether what is used so can be recorded as a metric of that type. */
 export function isTakenAs(type: MetricDefinition['type'], use: FirstUse): boolean {
   if (use === 'value' || use === type) return true;

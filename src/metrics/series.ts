@@ -2,6 +2,7 @@
  * Series and the handles that record into them. A family keeps its numbers in columns, one slot per series, so that recording on a
  * bound handle writes one element of a typed array: no allocation, no look-up.
  */
+import { greatestMagnitude } from './recording-rules.ts';
 import { type Batch, Interval } from './summary.ts';
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'unknown';
@@ -223,7 +224,7 @@ export class CounterHandle {
   /** Adds `by` (default 1), which must be finite and not negative; anything else is refused and counted. */
   inc(by = 1): void {
     const { family, slot } = this;
-    if (by >= 0 && by < Infinity) {
+    if (by >= 0 && by <= greatestMagnitude) {
       family.values[slot] = family.values[slot]! + by;
       family.present[slot] = 1;
     } else family.rejected += 1;
@@ -278,8 +279,7 @@ export class LevelHandle {
   }
   set(value: number): void {
     const { family, slot } = this;
-    // False for NaN and both infinities.
-    if (value - value === 0) {
+    if (value >= -greatestMagnitude && value <= greatestMagnitude) {
       family.values[slot] = value;
       family.present[slot] = 1;
       family.changed[slot] = 1;
@@ -306,7 +306,7 @@ export class DistributionHandle {
   /** One value in the unit of the metric; NaN, infinities and negative ones are refused and counted. */
   observe(value: number): void {
     const { family, slot } = this;
-    if (!(value >= 0 && value < Infinity)) {
+    if (!(value >= 0 && value <= greatestMagnitude)) {
       family.rejected += 1;
       return;
     }

@@ -45,6 +45,12 @@ export function totalsOf(point: BucketPoint): BucketTotals {
   return { kind: 'exponential buckets', scale, count, zeroCount, positive: above, negative: below, sum: point.sum };
 }
 
+/** How many numbers of buckets are remembered. */
+export function bucketsIn(totals: BucketTotals | undefined): number {
+  if (totals === undefined) return 0;
+  return totals.kind === 'buckets' ? totals.counts.length : totals.positive.size + totals.negative.size;
+}
+
 /** What was counted from one total to the next; the whole of the next when it began anew. Undefined: nothing. */
 export function growthBatch(before: BucketTotals, now: BucketTotals, point: BucketPoint): Batch | undefined {
   // The least and the greatest of all times say nothing about what came since.

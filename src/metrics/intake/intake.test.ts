@@ -154,6 +154,53 @@ describe('a distribution', () => {
     expect(counts(made)).toBe(8);
   });
 
+  test.each<[string, PointValue]>([
+    ['more values than can be counted', explicit([2 ** 53, 1, 0], 40)],
+    ['a sum without end', explicit([1, 0, 0], 1e300)],
+    ['a bound beyond', explicit([1, 0, 0], 1, [1, 1e300])],
+    [
+      'exponential buckets that reach beyond',
+      {
+        ...{ kind: 'exponential buckets', counted: 'since-last', sum: 1, min: undefined, max: undefined },
+        value: {
+          scale: 0,
+          zeroCount: 0,
+          positive: { offset: 1_000, counts: [1] },
+          negative: { offset: 0, counts: [] },
+        },
+      },
+    ],
+  ])('with %s is refused', (_, value) => {
+    const made = make();
+    const refusal = made.intake.take({ name: 'took', labels: {} }, { atMs: start, startMs: start }, value);
+    expect(refusal?.reason).toBe('value');
+    expect(counts(made)).toBe(0);
+  });
+
+  test('is refused where more buckets would have to be remembered than are allowed, and taken again when others are forgotten', () => {
+    const made = make();
+    const wide = {
+      counts: new Array<number>(2_000).fill(1),
+      bounds: Array.from({ length: 1_999 }, (_, i) => i),
+      sum: 1,
+    };
+    const takeWide = (i: number) =>
+      made.intake.take(
+        { name: 'took', labels: { i: String(i) } },
+        { atMs: made.clock.now(), startMs: start },
+        { kind: 'buckets', counted: 'since-start', value: wide },
+      );
+    for (let i = 0; i < 1_000; i += 1) expect(takeWide(i)).toBeUndefined();
+    const next = { name: 'other', labels: {} };
+    const takeNext = () => made.intake.take(next, { atMs: made.clock.now(), startMs: start }, explicit([1, 2, 3], 4));
+    expect(takeNext()?.reason).toBe('too-many');
+    made.clock.at += 1_000;
+    expect(takeWide(0)).toBeUndefined();
+    made.clock.at += 86_400_000;
+    made.intake.expire();
+    expect(takeNext()).toBeUndefined();
+  });
+
   test('with exponential buckets that became coarser meanwhile counts what came, not what was merged', () => {
     const made = make();
     const exponential = (scale: number, offset: number, positive: number[], zeroCount = 0): PointValue => ({

@@ -2,12 +2,12 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Labels } from '../metric-definition.ts';
 import type { RecordedHandle } from '../recorded-handles.ts';
 import type { Recorder, Refusal } from '../recorder.ts';
-import { findTimeProblem } from '../recording-rules.ts';
+import { findTimeProblem, findValueProblem, greatestMagnitude } from '../recording-rules.ts';
 import type { MetricRegistry } from '../registry.ts';
 import { CounterHandle, DistributionHandle, LevelHandle } from '../series.ts';
 import type { Batch } from '../summary.ts';
 import type { ExplicitBuckets, ExponentialBuckets } from './batch.ts';
-import { type BucketTotals, batchOf, growthBatch, totalsOf } from './bucket-totals.ts';
+import { type BucketTotals, batchOf, bucketsIn, growthBatch, totalsOf } from './bucket-totals.ts';
 
 /** Of which metric a point is, and of which of its series. */
 export type PointSeries = {
@@ -69,6 +69,8 @@ type Stream = {
 };
 
 const mostStreams = 100_000;
+/** Of all streams together; 100 MB at most. */
+const mostBucketsHeld = 2_000_000;
 const forgottenAfterMs = 86_400_000;
 
 /**
@@ -89,6 +91,7 @@ export function createIntake(options: {
 }): Intake {
   const { recorder, counters, clock, source, hidden, endedAfterMs, onGrown } = options;
   const streams = new Map<string, Stream>();
+  let bucketsHeld = 0;
   /** Whoever hands in the same object for a series again spares the look-up by its labels. */
   const recent = new WeakMap<PointSeries, { readonly startMs: number | undefined; readonly stream: Stream }>();
   /** Of the point that is being taken. */
@@ -205,6 +208,10 @@ export function createIntake(options: {
     if (counted === 'since-last') batch = batchOf(point);
     else {
       const totals = totalsOf(point);
+      const more = bucketsIn(totals) - bucketsIn(stream.buckets);
+      if (more > 0 && bucketsHeld + more > mostBucketsHeld)
+        return refuse(series.name, 'too-many', `${mostBucketsHeld} buckets are remembered already`);
+      bucketsHeld += more;
       if (stream.buckets !== undefined) batch = growthBatch(stream.buckets, totals, point);
       else if (isWhole(time)) batch = batchOf(point);
       stream.buckets = totals;
@@ -232,7 +239,7 @@ export function createIntake(options: {
       nowMs = clock.now();
       const late = findTimeProblem(time.atMs, nowMs);
       if (late !== undefined) return refuse(series.name, 'time', late);
-      const problem = findValueProblem(value);
+      const problem = findPointProblem(value);
       if (problem !== undefined) return refuse(series.name, 'value', problem);
       switch (value.kind) {
         case 'level':
@@ -268,6 +275,7 @@ export function createIntake(options: {
         if (stream.heardMs > nowMs - forgottenAfterMs && streams.size < mostStreams / 2) continue;
         knownSinceMs = Math.max(knownSinceMs, stream.startMs ?? stream.heardMs);
         stream.isForgotten = true;
+        bucketsHeld -= bucketsIn(stream.buckets);
         streams.delete(key);
       }
       return ended;
@@ -302,10 +310,29 @@ function keyOf({ name, labels }: PointSeries, startMs: number | undefined): stri
 const isRepeated = (stream: Stream, time: PointTime): boolean =>
   time.startMs !== undefined && stream.atMs === time.atMs && stream.startMs === time.startMs;
 
-function findValueProblem(point: PointValue): string | undefined {
-  if (point.kind === 'exponential buckets' || point.kind === 'buckets') {
-    const sum = point.kind === 'buckets' ? point.value.sum : point.sum;
-    return sum === undefined || Number.isFinite(sum) ? undefined : 'a sum is a finite number';
+function findPointProblem(point: PointValue): string | undefined {
+  if (point.kind !== 'buckets' && point.kind !== 'exponential buckets') return findValueProblem(point.value);
+  const isExponential = point.kind === 'exponential buckets';
+  const { sum, min, max } = isExponential ? point : point.value;
+  for (const one of [sum, min, max]) {
+    const problem = one === undefined ? undefined : findValueProblem(one);
+    if (problem !== undefined) return problem;
   }
-  return Number.isFinite(point.value) ? undefined : 'a value is a finite number';
+  const { value } = point;
+  let count = 0;
+  if ('bounds' in value) {
+    for (const one of value.counts) count += one;
+    // They ascend.
+    if (!isBetween(value.bounds[0]) || !isBetween(value.bounds.at(-1))) return tooFar;
+  } else {
+    count = value.zeroCount;
+    for (const { offset, counts } of [value.positive, value.negative]) {
+      for (const one of counts) count += one;
+      if (!isBetween(2 ** ((offset + counts.length) * 2 ** -value.scale))) return tooFar;
+    }
+  }
+  return count <= Number.MAX_SAFE_INTEGER ? undefined : 'more values than can be counted (2^53)';
 }
+
+const tooFar = `its buckets reach beyond ${greatestMagnitude}`;
+const isBetween = (bound: number | undefined): boolean => bound === undefined || Math.abs(bound) <= greatestMagnitude;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renderExposition } from '../exposition.ts';
@@ -104,6 +106,28 @@ test.each([
 
 test('ends soon after the greatest number of samples', () => {
   expect(parseExposition('a 1\n'.repeat(50), false, 10).samples).toBe(11);
+});
+
+test('what is kept of an answer does not keep the answer in memory', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (how: object) => void; // by the flag
+  const held = (): number => {
+    collect({ type: 'major', flavor: 'last-resort' });
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const filler = '# a line that fills the answer\n'.repeat(100_000);
+  const kept: unknown[] = [];
+  const before = held();
+  for (let i = 0; i < 10; i += 1) {
+    const text = Buffer.from(
+      `# HELP jobs_of_number_${i} What waits in the queue.\njobs_of_number_${i}{name="a label of number ${i}"} 1\n${filler}`,
+    ).toString('utf8');
+    kept.push(parse(text).families);
+  }
+  // Ten answers of 3 MB.
+  expect(held() - before).toBeLessThan(10_000_000);
+  expect(kept).toHaveLength(10);
 });
 
 test('law: what ragwarden exposes is read as it was, in both formats', () => {

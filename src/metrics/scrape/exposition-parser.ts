@@ -46,6 +46,8 @@ export function parseExposition(text: string, isOpenMetrics: boolean, mostSample
   let badLines = 0;
   let firstBad: string | undefined;
   let isWhole = !isOpenMetrics;
+  // A piece of a text keeps all of the text in memory for as long as a series is named by it.
+  const own = ownTexts();
   const find = (name: string): ScrapedFamily => {
     let family = families.get(name);
     if (family === undefined) {
@@ -67,8 +69,8 @@ export function parseExposition(text: string, isOpenMetrics: boolean, mostSample
     }
     const problem =
       line[0] === '#'
-        ? readComment(line, find)
-        : readSample(line, isOpenMetrics, (sample) => {
+        ? readComment(line, find, own)
+        : readSample(line, isOpenMetrics, own, (sample) => {
             samples += 1;
             const known = familyOfSample.get(sample.name) ?? familyFor(sample.name, families) ?? find(sample.name);
             familyOfSample.set(sample.name, known);
@@ -84,12 +86,32 @@ export function parseExposition(text: string, isOpenMetrics: boolean, mostSample
 
 const comment = /^#[ \t]+(HELP|TYPE|UNIT)[ \t]+(\S+)(?:[ \t]+(.*))?$/;
 
-function readComment(line: string, find: (name: string) => ScrapedFamily): string | undefined {
-  const [, keyword, name = '', rest = ''] = comment.exec(line) ?? [];
+/** The same text in memory of its own; equal ones share it. */
+function ownTexts(): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    let copy = known.get(text);
+    if (copy === undefined) {
+      copy = Buffer.from(text, 'utf8').toString('utf8');
+      known.set(copy, copy);
+    }
+    return copy;
+  };
+}
+
+const longestHelp = 1_000;
+
+function readComment(
+  line: string,
+  find: (name: string) => ScrapedFamily,
+  own: (text: string) => string,
+): string | undefined {
+  const [, keyword, given = '', rest = ''] = comment.exec(line) ?? [];
   // Any other comment is for people.
   if (keyword === undefined) return undefined;
-  if (keyword === 'HELP') find(name).help = unescaped(rest);
-  else if (keyword === 'UNIT') find(name).unit = rest.trim();
+  const name = own(given);
+  if (keyword === 'HELP') find(name).help = own(unescaped(rest).slice(0, longestHelp));
+  else if (keyword === 'UNIT') find(name).unit = own(rest.trim());
   else {
     const told = rest.trim().toLowerCase();
     const type = told === 'untyped' ? 'unknown' : scrapedTypes.find((one) => one === told);
@@ -129,10 +151,16 @@ const labelAt = /[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"/y;
 const numbers = /^[ \t]+([^ \t]+)(?:[ \t]+([^ \t#]+))?[ \t]*(?:#.*)?$/;
 
 /** @returns what is wrong with the line */
-function readSample(line: string, isOpenMetrics: boolean, take: (sample: ScrapedSample) => void): string | undefined {
+function readSample(
+  line: string,
+  isOpenMetrics: boolean,
+  own: (text: string) => string,
+  take: (sample: ScrapedSample) => void,
+): string | undefined {
   nameAt.lastIndex = 0;
-  const name = nameAt.exec(line)?.[0];
-  if (name === undefined) return 'it does not begin with the name of a metric';
+  const found = nameAt.exec(line)?.[0];
+  if (found === undefined) return 'it does not begin with the name of a metric';
+  const name = own(found);
   let at = name.length;
   while (line[at] === ' ' || line[at] === '\t') at += 1;
   const labels: Record<string, string> = {};
@@ -149,7 +177,7 @@ function readSample(line: string, isOpenMetrics: boolean, take: (sample: Scraped
       const end = endOfValue(line, at);
       if (end < 0) return `the value of the label ${label} does not end`;
       const raw = line.slice(at, end);
-      labels[label] = raw.includes('\\') ? unescaped(raw) : raw;
+      labels[label] = own(raw.includes('\\') ? unescaped(raw) : raw);
       at = end + 1;
       while (line[at] === ' ' || line[at] === '\t') at += 1;
       if (line[at] === ',') at += 1;
@@ -159,13 +187,13 @@ function readSample(line: string, isOpenMetrics: boolean, take: (sample: Scraped
     // Nothing need stand between the labels and the value.
     if (line[at] !== ' ' && line[at] !== '\t') line = `${line.slice(0, at)} ${line.slice(at)}`;
   } else at = name.length;
-  const found = numbers.exec(line.slice(at));
-  if (found === null) return 'after the name stand a value and perhaps a time';
-  const value = numberOf(found[1]!);
-  if (value === undefined) return `${found[1]!.slice(0, 40)} is no number`;
-  const time = found[2] === undefined ? undefined : numberOf(found[2]);
-  if (found[2] !== undefined && (time === undefined || !Number.isFinite(time)))
-    return `${found[2].slice(0, 40)} is no time`;
+  const numbersFound = numbers.exec(line.slice(at));
+  if (numbersFound === null) return 'after the name stand a value and perhaps a time';
+  const value = numberOf(numbersFound[1]!);
+  if (value === undefined) return `${numbersFound[1]!.slice(0, 40)} is no number`;
+  const time = numbersFound[2] === undefined ? undefined : numberOf(numbersFound[2]);
+  if (numbersFound[2] !== undefined && (time === undefined || !Number.isFinite(time)))
+    return `${numbersFound[2].slice(0, 40)} is no time`;
   // Seconds in OpenMetrics, milliseconds in the text format.
   take({ name, labels, value, atMs: time === undefined ? undefined : isOpenMetrics ? Math.round(time * 1_000) : time });
   return undefined;
