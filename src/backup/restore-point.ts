@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { OperationContext } from '../operations/index.ts';
-import { AppError, describeError } from '../platform/errors.ts';
+import { describeError } from '../platform/errors.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
 import { bringFiles } from './bring-component.ts';
 import type { Manifest } from './manifest.ts';
@@ -14,16 +14,16 @@ import {
   listUndo,
   openStage,
   ownerOf,
-  settleJournals,
   swapIn,
   undoSwap,
   verifyRestored,
 } from './restore/index.ts';
 import { restoreAside } from './restore-aside.ts';
+import { beginUndoing, isStopping, patience, recoverFromFailure, undoStoresPatiently } from './restore-failure.ts';
 import { isAside, type RestoreOptions, settleOptions } from './restore-options.ts';
 import { decideParts, type FilesPart, type StorePart } from './restore-parts.ts';
 import { type RestoreResult, resultOf } from './restore-result.ts';
-import { eachStore, removeStoreScratch, undoStores } from './restore-stores.ts';
+import { eachStore, removeStoreScratch } from './restore-stores.ts';
 import { wholeTarget } from './selection.ts';
 import { ownFolder } from './sources/tree.ts';
 import { takePoint } from './take-point.ts';
@@ -223,49 +223,6 @@ async function finishStores(
   return failed;
 }
 
-/** From here on a later life of the process undoes as well, however far the stores had come. */
-const beginUndoing = (context: OperationContext): Promise<void> => context.phase('undoing').catch(() => undefined);
-
-/** Between two tries to bring a store back that does not answer. */
-const undoAgainMs = 2_000;
-
-/**
- * A server that went away must not leave its store in the new state where all others are in the old one: this goes on until it
- * answers again, and keeps the target closed meanwhile. @returns what is left when somebody cancels or the process stops first;
- * the next start settles it
- */
-async function undoStoresPatiently(
-  deps: BackupDeps,
-  guarded: ProtectedTarget,
-  stores: readonly StorePart[],
-  context: OperationContext,
-  cause: unknown,
-): Promise<readonly string[]> {
-  if (stores.length === 0) return [];
-  await beginUndoing(context);
-  for (let told = false; ; ) {
-    const stuck = await undoStores(deps, stores, { ...context, signal: patience(guarded) });
-    if (stuck.length === 0) return stuck;
-    context.log.error({ stuck }, 'stores could not be brought back yet');
-    if (!told)
-      await deps.db.unit((tx) =>
-        deps.events.record(tx, {
-          type: 'restore.undo-waits',
-          severity: 'critical',
-          targetId: guarded.target.id,
-          operationId: context.id,
-          message: `A restore failed (${describeError(cause)}), and the former state cannot be brought back before these answer again: ${stuck.join('; ')} Bring them back and keep the backend of ${guarded.target.id} stopped; the rest is done by itself.`,
-        }),
-      );
-    told = true;
-    const goesOn = await deps.clock.sleep(undoAgainMs, context.signal).then(
-      () => true,
-      () => false,
-    );
-    if (!goesOn) return stuck;
-  }
-}
-
 /** Every digest of the files, and whatever the stores can be held against. */
 export async function verifyParts(
   deps: BackupDeps,
@@ -306,9 +263,6 @@ async function stagePart(
   );
 }
 
-const patience = (guarded: ProtectedTarget): AbortSignal =>
-  AbortSignal.timeout(guarded.target.stopTimeoutMs + guarded.target.startTimeoutMs);
-
 /** The present state, however damaged, is kept as a point first. Where nothing is left there is nothing to keep. */
 async function takeSafetyPoint(
   deps: BackupDeps,
@@ -346,62 +300,6 @@ async function startAndLook(
   return undefined;
 }
 
-/** Ends in one of the two states, says which, and brings back the backend that we stopped. */
-async function recoverFromFailure(
-  deps: BackupDeps,
-  guarded: ProtectedTarget,
-  context: OperationContext,
-  facts: {
-    folders: readonly string[];
-    stopped: boolean;
-    cause: unknown;
-    pointId: string;
-    /** Stores whose old state could not be brought back. */
-    stuck: readonly string[];
-  },
-): Promise<void> {
-  let state: 'old' | 'new' | 'unsettled' = 'old';
-  try {
-    // What has moved and was not taken back yet did not verify.
-    const { settled } = await settleJournals(facts.folders, { onMoved: async () => 'undo' });
-    state = settled.find((one) => one.operationId === context.id)?.outcome ?? 'old';
-  } catch (err) {
-    context.log.error({ err }, 'the journal of the failed restore could not be settled; the next start does it');
-    state = 'unsettled';
-  }
-  if (facts.stuck.length > 0) state = 'unsettled';
-  // A backend that starts over half-moved files would write into them.
-  if (facts.stopped && state !== 'unsettled' && guarded.lifecycle.automatic && !isStopping(facts.cause)) {
-    const patient = patience(guarded);
-    try {
-      // One that came back by itself has read half-moved files, and to start what runs is to do nothing.
-      if (hasReappeared(facts.cause)) await guarded.lifecycle.stop(patient);
-      await guarded.lifecycle.start(patient);
-    } catch (err) {
-      context.log.error({ err }, 'the backend did not come back after the failed restore');
-    }
-  }
-  const stands = {
-    old: 'stands as before',
-    new: 'stands as in the point',
-    unsettled: `waits to be settled at the next start; keep its backend stopped${facts.stuck.length > 0 ? ` (${facts.stuck.join('; ')})` : ''}`,
-  }[state];
-  await deps.db.unit(async (tx) => {
-    if (state === 'unsettled') await deps.points.writeSetting(tx, `${unsettledPrefix}${guarded.target.id}`, context.id);
-    await deps.events.record(tx, {
-      type: 'restore.rolled-back',
-      severity: state === 'unsettled' ? 'critical' : 'error',
-      targetId: guarded.target.id,
-      operationId: context.id,
-      message: `The restore of ${facts.pointId} failed; ${guarded.target.id} ${stands}: ${describeError(facts.cause)}`,
-      data: { id: facts.pointId, state },
-    });
-  });
-}
-
-/** Key of a setting, before the target: the operation that failed and could not be undone. The operation ends, so this remembers it. */
-export const unsettledPrefix = 'unsettled-restore:';
-
 /** Whoever cancels when all is restored does not ask for a backend that stays stopped; a ragwarden that stops cannot wait. */
 function onlyForAStop(signal: AbortSignal): AbortSignal {
   const stop = new AbortController();
@@ -412,6 +310,3 @@ function onlyForAStop(signal: AbortSignal): AbortSignal {
   else signal.addEventListener('abort', look, { once: true });
   return stop.signal;
 }
-
-const isStopping = (err: unknown): boolean => err instanceof AppError && err.code === 'internal/stopping';
-const hasReappeared = (err: unknown): boolean => err instanceof AppError && err.code === 'restore/server-reappeared';

@@ -1,7 +1,7 @@
 import type { Operation } from '../operations/index.ts';
 import { describeError } from '../platform/errors.ts';
 import type { BackupDeps } from './backup-deps.ts';
-import { unsettledPrefix } from './restore-point.ts';
+import { unsettledPrefix } from './restore-failure.ts';
 import { settleRestore } from './settle-restore.ts';
 
 /**
