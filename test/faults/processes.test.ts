@@ -116,7 +116,7 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
     const dataDir = copyDataFolder(template, 'metrics-port');
     // Held already by somebody else, it is as taken as we want it.
     const server = await hold(9090).catch(() => undefined);
-    const product = launch(['up', '--data-dir', dataDir, '--port', '0']);
+    const product = launch(['up', '--data-dir', dataDir, '--port', '0', '--gateway-port', '0']);
     try {
       const { api, metrics } = await product.ready;
       expect(metrics).toBeNull();
