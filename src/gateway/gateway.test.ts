@@ -9,6 +9,9 @@ import type { Observation } from './observation.ts';
 import type { QuotaAnswer, QuotaAsk } from './ports.ts';
 import { ask, type Stub, startStub, stateOf, testSettings, upstreamAt } from './test-gateway.ts';
 
+/** On a busy machine a thread waits for its turn. */
+const soon = <T>(look: () => T) => expect.poll(look, { timeout: 10_000 });
+
 let gateway: Gateway;
 let stub: Stub;
 let finish: (() => void) | undefined;
@@ -60,7 +63,7 @@ beforeEach(() => {
 test('what passed in its thread is told here, and a reservation is settled with it', async () => {
   decided = { granted: true, reservation: 'r1' };
   expect((await ask(gateway.url(), { path: '/query' })).body).toBe('here');
-  await expect.poll(() => seen).toHaveLength(1);
+  await soon(() => seen).toHaveLength(1);
   expect(seen[0]).toMatchObject({ targetId: 'main', status: 200, outcome: 'ok' });
   expect(asked).toMatchObject([{ targetId: 'main', operation: 'read', writes: false }]);
   expect(settled).toEqual([['r1', seen[0]]]);
@@ -79,18 +82,18 @@ test('a hold keeps writes waiting until it is released', async () => {
   const hold = await gateway.hold(request);
   if (!hold.held) throw new Error(hold.reason);
   const writing = ask(gateway.url(), { method: 'POST', path: '/documents/text', body: 'x' });
-  await expect.poll(async () => (await gateway.status()).worker?.barrier).toEqual({ holding: ['main'], waiting: 1 });
+  await soon(async () => (await gateway.status()).worker?.barrier).toEqual({ holding: ['main'], waiting: 1 });
   expect(await hold.release()).toMatchObject({ heldMs: expect.any(Number), endedByItself: false });
   expect((await writing).status).toBe(200);
   expect(await hold.release()).toMatchObject({ endedByItself: false });
   const short = await gateway.hold({ ...request, maxMs: 20 });
-  await expect.poll(async () => (await gateway.status()).worker?.barrier.holding).toEqual([]);
+  await soon(async () => (await gateway.status()).worker?.barrier.holding).toEqual([]);
   expect(short.held && (await short.release()).endedByItself).toBe(true);
 });
 
 test('a hold that cannot begin in time says what kept it, and holds nothing', async () => {
   const writing = ask(gateway.url(), { method: 'POST', path: '/slow', body: 'x' });
-  await expect.poll(() => finish).toBeDefined();
+  await soon(() => finish).toBeDefined();
   const hold = await gateway.hold({
     targetId: 'main',
     maxMs: 100,
@@ -137,7 +140,7 @@ test('a main thread that stands still stops no traffic, and quota asks go unansw
   await client.terminate();
   const { worker } = await busy.status();
   expect(worker?.unansweredAsks).toBeGreaterThan(0);
-  await expect.poll(() => seen.length).toBeGreaterThanOrEqual(30);
+  await soon(() => seen.length).toBeGreaterThanOrEqual(30);
   await busy.stop();
 });
 

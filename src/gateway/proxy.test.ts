@@ -17,6 +17,9 @@ import {
   upstreamAt,
 } from './test-gateway.ts';
 
+/** On a busy machine a thread waits for its turn. */
+const soon = <T>(look: () => T) => expect.poll(look, { timeout: 10_000 });
+
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 const keyA = 'rw_gw_key-of-a';
 const keyB = 'rw_gw_key-of-b';
@@ -209,9 +212,9 @@ describe('what passes', () => {
     };
     const request = httpRequest(`${gateway.url}/documents/upload`, { method: 'POST', agent: false });
     request.write('first');
-    await expect.poll(() => parts.join('')).toBe('first');
+    await soon(() => parts.join('')).toBe('first');
     request.write('second');
-    await expect.poll(() => parts.join('')).toBe('firstsecond');
+    await soon(() => parts.join('')).toBe('firstsecond');
     request.end();
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
     answer.resume();
@@ -380,7 +383,7 @@ describe('keys', () => {
     gateway.proxy.update({ ...state, keys: state.keys.filter(({ id }) => id !== 'a') });
     await broke;
     expect(await next).toMatchObject({ outcome: 'refused_key', reason: 'key-revoked', keyId: 'a' });
-    await expect.poll(() => upstreamClosed).toBe(1);
+    await soon(() => upstreamClosed).toBe(1);
     expect(ofB.destroyed).toBe(false);
     expect((await ask(gateway.url, { headers: { 'x-api-key': keyA } })).status).toBe(401);
     ofB.destroy();
@@ -434,7 +437,7 @@ describe('when something ends early', () => {
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
     answer.on('error', () => undefined);
     request.destroy();
-    await expect.poll(() => closed).toBe(true);
+    await soon(() => closed).toBe(true);
     expect(await next).toMatchObject({ outcome: 'client_gone', status: 200 });
   });
 
@@ -451,9 +454,9 @@ describe('when something ends early', () => {
     const request = httpRequest(gateway.url, { agent: false });
     request.on('error', () => undefined);
     request.end();
-    await expect.poll(() => arrived).toBe(true);
+    await soon(() => arrived).toBe(true);
     request.destroy();
-    await expect.poll(() => closed).toBe(true);
+    await soon(() => closed).toBe(true);
     expect(await next).toMatchObject({ outcome: 'client_gone', status: 0 });
   });
 
@@ -610,7 +613,7 @@ describe('the quota', () => {
         requestBytes: 5,
       },
     ]);
-    await expect.poll(() => settled).toEqual(['r1']);
+    await soon(() => settled).toEqual(['r1']);
     await proxy.proxy.stop();
   });
 
@@ -651,7 +654,7 @@ describe('while writes are held', () => {
     expect(await gateway.proxy.gate.hold('one', 'main', { maxMs: 60_000, drainMs: 100 })).toBe(0);
     expect((await ask(gateway.url)).status).toBe(200);
     const waiting = ask(gateway.url, { method: 'POST', body: 'hello' });
-    await expect.poll(() => gateway.proxy.status().barrier).toEqual({ holding: ['main'], waiting: 1 });
+    await soon(() => gateway.proxy.status().barrier).toEqual({ holding: ['main'], waiting: 1 });
     expect(got).toHaveLength(1);
     gateway.proxy.gate.release('one');
     expect((await waiting).body).toBe('main 5');
@@ -663,7 +666,7 @@ describe('while writes are held', () => {
       finish = () => response.end('done');
     };
     const writing = ask(gateway.url, { method: 'POST', body: 'hello' });
-    await expect.poll(() => finish).toBeDefined();
+    await soon(() => finish).toBeDefined();
     let held: number | undefined;
     const hold = gateway.proxy.gate.hold('one', 'main', { maxMs: 60_000, drainMs: 60_000 }).then((left) => {
       held = left;
@@ -695,7 +698,7 @@ test('a stop waits for what is under way, and accepts nothing new', async () => 
   };
   const stopping = await startProxy(state, { drainMs: 10_000 });
   const running = ask(stopping.url);
-  await expect.poll(() => finish).toBeDefined();
+  await soon(() => finish).toBeDefined();
   const stopped = stopping.proxy.stop();
   await expect(ask(stopping.url)).rejects.toThrow('ECONNREFUSED');
   finish?.();
@@ -708,7 +711,7 @@ test('a stop ends what does not end by itself', async () => {
   const stopping = await startProxy(state, { drainMs: 50 });
   const running = ask(stopping.url);
   running.catch(() => undefined);
-  await expect.poll(() => stopping.proxy.status().exchanges).toBe(1);
+  await soon(() => stopping.proxy.status().exchanges).toBe(1);
   await stopping.proxy.stop();
   await expect(running).rejects.toThrow();
 });
