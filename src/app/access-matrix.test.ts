@@ -120,6 +120,12 @@ describe('the trail', () => {
     'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
     'POST /api/v1/metrics/agents/record': 'the same',
     'POST /api/v1/monitoring/lightrag/record': 'the same',
+    'POST /api/v1/metrics/resources': 'the same, of what a program holds',
+    'POST /api/v1/metrics/resources/:resource_id/access':
+      'the same; of what another registered it is audited, shown in resource-routes.test.ts',
+    'POST /api/v1/metrics/resources/:resource_id/touch': 'the same as registering',
+    'POST /api/v1/metrics/resources/:resource_id/release': 'as access',
+    'DELETE /api/v1/metrics/resources/:resource_id': 'as access',
     'POST /v1/metrics': 'the same',
     'POST /api/v1/otlp/v1/metrics': 'the same',
     'DELETE /api/v1/metrics/reset/:agent_id': 'as DELETE /api/v1/metrics/reset, by the same lines',

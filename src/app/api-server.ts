@@ -20,6 +20,7 @@ import type { Ground } from './ground.ts';
 import { openapiRoute } from './openapi-route.ts';
 import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
+import type { ResourceWiring } from './resource-wiring.ts';
 import type { TrafficWiring } from './traffic-wiring.ts';
 import type { Watching } from './watching.ts';
 
@@ -30,6 +31,7 @@ export async function createApiServer(
     Protection &
     Drilling &
     TrafficWiring &
+    ResourceWiring &
     DocumentWiring & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
@@ -87,9 +89,11 @@ export async function createApiServer(
       startedMs,
       enabled: config.metrics.enabled,
       health: () => health.report(),
+      resources: () => slices.resources.totals(),
     }),
   );
   await server.register(slices.trafficRoutes);
+  await server.register(slices.resourceRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

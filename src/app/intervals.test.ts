@@ -17,6 +17,7 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_METRICS_AGGREGATION_INTERVAL', 'metric rollup', 4],
   ['RAGWARDEN_METRICS_CLEANUP_INTERVAL', 'metric cleanup', 6],
   ['RAGWARDEN_CANARY_INTERVAL', 'canary default', 12],
+  ['RAGWARDEN_LEAK_CHECK_INTERVAL', 'leak scan', 8],
 ];
 
 let dataDir: string;
@@ -112,8 +113,7 @@ describe('each interval variable drives the job that it names', () => {
       'drill.frequency_seconds',
       'recovery.checkpoint_interval_seconds recovery',
       'replication.health_check_interval_seconds replication',
-      'resources.cleanup_interval_seconds resources',
-      'resources.leak_check_interval_seconds resources',
+      'resources.cleanup_interval_seconds cleanup',
     ]);
   });
 

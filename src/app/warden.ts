@@ -68,6 +68,7 @@ import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createProtection } from './protection.ts';
 import { rememberCallers } from './remembered-callers.ts';
+import { createResourceWiring } from './resource-wiring.ts';
 import type { SampleSize } from './sample.ts';
 import { createStateWatch } from './state-watch.ts';
 import { tellDocuments } from './tell-documents.ts';
@@ -303,6 +304,7 @@ export function createWarden(options: WardenOptions): Warden {
     const traffic = createTrafficWiring(ground, watching, metrics);
     fronting.onObservations((items) => traffic.traffic.observe(items));
     fronting.onObservations((items) => tellDocuments(items, documentWiring));
+    const resourceWiring = createResourceWiring(ground, { recorder: metrics.recorder, sampler });
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
       stores: config.metrics.enabled ? config.metrics.remoteWrite : [],
@@ -375,6 +377,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...protection,
       ...drilling,
       ...traffic,
+      ...resourceWiring,
       ...documentWiring,
       fronting,
       gatewayKeys,
@@ -429,6 +432,7 @@ export function createWarden(options: WardenOptions): Warden {
     }
     if (config.backup.enabled) await begin(schedule);
     if (rehearses) await begin(drillSchedule);
+    await begin(resourceWiring.leakScan);
     await begin(growth);
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);

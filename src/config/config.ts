@@ -135,6 +135,7 @@ export type Config = {
   readonly heartbeat:
     | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
     | undefined;
+  readonly resources: { readonly leakCheckIntervalMs: number; readonly maxTracked: number };
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -329,6 +330,10 @@ export function buildConfig(
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
+    resources: {
+      leakCheckIntervalMs: values.leakCheckIntervalSeconds * 1_000,
+      maxTracked: values.trackedResources,
+    },
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {

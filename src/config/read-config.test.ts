@@ -437,3 +437,9 @@ test.each([
     expect(places(read({ [variable]: wrong }))).toEqual([variable]);
   },
 );
+
+test('resources are looked through each minute and 100,000 are tracked, unless told otherwise', () => {
+  expect(read({}).config.resources).toEqual({ leakCheckIntervalMs: 60_000, maxTracked: 100_000 });
+  const told = { RAGWARDEN_LEAK_CHECK_INTERVAL: '10', RAGWARDEN_MAX_TRACKED_RESOURCES: '7' };
+  expect(read(told).config.resources).toEqual({ leakCheckIntervalMs: 10_000, maxTracked: 7 });
+});

@@ -4,6 +4,7 @@ import { backupSettings } from './backup-settings.ts';
 import { documentSettings } from './document-settings.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { recoverySettings } from './recovery-settings.ts';
+import { resourceSettings } from './resource-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
 import { stateSettings } from './state-settings.ts';
@@ -26,6 +27,7 @@ export const settings = {
   ...trafficSettings,
   ...documentSettings,
   ...gatewaySettings,
+  ...resourceSettings,
   ...awaitedSettings,
 } as const;
 

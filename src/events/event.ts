@@ -10,7 +10,8 @@ export type Severity = (typeof severities)[number];
  * `backup.point-taken`, `backup.point-failed`, `backup.point-lost`, `backup.catalogue-rebuilt`, `backup.catalogue-differs`,
  * `restore.finished`, `restore.rolled-back`, `restore.undo-waits`, `operation.failed`,
  * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `ingest.stuck`,
- * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`.
+ * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`, `resource.leak-found`, `resource.leaks-found`,
+ * `resource.leak-retracted`, `resource.leaks-retracted`.
  */
 export type EventType = `${string}.${string}`;
 const eventTypeShape = /^[a-z]+(\.[a-z-]+)+$/;

@@ -68,6 +68,7 @@ export const defaultMetrics: readonly GivenDefinition[] = [
     unit: 'resources',
     description: 'Resources that are registered.',
     aggregations: ['average', 'max'],
+    tags: ['type'],
   },
   {
     name: 'resource_leaks',
@@ -76,6 +77,7 @@ export const defaultMetrics: readonly GivenDefinition[] = [
     unit: 'resources',
     description: 'Resources without a live owner.',
     aggregations: ['sum'],
+    tags: ['type'],
   },
   {
     name: 'system_memory_bytes',

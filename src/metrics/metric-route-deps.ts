@@ -5,6 +5,13 @@ import type { Logger } from '../platform/logging.ts';
 import type { Metrics } from './metrics.ts';
 import type { ReadBack } from './read-back/read-back.ts';
 
+export type ResourceNumbers = {
+  readonly tracked: number;
+  readonly byType: Readonly<Record<string, number>>;
+  readonly byStatus: Readonly<Record<string, number>>;
+  readonly leaks: number;
+};
+
 export type MetricRouteDeps = {
   readonly metrics: Metrics;
   /** Left out: no other store is read. */
@@ -18,5 +25,7 @@ export type MetricRouteDeps = {
   requireEnabled(): Promise<void>;
   /** The overall word of the health checks. */
   health(): { readonly atMs: number; readonly status: string };
+  /** What is registered; left out where nobody can register anything. */
+  resources?(): ResourceNumbers;
   readonly startedMs: number;
 };

@@ -5,7 +5,7 @@ import type { RoutePlugin } from '../platform/http/index.ts';
 import { agentMetrics } from './agents.ts';
 import { instant, labelsSchema, matchOf, seriesQuery } from './metric-bodies.ts';
 import { metricCategories, recordedTypes } from './metric-definition.ts';
-import type { MetricRouteDeps } from './metric-route-deps.ts';
+import type { MetricRouteDeps, ResourceNumbers } from './metric-route-deps.ts';
 import type { ValueCursor } from './value-history.ts';
 
 const count = z.number().int();
@@ -40,7 +40,15 @@ const globalSchema = z.object({
     metrics_by_category: z.record(z.string(), count),
     metrics_by_type: z.record(z.string(), count),
   }),
-  resource_summary: z.null().describe('Null while ragwarden has no registry of resources.'),
+  resource_summary: z
+    .object({
+      total_resources: count,
+      resources_by_type: z.record(z.string(), count),
+      resources_by_status: z.record(z.string(), count),
+      total_leaks: count,
+    })
+    .nullable()
+    .describe('Null where there is no registry of resources.'),
   quota_status: z.null().describe('Null while ragwarden has no quotas.'),
   system_health: z.object({ timestamp: z.iso.datetime(), overall_status: z.string() }),
 });
@@ -154,7 +162,7 @@ export const overviewRoutes =
             metrics_by_category: countBy(definitions.map(({ category }) => category)),
             metrics_by_type: countBy(definitions.map(({ type }) => type)),
           },
-          resource_summary: null,
+          resource_summary: resourceNumbersBody(deps.resources?.()),
           quota_status: null,
           system_health: { timestamp: isoInstant(health.atMs), overall_status: health.status },
         };
@@ -308,6 +316,16 @@ export const overviewRoutes =
       },
     );
   };
+
+const resourceNumbersBody = (numbers: ResourceNumbers | undefined): z.infer<typeof globalSchema>['resource_summary'] =>
+  numbers === undefined
+    ? null
+    : {
+        total_resources: numbers.tracked,
+        resources_by_type: { ...numbers.byType },
+        resources_by_status: { ...numbers.byStatus },
+        total_leaks: numbers.leaks,
+      };
 
 const countBy = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {};

@@ -4,6 +4,7 @@ import { createGraphCalls } from './graph-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { RagwardenError } from './ragwarden-error.ts';
+import { createResourceCalls } from './resource-calls.ts';
 import { followStream, type StreamOptions } from './server-sent.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart, type Query } from './transport.ts';
@@ -181,6 +182,7 @@ export function createClient(options: ClientOptions) {
     metrics: createMetricCalls(transport),
     monitoring: createMonitoringCalls(transport),
     traffic: createTrafficCalls(transport),
+    resources: createResourceCalls(transport),
     targets: {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),

@@ -53,6 +53,23 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
     traffic.summary({ window: '5m', by: 'model', limit: 5, target: 't', workspace: 'w', user: 'u' }),
   getTrafficRecent: ({ traffic }) =>
     traffic.recent({ limit: 5, failed: true, door: 'llm', target: 't', workspace: 'w', user: 'u' }),
+  postMetricsResources: ({ resources }) =>
+    resources.register({
+      ...{ resourceId: 'r', resourceType: 'lock', owner: 'o', workspaceId: 'w', parentId: 'p', sizeBytes: 1 },
+      ...{ ttlSeconds: 1, leaseSeconds: 1, metadata: { a: 1 } },
+    }),
+  getMetricsResources: ({ resources }) =>
+    resources.list({
+      ...{ resourceType: 'lock', status: 'idle', owner: 'o', workspaceId: 'w', cursor: '1', limit: 5 },
+    }),
+  getMetricsResourcesSummary: ({ resources }) => resources.summary(),
+  getMetricsResourcesLeaks: ({ resources }) => resources.leaks({ severity: 'low', limit: 5, cursor: '5' }),
+  getMetricsResourcesByResourceId: ({ resources }) => resources.get('r'),
+  postMetricsResourcesByResourceIdAccess: ({ resources }) => resources.access('r'),
+  postMetricsResourcesByResourceIdTouch: ({ resources }) =>
+    resources.touch('r', { sizeBytes: 1, ttlSeconds: 1, leaseSeconds: 1 }),
+  postMetricsResourcesByResourceIdRelease: ({ resources }) => resources.release('r', { error: 'e' }),
+  deleteMetricsResourcesByResourceId: ({ resources }) => resources.unregister('r'),
   getTargets: ({ targets }) => targets.list(),
   getTargetsById: ({ targets }) => targets.get('t'),
   postTargetsByIdProbe: ({ targets }) => targets.probe('t'),

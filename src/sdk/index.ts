@@ -39,6 +39,8 @@ export {
 export { type MonitorOptions, monitorLightragOperation } from './monitor-operation.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
+export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
+export { getResourceManager, ResourceManager, ResourceType } from './resource-manager.ts';
 export type { StreamOptions } from './server-sent.ts';
 export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-backup.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';

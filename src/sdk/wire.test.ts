@@ -2,6 +2,7 @@ import { expectTypeOf, test } from 'vitest';
 import type * as events from '../events/index.ts';
 import type * as host from '../host/index.ts';
 import type * as operations from '../operations/index.ts';
+import type * as resources from '../resources/index.ts';
 import type * as targets from '../targets/index.ts';
 import type * as wire from './wire.ts';
 
@@ -14,5 +15,8 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.OperationBody>>().toEqualTypeOf<Mutable<operations.OperationBody>>();
   expectTypeOf<Mutable<wire.DocumentsBody>>().toEqualTypeOf<Mutable<targets.DocumentsBody>>();
   expectTypeOf<Mutable<wire.CanaryBody>>().toEqualTypeOf<Mutable<targets.CanaryBody>>();
+  expectTypeOf<Mutable<wire.ResourceBody>>().toEqualTypeOf<Mutable<resources.ResourceBody>>();
+  expectTypeOf<Mutable<wire.ResourceLeakBody>>().toEqualTypeOf<Mutable<resources.ResourceLeakBody>>();
+  expectTypeOf<Mutable<wire.ResourceSummaryBody>>().toEqualTypeOf<Mutable<resources.ResourceSummaryBody>>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
 });

@@ -15,6 +15,7 @@ export type * from './wire/metrics.ts';
 export type * from './wire/operations.ts';
 export type * from './wire/recovery.ts';
 export type * from './wire/repository.ts';
+export type * from './wire/resources.ts';
 export type * from './wire/settings.ts';
 export type * from './wire/system.ts';
 export type * from './wire/targets.ts';

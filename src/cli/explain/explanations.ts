@@ -494,6 +494,22 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     runbook: 'backend-offline.md',
   },
   ...gatewayExplanations,
+  'resource/unknown': {
+    means: 'No resource is registered under this id.',
+    causes: [
+      'It was released or unregistered, by its holder or by somebody else; of the latter the audit trail tells.',
+      'ragwarden was restarted: what is registered is kept in memory.',
+    ],
+    mend: ['Whoever still holds it registers it again; a program that gives signs of life does so upon this answer.'],
+  },
+  'resource/too-many': {
+    means: 'As many resources are tracked as `resources.max_tracked` allows. Nothing was registered.',
+    causes: ['A program registers what it holds and never releases it.', 'More is held than the setting has room for.'],
+    mend: [
+      '`GET /api/v1/metrics/resources/leaks` tells what nobody seems to hold any more; unregister it.',
+      'Raise `resources.max_tracked`; it changes while ragwarden runs.',
+    ],
+  },
   'internal/stopping': {
     means: 'ragwarden is ending and takes no new work.',
     causes: ['It was told to stop or to start again.'],

@@ -130,7 +130,12 @@ export type MetricGlobalBody = {
     readonly metrics_by_category: Readonly<Record<string, number>>;
     readonly metrics_by_type: Readonly<Record<string, number>>;
   };
-  readonly resource_summary: null;
+  readonly resource_summary: {
+    readonly total_resources: number;
+    readonly resources_by_type: Readonly<Record<string, number>>;
+    readonly resources_by_status: Readonly<Record<string, number>>;
+    readonly total_leaks: number;
+  } | null;
   readonly quota_status: null;
   readonly system_health: { readonly timestamp: string; readonly overall_status: string };
 };

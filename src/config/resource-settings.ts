@@ -1,0 +1,24 @@
+import { env, setting } from './setting.ts';
+import { decimal, wholeNumber } from './value-parsers.ts';
+
+/** What programs register, and how it is looked after. */
+export const resourceSettings = {
+  leakCheckIntervalSeconds: setting({
+    key: 'resources.leak_check_interval_seconds',
+    env: env('RAGWARDEN_LEAK_CHECK_INTERVAL'),
+    parser: decimal(1, 86_400),
+    fallback: 60,
+    unit: 'seconds',
+    runtime: true,
+    about: 'Time between two searches for registered resources without a live owner.',
+  }),
+  trackedResources: setting({
+    key: 'resources.max_tracked',
+    env: env('RAGWARDEN_MAX_TRACKED_RESOURCES'),
+    parser: wholeNumber(1, 10_000_000),
+    fallback: 100_000,
+    runtime: true,
+    about:
+      'Most resources that are tracked at once, in memory, about 600 bytes each; beyond them registering is refused.',
+  }),
+} as const;

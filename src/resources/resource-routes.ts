@@ -1,0 +1,239 @@
+import { z } from 'zod';
+import type { EventRecorder } from '../events/index.ts';
+import { isoInstantOrNull } from '../platform/clock.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { RoutePlugin } from '../platform/http/index.ts';
+import { leakSeverities } from './leak.ts';
+import { type Resource, resourceStatuses, resourceTypes } from './resource.ts';
+import {
+  leakBody,
+  leakSchema,
+  newResource,
+  newResourceSchema,
+  releaseSchema,
+  resourceBody,
+  resourceSchema,
+  type Surroundings,
+  summaryBody,
+  summarySchema,
+  touchSchema,
+} from './resource-bodies.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
+
+export type ResourceRouteDeps = {
+  readonly resources: ResourceRegistry;
+  mostTracked(): number;
+  surroundings(): Surroundings;
+  /** Where the audit trail is. */
+  readonly db: Pick<Database, 'unit'>;
+  readonly events: Pick<EventRecorder, 'audit'>;
+};
+
+const base = '/api/v1/metrics/resources';
+/** Where a list goes on, as `next_cursor` told it. */
+const place = z
+  .string()
+  .regex(/^\d{1,15}$/, 'is the `next_cursor` of a page before')
+  .optional();
+const ofOne = z.object({ resource_id: z.string().min(1).max(300) });
+const milliseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : seconds * 1_000;
+
+/** What programs hold, told by themselves; and which of it nobody seems to hold any more. */
+export const resourceRoutes =
+  (deps: ResourceRouteDeps): RoutePlugin =>
+  async (app) => {
+    const { resources } = deps;
+    const tags = ['resources'];
+    /** Whoever ends or first uses what another registered is told in the trail. */
+    const audit = async (action: string, by: string, one: Resource): Promise<void> => {
+      if (by === one.registeredBy) return;
+      await deps.db.unit((tx) =>
+        deps.events.audit(tx, {
+          ...{ actor: by, action, object: one.id, outcome: 'done' },
+          data: { resource_type: one.type, owner: one.owner, registered_by: one.registeredBy },
+        }),
+      );
+    };
+    const subjectOf = (principal: { readonly subject: string } | undefined): string => principal?.subject ?? 'unknown';
+
+    app.post(
+      base,
+      {
+        config: {
+          access: 'service',
+          activity: 'resources.register',
+          problems: ['resource/too-many', 'conflict/state'],
+        },
+        schema: {
+          tags,
+          summary: 'Register a resource',
+          description:
+            'Kept in memory: a restart of ragwarden forgets it, and calls about it then answer 404. The same id once more, of the same type and owner, is a sign of life and takes over what is told now.',
+          body: newResourceSchema,
+          response: { 200: resourceSchema, 201: resourceSchema },
+        },
+      },
+      async ({ body, principal }, reply) => {
+        const { resource, created } = resources.register(newResource(body), subjectOf(principal));
+        return reply.code(created ? 201 : 200).send(resourceBody(resource));
+      },
+    );
+
+    app.get(
+      base,
+      {
+        config: { access: 'service', activity: 'resources.list' },
+        schema: {
+          tags,
+          summary: 'Resources in the order of their registration',
+          querystring: z.object({
+            resource_type: z.enum(resourceTypes).optional(),
+            status: z.enum(resourceStatuses).optional().describe('`cleaned_up`: the last thousand that were released.'),
+            owner: z.string().max(200).optional(),
+            workspace_id: z.string().max(200).optional(),
+            cursor: place,
+            limit: z.coerce.number().int().min(1).max(1_000).default(100),
+          }),
+          response: { 200: z.object({ items: z.array(resourceSchema), next_cursor: z.string().nullable() }) },
+        },
+      },
+      async ({ query }) => {
+        const { resource_type: type, status, owner, workspace_id: workspaceId, cursor, limit } = query;
+        const found = resources.list({
+          type,
+          status,
+          owner,
+          workspaceId,
+          afterSeq: Number(cursor ?? 0),
+          limit: limit + 1,
+        });
+        const page = found.slice(0, limit);
+        const last = page.at(-1);
+        return {
+          items: page.map(resourceBody),
+          next_cursor: found.length > limit && last ? String(last.seq) : null,
+        };
+      },
+    );
+
+    app.get(
+      `${base}/summary`,
+      {
+        config: { access: 'service', activity: 'resources.summary' },
+        schema: { tags, summary: 'Resources and leaks in numbers', response: { 200: summarySchema } },
+      },
+      async () => summaryBody(resources.totals(), deps.mostTracked(), deps.surroundings()),
+    );
+
+    app.get(
+      `${base}/leaks`,
+      {
+        config: { access: 'service', activity: 'resources.leaks' },
+        schema: {
+          tags,
+          summary: 'Resources without a live owner, the gravest first',
+          description: 'As of `checked_at`, when all were last looked at.',
+          querystring: z.object({
+            severity: z.enum(leakSeverities).optional(),
+            limit: z.coerce.number().int().min(1).max(100).default(50),
+            cursor: place,
+          }),
+          response: {
+            200: z.object({
+              items: z.array(leakSchema),
+              next_cursor: z.string().nullable(),
+              total: z.number().int().describe('Before the limit.'),
+              checked_at: z.iso.datetime().nullable(),
+            }),
+          },
+        },
+      },
+      async ({ query: { severity, limit, cursor } }) => {
+        const first = Number(cursor ?? 0);
+        const found = resources.leaks(severity);
+        const nowMs = resources.nowMs();
+        return {
+          items: found.slice(first, first + limit).map((leak) => leakBody(leak, nowMs)),
+          next_cursor: first + limit < found.length ? String(first + limit) : null,
+          total: found.length,
+          checked_at: isoInstantOrNull(resources.totals().checkedAtMs),
+        };
+      },
+    );
+
+    app.get(
+      `${base}/:resource_id`,
+      {
+        config: { access: 'service', activity: 'resources.get', problems: ['resource/unknown'] },
+        schema: { tags, summary: 'One resource', params: ofOne, response: { 200: resourceSchema } },
+      },
+      async ({ params }) => resourceBody(resources.require(params.resource_id)),
+    );
+
+    app.post(
+      `${base}/:resource_id/access`,
+      {
+        config: { access: 'service', activity: 'resources.access', problems: ['resource/unknown'] },
+        schema: { tags, summary: 'Tell that it is used', params: ofOne, response: { 200: resourceSchema } },
+      },
+      async ({ params, principal }) => {
+        const by = subjectOf(principal);
+        const { resource, stranger } = resources.access(params.resource_id, by);
+        if (stranger) await audit('resources.access', by, resource);
+        return resourceBody(resource);
+      },
+    );
+
+    app.post(
+      `${base}/:resource_id/touch`,
+      {
+        config: { access: 'service', activity: 'resources.touch', problems: ['resource/unknown'] },
+        schema: {
+          tags,
+          summary: 'Give a sign of life, which is no use of it',
+          description: 'Renews its lease. 404 tells to register it again.',
+          params: ofOne,
+          body: touchSchema,
+          response: { 200: resourceSchema },
+        },
+      },
+      async ({ params, body }) => {
+        const { size_bytes: sizeBytes, ttl_seconds: ttl, lease_seconds: lease } = body;
+        const change = { sizeBytes, ttlMs: milliseconds(ttl), leaseMs: milliseconds(lease) };
+        return resourceBody(resources.touch(params.resource_id, change));
+      },
+    );
+
+    app.post(
+      `${base}/:resource_id/release`,
+      {
+        config: { access: 'service', activity: 'resources.release', problems: ['resource/unknown'] },
+        schema: {
+          tags,
+          summary: 'Tell that it was freed, or why it could not be',
+          params: ofOne,
+          body: releaseSchema,
+          response: { 200: resourceSchema },
+        },
+      },
+      async ({ params, body, principal }) => {
+        const resource = resources.release(params.resource_id, body.error);
+        await audit('resources.release', subjectOf(principal), resource);
+        return resourceBody(resource);
+      },
+    );
+
+    app.delete(
+      `${base}/:resource_id`,
+      {
+        config: { access: 'service', activity: 'resources.unregister', problems: ['resource/unknown'] },
+        schema: { tags, summary: 'Forget a resource', params: ofOne, response: { 200: resourceSchema } },
+      },
+      async ({ params, principal }) => {
+        const resource = resources.unregister(params.resource_id);
+        await audit('resources.unregister', subjectOf(principal), resource);
+        return resourceBody(resource);
+      },
+    );
+  };
