@@ -137,7 +137,9 @@ export function buildEndpoints(
 export function buildGateway(
   values: SettingValues,
   given: GatewayStructure,
-  target: { readonly apiKey: unknown; readonly username: unknown } | undefined,
+  target:
+    | { readonly apiKey: unknown; readonly username: unknown; readonly endpoints?: readonly EndpointConfig[] }
+    | undefined,
   origins: Origins,
   reading: Reading,
 ): GatewayConfig {
@@ -152,7 +154,10 @@ export function buildGateway(
     return { id, api, url: withoutSlash(entry.url), apiKey: keyOf(entry, place, reading) };
   });
   // Without a key of its own the backend answers whoever reaches it, and so far only this machine could.
-  const isOpen = target !== undefined && target.apiKey === undefined && target.username === undefined;
+  const isOpen =
+    target !== undefined &&
+    ((target.apiKey === undefined && target.username === undefined) ||
+      (target.endpoints ?? []).some(({ apiKey }) => apiKey === undefined));
   if (values.gatewayEnabled && !loopback.has(values.gatewayHost) && isOpen && !values.gatewayRequireKey)
     problems.push({
       place: origins.gatewayHost.place,
