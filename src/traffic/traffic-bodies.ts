@@ -22,7 +22,11 @@ const rowFields = {
   refused: count.describe('By the gateway, before the backend saw them.'),
   cancelled: count.describe('Left before the answer was complete.'),
   empty: count.describe('Answers without context.'),
-  throughput_per_second: z.number().describe('Of what was done, over the part of the window that is kept.'),
+  throughput_per_second: z
+    .number()
+    .describe(
+      'Of what was done, over the part of the window that is kept; from the first that is counted where that is earlier.',
+    ),
   request_bytes: z.number(),
   response_bytes: z.number(),
   duration_ms: distributionSchema,
@@ -120,8 +124,8 @@ export function summaryBody(
     unpricedModels: readonly string[];
   },
 ): z.infer<typeof summarySchema> {
-  const { fromMs, toMs, keptFromMs, total, groups } = summary;
-  const seconds = (toMs - keptFromMs) / 1_000;
+  const { fromMs, toMs, keptFromMs, countedFromMs, total, groups } = summary;
+  const seconds = (toMs - countedFromMs) / 1_000;
   return {
     from: isoInstant(fromMs),
     to: isoInstant(toMs),

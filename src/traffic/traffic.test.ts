@@ -8,6 +8,7 @@ import { createExchangeLog } from './exchange-log.ts';
 import { costOf, createPriceTable } from './prices.ts';
 import { called, seen } from './test-exchanges.ts';
 import { createTraffic, type Traffic } from './traffic.ts';
+import { summaryBody } from './traffic-bodies.ts';
 import { trafficDefinitions } from './traffic-metrics.ts';
 
 const start = Date.UTC(2026, 0, 5, 12);
@@ -87,6 +88,24 @@ test('of the latest exchanges exactly so many are kept, and it is told from when
       expect(log.keptFromMs()).toBe(count > most ? count - most : -1);
     }),
   );
+});
+
+test('what was told of before anything is kept counts, and the rate is not over the kept part alone', async () => {
+  const clock = heldClock(start);
+  const made = await openMetrics({ clock, own: trafficDefinitions });
+  const traffic = createTraffic({ recorder: made.metrics.recorder, clock, log: silentLogger, prices: [] });
+  clock.at += 1_000;
+  for (const secondsBefore of [100, 60, 1])
+    traffic.record(seen({ atMs: clock.now() - secondsBefore * 1_000 - 50, totalMs: 50 }));
+  const summary = traffic.summary({ windowMs: 3_600_000 });
+  expect(summary).toMatchObject({
+    keptFromMs: start,
+    countedFromMs: clock.now() - 100_000,
+    total: { requests: 3, done: 3 },
+  });
+  const told = { by: undefined, limit: 10, backend: null, unpricedModels: [] };
+  expect(summaryBody(summary, told).total.throughput_per_second).toBeCloseTo(3 / 100);
+  await made.remove();
 });
 
 describe('what passed', () => {

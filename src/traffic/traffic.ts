@@ -25,6 +25,8 @@ export type TrafficSummary = {
   readonly toMs: number;
   /** Later than `fromMs` where what passed earlier is forgotten already. */
   readonly keptFromMs: number;
+  /** End of the first exchange that is counted, or `keptFromMs` where that is earlier. */
+  readonly countedFromMs: number;
   readonly total: TrafficRow;
   readonly groups: readonly { readonly key: string; readonly row: TrafficRow }[];
 };
@@ -123,8 +125,11 @@ export function createTraffic(options: {
       const toMs = clock.now();
       const fromMs = toMs - windowMs;
       const kept = [...exchanges.since(fromMs)].filter((one) => isWork(one) && fits(one, filter));
+      const keptFromMs = Math.min(toMs, Math.max(fromMs, exchanges.keptFromMs()));
       return {
-        ...{ fromMs, toMs, keptFromMs: Math.min(toMs, Math.max(fromMs, exchanges.keptFromMs())) },
+        ...{ fromMs, toMs, keptFromMs },
+        // A program may tell of what it did before: a rate over the kept part alone would be too high.
+        countedFromMs: kept.reduce((earliest, one) => Math.min(earliest, one.atMs + one.totalMs), keptFromMs),
         total: summarize(kept),
         groups: by === undefined ? [] : summarizeBy(kept, by),
       };
