@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StoredGatewayKey } from '../access/index.ts';
 import { readConfig } from '../config/index.ts';
-import { silentLogger } from '../platform/logging.ts';
+import { type Logger, silentLogger } from '../platform/logging.ts';
 import { createGatewayAlone, writeKeysFile } from './gateway-alone.ts';
 
 let dataDir: string;
@@ -42,7 +42,9 @@ test('in a process of its own it leads to the target and follows the keys that t
     flags: { 'data-dir': dataDir },
     cwd: dataDir,
   });
-  const alone = createGatewayAlone({ reading, log: silentLogger });
+  const said: string[] = [];
+  const log = { ...silentLogger, warn: (_facts: object, message: string) => void said.push(message) } as Logger;
+  const alone = createGatewayAlone({ reading, log });
   const { gateway } = await alone.start();
   const ask = async (headers: Record<string, string> = {}) => {
     const answer = await fetch(gateway, { headers });
@@ -54,10 +56,27 @@ test('in a process of its own it leads to the target and follows the keys that t
   await writeKeysFile(dataDir, [key], silentLogger);
   expect(statSync(join(dataDir, 'gateway-keys.json')).mode & 0o777).toBe(0o600);
   await expect.poll(() => ask(withKey), { timeout: 5_000 }).toBe('200 key the-real-one');
+  rmSync(join(dataDir, 'gateway-keys.json'));
+  await expect
+    .poll(() => said, { timeout: 5_000 })
+    .toEqual([
+      expect.stringContaining('no keys are written down'),
+      expect.stringContaining('those that were read last go on'),
+    ]);
+  expect(await ask(withKey)).toBe('200 key the-real-one');
   await writeKeysFile(dataDir, [], silentLogger);
   await expect.poll(() => ask(withKey), { timeout: 5_000 }).toBe('401');
   await alone.stop('the test is over');
   await expect(fetch(gateway)).rejects.toThrow();
+});
+
+test('a process with a gateway of its own keeps a file of keys true that is there, and makes none', async () => {
+  const file = join(dataDir, 'gateway-keys.json');
+  await writeKeysFile(dataDir, [key], silentLogger, { onlyIfThere: true });
+  expect(existsSync(file)).toBe(false);
+  await writeKeysFile(dataDir, [key], silentLogger);
+  await writeKeysFile(dataDir, [], silentLogger, { onlyIfThere: true });
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual([]);
 });
 
 test('with nothing to lead to it does not start', () => {

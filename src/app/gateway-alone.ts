@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -29,9 +30,18 @@ const keySchema = z.object({
 /** Digests of the keys that open something, for a gateway in a process of its own; written by the process that has the state. */
 const keysFile = (dataDir: string): string => join(dataDir, 'gateway-keys.json');
 
-/** Never throws: the state has the keys, and the next change writes them again. */
-export async function writeKeysFile(dataDir: string, keys: readonly StoredGatewayKey[], log: Logger): Promise<void> {
+/**
+ * Never throws: the state has the keys, and the next change writes them again. A process that has a gateway of its own
+ * only keeps a file true that is there: a revoked key must not open anything because the file is an old one.
+ */
+export async function writeKeysFile(
+  dataDir: string,
+  keys: readonly StoredGatewayKey[],
+  log: Logger,
+  { onlyIfThere = false }: { onlyIfThere?: boolean } = {},
+): Promise<void> {
   try {
+    if (onlyIfThere && !existsSync(keysFile(dataDir))) return;
     await writeSecretFile(keysFile(dataDir), JSON.stringify(keys));
   } catch (err) {
     log.error({ err }, 'the keys could not be written down for a gateway in a process of its own');
@@ -73,6 +83,7 @@ export function createGatewayAlone(options: { reading: ConfigReading; log: Logge
     log,
   });
   let told: string | undefined;
+  let isMissed = false;
   const keys = createReconciler({
     name: 'gateway keys',
     intervalMs: lookMs,
@@ -80,11 +91,19 @@ export function createGatewayAlone(options: { reading: ConfigReading; log: Logge
     log,
     async run() {
       const text = await readFile(keysFile(config.dataDir), 'utf8').catch((err: unknown) => {
-        // Nobody made one yet.
-        if (systemCode(err) === 'ENOENT') return '[]';
+        if (systemCode(err) === 'ENOENT') return undefined;
         throw err;
       });
-      if (text === told) return;
+      if (text === undefined && !isMissed)
+        log.warn(
+          { path: keysFile(config.dataDir) },
+          told === undefined
+            ? 'no keys are written down, so none opens anything: run `ragwarden serve` with RAGWARDEN_GATEWAY_ENABLED=false on this data folder'
+            : 'the keys that were written down are gone; those that were read last go on',
+        );
+      isMissed = text === undefined;
+      // A data folder that went away takes nobody's access away; whoever revokes a key writes the file.
+      if (text === undefined || text === told) return;
       gateway.update(state(z.array(keySchema).parse(JSON.parse(text))));
       told = text;
     },

@@ -253,7 +253,7 @@ export function createWarden(options: WardenOptions): Warden {
       onChange(keys) {
         fronting.setKeys(keys);
         // Then it may run in a process of its own.
-        if (!config.gateway.enabled) void writeKeysFile(config.dataDir, keys, log);
+        void writeKeysFile(config.dataDir, keys, log, { onlyIfThere: config.gateway.enabled });
       },
     });
     fronting.onObservations((items) => {
