@@ -45,3 +45,18 @@ test('a try whose caller left says nothing: the next may try', () => {
   breaker.unknown();
   expect(breaker.admits(1_500)).toBe(true);
 });
+
+test('says that the upstream is there only when the last that went to it showed so', () => {
+  const breaker = createBreaker();
+  expect(breaker.state()).toBe('unknown');
+  breaker.connected();
+  expect(breaker.state()).toBe('closed');
+  breaker.failed(0);
+  expect(breaker.state()).toBe('unknown');
+  expect(breaker.admits(0)).toBe(true);
+  for (let count = 0; count < 4; count += 1) breaker.failed(0);
+  expect(breaker.state()).toBe('open');
+  breaker.admits(500);
+  breaker.connected();
+  expect(breaker.state()).toBe('closed');
+});

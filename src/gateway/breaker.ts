@@ -3,7 +3,10 @@
  * may try (probing) → closed again, or open for twice as long. Only what never reached the upstream counts: an answer,
  * whatever it says, shows that it is there.
  */
-export type BreakerState = 'closed' | 'open' | 'probing';
+type State = 'closed' | 'open' | 'probing';
+
+/** `unknown`: all pass, and the last one that did has not shown that the upstream is there; nobody asked yet, or it failed. */
+export type BreakerState = State | 'unknown';
 
 export type Breaker = {
   /** Whether this request may go to the upstream. One that was let through tells how it went. */
@@ -26,7 +29,8 @@ export function createBreaker(): Breaker {
   let failures = 0;
   let pauseMs = 0;
   let untilMs = 0;
-  let state: BreakerState = 'closed';
+  let state: State = 'closed';
+  let isThere = false;
   return {
     admits(nowMs) {
       if (state === 'closed') return true;
@@ -35,11 +39,13 @@ export function createBreaker(): Breaker {
       return true;
     },
     connected() {
+      isThere = true;
       failures = 0;
       pauseMs = 0;
       state = 'closed';
     },
     failed(nowMs) {
+      isThere = false;
       failures += 1;
       if (failures < failuresToOpen && state === 'closed') return false;
       // Several that were under way may fail after it opened: they make the pause no longer.
@@ -51,7 +57,7 @@ export function createBreaker(): Breaker {
     unknown() {
       if (state === 'probing') state = 'open';
     },
-    state: () => state,
+    state: () => (state === 'closed' && !isThere ? 'unknown' : state),
     retryInMs: (nowMs) => (state === 'closed' ? 0 : Math.max(0, untilMs - nowMs)),
   };
 }

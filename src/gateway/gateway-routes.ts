@@ -30,7 +30,9 @@ const statusSchema = z.object({
       has_key: z.boolean().describe('Whether holders of a key of ours get one of the backend put in.'),
       state: z
         .enum(['closed', 'open', 'probing', 'unknown'])
-        .describe('open: it could not be reached, and is tried again now and then.'),
+        .describe(
+          'open: it could not be reached, and is tried again now and then. unknown: nothing went to it yet, or the last did not reach it.',
+        ),
     }),
   ),
   providers: z.array(
