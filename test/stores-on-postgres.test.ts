@@ -18,6 +18,7 @@ describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('settings', () => import('../src/system/settings-routes.test.ts').then(() => undefined));
   describe('leases', () => import('../src/platform/leases.test.ts').then(() => undefined));
   describe('samples', () => import('../src/metrics/history.test.ts').then(() => undefined));
+  describe('agents', () => import('../src/metrics/agents.test.ts').then(() => undefined));
   describe('drills', () => import('../src/recovery/drill-store.test.ts').then(() => undefined));
   describe('documents', () => import('../src/targets/documents/document-store.test.ts').then(() => undefined));
   describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));

@@ -28,6 +28,9 @@ export type Agents = {
 };
 
 const mostWaiting = 10_000;
+const mostRunsAtOnce = 1e9;
+/** PostgreSQL has no text with these, and one that it refuses would keep all others from being written. */
+const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
 
 export function createAgents(options: { db: Database; clock: Clock }): Agents {
   const { db, clock } = options;
@@ -67,14 +70,16 @@ export function createAgents(options: { db: Database; clock: Clock }): Agents {
 
   return {
     count({ name, labels, value }, atMs) {
-      const agentId = labels?.agent_id;
-      if (agentId === undefined || agentId === '') return;
-      const agent = growing(agentId, labels?.workspace_id ?? '');
+      const agentId = storable(labels?.agent_id ?? '');
+      if (agentId === '') return;
+      const agent = growing(agentId, storable(labels?.workspace_id ?? ''));
       if (agent === undefined) return;
       agent.updatedMs = clock.now();
       if (name === agentMetrics.executions) {
-        agent.executions += value;
-        if (labels?.status === 'success') agent.successes += value;
+        // Half a run is none, and more than these is no count.
+        const runs = Math.min(Math.floor(value), mostRunsAtOnce);
+        agent.executions += runs;
+        if (labels?.status === 'success') agent.successes += runs;
         agent.lastExecutionMs = Math.max(agent.lastExecutionMs ?? 0, atMs);
       } else if (name === agentMetrics.duration) agent.executionMs += value;
       else if (name === agentMetrics.tokens) agent.tokens += value;
