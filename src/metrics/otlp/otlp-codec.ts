@@ -48,7 +48,10 @@ export function codecOf(encoding: OtlpEncoding): OtlpCodec | Promise<OtlpCodec> 
 async function loadProtobuf(): Promise<OtlpCodec> {
   const loaded = await import('protobufjs/light.js');
   // In the bundle a CommonJS module has everything below `default`.
-  const { Root } = 'Root' in loaded ? loaded : (loaded as { default: typeof loaded }).default;
+  const { Root, util, configure } = 'Root' in loaded ? loaded : (loaded as { default: typeof loaded }).default;
+  // An object for each count of each bucket would take fifty times the memory of the body. Nothing here needs 64 bits.
+  Object.assign(util, { Long: undefined });
+  configure();
   const root = Root.fromJSON(otlpDescriptor);
   const [request, answers, status, info] = ['Request', 'Answer', 'Status', 'ErrorInfo'].map((name) =>
     root.lookupType(name),

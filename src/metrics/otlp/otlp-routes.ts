@@ -9,7 +9,6 @@ import type { Recorder } from '../recorder.ts';
 import { readOtlpBody, type UnderWay } from './otlp-body.ts';
 import { codecOf, type OtlpEncoding, otlpAnswerSchema, otlpStatusSchema } from './otlp-codec.ts';
 import { createKnownSeries, takeOtlp } from './otlp-intake.ts';
-import type { OtlpRequest } from './otlp-messages.ts';
 
 const mediaTypes: Readonly<Record<OtlpEncoding, string>> = {
   protobuf: 'application/x-protobuf',
@@ -56,9 +55,7 @@ export const otlpRoutes =
           throw new AppError('metrics/busy', 'More arrives than can be stored; send it again in a moment.', {
             retryAfterSeconds: 5,
           });
-        const codec = await codecOf(encodingOf(request) ?? 'json');
-        const body = await readOtlpBody(payload, request.headers['content-encoding'] ?? '', underWay);
-        return codec.read(body);
+        return readOtlpBody(payload, request.headers['content-encoding'] ?? '', underWay);
       },
     );
     app.setErrorHandler(async (err, request, reply) => sendStatus(log, err, request, reply));
@@ -94,7 +91,9 @@ export const otlpRoutes =
           if (encoding === undefined)
             throw new AppError('request/unsupported-media-type', 'Send application/x-protobuf or application/json.');
           const codec = await codecOf(encoding);
-          const { rejected, reasons } = takeOtlp((request.body ?? {}) as OtlpRequest, { intake, known, now }); // as the codec read it
+          // Read and taken in one go: a message takes many times the memory of its bytes, so there is never more than one.
+          const message = request.body instanceof Uint8Array ? codec.read(request.body) : {};
+          const { rejected, reasons } = takeOtlp(message, { intake, known, now });
           const answer = codec.answer(rejected === 0 ? undefined : { rejected, message: reasons.join('; ') });
           return reply.type(mediaTypes[encoding]).send(answer);
         },

@@ -370,6 +370,19 @@ describe('a request that cannot be read', () => {
   });
 });
 
+test('counts of buckets are read as plain numbers: an object for each would take fifty times the memory of the body', async () => {
+  const { Root } = await import('protobufjs/light.js');
+  const point = { count: 3, positive: { bucketCounts: [1, 2 ** 40] }, timeUnixNano: 5 };
+  const metrics = [{ name: 'took', exponentialHistogram: { dataPoints: [point] } }];
+  const body = Root.fromJSON(otlpDescriptor)
+    .lookupType('Request')
+    .encode({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] })
+    .finish();
+  const [resource] = (await codecOf('protobuf')).read(body).resourceMetrics ?? [];
+  const read = resource?.scopeMetrics?.[0]?.metrics?.[0]?.exponentialHistogram?.dataPoints?.[0];
+  expect([read?.count, read?.positive?.bucketCounts, read?.timeUnixNano]).toEqual([3, [1, 2 ** 40], 5]);
+});
+
 test('partial success in protobuf is what the SDK reads it as', async () => {
   const codec = await codecOf('protobuf');
   const answer = codec.answer({ rejected: 300, message: 'why' }) as Uint8Array;
