@@ -24,11 +24,20 @@ function eventMetrics() {
   const registry = createMetricRegistry({ clock });
   const find = async (id: string) => (id === 'op_1' ? { createdMs: nowMs - 42_000 } : undefined);
   // Of an operation only its begin is asked for.
-  const { count } = createEventMetrics({ registry, clock, operations: { find } as unknown as Operations });
+  const { count, begin } = createEventMetrics({ registry, clock, operations: { find } as unknown as Operations });
   const tell = (type: NewEvent['type'], more: Partial<NewEvent> = {}) =>
     count({ type, severity: 'info', message: 'm', targetId: 'a', ...more });
-  return { registry, tell };
+  return { registry, tell, begin };
 }
+
+test('the counters of a target are shown from zero on, so that the first failure is growth', async () => {
+  const { registry, tell, begin } = eventMetrics();
+  begin('a');
+  for (const name of ['backup_errors_total', 'recovery_validations_total', 'recovery_validation_failures_total'])
+    expect(await shown(registry, name)).toEqual([['a', 0]]);
+  tell('backup.point-failed');
+  expect(await shown(registry, 'backup_errors_total')).toEqual([['a', 1]]);
+});
 
 test('points that failed and drills that ended are counted, the latter by whether they passed', async () => {
   const { registry, tell } = eventMetrics();

@@ -13,6 +13,8 @@ const restoreBuckets = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
  * its help and type and no sample.
  */
 export type EventMetrics = {
+  /** Shows the counters of a target from zero on: else the first failure would begin a series, which no alert takes for growth. */
+  begin(target: string): void;
   /** Counts an event once it is on disk. */
   count(event: NewEvent): void;
 };
@@ -45,6 +47,9 @@ export function createEventMetrics(options: {
   };
 
   return {
+    begin(target) {
+      for (const one of [errors, validations, invalid]) one.labels(target).inc(0);
+    },
     count({ type, targetId, operationId, data }) {
       const target = targetId ?? '';
       if (type === 'backup.point-failed') errors.labels(target).inc();

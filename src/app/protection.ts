@@ -62,6 +62,7 @@ export async function createProtection(
   const { config, clock, random, logOf, children, db, events, eventLog, operations, documentMetrics } = ground;
   const { watch, targets, targetConfig, inspector } = watching;
   const points = createPointStore(db);
+  for (const { target } of targets) documentMetrics.backupSnapshots.labels(target.id, 'success').inc(0);
   const location = parseRepositoryLocation(config.backup.location, 'environment');
   await ensurePasswordFile(config.backup.passwordFile, random);
   const repository = createResticRepository({

@@ -245,6 +245,7 @@ export function createWarden(options: WardenOptions): Warden {
     const wantsSample = options.command === 'up' || config.profile === 'development';
     const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
+    for (const { target } of targets) eventMetrics.begin(target.id);
     const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
     const documentWiring = wireDocuments(ground, watch, inspections, fronting.barrier);
     await lifecycle.begin(watching.inspector);

@@ -69,6 +69,8 @@ export function watchTarget(options: {
     },
     connection,
   });
+  // Its first failure is then an increase to whoever scrapes, not the beginning of a series.
+  options.metrics.healthCheckFailures.labels(target.id, 'target').inc(0);
   const callbacks: ((seen: Observation) => void)[] = [];
   const watched = createWatchedTarget({
     target,
