@@ -6,6 +6,7 @@ import {
   chownSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -78,13 +79,32 @@ function placeOfData(): string {
   }
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a test run that was killed left in memory, where nothing else would ever remove it. */
+function removeLeftBehind(place: string): void {
+  for (const name of readdirSync(place)) {
+    const owner = /^rw-pg-(\d+)-/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(place, name), { recursive: true, force: true });
+  }
+}
+
 /**
  * @param durable keeps what was committed across `takeAway`; without it nothing is synced, which is quicker
  */
 export async function startPostgresCluster(options: { durable?: boolean } = {}): Promise<PostgresCluster> {
   const programs = dirname(realpathSync(programOf('postgresql')));
   const who = unprivileged();
-  const folder = mkdtempSync(join(placeOfData(), 'rw-pg-'));
+  const place = placeOfData();
+  removeLeftBehind(place);
+  const folder = mkdtempSync(join(place, `rw-pg-${process.pid}-`));
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, lightSecret(), { mode: 0o600 });
