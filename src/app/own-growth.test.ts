@@ -20,6 +20,7 @@ const uncapped: GrowthCaps = {
   operations: 0,
   'idempotency-keys': 0,
   logins: 0,
+  agents: 0,
   'point-history': 0,
   drills: 0,
   samples: 0,
@@ -334,4 +335,39 @@ test('one kind that fails is told and skips none of the others', async () => {
   const lines = await growth.lines();
   expect(lines.find((line) => line.kind === 'events')?.used).toBe(10);
   expect(lines.find((line) => line.kind === 'samples')?.error).not.toBeNull();
+});
+
+test('agents: those not heard of for longest go', async () => {
+  await metricsDb.unit(async (tx) => {
+    for (const [agentId, updatedMs] of [
+      ['old', 1],
+      ['older', 0],
+      ['new', 3],
+      ['newer', 4],
+    ] as const)
+      await tx
+        .as<{ metric_agent: Record<string, unknown> }>()
+        .insertInto('metric_agent')
+        .values({
+          ...{
+            agent_id: agentId,
+            workspace_id: '',
+            executions: 1,
+            successes: 1,
+            execution_ms: 5,
+            tokens: 0,
+            cost_usd: 0,
+          },
+          ...{ last_execution_ms: updatedMs, created_ms: 0, updated_ms: updatedMs },
+        })
+        .execute();
+  });
+  expect(await trimTo('agents', 3)).toBe(3);
+  expect(await trimTo('agents', 2)).toBe(2);
+  const left = await metricsDb
+    .reader<{ metric_agent: { agent_id: string } }>()
+    .selectFrom('metric_agent')
+    .select('agent_id')
+    .execute();
+  expect(left.map((row) => row.agent_id).sort()).toEqual(['new', 'newer']);
 });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { boundedLogins } from '../access/index.ts';
 import { boundedPointHistory, boundedUndo, type PointStore } from '../backup/index.ts';
 import { boundedAudit, boundedEvents, type EventRecorder } from '../events/index.ts';
-import { boundedSamples } from '../metrics/index.ts';
+import { boundedAgents, boundedSamples } from '../metrics/index.ts';
 import { boundedIdempotencyKeys, boundedOperations, type Operations } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
@@ -83,6 +83,7 @@ export function createOwnGrowth(options: {
       operations: boundedOperations(db),
       'idempotency-keys': boundedIdempotencyKeys(db),
       logins: boundedLogins({ db, clock }),
+      agents: boundedAgents(metricsDb),
       'point-history': boundedPointHistory({ db, points }),
       drills: boundedDrills({ db, drills }),
       samples: boundedSamples(metricsDb),

@@ -116,6 +116,7 @@ export type Config = {
     readonly operations: number;
     readonly 'idempotency-keys': number;
     readonly logins: number;
+    readonly agents: number;
     readonly 'point-history': number;
     readonly drills: number;
     readonly samples: number;
@@ -342,6 +343,7 @@ export function buildConfig(
       operations: values.growthOperations,
       'idempotency-keys': values.growthIdempotencyKeys,
       logins: values.growthLogins,
+      agents: values.growthAgents,
       'point-history': values.growthPointHistory,
       drills: values.growthDrills,
       samples: values.growthSamplesBytes,

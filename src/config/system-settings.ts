@@ -81,6 +81,15 @@ export const systemSettings = {
     runtime: true,
     about: 'Sessions and login links kept at most; only those that are over go. 0: no cap.',
   }),
+  growthAgents: setting({
+    key: 'growth.agents',
+    env: env('RAGWARDEN_GROWTH_AGENTS'),
+    parser: cap,
+    fallback: 20_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Agents whose totals are kept at most; those not heard of for longest go. 0: no cap.',
+  }),
   growthPointHistory: setting({
     key: 'growth.point_history',
     env: env('RAGWARDEN_GROWTH_POINT_HISTORY'),

@@ -94,3 +94,34 @@ export async function deleteAgents(tx: Tx, agentId?: string): Promise<number> {
   if (agentId !== undefined) query = query.where('agent_id', '=', agentId);
   return Number((await query.executeTakeFirst()).numDeletedRows);
 }
+
+export async function countAllAgents(db: Database): Promise<number> {
+  const row = await db
+    .reader<Tables>()
+    .selectFrom('metric_agent')
+    .select((eb) => eb.fn.countAll<number | string>().as('rows'))
+    .executeTakeFirst();
+  return Number(row?.rows ?? 0);
+}
+
+/** Forgets those that were not heard of for longest. @returns how many rows went */
+export async function deleteQuietestAgents(tx: Tx, count: number): Promise<number> {
+  const found = await tx
+    .as<Tables>()
+    .selectFrom('metric_agent')
+    .select(['agent_id', 'workspace_id'])
+    .orderBy('updated_ms')
+    .limit(count)
+    .execute();
+  let gone = 0;
+  for (const row of found) {
+    const { numDeletedRows } = await tx
+      .as<Tables>()
+      .deleteFrom('metric_agent')
+      .where('agent_id', '=', row.agent_id)
+      .where('workspace_id', '=', row.workspace_id)
+      .executeTakeFirst();
+    gone += Number(numDeletedRows);
+  }
+  return gone;
+}

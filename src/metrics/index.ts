@@ -22,6 +22,6 @@ export {
   type MetricRegistry,
 } from './registry.ts';
 export { createRemoteWrite, type RemoteWrite } from './remote-write/remote-write.ts';
-export { boundedSamples } from './sample-growth.ts';
+export { boundedAgents, boundedSamples } from './sample-growth.ts';
 export { createScraper } from './scrape/scraper.ts';
 export type { CounterHandle, GaugeHandle, HistogramHandle } from './series.ts';

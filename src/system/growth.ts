@@ -27,6 +27,11 @@ export const growthKinds = {
     setting: 'growth.idempotency_keys',
   },
   logins: { what: 'sessions and login links; only those that are over go', unit: 'entries', setting: 'growth.logins' },
+  agents: {
+    what: 'totals of agents, by workspace; those not heard of for longest go',
+    unit: 'entries',
+    setting: 'growth.agents',
+  },
   'point-history': {
     what: 'rows of failed runs and forgotten points; the oldest go, points that exist never',
     unit: 'entries',
