@@ -249,12 +249,15 @@ export function createWarden(options: WardenOptions): Warden {
     const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
     const documentWiring = wireDocuments(ground, watch, inspections, fronting.barrier);
     await lifecycle.begin(watching.inspector);
+    // One after the other: an earlier list must not come to lie over a later one.
+    let written = Promise.resolve();
     const gatewayKeys = createGatewayKeys({
       ...{ db, clock, random, events, log: logOf('access') },
       onChange(keys) {
         fronting.setKeys(keys);
         // Then it may run in a process of its own.
-        void writeKeysFile(config.dataDir, keys, log, { onlyIfThere: config.gateway.enabled });
+        const onlyIfThere = config.gateway.enabled;
+        written = written.then(() => writeKeysFile(config.dataDir, keys, log, { onlyIfThere }));
       },
     });
     fronting.onObservations((items) => {
