@@ -21,7 +21,7 @@ export type WrittenMetadata = {
 };
 
 /** The NaN that means "no more of it" and not "not a number": 0x7ff0000000000002. A JavaScript number cannot carry its bits. */
-const staleBits = '9218868437227405314';
+const staleBits = { low: 2, high: 0x7ff00000, unsigned: true };
 
 /** `prometheus.WriteRequest` of remote write 1.0, packed with snappy. */
 export function encodeWriteRequest(
@@ -36,7 +36,8 @@ export function encodeWriteRequest(
       out.uint32(tag(1, 2)).fork().uint32(tag(1, 2)).string(name).uint32(tag(2, 2)).string(value).ldelim();
     for (const { atMs, value } of one.samples) {
       out.uint32(tag(2, 2)).fork().uint32(tag(1, 1));
-      if (value === 'stale') out.fixed64(staleBits);
+      if (value === 'stale')
+        out.fixed64(staleBits as protobuf.Long); // whose two halves are all that is read; text would need a package that may be off
       else out.double(value);
       out.uint32(tag(2, 0)).int64(Math.trunc(atMs)).ldelim();
     }
