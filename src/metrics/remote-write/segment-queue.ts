@@ -62,7 +62,7 @@ export function createSegmentQueue(options: {
   const drop = async (segment: Segment, reason: DropReason): Promise<void> => {
     if (!forget(segment)) return;
     onDropped(reason, segment);
-    await rm(pathOf(segment), { force: true });
+    await removeFile(pathOf(segment));
   };
 
   const makeRoom = async (wanted: number): Promise<void> => {
@@ -138,7 +138,7 @@ export function createSegmentQueue(options: {
     async remove(segment) {
       if (taken === segment.seq) taken = undefined;
       forget(segment);
-      await rm(pathOf(segment), { force: true });
+      await removeFile(pathOf(segment));
     },
     state: () => ({ segments: segments.length, samples, bytes, oldestMs: segments[0]?.atMs }),
   };
@@ -153,13 +153,22 @@ async function syncFolder(folder: string): Promise<void> {
     .finally(() => handle.close());
 }
 
+/** Also where somebody put something else in the place of its folder. */
+const isGone = (err: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(err) ?? '');
+
+async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((err: unknown) => {
+    if (!isGone(err)) throw err;
+  });
+}
+
 /** @returns undefined when it is damaged or gone */
 async function readBody(path: string): Promise<Uint8Array | undefined> {
   let file: Buffer;
   try {
     file = await readFile(path);
   } catch (err) {
-    if (systemCode(err) === 'ENOENT') return undefined;
+    if (isGone(err)) return undefined;
     throw err;
   }
   const body = file.subarray(headBytes);
