@@ -21,6 +21,7 @@ import { restore } from './restore.ts';
 import { scatteredEdits } from './scattered-edits.ts';
 import { startToReady } from './start-to-ready.ts';
 import { wholePoint } from './whole-point.ts';
+import { withSections } from './written-page.ts';
 
 const benches: readonly Bench[] = [
   startToReady,
@@ -41,7 +42,6 @@ const benches: readonly Bench[] = [
   metricIntake,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
-const mark = '<!-- written by npm run bench -- --write -->';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -80,12 +80,8 @@ async function main(): Promise<number> {
       else failed.push(bench.name);
     }
   }
-  if (values.write) {
-    const head = readFileSync(page, 'utf8')
-      .split(mark)[0]
-      ?.replace(/^No figures stand here yet.*\n\n/m, '');
-    writeFileSync(page, `${head}${mark}\n\n${[machine(loadBefore, positionals), ...parts].join('\n\n')}\n`);
-  }
+  if (values.write)
+    writeFileSync(page, withSections(readFileSync(page, 'utf8'), parts, machine(loadBefore, positionals)));
   return failed.length === 0 ? 0 : 1;
 }
 
