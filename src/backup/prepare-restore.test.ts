@@ -70,9 +70,9 @@ test('two plans of one point that are asked for at once do not take the list fro
       if (arrived === 1) await both.promise;
     },
   } as unknown as Repository; // Nothing else is asked for.
-  const one = prepareRestore({ repository, stagingDir }, { id });
-  const other = prepareRestore({ repository, stagingDir }, { id }).finally(() => both.resolve());
-  for (const { entries } of await Promise.all([other, one]))
+  // Which of them comes first is for the file system to say.
+  const prepare = () => prepareRestore({ repository, stagingDir }, { id }).finally(() => both.resolve());
+  for (const { entries } of await Promise.all([prepare(), prepare()]))
     expect(entries.get('workspace')).toMatchObject([{ path: 'a', kind: 'dir' }]);
   expect(readdirSync(stagingDir)).toEqual([]);
   rmSync(stagingDir, { recursive: true });
