@@ -1,6 +1,7 @@
 import type { Config, LiveConfig } from '../config/index.ts';
 import type { EventLog, EventRecorder } from '../events/index.ts';
 import type { DocumentMetrics, MetricRegistry } from '../metrics/index.ts';
+import type { Notifier } from '../notify/index.ts';
 import type { Operations } from '../operations/index.ts';
 import type { ChildProcesses } from '../platform/child-processes/index.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -31,4 +32,6 @@ export type Ground = {
   readonly http: HttpClient;
   readonly registry: MetricRegistry;
   readonly documentMetrics: DocumentMetrics;
+  /** Tells people outside, once the unit of work commits. */
+  readonly notifier: Notifier;
 };

@@ -63,6 +63,7 @@ import {
   targetCheck,
 } from './health-checks.ts';
 import { createListeners, type Listening } from './listeners.ts';
+import { createNotifyWiring } from './notify-wiring.ts';
 import { openSamples, openState } from './open-state.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
@@ -222,6 +223,7 @@ export function createWarden(options: WardenOptions): Warden {
     setBuildInfo(registry, productVersion());
     await begin(createProcessMetrics(registry));
 
+    const { notifier } = createNotifyWiring({ db, clock });
     const ground: Ground = {
       get config() {
         return live.config();
@@ -241,6 +243,7 @@ export function createWarden(options: WardenOptions): Warden {
       http,
       registry,
       documentMetrics,
+      notifier,
     };
     const wantsSample = options.command === 'up' || config.profile === 'development';
     const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });

@@ -15,6 +15,7 @@ import * as backupWorkspace from './state/0011_backup_workspace.ts';
 import * as recoveryDrills from './state/0012_recovery_drills.ts';
 import * as targetsDocuments from './state/0013_targets_documents.ts';
 import * as gatewayKeys from './state/0014_access_gateway_keys.ts';
+import * as notify from './state/0015_notify.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -32,6 +33,7 @@ export const stateMigrations: MigrationList = {
   '0012_recovery_drills': recoveryDrills,
   '0013_targets_documents': targetsDocuments,
   '0014_access_gateway_keys': gatewayKeys,
+  '0015_notify': notify,
 };
 
 /** Every step of `metrics.sqlite`. */
