@@ -159,6 +159,7 @@ function lowPriority(): string[] {
 export const drillCheck = (targetId: string, schedule: DrillSchedule): HealthCheck => ({
   name: `drill ${targetId}`,
   about: 'watched',
+  targetId,
   read() {
     const status = schedule.lastStatus(targetId);
     if (!status) return { status: 'unknown', message: 'Not looked at yet.', atMs: undefined };

@@ -1,5 +1,4 @@
 import type { EventRecorder, NewEvent } from '../events/index.ts';
-import type { Health, HealthWord } from '../health/index.ts';
 import type { MetricRegistry } from '../metrics/index.ts';
 import type { Operations } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -74,27 +73,6 @@ export const countingEvents = (events: EventRecorder, count: (event: NewEvent) =
     return events.record(tx, event);
   },
 });
-
-/** Of the documents: 1 is well, 0.5 is not quite, 0 is not. What was not looked at has no sample. */
-const shares: Readonly<Partial<Record<HealthWord, number>>> = { healthy: 1, degraded: 0.5, unhealthy: 0, critical: 0 };
-
-export function registerHealthMetrics(registry: MetricRegistry, health: Health): void {
-  const status = registry.gauge({
-    name: 'ragwarden_component_health_status',
-    help: '1 healthy, 0.5 degraded, 0 unhealthy or critical, by check; absent while it is not known.',
-    labels: ['component'],
-  });
-  registry.collector({
-    name: 'health',
-    sets: [status],
-    collect() {
-      for (const { name, result } of health.report().checks) {
-        const share = shares[result.status];
-        if (share !== undefined) status.labels(name).set(share);
-      }
-    },
-  });
-}
 
 export function registerGraphMetrics(
   registry: MetricRegistry,

@@ -16,7 +16,12 @@ const wordOf: Record<StatusWord, HealthWord> = {
 
 export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
   name: `target ${watched.target.id}`,
+  kind: 'application',
   about: 'watched',
+  neededFor: ['answer', 'ingest'],
+  targetId: watched.target.id,
+  tellsChanges: true,
+  refresh: () => watched.probe(),
   read() {
     const status = watched.status();
     const seen = watched.observation();
@@ -35,6 +40,7 @@ export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
 export const nothingWatched: HealthCheck = {
   name: 'target',
   about: 'watched',
+  neededFor: ['answer', 'ingest'],
   read: () => ({
     status: 'unknown',
     message: 'No target is configured: set RAGWARDEN_TARGET_URL and WORKING_DIR.',
@@ -44,6 +50,7 @@ export const nothingWatched: HealthCheck = {
 
 export const hostCheck = (read: () => HostHealth, takenAtMs: () => number | undefined): HealthCheck => ({
   name: 'host',
+  kind: 'system',
   about: 'watched',
   read() {
     const health = read();
@@ -64,6 +71,7 @@ export const backupCheck = (
 ): HealthCheck => ({
   name: `backup ${targetId}`,
   about: 'watched',
+  targetId,
   read() {
     const status = read();
     if (!status) return { status: 'unknown', message: 'Not looked at yet.', atMs: undefined };
@@ -123,6 +131,7 @@ export const heartbeatCheck = (heartbeat: Heartbeat): HealthCheck => ({
 /** The disk that our own state lies on. Requests are answered as long as that can be, so readiness does not change. */
 export const ownDiskCheck = (disk: LowDisk): HealthCheck => ({
   name: 'own disk',
+  kind: 'system',
   about: 'own',
   read() {
     const { level, freeBytes, givenUp, atMs } = disk.status();
@@ -146,6 +155,7 @@ const toldMs = 600_000;
 /** A store that gets our metrics. What it lacks our own tiers have, so this degrades and never more. */
 export const remoteStoreCheck = (remoteWrite: RemoteWrite, name: string, clock: Clock): HealthCheck => ({
   name: `remote write ${name}`,
+  kind: 'external',
   about: 'own',
   read() {
     const nowMs = clock.now();

@@ -69,6 +69,7 @@ export function createStateWatch(options: {
     ...reconciler,
     check: {
       name: 'state database',
+      kind: 'database',
       // Not `own`: while it is away much can still be read here, and readiness would take that away.
       about: 'watched',
       read() {

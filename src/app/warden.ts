@@ -9,7 +9,7 @@ import {
 import type { Backup, BackupSchedule } from '../backup/index.ts';
 import { type ConfigReading, createLiveConfig, requireConfig } from '../config/index.ts';
 import { createEventLog, createEventRetention, type EventLog, type EventRecorder } from '../events/index.ts';
-import { createHealth, type Health } from '../health/index.ts';
+import type { Health } from '../health/index.ts';
 import { decideHostHealth } from '../host/index.ts';
 import {
   createDocumentMetrics,
@@ -41,13 +41,7 @@ import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
 import { createApiServer } from './api-server.ts';
 import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
-import {
-  countingEvents,
-  createEventMetrics,
-  type EventMetrics,
-  registerGraphMetrics,
-  registerHealthMetrics,
-} from './event-metrics.ts';
+import { countingEvents, createEventMetrics, type EventMetrics, registerGraphMetrics } from './event-metrics.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import { createFronting } from './fronting.ts';
 import { writeKeysFile } from './gateway-alone.ts';
@@ -62,6 +56,7 @@ import {
   remoteStoreCheck,
   targetCheck,
 } from './health-checks.ts';
+import { createHealthWiring } from './health-wiring.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { createNotifyWiring } from './notify-wiring.ts';
 import { openSamples, openState } from './open-state.ts';
@@ -358,25 +353,20 @@ export function createWarden(options: WardenOptions): Warden {
       config.heartbeat &&
       createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log: logOf('system') });
     const rehearses = config.backup.enabled && config.recovery.enabled;
-    const health = createHealth({
-      clock,
-      checks: [
-        jobsCheck(jobs, clock),
-        ownDiskCheck(lowDisk),
-        ...fronting.checks,
-        ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
-        ...(stateWatch ? [stateWatch.check] : []),
-        ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
-        ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
-        ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
-        ...(config.backup.enabled
-          ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
-          : []),
-        ...(rehearses ? targets.map((one) => drillCheck(one.target.id, drillSchedule)) : []),
-      ],
-    });
-
-    registerHealthMetrics(registry, health);
+    const { health, parts: healthParts } = createHealthWiring(ground, [
+      jobsCheck(jobs, clock),
+      ownDiskCheck(lowDisk),
+      ...fronting.checks,
+      ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
+      ...(stateWatch ? [stateWatch.check] : []),
+      ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
+      ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
+      ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
+      ...(config.backup.enabled
+        ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
+        : []),
+      ...(rehearses ? targets.map((one) => drillCheck(one.target.id, drillSchedule)) : []),
+    ]);
     registerGraphMetrics(registry, { targets, inspections });
     const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });
     const server = await createApiServer(ground, {
@@ -443,6 +433,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(growth);
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
+    for (const part of healthParts) await begin(part);
     followSettings({
       live,
       sample: sample !== undefined,

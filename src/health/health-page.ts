@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { HealthWord } from './health.ts';
+import type { HealthWord } from './health-check.ts';
 
 /** Enough to read without any script: the word, and a way in. The rest is drawn by the dashboard once somebody is logged in. */
 const style = `

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../platform/clock.ts';
-import { type CheckResult, createHealth, type HealthCheck, healthWords, overallWord } from './health.ts';
+import { createHealth } from './health.ts';
+import { type CheckResult, type HealthCheck, healthWords } from './health-check.ts';
+import { overallWord } from './verdict.ts';
 
 const check = (name: string, about: 'watched' | 'own', result: Partial<CheckResult>): HealthCheck => ({
   name,

@@ -1,69 +1,96 @@
 import type { Clock } from '../platform/clock.ts';
-
-export const healthWords = ['healthy', 'unknown', 'degraded', 'unhealthy', 'critical'] as const;
-export type HealthWord = (typeof healthWords)[number];
-
-export type CheckResult = {
-  readonly status: HealthWord;
-  /** One sentence: what was seen. Shown to admins only. */
-  readonly message: string;
-  /** When it was looked at; undefined when it never was. */
-  readonly atMs: number | undefined;
-  readonly observedValue?: number | string;
-  readonly observedUnit?: string;
-};
-
-/** Handed in by a slice. `read` answers from what was last seen and never waits. */
-export type HealthCheck = {
-  readonly name: string;
-  /** `watched`: the backend and its data; `own`: this process. Only `own` decides readiness. */
-  readonly about: 'watched' | 'own';
-  read(): CheckResult;
-};
+import type { CheckRunner } from './check-runner.ts';
+import { type CheckView, type HealthCheck, type HealthWord, rankOf } from './health-check.ts';
+import { countingChecks, decideVerdict, findReasons, type HealthReason, overallWord, type Verdict } from './verdict.ts';
 
 export type HealthReport = {
   readonly status: HealthWord;
   readonly atMs: number;
-  readonly checks: readonly {
-    readonly name: string;
-    readonly about: 'watched' | 'own';
-    readonly result: CheckResult;
-  }[];
+  readonly checks: readonly CheckView[];
+  /** What makes the word, the worst first. */
+  readonly reasons: readonly HealthReason[];
+  readonly answer: Verdict;
+  readonly ingest: Verdict;
 };
 
-/**
- * The worst of the checks, where an unknown one is worse than a healthy one and better than a bad one. Nothing was checked:
- * unknown.
- */
-export function overallWord(words: readonly HealthWord[]): HealthWord {
-  if (words.length === 0) return 'unknown';
-  return words.reduce((worst, word) => (healthWords.indexOf(word) > healthWords.indexOf(worst) ? word : worst));
-}
-
 export type Health = {
+  /** From what was last seen; never waits. */
   report(): HealthReport;
+  /** After a look at everything, all at once. */
+  freshReport(): Promise<HealthReport>;
   /** Starting is over, stopping has not begun, and our own parts work. */
   ready(): boolean;
   setReady(ready: boolean): void;
 };
 
-export function createHealth(options: { checks: readonly HealthCheck[]; clock: Clock }): Health {
+/** A slice that looks now may take so long; what it then tells is what it last saw. */
+const refreshLimitMs = 10_000;
+
+export function createHealth(options: {
+  checks: readonly HealthCheck[];
+  clock: Clock;
+  /** Looks at what no slice looks at by itself. */
+  runner?: CheckRunner;
+}): Health {
+  const { clock, runner } = options;
   let open = false;
-  const report = (): HealthReport => {
-    const checks = options.checks.map((check) => ({ name: check.name, about: check.about, result: check.read() }));
-    // That we ourselves are well says nothing about what is watched; that we are not does.
-    const counting = checks.filter((check) => check.about === 'watched' || check.result.status !== 'healthy');
-    return { status: overallWord(counting.map((check) => check.result.status)), atMs: options.clock.now(), checks };
+
+  const reportOf = (looked: readonly CheckView[]): HealthReport => {
+    const checks = [...options.checks.map(viewOfReading), ...looked];
+    const counting = countingChecks(checks);
+    return {
+      status: overallWord(counting.map((check) => check.result.status)),
+      atMs: clock.now(),
+      checks,
+      reasons: findReasons(checks),
+      answer: decideVerdict(checks, 'answer'),
+      ingest: decideVerdict(checks, 'ingest'),
+    };
   };
+
+  const refresh = async (check: HealthCheck): Promise<void> => {
+    if (!check.refresh) return;
+    const timer = new AbortController();
+    const limit = clock.sleep(refreshLimitMs, timer.signal).catch(() => undefined);
+    // What it could not see it says when it is read.
+    await Promise.race([check.refresh(timer.signal).catch(() => undefined), limit]);
+    timer.abort();
+  };
+
+  let fresh: Promise<HealthReport> | undefined;
+  const lookNow = async (): Promise<HealthReport> => {
+    const [looked] = await Promise.all([runner?.lookNow() ?? [], ...options.checks.map(refresh)]);
+    return reportOf(looked);
+  };
+
+  const report = (): HealthReport => reportOf(runner?.views() ?? []);
   return {
     report,
+    freshReport() {
+      fresh ??= lookNow().finally(() => {
+        fresh = undefined;
+      });
+      return fresh;
+    },
     ready: () =>
       open &&
-      report().checks.every(
-        (check) => check.about === 'watched' || !['unhealthy', 'critical'].includes(check.result.status),
-      ),
+      report().checks.every((check) => check.about === 'watched' || rankOf(check.result.status) < rankOf('unhealthy')),
     setReady(ready) {
       open = ready;
     },
+  };
+}
+
+function viewOfReading(check: HealthCheck): CheckView {
+  const result = check.read();
+  return {
+    name: check.name,
+    kind: check.kind ?? 'application',
+    about: check.about,
+    neededFor: check.neededFor ?? [],
+    targetId: check.targetId,
+    result,
+    looked: result.status,
+    ...{ tookMs: undefined, sinceMs: undefined, flapping: false, failures: 0, looks: 0, intervalMs: undefined },
   };
 }

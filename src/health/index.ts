@@ -1,6 +1,20 @@
 /**
- * Verdicts over what others looked at, probes, and the status page. Knows no slice: each hands in its checks. Owns no tables.
- * Invariants: asking never looks, it reads; nothing is healthy that was not checked; a stranger learns one word.
+ * Verdicts over what others looked at and over what is looked at here, probes, and the status page. Knows no slice: each hands in its
+ * checks. Owns no tables. Invariants: asking never looks, it reads, unless a fresh look is asked for; nothing is healthy that was not
+ * checked; a look that hangs costs the others nothing; a stranger learns one word.
  */
-export { type CheckResult, createHealth, type Health, type HealthCheck, type HealthWord } from './health.ts';
+export { type CheckChange, type CheckRunner, createCheckRunner, type LookDone } from './check-runner.ts';
+export { createHealth, type Health, type HealthReport } from './health.ts';
+export {
+  type Ability,
+  type CheckFacts,
+  type CheckKind,
+  type CheckResult,
+  type CheckView,
+  type HealthCheck,
+  type HealthWord,
+  isLooking,
+  type LookingCheck,
+} from './health-check.ts';
 export { healthRoutes } from './health-routes.ts';
+export { createHealthWatch } from './health-watch.ts';

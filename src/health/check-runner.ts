@@ -1,0 +1,230 @@
+import type { Clock } from '../platform/clock.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Part } from '../platform/lifecycle.ts';
+import type { Logger } from '../platform/logging.ts';
+import type { CheckResult, CheckView, HealthWord, LookingCheck } from './health-check.ts';
+import { readLook } from './read-look.ts';
+import { createSlots } from './slots.ts';
+import { noteLook, type Steadiness, unseen } from './steady-word.ts';
+
+export type CheckChange = {
+  readonly name: string;
+  readonly targetId: string | undefined;
+  readonly before: HealthWord | undefined;
+  readonly status: HealthWord;
+  readonly message: string;
+  readonly flapping: boolean;
+};
+
+export type LookDone = {
+  readonly name: string;
+  readonly targetId: string | undefined;
+  readonly looked: HealthWord;
+  readonly tookMs: number;
+};
+
+export type CheckRunner = Part & {
+  /** From what was last seen; never waits. */
+  views(): readonly CheckView[];
+  /**
+   * Looks at everything now, all at once; who asks meanwhile gets the same round. What is not there after the limit is unknown. The
+   * words are those of this round alone.
+   */
+  lookNow(): Promise<readonly CheckView[]>;
+};
+
+/** So many looks at once, whoever asks for them. */
+const mostAtOnce = 32;
+/** A fresh round ends then at the latest. */
+const roundLimitMs = 15_000;
+/** After so long without a look, beside two intervals, nobody knows any more. */
+const graceMs = 5_000;
+/** A look that contradicts the word is repeated sooner, so that a change is known soon and is one. */
+const soonerBy = 6;
+
+type State = {
+  readonly check: LookingCheck;
+  steady: Steadiness;
+  last: CheckResult | undefined;
+  /** The last look that said what the word says. */
+  telling: CheckResult | undefined;
+  tookMs: number;
+  looks: number;
+  failures: number;
+  under: Promise<void> | undefined;
+  /** A look that did not come back in time: until it does, no other is begun. */
+  hanging: boolean;
+};
+
+/**
+ * Looks in the background, each check on its own time and within its own; whatever a check does, it costs the others nothing. A look
+ * that hangs is given up, and never has a second one beside it.
+ */
+export function createCheckRunner(options: {
+  checks: readonly LookingCheck[];
+  clock: Clock;
+  log: Logger;
+  /** Called for each change of a word, the first one included. */
+  onChange?(change: CheckChange): Promise<void>;
+  onLook?(done: LookDone): void;
+}): CheckRunner {
+  const { clock, log } = options;
+  const slots = createSlots(mostAtOnce);
+  const abort = new AbortController();
+  const states = options.checks.map(
+    (check): State => ({
+      check,
+      ...{ steady: unseen, last: undefined, telling: undefined, tookMs: 0, looks: 0, failures: 0 },
+      ...{ under: undefined, hanging: false },
+    }),
+  );
+  let loops: Promise<unknown> | undefined;
+  let round: Promise<readonly CheckView[]> | undefined;
+
+  const take = async (state: State, result: CheckResult, tookMs: number): Promise<void> => {
+    const { name, targetId } = state.check;
+    const before = state.steady;
+    state.steady = noteLook(before, result.status, result.atMs ?? clock.now());
+    state.last = result;
+    state.tookMs = tookMs;
+    state.looks += 1;
+    if (result.status !== 'healthy') state.failures += 1;
+    if (result.status === state.steady.word) state.telling = result;
+    const { word, flapping } = state.steady;
+    try {
+      options.onLook?.({ name, targetId, looked: result.status, tookMs });
+      if (word === undefined || word === before.word) return;
+      const { message } = viewOf(state).result;
+      await options.onChange?.({ name, targetId, before: before.word, status: word, message, flapping });
+    } catch (err) {
+      // The word stands all the same; only its telling is lost.
+      if (!abort.signal.aborted) log.warn({ check: name, err }, 'a change of health could not be told');
+    }
+  };
+
+  const lookOnce = async (state: State): Promise<void> => {
+    const { check } = state;
+    const leave = await slots.enter();
+    const startedMs = clock.monotonic();
+    const done = new AbortController();
+    const signal = AbortSignal.any([abort.signal, done.signal]);
+    try {
+      if (abort.signal.aborted) return;
+      if (state.hanging) {
+        await take(state, late(clock.now(), 'An earlier look has not come back yet.'), 0);
+        return;
+      }
+      state.hanging = true;
+      const looking = (async () => check.look(signal))().then(
+        (found) => readLook(found, clock.now()),
+        (err: unknown): CheckResult => ({ status: 'unhealthy', message: describeError(err), atMs: clock.now() }),
+      );
+      void looking.then(() => {
+        state.hanging = false;
+      });
+      const timer = new AbortController();
+      const limit = clock.sleep(check.timeoutMs, AbortSignal.any([abort.signal, timer.signal])).then(
+        () => late(clock.now(), `It did not come back within ${check.timeoutMs / 1_000} s.`),
+        () => undefined,
+      );
+      const result = await Promise.race([looking, limit]);
+      timer.abort();
+      if (result !== undefined && !abort.signal.aborted) await take(state, result, clock.monotonic() - startedMs);
+    } finally {
+      done.abort();
+      leave();
+    }
+  };
+
+  const lookJoined = (state: State): Promise<void> => {
+    state.under ??= lookOnce(state).finally(() => {
+      state.under = undefined;
+    });
+    return state.under;
+  };
+
+  const loop = async (state: State, firstMs: number): Promise<void> => {
+    let pauseMs = firstMs;
+    for (;;) {
+      await clock.sleep(pauseMs, abort.signal);
+      await lookJoined(state);
+      const { intervalMs } = state.check;
+      pauseMs = state.last?.status === state.steady.word ? intervalMs : Math.max(1_000, intervalMs / soonerBy);
+    }
+  };
+
+  const viewOf = (state: State, fresh = false): CheckView => {
+    const { check, steady, last } = state;
+    const { name, kind, about, neededFor, targetId, intervalMs } = check;
+    const nowMs = clock.now();
+    const ageMs = last?.atMs === undefined ? 0 : nowMs - last.atMs;
+    const stale = ageMs > 2 * intervalMs + check.timeoutMs + graceMs;
+    const known = last !== undefined && !stale;
+    return {
+      ...{ name, kind, about, neededFor, targetId, intervalMs },
+      result: fresh && known ? last : resultOf(state, nowMs, stale),
+      looked: known ? last.status : 'unknown',
+      tookMs: last === undefined ? undefined : state.tookMs,
+      sinceMs: known ? steady.sinceMs : undefined,
+      flapping: known && steady.flapping,
+      ...{ failures: state.failures, looks: state.looks },
+    };
+  };
+
+  const lookRound = async (): Promise<readonly CheckView[]> => {
+    const begunMs = clock.now();
+    const timer = new AbortController();
+    const limit = clock.sleep(roundLimitMs, AbortSignal.any([abort.signal, timer.signal])).catch(() => undefined);
+    await Promise.race([Promise.all(states.map(lookJoined)), limit]);
+    timer.abort();
+    return states.map((state) => {
+      const view = viewOf(state, true);
+      if ((view.result.atMs ?? 0) >= begunMs) return view;
+      const message = `It was not looked at within ${roundLimitMs / 1_000} s.`;
+      return { ...view, looked: 'unknown', result: { status: 'unknown', message, atMs: view.result.atMs } };
+    });
+  };
+
+  return {
+    name: 'health checks',
+    views: () => states.map((state) => viewOf(state)),
+    lookNow() {
+      round ??= lookRound().finally(() => {
+        round = undefined;
+      });
+      return round;
+    },
+    start() {
+      // Spread, so that they never all look in the same moment, and after the start, which has enough to do.
+      loops ??= Promise.allSettled(
+        states.map((state, at) => loop(state, Math.min(1_000 + at * 100, state.check.intervalMs))),
+      );
+    },
+    async stop() {
+      abort.abort();
+      await loops;
+      await Promise.allSettled(states.map((state) => state.under));
+    },
+  };
+}
+
+const late = (atMs: number, message: string): CheckResult => ({ status: 'unknown', message, atMs });
+
+/** The word of the check with what was seen: the last look where it says the same, else the last one that did. */
+function resultOf(state: State, nowMs: number, stale: boolean): CheckResult {
+  const { last, steady, telling } = state;
+  if (last === undefined || steady.word === undefined)
+    return { status: 'unknown', message: 'Not looked at yet.', atMs: undefined };
+  if (stale) {
+    const ageMs = nowMs - (last.atMs ?? nowMs);
+    return { status: 'unknown', message: `The last look is ${Math.round(ageMs / 1_000)} s old.`, atMs: last.atMs };
+  }
+  const flaps = steady.flapping ? 'It comes and goes. ' : '';
+  if (last.status === steady.word) return { ...last, message: `${flaps}${last.message}` };
+  const latest = `The latest look says ${last.status}: ${last.message}`;
+  return {
+    ...(telling ?? last),
+    ...{ status: steady.word, atMs: last.atMs },
+    message: telling === undefined ? `${flaps}${latest}` : `${flaps}${telling.message} ${latest}`,
+  };
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logging.ts';
+import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
+import type { CheckChange } from './check-runner.ts';
+import type { Health } from './health.ts';
+import type { HealthCheck, HealthWord } from './health-check.ts';
+import { noteLook, type Steadiness, unseen } from './steady-word.ts';
+import type { Verdict } from './verdict.ts';
+
+const intervalMs = 15_000;
+
+/**
+ * Notices changes of what nobody looks at here: of the checks that the slices read from memory, and of the verdicts over all. What was
+ * never known is no change.
+ */
+export function createHealthWatch(options: {
+  checks: readonly HealthCheck[];
+  health: Health;
+  clock: Clock;
+  log: Logger;
+  onChange(change: CheckChange): Promise<void>;
+}): Reconciler {
+  const { health, clock, log } = options;
+  const seen = new Map<string, Steadiness>();
+
+  const note = async (name: string, targetId: string | undefined, status: HealthWord, message: string) => {
+    const before = seen.get(name) ?? unseen;
+    const after = noteLook(before, status, clock.now());
+    seen.set(name, after);
+    if (after.word === undefined || after.word === before.word) return;
+    const { flapping } = after;
+    await options.onChange({ name, targetId, before: before.word, status: after.word, message, flapping });
+  };
+
+  return createReconciler({
+    name: 'health watch',
+    intervalMs,
+    runAtStart: false,
+    clock,
+    log,
+    async run() {
+      for (const check of options.checks) {
+        if (check.tellsChanges) continue;
+        const { status, message } = check.read();
+        await note(check.name, check.targetId, status, message);
+      }
+      const { answer, ingest } = health.report();
+      await note('can answer', undefined, wordOf(answer), messageOf(answer));
+      await note('can ingest', undefined, wordOf(ingest), messageOf(ingest));
+    },
+  });
+}
+
+const wordOf = ({ can }: Verdict): HealthWord => (can === undefined ? 'unknown' : can ? 'healthy' : 'unhealthy');
+const messageOf = ({ can, reasons }: Verdict): string => (can ? '' : reasons.map(({ message }) => message).join(' '));
