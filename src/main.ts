@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { OfflineWork } from './cli/index.ts';
 import { AppError, systemCode } from './platform/errors.ts';
+import { holdYoungGenerationBack } from './platform/startup-memory.ts';
 
 /** npm and terminals tell of one Ctrl-C more than once; a second press of a person takes longer. */
 const samePressMs = 500;
@@ -15,6 +16,7 @@ function commandWord(words: readonly string[]): string | undefined {
   );
 }
 
+if (serves) holdYoungGenerationBack();
 // What V8 compiled is kept beside the bundle, where that can be written: a quarter of the CPU time to ready. A new build begins anew.
 if (!import.meta.filename.endsWith('.ts')) enableCompileCache(join(import.meta.dirname, 'compiled'));
 

@@ -413,6 +413,8 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.metrics.enabled) await begin(metrics);
     await begin(remoteWrite);
     await begin(scraper);
+    // Before all that looks and works by itself: its first turns take the cores that traffic waits for.
+    if (fronting.gateway) await begin(fronting.gateway);
     if (probing) {
       // Before the probes: the first one tells them what to begin with.
       for (const one of documentWiring.documents) {
@@ -447,7 +449,6 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
-    if (fronting.gateway) await begin(fronting.gateway);
     health.setReady(true);
     await lifecycle.begin({ name: 'readiness', stop: () => health.setReady(false) });
     await db.unit((tx) =>
