@@ -112,6 +112,7 @@ describe('the trail', () => {
     'POST /api/v1/repository/unlock': 'the same',
     'POST /api/v1/settings/check': 'only looks; told as a read',
     'POST /api/v1/targets/:id/probe': 'only looks; told as a read',
+    'POST /api/v1/targets/:id/orphans/search': 'an operation, which keeps who asked for it',
     'POST /api/v1/targets/:id/canary/run': 'only looks; told as a read',
     'POST /api/v1/targets/:id/canary/plant': 'needs a backend; audited where it is planted (canary.ts)',
     'POST /api/v1/targets/:id/documents/reprocess': 'needs a backend; audited where it is asked (reprocess.ts)',

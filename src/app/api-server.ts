@@ -11,7 +11,7 @@ import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
 import type { Jobs } from '../platform/jobs.ts';
 import { recoveryRoutes } from '../recovery/index.ts';
 import { type Growth, growthRoutes, jobsRoutes, type SettingsControl, settingsRoutes } from '../system/index.ts';
-import { canaryRoutes, documentRoutes, targetsRoutes } from '../targets/index.ts';
+import { canaryRoutes, documentRoutes, type OrphanSearches, orphanRoutes, targetsRoutes } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
 import type { Drilling } from './drilling.ts';
@@ -44,6 +44,7 @@ export async function createApiServer(
       readonly growth: Growth;
       readonly fronting: Fronting;
       readonly gatewayKeys: GatewayKeys;
+      readonly orphans: OrphanSearches;
     },
 ): Promise<HttpServer> {
   const { config, clock, db, events, eventLog, operations, logOf, documentMetrics, registry, http } = ground;
@@ -124,6 +125,7 @@ export async function createApiServer(
       now: () => clock.now(),
     }),
   );
+  await server.register(orphanRoutes({ orphans: slices.orphans, targetIds, operations }));
   await server.register(canaryRoutes({ canaries: slices.canaries, targetIds, operations }));
   await server.register(
     backupRoutes({

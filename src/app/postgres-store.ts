@@ -42,7 +42,7 @@ export function protectPostgres(
 }
 
 /** Where nothing is said, what LightRAG itself takes. */
-const connectionOf = (postgres: TargetDatabase): PostgresConnection => ({
+export const connectionOf = (postgres: TargetDatabase): PostgresConnection => ({
   host: postgres.host,
   port: postgres.port,
   user: postgres.user ?? defaultUser,

@@ -60,6 +60,7 @@ import { createHealthWiring } from './health-wiring.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { createNotifyWiring } from './notify-wiring.ts';
 import { openSamples, openState } from './open-state.ts';
+import { createOrphanWiring } from './orphan-wiring.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createProtection } from './protection.ts';
@@ -307,6 +308,7 @@ export function createWarden(options: WardenOptions): Warden {
     fronting.onObservations((items) => traffic.traffic.observe(items));
     fronting.onObservations((items) => tellDocuments(items, documentWiring));
     const resourceWiring = createResourceWiring(ground, { recorder: metrics.recorder, sampler });
+    const orphanWiring = createOrphanWiring(ground, watching);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
       stores: config.metrics.enabled ? config.metrics.remoteWrite : [],
@@ -375,6 +377,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...drilling,
       ...traffic,
       ...resourceWiring,
+      ...orphanWiring,
       ...documentWiring,
       fronting,
       gatewayKeys,
@@ -428,6 +431,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.monitoring.enabled) {
       await begin(sizes);
       await begin(inspections);
+      await begin(orphanWiring.orphans);
     }
     if (config.backup.enabled) await begin(schedule);
     if (rehearses) await begin(drillSchedule);

@@ -21,6 +21,7 @@ import { declareDrill } from './declare-drill.ts';
 import { declareGateway } from './declare-gateway.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
+import { declareResources } from './declare-resources.ts';
 import { declareTraffic } from './declare-traffic.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
 import { showEvents } from './event-commands.ts';
@@ -123,13 +124,14 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   declareRepository(program, context, does);
   declareRecover(program, context, does);
 
-  const target = group(program, 'target', 'what is watched', ['target list', 'target inspect']);
+  const target = group(program, 'target', 'what is watched', ['target list', 'target inspect', 'target orphans']);
   remote(target.command('list').description('all targets'))
     .option(...watchOption)
     .action(does((flags: Parameters<typeof listTargets>[1]) => listTargets(context, flags)));
   remote(target.command('inspect').argument('[id]').description('look at one now; 4 when it is not healthy')).action(
     does((id: string | undefined, flags: RemoteFlags) => inspectTarget(context, id, flags)),
   );
+  declareResources(target, context, does);
   declareDocuments(program, context, does);
 
   examples(

@@ -136,7 +136,11 @@ export type Config = {
   readonly heartbeat:
     | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
     | undefined;
-  readonly resources: { readonly leakCheckIntervalMs: number; readonly maxTracked: number };
+  readonly resources: {
+    readonly leakCheckIntervalMs: number;
+    readonly orphanCheckIntervalMs: number;
+    readonly maxTracked: number;
+  };
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -333,6 +337,7 @@ export function buildConfig(
     healthCheckEnabled: values.healthCheckEnabled,
     resources: {
       leakCheckIntervalMs: values.leakCheckIntervalSeconds * 1_000,
+      orphanCheckIntervalMs: values.orphanCheckIntervalSeconds * 1_000,
       maxTracked: values.trackedResources,
     },
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },

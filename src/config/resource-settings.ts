@@ -12,6 +12,16 @@ export const resourceSettings = {
     runtime: true,
     about: 'Time between two searches for registered resources without a live owner.',
   }),
+  orphanCheckIntervalSeconds: setting({
+    key: 'resources.orphan_check_interval_seconds',
+    env: env('RAGWARDEN_ORPHAN_CHECK_INTERVAL'),
+    parser: decimal(1, 604_800),
+    fallback: 3_600,
+    unit: 'seconds',
+    runtime: true,
+    about:
+      'Time between two searches for what belongs to nothing any more in the stores of a target; a database compares its tables for it.',
+  }),
   trackedResources: setting({
     key: 'resources.max_tracked',
     env: env('RAGWARDEN_MAX_TRACKED_RESOURCES'),

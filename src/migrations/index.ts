@@ -16,6 +16,7 @@ import * as recoveryDrills from './state/0012_recovery_drills.ts';
 import * as targetsDocuments from './state/0013_targets_documents.ts';
 import * as gatewayKeys from './state/0014_access_gateway_keys.ts';
 import * as notify from './state/0015_notify.ts';
+import * as targetsOrphans from './state/0016_targets_orphans.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -34,6 +35,7 @@ export const stateMigrations: MigrationList = {
   '0013_targets_documents': targetsDocuments,
   '0014_access_gateway_keys': gatewayKeys,
   '0015_notify': notify,
+  '0016_targets_orphans': targetsOrphans,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -1,6 +1,6 @@
 import type { StartOptions } from './operation-calls.ts';
 import { type CallOptions, pathPart, type Transport } from './transport.ts';
-import type { CanaryBody, DocumentsBody, OperationBody, Page } from './wire.ts';
+import type { CanaryBody, DocumentsBody, OperationBody, OrphanSearchBody, Page } from './wire.ts';
 
 export type DocumentCalls = ReturnType<typeof createDocumentCalls>;
 
@@ -24,6 +24,12 @@ export function createDocumentCalls({ send }: Transport) {
         method: 'POST',
         body: { workspace, failed },
       })) as OperationBody, // likewise
+    /** What belongs to nothing any more, as the last search found it. @throws `conflict/state` before the first */
+    orphans: async (target: string, call?: CallOptions) =>
+      (await send(path(target, 'orphans'), call)) as OrphanSearchBody, // likewise
+    /** Begins to look for it; the result is an `OrphanSearchBody`. */
+    searchOrphans: async (target: string, call?: StartOptions) =>
+      (await send(path(target, 'orphans/search'), { ...call, method: 'POST' })) as OperationBody, // likewise
     /** @throws `feature/disabled` without a question in the settings */
     canary: async (target: string, { workspace, ...call }: CallOptions & { workspace?: string } = {}) =>
       (await send(path(target, 'canary'), { ...call, query: { workspace } })) as CanaryBody, // likewise

@@ -49,6 +49,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postMonitoringLightragRecord: ({ monitoring }) => monitoring.recordLightrag([{ operation: 'query', seconds: 1 }]),
   postMetricsAgentsRecord: ({ metrics }) =>
     metrics.recordAgents([{ kind: 'tool_usage', agent_id: 'a', tool: 't', duration_ms: 1 }]),
+  getTargetsByIdOrphans: ({ targets }) => targets.orphans('t'),
+  postTargetsByIdOrphansSearch: ({ targets }) => targets.searchOrphans('t'),
   getTrafficSummary: ({ traffic }) =>
     traffic.summary({ window: '5m', by: 'model', limit: 5, target: 't', workspace: 'w', user: 'u' }),
   getTrafficRecent: ({ traffic }) =>

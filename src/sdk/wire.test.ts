@@ -18,5 +18,6 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.ResourceBody>>().toEqualTypeOf<Mutable<resources.ResourceBody>>();
   expectTypeOf<Mutable<wire.ResourceLeakBody>>().toEqualTypeOf<Mutable<resources.ResourceLeakBody>>();
   expectTypeOf<Mutable<wire.ResourceSummaryBody>>().toEqualTypeOf<Mutable<resources.ResourceSummaryBody>>();
+  expectTypeOf<Mutable<wire.OrphanSearchBody>>().toEqualTypeOf<Mutable<targets.OrphanSearchBody>>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
 });

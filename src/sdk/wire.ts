@@ -13,6 +13,7 @@ export type * from './wire/health.ts';
 export type * from './wire/host.ts';
 export type * from './wire/metrics.ts';
 export type * from './wire/operations.ts';
+export type * from './wire/orphans.ts';
 export type * from './wire/recovery.ts';
 export type * from './wire/repository.ts';
 export type * from './wire/resources.ts';

@@ -1,6 +1,6 @@
 /**
  * The RAG installations under watch: what they are, how they are, how they are stopped and started.
- * Owns the tables `target_document_total` and `target_document_counted`. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
+ * Owns the tables `target_document_total`, `target_document_counted` and `target_orphan_search`. Invariants: nothing is healthy that was not looked at; a version or field the backend does not tell is
  * unknown; a backend counts as stopped only after the proof that nobody holds its files; the end of a
  * document is counted once, whoever looked away in between; a backend is asked to work only while nothing else holds the target.
  */
@@ -37,6 +37,9 @@ export { createLightragConnection, type LightragConnection } from './lightrag/li
 export { createLightragDocuments } from './lightrag/lightrag-documents.ts';
 export { createLightragRetrieval } from './lightrag/lightrag-retrieval.ts';
 export { type DocumentCounts, isIdle, type Observation } from './observation.ts';
+export { type OrphanFinding, type OrphanKind, orphanReasons } from './orphans/orphan.ts';
+export { type OrphanSearchBody, orphanRoutes } from './orphans/orphan-routes.ts';
+export { createOrphanSearches, type FindStoreOrphans, type OrphanSearches } from './orphans/orphan-search.ts';
 export { type Endpoint, type Store, type Target, type TargetTimings, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
 export { type TargetBody, targetsRoutes } from './targets-routes.ts';

@@ -89,11 +89,14 @@ export type PostgresSession = {
 const connectLimitMs = 10_000;
 
 /**
- * @throws AppError `restore/blocked` or `backup/capture-failed`, as told, with what the server said and without a secret
+ * @throws AppError `failsAs` with what the server said and without a secret
  */
 export async function connectPostgres(
   connection: PostgresConnection,
-  options: { readonly failsAs: 'restore/blocked' | 'backup/capture-failed'; readonly database?: string },
+  options: {
+    readonly failsAs: 'restore/blocked' | 'backup/capture-failed' | 'target/inspection-failed';
+    readonly database?: string;
+  },
 ): Promise<PostgresSession> {
   const { default: pg } = await import('pg');
   const database = options.database ?? connection.database;

@@ -4,8 +4,9 @@ import { createIdSet, createNumbers, hashOf, type Numbers, type SealedIds } from
 import { createSmallestIds } from './smallest-ids.ts';
 import type { StoreName, StoreReader, StoreReaders, TakeRow } from './store-rows.ts';
 
-/** How many ids are named per relation. */
+/** How many ids are named per relation in the report, which is kept; and of what is left over, which is looked at once. */
 const exampleLimit = 20;
+const leftoverLimit = 100;
 const exampleChars = 200;
 /** Statuses are a handful of words; a store that invents more than this has them counted together. */
 const maxStatuses = 32;
@@ -37,6 +38,18 @@ export async function auditStores(readers: StoreReaders, signal?: AbortSignal): 
 
 export type Audit = ReturnType<typeof createAudit>;
 
+/** Rows of one relation that dangle, with what they take. */
+export type Leftover = {
+  readonly relation: RelationName;
+  readonly count: number;
+  /** Null where not every row told its size, or the store could not be read a second time. */
+  readonly bytes: number | null;
+  /** At most a hundred ids, the first in their order. */
+  readonly examples: readonly string[];
+};
+
+type Named = { readonly ids: readonly string[]; readonly bytes: number | null };
+
 /**
  * The referential audit of one workspace. Held are 53-bit hashes, 8 bytes for each id and each reference (see `id-set.ts`), so
  * a million documents with as many chunks, vectors, nodes and edges take some 130 MB outside the JavaScript heap; and the ids
@@ -44,7 +57,7 @@ export type Audit = ReturnType<typeof createAudit>;
  */
 export function createAudit() {
   const facts: { -readonly [Store in keyof Facts]: Facts[Store] } = {};
-  const examples = new Map<RelationName, readonly string[]>();
+  const examples = new Map<RelationName, Named>();
   let found: Map<RelationName, number> | undefined;
 
   const results = (): Map<RelationName, number> => {
@@ -63,16 +76,24 @@ export function createAudit() {
 
   /** Keeps the first ids of a store's rows that are faulty by what is known now. */
   const namer = <Store extends StoreName>(names: readonly RelationName[]) => {
-    const lists = names.map((name) => ({ name, smallest: createSmallestIds(exampleLimit) }));
+    const lists = names.map((name) => ({
+      name,
+      smallest: createSmallestIds(leftoverLimit),
+      bytes: 0 as number | null,
+    }));
     const take: TakeRow<Store> = (row) => {
       // A relation is asked about rows of its own store only.
-      for (const { name, smallest } of lists)
-        for (const id of (faulty[name] as FaultyIds<Store>)(row, facts)) smallest.add(id.slice(0, exampleChars));
+      for (const list of lists) {
+        const ids = (faulty[list.name] as FaultyIds<Store>)(row, facts);
+        if (ids.length === 0) continue;
+        for (const id of ids) list.smallest.add(id.slice(0, exampleChars));
+        list.bytes = list.bytes === null || row.bytes === undefined ? null : list.bytes + row.bytes;
+      }
     };
     return {
       take,
       keep(): void {
-        for (const { name, smallest } of lists) examples.set(name, smallest.ids());
+        for (const { name, smallest, bytes } of lists) examples.set(name, { ids: smallest.ids(), bytes });
       },
     };
   };
@@ -124,6 +145,18 @@ export function createAudit() {
       if (whole) named.keep();
     },
 
+    /** What dangles; asked when all were read and explained. */
+    leftovers: (): Leftover[] =>
+      [...results()]
+        .filter(([, count]) => count > 0)
+        .map(([relation, count]) => {
+          const named = examples.get(relation);
+          return { relation, count, bytes: named?.bytes ?? null, examples: named?.ids ?? [] };
+        }),
+
+    /** Whether a row of this id is known not to be there: the store was read whole, and lacks it. */
+    isKnownToLack: (store: 'text_chunks', id: string): boolean => lacks(facts[store]?.ids, id),
+
     /** How often an id came in a store of vectors that was there before. */
     duplicates: (store: 'vdb_chunks' | 'vdb_entities' | 'vdb_relationships'): number =>
       facts[store]?.ids.duplicates ?? 0,
@@ -138,7 +171,8 @@ export function createAudit() {
       }
       if (facts.graph) Object.assign(counts, { graph_nodes: facts.graph.nodes, graph_edges: facts.graph.edges });
       const dangling: AuditReport['dangling'] = {};
-      for (const [name, count] of results()) dangling[name] = { count, examples: [...(examples.get(name) ?? [])] };
+      for (const [name, count] of results())
+        dangling[name] = { count, examples: examples.get(name)?.ids.slice(0, exampleLimit) ?? [] };
       const unchecked = relationNames.filter((name) => !results().has(name));
       return {
         verdict: decideVerdict({ dangling, unchecked }),

@@ -145,7 +145,8 @@ describe('workspaces that LightRAG 1.5.7 wrote', () => {
       'kv_store_doc_status.json': () => readDocuments(() => {}),
       'kv_store_text_chunks.json': () => readChunkRows(() => {}),
       'kv_store_full_entities.json': readRows,
-      'kv_store_full_relations.json': readCacheRows,
+      'kv_store_full_relations.json': () =>
+        readCacheRows({ isChunkGone: () => false, newestDocumentSeconds: undefined }),
       'vdb_chunks.json': () => readVectors([], () => {}),
       'graph_chunk_entity_relation.graphml': () => readGraph(() => {}),
     };

@@ -3,7 +3,8 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { systemCode } from '../../platform/errors.ts';
-import { createAudit } from '../audit/audit.ts';
+import { createAudit, type Leftover } from '../audit/audit.ts';
+import { relations as relationsOfStores } from '../audit/audit-relations.ts';
 import type { AuditReport } from '../audit/audit-report.ts';
 import { readExtract, type StoreExtracts } from '../audit/store-extract.ts';
 import type { StoreName, StoreReader, TakeRow } from '../audit/store-rows.ts';
@@ -117,17 +118,24 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
   await readStore('text_chunks', 'textChunks', readChunkRows);
   const entityChunks = await read('entityChunks', () => readRows());
   const relationChunks = await read('relationChunks', () => readRows());
-  const cache = await read('llmResponseCache', readCacheRows);
+  const cache = await read('llmResponseCache', () =>
+    readCacheRows({
+      isChunkGone: (chunk) => audit.isKnownToLack('text_chunks', chunk),
+      newestDocumentSeconds: unfinished?.newestSeconds,
+    }),
+  );
   await readStore('graph', 'graph', readGraph);
   const entities = await readStore('vdb_entities', 'vdbEntities', (take) =>
-    readVectors(['entity_name'], (id, [name]) => take({ id, name })),
+    readVectors(['entity_name'], (id, [name], bytes) => take({ id, name, bytes })),
   );
   const relations = await readStore('vdb_relationships', 'vdbRelationships', (take) =>
-    readVectors(['src_id', 'tgt_id'], (id, [from, to]) =>
-      take({ id, ends: from === undefined || to === undefined ? undefined : [from, to] }),
+    readVectors(['src_id', 'tgt_id'], (id, [from, to], bytes) =>
+      take({ id, ends: from === undefined || to === undefined ? undefined : [from, to], bytes }),
     ),
   );
-  const chunkVectors = await readStore('vdb_chunks', 'vdbChunks', (take) => readVectors([], (id) => take({ id })));
+  const chunkVectors = await readStore('vdb_chunks', 'vdbChunks', (take) =>
+    readVectors([], (id, _, bytes) => take({ id, bytes })),
+  );
   for (const name of listing.otherJson) await readFile(name, 'other', checkOnly);
   for (const store of audit.toExplain()) await audit.explain(store, again[store]);
 
@@ -145,7 +153,7 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
   );
   const known = new Set(dimensions.filter(({ rows }) => rows > 0).map(({ dimension }) => dimension));
   const more = {
-    llm_response_cache: cache?.total,
+    llm_response_cache: cache?.rows.total,
     full_entities: fullEntities,
     full_relations: fullRelations,
     entity_chunks: entityChunks,
@@ -160,10 +168,12 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
     bytesRead,
     isFresh: files.every(({ state }) => state === 'missing'),
     files,
-    cache: cache ?? null,
-    stuck: unfinished ?? { total: 0, documents: [] },
+    cache: cache?.rows ?? null,
+    stuck: { total: unfinished?.total ?? 0, documents: unfinished?.documents ?? [] },
     dimension: { files: dimensions, agree: known.size <= 1 },
     audit: report,
+    leftovers: withMatrix(audit.leftovers(), new Map(vectors)),
+    staleCache: cache?.stale ?? [],
     // The keys of such an object are the names of stores.
     extracted: Object.keys(request.extracts ?? {}) as StoreName[],
     orphans: listing.orphans,
@@ -172,6 +182,17 @@ export async function inspectWorkspace(request: InspectionRequest, clock: Clock)
   const faults = decideFaults(facts, { idle: request.idle, elsewhere: request.elsewhere ?? [] });
   return { ...facts, faults, durationMs: Math.round(clock.monotonic() - startedAt) };
 }
+
+/** Each row of vectors has its share of the matrix. */
+const withMatrix = (
+  leftovers: readonly Leftover[],
+  files: ReadonlyMap<StoreName, VectorFile | undefined>,
+): readonly Leftover[] =>
+  leftovers.map((one) => {
+    const file = files.get(relationsOfStores[one.relation].of);
+    if (!file || one.bytes === null) return one;
+    return { ...one, bytes: one.bytes + one.count * Math.floor(file.matrixLength / Math.max(1, file.rows)) };
+  });
 
 /** A store that was not read is not there. */
 const onlyCounted = (counts: Readonly<Record<string, number | undefined>>): AuditReport['counts'] =>

@@ -1,4 +1,5 @@
 /** What the inspector says about one workspace. Plain data: it crosses a thread and is stored and answered as JSON. */
+import type { Leftover } from '../audit/audit.ts';
 import type { AuditReport } from '../audit/audit-report.ts';
 import type { StoreName } from '../audit/store-rows.ts';
 
@@ -27,6 +28,14 @@ export type CacheRows = {
   readonly keywords: number;
   readonly summary: number;
   readonly other: number;
+};
+
+/** Rows of the cache that answer nothing any more (`chunk-gone`), or with what was known before the newest document (`outdated`). */
+export type StaleCacheRows = {
+  readonly reason: 'chunk-gone' | 'outdated';
+  readonly count: number;
+  readonly bytes: number;
+  readonly examples: readonly string[];
 };
 
 export type StuckDocument = {
@@ -99,6 +108,9 @@ export type InspectionReport = {
   readonly dimension: { readonly files: readonly VectorDimension[]; readonly agree: boolean };
   /** What refers to what, across the stores. */
   readonly audit: AuditReport;
+  /** The same with what it takes in the files; a row of vectors with its share of the matrix. */
+  readonly leftovers: readonly Leftover[];
+  readonly staleCache: readonly StaleCacheRows[];
   /** Stores whose rows came from databases, not from files. */
   readonly extracted: readonly StoreName[];
   /** Temporary siblings of atomic writes. At most 100 are named. */

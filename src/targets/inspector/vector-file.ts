@@ -14,11 +14,11 @@ export const matrixLengthOf = (rows: number, dimension: number): number => 4 * M
 /**
  * NanoVectorDB's `vdb_*.json`: `{"embedding_dim": D, "data": [rows], "matrix": "<base64>"}`, members in any order.
  * @param nameFields fields of a row that together name what it stands for: one name, or two ends of a pair
- * @param take gets each row's id and what stood in those fields
+ * @param take gets each row's id, what stood in those fields, and what it takes without its share of the matrix
  */
 export function readVectors(
   nameFields: readonly string[],
-  take: (id: string, names: readonly (string | undefined)[]) => void,
+  take: (id: string, names: readonly (string | undefined)[], bytes: number) => void,
 ): ContentReader<VectorFile> {
   let dimension: number | undefined;
   let rows = -1;
@@ -57,7 +57,7 @@ export function readVectors(
       } else if (depth === 2) {
         rows += 1;
         if (id === undefined) throw new ContentFault('invalid', start, 'a row has no id');
-        take(id, parts);
+        take(id, parts, end - start);
       } else if (depth === 1 && key === 'embedding_dim' && text !== undefined) dimension = Number(text);
       else if (depth === 1 && key === 'matrix' && kind === 'string') matrixLength = end - start - 2;
     },
