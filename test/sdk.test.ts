@@ -125,6 +125,25 @@ test('events of a graph are told in their order and in the range that was asked 
   expect(await logger.getEventsForGraph('sample:no-such-workspace')).toEqual([]);
 });
 
+test('programs tell of backups, replications and recoveries, and find them by graph', async () => {
+  const { token } = await client.access.createToken({ name: 'teller', role: 'service' });
+  const logger = new EventLogger({ ...options, token });
+  const told = await logger.logBackupEvent('sample', 'COPIED', { bytes: 4 });
+  expect(told).toMatchObject({ kind: 'backup', type: 'backup.told.copied', actor: 'local:teller' });
+  await logger.logReplicationEvent('sample', 'second-site', 'synced');
+  const validated = await logger.logRecoveryEvent('checkpoint-1', 'validated');
+  expect(validated.data).toEqual({ checkpoint_id: 'checkpoint-1' });
+  await expect(logger.logBackupEvent('elsewhere', 'copied')).rejects.toMatchObject({ code: 'target/unknown' });
+  const found = await new EventLogger(options).getEventsForGraph('sample');
+  expect(found.map(({ type }) => type)).toEqual(
+    expect.arrayContaining(['backup.told.copied', 'replication.told.synced']),
+  );
+  const exported: number[] = [];
+  for await (const event of client.events.export({ kinds: ['recovery'] })) exported.push(event.seq);
+  expect(exported).toContain(validated.seq);
+  expect(await client.events.analytics({ kinds: ['replication'] })).toMatchObject({ total: 1 });
+});
+
 test('the schedule is switched off and on', async () => {
   const service = new BackupService(options);
   expect(await service.stopBackupScheduler()).toMatchObject({ running: false });
@@ -162,6 +181,16 @@ test.skipIf(!hasPart('restic'))('a point is taken, listed and restored through t
   const again = await manager.restoreBackup(point.backup_id, { confirm: true });
   expect(again).toMatchObject({ backup_name: point.backup_id, components: { workspaces: { status: 'restored' } } });
   expect(contentOf(join(dataDir, 'sample/rag_storage'))).toEqual(before);
+  // Work that a request began belongs to that request, whoever carries it out.
+  const taken = (await client.events.list({ types: ['backup.point-taken'] })).items.at(0);
+  expect(taken).toMatchObject({ actor: 'local:admin' });
+  const together = await client.events.list({ correlationId: taken?.correlation_id ?? '' });
+  expect(together.items.map(({ operation_id: id }) => id)).toContain(taken?.operation_id);
+  // The heads that the points noted are those of this trail, in the catalogue and in the repository.
+  const verdict = await client.audit.verify({ against: 'repository' });
+  expect(verdict).toMatchObject({ intact: true, anchors: { removed: 0, foreign: 0 } });
+  expect(verdict.anchors?.matched).toBeGreaterThanOrEqual(3);
+  expect(await client.audit.verify()).toMatchObject({ anchors: { matched: verdict.anchors?.matched } });
   const { items } = await client.events.list({ types: ['restore.finished'] });
   expect(items.map(({ target_id: id }) => id)).toEqual(['sample', 'sample']);
 });

@@ -37,7 +37,15 @@ beforeEach(async () => {
   });
   access.onEnded(() => app.recheckStreams());
   app.register(accessRoutes({ access, now: () => clock.now() }));
-  app.register(eventRoutes({ events, log: silentLogger, enabled: true }));
+  app.register(
+    eventRoutes({
+      events,
+      recorder: events,
+      ...{ db: state.db, clock, log: silentLogger, enabled: true },
+      requireTarget: () => undefined,
+      anchors: async () => [],
+    }),
+  );
   app.get('/who', { config: { access: 'user' } }, async (request) => ({ who: request.principal }));
   await app.ready();
 });

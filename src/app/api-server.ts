@@ -78,7 +78,22 @@ export async function createApiServer(
   await server.register(dashboardRoutes(dashboard));
   await server.register(openapiRoute());
   await server.register(accessRoutes({ access, now: () => clock.now() }));
-  await server.register(eventRoutes({ events: eventLog, log: logOf('events'), enabled: config.events.enabled }));
+  const requireTarget = (id: string) => {
+    const found = targets.find((one) => one.target.id === id);
+    if (!found) throw new AppError('target/unknown', `There is no target "${id}".`);
+    return found.target;
+  };
+  await server.register(
+    eventRoutes({
+      events: eventLog,
+      recorder: events,
+      ...{ db, clock },
+      log: logOf('events'),
+      enabled: config.events.enabled,
+      requireTarget,
+      anchors: slices.auditAnchors,
+    }),
+  );
   await server.register(
     metricRoutes({
       metrics,
@@ -136,11 +151,7 @@ export async function createApiServer(
       enabled: config.backup.enabled,
       defaultTargetId,
       targetIds: targets.map((one) => one.target.id),
-      requireTarget(id) {
-        const found = targets.find((one) => one.target.id === id);
-        if (!found) throw new AppError('target/unknown', `There is no target "${id}".`);
-        return found.target;
-      },
+      requireTarget,
       now: () => clock.now(),
     }),
   );

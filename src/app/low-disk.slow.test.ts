@@ -120,7 +120,7 @@ test.skipIf(!asRootOnLinux)(
         expect(disk.status()).toMatchObject({ level: 'very-low' });
         expect(paused.at(-1)).toBe(true);
         expect(() => disk.requireSpace('a recovery point')).toThrow(/^storage\/full: .* a recovery point is not begun/);
-        await db.unit((tx) => events.record(tx, { type: 'a.thing', severity: 'info', message: 'still written' }));
+        await db.unit((tx) => events.record(tx, { type: 'system.thing', severity: 'info', message: 'still written' }));
         expect((await events.list({ limit: 1 }))[0]?.message).toBe('still written');
         const before = await told();
         await disk.runOnce();

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import {
+  anchorsOfCatalogue,
+  anchorsOfRepository,
   type Backup,
   type BackupSchedule,
   createBackup,
@@ -7,6 +9,7 @@ import {
   createPointStore,
   createResticRepository,
   ensurePasswordFile,
+  type PointAnchor,
   type PointStore,
   type ProtectedTarget,
   parseRepositoryLocation,
@@ -45,6 +48,8 @@ export type Protection = {
   readonly backup: Backup;
   readonly schedule: BackupSchedule;
   readonly guarded: ProtectedTarget | undefined;
+  /** Heads of the audit trail that recovery points noted, as the catalogue or as the repository has them. */
+  auditAnchors(from: 'catalogue' | 'repository', signal: AbortSignal): Promise<readonly PointAnchor[]>;
 };
 
 /** Recovery points of what is watched: the repository, the target as backup sees it, the schedule. Nothing of it runs yet. */
@@ -105,7 +110,7 @@ export async function createProtection(
     db,
     points,
     events,
-    auditHead: () => eventLog.auditHead(),
+    auditHead: async () => ({ ...(await eventLog.auditHead()), trail: await eventLog.trailId() }),
     repository,
     clock,
     random,
@@ -185,5 +190,7 @@ export async function createProtection(
       if (point) documentMetrics.backupSizeBytes.labels(status.targetId).set(point.logicalBytes);
     },
   });
-  return { points, backup, schedule, guarded };
+  const auditAnchors: Protection['auditAnchors'] = (from, signal) =>
+    from === 'catalogue' ? anchorsOfCatalogue(points) : anchorsOfRepository(repository, signal);
+  return { points, backup, schedule, guarded, auditAnchors };
 }

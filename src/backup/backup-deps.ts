@@ -55,7 +55,7 @@ export type BackupDeps = {
   readonly db: Database;
   readonly points: PointStore;
   readonly events: EventRecorder;
-  auditHead(): Promise<{ seq: number; hash: string }>;
+  auditHead(): Promise<{ seq: number; hash: string; trail?: string | undefined }>;
   readonly repository: Repository;
   readonly knownRepository: KnownRepository;
   readonly clock: Clock;

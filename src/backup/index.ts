@@ -3,6 +3,7 @@
  * Owns the tables `recovery_point` and `backup_setting`, the staging folder and the repository. Invariants: a point exists when
  * the repository holds its manifest; its grade comes from the proof; a restore ends in the old or the new state, complete.
  */
+export { anchorsOfCatalogue, anchorsOfRepository, type PointAnchor } from './audit-anchors.ts';
 export { type Backup, createBackup, rememberRepository } from './backup.ts';
 export type { Inspection, ProtectedTarget } from './backup-deps.ts';
 export { type BackupSchedule, type BackupStatus, createBackupSchedule, rpoSlackMs } from './backup-schedule.ts';

@@ -97,7 +97,12 @@ export const manifestSchema = z.object({
   content_faults: z.array(z.object({ code: z.string(), severity: z.string(), message: z.string() })).optional(),
   /** What whoever asked for the point said of it. */
   metadata: z.record(z.string(), z.json()).optional(),
-  audit: z.object({ seq: z.number(), hash: z.string() }),
+  audit: z.object({
+    seq: z.number(),
+    hash: z.string(),
+    /** Which trail that is the head of: the hash of its first entry. Absent in points of before. */
+    trail: z.string().optional(),
+  }),
   warden_version: z.string(),
   /** Absent in manifests of earlier versions, as is the next. ISO 8601 UTC. */
   started_at: z.string().optional(),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Environment, readConfig } from '../config/index.ts';
 import { AppError, isAppError, systemCode } from '../platform/errors.ts';
 import { createHttpClient } from '../platform/http-client.ts';
-import { createClient } from '../sdk/index.ts';
+import { createClient, type RagwardenClient, RagwardenError } from '../sdk/index.ts';
 import { readEndpoint } from './endpoint-file.ts';
 import { ServerRefusal } from './exit-code.ts';
 
@@ -26,6 +26,10 @@ export type ApiClient = {
    * @throws ServerRefusal with the server's code; AppError `server/unreachable`; the signal's reason
    */
   call(path: string, call?: ApiCall): Promise<unknown>;
+  /** Every document of an export, as it comes in. @throws as `call`, also in the middle of it */
+  documents(
+    open: (client: RagwardenClient, call: { signal: AbortSignal }) => AsyncIterable<unknown>,
+  ): AsyncIterable<unknown>;
   /** Events from now on, reconnecting by itself. @throws when they cannot be read */
   events(signal: AbortSignal): AsyncIterable<unknown>;
   close(): Promise<void>;
@@ -103,6 +107,16 @@ export function createApiClient(connection: Connection, signal: AbortSignal): Ap
     api: connection.api,
     close: () => client.close(),
     events: (stop) => createClient({ url: connection.api, token: connection.token }).events.stream({ signal: stop }),
+    async *documents(open) {
+      try {
+        yield* open(createClient({ url: connection.api, token: connection.token }), { signal });
+      } catch (err) {
+        if (!(err instanceof RagwardenError)) throw err;
+        const { code, detail, status } = err;
+        if (status === undefined) throw new AppError('server/unreachable', detail, { cause: err });
+        throw new ServerRefusal({ code, detail, status });
+      }
+    },
     async call(path, { method = 'GET', query = {}, body, timeoutMs = 30_000 } = {}) {
       const search = new URLSearchParams(
         Object.entries(query).flatMap(([name, value]) =>

@@ -8,12 +8,19 @@ import type { Colours } from './terminal.ts';
 import { keepConnected, watch } from './watch.ts';
 import { coloured } from './words.ts';
 
-export type EventFlags = RemoteFlags & {
-  readonly follow?: boolean;
-  readonly watch?: boolean;
+export type EventFilterFlags = RemoteFlags & {
   readonly type?: string;
+  readonly kind?: string;
   readonly severity?: string;
   readonly target?: string;
+  readonly graph?: string;
+  readonly user?: string;
+  readonly correlation?: string;
+};
+
+export type EventFlags = EventFilterFlags & {
+  readonly follow?: boolean;
+  readonly watch?: boolean;
   readonly limit?: number;
 };
 
@@ -54,7 +61,13 @@ export async function showEvents(context: CommandContext, flags: EventFlags): Pr
 
 const noEvent = 'No event of this kind is on record.';
 
-const filterOf = ({ type, severity, target }: EventFlags) => ({ type, severity, target_id: target });
+export const filterOf = ({ type, kind, severity, target, graph, user, correlation }: EventFilterFlags) => ({
+  ...{ type, kind, severity },
+  target_id: target,
+  graph_id: graph,
+  actor: user,
+  correlation_id: correlation,
+});
 
 /** Goes on where it was when the server was away meanwhile. */
 async function followEvents(

@@ -18,13 +18,13 @@ import { checkConfig, printExample, printReference, printSchema, showConfig } fr
 import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
+import { declareEvents } from './declare-events.ts';
 import { declareGateway } from './declare-gateway.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareResources } from './declare-resources.ts';
 import { declareTraffic } from './declare-traffic.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
-import { showEvents } from './event-commands.ts';
 import { exitCodes } from './exit-code.ts';
 import { explain } from './explain/explain-command.ts';
 import { foldFolder } from './fold-command.ts';
@@ -32,7 +32,7 @@ import { cancelOperation, listOperations, showOperation } from './operation-comm
 import { serve } from './serve.ts';
 import { listSettings, reloadSettings, resetSettings, setSettings, showSetting } from './settings-commands.ts';
 import { showStatus } from './status-command.ts';
-import { choiceOption, listOf, oneOf, severities } from './suggestions.ts';
+import { choiceOption, oneOf } from './suggestions.ts';
 import { showGrowth, showJobs } from './system-commands.ts';
 import { inspectTarget, listTargets } from './target-commands.ts';
 import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rotateToken } from './token-commands.ts';
@@ -134,17 +134,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   declareResources(target, context, does);
   declareDocuments(program, context, does);
 
-  examples(
-    remote(program.command('events').description('what happened, oldest of the newest first'))
-      .option('-f, --follow', 'go on with what happens from now; with --json one document a line')
-      .option('-w, --watch', 'the newest, in place on a terminal; the same as --follow elsewhere')
-      .option('--type <types>', 'such as backup.* or target.status-changed, separated by commas')
-      .option('--severity <words>', 'info, warning, error, critical, separated by commas', listOf(severities))
-      .option('--target <id>', 'of one target')
-      .option('--limit <number>', 'how many at first (default 50)', count(500))
-      .action(does((flags: Parameters<typeof showEvents>[1]) => showEvents(context, flags))),
-    ['events', "events --follow --type 'backup.*'", 'events --severity error,critical --limit 10'],
-  );
+  declareEvents(program, context, does);
 
   const operations = group(program, 'operations', 'long work: running and past', [
     'operations list',

@@ -2,13 +2,22 @@ import type { Kysely } from 'kysely';
 import type { Tx } from '../platform/database/index.ts';
 import type { EventTables } from './event-store.ts';
 
-type SegmentRow = { last_seq: number; first_seq: number; closing_hash: string; noted_seq: number; removed_ms: number };
+type SegmentRow = {
+  last_seq: number;
+  first_seq: number;
+  closing_hash: string;
+  noted_seq: number;
+  removed_ms: number;
+  opening_hash: string | null;
+};
 type SegmentTables = EventTables & { audit_segment: SegmentRow };
 
 export type AuditSegment = {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly closingHash: string;
+  /** The hash of its first entry; null: it was removed before that was kept. */
+  readonly openingHash: string | null;
   /** The entry of the trail that says that it was removed. */
   readonly notedSeq: number;
 };
@@ -24,6 +33,7 @@ export async function selectSegments(db: Kysely<EventTables>): Promise<AuditSegm
     firstSeq: Number(row.first_seq),
     lastSeq: Number(row.last_seq),
     closingHash: row.closing_hash,
+    openingHash: row.opening_hash,
     notedSeq: Number(row.noted_seq),
   }));
 }
@@ -52,6 +62,7 @@ export async function removeSegment(tx: Tx, segment: AuditSegment, nowMs: number
       last_seq: segment.lastSeq,
       first_seq: segment.firstSeq,
       closing_hash: segment.closingHash,
+      opening_hash: segment.openingHash,
       noted_seq: segment.notedSeq,
       removed_ms: nowMs,
     })

@@ -44,6 +44,7 @@ export function boundedAudit(options: { db: Database; events: EventRecorder; clo
         const closingHash = await findAuditHash(tx.as<EventTables>(), lastSeq);
         // A trail with a hole was tampered with: it is left for whoever looks into that.
         if (closingHash === undefined) return 0;
+        const openingHash = (await findAuditHash(tx.as<EventTables>(), firstSeq)) ?? null;
         const notedSeq = await events.audit(tx, {
           actor: 'ragwarden',
           action: 'audit.remove-segment',
@@ -51,7 +52,7 @@ export function boundedAudit(options: { db: Database; events: EventRecorder; clo
           outcome: 'done',
           data: { closing_hash: closingHash },
         });
-        return removeSegment(tx, { firstSeq, lastSeq, closingHash, notedSeq }, clock.now());
+        return removeSegment(tx, { firstSeq, lastSeq, closingHash, openingHash, notedSeq }, clock.now());
       }),
   };
 }

@@ -53,6 +53,8 @@ test('an event comes back as it was told', async () => {
       targetId: 'default',
       workspace: 'Ünï 🗂',
       operationId: 'op_1',
+      correlationId: null,
+      actor: null,
       instance: 'warden-1',
       message: 'A point was taken.',
       data: { bytes: 12 },
@@ -74,7 +76,7 @@ test('a change of health is still known after a restart, and numbering goes on f
   expect(await happened()).toBe(2);
 });
 
-test.each(['backup', 'Backup.taken', 'backup.', 'backup..x', 'backup.taken1', "backup.x' or 1"])(
+test.each(['backup', 'Backup.taken', 'backup.', 'backup..x', 'backup.1taken', 'elsewhere.taken', "backup.x' or 1"])(
   '%j is no event type',
   async (type) => {
     // The types allow any text with a dot; the check at run time is what this shows.
@@ -86,7 +88,7 @@ test('filters narrow by type, prefix, severity, target, time and position', asyn
   await happened({ type: 'backup.point-taken', targetId: 'a' });
   await happened({ type: 'backup.point-failed', severity: 'error', targetId: 'b' });
   await clock.advance(1_000);
-  await happened({ type: 'backupper.other' });
+  await happened({ type: 'resource.other' });
   await happened({ type: 'restore.finished', severity: 'critical', targetId: 'a', operationId: 'op_9' });
   const seqs = async (filter: Parameters<EventLog['list']>[0]): Promise<number[]> =>
     (await events.list(filter)).map((event) => event.seq);
@@ -159,7 +161,12 @@ test('the audit chain holds for any text, and across a restart', async () => {
   );
   events = createEventLog({ db: await state.reopen(), clock, instance: 'warden-1' });
   const head = await events.auditHead();
-  expect(await events.verifyAudit(head)).toEqual({ intact: true, entries: head.seq, head });
+  expect(await events.verifyAudit([{ ...head, where: 'a note' }])).toEqual({
+    intact: true,
+    entries: head.seq,
+    head,
+    anchors: { matched: 1, removed: 0, foreign: 0 },
+  });
   expect(head.seq).toBeGreaterThan(25);
 });
 
@@ -180,7 +187,7 @@ test.each([
     await state.db.unit((tx) => events.audit(tx, { actor: 'admin', action: 'a.b', object: `${i}`, outcome: 'done' }));
   const head = await events.auditHead();
   await state.tamper(sql);
-  expect(await events.verifyAudit(head)).toMatchObject({ intact: false, brokenAtSeq });
+  expect(await events.verifyAudit([{ ...head, where: 'a note' }])).toMatchObject({ intact: false, brokenAtSeq });
 });
 
 test('retention deletes what is older than its days, in batches, and leaves the newest and the audit trail', async () => {

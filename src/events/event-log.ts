@@ -1,11 +1,11 @@
 import type { Clock } from '../platform/clock.ts';
+import { currentCorrelation } from '../platform/correlation.ts';
 import type { Database, Tx } from '../platform/database/index.ts';
-import { type AuditSegment, selectSegments } from './audit-segment-store.ts';
+import { findTrailId, verifyTrail } from './audit-chain.ts';
 import {
+  type AuditAnchor,
   type AuditEntry,
   type AuditVerdict,
-  auditGenesis,
-  auditHash,
   dataText,
   type Event,
   isEventType,
@@ -13,25 +13,19 @@ import {
   type NewEvent,
   storableText,
 } from './event.ts';
+import type { EventCount } from './event-analytics.ts';
 import {
+  type AuditFilter,
   auditHead,
+  countEvents,
   type EventFilter,
   type EventTables,
   insertAudit,
   insertEvent,
   lastSeq,
   selectAudit,
-  selectAuditRows,
   selectEvents,
 } from './event-store.ts';
-
-export type AuditFilter = {
-  readonly actor?: string;
-  readonly action?: string;
-  readonly sinceMs?: number;
-  readonly untilMs?: number;
-  readonly beforeSeq?: number;
-};
 
 /** The writing half, which is all that most slices need. Both write in the transaction of the change they speak of. */
 export type EventRecorder = {
@@ -42,6 +36,8 @@ export type EventRecorder = {
 
 export type EventLog = EventRecorder & {
   list(filter: EventFilter & { limit: number; order?: 'newest-first' | 'oldest-first' }): Promise<Event[]>;
+  /** How many, by stretches of `bucketMs`, type and severity. */
+  count(filter: EventFilter, bucketMs: number): Promise<readonly EventCount[]>;
   /** The newest `seq`, 0 when nothing has happened yet. */
   lastSeq(): Promise<number>;
   /**
@@ -51,11 +47,15 @@ export type EventLog = EventRecorder & {
   follow(options: { afterSeq: number; signal: AbortSignal; filter?: EventFilter }): AsyncGenerator<Event, void>;
   listAudit(filter: AuditFilter & { limit: number }): Promise<AuditEntry[]>;
   auditHead(): Promise<{ seq: number; hash: string }>;
-  /** @param expectedHead a head noted elsewhere (a manifest): shows whether entries were cut off at the end */
-  verifyAudit(expectedHead?: { seq: number; hash: string }): Promise<AuditVerdict>;
+  /** Undefined before the first entry. */
+  trailId(): Promise<string | undefined>;
+  /** @param anchors heads noted elsewhere (manifests): show whether entries were cut off at the end */
+  verifyAudit(anchors?: readonly AuditAnchor[]): Promise<AuditVerdict>;
 };
 
 const pageSize = 256;
+
+const bounded = (text: string | undefined): string | null => (text === undefined ? null : storableText(text, 1_000));
 
 export function createEventLog(options: { db: Database; clock: Clock; instance: string }): EventLog {
   const { db, clock, instance } = options;
@@ -87,6 +87,7 @@ export function createEventLog(options: { db: Database; clock: Clock; instance: 
   return {
     async record(tx, event) {
       if (!isEventType(event.type)) throw new TypeError(`not an event type: ${event.type}`);
+      const belongsTo = currentCorrelation();
       const seq = await insertEvent(tx, {
         at_ms: clock.now(),
         type: event.type,
@@ -94,6 +95,8 @@ export function createEventLog(options: { db: Database; clock: Clock; instance: 
         target_id: event.targetId ?? null,
         workspace: event.workspace === undefined ? null : storableText(event.workspace, 1_000),
         operation_id: event.operationId ?? null,
+        correlation_id: bounded(event.correlationId ?? belongsTo?.id),
+        actor: bounded(event.actor ?? belongsTo?.actor),
         instance,
         message: storableText(event.message, 2_000),
         data: dataText(event.data),
@@ -109,11 +112,13 @@ export function createEventLog(options: { db: Database; clock: Clock; instance: 
         object: storableText(entry.object, 1_000),
         outcome: entry.outcome,
         data: dataText(entry.data),
+        correlation_id: bounded(currentCorrelation()?.id),
       });
       return seq;
     },
     list: ({ limit, order, ...filter }) =>
       selectEvents(db.reader<EventTables>(), filter, order ?? 'newest-first', limit),
+    count: (filter, bucketMs) => countEvents(db.reader<EventTables>(), filter, bucketMs),
     lastSeq: () => lastSeq(db.reader<EventTables>()),
     async *follow({ afterSeq, signal, filter }) {
       let position = afterSeq;
@@ -135,51 +140,7 @@ export function createEventLog(options: { db: Database; clock: Clock; instance: 
     },
     listAudit: (filter) => selectAudit(db.reader<EventTables>(), filter),
     auditHead: () => auditHead(db.reader<EventTables>()),
-    async verifyAudit(expectedHead) {
-      const segments = await selectSegments(db.reader<EventTables>());
-      const removed = segments.at(-1);
-      let head = removed ? { seq: removed.lastSeq, hash: removed.closingHash } : { seq: 0, hash: auditGenesis };
-      /** Removals that the trail itself still tells of. */
-      const told = new Map<number, string>();
-      let entries = 0;
-      const broken = (brokenAtSeq: number, reason: string): AuditVerdict => ({
-        intact: false,
-        entries,
-        brokenAtSeq,
-        reason,
-      });
-      for (;;) {
-        const rows = await selectAuditRows(db.reader<EventTables>(), head.seq, 1_000);
-        for (const row of rows) {
-          const seq = Number(row.seq);
-          if (seq !== head.seq + 1) return broken(head.seq + 1, 'an entry is missing');
-          if (row.prev_hash !== head.hash) return broken(seq, 'the entry does not follow its predecessor');
-          const content = { ...row, seq, atMs: Number(row.at_ms), dataText: row.data };
-          if (auditHash(head.hash, content) !== row.hash) return broken(seq, 'the entry was changed');
-          if (expectedHead?.seq === seq && expectedHead.hash !== row.hash)
-            return broken(seq, 'the chain differs from the noted one');
-          if (row.action === 'audit.remove-segment') told.set(seq, row.data);
-          head = { seq, hash: row.hash };
-          entries += 1;
-        }
-        if (rows.length < 1_000) break;
-      }
-      const untold = findUntold(segments, told);
-      if (untold) return broken(untold.firstSeq, 'entries were removed, and the trail does not say so');
-      if (expectedHead && expectedHead.seq > head.seq) return broken(head.seq + 1, 'entries are missing at the end');
-      return { intact: true, entries, head };
-    },
+    verifyAudit: (anchors = []) => verifyTrail(db, anchors),
+    trailId: () => findTrailId(db),
   };
-}
-
-/** A removed segment that does not follow the one before it, or of which the trail, where it still stands, tells otherwise. */
-function findUntold(segments: readonly AuditSegment[], told: ReadonlyMap<number, string>): AuditSegment | undefined {
-  const removedThrough = segments.at(-1)?.lastSeq ?? 0;
-  return segments.find((segment, at) => {
-    if (segment.firstSeq !== (segments[at - 1]?.lastSeq ?? 0) + 1) return true;
-    return (
-      segment.notedSeq > removedThrough &&
-      told.get(segment.notedSeq) !== dataText({ closing_hash: segment.closingHash })
-    );
-  });
 }

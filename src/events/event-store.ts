@@ -1,6 +1,7 @@
 import { type CompiledQuery, type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Tx } from '../platform/database/index.ts';
 import { type AuditEntry, auditGenesis, auditHash, type Event, type Severity } from './event.ts';
+import { type EventKind, typesOfKind } from './event-kind.ts';
 
 type EventRow = {
   seq: number;
@@ -10,6 +11,8 @@ type EventRow = {
   target_id: string | null;
   workspace: string | null;
   operation_id: string | null;
+  correlation_id: string | null;
+  actor: string | null;
   instance: string;
   message: string;
   data: string;
@@ -22,6 +25,7 @@ type AuditRow = {
   object: string;
   outcome: string;
   data: string;
+  correlation_id: string | null;
   prev_hash: string;
   hash: string;
 };
@@ -30,16 +34,31 @@ export type EventTables = { event: EventRow; audit_entry: AuditRow };
 export type EventFilter = {
   /** Exact types, or every type below a prefix: `backup.*`. */
   readonly types?: readonly string[] | undefined;
+  /** Besides the types: what is of one of these kinds. */
+  readonly kinds?: readonly EventKind[] | undefined;
   readonly severities?: readonly Severity[] | undefined;
   readonly targetId?: string | undefined;
   readonly workspace?: string | undefined;
   readonly operationId?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly actor?: string | undefined;
   /** Inclusive. */
   readonly sinceMs?: number | undefined;
   /** Exclusive. */
   readonly untilMs?: number | undefined;
   readonly afterSeq?: number | undefined;
   readonly beforeSeq?: number | undefined;
+};
+
+export type AuditFilter = {
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly sinceMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+  readonly beforeSeq?: number | undefined;
+  readonly afterSeq?: number | undefined;
+  readonly order?: 'newest-first' | 'oldest-first' | undefined;
 };
 
 /** Built once per database and run with other values: building a statement costs more than running it. */
@@ -53,6 +72,8 @@ const appended = [
   'target_id',
   'workspace',
   'operation_id',
+  'correlation_id',
+  'actor',
   'instance',
   'message',
   'data',
@@ -93,24 +114,48 @@ export async function selectEvents(
   return rows.map(toEvent);
 }
 
+/** How many, by stretch of time, type and severity. The width is whole milliseconds. */
+export async function countEvents(
+  db: Kysely<EventTables>,
+  filter: EventFilter,
+  bucketMs: number,
+): Promise<{ bucketMs: number; type: string; severity: Severity; count: number }[]> {
+  // Written into the statement: as a parameter it would be a real number to SQLite, which then divides with a rest.
+  const bucket = sql<number>`at_ms / ${sql.lit(Math.trunc(bucketMs))}`;
+  const rows = await filtered(db.selectFrom('event'), filter)
+    .select((eb) => [bucket.as('bucket'), 'type', 'severity', eb.fn.countAll<number>().as('events')])
+    .groupBy([bucket, 'type', 'severity'])
+    .execute();
+  return rows.map((row) => ({
+    bucketMs: Number(row.bucket) * bucketMs,
+    type: row.type,
+    severity: row.severity as Severity, // as in toEvent
+    count: Number(row.events),
+  }));
+}
+
 function filtered<O>(query: SelectQueryBuilder<EventTables, 'event', O>, filter: EventFilter) {
   let narrowed = query;
   const { types, severities, targetId, workspace, operationId, sinceMs, untilMs, afterSeq, beforeSeq } = filter;
-  if (types && types.length > 0)
-    narrowed = narrowed.where((eb) =>
-      eb.or(
-        types.map((type) =>
-          // Compared as a range, which the index serves and in which no character is special.
-          type.endsWith('.*')
-            ? eb.and([eb('type', '>=', type.slice(0, -1)), eb('type', '<', `${type.slice(0, -2)}/`)])
-            : eb('type', '=', type),
+  const { correlationId, actor, kinds } = filter;
+  for (const some of [types ?? [], (kinds ?? []).flatMap(typesOfKind)])
+    if (some.length > 0)
+      narrowed = narrowed.where((eb) =>
+        eb.or(
+          some.map((type) =>
+            // Compared as a range, which the index serves and in which no character is special.
+            type.endsWith('.*')
+              ? eb.and([eb('type', '>=', type.slice(0, -1)), eb('type', '<', `${type.slice(0, -2)}/`)])
+              : eb('type', '=', type),
+          ),
         ),
-      ),
-    );
+      );
   if (severities && severities.length > 0) narrowed = narrowed.where('severity', 'in', [...severities]);
   if (targetId !== undefined) narrowed = narrowed.where('target_id', '=', targetId);
   if (workspace !== undefined) narrowed = narrowed.where('workspace', '=', workspace);
   if (operationId !== undefined) narrowed = narrowed.where('operation_id', '=', operationId);
+  if (correlationId !== undefined) narrowed = narrowed.where('correlation_id', '=', correlationId);
+  if (actor !== undefined) narrowed = narrowed.where('actor', '=', actor);
   if (sinceMs !== undefined) narrowed = narrowed.where('at_ms', '>=', sinceMs);
   if (untilMs !== undefined) narrowed = narrowed.where('at_ms', '<', untilMs);
   if (afterSeq !== undefined) narrowed = narrowed.where('seq', '>', afterSeq);
@@ -178,6 +223,7 @@ export async function insertAudit(
     object: entry.object,
     outcome: entry.outcome,
     dataText: entry.data,
+    correlationId: entry.correlation_id,
   });
   await db
     .insertInto('audit_entry')
@@ -203,7 +249,7 @@ export async function selectAuditRows(db: Kysely<EventTables>, afterSeq: number,
 
 export async function selectAudit(
   db: Kysely<EventTables>,
-  filter: { actor?: string; action?: string; sinceMs?: number; untilMs?: number; beforeSeq?: number; limit: number },
+  filter: AuditFilter & { limit: number },
 ): Promise<AuditEntry[]> {
   let query = db.selectFrom('audit_entry').selectAll();
   if (filter.actor !== undefined) query = query.where('actor', '=', filter.actor);
@@ -211,7 +257,10 @@ export async function selectAudit(
   if (filter.sinceMs !== undefined) query = query.where('at_ms', '>=', filter.sinceMs);
   if (filter.untilMs !== undefined) query = query.where('at_ms', '<', filter.untilMs);
   if (filter.beforeSeq !== undefined) query = query.where('seq', '<', filter.beforeSeq);
-  const rows = await query.orderBy('seq', 'desc').limit(filter.limit).execute();
+  if (filter.correlationId !== undefined) query = query.where('correlation_id', '=', filter.correlationId);
+  if (filter.afterSeq !== undefined) query = query.where('seq', '>', filter.afterSeq);
+  const direction = filter.order === 'oldest-first' ? 'asc' : 'desc';
+  const rows = await query.orderBy('seq', direction).limit(filter.limit).execute();
   return rows.map((row) => ({
     seq: Number(row.seq),
     atMs: Number(row.at_ms),
@@ -220,6 +269,7 @@ export async function selectAudit(
     object: row.object,
     outcome: row.outcome,
     data: parsedData(row.data),
+    correlationId: row.correlation_id,
     prevHash: row.prev_hash,
     hash: row.hash,
   }));
@@ -234,6 +284,8 @@ const toEvent = (row: EventRow): Event => ({
   targetId: row.target_id,
   workspace: row.workspace,
   operationId: row.operation_id,
+  correlationId: row.correlation_id,
+  actor: row.actor,
   instance: row.instance,
   message: row.message,
   data: parsedData(row.data),

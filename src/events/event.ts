@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../platform/errors.ts';
+import { type EventArea, kindOfType } from './event-kind.ts';
 
 export const severities = ['info', 'warning', 'error', 'critical'] as const;
 export type Severity = (typeof severities)[number];
@@ -13,9 +14,10 @@ export type Severity = (typeof severities)[number];
  * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`, `resource.leak-found`, `resource.leaks-found`,
  * `resource.leak-retracted`, `resource.leaks-retracted`, `target.orphans-found`, `target.orphans-gone`.
  */
-export type EventType = `${string}.${string}`;
-const eventTypeShape = /^[a-z]+(\.[a-z-]+)+$/;
-export const isEventType = (text: string): text is EventType => text.length <= 100 && eventTypeShape.test(text);
+export type EventType = `${EventArea}.${string}`;
+const eventTypeShape = /^[a-z]+(\.[a-z][a-z0-9-]*)+$/;
+export const isEventType = (text: string): text is EventType =>
+  text.length <= 100 && eventTypeShape.test(text) && kindOfType(text) !== undefined;
 
 export type NewEvent = {
   readonly type: EventType;
@@ -23,6 +25,9 @@ export type NewEvent = {
   readonly targetId?: string | undefined;
   readonly workspace?: string | undefined;
   readonly operationId?: string | undefined;
+  /** What it belongs to, and who is behind it: unless told, what the work was begun with (`platform/correlation.ts`). */
+  readonly correlationId?: string | undefined;
+  readonly actor?: string | undefined;
   /** One sentence for people. Never holds a secret. */
   readonly message: string;
   /** Facts for programs, as JSON values. Never holds a secret. */
@@ -38,6 +43,10 @@ export type Event = {
   readonly targetId: string | null;
   readonly workspace: string | null;
   readonly operationId: string | null;
+  /** Shared by all that began with one request, or with one operation that nobody asked for by a request. */
+  readonly correlationId: string | null;
+  /** Subject of whoever asked; null: nobody did. */
+  readonly actor: string | null;
   readonly instance: string;
   readonly message: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -62,6 +71,7 @@ export type AuditEntry = {
   readonly object: string;
   readonly outcome: string;
   readonly data: Readonly<Record<string, unknown>>;
+  readonly correlationId: string | null;
   readonly prevHash: string;
   readonly hash: string;
 };
@@ -69,20 +79,47 @@ export type AuditEntry = {
 export type AuditContent = Pick<AuditEntry, 'seq' | 'atMs' | 'actor' | 'action' | 'object' | 'outcome'> & {
   /** The JSON text exactly as stored, so that any changed byte shows. */
   readonly dataText: string;
+  readonly correlationId: string | null;
 };
 
 /** What the first entry names as its predecessor. */
 export const auditGenesis = '0'.repeat(64);
 
-/** SHA-256, in hex, of the predecessor's hash followed by the content as one JSON array in fixed order. */
+/**
+ * SHA-256, in hex, of the predecessor's hash followed by the content as one JSON array in fixed order. The correlation ends it
+ * only where there is one: entries from before there were any keep their hashes.
+ */
 export function auditHash(prevHash: string, content: AuditContent): string {
-  const { seq, atMs, actor, action, object, outcome, dataText } = content;
-  const text = JSON.stringify([seq, atMs, actor, action, object, outcome, dataText]);
+  const { seq, atMs, actor, action, object, outcome, dataText, correlationId } = content;
+  const fields = [seq, atMs, actor, action, object, outcome, dataText];
+  const text = JSON.stringify(correlationId === null ? fields : [...fields, correlationId]);
   return createHash('sha256').update(prevHash).update(text).digest('hex');
 }
 
+/** A head of the trail that was noted elsewhere, such as in the manifest of a recovery point. */
+export type AuditAnchor = {
+  readonly seq: number;
+  readonly hash: string;
+  /** Which trail it is of, where that was noted. A repository may hold points of others. */
+  readonly trail?: string | undefined;
+  /** Where it was noted, as told to people. */
+  readonly where: string;
+};
+
 export type AuditVerdict =
-  | { readonly intact: true; readonly entries: number; readonly head: { readonly seq: number; readonly hash: string } }
+  | {
+      readonly intact: true;
+      readonly entries: number;
+      readonly head: { readonly seq: number; readonly hash: string };
+      readonly anchors: {
+        /** Noted heads that the trail agrees with. */
+        readonly matched: number;
+        /** Of entries that were removed since, by whole segments: nothing is left to compare. */
+        readonly removed: number;
+        /** Of another trail, such as that of the warden before this one. */
+        readonly foreign: number;
+      };
+    }
   | { readonly intact: false; readonly entries: number; readonly brokenAtSeq: number; readonly reason: string };
 
 /** Text of any origin is made storable: databases refuse half surrogate pairs, one of them also zero characters. */

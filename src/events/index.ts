@@ -4,6 +4,7 @@
  * predecessor's; both are written in the transaction of the change they speak of.
  */
 export type {
+  AuditAnchor,
   AuditEntry,
   AuditVerdict,
   Event,
@@ -14,6 +15,7 @@ export type {
 } from './event.ts';
 export { boundedAudit, boundedEvents } from './event-growth.ts';
 export { createEventRetention } from './event-jobs.ts';
-export { type AuditFilter, createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
-export { type EventBody, eventRoutes } from './event-routes.ts';
-export type { EventFilter } from './event-store.ts';
+export { createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
+export { eventRoutes } from './event-routes.ts';
+export type { AuditFilter, EventFilter } from './event-store.ts';
+export type { EventBody } from './event-wire.ts';

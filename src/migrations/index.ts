@@ -17,6 +17,7 @@ import * as targetsDocuments from './state/0013_targets_documents.ts';
 import * as gatewayKeys from './state/0014_access_gateway_keys.ts';
 import * as notify from './state/0015_notify.ts';
 import * as targetsOrphans from './state/0016_targets_orphans.ts';
+import * as eventsCorrelation from './state/0017_events_correlation.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -36,6 +37,7 @@ export const stateMigrations: MigrationList = {
   '0014_access_gateway_keys': gatewayKeys,
   '0015_notify': notify,
   '0016_targets_orphans': targetsOrphans,
+  '0017_events_correlation': eventsCorrelation,
 };
 
 /** Every step of `metrics.sqlite`. */

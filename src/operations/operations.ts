@@ -1,5 +1,6 @@
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
+import { currentCorrelation, withCorrelation } from '../platform/correlation.ts';
 import type { Database, Tx } from '../platform/database/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
@@ -278,7 +279,12 @@ export function createOperations(options: {
     const held = admitted.lease ? [own, admitted.lease] : [own];
     const running = new RunningOperation({ operation, leases, held, db, clock, log, heartbeatMs });
     if (stopping.signal.aborted) running.abort.abort(stopping.signal.reason);
-    live.set(operation.id, { running, done: execute(running, admitted.lease, start) });
+    // Work that nobody asked for by a request belongs together under its own id.
+    const correlation = currentCorrelation() ?? { id: operation.id, actor: operation.requestedBy };
+    live.set(operation.id, {
+      running,
+      done: withCorrelation(correlation, () => execute(running, admitted.lease, start)),
+    });
     return operation;
   };
 

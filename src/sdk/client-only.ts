@@ -1,16 +1,21 @@
 /** `ragwarden/client`: the HTTP client without the names of the documents. Shares its code with `ragwarden`. */
 export {
-  type AuditQuery,
   createClient,
-  type EventFilter,
-  type EventQuery,
-  type EventStreamOptions,
   type LoginLink,
   type NewToken,
   type PointWish,
   type RagwardenClient,
   type RestoreWish,
 } from './client.ts';
+export type {
+  AuditQuery,
+  EventFilter,
+  EventQuery,
+  EventRange,
+  EventStreamOptions,
+  ToldEvent,
+  VerifyOptions,
+} from './event-calls.ts';
 export type { WorkOptions } from './graph-calls.ts';
 export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';

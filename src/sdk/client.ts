@@ -1,16 +1,14 @@
 import { createDocumentCalls } from './document-calls.ts';
+import { createEventCalls } from './event-calls.ts';
 import { createGatewayCalls } from './gateway-calls.ts';
 import { createGraphCalls } from './graph-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { RagwardenError } from './ragwarden-error.ts';
 import { createResourceCalls } from './resource-calls.ts';
-import { followStream, type StreamOptions } from './server-sent.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
-import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart, type Query } from './transport.ts';
+import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart } from './transport.ts';
 import type {
-  AuditEntryBody,
-  AuditVerdictBody,
   BackupResult,
   BackupSources,
   BackupStatusBody,
@@ -18,7 +16,6 @@ import type {
   ConfigFile,
   DrillBody,
   DrillEvidence,
-  EventBody,
   GrowthBody,
   HealthBody,
   InspectionBody,
@@ -42,46 +39,6 @@ import type {
   TokenBody,
   WhoBody,
 } from './wire.ts';
-
-export type EventFilter = {
-  /** Types such as `target.status-changed`; `backup.*` is every one that begins so. */
-  readonly types?: readonly string[];
-  readonly severities?: readonly EventBody['severity'][];
-  readonly targetId?: string;
-  readonly workspace?: string;
-  readonly operationId?: string;
-};
-
-export type EventQuery = EventFilter & {
-  /** Inclusive. */
-  readonly since?: Date;
-  /** Exclusive. */
-  readonly until?: Date;
-  readonly order?: 'newest' | 'oldest';
-  readonly cursor?: string;
-  /** 1 to 500; 100 unless told. */
-  readonly limit?: number;
-};
-
-export type EventStreamOptions = EventFilter &
-  StreamOptions & {
-    /** `seq` of the last event that is known already; unless told, what happens from the call on. */
-    readonly after?: number;
-    /** Told when the server's numbering began anew, as after its state was brought back: load the list again. */
-    readonly onRefresh?: () => void;
-  };
-
-export type AuditQuery = {
-  readonly actor?: string;
-  readonly action?: string;
-  /** Inclusive. */
-  readonly since?: Date;
-  /** Exclusive. */
-  readonly until?: Date;
-  readonly cursor?: string;
-  /** 1 to 500; 100 unless told. */
-  readonly limit?: number;
-};
 
 export type NewToken = {
   /** Lower-case letters, digits, dot, dash and underscore. */
@@ -148,18 +105,6 @@ export function createClient(options: ClientOptions) {
     `/api/v1/targets/${pathPart(id)}${verb === undefined ? '' : `/${verb}`}`;
   const point = (backupId: string, verb?: string): string =>
     `/api/v1/backup/points/${pathPart(backupId)}${verb === undefined ? '' : `/${verb}`}`;
-  const listEvents = (query: EventQuery = {}, call?: CallOptions): Promise<Page<EventBody>> =>
-    get('/api/v1/events', {
-      ...call,
-      query: {
-        ...filterOf(query),
-        since: query.since?.toISOString(),
-        until: query.until?.toISOString(),
-        order: query.order,
-        cursor: query.cursor,
-        limit: query.limit,
-      },
-    });
 
   return {
     health: {
@@ -342,36 +287,7 @@ export function createClient(options: ClientOptions) {
     },
     snapshots: createGraphCalls(transport),
     operations: createOperationCalls(transport),
-    events: {
-      /** What happened, newest first unless told otherwise. */
-      list: listEvents,
-      /**
-       * What happens from now on, or after an event that is known, each event once and in order. A lost connection is made
-       * again, and what happened meanwhile is told first.
-       * @throws RagwardenError when it cannot begin, or when the server refuses to go on (as after a token was revoked)
-       */
-      async *stream(query: EventStreamOptions = {}): AsyncGenerator<EventBody, void> {
-        const { signal, onRefresh } = query;
-        // Where "now" is must be known before the first connection, or what happens during a second one would be missed.
-        const after = query.after ?? (await listEvents({ limit: 1 }, { signal })).items[0]?.seq ?? 0;
-        const path = '/api/v1/events/stream';
-        for await (const { event, data } of followStream(transport.open, path, filterOf(query), String(after), query)) {
-          if (event === 'event')
-            yield JSON.parse(data) as EventBody; // checked where it is made
-          else if (event === 'refresh') onRefresh?.();
-        }
-      },
-    },
-    audit: {
-      /** Who asked for what, newest first. */
-      list: (query: AuditQuery = {}, call?: CallOptions) =>
-        get<Page<AuditEntryBody>>('/api/v1/audit', {
-          ...call,
-          query: { ...query, since: query.since?.toISOString(), until: query.until?.toISOString() },
-        }),
-      /** Reads the whole trail and checks its chain of hashes. */
-      verify: (call?: CallOptions) => get<AuditVerdictBody>('/api/v1/audit/verify', call),
-    },
+    ...createEventCalls(transport),
     settings: {
       /** Every setting in force, with where it came from; secrets never. `etag` is the version of them all. */
       list: async (call?: CallOptions): Promise<Page<SettingBody> & { readonly etag: string | null }> => {
@@ -441,12 +357,3 @@ export function createClient(options: ClientOptions) {
     },
   };
 }
-
-const filterOf = (filter: EventFilter) =>
-  ({
-    type: filter.types?.join(','),
-    severity: filter.severities?.join(','),
-    target_id: filter.targetId,
-    workspace: filter.workspace,
-    operation_id: filter.operationId,
-  }) satisfies Query;

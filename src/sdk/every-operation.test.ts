@@ -12,6 +12,13 @@ const metricRange = {
   limit: 5,
 };
 
+const range = { since: new Date(), until: new Date() };
+const eventFilter = { kinds: ['backup' as const], graphId: 'g', correlationId: 'c', actor: 'a' };
+const everyEvent = {
+  ...{ types: ['t'], severities: ['info' as const], targetId: 't', workspace: 'w', operationId: 'o' },
+  ...eventFilter,
+};
+
 /** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
 const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getHealth: ({ health }) => health.get(),
@@ -137,16 +144,40 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getOperationsByIdStream: ({ operations }) => operations.stream('o').next(),
   getEvents: ({ events }) =>
     events.list({
-      ...{ types: ['t'], severities: ['info'], targetId: 't', workspace: 'w', operationId: 'o' },
+      ...{ types: ['t'], severities: ['info'], targetId: 't', workspace: 'w', operationId: 'o', ...eventFilter },
       ...{ since: new Date(), until: new Date(), order: 'oldest', cursor: 'c', limit: 5 },
     }),
   getEventsStream: ({ events }) =>
     events
-      .stream({ types: ['t'], severities: ['info'], targetId: 't', workspace: 'w', operationId: 'o', after: 1 })
+      .stream({
+        types: ['t'],
+        severities: ['info'],
+        targetId: 't',
+        workspace: 'w',
+        operationId: 'o',
+        after: 1,
+        ...eventFilter,
+      })
       .next(),
+  getEventsExport: ({ events }) => events.export({ ...everyEvent, ...range }).next(),
+  getEventsAnalytics: ({ events }) => events.analytics({ ...everyEvent, ...range, bucketSeconds: 60 }),
+  postEvents: ({ events }) =>
+    events.tell({
+      ...{ kind: 'recovery', eventType: 'e', graphId: 'g', replicationTargetId: 'r', checkpointId: 'c' },
+      ...{ severity: 'info', message: 'm', details: { a: 1 } },
+    }),
+  getAuditExport: ({ audit }) => audit.export({ actor: 'a', action: 'b', ...range }).next(),
   getAudit: ({ audit }) =>
-    audit.list({ actor: 'a', action: 'b', since: new Date(), until: new Date(), cursor: 'c', limit: 5 }),
-  getAuditVerify: ({ audit }) => audit.verify(),
+    audit.list({
+      actor: 'a',
+      action: 'b',
+      correlationId: 'c',
+      since: new Date(),
+      until: new Date(),
+      cursor: 'c',
+      limit: 5,
+    }),
+  getAuditVerify: ({ audit }) => audit.verify({ against: 'repository', expected: { seq: 1, hash: 'h' } }),
   getSettings: ({ settings }) => settings.list(),
   getSettingsByKey: ({ settings }) => settings.get('log.level'),
   patchSettings: ({ settings }) => settings.patch({ 'log.level': 'debug' }, { ifMatch: '"1"' }),
@@ -232,6 +263,7 @@ test.each(operations.filter(({ operation }) => operation.operationId in calls))(
       fetch: async (input, init) => {
         const body = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
         sent.push({ method: init?.method ?? 'GET', url: new URL(String(input)), body });
+        if (path.endsWith('/export')) return new Response('', { headers: { 'content-type': 'application/x-ndjson' } });
         return path.endsWith('/stream') ? new Response(null, { status: 204 }) : new Response('{}');
       },
     });

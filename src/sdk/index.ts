@@ -6,11 +6,7 @@ export { BackupManager } from './backup-manager.ts';
 export { BackupReplicationConfig } from './backup-replication-config.ts';
 export { BackupService, getBackupService } from './backup-service.ts';
 export {
-  type AuditQuery,
   createClient,
-  type EventFilter,
-  type EventQuery,
-  type EventStreamOptions,
   type LoginLink,
   type NewToken,
   type PointWish,
@@ -18,6 +14,15 @@ export {
   type RestoreWish,
 } from './client.ts';
 export type { CollectedMetric } from './collected-metrics.ts';
+export type {
+  AuditQuery,
+  EventFilter,
+  EventQuery,
+  EventRange,
+  EventStreamOptions,
+  ToldEvent,
+  VerifyOptions,
+} from './event-calls.ts';
 export { EventLogger, type TimeRange } from './event-logger.ts';
 export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';

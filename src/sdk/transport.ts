@@ -42,7 +42,13 @@ export type Send = (path: string, call?: Call) => Promise<unknown>;
  */
 export type OpenStream = (
   path: string,
-  call: CallOptions & { readonly query: Query; readonly lastEventId: string | undefined; readonly silenceMs: number },
+  call: CallOptions & {
+    readonly query: Query;
+    readonly lastEventId: string | undefined;
+    readonly silenceMs: number;
+    /** An event stream unless told. */
+    readonly accept?: string;
+  },
 ) => Promise<AsyncIterable<string> | undefined>;
 
 export type Transport = {
@@ -105,7 +111,8 @@ export function createTransport(options: ClientOptions): Transport {
 
   const send: Send = async (path, call) => (await sendForEtag(path, call)).body;
 
-  const open: OpenStream = async (path, { signal, lastEventId, silenceMs, query }) => {
+  const open: OpenStream = async (path, call) => {
+    const { signal, lastEventId, silenceMs, query, accept = 'text/event-stream' } = call;
     const silent = new AbortController();
     let timer = setTimeout(() => silent.abort(), timeoutMs);
     const stillThere = (): void => {
@@ -122,7 +129,7 @@ export function createTransport(options: ClientOptions): Transport {
     try {
       const headers = {
         ...headersOf(options, {}),
-        accept: 'text/event-stream',
+        accept,
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
       };
       const either = signal ? AbortSignal.any([signal, silent.signal]) : silent.signal;
@@ -138,7 +145,7 @@ export function createTransport(options: ClientOptions): Transport {
       clearTimeout(timer);
       return undefined;
     }
-    if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    if (!response.headers.get('content-type')?.startsWith(accept)) {
       clearTimeout(timer);
       silent.abort();
       throw refusal(response, undefined, base);

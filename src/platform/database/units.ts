@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kysely } from 'kysely';
+import { currentCorrelation, withCorrelation } from '../correlation.ts';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 import type { Tx } from './database.ts';
@@ -131,7 +132,13 @@ export function createUnits(options: { name: string; log: Logger; runGroup(group
       if (closed) return Promise.reject(new AppError('internal/stopping', 'ragwarden is stopping.'));
       return new Promise<Result>((resolve, reject) => {
         // Each waiting unit resolves with what its own `work` returned.
-        queue.push({ work, resolve: (value) => resolve(value as Result), reject });
+        // Run later, by whoever empties the queue, and yet part of what this call belongs to.
+        const correlation = currentCorrelation();
+        queue.push({
+          work: (tx) => withCorrelation(correlation, () => work(tx)),
+          resolve: (value) => resolve(value as Result),
+          reject,
+        });
         pumping ??= Promise.resolve().then(pump);
       });
     },

@@ -14,6 +14,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import type { Clock } from '../clock.ts';
+import { withCorrelation } from '../correlation.ts';
 import { AppError, isAppError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
 import { isOwnHost } from '../own-host.ts';
@@ -164,6 +165,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       );
     if (request.is404) return;
     await admit(request, options);
+  });
+
+  // After the body was read, whose events come from elsewhere: what the handler begins belongs to this request.
+  app.addHook('preHandler', (request, _reply, done) => {
+    withCorrelation({ id: request.id, actor: request.principal?.subject }, done);
   });
 
   app.addHook('preSerialization', async (request, reply, payload) => {
