@@ -23,6 +23,7 @@ const uncapped: GrowthCaps = {
   agents: 0,
   'point-history': 0,
   drills: 0,
+  'alert-history': 0,
   samples: 0,
   'state-copies': 0,
   'restic-cache': 0,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { boundedLogins } from '../access/index.ts';
+import { boundedAlertHistory } from '../alerts/index.ts';
 import { boundedPointHistory, boundedUndo, type PointStore } from '../backup/index.ts';
 import { boundedAudit, boundedEvents, type EventRecorder } from '../events/index.ts';
 import { boundedAgents, boundedSamples } from '../metrics/index.ts';
@@ -86,6 +87,7 @@ export function createOwnGrowth(options: {
       agents: boundedAgents(metricsDb),
       'point-history': boundedPointHistory({ db, points }),
       drills: boundedDrills({ db, drills }),
+      'alert-history': boundedAlertHistory(db),
       samples: boundedSamples(metricsDb),
       'state-copies': boundedStateCopies(dataDir),
       'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),

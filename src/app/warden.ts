@@ -38,6 +38,7 @@ import type { DrillSchedule } from '../recovery/index.ts';
 import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
 import type { WatchedTarget } from '../targets/index.ts';
 import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
+import { createAlertWiring } from './alert-wiring.ts';
 import { createApiServer } from './api-server.ts';
 import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
@@ -355,6 +356,7 @@ export function createWarden(options: WardenOptions): Warden {
       config.heartbeat &&
       createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log: logOf('system') });
     const rehearses = config.backup.enabled && config.recovery.enabled;
+    const alertWiring = createAlertWiring(ground, { history: metrics.history, backup, barrier: fronting.barrier });
     const { health, parts: healthParts } = createHealthWiring(ground, [
       jobsCheck(jobs, clock),
       ownDiskCheck(lowDisk),
@@ -436,6 +438,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.backup.enabled) await begin(schedule);
     if (rehearses) await begin(drillSchedule);
     await begin(resourceWiring.leakScan);
+    if (config.alerts.enabled && config.metrics.enabled) await begin(alertWiring.job);
     await begin(growth);
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);

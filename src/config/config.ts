@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
+import type { AlertRuleBody } from './alert-structure.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
 import { buildEndpoints, buildGateway, type EndpointConfig, type GatewayConfig } from './gateway-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
@@ -124,6 +125,7 @@ export type Config = {
     readonly 'restic-cache': number;
     readonly staging: number;
     readonly undo: number;
+    readonly 'alert-history': number;
   };
   readonly lowDisk: {
     readonly warnPercent: number;
@@ -140,6 +142,13 @@ export type Config = {
     readonly leakCheckIntervalMs: number;
     readonly orphanCheckIntervalMs: number;
     readonly maxTracked: number;
+  };
+  readonly alerts: {
+    readonly enabled: boolean;
+    readonly evaluationIntervalMs: number;
+    readonly defaultRules: boolean;
+    /** Those of the file. */
+    readonly rules: readonly AlertRuleBody[];
   };
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
@@ -340,6 +349,12 @@ export function buildConfig(
       orphanCheckIntervalMs: values.orphanCheckIntervalSeconds * 1_000,
       maxTracked: values.trackedResources,
     },
+    alerts: {
+      enabled: values.alertsEnabled,
+      evaluationIntervalMs: values.alertEvaluationIntervalSeconds * 1_000,
+      defaultRules: values.alertsDefaultRules,
+      rules: structure.alerts.rules ?? [],
+    },
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {
@@ -356,6 +371,7 @@ export function buildConfig(
       'restic-cache': values.growthResticCacheBytes,
       staging: values.growthStagingBytes,
       undo: values.growthUndoBytes,
+      'alert-history': values.growthAlertHistory,
     },
     lowDisk: {
       warnPercent: values.lowDiskWarnPercent,

@@ -12,5 +12,6 @@ export const developmentDefaults: Partial<Pick<SettingValues, SettingName>> = {
   metricsMaxValues: 100_000,
   probeIntervalSeconds: 2,
   leakCheckIntervalSeconds: 10,
+  alertEvaluationIntervalSeconds: 10,
   resourceCleanupIntervalSeconds: 30,
 };

@@ -1,4 +1,5 @@
 import { accessSettings } from './access-settings.ts';
+import { alertSettings } from './alert-settings.ts';
 import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { documentSettings } from './document-settings.ts';
@@ -28,6 +29,7 @@ export const settings = {
   ...documentSettings,
   ...gatewaySettings,
   ...resourceSettings,
+  ...alertSettings,
   ...awaitedSettings,
 } as const;
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { alertsStructure } from './alert-structure.ts';
 import { gatewayStructure } from './gateway-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { targetStructure } from './target-config.ts';
@@ -13,12 +14,13 @@ const structures = {
   metrics: metricsStructure,
   traffic: trafficStructure,
   gateway: gatewayStructure,
+  alerts: alertsStructure,
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
-export const noStructure: Structure = { target: {}, metrics: {}, traffic: {}, gateway: {} };
+export const noStructure: Structure = { target: {}, metrics: {}, traffic: {}, gateway: {}, alerts: {} };
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [

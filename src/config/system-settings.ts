@@ -145,6 +145,14 @@ export const systemSettings = {
     about:
       'Staging trees, up to two more copies of each workspace. Above it a tree goes, and the next point reads everything again. 0: no cap.',
   }),
+  growthAlertHistory: setting({
+    key: 'growth.alert_history',
+    env: env('RAGWARDEN_GROWTH_ALERT_HISTORY'),
+    parser: cap,
+    fallback: 10_000,
+    runtime: true,
+    about: 'Alerts that are over, kept at most; those that fire stay. 0: no cap.',
+  }),
   growthUndoBytes: setting({
     key: 'growth.undo_bytes',
     env: env('RAGWARDEN_GROWTH_UNDO_BYTES'),

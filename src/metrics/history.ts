@@ -8,7 +8,7 @@ import { createBlockReader, type FoundBlock } from './block-reader.ts';
 import { createBlockStore, tierNames } from './block-store.ts';
 import type { Packing } from './frame.ts';
 import { createOpenBlock, type OpenBlock } from './open-block.ts';
-import { type QueryAnswer, type QueryRequest, runQuery } from './query.ts';
+import { type QueryAnswer, type QueryBlocks, type QueryRequest, runQuery, type SeriesTier } from './query.ts';
 import type { Recorder } from './recorder.ts';
 import type { MetricRegistry } from './registry.ts';
 import { createRollups } from './rollup-jobs.ts';
@@ -39,6 +39,8 @@ export type MetricHistory = Part & {
   ): Promise<readonly SeriesSamples[]>;
   /** Aggregates over any window, from whichever tiers hold it. */
   query(request: QueryRequest): Promise<QueryAnswer>;
+  /** The same for many questions at once: all of them see the same samples, which are put together once. */
+  view(): Pick<MetricHistory, 'query'>;
   /** Recorded values one by one, the newest first, with what was said about them. */
   values(query: ValueQuery): Promise<ValuePage>;
   /** Takes one sample of everything now. */
@@ -275,28 +277,31 @@ export function createMetricHistory(options: {
   const jobs = [sampling, flushing, rolling, cleaning];
 
   /** Stored blocks and those in memory, which stand for their stored versions, in the order of time. */
-  async function* readRaw(fromMs: number, toMs: number): AsyncGenerator<FoundBlock> {
-    takePending();
-    // What was recorded a moment ago is part of the answer.
-    sample('recorded', clock.now(), false);
-    const open = waiting
-      .filter(({ block }) => block.version > 0)
-      .map(({ block }) => ({ instance, startMs: block.startMs, block: blockOf(block.snapshot()) }));
+  async function* readRaw(fromMs: number, toMs: number, open = readOpen()): AsyncGenerator<FoundBlock> {
     const inMemory = new Set(open.map(({ startMs }) => startMs));
     for await (const found of reader.read('raw', fromMs, toMs))
       if (found.instance !== instance || !inMemory.has(found.startMs)) yield found;
     yield* open;
   }
-  const source = {
+  const readOpen = (): readonly FoundBlock[] => {
+    takePending();
+    // What was recorded a moment ago is part of the answer.
+    sample('recorded', clock.now(), false);
+    return waiting
+      .filter(({ block }) => block.version > 0)
+      .map(({ block }) => ({ instance, startMs: block.startMs, block: blockOf(block.snapshot()) }));
+  };
+  const sourceOf = (open?: readonly FoundBlock[]) => ({
     read: (tier: 'raw' | '5m' | '1h', fromMs: number, toMs: number) =>
-      tier === 'raw' ? readRaw(fromMs, toMs) : reader.read(tier, fromMs, toMs),
+      tier === 'raw' ? readRaw(fromMs, toMs, open) : reader.read(tier, fromMs, toMs),
     async extent(tier: 'raw' | '5m' | '1h') {
       const stored = await store.extent(tier);
       const first = tier === 'raw' ? waiting[0]?.block : undefined;
       if (first === undefined || first.version === 0) return stored;
       return { firstMs: Math.min(first.startMs - 1, stored?.firstMs ?? Infinity), lastMs: clock.now() };
     },
-  };
+  });
+  const source = sourceOf();
 
   return {
     name: 'metric history',
@@ -349,6 +354,16 @@ export function createMetricHistory(options: {
       const toMs = request.toMs < nowMs - momentMs ? request.toMs : Math.max(request.toMs, nowMs);
       return runQuery(source, { ...request, toMs });
     },
+    view() {
+      const open = readOpen();
+      const seen = seenOnce(sourceOf(open));
+      return {
+        query(request) {
+          stats.queries += 1;
+          return runQuery(seen, request);
+        },
+      };
+    },
     values: (query) => values.read(query),
     async readSeries(name, labels, fromMs, toMs) {
       const found = new Map<string, { head: Omit<SeriesSamples, 'samples'>; at: Map<number, number> }>();
@@ -374,6 +389,34 @@ export function createMetricHistory(options: {
           ...head,
           samples: [...at].sort((a, b) => a[0] - b[0]).map(([atMs, value]) => ({ atMs, value })),
         }));
+    },
+  };
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** Blocks and extents that many questions ask for, read once. A wider range than before is read anew. */
+function seenOnce(source: QueryBlocks): QueryBlocks {
+  const kept = new Map<SeriesTier, { fromMs: number; toMs: number; blocks: Promise<FoundBlock[]> }>();
+  const extents = new Map<SeriesTier, ReturnType<QueryBlocks['extent']>>();
+  return {
+    extent(tier) {
+      const known = extents.get(tier) ?? source.extent(tier);
+      extents.set(tier, known);
+      return known;
+    },
+    async *read(tier, fromMs, toMs) {
+      let known = kept.get(tier);
+      if (known === undefined || fromMs < known.fromMs || toMs > known.toMs) {
+        const range = { fromMs: Math.min(fromMs, known?.fromMs ?? fromMs), toMs: Math.max(toMs, known?.toMs ?? toMs) };
+        known = { ...range, blocks: all(source.read(tier, range.fromMs, range.toMs)) };
+        kept.set(tier, known);
+      }
+      yield* await known.blocks;
     },
   };
 }

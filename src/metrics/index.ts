@@ -4,13 +4,15 @@
  * series with different labels never share a value; recording never throws and never waits; a damaged block is never read as numbers.
  */
 export { agentMetrics } from './agents.ts';
+export { type CurrentValues, createCurrentValues } from './current-values.ts';
 export { createDocumentMetrics, type DocumentMetrics, statusClass } from './document-metrics.ts';
 export type { MetricHistory } from './history.ts';
-export type { OwnDefinition } from './metric-definition.ts';
+export type { Aggregation, OwnDefinition } from './metric-definition.ts';
 export { metricRoutes } from './metric-routes.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';
 export { createProcessMetrics, setBuildInfo } from './process-metrics.ts';
+export type { QueryRequest } from './query.ts';
 export { createReadBack } from './read-back/read-back.ts';
 export type { Recorder } from './recorder.ts';
 export {

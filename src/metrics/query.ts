@@ -12,6 +12,8 @@ export type QueryRequest = {
   readonly name: string;
   /** Labels that a series must have; `instance` is one of them. */
   readonly match?: Labels | undefined;
+  /** What else its labels must meet, `instance` among them. */
+  readonly where?: ((labels: Labels) => boolean) | undefined;
   /** One answer per combination of these labels; undefined keeps every series apart. */
   readonly groupBy?: readonly string[] | undefined;
   readonly aggregation: Aggregation;
@@ -81,12 +83,15 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
   let type: SeriesType | undefined;
   let approximate = false;
 
-  /** Of a series, by instance and labels. */
-  const groupOfSeries = new Map<string, Group>();
-  const groupOf = (seriesKey: string, labels: Labels, instance: string): Group => {
-    const known = groupOfSeries.get(seriesKey);
-    if (known !== undefined) return known;
+  /** Of a series, by instance and labels; undefined: not asked for. */
+  const groupOfSeries = new Map<string, Group | undefined>();
+  const groupOf = (seriesKey: string, labels: Labels, instance: string): Group | undefined => {
+    if (groupOfSeries.has(seriesKey)) return groupOfSeries.get(seriesKey);
     const all: Labels = labels.instance === undefined ? { ...labels, instance } : labels;
+    if (request.where?.(all) === false) {
+      groupOfSeries.set(seriesKey, undefined);
+      return undefined;
+    }
     const own = request.groupBy === undefined ? all : pick(all, request.groupBy);
     const key = textOf(own);
     const group = groups.get(key) ?? { labels: own, buckets: [] };
@@ -105,13 +110,15 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
     const back = source.tier === 'raw' ? lookbackMs : 0;
     for await (const { instance, block } of blocks.read(source.tier, source.fromMs - back, source.toMs)) {
       let series: readonly BlockSeries[] | undefined;
-      for (const [at, entry] of block.entries.entries()) {
-        if (entry.name !== name || !holds(entry.labels, match, instance)) continue;
+      for (const at of placesOf(block.entries, name)) {
+        const entry = block.entries[at]!;
+        if (!holds(entry.labels, match, instance)) continue;
         type ??= entry.type;
         requireMeaning(name, entry.type, aggregation);
         if (entry.lastMs < source.fromMs - back) continue;
         const key = `${instance} ${textOf(entry.labels)}`;
         const group = groupOf(key, entry.labels, instance);
+        if (group === undefined) continue;
         // A block within one window is added up unread, unless its single values matter.
         if (
           percentile === undefined &&
@@ -171,6 +178,22 @@ export async function runQuery(blocks: QueryBlocks, request: QueryRequest): Prom
       })),
   };
 }
+
+/** Where in a block the series of a name stand; found once, since many questions are asked of the same block. */
+function placesOf(entries: readonly BlockEntry[], name: string): readonly number[] {
+  let places = placesByName.get(entries);
+  if (places === undefined) {
+    places = new Map();
+    for (const [at, entry] of entries.entries()) {
+      const known = places.get(entry.name);
+      if (known === undefined) places.set(entry.name, [at]);
+      else known.push(at);
+    }
+    placesByName.set(entries, places);
+  }
+  return places.get(name) ?? [];
+}
+const placesByName = new WeakMap<readonly BlockEntry[], Map<string, number[]>>();
 
 /** @param at the field of the request, as the API has it */
 const invalid = (at: string, message: string): AppError =>

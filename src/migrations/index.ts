@@ -18,6 +18,7 @@ import * as gatewayKeys from './state/0014_access_gateway_keys.ts';
 import * as notify from './state/0015_notify.ts';
 import * as targetsOrphans from './state/0016_targets_orphans.ts';
 import * as eventsCorrelation from './state/0017_events_correlation.ts';
+import * as alerts from './state/0018_alerts.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -38,6 +39,7 @@ export const stateMigrations: MigrationList = {
   '0015_notify': notify,
   '0016_targets_orphans': targetsOrphans,
   '0017_events_correlation': eventsCorrelation,
+  '0018_alerts': alerts,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -98,6 +98,8 @@ export const errorCatalogue = {
   'gateway/writes-held': kind(503, 'Inserts are held back for a moment', 1, true),
   'gateway/busy': kind(503, 'The gateway has as many requests as it takes', 1, true),
   'gateway/loop': kind(508, 'The gateway was asked to call itself', 2),
+  'alerts/unknown-rule': kind(404, 'No such alert rule', 10),
+  'alerts/unknown-alert': kind(404, 'No such alert', 10),
   'resource/unknown': kind(404, 'No such resource', 10),
   'resource/too-many': kind(507, 'As many resources are tracked as may be', 1),
   'quota/exceeded': kind(429, 'A quota is used up', 1, true),

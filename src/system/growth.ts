@@ -58,6 +58,11 @@ export const growthKinds = {
     unit: 'bytes',
     setting: 'growth.staging_bytes',
   },
+  'alert-history': {
+    what: 'alerts that are over; the oldest go, those that fire never',
+    unit: 'entries',
+    setting: 'growth.alert_history',
+  },
   undo: {
     what: 'former states that restores set aside in the folders of a target; the oldest go',
     unit: 'bytes',

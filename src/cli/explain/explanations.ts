@@ -494,6 +494,16 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     runbook: 'backend-offline.md',
   },
   ...gatewayExplanations,
+  'alerts/unknown-rule': {
+    means: 'No alert rule has this name.',
+    causes: ['It was removed, or the name is misspelt.', 'It came with ragwarden, and `alerts.default_rules` is off.'],
+    mend: ['`ragwarden alerts rules` lists them.'],
+  },
+  'alerts/unknown-alert': {
+    means: 'No alert has this id, or it does not fire any more.',
+    causes: ['It was resolved meanwhile.', 'The id is of a pending one, which nobody was told of yet.'],
+    mend: ['`ragwarden alerts list` shows those that fire, `ragwarden alerts history` those that did.'],
+  },
   'resource/unknown': {
     means: 'No resource is registered under this id.',
     causes: [

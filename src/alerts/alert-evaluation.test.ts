@@ -1,0 +1,248 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { AlertRuleBody } from '../config/index.ts';
+import { AppError } from '../platform/errors.ts';
+import type { ActionRunners } from './action.ts';
+import { openTestAlerts, type TestAlerts } from './test-alerts.ts';
+
+let made: TestAlerts;
+afterEach(() => made.remove());
+
+const high: AlertRuleBody = {
+  ...{ name: 'high', metric_name: 'level', condition: 'gt', threshold: 85 },
+  ...{ duration_seconds: 60, severity: 'error', tags: { team: 'rag' }, runbook_url: 'docs/runbooks/disk-full.md' },
+};
+const errorOf = (): string | null => made.alerts.evaluation.job.state().lastError;
+const eventTypes = async (): Promise<string[]> =>
+  (await made.events.list({ limit: 50, order: 'oldest-first' })).map(({ type }) => type);
+
+test('from a level to what people are told, the log of events and the history', async () => {
+  made = await openTestAlerts({ rules: [high] });
+  made.set(90);
+  expect(await made.tick(2)).toEqual([]);
+  expect(await made.tick()).toEqual(['firing alert:high']);
+  expect(await made.tick(5)).toEqual([]);
+  const [told] = made.told;
+  expect(told).toMatchObject({
+    ...{ severity: 'error', title: 'high {target="a"}', runbookUrl: 'docs/runbooks/disk-full.md', receivers: null },
+    labels: { alertname: 'high', severity: 'error', target: 'a', instance: 'i1', team: 'rag' },
+    summary: 'level is above 85 (now 90), held for 60 s.',
+  });
+  made.set(70);
+  expect(await made.tick(3)).toEqual(['resolved alert:high']);
+  expect(errorOf()).toBeNull();
+  expect(await eventTypes()).toEqual(['alert.firing', 'alert.resolved']);
+  const [fired] = await made.alerts.store.history({ limit: 5 });
+  expect(fired).toMatchObject({ rule: 'high', worst: 90, value: 70, threshold: 85, severity: 'error' });
+  expect(fired?.resolvedReason).toContain('It is no longer so');
+  expect((fired?.resolvedAtMs ?? 0) - (fired?.firedAtMs ?? 0)).toBe(8 * 30_000);
+});
+
+test('a restart while pending goes on with the time that it held', async () => {
+  made = await openTestAlerts({ rules: [high] });
+  made.set(90);
+  await made.tick(2);
+  await made.restart();
+  await made.clock.advance(3_600_000);
+  // Nobody looked for an hour: that it held meanwhile is not known.
+  expect(await made.tick()).toEqual([]);
+  expect(await made.tick()).toEqual(['firing alert:high']);
+});
+
+test('a restart while firing keeps the alert, and nothing is told twice', async () => {
+  made = await openTestAlerts({ rules: [high] });
+  made.set(90);
+  await made.tick(3);
+  const [before] = made.alerts.evaluation.alerts().get('high') ?? [];
+  await made.restart();
+  expect(await made.tick(3)).toEqual([]);
+  expect(made.alerts.evaluation.alerts().get('high')?.[0]).toMatchObject({ id: before?.id, phase: 'firing' });
+  made.set(10);
+  expect(await made.tick(3)).toEqual(['resolved alert:high']);
+});
+
+test('what could not be written is told by the next evaluation, once', async () => {
+  made = await openTestAlerts({ rules: [{ ...high, duration_seconds: 0 }] });
+  made.set(90);
+  made.failing.now = true;
+  expect(await made.tick(3)).toEqual([]);
+  expect(errorOf()).toContain('away');
+  made.failing.now = false;
+  expect(await made.tick(2)).toEqual(['firing alert:high']);
+  expect(await made.alerts.store.history({ limit: 5 })).toHaveLength(1);
+});
+
+describe('a rule that ends', () => {
+  test.each([
+    ['was removed', [], 'The rule was removed.'],
+    ['was switched off', [{ ...high, enabled: false }], 'The rule was switched off.'],
+    ['looks at something else', [{ ...high, labels: { target: 'b' } }], 'The rule was changed.'],
+  ] as const)('%s: its alert is resolved once, with the reason', async (_, rules, reason) => {
+    made = await openTestAlerts({ rules: [high] });
+    made.set(90);
+    await made.tick(3);
+    await made.restart({ rules });
+    expect(await made.tick(3)).toEqual(['resolved alert:high']);
+    await made.restart({ rules });
+    expect(await made.tick(3)).toEqual([]);
+    const history = await made.alerts.store.history({ limit: 5 });
+    expect(history.map(({ resolvedReason }) => resolvedReason)).toEqual([reason]);
+  });
+  test('has another threshold: its alert goes on', async () => {
+    made = await openTestAlerts({ rules: [high] });
+    made.set(90);
+    await made.tick(3);
+    await made.restart({ rules: [{ ...high, threshold: 80 }] });
+    expect(await made.tick(3)).toEqual([]);
+    expect(made.alerts.evaluation.alerts().get('high')).toHaveLength(1);
+  });
+});
+
+test('a rule that makes no sense of its metric is said so, and the others are evaluated', async () => {
+  made = await openTestAlerts({
+    rules: [{ name: 'bad', metric_name: 'level', aggregation: 'rate', condition: 'gt', threshold: 1 }, high],
+  });
+  made.set(90);
+  expect(await made.tick(3)).toEqual(['firing alert:high']);
+  expect(made.alerts.evaluation.status('bad')?.error).toContain('which has no rate');
+  expect(made.alerts.evaluation.lastFacts()).toMatchObject({ rules: 2, failed: 1, missed: 0 });
+});
+
+test('a rule on a metric that does not exist tells nothing, and its status says that nothing has a value', async () => {
+  made = await openTestAlerts({ rules: [{ ...high, metric_name: 'no_such_metric' }] });
+  expect(await made.tick(3)).toEqual([]);
+  expect(made.alerts.evaluation.status('high')).toMatchObject({ readings: 0, error: null });
+});
+
+test('averages, groups, ratios, rates and forecasts are read from the store', async () => {
+  const level = { metric_name: 'level', condition: 'gt', duration_seconds: 0 } as const;
+  made = await openTestAlerts({
+    rules: [
+      { name: 'average', ...level, aggregation: 'average', window_seconds: 120, threshold: 49, group_by: [] },
+      { name: 'ratio', ...level, labels: { target: 'a' }, threshold: 0.9, divide_by: { metric_name: 'level' } },
+      { name: 'faster', ...level, measure: 'change_per_second', window_seconds: 300, threshold: 0.3 },
+      { name: 'fills', ...level, measure: 'forecast', window_seconds: 300, forecast_seconds: 60, threshold: 65 },
+      { name: 'not', ...level, labels: { target: { not: ['a', 'b'] } }, threshold: 0 },
+      { name: 'nothing', metric_name: 'gone', condition: 'absent', duration_seconds: 60 },
+    ],
+  });
+  // Ten more every half minute: a third per second.
+  for (const value of [10, 20, 30, 40, 50]) {
+    made.set(value);
+    made.set(60, 'b');
+    await made.tick();
+  }
+  expect(errorOf()).toBeNull();
+  expect(
+    made.told.map(({ labels: { alertname, target }, annotations }) => [alertname, target, annotations.value]),
+  ).toEqual(
+    expect.arrayContaining([
+      ['ratio', 'a', '1'],
+      ['faster', 'a', expect.stringMatching(/^0\.333/)],
+      ['fills', 'a', expect.stringMatching(/^(6|7)\d/)],
+      ['nothing', undefined, undefined],
+    ]),
+  );
+  expect(made.told.some(({ labels }) => labels.alertname === 'not')).toBe(false);
+  expect(made.told.find(({ labels }) => labels.alertname === 'average')?.labels.target).toBeUndefined();
+});
+
+test('a pager-free night: twelve hours of an input that comes and goes are one notification', async () => {
+  made = await openTestAlerts({ rules: [{ name: 'high', metric_name: 'level', condition: 'gt', threshold: 85 }] });
+  // Five minutes and more above, at most four below, all night; the numbers are those of a small generator, the same each time.
+  let seed = 7;
+  const next = (most: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return seed % most;
+  };
+  let ticks = 0;
+  while (ticks < 1_440) {
+    const above = 11 + next(10);
+    const below = 1 + next(8);
+    made.set(95);
+    await made.tick(above, { sampled: false });
+    made.set(60);
+    await made.tick(below, { sampled: false });
+    ticks += above + below;
+  }
+  expect(made.told.map(({ status }) => status)).toEqual(['firing']);
+  await made.tick(12);
+  expect(made.told.map(({ status }) => status)).toEqual(['firing', 'resolved']);
+});
+
+test('an acknowledged alert is told to be so, with who and why', async () => {
+  made = await openTestAlerts({ rules: [{ ...high, duration_seconds: 0 }] });
+  made.set(90);
+  await made.tick();
+  const id = made.alerts.evaluation.alerts().get('high')?.[0]?.id ?? '';
+  const alert = await made.alerts.acknowledge(id, 'local:mia', 'on it');
+  expect(alert.acknowledged).toMatchObject({ by: 'local:mia', note: 'on it' });
+  expect(made.acknowledged).toEqual([made.told[0]?.key]);
+  made.set(10);
+  await made.tick();
+  const again = made.alerts.acknowledge(id, 'local:mia', null);
+  await expect(again).rejects.toSatisfy((err) => err instanceof AppError && err.code === 'alerts/unknown-alert');
+});
+
+describe('an action', () => {
+  const point = { kind: 'take-recovery-point', target_id: 'main' } as const;
+  const begun: string[] = [];
+  const runners: ActionRunners = {
+    'take-recovery-point': {
+      describe: async ({ targetId }) => `a point of ${targetId}.`,
+      async run({ targetId }, why) {
+        begun.push(`${targetId}: ${why}`);
+        if (begun.length > 1) throw new AppError('backup/unavailable', 'restic is missing');
+        return { detail: 'A point is being taken.', operationId: 'op_1' };
+      },
+    },
+  };
+  const ticks = async (action: NonNullable<AlertRuleBody['action']>): Promise<(string | undefined)[]> => {
+    begun.length = 0;
+    made = await openTestAlerts({
+      rules: [{ ...high, duration_seconds: 0, action, flap_damping: false }],
+      runners,
+    });
+    for (let i = 0; i < 3; i += 1) {
+      made.set(90);
+      await made.tick();
+      made.set(10);
+      await made.tick();
+    }
+    const history = await made.alerts.store.history({ limit: 9 });
+    return history.reverse().map(({ action: outcome }) => `${outcome?.state}: ${outcome?.detail}`);
+  };
+
+  test('is dry unless told otherwise: the history says what would be done', async () => {
+    expect(await ticks(point)).toEqual(Array(3).fill('dry: Would be done: a point of main.'));
+    expect(begun).toEqual([]);
+  });
+  test('is done no more often than the rule says, and the history tells what became of it', async () => {
+    expect(await ticks({ ...point, mode: 'run', at_most_every_seconds: 90 })).toEqual([
+      'begun: A point is being taken.',
+      'skipped: It was done 60 s ago, and may be done every 90 s.',
+      'failed: It failed: restic is missing',
+    ]);
+    expect(begun[0]).toBe('main: alert high {target="a"}: level is above 85 (now 90).');
+    const audit = await made.events.listAudit({ limit: 9 });
+    expect(audit.map(({ actor, action, outcome }) => [actor, action, outcome]).reverse()).toEqual([
+      ['alert:high', 'alerts.action.take-recovery-point', 'done'],
+      ['alert:high', 'alerts.action.take-recovery-point', 'refused'],
+      ['alert:high', 'alerts.action.take-recovery-point', 'failed'],
+    ]);
+  });
+  test('that nothing here can do is said to be so', async () => {
+    const [first] = await ticks({ kind: 'run-cleanup-task', task_id: 't', mode: 'run' });
+    expect(first).toBe('unavailable: run-cleanup-task is not available here.');
+  });
+  test('that was being begun when the process ended is not begun again', async () => {
+    await ticks({ ...point, mode: 'run' });
+    const [last] = await made.alerts.store.history({ limit: 1 });
+    const { id = '', action } = last ?? {};
+    if (action === null || action === undefined) throw new Error('it has no action');
+    await made.state.db.unit((tx) => made.alerts.store.setAction(tx, id, { ...action, state: 'running' }));
+    await made.restart();
+    await made.tick();
+    expect((await made.alerts.store.find(id))?.action?.state).toBe('unknown');
+    expect(begun).toHaveLength(1);
+  });
+});

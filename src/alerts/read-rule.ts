@@ -1,0 +1,126 @@
+import type { CurrentValues, MetricHistory } from '../metrics/index.ts';
+import type { AlertRule, SeriesChoice } from './alert-rule.ts';
+import { type Labels, labelText, type Reading } from './reading.ts';
+
+/** A rule bound to where its values come from. */
+export type RuleReader = {
+  /** @throws AppError `request/invalid` for what makes no sense of this metric, such as the rate of a gauge */
+  read(view: Pick<MetricHistory, 'query'>, nowMs: number): readonly Reading[] | Promise<readonly Reading[]>;
+};
+
+/** So many points through which a line is drawn. */
+const linePoints = 20;
+/** Label sets that one evaluation looks at. */
+const mostReadings = 20_000;
+const fineMs = 6 * 3_600_000;
+
+/** Whether labels are those of a choice. */
+export function wants(choice: SeriesChoice): (labels: Labels) => boolean {
+  const matchers = Object.entries(choice.labels);
+  return (labels) =>
+    matchers.every(([name, { anyOf, noneOf }]) => {
+      const value = labels[name] ?? '';
+      return anyOf ? anyOf.includes(value) : !noneOf.includes(value);
+    });
+}
+
+/**
+ * @param current what stands in memory of this process; undefined where other processes have series too, which only the store knows
+ */
+export function createRuleReader(rule: AlertRule, current: CurrentValues | undefined): RuleReader {
+  const own = createChoiceReader(rule, rule, current);
+  const by = rule.divideBy && createChoiceReader(rule, rule.divideBy, current);
+  if (by === undefined) return own;
+  return {
+    async read(view, nowMs) {
+      const divisors = new Map((await by.read(view, nowMs)).map(({ labels, value }) => [labelText(labels), value]));
+      return (await own.read(view, nowMs)).flatMap(({ labels, value }) => {
+        const divisor = divisors.get(labelText(labels));
+        // Nothing of nothing is no share of it.
+        return divisor === undefined || divisor === 0 ? [] : [{ labels, value: value / divisor }];
+      });
+    },
+  };
+}
+
+function createChoiceReader(rule: AlertRule, choice: SeriesChoice, current: CurrentValues | undefined): RuleReader {
+  const where = wants(choice);
+  const stands = rule.measure === 'value' && rule.aggregation === 'last' && rule.groupBy === undefined;
+  let chosen: ReturnType<CurrentValues['choose']>;
+  return {
+    read(view, nowMs) {
+      if (stands && current !== undefined) {
+        chosen ??= current.choose(choice.metricName, where);
+        if (chosen !== undefined) return chosen.read();
+      }
+      return rule.measure === 'value' ? readValues(rule, choice, view, nowMs) : readLine(rule, choice, view, nowMs);
+    },
+  };
+}
+
+async function readValues(
+  rule: AlertRule,
+  choice: SeriesChoice,
+  view: Pick<MetricHistory, 'query'>,
+  nowMs: number,
+): Promise<readonly Reading[]> {
+  const { series } = await view.query({
+    ...{ name: choice.metricName, where: wants(choice), groupBy: rule.groupBy, aggregation: rule.aggregation },
+    ...{ fromMs: nowMs - rule.windowMs + 1, toMs: nowMs, limit: mostReadings },
+  });
+  return series.flatMap(({ labels, values: [value] }) =>
+    value === null || value === undefined ? [] : [{ labels, value }],
+  );
+}
+
+/** Between two points of the line; coarser tiers have windows of five minutes. */
+export function linePointsMs(windowMs: number): number {
+  const stepMs = Math.max(1_000, Math.floor(windowMs / linePoints));
+  return windowMs > fineMs ? Math.ceil(stepMs / 300_000) * 300_000 : stepMs;
+}
+
+async function readLine(
+  rule: AlertRule,
+  choice: SeriesChoice,
+  view: Pick<MetricHistory, 'query'>,
+  nowMs: number,
+): Promise<readonly Reading[]> {
+  const stepMs = linePointsMs(rule.windowMs);
+  const { series, times } = await view.query({
+    ...{ name: choice.metricName, where: wants(choice), groupBy: rule.groupBy, aggregation: 'average' },
+    ...{ fromMs: nowMs - rule.windowMs + 1, toMs: nowMs, stepMs, limit: mostReadings },
+  });
+  return series.flatMap(({ labels, values }) => {
+    const line = fitLine(times.map((atMs, i) => ({ atMs: atMs + stepMs / 2, value: values[i] ?? null })));
+    return line === undefined ? [] : [{ labels, value: measureLine(rule, line, nowMs) }];
+  });
+}
+
+export type Line = { readonly atMs: number; readonly value: number; readonly perMs: number };
+
+/** Least squares; undefined for fewer than three points, through which any line goes. */
+export function fitLine(points: readonly { atMs: number; value: number | null }[]): Line | undefined {
+  let count = 0;
+  let sumTime = 0;
+  let sumValue = 0;
+  for (const { atMs, value } of points)
+    if (value !== null) {
+      count += 1;
+      sumTime += atMs;
+      sumValue += value;
+    }
+  if (count < 3) return undefined;
+  const meanTime = sumTime / count;
+  const meanValue = sumValue / count;
+  let cross = 0;
+  let square = 0;
+  for (const { atMs, value } of points)
+    if (value !== null) {
+      cross += (atMs - meanTime) * (value - meanValue);
+      square += (atMs - meanTime) ** 2;
+    }
+  return { atMs: meanTime, value: meanValue, perMs: square === 0 ? 0 : cross / square };
+}
+
+export const measureLine = (rule: AlertRule, line: Line, nowMs: number): number =>
+  rule.measure === 'forecast' ? line.value + line.perMs * (nowMs + rule.forecastMs - line.atMs) : line.perMs * 1_000;

@@ -1,0 +1,81 @@
+import type { Labels } from './metric-definition.ts';
+import type { MetricRegistry } from './registry.ts';
+import type { Family } from './series.ts';
+
+/** A series as it stands. Made once per series: `value` is another one after each look. */
+export type CurrentSeries = { readonly labels: Labels; value: number };
+
+/** What the series of one name stand at now, in this process, without a look into the store. */
+export type CurrentValues = {
+  /**
+   * The series of a name whose labels are wanted. Undefined where values are kept one by one: of those the last is as old as it is, and
+   * only the store knows how old; and for names that nobody knows here.
+   */
+  choose(name: string, wants: (labels: Labels) => boolean): CurrentChoice | undefined;
+};
+/** What `choose` chose; read again and again, and made anew only when series began or ended. The array is the caller's until the next read. */
+export type CurrentChoice = { read(): readonly CurrentSeries[] };
+
+export function createCurrentValues(options: {
+  registry: Pick<MetricRegistry, 'families'>;
+  instance: string;
+}): CurrentValues {
+  const { registry, instance } = options;
+  let seen: readonly Family[] | undefined;
+  let byName = new Map<string, Family>();
+  const find = (name: string): Family | undefined => {
+    const families = registry.families();
+    if (families !== seen) {
+      seen = families;
+      byName = new Map(
+        families
+          .filter(({ definition: { type, keepsEach } }) => type !== 'histogram' && keepsEach !== true)
+          .map((family) => [family.definition.storedName ?? family.definition.name, family]),
+      );
+    }
+    return byName.get(name);
+  };
+  return {
+    choose(name, wants) {
+      const family = find(name);
+      if (family === undefined) return undefined;
+      let order: readonly number[] | undefined;
+      let chosen: { slot: number; series: CurrentSeries }[] = [];
+      let found: CurrentSeries[] = [];
+      const choose = (): void => {
+        order = family.slotsInOrder();
+        chosen = order.flatMap((slot) => {
+          const labels = labelsOf(family, slot, instance);
+          return wants(labels) ? [{ slot, series: { labels, value: 0 } }] : [];
+        });
+        found = [];
+      };
+      return {
+        read() {
+          if (family.slotsInOrder() !== order) choose();
+          const { values, present } = family;
+          let count = 0;
+          for (const { slot, series } of chosen) {
+            // Never set, or gone with the look of its collector.
+            if (present[slot] === 0) continue;
+            const value = values[slot]!;
+            if (Number.isNaN(value)) continue;
+            series.value = value;
+            found[count] = series;
+            count += 1;
+          }
+          found.length = count;
+          return found;
+        },
+      };
+    },
+  };
+}
+
+function labelsOf(family: Family, slot: number, instance: string): Labels {
+  const flat = family.labelsOf(slot);
+  const labels: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) labels[flat[i]!] = flat[i + 1]!;
+  labels.instance ??= instance;
+  return labels;
+}
