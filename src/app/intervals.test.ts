@@ -9,6 +9,7 @@ import { createWarden, type StartedWarden, type Warden } from './warden.ts';
 
 /** Each variable that says how often something is done, the job that does it, and seconds unlike all others. */
 const drives: readonly (readonly [variable: string, job: string, seconds: number])[] = [
+  ['RAGWARDEN_HEALTH_INTERVAL', 'health tcp gone', 10],
   ['RAGWARDEN_SAMPLE_INTERVAL', 'host sampler', 3],
   ['RAGWARDEN_PROBE_INTERVAL', 'probe default', 5],
   ['RAGWARDEN_DIRECTORY_SIZES_INTERVAL', 'user directories', 7],
@@ -42,7 +43,10 @@ beforeAll(async () => {
     RAGWARDEN_BACKUP_AT_START: 'false',
     RAGWARDEN_BACKUP_JITTER: '0',
   };
-  writeFileSync(join(dataDir, 'ragwarden.yaml'), 'backup: {frequency_seconds: 7200}\n');
+  writeFileSync(
+    join(dataDir, 'ragwarden.yaml'),
+    'backup: {frequency_seconds: 7200}\nhealth: {tcp: [{id: gone, host: 127.0.0.1, port: 9}]}\n',
+  );
   warden = createWarden({ reading: readConfig({ env, cwd: dataDir }), log: silentLogger, command: 'serve', clock });
   started = await warden.start();
 });

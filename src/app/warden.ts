@@ -43,6 +43,7 @@ import { createApiServer } from './api-server.ts';
 import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import { countingEvents, createEventMetrics, type EventMetrics, registerGraphMetrics } from './event-metrics.ts';
+import { externalChecks, indexDimension } from './external-checks.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import { createFronting } from './fronting.ts';
 import { writeKeysFile } from './gateway-alone.ts';
@@ -69,6 +70,7 @@ import { rememberCallers } from './remembered-callers.ts';
 import { createResourceWiring } from './resource-wiring.ts';
 import type { SampleSize } from './sample.ts';
 import { createStateWatch } from './state-watch.ts';
+import { storeChecks } from './store-checks.ts';
 import { tellDocuments } from './tell-documents.ts';
 import { createTrafficWiring } from './traffic-wiring.ts';
 import { createWatching } from './watching.ts';
@@ -370,6 +372,8 @@ export function createWarden(options: WardenOptions): Warden {
         ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
         : []),
       ...(rehearses ? targets.map((one) => drillCheck(one.target.id, drillSchedule)) : []),
+      ...storeChecks(ground, targets[0]),
+      ...externalChecks(ground, () => indexDimension(targets[0], inspections, health)),
     ]);
     registerGraphMetrics(registry, { targets, inspections });
     const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });

@@ -13,7 +13,7 @@ export { renderManifest } from './manifest.ts';
 export type { RecoveryPoint } from './point.ts';
 export { boundedPointHistory } from './point-growth.ts';
 export { createPointStore, type PointStore } from './point-store.ts';
-export { defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';
+export { connectPostgres, defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';
 export { findDatabaseOrphans } from './postgres/orphan-store.ts';
 export {
   chooseRecoverable,
@@ -57,6 +57,8 @@ export {
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
 export { createPostgresSource } from './sources/postgres/index.ts';
+export { openRedis } from './sources/redis/redis-connection.ts';
+export { readRedisUrl } from './sources/redis/redis-place.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';
 export type { Source, SourceKind } from './sources/source.ts';
 export { createSqliteSource } from './sources/sqlite/sqlite-source.ts';

@@ -40,6 +40,17 @@ const structures: Readonly<Record<string, string>> = {
   #   - {id: openai, url: 'https://api.openai.com', api: openai, api_key_file: /etc/ragwarden/openai-key}
   #   - {id: local, url: 'http://127.0.0.1:11434', api: ollama}
 `,
+  health: `  # What else is looked at: models of providers, vector stores, anything over HTTP or TCP. Secrets are named: a variable, or a file.
+  # models:
+  #   - {id: openai, role: llm, url: 'https://api.openai.com/v1', model: gpt-4o-mini, bearer_token_env: OPENAI_API_KEY}
+  #   - {id: vectors, role: embedding, api: ollama, url: 'http://127.0.0.1:11434', model: bge-m3, look: call, interval_seconds: 600}
+  # vector_stores:
+  #   - {id: qdrant, kind: qdrant, url: 'http://127.0.0.1:6333', collection: lightrag_vdb_chunks}
+  # http:
+  #   - {id: reranker, url: 'http://127.0.0.1:8080/health', expect_text: ok, needed_for: [answer]}
+  # tcp:
+  #   - {id: smtp, host: mail.example.org, port: 25}
+`,
   metrics: `  # Prometheus-compatible stores that get every metric (remote write). Secrets are named: a variable, or a file.
   # remote_write:
   #   - name: central

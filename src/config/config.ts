@@ -5,6 +5,7 @@ import type { LogLevel } from '../platform/logging.ts';
 import type { AlertRuleBody } from './alert-structure.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
 import { buildEndpoints, buildGateway, type EndpointConfig, type GatewayConfig } from './gateway-config.ts';
+import { buildHealth, type HealthConfig } from './health-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import {
   buildReadBack,
@@ -75,6 +76,7 @@ export type Config = {
   };
   readonly events: { readonly enabled: boolean; readonly retentionDays: number };
   readonly healthCheckEnabled: boolean;
+  readonly health: HealthConfig;
   readonly backup: {
     readonly enabled: boolean;
     readonly location: string;
@@ -344,6 +346,7 @@ export function buildConfig(
     },
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
+    health: buildHealth(values, structure.health, { env, cwd, problems }),
     resources: {
       leakCheckIntervalMs: values.leakCheckIntervalSeconds * 1_000,
       orphanCheckIntervalMs: values.orphanCheckIntervalSeconds * 1_000,

@@ -4,6 +4,7 @@ import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { documentSettings } from './document-settings.ts';
 import { gatewaySettings } from './gateway-settings.ts';
+import { healthSettings } from './health-config.ts';
 import { recoverySettings } from './recovery-settings.ts';
 import { resourceSettings } from './resource-settings.ts';
 import { serverSettings } from './server-settings.ts';
@@ -30,6 +31,7 @@ export const settings = {
   ...gatewaySettings,
   ...resourceSettings,
   ...alertSettings,
+  ...healthSettings,
   ...awaitedSettings,
 } as const;
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { alertsStructure } from './alert-structure.ts';
 import { gatewayStructure } from './gateway-config.ts';
+import { healthStructure } from './health-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
@@ -15,12 +16,13 @@ const structures = {
   traffic: trafficStructure,
   gateway: gatewayStructure,
   alerts: alertsStructure,
+  health: healthStructure,
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
-export const noStructure: Structure = { target: {}, metrics: {}, traffic: {}, gateway: {}, alerts: {} };
+export const noStructure: Structure = { target: {}, metrics: {}, traffic: {}, gateway: {}, alerts: {}, health: {} };
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [

@@ -2,6 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import type { ReconcilerState } from '../platform/reconciler.ts';
 import type { CheckResult, CheckView, HealthWord, LookingCheck } from './health-check.ts';
 import { readLook } from './read-look.ts';
 import { createSlots } from './slots.ts';
@@ -31,6 +32,8 @@ export type CheckRunner = Part & {
    * words are those of this round alone.
    */
   lookNow(): Promise<readonly CheckView[]>;
+  /** Each check is a job of its own, that may be late. */
+  jobs(): readonly ReconcilerState[];
 };
 
 /** So many looks at once, whoever asks for them. */
@@ -54,6 +57,7 @@ type State = {
   under: Promise<void> | undefined;
   /** A look that did not come back in time: until it does, no other is begun. */
   hanging: boolean;
+  begunMs: number | null;
 };
 
 /**
@@ -75,10 +79,11 @@ export function createCheckRunner(options: {
     (check): State => ({
       check,
       ...{ steady: unseen, last: undefined, telling: undefined, tookMs: 0, looks: 0, failures: 0 },
-      ...{ under: undefined, hanging: false },
+      ...{ under: undefined, hanging: false, begunMs: null },
     }),
   );
   let loops: Promise<unknown> | undefined;
+  let startedAt: number | null = null;
   let round: Promise<readonly CheckView[]> | undefined;
 
   const take = async (state: State, result: CheckResult, tookMs: number): Promise<void> => {
@@ -106,6 +111,7 @@ export function createCheckRunner(options: {
     const { check } = state;
     const leave = await slots.enter();
     const startedMs = clock.monotonic();
+    state.begunMs = clock.now();
     const done = new AbortController();
     const signal = AbortSignal.any([abort.signal, done.signal]);
     try {
@@ -194,7 +200,18 @@ export function createCheckRunner(options: {
       });
       return round;
     },
+    jobs: () =>
+      states.map((state) => ({
+        name: `health ${state.check.name}`,
+        intervalMs: state.check.intervalMs,
+        ...{ runs: state.looks, failures: state.failures, running: state.under !== undefined },
+        ...{ lastStartedAt: state.begunMs, lastFinishedAt: state.last?.atMs ?? null },
+        lastError: state.last === undefined || state.last.status === 'healthy' ? null : state.last.message,
+        ...{ active: startedAt !== null && !abort.signal.aborted, startedAt },
+        runLimitMs: state.check.timeoutMs,
+      })),
     start() {
+      startedAt ??= clock.now();
       // Spread, so that they never all look in the same moment, and after the start, which has enough to do.
       loops ??= Promise.allSettled(
         states.map((state, at) => loop(state, Math.min(1_000 + at * 100, state.check.intervalMs))),

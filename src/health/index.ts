@@ -18,3 +18,9 @@ export {
 } from './health-check.ts';
 export { healthRoutes } from './health-routes.ts';
 export { createHealthWatch } from './health-watch.ts';
+export { lookAtDatabase } from './looks/database-look.ts';
+export { type HttpPlace, lookAtHttp } from './looks/http-look.ts';
+export { lookAtModel } from './looks/model-look.ts';
+export { createRedisLook } from './looks/redis-look.ts';
+export { lookAtTcp } from './looks/tcp-look.ts';
+export { lookAtVectorStore } from './looks/vector-store-look.ts';

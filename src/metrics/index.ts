@@ -27,3 +27,4 @@ export { createRemoteWrite, type RemoteWrite } from './remote-write/remote-write
 export { boundedAgents, boundedSamples } from './sample-growth.ts';
 export { createScraper } from './scrape/scraper.ts';
 export type { CounterHandle, GaugeHandle, HistogramHandle } from './series.ts';
+export { endpointHeaders, type StoreEndpoint } from './store-endpoint.ts';

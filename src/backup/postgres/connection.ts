@@ -84,6 +84,8 @@ export type PostgresSession = {
   run(sql: string): Promise<void>;
   /** Never throws. */
   close(): Promise<void>;
+  /** Ends it at once, without a word to a server that may not listen any more. */
+  drop(): void;
 };
 
 const connectLimitMs = 10_000;
@@ -96,10 +98,13 @@ export async function connectPostgres(
   options: {
     readonly failsAs: 'restore/blocked' | 'backup/capture-failed' | 'target/inspection-failed';
     readonly database?: string;
+    /** For connecting, and then for each query; unless told, ten seconds and none. */
+    readonly limitMs?: number;
   },
 ): Promise<PostgresSession> {
   const { default: pg } = await import('pg');
   const database = options.database ?? connection.database;
+  const { limitMs } = options;
   let refusal: unknown;
   for (const ssl of tlsAttempts(connection)) {
     const client = new pg.Client({
@@ -109,7 +114,8 @@ export async function connectPostgres(
       ...(connection.password === undefined ? {} : { password: connection.password }),
       database,
       ssl,
-      connectionTimeoutMillis: connectLimitMs,
+      connectionTimeoutMillis: limitMs ?? connectLimitMs,
+      ...(limitMs === undefined ? {} : { query_timeout: limitMs }),
       keepAlive: true,
       application_name: 'ragwarden',
     });
@@ -119,12 +125,14 @@ export async function connectPostgres(
       await client.connect();
       // The roles and databases of a backend may carry limits that are meant for its own short statements.
       await client.query(
-        'set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0; set client_min_messages = error; set bytea_output = hex; set datestyle = iso; set intervalstyle = postgres; set extra_float_digits = 3',
+        `set statement_timeout = ${limitMs ?? 0}; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0; set client_min_messages = error; set bytea_output = hex; set datestyle = iso; set intervalstyle = postgres; set extra_float_digits = 3`,
       );
       return sessionOf(client);
     } catch (err) {
       refusal = err;
-      void client.end().catch(() => undefined);
+      dropClient(client);
+      // A server that says nothing says nothing without TLS either.
+      if (limitMs !== undefined && err instanceof Error && /timeout/.test(err.message)) break;
     }
   }
   throw new AppError(
@@ -144,8 +152,16 @@ function sessionOf(client: Client): PostgresSession {
     async close() {
       await client.end().catch(() => undefined);
     },
+    drop: () => dropClient(client),
   };
 }
+
+/** A polite end waits for the other side to hang up, and a paused server never does: our end of it would stay open. */
+function dropClient(client: Client): void {
+  void client.end().catch(() => undefined);
+  setTimeout(() => client.connection.stream.destroy(), dropAfterMs).unref();
+}
+const dropAfterMs = 1_000;
 
 type Ssl = NonNullable<ClientConfig['ssl']>;
 

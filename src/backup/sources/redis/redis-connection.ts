@@ -16,6 +16,8 @@ export async function openRedis(
   place: RedisPlace,
   signal: AbortSignal,
   complain: (cause: string, err: unknown) => Error,
+  /** For connecting and for each command; also lets us in while it loads its data, so that it can say so. */
+  limits: { readonly ms?: number } = {},
 ): Promise<{ readonly redis: Redis; close(): void }> {
   signal.throwIfAborted();
   // The default alone is there in the bundle too, where a module of the older kind has no names of its own.
@@ -35,8 +37,9 @@ export async function openRedis(
           },
         }),
     lazyConnect: true,
-    connectTimeout: connectLimitMs,
-    commandTimeout: commandLimitMs,
+    connectTimeout: limits.ms ?? connectLimitMs,
+    commandTimeout: limits.ms ?? commandLimitMs,
+    ...(limits.ms === undefined ? {} : { enableReadyCheck: false }),
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     enableOfflineQueue: false,
