@@ -29,6 +29,7 @@ export const apiInfo = () => ({
       description: 'Rehearsed restores, what they proved, and the objectives they are held against.',
     },
     { name: 'repository', description: 'Where the points lie: forgetting, pruning, checking, unlocking.' },
+    { name: 'tuning', description: 'Parameters of the backend, for whom they are what, each change and the way back.' },
     { name: 'operations', description: 'Long work.' },
     { name: 'events', description: 'What happened, and who asked for it.' },
     { name: 'access', description: 'Logging in, tokens.' },

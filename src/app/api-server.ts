@@ -22,6 +22,7 @@ import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
 import type { ResourceWiring } from './resource-wiring.ts';
 import type { TrafficWiring } from './traffic-wiring.ts';
+import type { TuningWiring } from './tuning-wiring.ts';
 import type { Watching } from './watching.ts';
 
 /** The API's server with the routes of every slice; it listens nowhere yet. */
@@ -32,6 +33,7 @@ export async function createApiServer(
     Drilling &
     TrafficWiring &
     ResourceWiring &
+    TuningWiring &
     DocumentWiring & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
@@ -110,6 +112,7 @@ export async function createApiServer(
   );
   await server.register(slices.trafficRoutes);
   await server.register(slices.resourceRoutes);
+  await server.register(slices.tuningRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

@@ -73,6 +73,7 @@ import { createStateWatch } from './state-watch.ts';
 import { storeChecks } from './store-checks.ts';
 import { tellDocuments } from './tell-documents.ts';
 import { createTrafficWiring } from './traffic-wiring.ts';
+import { createTuningWiring } from './tuning-wiring.ts';
 import { createWatching } from './watching.ts';
 
 export type WardenOptions = {
@@ -383,6 +384,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...drilling,
       ...traffic,
       ...resourceWiring,
+      ...createTuningWiring(ground),
       ...orphanWiring,
       ...documentWiring,
       fronting,

@@ -14,6 +14,8 @@ const lists = {
   key: { path: '/api/v1/gateway/keys', query: { limit: 500 }, id: 'id' },
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
   metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
+  parameter: { path: '/api/v1/tuning/parameters', query: {}, id: 'name' },
+  revision: { path: '/api/v1/tuning/revisions', query: { limit: 100 }, id: 'revision' },
   lock: { path: '/api/v1/repository', query: {}, id: 'id' },
 } as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;
 
@@ -30,5 +32,7 @@ export async function findIds(api: ApiClient, kind: keyof typeof lists): Promise
   const { path, query, id } = lists[kind];
   const document = await api.call(path, { query, timeoutMs: askLimitMs });
   const { items = [], graphs = [], locks = [] } = listed.parse(document);
-  return [...items, ...graphs, ...locks].flatMap((one) => (typeof one[id] === 'string' ? [one[id]] : []));
+  return [...items, ...graphs, ...locks].flatMap((one) =>
+    typeof one[id] === 'string' || (kind === 'revision' && typeof one[id] === 'number') ? [String(one[id])] : [],
+  );
 }

@@ -24,6 +24,7 @@ import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareResources } from './declare-resources.ts';
 import { declareTraffic } from './declare-traffic.ts';
+import { declareTuning } from './declare-tuning.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
 import { exitCodes } from './exit-code.ts';
 import { explain } from './explain/explain-command.ts';
@@ -178,6 +179,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   declareMetrics(program, context, does);
   declareTraffic(program, context, does);
   declareGateway(program, context, does);
+  declareTuning(program, context, does);
 
   const token = group(program, 'token', 'who may call the API', [
     'token create ci --role service',

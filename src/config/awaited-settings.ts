@@ -1,56 +1,8 @@
 import { env, setting } from './setting.ts';
-import { decimal, flag, wholeNumber } from './value-parsers.ts';
+import { decimal, flag } from './value-parsers.ts';
 
 /** Read, checked and shown, so that a deployment can be written whole; the part named in `awaits` gives them their effect. */
 export const awaitedSettings = {
-  chunkSize: setting({
-    key: 'tuning.chunk_size',
-    env: env('CHUNK_SIZE'),
-    parser: wholeNumber(100, 5000),
-    fallback: 1000,
-    awaits: 'tuning',
-    about: 'Default size of a chunk; larger ones cost context, smaller ones more calls.',
-  }),
-  graphTraversalDepth: setting({
-    key: 'tuning.graph_traversal_depth',
-    env: env('GRAPH_TRAVERSAL_DEPTH'),
-    parser: wholeNumber(1, 5),
-    fallback: 3,
-    awaits: 'tuning',
-    about: 'Default depth of a walk through the graph; each step multiplies the work.',
-  }),
-  cacheEnabled: setting({
-    key: 'tuning.cache_enabled',
-    env: env('CACHE_ENABLED'),
-    parser: flag,
-    fallback: true,
-    awaits: 'tuning',
-    about: 'Default of whether answers of the model are cached.',
-  }),
-  cacheSize: setting({
-    key: 'tuning.cache_size',
-    env: env('CACHE_SIZE'),
-    parser: wholeNumber(10, 10_000),
-    fallback: 1000,
-    awaits: 'tuning',
-    about: 'Default number of cached answers.',
-  }),
-  vectorDimension: setting({
-    key: 'tuning.vector_dimension',
-    env: env('VECTOR_DIMENSION'),
-    parser: wholeNumber(768, 4096),
-    fallback: 1536,
-    awaits: 'tuning',
-    about: 'Default dimension of the embeddings; another one makes every stored vector worthless.',
-  }),
-  maxTokenSize: setting({
-    key: 'tuning.max_token_size',
-    env: env('MAX_TOKEN_SIZE'),
-    parser: wholeNumber(1024, 32_768),
-    fallback: 8192,
-    awaits: 'tuning',
-    about: 'Default of the most tokens that are embedded at once.',
-  }),
   replicationEnabled: setting({
     key: 'replication.enabled',
     env: env('LIGHTRAG_REPLICATION_ENABLED'),

@@ -250,10 +250,9 @@ describe('what is probably not meant', () => {
 
   test('whoever sets what has no effect yet is told, the defaults and the profile are not', () => {
     expect(readEnvironment({ RAGWARDEN_PROFILE: 'development' }).notices).toEqual([]);
-    const { problems, notices } = readEnvironment({ LIGHTRAG_REPLICATION_ENABLED: 'true', CHUNK_SIZE: '1200' });
+    const { problems, notices } = readEnvironment({ LIGHTRAG_REPLICATION_ENABLED: 'true' });
     expect(problems).toEqual([]);
     expect(notices.map(({ place, message }) => `${place}: ${message}`)).toEqual([
-      'CHUNK_SIZE: tuning.chunk_size is read, but the part that works with it (tuning) is not in this version',
       'LIGHTRAG_REPLICATION_ENABLED: replication.enabled is read, but the part that works with it (replication) is not in this version',
     ]);
   });

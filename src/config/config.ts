@@ -23,6 +23,7 @@ import { type DumpCommand, findNameProblems, type LifecycleStep, type TargetStru
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 import { buildPrices, type ModelPrice } from './traffic-config.ts';
+import { firstTuningValues } from './tuning-settings.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
 const dayMs = 86_400_000;
@@ -152,6 +153,8 @@ export type Config = {
     /** Those of the file. */
     readonly rules: readonly AlertRuleBody[];
   };
+  /** Parameters of the backend that environment or file set, by their names. */
+  readonly tuning: { readonly first: Readonly<Record<string, number | boolean>> };
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -358,6 +361,7 @@ export function buildConfig(
       defaultRules: values.alertsDefaultRules,
       rules: structure.alerts.rules ?? [],
     },
+    tuning: { first: firstTuningValues(values, origins) },
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {

@@ -438,8 +438,16 @@ test.each([
   },
 );
 
+test('only what somebody wrote down is a first value of the tuning', () => {
+  expect(read({}).config.tuning.first).toEqual({});
+  expect(read({ CHUNK_SIZE: '1000', CACHE_ENABLED: 'false' }).config.tuning.first).toEqual({
+    chunk_size: 1_000,
+    cache_enabled: false,
+  });
+});
+
 test('resources are looked through each minute and 100,000 are tracked, unless told otherwise', () => {
-  expect(read({}).config.resources).toEqual({ leakCheckIntervalMs: 60_000, maxTracked: 100_000 });
+  expect(read({}).config.resources).toMatchObject({ leakCheckIntervalMs: 60_000, maxTracked: 100_000 });
   const told = { RAGWARDEN_LEAK_CHECK_INTERVAL: '10', RAGWARDEN_MAX_TRACKED_RESOURCES: '7' };
-  expect(read(told).config.resources).toEqual({ leakCheckIntervalMs: 10_000, maxTracked: 7 });
+  expect(read(told).config.resources).toMatchObject({ leakCheckIntervalMs: 10_000, maxTracked: 7 });
 });

@@ -13,6 +13,7 @@ import { stateSettings } from './state-settings.ts';
 import { systemSettings } from './system-settings.ts';
 import { targetSettings } from './target-settings.ts';
 import { trafficSettings } from './traffic-config.ts';
+import { tuningSettings } from './tuning-settings.ts';
 import type { Parser } from './value-parsers.ts';
 import { watchSettings } from './watch-settings.ts';
 
@@ -32,6 +33,7 @@ export const settings = {
   ...resourceSettings,
   ...alertSettings,
   ...healthSettings,
+  ...tuningSettings,
   ...awaitedSettings,
 } as const;
 

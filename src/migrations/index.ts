@@ -19,6 +19,7 @@ import * as notify from './state/0015_notify.ts';
 import * as targetsOrphans from './state/0016_targets_orphans.ts';
 import * as eventsCorrelation from './state/0017_events_correlation.ts';
 import * as alerts from './state/0018_alerts.ts';
+import * as tuning from './state/0019_tuning.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -40,6 +41,7 @@ export const stateMigrations: MigrationList = {
   '0016_targets_orphans': targetsOrphans,
   '0017_events_correlation': eventsCorrelation,
   '0018_alerts': alerts,
+  '0019_tuning': tuning,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -8,6 +8,7 @@ import { RagwardenError } from './ragwarden-error.ts';
 import { createResourceCalls } from './resource-calls.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart } from './transport.ts';
+import { createTuningCalls } from './tuning-calls.ts';
 import type {
   BackupResult,
   BackupSources,
@@ -124,6 +125,7 @@ export function createClient(options: ClientOptions) {
     /** The description of the API, OpenAPI 3.1. */
     describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
     gateway: createGatewayCalls(transport),
+    tuning: createTuningCalls(transport),
     metrics: createMetricCalls(transport),
     monitoring: createMonitoringCalls(transport),
     traffic: createTrafficCalls(transport),

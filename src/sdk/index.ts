@@ -27,6 +27,13 @@ export { EventLogger, type TimeRange } from './event-logger.ts';
 export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';
 export {
+  getLightragConfig,
+  LightRAGConfig,
+  type LightRAGConfigValues,
+  resetLightragConfig,
+  setLightragConfig,
+} from './lightrag-config.ts';
+export {
   getLightragMonitor,
   LightRAGMonitor,
   type LightragOperation,
@@ -52,4 +59,5 @@ export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
 export { SystemOperations } from './system-operations.ts';
 export type { TrafficFilter } from './traffic-calls.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
+export type { TuningScope, TuningValues } from './tuning-calls.ts';
 export type * from './wire.ts';

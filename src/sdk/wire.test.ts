@@ -4,6 +4,7 @@ import type * as host from '../host/index.ts';
 import type * as operations from '../operations/index.ts';
 import type * as resources from '../resources/index.ts';
 import type * as targets from '../targets/index.ts';
+import type * as tuning from '../tuning/index.ts';
 import type * as wire from './wire.ts';
 
 type Mutable<T> = T extends (...args: never[]) => unknown ? T : { -readonly [Name in keyof T]: Mutable<T[Name]> };
@@ -19,5 +20,8 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.ResourceLeakBody>>().toEqualTypeOf<Mutable<resources.ResourceLeakBody>>();
   expectTypeOf<Mutable<wire.ResourceSummaryBody>>().toEqualTypeOf<Mutable<resources.ResourceSummaryBody>>();
   expectTypeOf<Mutable<wire.OrphanSearchBody>>().toEqualTypeOf<Mutable<targets.OrphanSearchBody>>();
+  expectTypeOf<Mutable<wire.ParameterBody>>().toEqualTypeOf<Mutable<tuning.ParameterBody>>();
+  expectTypeOf<Mutable<wire.EffectiveBody>>().toEqualTypeOf<Mutable<tuning.EffectiveBody>>();
+  expectTypeOf<Mutable<wire.RevisionBody>>().toEqualTypeOf<Mutable<tuning.RevisionBody>>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
 });

@@ -21,6 +21,7 @@ export type * from './wire/settings.ts';
 export type * from './wire/system.ts';
 export type * from './wire/targets.ts';
 export type * from './wire/traffic.ts';
+export type * from './wire/tuning.ts';
 
 export type Page<Item> = {
   readonly items: Item[];

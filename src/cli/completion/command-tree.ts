@@ -18,6 +18,8 @@ export const dynamicNames = [
   'drill',
   'lock',
   'metric',
+  'parameter',
+  'revision',
   'setting',
   'explainable',
 ] as const;
@@ -90,6 +92,8 @@ function optionValues({ argChoices, flags, long }: Option): Values {
   switch (long) {
     case '--target':
       return { kind: 'dynamic', name: 'target' };
+    case '--graph':
+      return { kind: 'dynamic', name: 'graph' };
     case '--severity':
       return { kind: 'words', words: severities };
     case '--log-level':
@@ -109,6 +113,10 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
   'drill point': 'point',
   'repo lock': 'lock',
   'metrics metric': 'metric',
+  'tune parameter': 'parameter',
+  'tune revision': 'revision',
+  'tune from': 'revision',
+  'tune to': 'revision',
   'operations id': 'operation',
   'token id': 'token',
   'key id': 'key',

@@ -154,7 +154,10 @@ test('every id and every enumerated value has a source', async () => {
   expect(
     without.filter(
       (path) =>
-        !['metrics record', 'token create', 'key create', 'token end-sessions', 'settings set'].includes(path ?? ''),
+        ![
+          ...['metrics record', 'token create', 'key create', 'token end-sessions'],
+          ...['settings set', 'tune set', 'tune check'],
+        ].includes(path ?? ''),
     ),
   ).toEqual([]);
 });

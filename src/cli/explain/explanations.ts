@@ -145,6 +145,11 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
       'Look at the plan (`plan_only`), then send its `plan_id` with `"confirm": true`; on the command line answer the question or use --yes.',
     ],
   },
+  'tuning/unknown-revision': {
+    means: 'The tuning has no revision of this number. Nothing was changed.',
+    causes: ['A typing error.', 'The number is of another instance, with a state of its own.'],
+    mend: ['`ragwarden tune history` shows every revision; 0 is the state before the first.'],
+  },
   'settings/unknown': {
     means: 'No setting has this key.',
     causes: ['A typing error.', 'A setting of another version of ragwarden.'],

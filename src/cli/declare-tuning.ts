@@ -1,0 +1,76 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandContext, RemoteFlags } from './cli.ts';
+import { count, type Does, group, remote } from './command-shapes.ts';
+import {
+  checkTuning,
+  diffRevisions,
+  getTuning,
+  listRevisions,
+  resetTuning,
+  rollBackTuning,
+  setTuning,
+  type TuneFlags,
+} from './tuning-commands.ts';
+
+function revisionNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('must be the number of a revision, or 0.');
+  return Number(text);
+}
+
+const scoped = (command: Command): Command =>
+  command
+    .option('--user <subject>', 'for this user, such as local:alice')
+    .option('--graph <id>', 'for this workspace: TARGET or TARGET:WORKSPACE');
+const reasoned = (command: Command): Command => command.option('--reason <text>', 'why; kept with the revision');
+
+export function declareTuning(program: Command, context: CommandContext, does: Does): void {
+  const tune = group(program, 'tune', 'parameters of the backend, their history, and the way back', [
+    'tune get chunk_size',
+    'tune set chunk_size=1200 top_k=60 --reason "short answers"',
+    'tune history',
+    'tune rollback 3',
+  ]);
+  scoped(remote(tune.command('get').argument('[parameter]').description('what counts, and where it comes from')))
+    .option('--all', 'also what nobody set')
+    .action(does((name: string | undefined, flags: TuneFlags & { all?: boolean }) => getTuning(context, name, flags)));
+  reasoned(
+    scoped(
+      remote(tune.command('set').argument('<name=value...>').description('all of them or none; NAME= takes one away')),
+    ),
+  ).action(does((pairs: readonly string[], flags: TuneFlags) => setTuning(context, pairs, flags)));
+  reasoned(
+    scoped(
+      remote(
+        tune.command('reset').description('take all values of a user or a workspace away; without either of everybody'),
+      ),
+    ),
+  )
+    .option('-y, --yes', 'do not ask')
+    .action(does((flags: TuneFlags & { yes?: boolean }) => resetTuning(context, flags)));
+  scoped(
+    remote(
+      tune
+        .command('check')
+        .argument('<name=value...>')
+        .description('what would be wrong with them; 4 when they cannot be set'),
+    ),
+  ).action(does((pairs: readonly string[], flags: TuneFlags) => checkTuning(context, pairs, flags)));
+  remote(tune.command('history').description('every change, newest first'))
+    .option('--limit <number>', 'how many (default 50)', count(500))
+    .action(does((flags: RemoteFlags & { limit?: number }) => listRevisions(context, flags)));
+  remote(
+    tune
+      .command('diff')
+      .argument('<from>', 'number of a revision; 0 is before the first', revisionNumber)
+      .argument('<to>', 'number of a revision', revisionNumber)
+      .description('what differs between two states'),
+  ).action(does((from: number, to: number, flags: RemoteFlags) => diffRevisions(context, from, to, flags)));
+  reasoned(
+    remote(
+      tune
+        .command('rollback')
+        .argument('<revision>', 'the state after it comes back; 0 is before the first', revisionNumber)
+        .description('as a new revision'),
+    ),
+  ).action(does((revision: number, flags: TuneFlags) => rollBackTuning(context, revision, flags)));
+}

@@ -1,0 +1,103 @@
+import { type CallOptions, pathPart, type Transport } from './transport.ts';
+import type {
+  EffectiveBody,
+  LightragConfigBody,
+  Page,
+  ParameterBody,
+  RevisionBody,
+  TuningChangeBody,
+  TuningChangedBody,
+  TuningCheckBody,
+  TuningValue,
+} from './wire.ts';
+
+/** Null takes a value away; what is left out stays as it is. */
+export type TuningValues = Readonly<Record<string, TuningValue | null>>;
+
+/** A user, a workspace, or with neither everybody who set nothing. */
+export type TuningScope = { readonly user?: string; readonly graphId?: string };
+
+const scopeOf = ({ user, graphId }: TuningScope) => ({ user, graph_id: graphId });
+
+// The server checks every answer against the schemas that these types are made of.
+export function createTuningCalls({ send }: Transport) {
+  const root = '/api/v1/tuning';
+  const own = '/api/v1/config/lightrag';
+  const configAt = (path: string) => ({
+    get: async (options?: CallOptions): Promise<LightragConfigBody> =>
+      (await send(path, options)) as LightragConfigBody,
+    /** All of them or none. @throws RagwardenError `request/invalid` with every violation */
+    set: async (
+      values: TuningValues,
+      { reason, ...call }: CallOptions & { reason?: string } = {},
+    ): Promise<LightragConfigBody> =>
+      (await send(path, { ...call, method: 'PUT', query: { reason }, body: values })) as LightragConfigBody,
+    reset: async ({ reason, ...call }: CallOptions & { reason?: string } = {}): Promise<{ readonly message: string }> =>
+      (await send(path, { ...call, method: 'DELETE', query: { reason } })) as { message: string },
+  });
+  return {
+    /** Of whoever calls. */
+    own: configAt(own),
+    /** Of everybody who set nothing; for administrators. */
+    default: configAt(`${own}/default`),
+    parameters: async (options?: CallOptions): Promise<Page<ParameterBody>> =>
+      (await send(`${root}/parameters`, options)) as Page<ParameterBody>,
+    effective: async ({ user, graphId, ...call }: CallOptions & TuningScope = {}): Promise<Page<EffectiveBody>> =>
+      (await send(`${root}/effective`, {
+        ...call,
+        query: scopeOf({ ...(user === undefined ? {} : { user }), ...(graphId === undefined ? {} : { graphId }) }),
+      })) as Page<EffectiveBody>,
+    set: async (
+      values: TuningValues,
+      { user, graphId, reason, ...call }: CallOptions & TuningScope & { reason?: string } = {},
+    ): Promise<TuningChangedBody> =>
+      (await send(`${root}/values`, {
+        ...call,
+        method: 'PUT',
+        body: { user, graph_id: graphId, values, reason: reason ?? null },
+      })) as TuningChangedBody,
+    /** Without user and workspace: all that anybody set. */
+    reset: async ({
+      user,
+      graphId,
+      reason,
+      ...call
+    }: CallOptions & TuningScope & { reason?: string } = {}): Promise<TuningChangedBody> =>
+      (await send(`${root}/values`, {
+        ...call,
+        method: 'DELETE',
+        query: { user, graph_id: graphId, reason },
+      })) as TuningChangedBody,
+    check: async (
+      values: TuningValues,
+      { user, graphId, ...call }: CallOptions & TuningScope = {},
+    ): Promise<TuningCheckBody> =>
+      (await send(`${root}/check`, {
+        ...call,
+        method: 'POST',
+        body: { user, graph_id: graphId, values },
+      })) as TuningCheckBody,
+    /** Newest first. `limit` 1 to 500, 100 unless told. */
+    revisions: async ({
+      limit,
+      cursor,
+      ...call
+    }: CallOptions & { limit?: number; cursor?: string } = {}): Promise<Page<RevisionBody>> =>
+      (await send(`${root}/revisions`, { ...call, query: { limit, cursor } })) as Page<RevisionBody>,
+    revision: async (revision: number, options?: CallOptions): Promise<RevisionBody> =>
+      (await send(`${root}/revisions/${pathPart(String(revision))}`, options)) as RevisionBody,
+    /** Between the states after two revisions; 0 is before the first. */
+    diff: async (from: number, to: number, options?: CallOptions): Promise<Page<TuningChangeBody>> =>
+      (await send(`${root}/diff`, { ...options, query: { from, to } })) as Page<TuningChangeBody>,
+    /** The state after a revision comes back, as a new one. */
+    rollback: async (
+      revision: number,
+      { reason, ...call }: CallOptions & { reason?: string } = {},
+    ): Promise<TuningChangedBody & { readonly left_out: readonly string[] }> =>
+      (await send(`${root}/revisions/${pathPart(String(revision))}/rollback`, {
+        ...call,
+        method: 'POST',
+        body: { reason: reason ?? null },
+      })) as TuningChangedBody & { left_out: string[] },
+  };
+}

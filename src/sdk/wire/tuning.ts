@@ -1,0 +1,77 @@
+export type TuningValue = number | boolean | string;
+
+/** What has to happen to an index before a changed parameter means the same for all of it; `hint`: no backend knows it. */
+export type TuningClass = 'safe' | 'new-documents' | 're-embed' | 're-extract' | 'never' | 'hint';
+
+/** The six that were promised, always; further ones where somebody set them. */
+export type LightragConfigBody = {
+  readonly chunk_size: number;
+  readonly graph_traversal_depth: number;
+  readonly cache_enabled: boolean;
+  readonly cache_size: number;
+  readonly vector_dimension: number;
+  readonly max_token_size: number;
+  readonly [further: string]: TuningValue;
+};
+
+export type ParameterBody = {
+  readonly name: string;
+  readonly backend: 'lightrag' | 'graphrag' | 'both';
+  /** Variable of the environment, or path in settings.yaml; null: no backend knows it. */
+  readonly backend_name: string | null;
+  readonly type: 'integer' | 'number' | 'boolean' | 'choice' | 'text';
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly choices: readonly string[] | null;
+  readonly default: TuningValue | null;
+  readonly default_before: { readonly version: string; readonly value: TuningValue } | null;
+  readonly unit: string | null;
+  readonly meaning: string;
+  readonly class: TuningClass;
+  readonly per_user: boolean;
+};
+
+export type EffectiveBody = {
+  readonly parameter: string;
+  readonly value: TuningValue | null;
+  readonly origin: 'user' | 'workspace' | 'default' | 'setting' | 'built-in';
+  readonly class: TuningClass;
+  readonly backend_name: string | null;
+};
+
+export type TuningChangeBody = {
+  /** `default`, `user:SUBJECT` or `workspace:GRAPH_ID`. */
+  readonly scope: string;
+  readonly parameter: string;
+  /** Null: it was not set. */
+  readonly before: TuningValue | null;
+  readonly after: TuningValue | null;
+};
+
+export type RevisionBody = {
+  readonly revision: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly what: 'set' | 'reset' | 'reset-all' | 'rollback';
+  readonly reason: string | null;
+  readonly changes: readonly TuningChangeBody[];
+  readonly rolled_back_to: number | null;
+};
+
+export type TuningWarningBody = {
+  readonly severity: 'error' | 'warning';
+  readonly parameters: readonly string[];
+  readonly message: string;
+};
+
+export type TuningChangedBody = {
+  /** Null: everything was so already. */
+  readonly revision: RevisionBody | null;
+  readonly warnings: readonly TuningWarningBody[];
+};
+
+export type TuningCheckBody = {
+  readonly valid: boolean;
+  readonly violations: readonly { readonly parameter: string; readonly message: string }[];
+  readonly contradictions: readonly TuningWarningBody[];
+};

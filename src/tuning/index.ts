@@ -1,0 +1,10 @@
+/**
+ * Tuning: the parameters of the backend, what they are for everybody, a workspace and a user, each change as a revision, and the way
+ * back. Tables: `tuning_revision`, `tuning_value`. Invariants: what counts can be made from the revisions alone; a change is written
+ * whole with its revision, event and audit entry, or not at all; nothing that breaks a rule is kept.
+ */
+export { lightragConfigRoutes } from './lightrag-config-routes.ts';
+export type { TuningValue } from './parameter.ts';
+export { createTuning, type Tuning } from './tuning.ts';
+export type { EffectiveBody, LightragConfigBody, ParameterBody, RevisionBody } from './tuning-bodies.ts';
+export { tuningRoutes } from './tuning-routes.ts';

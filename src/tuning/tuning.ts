@@ -1,0 +1,258 @@
+import type { EventRecorder } from '../events/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database, Tx } from '../platform/database/index.ts';
+import { AppError } from '../platform/errors.ts';
+import { findParameter, parameters, promisedParameters } from './catalogue/index.ts';
+import type { Parameter, TuningValue } from './parameter.ts';
+import {
+  type Change,
+  changesBack,
+  changesTo,
+  type Revision,
+  type Scope,
+  type SetValues,
+  scopeKey,
+} from './revision.ts';
+import { type Contradiction, findContradictions, findViolations, type Values, type Violation } from './rules.ts';
+import {
+  insertRevision,
+  newestRevision,
+  selectLaterRevisions,
+  selectRevision,
+  selectRevisions,
+  selectValues,
+  selectValuesInside,
+} from './tuning-store.ts';
+
+/** Where an effective value comes from. `setting`: environment or file of ragwarden; `built-in`: the backend's own or the promised one. */
+export type Origin = 'user' | 'workspace' | 'default' | 'setting' | 'built-in';
+
+export type EffectiveValue = {
+  readonly parameter: Parameter;
+  /** Null: nobody set it and the backend has none either. */
+  readonly value: TuningValue | null;
+  readonly origin: Origin;
+};
+
+export type Asking = {
+  readonly actor: string;
+  readonly reason: string | null;
+  /** Given the entity tag of what is there now; throws when the caller has not seen it. */
+  admit?(etagSource: string): void;
+};
+
+export type Changed = { readonly revision: Revision | null; readonly warnings: readonly Contradiction[] };
+
+export type Tuning = {
+  /** What counts for a caller, of every parameter; those without a scope: the default. */
+  effective(of: {
+    readonly subject?: string | undefined;
+    readonly graphId?: string | undefined;
+  }): Promise<readonly EffectiveValue[]>;
+  /** What somebody set, by scope. */
+  setValues(): Promise<SetValues>;
+  /** The text that the entity tag of a scope is made from. */
+  etagSource(scope: Scope): Promise<string>;
+  /**
+   * Sets some parameters of a scope and leaves the others; a null takes one away.
+   * @throws AppError `request/invalid` with every violation; whatever `admit` throws
+   */
+  set(scope: Scope, values: Readonly<Record<string, unknown>>, asking: Asking): Promise<Changed>;
+  /** Takes all of a scope away. The default: that of every user and workspace as well. */
+  reset(scope: Scope, asking: Asking): Promise<Changed>;
+  /** What a change would do wrong, without making it. */
+  check(
+    scope: Scope,
+    values: Readonly<Record<string, unknown>>,
+  ): Promise<{
+    violations: readonly { parameter: string; message: string }[];
+    contradictions: readonly Contradiction[];
+  }>;
+  revisions(page: { readonly limit: number; readonly before?: number | undefined }): Promise<Revision[]>;
+  /** @throws AppError `tuning/unknown-revision` */
+  revision(number: number): Promise<Revision>;
+  /** The state after a revision comes back, as a new revision; 0 is before the first. */
+  rollback(number: number, asking: Asking): Promise<Changed & { readonly leftOut: readonly string[] }>;
+  /** What differs between the state after two revisions. */
+  diff(from: number, to: number): Promise<readonly Change[]>;
+};
+
+/**
+ * @param firstValues what environment and file say; counts more than the built-in default and less than anything set here
+ */
+export function createTuning(options: {
+  readonly db: Database;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  firstValues(): Values;
+}): Tuning {
+  const { db, events, clock } = options;
+
+  const layered = (
+    set: SetValues,
+    of: { subject?: string | undefined; graphId?: string | undefined },
+  ): EffectiveValue[] => {
+    const first = options.firstValues();
+    const layers: readonly (readonly [Origin, Values | undefined])[] = [
+      ['user', of.subject === undefined ? undefined : set.get(scopeKey({ kind: 'user', subject: of.subject }))],
+      [
+        'workspace',
+        of.graphId === undefined ? undefined : set.get(scopeKey({ kind: 'workspace', graphId: of.graphId })),
+      ],
+      ['default', set.get('default')],
+      ['setting', first],
+    ];
+    return parameters.map((parameter) => {
+      for (const [origin, values] of layers) {
+        const value = values?.[parameter.name];
+        if (value !== undefined) return { parameter, value, origin };
+      }
+      return { parameter, value: parameter.fallback, origin: 'built-in' };
+    });
+  };
+
+  const placeOf = (scope: Scope) =>
+    scope.kind === 'user' ? { subject: scope.subject } : scope.kind === 'workspace' ? { graphId: scope.graphId } : {};
+
+  /** What is wrong with these values for this scope, alone and together with what is there. */
+  const judge = (set: SetValues, scope: Scope, values: Readonly<Record<string, unknown>>) => {
+    const violations = findViolations(values);
+    for (const name of Object.keys(values)) {
+      if (scope.kind === 'user' && findParameter(name)?.perUser === false)
+        violations.push({ parameter: name, message: 'is the same for everybody: it cannot be set for a user' });
+    }
+    if (violations.length > 0) return { violations, contradictions: [] };
+    const key = scopeKey(scope);
+    const kept = Object.entries({ ...set.get(key), ...values }).filter(([, value]) => value !== null) as [
+      string,
+      TuningValue,
+    ][];
+    const after = new Map(set).set(key, Object.fromEntries(kept));
+    const effective = Object.fromEntries(
+      layered(after, placeOf(scope)).flatMap(({ parameter, value }) =>
+        value === null ? [] : [[parameter.name, value]],
+      ),
+    );
+    return { violations, contradictions: findContradictions(effective, new Set(Object.keys(values))) };
+  };
+
+  const write = async (
+    tx: Tx,
+    what: Revision['what'],
+    changes: readonly Change[],
+    asking: Asking,
+    rolledBackTo: number | null = null,
+  ): Promise<Revision | null> => {
+    if (changes.length === 0) return null;
+    const revision = { atMs: clock.now(), actor: asking.actor, what, reason: asking.reason, changes, rolledBackTo };
+    const number = await insertRevision(tx, revision);
+    const names = [...new Set(changes.map((one) => one.parameter))];
+    const data = { revision: number, what, parameters: names, scopes: [...new Set(changes.map((one) => one.scope))] };
+    await events.record(tx, {
+      type: 'tuning.changed',
+      severity: 'info',
+      message: `Revision ${number} of the tuning: ${asking.actor} changed ${names.slice(0, 8).join(', ')}${names.length > 8 ? ' and more' : ''}.`,
+      data,
+    });
+    await events.audit(tx, {
+      actor: asking.actor,
+      action: `tuning.${what}`,
+      object: String(number),
+      outcome: 'done',
+      data,
+    });
+    return { ...revision, number };
+  };
+
+  const textOf = (set: SetValues, scope: Scope): string =>
+    JSON.stringify(layered(set, placeOf(scope)).map(({ parameter, value, origin }) => [parameter.name, value, origin]));
+
+  return {
+    effective: async (of) => layered(await selectValues(db), of),
+    setValues: () => selectValues(db),
+    etagSource: async (scope) => textOf(await selectValues(db), scope),
+    check: async (scope, values) => judge(await selectValues(db), scope, values),
+
+    set: (scope, values, asking) =>
+      db.unit(async (tx) => {
+        const set = await selectValuesInside(tx);
+        asking.admit?.(textOf(set, scope));
+        const { violations, contradictions } = judge(set, scope, values);
+        const errors = contradictions.filter(({ severity }) => severity === 'error');
+        refuse(violations, errors);
+        const key = scopeKey(scope);
+        const changes = changesTo(set.get(key) ?? {}, key, values as Record<string, TuningValue | null>);
+        const revision = await write(tx, 'set', changes, asking);
+        return { revision, warnings: contradictions };
+      }),
+
+    reset: (scope, asking) =>
+      db.unit(async (tx) => {
+        const set = await selectValuesInside(tx);
+        asking.admit?.(textOf(set, scope));
+        const keys = scope.kind === 'default' ? [...set.keys()] : [scopeKey(scope)];
+        const changes = keys.flatMap((key) => {
+          const current = set.get(key) ?? {};
+          return changesTo(current, key, Object.fromEntries(Object.keys(current).map((name) => [name, null])));
+        });
+        const revision = await write(tx, scope.kind === 'default' ? 'reset-all' : 'reset', changes, asking);
+        return { revision, warnings: [] };
+      }),
+
+    revisions: (page) => selectRevisions(db, page),
+    async revision(number) {
+      const found = await selectRevision(db, number);
+      if (!found) throw unknownRevision(number);
+      return found;
+    },
+
+    rollback: (number, asking) =>
+      db.unit(async (tx) => {
+        const later = await laterThan(tx, number);
+        const { changes, leftOut } = changesBack(later, (name) => findParameter(name) !== undefined);
+        const wrong = changes.flatMap(({ parameter, after }) =>
+          after === null ? [] : findViolations({ [parameter]: after }),
+        );
+        refuse(wrong, []);
+        const revision = await write(tx, 'rollback', changes, asking, number);
+        return { revision, warnings: [], leftOut };
+      }),
+
+    diff: (from, to) =>
+      db.unit(async (tx) => {
+        const [older, newer] = from <= to ? [from, to] : [to, from];
+        await laterThan(tx, newer);
+        const between = (await laterThan(tx, older)).filter((one) => one.number <= newer);
+        const { changes } = changesBack(between, () => true);
+        // Those lead from the newer to the older.
+        return from <= to ? changes.map((one) => ({ ...one, before: one.after, after: one.before })) : changes;
+      }),
+  };
+
+  async function laterThan(tx: Tx, number: number): Promise<Revision[]> {
+    const later = await selectLaterRevisions(tx, number);
+    const newest = later[0]?.number ?? (await newestRevision(db));
+    if (number > newest) throw unknownRevision(number);
+    return later;
+  }
+}
+
+/** @throws AppError `request/invalid` with every one of them */
+function refuse(violations: readonly Violation[], contradictions: readonly Contradiction[]): void {
+  const all = [
+    ...violations.map(({ parameter, message }) => ({ at: `/${parameter}`, message })),
+    ...contradictions.map(({ of, message }) => ({ at: `/${of[0] ?? ''}`, message })),
+  ];
+  if (all.length === 0) return;
+  const told = [
+    ...violations.map(({ parameter, message }) => `${parameter} ${message}`),
+    ...contradictions.map(({ message }) => message),
+  ];
+  throw new AppError('request/invalid', `These values cannot be set: ${told.join('; ')}.`, { violations: all });
+}
+
+const unknownRevision = (number: number): AppError =>
+  new AppError('tuning/unknown-revision', `There is no revision ${number}. \`ragwarden tune history\` shows them.`);
+
+/** The six that were promised, in their order. */
+export const promisedNames: readonly string[] = promisedParameters.map(({ name }) => name);
