@@ -10,11 +10,6 @@ export type Scope =
 export const scopeKey = (scope: Scope): string =>
   scope.kind === 'default' ? 'default' : scope.kind === 'user' ? `user:${scope.subject}` : `workspace:${scope.graphId}`;
 
-export function scopeOf(key: string): Scope {
-  if (key.startsWith('user:')) return { kind: 'user', subject: key.slice(5) };
-  return key.startsWith('workspace:') ? { kind: 'workspace', graphId: key.slice(10) } : { kind: 'default' };
-}
-
 /** Null: nothing was set. */
 export type Change = {
   readonly scope: string;

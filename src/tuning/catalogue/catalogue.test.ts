@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readValue, violation } from '../parameter.ts';
 import { findContradictions } from '../rules.ts';
@@ -58,8 +60,9 @@ test.each([
   expect(parameter && readValue(parameter.kind, text)).toBe(value);
 });
 
-test('the page of the documentation is this catalogue, each parameter once', async () => {
+test('the page of the documentation is this catalogue, each parameter once', () => {
   const page = cataloguePage();
   expect(page.match(/^\| `/gm)).toHaveLength(parameters.length);
-  await expect(page).toMatchFileSnapshot('../../../docs/tuning-parameters.md');
+  const written = readFileSync(join(import.meta.dirname, '../../../docs/tuning-parameters.md'), 'utf8');
+  expect(written, 'Write what `cataloguePage` gives into docs/tuning-parameters.md.').toBe(page);
 });
