@@ -22,6 +22,7 @@ export const apiInfo = () => ({
     { name: 'monitoring', description: 'The host, and what the backend was asked for since the start.' },
     { name: 'traffic', description: 'What passed the gateway or was told: times, errors, tokens, cost.' },
     { name: 'resources', description: 'What programs hold and register, and which of it leaks.' },
+    { name: 'alerts', description: 'Rules, what fires, who is told of it, and what became of each notification.' },
     { name: 'targets', description: 'What is watched.' },
     { name: 'backup', description: 'Recovery points: taking, verifying, keeping, restoring.' },
     {

@@ -7,7 +7,7 @@ import { hostRoutes } from '../host/index.ts';
 import { createReadBack, type Metrics, metricRoutes, statusClass } from '../metrics/index.ts';
 import { operationRoutes } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
-import { createHttpServer, type HttpServer } from '../platform/http/index.ts';
+import { createHttpServer, type HttpServer, type RoutePlugin } from '../platform/http/index.ts';
 import type { Jobs } from '../platform/jobs.ts';
 import { recoveryRoutes } from '../recovery/index.ts';
 import { type Growth, growthRoutes, jobsRoutes, type SettingsControl, settingsRoutes } from '../system/index.ts';
@@ -46,6 +46,7 @@ export async function createApiServer(
       readonly growth: Growth;
       readonly fronting: Fronting;
       readonly gatewayKeys: GatewayKeys;
+      readonly notifyRoutes: RoutePlugin;
       readonly orphans: OrphanSearches;
     },
 ): Promise<HttpServer> {
@@ -113,6 +114,7 @@ export async function createApiServer(
   await server.register(slices.trafficRoutes);
   await server.register(slices.resourceRoutes);
   await server.register(slices.tuningRoutes);
+  await server.register(slices.notifyRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

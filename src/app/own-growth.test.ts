@@ -23,11 +23,13 @@ const uncapped: GrowthCaps = {
   agents: 0,
   'point-history': 0,
   drills: 0,
-  'alert-history': 0,
+  deliveries: 0,
+  silences: 0,
   samples: 0,
   'state-copies': 0,
   'restic-cache': 0,
   staging: 0,
+  'alert-history': 0,
   undo: 0,
 };
 

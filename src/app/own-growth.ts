@@ -4,6 +4,7 @@ import { boundedAlertHistory } from '../alerts/index.ts';
 import { boundedPointHistory, boundedUndo, type PointStore } from '../backup/index.ts';
 import { boundedAudit, boundedEvents, type EventRecorder } from '../events/index.ts';
 import { boundedAgents, boundedSamples } from '../metrics/index.ts';
+import { boundedDeliveries, boundedSilences } from '../notify/index.ts';
 import { boundedIdempotencyKeys, boundedOperations, type Operations } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
@@ -88,6 +89,8 @@ export function createOwnGrowth(options: {
       'point-history': boundedPointHistory({ db, points }),
       drills: boundedDrills({ db, drills }),
       'alert-history': boundedAlertHistory(db),
+      deliveries: boundedDeliveries(db),
+      silences: boundedSilences({ db, clock }),
       samples: boundedSamples(metricsDb),
       'state-copies': boundedStateCopies(dataDir),
       'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),

@@ -193,7 +193,11 @@ export function createWarden(options: WardenOptions): Warden {
     let eventMetrics: EventMetrics | undefined;
     const events = countingEvents(recorded, (event) => eventMetrics?.count(event));
     const operations = createOperations({ db, clock, log: logOf('operations'), events, instance });
-    const http = createHttpClient();
+    /** Of our own listeners, once they listen: nobody may have us call them. */
+    let ownUrls: readonly (string | undefined)[] = [];
+    const http = createHttpClient({
+      ownPorts: () => ownUrls.flatMap((url) => (url === undefined ? [] : [Number(new URL(url).port)])),
+    });
     await lifecycle.begin({ name: 'outgoing http', stop: () => http.close() });
 
     const access = createAccess({
@@ -223,8 +227,7 @@ export function createWarden(options: WardenOptions): Warden {
     setBuildInfo(registry, productVersion());
     await begin(createProcessMetrics(registry));
 
-    const { notifier } = createNotifyWiring({ db, clock });
-    const ground: Ground = {
+    const base = {
       get config() {
         return live.config();
       },
@@ -243,8 +246,10 @@ export function createWarden(options: WardenOptions): Warden {
       http,
       registry,
       documentMetrics,
-      notifier,
     };
+    const notifying = createNotifyWiring(base, instance);
+    // Its settings stay those of the moment: a copy would freeze them.
+    const ground: Ground = Object.assign(base, { notifier: notifying.notify.notifier });
     const wantsSample = options.command === 'up' || config.profile === 'development';
     const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
@@ -362,6 +367,7 @@ export function createWarden(options: WardenOptions): Warden {
     const alertWiring = createAlertWiring(ground, { history: metrics.history, backup, barrier: fronting.barrier });
     const { health, parts: healthParts } = createHealthWiring(ground, [
       jobsCheck(jobs, clock),
+      notifying.check,
       ownDiskCheck(lowDisk),
       ...fronting.checks,
       ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
@@ -386,6 +392,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...resourceWiring,
       ...createTuningWiring(ground),
       ...orphanWiring,
+      notifyRoutes: notifying.notifyRoutes,
       ...documentWiring,
       fronting,
       gatewayKeys,
@@ -424,6 +431,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (config.metrics.enabled) await begin(metrics);
     await begin(remoteWrite);
     await begin(scraper);
+    for (const part of notifying.parts) await begin(part);
     // Before all that looks and works by itself: its first turns take the cores that traffic waits for.
     if (fronting.gateway) await begin(fronting.gateway);
     if (probing) {
@@ -462,6 +470,7 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
+    ownUrls = [...Object.values(listeners.listening()), fronting.gateway?.url()];
     health.setReady(true);
     await lifecycle.begin({ name: 'readiness', stop: () => health.setReady(false) });
     await db.unit((tx) =>

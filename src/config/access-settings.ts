@@ -58,4 +58,13 @@ export const accessSettings = {
     example: 'workspaces',
     about: 'Claim of a JWT that lists the workspaces of its user. Unset: none.',
   }),
+  sealKey: setting({
+    key: 'access.seal_key',
+    env: env('RAGWARDEN_SEAL_KEY'),
+    parser: secretText,
+    fallback: undefined,
+    secret: true,
+    about:
+      'Key that secrets taken over the API are sealed with, 32 bytes in base64. Unset: seal.key in the data folder.',
+  }),
 } as const;

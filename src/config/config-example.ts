@@ -77,6 +77,29 @@ const structures: Readonly<Record<string, string>> = {
   #     body_limit_mb: 16
   #     drop: [go_*]
 `,
+  notify: `  # Who is told. Secrets are named: a variable, or a file. Without routes and a default every receiver is told of everything.
+  # receivers:
+  #   - {id: pager, kind: webhook, url: 'https://hooks.example.org/ragwarden', signing_key_env: PAGER_SIGNING_KEY}
+  #   - {id: chat, kind: slack, url_file: /etc/ragwarden/slack-url}
+  #   - id: mail
+  #     kind: email
+  #     host: mail.example.org
+  #     tls: starttls
+  #     username: ragwarden
+  #     password_env: MAIL_PASSWORD
+  #     from: ragwarden@example.org
+  #     to: [oncall@example.org]
+  #   - {id: central, kind: alertmanager, url: 'https://alertmanager.example.org'}
+
+  # Which of them is told of what: the first route that matches, and the later ones where it says continue.
+  # routes:
+  #   - matchers: [severity=critical]
+  #     receivers: [pager]
+  #     group_by: [alertname, target]
+  #     group_wait_seconds: 10
+  #     escalate: [{after_seconds: 900, receivers: [mail]}]
+  # default: {receivers: [chat], group_by: [alertname]}
+`,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:
   #   - {model: gpt-4o-mini*, input_usd: 0.15, cached_input_usd: 0.075, output_usd: 0.6}

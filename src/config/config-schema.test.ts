@@ -140,7 +140,7 @@ describe('the example of a file', () => {
       .map((line, index) => {
         const before = lines[index - 1] ?? '';
         return /^ *# Value: /.test(before) ||
-          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:|scrape:|prices:|read_back:|endpoints:|providers:|models:|vector_stores:|http:|tcp:| {2})/.test(
+          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:|scrape:|prices:|read_back:|endpoints:|providers:|receivers:|routes:|default:|models:|vector_stores:|http:|tcp:| {2})/.test(
             line,
           )
           ? line.replace('# ', '')
@@ -156,6 +156,8 @@ describe('the example of a file', () => {
         RAGWARDEN_HEARTBEAT_URL: 'https://watch.example.org/a',
         CENTRAL_STORE_TOKEN: 't',
         OPENAI_API_KEY: 'k',
+        PAGER_SIGNING_KEY: 'k',
+        MAIL_PASSWORD: 'p',
       },
       cwd,
     });

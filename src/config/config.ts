@@ -15,6 +15,7 @@ import {
   type RemoteStoreConfig,
   type ScrapeConfig,
 } from './metrics-structure.ts';
+import { buildNotify, type NotifyConfig } from './notify-config.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -45,6 +46,8 @@ export type Config = {
     readonly adminUserIds: readonly string[];
     /** Undefined: no JWT opens anything. */
     readonly jwt: JwtConfig | undefined;
+    /** 32 bytes in base64; undefined: the file in the data folder. */
+    readonly sealKey: string | undefined;
   };
   readonly logLevel: LogLevel;
   /** Parts whose log has another level. */
@@ -123,6 +126,8 @@ export type Config = {
     readonly agents: number;
     readonly 'point-history': number;
     readonly drills: number;
+    readonly deliveries: number;
+    readonly silences: number;
     readonly samples: number;
     readonly 'state-copies': number;
     readonly 'restic-cache': number;
@@ -159,6 +164,7 @@ export type Config = {
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
   readonly gateway: GatewayConfig;
+  readonly notify: NotifyConfig;
   /** Undefined: nothing was configured, `up` brings the sample backend. */
   readonly target: TargetConfig | undefined;
   readonly documents: DocumentConfig;
@@ -303,7 +309,11 @@ export function buildConfig(
       trustedProxies: values.trustedProxies,
       adminToken: values.adminToken,
     },
-    access: { adminUserIds: values.adminUserIds, jwt: buildJwt(values, origins, problems) },
+    access: {
+      adminUserIds: values.adminUserIds,
+      jwt: buildJwt(values, origins, problems),
+      sealKey: sealKeyOf(values, origins, problems),
+    },
     logLevel: logLevel(values.logLevel),
     logLevels: Object.fromEntries(Object.entries(values.logLevels).map(([slice, level]) => [slice, logLevel(level)])),
     monitoring: {
@@ -373,6 +383,8 @@ export function buildConfig(
       agents: values.growthAgents,
       'point-history': values.growthPointHistory,
       drills: values.growthDrills,
+      deliveries: values.growthDeliveries,
+      silences: values.growthSilences,
       samples: values.growthSamplesBytes,
       'state-copies': values.growthStateCopies,
       'restic-cache': values.growthResticCacheBytes,
@@ -423,6 +435,7 @@ export function buildConfig(
       cpus: values.drillCpus,
     },
     gateway: buildGateway(values, structure.gateway, target, origins, { env, cwd, problems }),
+    notify: buildNotify(values, structure.notify, { env, cwd, problems }),
     target,
     documents: buildDocuments(values),
     canary: buildCanary(values, origins, problems),
@@ -435,6 +448,17 @@ export function buildConfig(
     },
   };
   return { config: deepFreeze(config), problems };
+}
+
+function sealKeyOf(values: SettingValues, origins: Origins, problems: Problem[]): string | undefined {
+  const { sealKey } = values;
+  if (sealKey !== undefined && Buffer.from(sealKey, 'base64').length !== 32)
+    problems.push({
+      place: origins.sealKey.place,
+      message: 'is not 32 bytes in base64',
+      mend: 'Make one with `openssl rand -base64 32`.',
+    });
+  return sealKey;
 }
 
 function buildHeartbeat(values: SettingValues, origins: Origins, problems: Problem[]): Config['heartbeat'] {

@@ -11,6 +11,7 @@ export { configReference, describeConfig, type ShownSetting, writtenValue } from
 export type { EndpointConfig, GatewayConfig, NamedKey, ProviderConfig } from './gateway-config.ts';
 export { type ChangedSetting, type ConfigChange, createLiveConfig, type LiveConfig } from './live-config.ts';
 export { findNearestName } from './nearest-name.ts';
+export type { NotifyConfig, NotifySecret, ReceiverConfig, RouteConfig } from './notify-config.ts';
 export {
   type ApiValues,
   type ConfigReading,

@@ -5,6 +5,7 @@ import { backupSettings } from './backup-settings.ts';
 import { documentSettings } from './document-settings.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { healthSettings } from './health-config.ts';
+import { notifySettings } from './notify-settings.ts';
 import { recoverySettings } from './recovery-settings.ts';
 import { resourceSettings } from './resource-settings.ts';
 import { serverSettings } from './server-settings.ts';
@@ -34,6 +35,7 @@ export const settings = {
   ...alertSettings,
   ...healthSettings,
   ...tuningSettings,
+  ...notifySettings,
   ...awaitedSettings,
 } as const;
 

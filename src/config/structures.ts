@@ -3,6 +3,7 @@ import { alertsStructure } from './alert-structure.ts';
 import { gatewayStructure } from './gateway-config.ts';
 import { healthStructure } from './health-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
+import { notifyStructure } from './notify-config.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
 
@@ -17,12 +18,21 @@ const structures = {
   gateway: gatewayStructure,
   alerts: alertsStructure,
   health: healthStructure,
+  notify: notifyStructure,
 } as const;
 type Section = keyof typeof structures;
 
 export type Structure = { readonly [S in Section]: z.infer<(typeof structures)[S]> };
 
-export const noStructure: Structure = { target: {}, metrics: {}, traffic: {}, gateway: {}, alerts: {}, health: {} };
+export const noStructure: Structure = {
+  target: {},
+  metrics: {},
+  traffic: {},
+  gateway: {},
+  alerts: {},
+  health: {},
+  notify: {},
+};
 
 // Object.entries forgets that the names are these.
 export const structureEntries = Object.entries(structures) as readonly (readonly [

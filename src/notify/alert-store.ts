@@ -76,7 +76,19 @@ export async function writeAlert(tx: Tx, alert: ToldAlert): Promise<void> {
     .execute();
 }
 
+export const hasAlerts = async (db: Kysely<AlertTables>): Promise<boolean> =>
+  (await db.selectFrom('notify_alert').select('key').limit(1).executeTakeFirst()) !== undefined;
+
 /** By key, so that a plan does not depend on the order in which rows lie. */
 export async function selectAlerts(db: Kysely<AlertTables>): Promise<ToldAlert[]> {
   return (await db.selectFrom('notify_alert').selectAll().orderBy('key').execute()).map(alertOf);
+}
+
+export async function deleteAlerts(tx: Tx, keys: readonly string[]): Promise<void> {
+  for (let at = 0; at < keys.length; at += 500)
+    await tx
+      .as<AlertTables>()
+      .deleteFrom('notify_alert')
+      .where('key', 'in', keys.slice(at, at + 500))
+      .execute();
 }

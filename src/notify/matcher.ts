@@ -22,3 +22,16 @@ export function isLike(pattern: string, text: string): boolean {
   }
   return true;
 }
+
+/**
+ * Reads `severity=critical`, `team!=web` or `target=prod-*`.
+ * @returns undefined when it is no matcher
+ */
+export function parseMatcher(text: string): Matcher | undefined {
+  const match = /^([a-zA-Z_][a-zA-Z0-9_]*)(!?=)(.*)$/s.exec(text.trim());
+  if (!match) return undefined;
+  const [, label = '', sign, value = ''] = match;
+  return { label, value: value.replace(/^"(.*)"$/s, '$1'), equal: sign === '=' };
+}
+
+export const formatMatcher = ({ label, value, equal }: Matcher): string => `${label}${equal ? '=' : '!='}${value}`;

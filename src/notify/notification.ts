@@ -88,6 +88,9 @@ export function decideTold(known: ToldAlert | undefined, told: Notification, now
     if (known === undefined) return undefined;
     return {
       ...told,
+      // Who was told of the beginning is to know the end by the same labels, and at the same places.
+      labels: known.labels,
+      severity: known.severity,
       receivers: receivers ?? known.receivers,
       startsAtMs: Math.min(known.startsAtMs, told.startsAtMs),
       endsAtMs: told.endsAtMs ?? nowMs,

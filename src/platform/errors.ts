@@ -38,6 +38,7 @@ export const errorCatalogue = {
   'access/issuer-unreachable': kind(503, 'The issuer of the token cannot be asked', 13, true),
   'access/csrf': kind(403, 'The request did not come from the dashboard', 12),
   'access/login-used': kind(401, 'The login link is used up or expired', 12),
+  'access/seal-broken': kind(500, 'A sealed secret cannot be opened', 1),
   'feature/disabled': kind(409, 'This part is switched off', 1),
   'conflict/state': kind(409, 'The present state does not allow this', 1),
   'conflict/confirmation-required': kind(409, 'A confirmation is required', 1),

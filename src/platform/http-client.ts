@@ -40,7 +40,13 @@ export type HttpClient = HttpRequester & {
    * For URLs that came over the API: the name is resolved once and the resolved address dialled; link-local, metadata and
    * our own listeners are refused, private ranges unless allowed.
    */
-  forUntrusted(options: { allowPrivate: boolean }): HttpRequester;
+  forUntrusted(options: { allowPrivate: boolean }): HttpRequester & {
+    /**
+     * The address behind a name that will be dialled, for what is no HTTP, or to refuse it before it is kept.
+     * @throws AppError `outgoing/refused-address`, `outgoing/failed` when it cannot be resolved
+     */
+    admit(host: string, port: number): Promise<string>;
+  };
   /** Ends every connection; requests under way fail. */
   close(): Promise<void>;
 };
@@ -63,9 +69,12 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   return {
     request: async (request) => send(agent, parseUrl(request.url), request),
     forUntrusted: ({ allowPrivate }) => ({
+      admit: (host, port) =>
+        admittedAddress(host, port, { allowPrivate, resolve, ownPorts: options.ownPorts?.() ?? [] }),
       async request(request) {
         const url = parseUrl(request.url);
-        const address = await admittedAddress(url, { allowPrivate, resolve, ownPorts: options.ownPorts?.() ?? [] });
+        const ownPorts = options.ownPorts?.() ?? [];
+        const address = await admittedAddress(url.hostname, portOf(url), { allowPrivate, resolve, ownPorts });
         const pinned = pinnedAgent(address);
         try {
           return await send(pinned, url, request);
@@ -90,25 +99,27 @@ function parseUrl(text: string): URL {
   return url;
 }
 
+const portOf = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+
 /** The one address that will be dialled. Every address of the name must be acceptable, not only the first. */
 async function admittedAddress(
-  url: URL,
+  host: string,
+  port: number,
   rules: {
     allowPrivate: boolean;
     ownPorts: readonly number[];
     resolve: (name: string) => Promise<readonly string[]>;
   },
 ): Promise<string> {
-  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const name = host.replace(/^\[|\]$/g, '');
   const addresses =
     isIP(name) === 0 ? await rules.resolve(name).catch((err: unknown) => refuseUnresolved(name, err)) : [name];
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   for (const address of addresses) {
     const decision = decideAddress(address);
     if (decision === 'never')
       throw new AppError('outgoing/refused-address', `${name} is a link-local, metadata or reserved address.`);
     if (rules.ownPorts.includes(port) && isOwnAddress(address))
-      throw new AppError('outgoing/refused-address', `${url.host} is a listener of ragwarden itself.`);
+      throw new AppError('outgoing/refused-address', `${host}:${port} is a listener of ragwarden itself.`);
     if (decision === 'private' && !rules.allowPrivate)
       throw new AppError('outgoing/refused-address', `${name} lies in a private range, which is not allowed here.`);
   }

@@ -3,6 +3,7 @@ import { createEventCalls } from './event-calls.ts';
 import { createGatewayCalls } from './gateway-calls.ts';
 import { createGraphCalls } from './graph-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
+import { createNotificationCalls } from './notification-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { RagwardenError } from './ragwarden-error.ts';
 import { createResourceCalls } from './resource-calls.ts';
@@ -126,6 +127,7 @@ export function createClient(options: ClientOptions) {
     describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
     gateway: createGatewayCalls(transport),
     tuning: createTuningCalls(transport),
+    notifications: createNotificationCalls(transport),
     metrics: createMetricCalls(transport),
     monitoring: createMonitoringCalls(transport),
     traffic: createTrafficCalls(transport),

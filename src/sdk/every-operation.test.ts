@@ -18,6 +18,7 @@ const everyEvent = {
   ...{ types: ['t'], severities: ['info' as const], targetId: 't', workspace: 'w', operationId: 'o' },
   ...eventFilter,
 };
+const silence = { matchers: ['alertname=cpu'], from: new Date(), until: new Date(), comment: 'c' };
 
 /** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
 const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
@@ -199,6 +200,24 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postSettingsCheck: ({ settings }) => settings.check(),
   postSettingsReload: ({ settings }) => settings.reload(),
   getSystemGrowth: ({ system }) => system.growth(),
+  getMetricsAlertsSilences: ({ notifications }) => notifications.silences({ all: true, limit: 5, cursor: 'sil_1' }),
+  postMetricsAlertsSilences: ({ notifications }) => notifications.createSilence(silence),
+  getMetricsAlertsSilencesById: ({ notifications }) => notifications.silence('sil_1'),
+  putMetricsAlertsSilencesById: ({ notifications }) => notifications.changeSilence('sil_1', silence),
+  deleteMetricsAlertsSilencesById: ({ notifications }) => notifications.expireSilence('sil_1'),
+  getMetricsAlertsReceivers: ({ notifications }) => notifications.receivers(),
+  postMetricsAlertsReceivers: ({ notifications }) =>
+    notifications.createReceiver('r', { kind: 'webhook', url: 'https://hooks.example.org/', sendResolved: true }),
+  getMetricsAlertsReceiversById: ({ notifications }) => notifications.receiver('r'),
+  putMetricsAlertsReceiversById: ({ notifications }) =>
+    notifications.changeReceiver('r', { kind: 'alertmanager', url: 'https://am.example.org/', bearerToken: 't' }),
+  deleteMetricsAlertsReceiversById: ({ notifications }) => notifications.removeReceiver('r'),
+  postMetricsAlertsReceiversByIdEnable: ({ notifications }) => notifications.enableReceiver('r'),
+  postMetricsAlertsReceiversByIdTest: ({ notifications }) => notifications.testReceiver('r'),
+  getMetricsAlertsDeliveries: ({ notifications }) =>
+    notifications.deliveries({ state: 'dead', receiver: 'r', limit: 5, cursor: 'msg_1' }),
+  getMetricsAlertsDeliveriesById: ({ notifications }) => notifications.delivery('msg_1'),
+  postMetricsAlertsDeliveriesByIdRetry: ({ notifications }) => notifications.retryDelivery('msg_1'),
   getGatewayStatus: ({ gateway }) => gateway.status(),
   getGatewayKeys: ({ gateway }) => gateway.keys({ limit: 5, cursor: 'key_1' }),
   postGatewayKeys: ({ gateway }) =>

@@ -12,6 +12,7 @@ export type * from './wire/graphs.ts';
 export type * from './wire/health.ts';
 export type * from './wire/host.ts';
 export type * from './wire/metrics.ts';
+export type * from './wire/notify.ts';
 export type * from './wire/operations.ts';
 export type * from './wire/orphans.ts';
 export type * from './wire/recovery.ts';

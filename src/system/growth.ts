@@ -42,6 +42,12 @@ export const growthKinds = {
     unit: 'entries',
     setting: 'growth.drills',
   },
+  deliveries: {
+    what: 'notifications that were sent or given up; the oldest go, what waits to be sent never',
+    unit: 'entries',
+    setting: 'growth.deliveries',
+  },
+  silences: { what: 'silences; the oldest that are over go', unit: 'entries', setting: 'growth.silences' },
   samples: { what: 'stored samples of metrics; the oldest go', unit: 'bytes', setting: 'growth.samples_bytes' },
   'state-copies': {
     what: 'copies of the databases from before a change of their schema; the oldest go',

@@ -128,6 +128,14 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['It was opened before, perhaps by a preview of a chat or mail program.', 'It is older than ten minutes.'],
     mend: ['`ragwarden token login-link` makes a new one.'],
   },
+  'access/seal-broken': {
+    means: 'A secret that was set over the API is kept sealed, and the present seal key does not open it.',
+    causes: [
+      '`seal.key` in the data folder was lost or replaced; the state came back from a copy, the key did not.',
+      '`RAGWARDEN_SEAL_KEY` was changed, or set after secrets were sealed with the file.',
+    ],
+    mend: ['Bring the former key back.', 'Or set the secret again: it is sealed with the present key.'],
+  },
   'feature/disabled': {
     means: 'This part is switched off by a setting: it does no work, and its routes answer with this.',
     causes: ['Somebody switched it off; `detail` names the setting.'],
