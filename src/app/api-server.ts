@@ -135,18 +135,19 @@ export async function createApiServer(
       lifecycle: () => watch?.backend ?? noLifecycle,
     }),
   );
-  const targetIds = targets.map((one) => one.target.id);
+  const watchedTargets = targets.map((one) => one.target);
   await server.register(
     documentRoutes({
       watched: slices.documents,
-      targetIds,
+      targets: watchedTargets,
       operations,
       policy: () => ground.config.documents.reprocess,
       now: () => clock.now(),
     }),
   );
+  const targetIds = watchedTargets.map(({ id }) => id);
   await server.register(orphanRoutes({ orphans: slices.orphans, targetIds, operations }));
-  await server.register(canaryRoutes({ canaries: slices.canaries, targetIds, operations }));
+  await server.register(canaryRoutes({ canaries: slices.canaries, targets: watchedTargets, operations }));
   await server.register(
     backupRoutes({
       backup,

@@ -10,6 +10,9 @@ export type BackendProcess = {
   look(): Promise<void>;
 };
 
+/** Of what is no process, as a project of files. */
+export const noProcess: BackendProcess = { pid: () => undefined, look: async () => undefined };
+
 /** Finds the process of a backend on this machine by the port that it listens on, so that its memory and CPU can be watched. */
 export function findBackendProcess(url: string): BackendProcess {
   const { hostname, port, protocol } = new URL(url);

@@ -75,6 +75,8 @@ export function wireDocuments(
 
 function servedBy(ground: Ground, watch: Watch, inspections: Inspections): Served[] {
   const { watched, connection, backend, onObservation } = watch;
+  // What is no LightRAG server is not asked for its documents.
+  if (connection === undefined) return [];
   const { id: targetId, workspaces } = watched.target;
   const isUp = (): boolean => !backend.isExpectedDown();
   const first: Served = {

@@ -28,14 +28,16 @@ export function gatewaySettings({ gateway, server }: Pick<Config, 'gateway' | 's
 }
 
 function upstreamsOf(target: TargetConfig, log: Logger): Upstream[] {
-  const { id: targetId, workspace } = target;
+  const { id: targetId, workspace, url } = target;
+  // A project that nobody serves has no requests.
+  if (url === undefined) return [];
   const own: Upstream = {
     id: `${targetId}/${workspace}`,
     targetId,
     workspace,
-    url: target.url,
+    url,
     apiKey: target.apiKey ?? null,
-    lens: 'lightrag',
+    ...lensFor(target),
     pathPrefix: null,
     hosts: [],
   };
@@ -52,4 +54,14 @@ function upstreamsOf(target: TargetConfig, log: Logger): Upstream[] {
     }),
   );
   return [own, ...further];
+}
+
+function lensFor({ kind, custom }: TargetConfig): Pick<Upstream, 'lens' | 'routes'> {
+  switch (kind) {
+    case 'lightrag':
+    case 'graphrag':
+      return { lens: kind };
+    case 'custom':
+      return { lens: 'mapped', routes: custom?.operations ?? [] };
+  }
 }

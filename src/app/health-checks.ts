@@ -1,4 +1,5 @@
 import type { BackupStatus } from '../backup/index.ts';
+import type { TargetKind } from '../config/index.ts';
 import type { HealthCheck, HealthWord } from '../health/index.ts';
 import type { HostHealth } from '../host/index.ts';
 import type { RemoteWrite } from '../metrics/index.ts';
@@ -12,6 +13,12 @@ const wordOf: Record<StatusWord, HealthWord> = {
   DEGRADED: 'degraded',
   OFFLINE: 'unhealthy',
   UNKNOWN: 'unknown',
+};
+
+const wellWords: Readonly<Record<TargetKind, string>> = {
+  lightrag: 'It answers, and its documents and pipeline can be read.',
+  graphrag: 'Its project can be read, and the last run ended well.',
+  custom: 'It answers as its settings say that it should.',
 };
 
 export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
@@ -29,7 +36,7 @@ export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
       status: wordOf[status.word],
       message:
         status.reasons.map((reason) => reason.message).join(' ') ||
-        'It answers, and its documents and pipeline can be read.',
+        (status.word === 'HEALTHY' ? wellWords[watched.target.kind] : ''),
       atMs: seen?.atMs,
       ...(seen?.latencyMs === undefined ? {} : { observedValue: Math.round(seen.latencyMs), observedUnit: 'ms' }),
     };

@@ -12,7 +12,8 @@ export function createOrphanWiring(
   const { config, live, db, events, clock, logOf } = ground;
   const { postgres } = config.targetDatabases;
   const ofDatabase: FindStoreOrphans | undefined =
-    config.target === undefined || postgres === undefined
+    // Only of LightRAG is it known what in its tables belongs to what.
+    config.target?.kind !== 'lightrag' || postgres === undefined
       ? undefined
       : (signal) =>
           findDatabaseOrphans(connectionOf(postgres), {

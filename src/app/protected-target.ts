@@ -1,6 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Inspection, PointSelection, ProtectedTarget, Restorer, Source, SourceKind } from '../backup/index.ts';
+import type {
+  Exclusion,
+  Inspection,
+  PointSelection,
+  ProtectedTarget,
+  Restorer,
+  Source,
+  SourceKind,
+} from '../backup/index.ts';
 import {
   createConfigSource,
   createFilesSource,
@@ -12,9 +20,12 @@ import {
 } from '../backup/index.ts';
 import {
   type BackendLifecycle,
+  type FolderInspection,
   findWorkspaceFolders,
   type InspectionReport,
   type Observation,
+  pathInProject,
+  readProjectLayout,
   replacesFilesByRename,
   type Store,
   type Target,
@@ -54,6 +65,7 @@ export function protectTarget(options: {
     observe: () => watched.probe(),
     inspect: options.inspect,
     workspaces: () => {
+      if (target.kind !== 'lightrag') return target.workspaces;
       const folders = target.stores.flatMap((store) =>
         store.kind === 'workspace-folder' ? findWorkspaceFolders(store.path) : [],
       );
@@ -84,6 +96,7 @@ export function protectTarget(options: {
 }
 
 function folderSources(target: Target, observation: Observation | undefined, workspace: string | undefined): Source[] {
+  if (target.kind !== 'lightrag') return plainSources(target);
   // What an unreachable backend does is not known; its files are then taken the careful way.
   const atomic = replacesFilesByRename(observation?.coreVersion);
   const known = target.stores.flatMap((store) =>
@@ -109,6 +122,38 @@ function folderSources(target: Target, observation: Observation | undefined, wor
     ];
   });
 }
+
+/** Folders of which nothing is known but how they are written to; one target of such a kind is one graph. */
+const plainSources = (target: Target): Source[] =>
+  target.stores
+    .filter((store) => existsSync(store.path))
+    .map((store) => {
+      const writer = store.writer === 'replaces' ? 'atomic' : 'in-place';
+      return createFilesSource({
+        name: store.name,
+        folder: store.path,
+        mode: writer === 'atomic' ? 'link' : 'copy',
+        writer,
+        exclusions: [...leftOut(store), ...nestedStores(target, store)],
+        // GraphRAG writes one table after the other into the files themselves.
+        ...(target.kind === 'graphrag' ? { whileBusy: 'mixed' as const } : {}),
+      });
+    });
+
+function leftOut(store: Store): Exclusion[] {
+  // What the settings of a project say of its places is read when it is needed: they may change.
+  const paths = store.kind === 'project-folder' && store.withoutCache ? [cacheOf(store.path)] : (store.leaveOut ?? []);
+  return paths.map((value) => ({
+    ...{ match: 'path', value },
+    reason:
+      store.kind === 'project-folder'
+        ? 'answers of the model, left out as the settings say'
+        : 'left out as the settings say',
+    onRestore: 'keep',
+  }));
+}
+
+const cacheOf = (project: string): string => pathInProject(project, readProjectLayout(project).cache) ?? 'cache';
 
 /** LightRAG writes a document's status last of all: the store that has it is captured first, so it never promises too much. */
 function databaseSources(
@@ -143,6 +188,17 @@ export function inspectionOf(report: InspectionReport): Inspection {
       .map(({ code, severity, message }) => ({ code, severity, message })),
   };
 }
+
+/** Of what has no stores that refer to each other in ways known here there is no audit. */
+export const inspectionOfFolders = (report: FolderInspection): Inspection => ({
+  counts: report.counts,
+  embeddingDimension: undefined,
+  audit: undefined,
+  faults: report.faults
+    .filter((fault) => fault.severity !== 'info')
+    .map(({ code, severity, message }) => ({ code, severity, message })),
+  missing: report.outside.map(({ part, where }) => ({ name: part, reason: `it lies elsewhere (${where})` })),
+});
 
 /** The graph is one store and two counts. */
 function countsInFiles({ audit, extracted }: InspectionReport): Inspection['counts'] {

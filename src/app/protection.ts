@@ -19,11 +19,11 @@ import {
 import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
-import { isIdle, storesElsewhere } from '../targets/index.ts';
+import { inspectProject, isIdle, storesElsewhere } from '../targets/index.ts';
 import { protectCommand, protectSqlite } from './file-stores.ts';
 import type { Ground } from './ground.ts';
 import { protectPostgres } from './postgres-store.ts';
-import { inspectionOf, type ProtectedStore, protectTarget } from './protected-target.ts';
+import { inspectionOf, inspectionOfFolders, type ProtectedStore, protectTarget } from './protected-target.ts';
 import { protectRedis } from './redis-store.ts';
 import { registerRepositoryMetrics } from './repository-metrics.ts';
 import type { Watching } from './watching.ts';
@@ -36,7 +36,13 @@ const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | un
   return [
     ...(postgres === undefined
       ? []
-      : [protectPostgres(postgres, { workspace: target?.workspace ?? '', dump: postgresDump, children })]),
+      : [
+          protectPostgres(postgres, {
+            workspace: target?.workspace ?? '',
+            dump: target?.kind === 'lightrag' ? postgresDump : 'database',
+            children,
+          }),
+        ]),
     ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
     ...sqlite.map(protectSqlite),
     ...commands.map((command) => protectCommand(command, forCommands)),
@@ -81,6 +87,9 @@ export async function createProtection(
   });
   const inspectFiles: ProtectedTarget['inspect'] = async (folder, signal, { workspace, extracts } = {}) => {
     const seen = watch?.watched.observation();
+    if (watch?.watched.target.kind === 'graphrag')
+      return inspectionOfFolders(await inspectProject(folder, { clock, signal }));
+    if (watch?.watched.target.kind === 'custom') return undefined;
     const report = await inspector.inspect({
       folder,
       workspace: workspace ?? targetConfig?.workspace ?? '',

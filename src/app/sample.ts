@@ -69,6 +69,8 @@ export async function prepareSample(options: {
     driver,
     config: {
       id: 'sample',
+      kind: 'lightrag',
+      kindFrom: 'settings',
       url: `http://127.0.0.1:${port}`,
       apiKey: undefined,
       username: undefined,

@@ -71,6 +71,7 @@ import { createResourceWiring } from './resource-wiring.ts';
 import type { SampleSize } from './sample.ts';
 import { createStateWatch } from './state-watch.ts';
 import { storeChecks } from './store-checks.ts';
+import { kindChecks } from './target-checks.ts';
 import { tellDocuments } from './tell-documents.ts';
 import { createTrafficWiring } from './traffic-wiring.ts';
 import { createTuningWiring } from './tuning-wiring.ts';
@@ -374,6 +375,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...(stateWatch ? [stateWatch.check] : []),
       ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
       ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
+      ...(probing ? kindChecks(targets, inspections) : []),
       ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
       ...(config.backup.enabled
         ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))

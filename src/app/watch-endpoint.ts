@@ -48,6 +48,8 @@ export function watchEndpoint(
   const watched = createWatchedTarget({
     target: {
       id: `${targetId}:${workspace}`,
+      kind: first.target.kind,
+      kindFrom: first.target.kindFrom,
       sample: false,
       endpoints: [endpoint],
       stores: [],

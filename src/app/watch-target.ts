@@ -4,30 +4,30 @@ import type { DocumentMetrics } from '../metrics/index.ts';
 import type { ChildProcesses } from '../platform/child-processes/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
-import { AppError } from '../platform/errors.ts';
 import type { HttpClient } from '../platform/http-client.ts';
 import type { Logger } from '../platform/logging.ts';
 import {
   type BackendLifecycle,
   createBackendLifecycle,
   createConfiguredDriver,
-  createLightragAdapter,
-  createLightragConnection,
   createWatchedTarget,
   type LightragConnection,
+  nothingToStop,
   type Observation,
   type TargetTimings,
   targetFromConfig,
   type WatchedTarget,
 } from '../targets/index.ts';
-import { type BackendProcess, findBackendProcess } from './backend-process.ts';
+import { adapterFor } from './adapter-for.ts';
+import { type BackendProcess, findBackendProcess, noProcess } from './backend-process.ts';
 import type { Sample } from './sample.ts';
 
 export type Watch = {
   readonly watched: WatchedTarget;
   readonly backend: BackendLifecycle;
   readonly process: BackendProcess;
-  readonly connection: LightragConnection;
+  /** Undefined for what is no LightRAG server. */
+  readonly connection: LightragConnection | undefined;
   /** Called after each probe. */
   onObservation(callback: (seen: Observation) => void): void;
 };
@@ -50,24 +50,11 @@ export function watchTarget(options: {
 }): Watch {
   const { from, sample, http, clock, log, db, events } = options;
   const target = targetFromConfig(from, sample !== undefined, options.timings);
-  const [endpoint] = target.endpoints;
-  if (!endpoint) throw new AppError('config/invalid', `Target ${target.id} has no endpoint.`);
-  const backendProcess = findBackendProcess(from.url);
-  const reaching = {
-    endpoint,
+  const backendProcess = from.url === undefined ? noProcess : findBackendProcess(from.url);
+  const { adapter, connection } = adapterFor(from, target, {
     http,
     clock,
-    get timeoutMs() {
-      return target.probeTimeoutMs;
-    },
-  };
-  const connection = createLightragConnection(reaching);
-  const adapter = createLightragAdapter({
-    ...reaching,
-    get timeoutMs() {
-      return target.probeTimeoutMs;
-    },
-    connection,
+    quietMs: () => options.stuckLimits().noProgressMs,
   });
   // Its first failure is then an increase to whoever scrapes, not the beginning of a series.
   options.metrics.healthCheckFailures.labels(target.id, 'target').inc(0);
@@ -105,6 +92,7 @@ export function watchTarget(options: {
   });
   const driver =
     sample?.driver ??
+    (from.lifecycle === undefined && from.url === undefined ? nothingToStop : undefined) ??
     (from.lifecycle &&
       createConfiguredDriver({
         lifecycle: from.lifecycle,
@@ -126,8 +114,8 @@ export function watchTarget(options: {
       const seen = await watched.probe();
       return (
         seen?.reachable === true &&
-        seen.kind === 'lightrag' &&
-        !seen.faults.some((fault) => fault.kind === 'server-error')
+        seen.kind === target.kind &&
+        !seen.faults.some(({ kind }) => kind === 'server-error' || kind === 'says-unhealthy')
       );
     },
     clock,

@@ -96,6 +96,12 @@ export async function createWatching(
   registerTargetMetrics(registry, { targets, sizes, clock });
 
   const inspections = createInspections({ targets, inspector, clock, log: logOf('targets') });
+  let lastRun: string | undefined;
+  watch?.onObservation(({ run }) => {
+    // A run that ended has written other tables.
+    if (run !== undefined && lastRun !== undefined && run.state !== lastRun) inspections.wake();
+    lastRun = run?.state;
+  });
   return {
     sample,
     targetConfig,

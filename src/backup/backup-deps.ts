@@ -19,9 +19,11 @@ export type Inspection = {
   /** Rows per store that lies in files. */
   readonly counts: Readonly<Record<string, number>>;
   readonly embeddingDimension: number | undefined;
-  /** What refers to what, across the stores. */
-  readonly audit: AuditReport;
+  /** What refers to what, across the stores; undefined for a kind of target whose stores are not known. */
+  readonly audit: AuditReport | undefined;
   readonly faults: readonly { readonly code: string; readonly severity: string; readonly message: string }[];
+  /** Parts of it that lie where they are not captured. */
+  readonly missing?: readonly { readonly name: string; readonly reason: string }[];
 };
 
 /** What backup needs to know and do about one target; wired by the composition root. */

@@ -168,12 +168,14 @@ function partOf(name: keyof typeof switches, all: readonly ManifestComponent[]):
 }
 
 /** Components that are folders or files; whatever else a manifest misses is a database of the backend. */
-const noDatabases = new Set(['workspace', 'inputs', 'config', 'ragwarden-state']);
+const noDatabases = new Set(['workspace', 'project', 'inputs', 'config', 'ragwarden-state']);
+/** Folders have names of the operator's, and their reasons begin so. */
+const isFolder = ({ reason }: { readonly reason: string }): boolean => /^(its folder |it lies elsewhere)/.test(reason);
 
 /** A database that should be in the point and is not is an error here, whatever the rest came to. */
 function databaseResult({ manifest, status, error }: RecoveryPoint): BackupResult['database'] {
   const its = (manifest?.components ?? []).filter((one) => includeSwitchOf(one.kind) === 'database');
-  const missing = (manifest?.missing ?? []).filter((one) => !noDatabases.has(one.name));
+  const missing = (manifest?.missing ?? []).filter((one) => !noDatabases.has(one.name) && !isFolder(one));
   const reasons = missing.map((one) => `${one.name}: ${one.reason}`).join('; ');
   const unasked = missing.length > 0 && missing.every((one) => one.reason.startsWith(leftOutPrefix));
   const found = {

@@ -52,6 +52,7 @@ export { createCommandSource } from './sources/command/command-source.ts';
 export { createConfigSource } from './sources/config/config-source.ts';
 export {
   createFilesSource,
+  type Exclusion,
   lightragExclusions,
   lightragFirst,
   otherWorkspaceExclusion,

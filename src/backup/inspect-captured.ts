@@ -4,6 +4,7 @@ import type { OperationContext } from '../operations/index.ts';
 import { isIdle, type Observation } from '../targets/index.ts';
 import { type AuditedStores, decideAuditedStores } from './audited-stores.ts';
 import type { Inspection, ProtectedTarget } from './backup-deps.ts';
+import { isInspected } from './inspected-component.ts';
 import type { PointSelection } from './selection.ts';
 import type { CaptureResult } from './sources/source.ts';
 import type { Staging } from './staging.ts';
@@ -25,7 +26,7 @@ export async function inspectCaptured(
   context: Pick<OperationContext, 'signal'>,
 ): Promise<{ readonly inspection: Inspection | undefined; readonly audited: AuditedStores['homes'] }> {
   const { observation, captured, selection, staging } = facts;
-  const workspace = captured.find((one) => one.name === 'workspace');
+  const workspace = captured.find(({ name }) => isInspected(name));
   // A point of one workspace holds that workspace's folder itself.
   const ofOne = selection.workspace !== undefined;
   const { homes, extracts } = decideAuditedStores(

@@ -6,6 +6,7 @@ import type { Logger } from '../platform/logging.ts';
 import type { StoreExtracts } from '../targets/index.ts';
 import type { Inspection } from './backup-deps.ts';
 import { foldComponent, includesOf } from './fold-component.ts';
+import { isInspected } from './inspected-component.ts';
 import type { Manifest, ManifestComponent } from './manifest.ts';
 import { auditDatabases, auditedIn, countProblems, differencesOf, type RehearsedAudit } from './rehearsed-audit.ts';
 import type { Progress, Repository } from './repository/index.ts';
@@ -117,7 +118,7 @@ export async function rehearsePoint(deps: RehearsalDeps, request: RehearsalReque
       await rehearseFiles(deps, request, { manifest, snapshotId, component, timed, audited }),
     );
   }
-  const problems = rehearsed.has('workspace') ? [] : await auditDatabases(request, manifest, extracts);
+  const problems = [...rehearsed.keys()].some(isInspected) ? [] : await auditDatabases(request, manifest, extracts);
   return {
     manifest,
     phases,
@@ -201,7 +202,7 @@ async function rehearseFiles(
   } catch (err) {
     problems.push(...damageIn(err));
   }
-  const looks = problems.length === 0 && name === 'workspace';
+  const looks = problems.length === 0 && isInspected(name);
   if (looks) {
     await request.phase('inspecting');
     // A point of one workspace holds that workspace's folder itself.

@@ -57,13 +57,15 @@ export function differencesOf(
 ): string[] {
   if (!inspection) return [];
   const { content_audit: audit, content_faults: faults } = manifest;
-  const known = new Set([...manifest.reasons, ...(faults ?? []).map(({ message }) => `workspace: ${message}`)]);
+  // Reasons stand behind the name of the component that they are of.
+  const reasons = manifest.reasons.map((reason) => reason.slice(reason.indexOf(': ') + 2));
+  const known = new Set([...reasons, ...(faults ?? []).map(({ message }) => message)]);
   const dimension = manifest.target.embedding_dimension;
   const canTell = (one: { readonly what: string; readonly found: number | null }): boolean =>
-    isWhole || (one.what === 'documents' ? inspection.audit.counts.doc_status !== undefined : one.found !== null);
+    isWhole || (one.what === 'documents' ? inspection.audit?.counts.doc_status !== undefined : one.found !== null);
   return [
     ...countProblems(manifest.counts ?? {}, inspection.counts),
-    ...(audit ? compareAudits(audit, inspection.audit) : [])
+    ...(audit && inspection.audit ? compareAudits(audit, inspection.audit) : [])
       .filter(({ what, name }) => what !== 'count' || manifest.counts?.[name] === undefined)
       .filter(canTell)
       .map(
@@ -73,7 +75,7 @@ export function differencesOf(
     ...inspection.faults
       .filter(({ severity }) => severity === 'critical')
       .map(({ message }) => message)
-      .filter((message) => !known.has(`workspace: ${message}`)),
+      .filter((message) => !known.has(message)),
     ...(dimension !== null && inspection.embeddingDimension !== undefined && inspection.embeddingDimension !== dimension
       ? [`vectors have ${inspection.embeddingDimension} dimensions instead of ${dimension}`]
       : []),

@@ -126,6 +126,7 @@ function storePart(component: ManifestComponent, facts: Parameters<typeof decide
 /** As an operator sets them, by component where it is a folder, by kind where it is none. */
 const settingsOf: Partial<Record<string, string>> = {
   workspace: 'WORKING_DIR (target.working_dir)',
+  project: 'WORKING_DIR (target.working_dir)',
   inputs: 'INPUT_DIR (target.input_dir)',
   postgres: 'DATABASE_URL or POSTGRES_HOST and POSTGRES_DATABASE',
   redis: 'REDIS_URI',

@@ -30,7 +30,7 @@ export function restoreWarnings(
     for (const file of component.damaged)
       warnings.push(`${component.name}: ${file.path} was damaged when it was captured (${file.reason}).`);
   // The audit is of the stores of the workspace, in its files and in databases.
-  const audited = new Set(['workspace', ...Object.values(manifest.content_stores ?? {})]);
+  const audited = new Set(['workspace', 'project', ...Object.values(manifest.content_stores ?? {})]);
   if (!parts.some(({ component }) => audited.has(component.name))) return warnings;
   const faults = manifest.content_faults ?? [];
   for (const fault of faults) warnings.push(`When the point was taken: ${fault.message}`);

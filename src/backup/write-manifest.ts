@@ -6,6 +6,7 @@ import { type AuditedStores, homeOfStorage } from './audited-stores.ts';
 import type { BackupDeps, Inspection, ProtectedTarget } from './backup-deps.ts';
 import type { CapturedPoint } from './capture-point.ts';
 import { partsByWorkspace } from './graphs/part.ts';
+import { inspectedName } from './inspected-component.ts';
 import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
 import { type RecoveryPoint, worstGrade } from './point.ts';
 import { includeSwitchOf, leftOutPrefix, type PointSelection } from './selection.ts';
@@ -52,6 +53,8 @@ export async function writeManifest(
   const missing = [
     ...leftOut(guarded, selection),
     ...missingComponents(target, captured, observation, selection),
+    // Its own folder beside the project is a component of its own.
+    ...(inspection?.missing ?? []).filter(({ name }) => !captured.some((one) => one.name === `${name}s`)),
     ...emptiedComponents(captured, facts.previous),
   ];
   const together = decideTogether(point);
@@ -78,7 +81,7 @@ export async function writeManifest(
       ...components.flatMap((one) => one.proof.reasons.map((reason) => `${one.name}: ${reason}`)),
       ...together.reasons,
       ...(barrier.held ? [] : [`inserts were not held meanwhile: ${barrier.reason}`]),
-      ...(inspection?.faults ?? []).map((fault) => `workspace: ${fault.message}`),
+      ...(inspection?.faults ?? []).map((fault) => `${inspectedName(captured) ?? 'workspace'}: ${fault.message}`),
     ],
     barrier,
     partial: components.some((one) => one.partial) || missing.length > 0,
@@ -89,8 +92,7 @@ export async function writeManifest(
     counts: inspection ? { ...inspection.counts } : null,
     ...(inspection
       ? {
-          content_audit: inspection.audit,
-          content_stores: { ...facts.audited },
+          ...(inspection.audit ? { content_audit: inspection.audit, content_stores: { ...facts.audited } } : {}),
           content_faults: inspection.faults.map((fault) => ({ ...fault })),
         }
       : {}),
@@ -182,6 +184,22 @@ function emptiedComponents(
   });
 }
 
+/** Folders that a whole point of such a target has, and the settings that name them. */
+function expectedFolders({ kind, stores }: Target): readonly (readonly [name: string, setting: string])[] {
+  const named = stores.map(({ name }) => [name, ''] as const);
+  switch (kind) {
+    case 'lightrag':
+      return [
+        ['workspace', 'WORKING_DIR'],
+        ['inputs', 'INPUT_DIR'],
+      ];
+    case 'graphrag':
+      return [['project', 'WORKING_DIR'], ...named.filter(([name]) => name !== 'project')];
+    case 'custom':
+      return named;
+  }
+}
+
 /** What the target has and these components are not, each with the reason. */
 export function missingComponents(
   target: Target,
@@ -191,10 +209,7 @@ export function missingComponents(
 ): { name: string; reason: string }[] {
   const missing: { name: string; reason: string }[] = [];
   if (selection.include.workspaces)
-    for (const [name, setting] of [
-      ['workspace', 'WORKING_DIR'],
-      ['inputs', 'INPUT_DIR'],
-    ] as const) {
+    for (const [name, setting] of expectedFolders(target)) {
       const store = target.stores.find((one) => one.name === name);
       if (!store) missing.push({ name, reason: `its folder is not configured (${setting})` });
       else if (!captured.some((one) => one.name === name))

@@ -69,12 +69,23 @@ export const objectivesAnswer = z.object({
 });
 export type ObjectivesAnswer = z.infer<typeof objectivesAnswer>;
 
+export const factAnswer = z.object({
+  name: z.string(),
+  value: z.union([z.string(), z.number(), z.boolean()]).nullable(),
+  unit: textOrNull,
+});
+export type FactAnswer = z.infer<typeof factAnswer>;
+
 export const targetAnswer = z.object({
   id: z.string(),
   sample: z.boolean(),
   status: z.string(),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
   kind: textOrNull,
+  // Absent in answers of an earlier version.
+  configured_kind: z.string().optional(),
+  facts: z.array(factAnswer).default([]),
+  not_applicable: z.array(z.object({ what: z.string(), reason: z.string() })).default([]),
   core_version: textOrNull,
   api_version: textOrNull,
   endpoints: z.array(z.object({ url: z.string(), workspace: z.string() })),

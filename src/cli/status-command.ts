@@ -1,6 +1,7 @@
 import {
   type BackupStatusAnswer,
   backupStatusAnswer,
+  type FactAnswer,
   type HealthAnswer,
   type HostAnswer,
   healthAnswer,
@@ -123,7 +124,7 @@ export function renderTarget(target: TargetAnswer, colours: Colours, nowMs: numb
   const seen =
     target.observed_at === null ? 'not probed yet' : `seen ${formatDistance(Date.parse(target.observed_at), nowMs)}`;
   lines.push(
-    `  ${target.kind ?? 'unknown kind'}${version}${api} at ${target.endpoints.map((one) => one.url).join(', ')}  ${dim(seen)}`,
+    `  ${target.kind ?? target.configured_kind ?? 'unknown kind'}${version}${api}${placeOf(target)}  ${dim(seen)}`,
   );
   if (target.documents) {
     const counts = Object.entries(target.documents).filter(([, count]) => count > 0);
@@ -135,9 +136,28 @@ export function renderTarget(target: TargetAnswer, colours: Colours, nowMs: numb
     lines.push(
       `  pipeline   ${target.pipeline.busy ? `busy: ${target.pipeline.job_name}` : 'idle'}${target.pipeline.recovery_required ? ', asks for recovery' : ''}`,
     );
+  lines.push(...target.facts.map(renderFact));
   for (const size of target.sizes)
     lines.push(`  ${size.store.padEnd(9)}  ${formatBytes(size.bytes)} in ${plural(size.files, 'file')}`);
   return lines;
+}
+
+const placeOf = ({ endpoints, stores }: TargetAnswer): string => {
+  const places = endpoints.length > 0 ? endpoints.map(({ url }) => url) : stores.map(({ path }) => path);
+  return places.length === 0 ? '' : ` ${endpoints.length > 0 ? 'at' : 'in'} ${places.join(', ')}`;
+};
+
+/** A line of what only this kind of target has. */
+export function renderFact({ name, value, unit }: FactAnswer): string {
+  const written =
+    value === null
+      ? 'unknown'
+      : typeof value === 'number' && unit === 'bytes'
+        ? formatBytes(value)
+        : typeof value === 'number' && unit === 'seconds'
+          ? formatDuration(value * 1_000)
+          : String(value);
+  return `  ${name.replaceAll('_', ' ').padEnd(9)}  ${written}`;
 }
 
 function renderHost(host: HostAnswer, colours: Colours): string[] {

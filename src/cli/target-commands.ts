@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
-import { pageOf, pathPart, read, type TargetAnswer, targetAnswer } from './answers.ts';
+import { factAnswer, pageOf, pathPart, read, type TargetAnswer, targetAnswer } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
 import { followOperation } from './follow-operation.ts';
 import { formatBytes, formatTable } from './format.ts';
-import { renderTarget, targetEssence } from './status-command.ts';
+import { renderFact, renderTarget, targetEssence } from './status-command.ts';
 import type { Colours } from './terminal.ts';
 import { watch } from './watch.ts';
 import { coloured } from './words.ts';
@@ -53,7 +53,7 @@ const targetTable = (targets: readonly TargetAnswer[], colours: Colours): string
     targets.map((target) => [
       target.sample ? `${target.id} (sample)` : target.id,
       coloured(colours, target.status),
-      target.kind ?? 'unknown',
+      target.kind ?? target.configured_kind ?? 'unknown',
       target.core_version ?? '-',
       target.documents === null ? '-' : String(countDocuments(target)),
       formatBytes(target.sizes.reduce((sum, one) => sum + one.bytes, 0)),
@@ -69,6 +69,8 @@ const inspectionAnswer = z.looseObject({
   bytes_read: z.number(),
   duration_ms: z.number(),
   fresh: z.boolean(),
+  kind: z.string().default('lightrag'),
+  facts: z.array(factAnswer).default([]),
   files: z.array(z.looseObject({ name: z.string(), bytes: z.number(), state: z.string() })),
   counts: z.record(z.string(), z.number()),
   embedding: z.array(z.looseObject({ file: z.string(), dimension: z.number() })),
@@ -98,7 +100,7 @@ export async function inspectTarget(
     const path = `/api/v1/targets/${pathPart(wanted)}`;
     const before = read(targetAnswer, await api.call(path));
     let inspection: unknown = null;
-    if (before.stores.some((store) => store.kind === 'workspace-folder')) {
+    if (before.stores.some((store) => store.kind !== 'input-folder')) {
       const first = await api.call(`${path}/inspect`, { method: 'POST' });
       const { operation } = await followOperation(context, api, first, true);
       reportFailure(context, operation);
@@ -111,6 +113,7 @@ export async function inspectTarget(
     else {
       terminal.out(renderTarget(target, terminal.colours, Date.now()).join('\n'));
       for (const store of target.stores) terminal.out(`  ${store.kind} ${store.name}: ${store.path}`);
+      for (const none of target.not_applicable) terminal.out(`  not applicable: ${none.what} (${none.reason})`);
       terminal.out(`  to stop it: ${target.lifecycle.stop}\n  to start it: ${target.lifecycle.start}`);
       if (inspection !== null) terminal.out(renderInspection(read(inspectionAnswer, inspection)).join('\n'));
     }
@@ -119,7 +122,7 @@ export async function inspectTarget(
 }
 
 function renderInspection(report: z.infer<typeof inspectionAnswer>): string[] {
-  if (report.fresh) return ['  files      none: nothing was ever stored there'];
+  if (report.fresh) return [`  files      none: ${nothingThere[report.kind] ?? 'nothing was ever stored there'}`];
   const bad = report.files.filter((file) => file.state !== 'ok');
   const dimensions = [...new Set(report.embedding.map((one) => one.dimension))];
   return [
@@ -129,10 +132,13 @@ function renderInspection(report: z.infer<typeof inspectionAnswer>): string[] {
       .map(([name, count]) => `${name} ${count}`)
       .join(', ')}`,
     ...(dimensions.length > 0 ? [`  dimension  ${dimensions.join(', ')}`] : []),
+    ...report.facts.map(renderFact),
     ...renderAudit(report.audit),
     ...report.faults.map((fault) => `  ${fault.severity.padEnd(9)}  ${fault.message}`),
   ];
 }
+
+const nothingThere: Readonly<Record<string, string>> = { graphrag: 'nothing was ever indexed there' };
 
 /** Which rows refer to what another store has not, with the first few ids; `--json` has up to twenty of each. */
 function renderAudit(audit: z.infer<typeof inspectionAnswer>['audit']): string[] {

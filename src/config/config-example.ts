@@ -30,6 +30,8 @@ const structures: Readonly<Record<string, string>> = {
   #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
   #     online: false
 
+  # A backend of your own is described in target.custom: its health, folders and routes. docs/pointing-at-a-backend.md tells how.
+
   # Further processes of the backend, each with its workspace: the gateway leads to them. Keys are named: a variable, or a file.
   # endpoints:
   #   - {workspace: legal, url: 'http://127.0.0.1:9622', api_key_file: /etc/ragwarden/legal-key, path_prefix: /legal}

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
 import type { AlertRuleBody } from './alert-structure.ts';
+import { buildTarget, foldersOfTarget, isInside, type TargetConfig } from './build-target.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
-import { buildEndpoints, buildGateway, type EndpointConfig, type GatewayConfig } from './gateway-config.ts';
+import { buildGateway, type GatewayConfig } from './gateway-config.ts';
 import { buildHealth, type HealthConfig } from './health-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import {
@@ -20,7 +21,7 @@ import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
 import type { Structure } from './structures.ts';
-import { type DumpCommand, findNameProblems, type LifecycleStep, type TargetStructure } from './target-config.ts';
+import { type DumpCommand, findNameProblems } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 import { buildPrices, type ModelPrice } from './traffic-config.ts';
@@ -191,37 +192,6 @@ export type HostThresholds = {
   readonly windowMs: number;
 };
 
-/** One RAG installation: its endpoint, its stores, and how it is stopped and started. */
-export type TargetConfig = {
-  readonly id: string;
-  readonly url: string;
-  readonly apiKey: string | undefined;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  readonly workspace: string;
-  /** Further processes of it, which the gateway leads to. */
-  readonly endpoints?: readonly EndpointConfig[];
-  /** Absolute; undefined when the files of the backend are not visible here. */
-  readonly workingDir: string | undefined;
-  readonly inputDir: string | undefined;
-  readonly userDataDir: string | undefined;
-  /** Absolute paths of single files: its environment file and what else was named. */
-  readonly configFiles: readonly string[];
-  readonly lifecycle: { readonly stop: LifecycleStep; readonly start: LifecycleStep } | undefined;
-  /** Looks at what a drill restored. */
-  readonly drillCheckCommand?: readonly string[] | undefined;
-  /** What a lifecycle command gets of our own environment: where programs and a user's session are found, no secrets. */
-  readonly commandEnvironment: Readonly<Record<string, string>>;
-  /** Folder as the backend sees it → folder as seen here. */
-  readonly paths: Readonly<Record<string, string>>;
-  readonly probeIntervalMs: number;
-  readonly probeTimeoutMs: number;
-  readonly stopTimeoutMs: number;
-  readonly startTimeoutMs: number;
-};
-
-const commandVariables = ['PATH', 'HOME', 'USER', 'LANG', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS', 'DOCKER_HOST'];
-
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Puts parsed values together and finds what only shows between several of them. */
@@ -291,7 +261,7 @@ export function buildConfig(
         mend: 'Lower the one or raise the other.',
       });
   const target = buildTarget(values, structure.target, cwd, origins, problems, env);
-  if (target?.workingDir !== undefined && isInside(location, target.workingDir))
+  if (target !== undefined && foldersOfTarget(target).some((folder) => isInside(location, folder)))
     problems.push({
       place: origins.backupLocation.place,
       message: 'the repository lies inside the folder it protects',
@@ -489,75 +459,6 @@ function statePlace(url: string | undefined, dataDir: string, path: (value: stri
   return place.kind === 'sqlite' ? { kind: 'sqlite', path: path(place.path) } : place;
 }
 
-function buildTarget(
-  values: SettingValues,
-  structure: TargetStructure,
-  cwd: string,
-  origins: Origins,
-  problems: Problem[],
-  env: Readonly<Record<string, string | undefined>>,
-): TargetConfig | undefined {
-  const path = (value: string): string => resolve(cwd, value);
-  if (values.targetUrl === undefined) {
-    for (const name of [
-      'workingDir',
-      'inputDir',
-      'workspace',
-      'targetApiKey',
-      'targetUsername',
-      'targetPassword',
-    ] as const)
-      if (origins[name].kind !== 'default')
-        problems.push({
-          place: origins[name].place,
-          message: 'describes a target, but no target URL is set',
-          mend: 'Set RAGWARDEN_TARGET_URL (or target.url), or remove it.',
-        });
-    return undefined;
-  }
-  if ((values.targetUsername === undefined) !== (values.targetPassword === undefined))
-    problems.push({
-      place: (values.targetUsername === undefined ? origins.targetPassword : origins.targetUsername).place,
-      message: 'user name and password of the target belong together',
-      mend: 'Set RAGWARDEN_TARGET_USERNAME and RAGWARDEN_TARGET_PASSWORD.',
-    });
-  const workingDir = values.workingDir === undefined ? undefined : path(values.workingDir);
-  const inputDir = values.inputDir === undefined ? undefined : path(values.inputDir);
-  if (workingDir !== undefined && inputDir !== undefined) {
-    const nestedDeeply = isInside(inputDir, workingDir) && dirname(inputDir) !== workingDir;
-    if (nestedDeeply || isInside(workingDir, inputDir))
-      problems.push({
-        place: origins.inputDir.place,
-        message: 'the input folder and the working folder lie inside each other',
-        mend: 'Keep them apart, or put the input folder directly into the working folder.',
-      });
-  }
-  return {
-    id: values.targetId,
-    url: values.targetUrl,
-    apiKey: values.targetApiKey,
-    username: values.targetUsername,
-    password: values.targetPassword,
-    workspace: values.workspace,
-    endpoints: buildEndpoints(structure.endpoints, { workspace: values.workspace }, { env, cwd, problems }),
-    workingDir,
-    inputDir,
-    userDataDir: values.userDataDir === undefined ? workingDir : path(values.userDataDir),
-    configFiles: [
-      ...(values.targetEnvFile === undefined ? [] : [values.targetEnvFile]),
-      ...values.targetConfigFiles,
-    ].map(path),
-    lifecycle: structure.lifecycle,
-    drillCheckCommand: structure.drill_check_command,
-    commandEnvironment: Object.fromEntries(commandVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
-    paths: structure.paths ?? {},
-    probeIntervalMs: values.probeIntervalSeconds * 1000,
-    probeTimeoutMs: values.probeTimeoutSeconds * 1000,
-    stopTimeoutMs: values.stopTimeoutSeconds * 1000,
-    startTimeoutMs: values.startTimeoutSeconds * 1000,
-  };
-}
-
 /** What the HTTP server takes as a proxy: an address, or one with the length of its prefix. */
 function isAddressRange(range: string): boolean {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(range)) return true;
@@ -568,11 +469,6 @@ function isAddressRange(range: string): boolean {
 }
 
 const logLevel = (level: LogLevel | 'warning'): LogLevel => (level === 'warning' ? 'warn' : level);
-
-const isInside = (child: string, parent: string): boolean => {
-  const way = relative(parent, child);
-  return way === '' || (!way.startsWith('..') && !isAbsolute(way));
-};
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {

@@ -4,9 +4,11 @@
  * the reader takes and what the published schema allows is the same.
  */
 export { type AlertRuleBody, alertRuleBody } from './alert-structure.ts';
-export type { Config, HostThresholds, TargetConfig } from './config.ts';
+export type { TargetConfig } from './build-target.ts';
+export type { Config, HostThresholds } from './config.ts';
 export { configExample } from './config-example.ts';
 export { configSchema, configSchemaText } from './config-schema.ts';
+export type { CustomConfig, CustomFolder, CustomHealth, CustomOperation } from './custom-target.ts';
 export { configReference, describeConfig, type ShownSetting, writtenValue } from './describe-config.ts';
 export type { EndpointConfig, GatewayConfig, NamedKey, ProviderConfig } from './gateway-config.ts';
 export { type ChangedSetting, type ConfigChange, createLiveConfig, type LiveConfig } from './live-config.ts';
@@ -27,6 +29,7 @@ export { findSettingByKey, type SettingName, settingEntries, settings } from './
 export type { Problem } from './settings-file.ts';
 export type { DumpCommand, LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
+export { type KindOrigin, looksLikeGraphragProject, type TargetKind, targetKinds } from './target-kind.ts';
 export type { TargetRedis } from './target-redis.ts';
 
 /** The environment of this process. */

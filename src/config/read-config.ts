@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { AppError } from '../platform/errors.ts';
+import { noticeKind } from './build-target.ts';
 import { buildConfig, type Config } from './config.ts';
 import { findUnknownVariables } from './environment-names.ts';
 import { noticeJwt } from './jwt-config.ts';
@@ -182,7 +183,7 @@ export function finishReading(
     origins,
     structure,
     problems: [...problems, ...built.problems],
-    notices: [...notices, ...awaited, ...noticeJwt(values, origins)],
+    notices: [...notices, ...awaited, ...noticeJwt(values, origins), ...noticeKind(built.config, origins)],
     file: path,
     sources,
   };

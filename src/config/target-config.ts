@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { customTarget } from './custom-target.ts';
 import { endpointEntry } from './gateway-config.ts';
 import type { Problem } from './settings-file.ts';
 
@@ -47,27 +48,29 @@ export const targetStructure = z.strictObject({
   sqlite: z.array(sqliteFile).optional(),
   commands: z.array(dumpCommand).optional(),
   endpoints: z.array(endpointEntry).optional(),
+  custom: customTarget.optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 
 /** Components that every target has, or may have. */
-const takenNames = new Set(['workspace', 'inputs', 'database', 'redis', 'config', 'ragwarden-state']);
+const takenNames = new Set(['workspace', 'project', 'inputs', 'database', 'redis', 'config', 'ragwarden-state']);
 
 /** Two components of one name could not be told apart in a point. */
-export function findNameProblems({ sqlite = [], commands = [] }: TargetStructure): Problem[] {
+export function findNameProblems({ sqlite = [], commands = [], custom }: TargetStructure): Problem[] {
   const seen = new Set<string>();
-  return [...sqlite.map(({ name }) => ['sqlite', name]), ...commands.map(({ name }) => ['commands', name])].flatMap(
-    ([key = '', name = '']) => {
-      const place = `target.${key}`;
-      if (takenNames.has(name))
-        return [
-          { place, message: `${name} is the name of a component of ragwarden’s own`, mend: 'Take another name.' },
-        ];
-      if (!seen.has(name)) {
-        seen.add(name);
-        return [];
-      }
-      return [{ place, message: `the name ${name} is there twice`, mend: 'Give each a name of its own.' }];
-    },
-  );
+  const named = [
+    ...sqlite.map(({ name }) => ['sqlite', name]),
+    ...commands.map(({ name }) => ['commands', name]),
+    ...(custom?.folders ?? []).map(({ name }) => ['custom.folders', name]),
+  ];
+  return named.flatMap(([key = '', name = '']) => {
+    const place = `target.${key}`;
+    if (takenNames.has(name))
+      return [{ place, message: `${name} is the name of a component of ragwarden’s own`, mend: 'Take another name.' }];
+    if (!seen.has(name)) {
+      seen.add(name);
+      return [];
+    }
+    return [{ place, message: `the name ${name} is there twice`, mend: 'Give each a name of its own.' }];
+  });
 }

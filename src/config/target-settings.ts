@@ -1,7 +1,8 @@
 import { postgresSettings } from './postgres-settings.ts';
 import { redisSettings } from './redis-settings.ts';
 import { env, setting } from './setting.ts';
-import { decimal, file, folder, httpUrl, patternText, secretText, text, words } from './value-parsers.ts';
+import { targetKinds } from './target-kind.ts';
+import { decimal, file, flag, folder, httpUrl, oneOf, patternText, secretText, text, words } from './value-parsers.ts';
 
 /** The RAG installation under watch, and how it is reached. */
 export const targetSettings = {
@@ -16,6 +17,23 @@ export const targetSettings = {
     fallback: 'default',
     about: 'Name of the RAG installation under watch; never changed later.',
   }),
+  targetKind: setting({
+    key: 'target.kind',
+    env: env('RAGWARDEN_TARGET_KIND'),
+    parser: oneOf(targetKinds),
+    fallback: undefined,
+    example: 'lightrag' as const,
+    about:
+      'What is watched: a LightRAG server, a GraphRAG project, or a backend of your own. Default: what the working folder shows, else lightrag.',
+  }),
+  graphragCache: setting({
+    key: 'target.graphrag.cache',
+    env: env('RAGWARDEN_GRAPHRAG_CACHE'),
+    parser: flag,
+    fallback: true,
+    about:
+      'Whether points hold the cache of a GraphRAG project. Without it they are smaller, and the next index after a restore pays for every answer anew.',
+  }),
   targetUrl: setting({
     key: 'target.url',
     env: env('RAGWARDEN_TARGET_URL'),
@@ -23,7 +41,8 @@ export const targetSettings = {
     parser: httpUrl,
     fallback: undefined,
     example: 'http://127.0.0.1:9621',
-    about: 'Base URL of the RAG backend. Without a target the bundled sample backend is watched.',
+    about:
+      'Base URL of the RAG backend; a GraphRAG project needs none. Without a target the bundled sample backend is watched.',
   }),
   targetApiKey: setting({
     key: 'target.api_key',
@@ -55,7 +74,8 @@ export const targetSettings = {
     parser: folder,
     fallback: undefined,
     example: '/srv/lightrag/rag_storage',
-    about: 'The backend’s storage folder (its WORKING_DIR): inspected, backed up, restored.',
+    about:
+      'The backend’s storage folder (its WORKING_DIR), or the folder of a GraphRAG project: inspected, backed up, restored.',
   }),
   inputDir: setting({
     key: 'target.input_dir',

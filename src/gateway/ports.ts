@@ -1,3 +1,4 @@
+import type { MappedRoute } from './lens/route-map.ts';
 import type { Observation, OperationClass } from './observation.ts';
 
 /** What the main thread tells the gateway: the whole, each time it changes. Plain data. */
@@ -15,8 +16,9 @@ export type Upstream = {
   readonly url: string;
   /** Put in for holders of a ragwarden key only. */
   readonly apiKey: string | null;
-  /** Which adapter's API it speaks. */
-  readonly lens: 'lightrag' | 'plain';
+  /** Which API it speaks; `mapped`: what `routes` say. */
+  readonly lens: 'lightrag' | 'graphrag' | 'mapped' | 'plain';
+  readonly routes?: readonly MappedRoute[];
   /** Further ways to reach it: path prefix (stripped), host names. */
   readonly pathPrefix: string | null;
   readonly hosts: readonly string[];

@@ -48,6 +48,7 @@ export const errorCatalogue = {
   'config/invalid': kind(422, 'The configuration is not valid', 2),
   'metrics/busy': kind(503, 'Too much is being taken in at once', 1, true),
   'target/unknown': kind(404, 'No such target', 10),
+  'target/not-applicable': kind(409, 'There is no such thing for this kind of target', 2),
   'target/unreachable': kind(503, 'The target does not answer', 13, true),
   'target/lifecycle-failed': kind(502, 'The backend could not be stopped or started', 1, true),
   'target/in-use': kind(409, 'Somebody still holds the files of the target', 11, true),

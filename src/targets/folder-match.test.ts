@@ -14,6 +14,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const target = (change: Partial<Target> = {}): Target => ({
   id: 'default',
+  kind: 'lightrag',
+  kindFrom: 'default',
   sample: false,
   endpoints: [],
   stores: [

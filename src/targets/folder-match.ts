@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, normalize } from 'node:path';
 import type { Observation } from './observation.ts';
-import type { Target } from './target.ts';
+import type { Store, Target } from './target.ts';
 import type { Reason } from './target-status.ts';
 
 /** A path as the backend sees it, as we see it: by the longest entry of `paths` that leads to it. */
@@ -22,7 +22,10 @@ export function mapPath(path: string, paths: Readonly<Record<string, string>>): 
  * Links are followed where a folder exists on this machine, so that two names of one folder are one.
  */
 export async function findFolderMismatches(target: Target, observation: Observation): Promise<Reason[]> {
-  const told = { 'workspace-folder': observation.workingDirectory, 'input-folder': observation.inputDirectory };
+  const told: Partial<Record<Store['kind'], string | undefined>> = {
+    'workspace-folder': observation.workingDirectory,
+    'input-folder': observation.inputDirectory,
+  };
   const reasons: Reason[] = [];
   for (const store of target.stores) {
     const theirs = told[store.kind];

@@ -43,6 +43,8 @@ test('sizes are known after a run, with their instant, and not before', async ()
   const target = targetFromConfig(
     {
       id: 'default',
+      kind: 'lightrag',
+      kindFrom: 'default',
       url: 'http://127.0.0.1:1',
       apiKey: undefined,
       username: undefined,

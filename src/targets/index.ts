@@ -4,6 +4,7 @@
  * unknown; a backend counts as stopped only after the proof that nobody holds its files; the end of a
  * document is counted once, whoever looked away in between; a backend is asked to work only while nothing else holds the target.
  */
+export type { TargetAdapter } from './adapter.ts';
 export { auditStores } from './audit/audit.ts';
 export {
   type AuditDifference,
@@ -15,13 +16,19 @@ export { extractStores, extractTogether, type StoreExtract, type StoreExtracts }
 export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
 export { type Canary, createCanary } from './canary/canary.ts';
 export { type CanaryBody, canaryRoutes } from './canary/canary-routes.ts';
+export { createCustomAdapter } from './custom/custom-adapter.ts';
 export { type DocumentsBody, documentRoutes, type WatchedDocuments } from './documents/document-routes.ts';
 export { createDocumentStore, type DocumentPlace } from './documents/document-store.ts';
 export { createDocumentWatch } from './documents/document-watch.ts';
 export { createIngestMetrics } from './documents/ingest-metrics.ts';
 export type { AcceptedInsert, InsertEnd } from './documents/insert-following.ts';
 export { createReprocessing } from './documents/reprocess.ts';
+export type { FolderInspection } from './folder-inspection.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
+export { createGraphragAdapter } from './graphrag/graphrag-adapter.ts';
+export { createGraphragService } from './graphrag/graphrag-service.ts';
+export { inspectProject } from './graphrag/inspect-project.ts';
+export { pathInProject, readProjectLayout } from './graphrag/project-layout.ts';
 export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
 export { createInspector, type InspectionReport, type Inspector, storeFiles } from './inspector/index.ts';
 export {
@@ -29,10 +36,11 @@ export {
   createBackendLifecycle,
   type LifecycleDriver,
   type LifecycleProgress,
+  nothingToStop,
 } from './lifecycle/backend-lifecycle.ts';
 export { createConfiguredDriver } from './lifecycle/lifecycle-drivers.ts';
 export { createSupervisedDriver, type SupervisedDriver } from './lifecycle/supervised-driver.ts';
-export { createLightragAdapter, type LightragAdapter } from './lightrag/lightrag-adapter.ts';
+export { createLightragAdapter } from './lightrag/lightrag-adapter.ts';
 export { createLightragConnection, type LightragConnection } from './lightrag/lightrag-connection.ts';
 export { createLightragDocuments } from './lightrag/lightrag-documents.ts';
 export { createLightragRetrieval } from './lightrag/lightrag-retrieval.ts';

@@ -28,6 +28,7 @@ function watchRecorded() {
   const watched = {
     target: {
       id: 'default',
+      kind: 'lightrag',
       workspaces: ['library'],
       stores: [{ name: 'workspace', kind: 'workspace-folder', path: folder }],
     },

@@ -1,3 +1,5 @@
+import type { TargetKind } from '../config/index.ts';
+
 /** Documents by status, in the backend's own words. `all` is left out; it is the sum. */
 export type DocumentCounts = Readonly<Record<string, number>>;
 
@@ -12,13 +14,43 @@ export type Pipeline = {
   readonly pendingEnqueues?: number | undefined;
 };
 
+/** One line about a target that only its kind has. */
+export type TargetFact = {
+  /** Stable: programs go by it. */
+  readonly name: string;
+  readonly value: string | number | boolean | null;
+  readonly unit?: 'seconds' | 'bytes' | 'rows' | 'files' | 'folders' | 'documents' | 'jobs' | 'time' | undefined;
+};
+
+/**
+ * `running`: a process works on it, or its files move. `finished`: it wrote its whole time. `failed`: its log names the step that
+ * failed. `unfinished`: it neither ended nor moves. `none`: nothing was ever run.
+ */
+export type RunState = 'running' | 'finished' | 'failed' | 'unfinished' | 'none';
+
+/** The last run of an index, as its project tells it. */
+export type IndexRun = {
+  readonly state: RunState;
+  readonly kind: 'index' | 'update' | undefined;
+  /** When the last of its files changed; undefined when nothing was ever run. */
+  readonly lastSignMs: number | undefined;
+  /** Whole time, once it is finished. */
+  readonly runtimeMs: number | undefined;
+  readonly documents: number | undefined;
+  /** Finished steps in their order. */
+  readonly workflows: readonly string[];
+  /** The step that failed, in GraphRAG's word. */
+  readonly failedAt: string | undefined;
+};
+
 /** What one probe of one endpoint saw. A field is undefined when the backend did not say; nothing is assumed. */
 export type Observation = {
   readonly atMs: number;
   readonly reachable: boolean;
   /** Wall time of the health call, milliseconds. */
   readonly latencyMs: number | undefined;
-  readonly kind: 'lightrag' | 'unknown' | undefined;
+  /** What answered; `unknown` is something else than what was expected there. */
+  readonly kind: TargetKind | 'unknown' | undefined;
   readonly coreVersion: string | undefined;
   readonly apiVersion: string | undefined;
   readonly authMode: string | undefined;
@@ -31,19 +63,38 @@ export type Observation = {
   readonly inputDirectory: string | undefined;
   readonly embeddingModel: string | undefined;
   readonly storageClasses: Readonly<Record<string, string>> | undefined;
+  /** The last run of a GraphRAG index, where its project is visible. */
+  readonly run?: IndexRun | undefined;
+  /** What else was seen, for people, of a bounded set for each kind of target. */
+  readonly facts?: readonly TargetFact[] | undefined;
   /** What went wrong, one sentence each, worst first. */
   readonly faults: readonly Fault[];
 };
 
 export type Fault = {
-  readonly kind: 'unreachable' | 'timeout' | 'server-error' | 'not-understood' | 'unauthorised' | 'partial';
+  readonly kind:
+    | 'unreachable'
+    | 'timeout'
+    | 'server-error'
+    | 'not-understood'
+    | 'unauthorised'
+    | 'partial'
+    /** An index run of GraphRAG ended in an error, or without an end. */
+    | 'run-failed'
+    | 'run-unfinished'
+    /** Its settings cannot be read. */
+    | 'settings-unreadable'
+    /** It answers, and says itself that it is not quite well. */
+    | 'says-degraded'
+    | 'says-unhealthy';
   readonly message: string;
 };
 
-export const unreachableObservation = (atMs: number, fault: Fault, latencyMs?: number): Observation => ({
+/** Nobody said anything. */
+export const nothingObserved = (atMs: number): Observation => ({
   atMs,
   reachable: false,
-  latencyMs,
+  latencyMs: undefined,
   kind: undefined,
   coreVersion: undefined,
   apiVersion: undefined,
@@ -56,6 +107,12 @@ export const unreachableObservation = (atMs: number, fault: Fault, latencyMs?: n
   inputDirectory: undefined,
   embeddingModel: undefined,
   storageClasses: undefined,
+  faults: [],
+});
+
+export const unreachableObservation = (atMs: number, fault: Fault, latencyMs?: number): Observation => ({
+  ...nothingObserved(atMs),
+  latencyMs,
   faults: [fault],
 });
 

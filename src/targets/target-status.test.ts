@@ -17,6 +17,7 @@ const well: Observation = {
 const base = {
   observation: well,
   files: undefined,
+  kind: 'lightrag' as const,
   folders: [],
   stuck: undefined,
   findings: [],

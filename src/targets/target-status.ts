@@ -1,3 +1,4 @@
+import type { TargetKind } from '../config/index.ts';
 import type { Observation } from './observation.ts';
 import { describeStuckWork, type StuckWork } from './stuck-work.ts';
 
@@ -18,6 +19,7 @@ const slowHealthMs = 2_000;
  * @param staleAfterMs age above which an observation no longer counts
  */
 export function decideTargetStatus(input: {
+  kind: TargetKind;
   observation: Observation | undefined;
   files: FileFindings | undefined;
   /** Folders of the backend that are not the ones under watch. */
@@ -40,8 +42,8 @@ export function decideTargetStatus(input: {
       reasons: observation.faults.map((fault) => ({ code: fault.kind, message: fault.message })),
     };
   const reasons: Reason[] = observation.faults.map((fault) => ({ code: fault.kind, message: fault.message }));
-  if (observation.kind !== 'lightrag' && reasons.length === 0)
-    reasons.push({ code: 'not-understood', message: 'Something answers there, but it is not a LightRAG server.' });
+  if (observation.kind !== input.kind && reasons.length === 0)
+    reasons.push({ code: 'not-understood', message: `Something answers there, but it is ${namesOfKind[input.kind]}.` });
   if (observation.latencyMs !== undefined && observation.latencyMs > slowHealthMs)
     reasons.push({ code: 'slow', message: `The health call took ${Math.round(observation.latencyMs)} ms.` });
   if (observation.pipeline?.recoveryRequired)
@@ -57,5 +59,11 @@ export function decideTargetStatus(input: {
   reasons.push(...input.findings, ...input.folders, ...(input.files?.faults ?? []));
   return { word: reasons.length > 0 ? 'DEGRADED' : 'HEALTHY', reasons };
 }
+
+const namesOfKind: Readonly<Record<TargetKind, string>> = {
+  lightrag: 'not a LightRAG server',
+  graphrag: 'neither a GraphRAG project nor a service before one',
+  custom: 'not the backend that was described',
+};
 
 const unknown = (code: string, message: string): TargetStatus => ({ word: 'UNKNOWN', reasons: [{ code, message }] });

@@ -1,4 +1,4 @@
-import type { TargetConfig } from '../config/index.ts';
+import type { KindOrigin, TargetConfig, TargetKind } from '../config/index.ts';
 
 /** `[a-z0-9][a-z0-9-]{0,62}`; never changes. */
 export type TargetId = string;
@@ -18,15 +18,24 @@ export type WorkspaceSeparation = 'folder' | 'column' | 'prefix' | 'label' | 'no
 export type Store = {
   /** Name of its component in a recovery point. */
   readonly name: string;
-  readonly kind: 'workspace-folder' | 'input-folder';
-  /** Absolute folder that holds all workspaces. */
+  /** A folder of LightRAG's, the project of GraphRAG, or one that an operator named. */
+  readonly kind: 'workspace-folder' | 'input-folder' | 'project-folder' | 'folder';
+  /** Absolute; of a workspace or input folder the one that holds all workspaces. */
   readonly path: string;
   readonly separation: WorkspaceSeparation;
+  /** How the backend writes there; undefined where its version tells. */
+  readonly writer?: 'replaces' | 'in-place';
+  /** Paths below it that stay out of points. */
+  readonly leaveOut?: readonly string[];
+  /** Of a project: whether its cache stays out of points, wherever its settings put it. */
+  readonly withoutCache?: boolean;
 };
 
 /** One RAG installation. */
 export type Target = {
   readonly id: TargetId;
+  readonly kind: TargetKind;
+  readonly kindFrom: KindOrigin;
   /** The bundled sample, said to be one wherever it is shown. */
   readonly sample: boolean;
   readonly endpoints: readonly Endpoint[];
@@ -50,24 +59,11 @@ export function targetFromConfig(
   sample: boolean,
   timings: () => TargetTimings = () => config,
 ): Target {
-  const stores: Store[] = [];
-  if (config.workingDir !== undefined)
-    stores.push({ name: 'workspace', kind: 'workspace-folder', path: config.workingDir, separation: 'folder' });
-  if (config.inputDir !== undefined)
-    stores.push({ name: 'inputs', kind: 'input-folder', path: config.inputDir, separation: 'folder' });
+  const { id, kind, kindFrom, url, workspace, apiKey, username, password } = config;
   return {
-    id: config.id,
-    sample,
-    endpoints: [
-      {
-        url: config.url,
-        workspace: config.workspace,
-        apiKey: config.apiKey,
-        username: config.username,
-        password: config.password,
-      },
-    ],
-    stores,
+    ...{ id, kind, kindFrom, sample },
+    endpoints: url === undefined ? [] : [{ url, workspace, apiKey, username, password }],
+    stores: storesOf(config),
     workspaces: [config.workspace],
     userDataDir: config.userDataDir,
     paths: config.paths,
@@ -84,4 +80,23 @@ export function targetFromConfig(
       return timings().startTimeoutMs;
     },
   };
+}
+
+function storesOf({ kind, workingDir, inputDir, graphragCache, custom }: TargetConfig): Store[] {
+  const stores: Store[] = [];
+  if (workingDir !== undefined && kind === 'graphrag')
+    stores.push({
+      ...{ name: 'project', kind: 'project-folder', path: workingDir, separation: 'none', writer: 'in-place' },
+      withoutCache: graphragCache === false,
+    });
+  else if (workingDir !== undefined)
+    stores.push({ name: 'workspace', kind: 'workspace-folder', path: workingDir, separation: 'folder' });
+  if (inputDir !== undefined)
+    stores.push({
+      ...{ name: 'inputs', kind: 'input-folder', path: inputDir },
+      separation: kind === 'lightrag' ? 'folder' : 'none',
+    });
+  for (const { name, path, writer, leaveOut } of custom?.folders ?? [])
+    stores.push({ name, kind: 'folder', path, separation: 'none', writer, leaveOut });
+  return stores;
 }

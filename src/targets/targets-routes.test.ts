@@ -32,6 +32,8 @@ async function serve() {
   const watched = createWatchedTarget({
     target: {
       id: 'default',
+      kind: 'lightrag',
+      kindFrom: 'default',
       sample: true,
       endpoints: [
         {
@@ -129,6 +131,10 @@ test('a probe that is asked for answers with what it saw', async () => {
     status: 'HEALTHY',
     reasons: [],
     kind: 'lightrag',
+    configured_kind: 'lightrag',
+    kind_from: 'default',
+    facts: [],
+    not_applicable: [],
     core_version: '1.5.7',
     api_version: null,
     endpoints: [{ url: 'http://127.0.0.1:9621', workspace: '' }],

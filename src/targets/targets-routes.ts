@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { targetKinds } from '../config/index.ts';
 import { idempotencyOf, type Operations, operationAnswers, respondWithOperation } from '../operations/index.ts';
 import { isoInstant } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
-import { auditReportSchema } from './audit/audit-report.ts';
+import { findLimits, limitedFeatures } from './applicability.ts';
 import type { WorkspaceSize } from './folder-sizes.ts';
+import { factBody, inspectionBody, shapeFact, shapeInspection } from './inspection-body.ts';
 import type { Inspections } from './inspections.ts';
-import type { InspectionReport } from './inspector/index.ts';
 import type { WatchedTarget } from './watched-target.ts';
 
 const reason = z.object({ code: z.string(), message: z.string() });
@@ -16,7 +17,11 @@ const targetBody = z
     sample: z.boolean(),
     status: z.enum(['HEALTHY', 'DEGRADED', 'OFFLINE', 'UNKNOWN']),
     reasons: z.array(reason),
-    kind: z.string().nullable(),
+    kind: z.string().nullable().describe('What answered; null before the first look, `unknown` for something else.'),
+    configured_kind: z.enum(targetKinds),
+    kind_from: z
+      .enum(['settings', 'detected', 'default'])
+      .describe('Whether somebody said it, the folder showed it, or nothing says otherwise.'),
     core_version: z.string().nullable(),
     api_version: z.string().nullable(),
     endpoints: z.array(z.object({ url: z.string(), workspace: z.string() })),
@@ -33,67 +38,15 @@ const targetBody = z
         recovery_required: z.boolean(),
       })
       .nullable(),
+    facts: z.array(factBody).describe('What only this kind of target has.'),
+    not_applicable: z
+      .array(z.object({ what: z.enum(limitedFeatures), reason: z.string() }))
+      .describe('What ragwarden does not do for this kind of target.'),
     /** Bytes per store, with the instant at which they were counted. */
     sizes: z.array(z.object({ store: z.string(), bytes: z.number(), files: z.number(), counted_at: z.string() })),
     lifecycle: z.object({ automatic: z.boolean(), stop: z.string(), start: z.string() }),
   })
   .meta({ id: 'Target' });
-
-const inspectionBody = z.object({
-  at: z.string(),
-  duration_ms: z.number(),
-  bytes_read: z.number(),
-  folder: z.string(),
-  workspace: z.string(),
-  /** Nothing was ever stored there. */
-  fresh: z.boolean(),
-  files: z.array(
-    z.object({
-      name: z.string(),
-      kind: z.string(),
-      bytes: z.number(),
-      state: z.string(),
-      detail: z.string().nullable(),
-    }),
-  ),
-  counts: z.record(z.string(), z.number()),
-  documents: z.record(z.string(), z.number()),
-  /** Absent in results that an earlier version kept. */
-  audit: auditReportSchema.optional(),
-  stuck_documents: z.object({
-    total: z.number(),
-    documents: z.array(z.object({ id: z.string(), status: z.string(), updated_at: z.string().nullable() })),
-  }),
-  embedding: z.array(z.object({ file: z.string(), dimension: z.number(), rows: z.number() })),
-  orphans: z.object({ total: z.number(), bytes: z.number() }),
-  faults: z.array(z.object({ code: z.string(), severity: z.string(), message: z.string() })),
-});
-
-const shapeInspection = (report: InspectionReport): z.input<typeof inspectionBody> => ({
-  at: isoInstant(report.atMs),
-  duration_ms: Math.round(report.durationMs),
-  bytes_read: report.bytesRead,
-  folder: report.folder,
-  workspace: report.workspace,
-  fresh: report.isFresh,
-  files: report.files.map((file) => ({
-    name: file.name,
-    kind: file.kind,
-    bytes: file.bytes,
-    state: file.state,
-    detail: file.detail ?? null,
-  })),
-  counts: { ...report.audit.counts },
-  documents: { ...report.audit.documents },
-  audit: report.audit,
-  stuck_documents: {
-    total: report.stuck.total,
-    documents: report.stuck.documents.map((one) => ({ id: one.id, status: one.status, updated_at: one.updatedAt })),
-  },
-  embedding: report.dimension.files.map(({ file, dimension, rows }) => ({ file, dimension, rows })),
-  orphans: { total: report.orphans.total, bytes: report.orphans.bytes },
-  faults: report.faults.map(({ code, severity, message }) => ({ code, severity, message })),
-});
 
 export type TargetBody = z.infer<typeof targetBody>;
 
@@ -116,10 +69,12 @@ const shape = (watched: WatchedTarget, deps: TargetsDeps): z.input<typeof target
     status: status.word,
     reasons: status.reasons.map((one) => ({ ...one })),
     kind: seen?.kind ?? null,
+    configured_kind: target.kind,
+    kind_from: target.kindFrom,
     core_version: seen?.coreVersion ?? null,
     api_version: seen?.apiVersion ?? null,
     endpoints: target.endpoints.map(({ url, workspace }) => ({ url, workspace })),
-    stores: target.stores.map((store) => ({ ...store })),
+    stores: target.stores.map(({ name, kind, path, separation }) => ({ name, kind, path, separation })),
     observed_at: seen ? isoInstant(seen.atMs) : null,
     latency_ms: seen?.latencyMs ?? null,
     documents: seen?.documents ? { ...seen.documents } : null,
@@ -132,6 +87,8 @@ const shape = (watched: WatchedTarget, deps: TargetsDeps): z.input<typeof target
           recovery_required: seen.pipeline.recoveryRequired,
         }
       : null,
+    facts: (seen?.facts ?? []).map(shapeFact),
+    not_applicable: findLimits(target.kind).map(({ feature, reason }) => ({ what: feature, reason })),
     sizes: deps.sizes(target.id).map((size) => ({
       store: size.store,
       bytes: size.bytes,
@@ -205,13 +162,13 @@ export const targetsRoutes =
       },
       async (request) => {
         const { target } = require(request.params.id);
-        const report = deps.inspections.last(target.id);
-        if (!report)
+        const found = deps.inspections.lastOf(target.id);
+        if (!found)
           throw new AppError(
             'conflict/state',
             'The files were not inspected yet. POST to …/inspect, or ask again in a moment.',
           );
-        return shapeInspection(report);
+        return shapeInspection(found);
       },
     );
 
@@ -232,10 +189,10 @@ export const targetsRoutes =
           idempotency: idempotencyOf(request),
           run: async (context) => {
             await context.phase('inspecting');
-            const report = await deps.inspections.inspectNow(target.id, context.signal);
-            if (!report)
+            const found = await deps.inspections.inspectNow(target.id, context.signal);
+            if (!found)
               throw new AppError('conflict/state', `The files of ${target.id} are not visible here: set WORKING_DIR.`);
-            return shapeInspection(report);
+            return shapeInspection(found);
           },
         });
         return respondWithOperation(deps.operations, request, reply, operation);

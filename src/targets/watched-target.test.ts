@@ -14,6 +14,8 @@ function watch() {
   const watched = createWatchedTarget({
     target: {
       id: 'default',
+      kind: 'lightrag',
+      kindFrom: 'default',
       sample: false,
       endpoints: [],
       stores: [{ name: 'workspace', kind: 'workspace-folder', path: '/srv/rag', separation: 'folder' }],

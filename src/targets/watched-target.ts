@@ -2,8 +2,8 @@ import type { Clock } from '../platform/clock.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type ReconcilerState } from '../platform/reconciler.ts';
+import type { TargetAdapter } from './adapter.ts';
 import { findFolderMismatches } from './folder-match.ts';
-import type { LightragAdapter } from './lightrag/lightrag-adapter.ts';
 import type { Observation } from './observation.ts';
 import { findStuckWork, noteStandstill, nothingStands, type StuckLimits, type StuckWork } from './stuck-work.ts';
 import type { Target } from './target.ts';
@@ -43,7 +43,7 @@ export type WatchedTarget = Part & {
 
 export function createWatchedTarget(options: {
   target: Target;
-  adapter: LightragAdapter;
+  adapter: TargetAdapter;
   clock: Clock;
   log: Logger;
   onChange(change: TargetChange): Promise<void>;
@@ -64,6 +64,7 @@ export function createWatchedTarget(options: {
 
   const status = (): TargetStatus =>
     decideTargetStatus({
+      kind: target.kind,
       observation: last,
       files,
       folders,

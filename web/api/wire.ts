@@ -24,12 +24,19 @@ export type Who = {
 
 export type TargetWord = 'HEALTHY' | 'DEGRADED' | 'OFFLINE' | 'UNKNOWN';
 
+/** One line that only some kinds of target have. */
+export type TargetFact = { name: string; value: string | number | boolean | null; unit: string | null };
+
 export type Target = {
   id: string;
   sample: boolean;
   status: TargetWord;
   reasons: { code: string; message: string }[];
   kind: string | null;
+  configured_kind: 'lightrag' | 'graphrag' | 'custom';
+  kind_from: 'settings' | 'detected' | 'default';
+  facts: TargetFact[];
+  not_applicable: { what: string; reason: string }[];
   core_version: string | null;
   api_version: string | null;
   endpoints: { url: string; workspace: string }[];

@@ -1,5 +1,5 @@
-import type { Target } from '../api/wire.ts';
-import { formatBytes, plural } from '../format.ts';
+import type { Target, TargetFact } from '../api/wire.ts';
+import { formatBytes, formatDuration, plural } from '../format.ts';
 import { levelOf, Word } from '../parts/mark.tsx';
 import { Age, Fact, Trouble, Unknown } from '../parts/text.tsx';
 import { targets } from '../state/page-state.ts';
@@ -50,13 +50,15 @@ function TargetCard({ target }: { target: Target }) {
           ))}
         </ul>
       )}
-      <Documents counts={target.documents} />
+      {isFollowed(target, 'documents') && <Documents counts={target.documents} />}
       <dl class="facts">
-        <Fact name="Pipeline">
+        <Fact name={target.configured_kind === 'graphrag' ? 'Index run' : 'Pipeline'}>
           <Pipeline target={target} />
         </Fact>
         <Fact name="Kind">
-          {target.kind ?? <Unknown />}
+          {target.kind ?? target.configured_kind}
+          {target.kind === 'unknown' && <span class="faint"> · {target.configured_kind} was expected</span>}
+          {target.kind_from === 'detected' && <span class="faint"> · as its settings or its folder show</span>}
           {target.core_version !== null && ` ${target.core_version}`}
           {target.api_version !== null && <span class="faint"> · API {target.api_version}</span>}
         </Fact>
@@ -64,15 +66,21 @@ function TargetCard({ target }: { target: Target }) {
           <Fact key={endpoint.url} name="Endpoint">
             <code>{endpoint.url}</code>
             <span class="faint">
-              {' '}
-              · workspace {endpoint.workspace === '' ? '(unnamed)' : <code>{endpoint.workspace}</code>}
+              {isFollowed(target, 'workspaces') && (
+                <> · workspace {endpoint.workspace === '' ? '(unnamed)' : <code>{endpoint.workspace}</code>}</>
+              )}
             </span>
+          </Fact>
+        ))}
+        {target.facts.map((fact) => (
+          <Fact key={fact.name} name={nameOfFact(fact.name)}>
+            <FactValue fact={fact} />
           </Fact>
         ))}
         {target.stores.map((store) => {
           const size = target.sizes.find((one) => one.store === store.name);
           return (
-            <Fact key={store.name} name={store.name === 'inputs' ? 'Input folder' : 'Workspace folder'}>
+            <Fact key={store.name} name={nameOfStore(store)}>
               {size === undefined ? (
                 <Unknown text="not counted yet" />
               ) : (
@@ -91,6 +99,25 @@ function TargetCard({ target }: { target: Target }) {
       </dl>
     </article>
   );
+}
+
+const isFollowed = ({ not_applicable: none }: Target, what: string): boolean => !none.some((one) => one.what === what);
+
+function nameOfStore({ name, kind }: Target['stores'][number]): string {
+  if (kind === 'project-folder') return 'Project folder';
+  if (kind === 'folder') return `Folder ${name}`;
+  return name === 'inputs' ? 'Input folder' : 'Workspace folder';
+}
+
+/** `last_run_documents` → `Last run documents`. */
+const nameOfFact = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}`.replaceAll('_', ' ');
+
+function FactValue({ fact: { value, unit } }: { fact: TargetFact }) {
+  if (value === null) return <Unknown />;
+  if (unit === 'bytes' && typeof value === 'number') return formatBytes(value);
+  if (unit === 'seconds' && typeof value === 'number') return formatDuration(value);
+  if (unit === 'time' && typeof value === 'string') return <Age at={value} />;
+  return String(value);
 }
 
 function Pipeline({ target }: { target: Target }) {

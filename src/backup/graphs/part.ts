@@ -1,3 +1,4 @@
+import { isInspected } from '../inspected-component.ts';
 import type { ManifestComponent } from '../manifest.ts';
 import type { RecoveryPoint } from '../point.ts';
 import { includeSwitchOf } from '../selection.ts';
@@ -55,7 +56,7 @@ export function findPart(point: RecoveryPoint, workspace: string): WorkspacePart
   const own = manifest.components.filter((one) => one.kind !== 'config');
   const missing = manifest.missing.filter((one) => !['config', 'ragwarden-state'].includes(one.name));
   const partial = missing.length > 0 || own.some((one) => one.partial);
-  const storage = own.find((one) => one.name === 'workspace');
+  const storage = own.find((one) => isInspected(one.name));
   const top = storage ? `components/${storage.name}` : null;
   if (point.workspace !== null || workspaces.length === 1)
     return {

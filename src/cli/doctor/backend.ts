@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { looksLikeGraphragProject, type TargetConfig } from '../../config/index.ts';
 import { describeError } from '../../platform/errors.ts';
 import type { HttpResponse } from '../../platform/http-client.ts';
 import { type Check, fail, type Outcome, ok, type Subject, skipped, warn } from './check.ts';
@@ -12,7 +13,11 @@ type Backend = { readonly id: string; readonly url: string };
 
 /** The configured backend or, where none is, the one that the running ragwarden of this machine has brought. */
 async function findBackends({ config, server }: Subject): Promise<readonly Backend[]> {
-  if (config.target) return [{ id: config.target.id, url: config.target.url.replace(/\/+$/, '') }];
+  if (config.target) {
+    const { id, url, kind } = config.target;
+    // These looks are at what a LightRAG server is known to leave open.
+    return url === undefined || kind !== 'lightrag' ? [] : [{ id, url: url.replace(/\/+$/, '') }];
+  }
   const view = await server;
   if (view.state !== 'running' || !isLoopbackHost(URL.parse(view.api.api)?.hostname ?? '')) return [];
   return view.targets.flatMap(({ id, endpoints }) => endpoints.map(({ url }) => ({ id, url })));
@@ -22,6 +27,11 @@ async function findBackends({ config, server }: Subject): Promise<readonly Backe
 const ask = ({ http }: Subject, url: string, signal: AbortSignal): Promise<HttpResponse> =>
   http.request({ url, timeoutMs: answerLimitMs, maxBytes: greatestAnswerBytes, signal });
 
+const whyNoBackend = ({ config: { target } }: Subject): string =>
+  target === undefined || target.kind === 'lightrag'
+    ? 'no backend is known'
+    : `it is what a LightRAG server is known for, and the target is of the kind ${target.kind}`;
+
 type Look = (backend: Backend, subject: Subject, signal: AbortSignal) => Promise<Outcome>;
 
 /** One outcome per backend; what does not answer at all is told by the check of the target alone. */
@@ -29,7 +39,7 @@ const perBackend =
   (look: Look): Check['look'] =>
   async (subject, signal) => {
     const backends = await findBackends(subject);
-    if (backends.length === 0) return skipped('no backend is known');
+    if (backends.length === 0) return skipped(whyNoBackend(subject));
     return Promise.all(
       backends.map((backend) =>
         look(backend, subject, signal).catch((err: unknown) => {
@@ -129,6 +139,25 @@ export const targetClockCheck: Check = {
 };
 
 /** Asked for only where no ragwarden runs that has looked already. */
+const healthUrlOf = ({ url, kind, custom }: TargetConfig): string | undefined =>
+  url === undefined
+    ? undefined
+    : (custom?.health.url ?? `${url.replace(/\/+$/, '')}${kind === 'graphrag' ? '/api/health' : '/health'}`);
+
+const kindWords = {
+  settings: 'as the settings say',
+  detected: 'as its folder or its section of the settings file shows; target.kind says otherwise',
+  default: 'since nothing says otherwise; target.kind does',
+} as const;
+
+/** What ragwarden takes the target for decides what it looks at and what it asks. */
+export const targetKindCheck: Check = {
+  id: 'target-kind',
+  what: 'target kind',
+  look: async ({ config: { target } }) =>
+    target === undefined ? skipped('no target is configured') : ok(`${target.kind}, ${kindWords[target.kindFrom]}`),
+};
+
 export const targetAnswersCheck: Check = {
   id: 'target',
   what: 'target',
@@ -140,9 +169,15 @@ export const targetAnswersCheck: Check = {
       return view.targets.map((target) => {
         const what = `target ${target.id}`;
         const reasons = target.reasons.map((one) => one.message).join(' ');
-        if (target.status === 'HEALTHY') return ok(`${target.kind ?? 'a backend'} answers`, what);
+        if (target.status === 'HEALTHY')
+          return ok(
+            target.endpoints.length === 0
+              ? 'a GraphRAG project, and all is well with it'
+              : `${target.kind ?? 'a backend'} answers`,
+            what,
+          );
         return target.status === 'OFFLINE'
-          ? fail(`it does not answer. ${reasons}`, 'Start it, or check RAGWARDEN_TARGET_URL.', what)
+          ? fail(`it does not answer. ${reasons}`, 'Start it, or check RAGWARDEN_TARGET_URL and WORKING_DIR.', what)
           : warn(`${target.status}. ${reasons}`, 'ragwarden target inspect', what);
       });
     }
@@ -150,15 +185,24 @@ export const targetAnswersCheck: Check = {
     if (!target)
       return warn('none is configured; `ragwarden up` brings the sample', 'Set RAGWARDEN_TARGET_URL and WORKING_DIR.');
     const what = `target ${target.id}`;
-    try {
-      const { status } = await ask(subject, `${target.url.replace(/\/+$/, '')}/health`, signal);
-      return status < 400 || status === 401 || status === 403
-        ? ok(`${target.url} answers (HTTP ${status})`, what)
-        : warn(
-            `${target.url} answers with HTTP ${status}`,
-            'Is it the address of a RAG backend? Look into its log.',
+    const url = healthUrlOf(target);
+    if (url === undefined) {
+      const { workingDir = '' } = target;
+      return looksLikeGraphragProject(workingDir)
+        ? ok(`${workingDir} is a GraphRAG project`, what)
+        : fail(
+            `${workingDir} is no GraphRAG project: it has no settings.yaml with prompts, input or output beside it`,
+            'Check WORKING_DIR, or run `graphrag init` there.',
             what,
           );
+    }
+    try {
+      const { status } = await ask(subject, url, signal);
+      const isGood =
+        target.custom?.health.statuses?.includes(status) ?? (status < 400 || status === 401 || status === 403);
+      return isGood
+        ? ok(`${url} answers (HTTP ${status})`, what)
+        : warn(`${url} answers with HTTP ${status}`, 'Is it the address of a RAG backend? Look into its log.', what);
     } catch (err) {
       signal.throwIfAborted();
       return fail(describeError(err), 'Start it, or check RAGWARDEN_TARGET_URL.', what);

@@ -67,8 +67,11 @@ type TargetFolder = { readonly name: string; readonly path: string };
 
 /** The sample's folders are ragwarden's own and need no look. */
 const targetFolders = ({ target }: Config): TargetFolder[] => [
-  ...(target?.workingDir === undefined ? [] : [{ name: 'working folder', path: target.workingDir }]),
+  ...(target?.workingDir === undefined
+    ? []
+    : [{ name: target.kind === 'graphrag' ? 'project' : 'working folder', path: target.workingDir }]),
   ...(target?.inputDir === undefined ? [] : [{ name: 'input folder', path: target.inputDir }]),
+  ...(target?.custom?.folders ?? []).map(({ name, path }) => ({ name: `folder ${name}`, path })),
 ];
 
 /** A backup reads all of it, a restore also writes there and puts files aside. */
@@ -102,7 +105,7 @@ async function lookAtFolder({ name, path }: TargetFolder, signal: AbortSignal): 
   if (unreadable === 'ENOENT')
     return fail(
       `${path} does not exist`,
-      'Check WORKING_DIR and INPUT_DIR: they are what the backend itself is started with, as seen from here.',
+      'Check WORKING_DIR and INPUT_DIR, or target.custom.folders: they are what the backend itself works in, as seen from here.',
       name,
     );
   const seen = await stat(path).catch(() => undefined);
@@ -273,6 +276,7 @@ export const orphansCheck: Check = {
   async look({ config, nowMs }: Subject, signal) {
     const folder = config.target?.workingDir;
     if (folder === undefined) return skipped('no working folder is configured');
+    if (config.target?.kind !== 'lightrag') return skipped('only LightRAG is known to leave some');
     let count = 0;
     let bytes = 0;
     await walk(folder, signal, async (path, isFolder) => {

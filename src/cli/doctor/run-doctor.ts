@@ -5,7 +5,13 @@ import { type CommandContext, openApi, printJson, type RemoteFlags, settingFlags
 import { exitCodes } from '../exit-code.ts';
 import { plural, withoutControls } from '../format.ts';
 import { coloured } from '../words.ts';
-import { targetAnswersCheck, targetClockCheck, targetExposureCheck, whitelistCheck } from './backend.ts';
+import {
+  targetAnswersCheck,
+  targetClockCheck,
+  targetExposureCheck,
+  targetKindCheck,
+  whitelistCheck,
+} from './backend.ts';
 import { type Check, type Finding, fail, makeChecks, ok, type Subject, worstVerdict } from './check.ts';
 import { dataFolderCheck, freeSpaceCheck, orphansCheck, separateDisksCheck, targetFoldersCheck } from './folders.ts';
 import { hideSecrets } from './hide-secrets.ts';
@@ -48,6 +54,7 @@ export const checks: readonly Check[] = [
   serverClockCheck,
   exposureCheck,
   portsCheck,
+  targetKindCheck,
   targetAnswersCheck,
   targetClockCheck,
   targetExposureCheck,

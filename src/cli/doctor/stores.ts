@@ -32,7 +32,7 @@ const health = z.looseObject({ configuration: z.record(z.string(), z.unknown()).
 /** Class names of the backend's storages, as its health tells them to whoever has the key; none when it does not. */
 async function findStorages({ config, http }: Subject, signal: AbortSignal): Promise<string[]> {
   const { target } = config;
-  if (target === undefined) return [];
+  if (target?.url === undefined || target.kind !== 'lightrag') return [];
   try {
     const answer = await http.request({
       url: `${target.url.replace(/\/+$/, '')}/health`,

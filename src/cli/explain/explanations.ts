@@ -197,6 +197,17 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`ragwarden target list` shows them; RAGWARDEN_TARGET_URL and WORKING_DIR configure one.'],
     runbook: 'backend-offline.md',
   },
+  'target/not-applicable': {
+    means: 'What was asked for exists for LightRAG alone, and the target is of another kind (graphrag, custom).',
+    causes: [
+      'Documents are followed, the canary is asked and stores are audited through what is known of LightRAG.',
+      'A GraphRAG project or a backend of one’s own was taken for a LightRAG server, or the other way round: target.kind.',
+    ],
+    mend: [
+      '`ragwarden target list` shows the kind of each target, and `ragwarden target inspect` what there is for it.',
+      'Where the kind is wrong, set target.kind (RAGWARDEN_TARGET_KIND) and start ragwarden again.',
+    ],
+  },
   'target/unreachable': {
     means: 'The RAG backend does not answer.',
     causes: ['It does not run.', 'Its address in the settings is wrong.', 'It is busy writing and answers too late.'],

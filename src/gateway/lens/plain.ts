@@ -1,4 +1,5 @@
 import type { ExchangeReader, Lens, Reading } from '../lens.ts';
+import type { OperationClass } from '../observation.ts';
 
 const nothingKnown: Reading = {
   operation: 'read',
@@ -17,10 +18,13 @@ export const plainLens: Lens = {
     const writes = method !== 'GET' && method !== 'HEAD';
     return { operation: writes ? 'insert' : 'read', route: 'other', writes };
   },
-  open: (_head, { operation }): ExchangeReader => ({
-    request: () => undefined,
-    answer: () => undefined,
-    response: () => undefined,
-    end: () => ({ ...nothingKnown, operation }),
-  }),
+  open: (_head, { operation }) => plainReader(operation),
 };
+
+/** Lets everything pass unread. */
+export const plainReader = (operation: OperationClass): ExchangeReader => ({
+  request: () => undefined,
+  answer: () => undefined,
+  response: () => undefined,
+  end: () => ({ ...nothingKnown, operation }),
+});

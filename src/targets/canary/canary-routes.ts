@@ -3,6 +3,8 @@ import { idempotencyOf, type Operations, operationAnswers, respondWithOperation 
 import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
+import { requireFeature } from '../applicability.ts';
+import type { Target } from '../target.ts';
 import type { Canary, CanaryReport } from './canary.ts';
 import { canaryVerdicts } from './canary-verdict.ts';
 
@@ -45,18 +47,24 @@ const shape = ({ settings, last, ...report }: CanaryReport): z.input<typeof cana
 
 /** The question whose answer is known: how it went, and asking or planting now. */
 export const canaryRoutes =
-  (deps: { canaries: readonly Canary[]; targetIds: readonly string[]; operations: Operations }): RoutePlugin =>
+  (deps: {
+    canaries: readonly Canary[];
+    targets: readonly Pick<Target, 'id' | 'kind'>[];
+    operations: Operations;
+  }): RoutePlugin =>
   async (app) => {
     const params = z.object({ id: z.string().max(20_000) });
     const query = z.strictObject({
       workspace: z.string().max(200).optional().describe('Default: the one that the target itself serves.'),
     });
     const require = (id: string, workspace: string | undefined): Canary => {
-      if (!deps.targetIds.includes(id))
+      const target = deps.targets.find((one) => one.id === id);
+      if (!target)
         throw new AppError(
           'target/unknown',
           `There is no target ${JSON.stringify(id.slice(0, 100))}. \`ragwarden target list\` shows them.`,
         );
+      requireFeature(target, 'canary');
       const ofTarget = deps.canaries.filter((one) => one.place.targetId === id);
       const found = workspace === undefined ? ofTarget[0] : ofTarget.find((one) => one.place.workspace === workspace);
       if (!found && ofTarget.length > 0)
@@ -68,7 +76,7 @@ export const canaryRoutes =
         );
       return found;
     };
-    const problems = ['target/unknown', 'feature/disabled', 'request/not-found'] as const;
+    const problems = ['target/unknown', 'target/not-applicable', 'feature/disabled', 'request/not-found'] as const;
 
     app.get(
       '/api/v1/targets/:id/canary',

@@ -3,6 +3,8 @@ import { idempotencyOf, type Operations, operationAnswers, respondWithOperation 
 import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
+import { requireFeature } from '../applicability.ts';
+import type { Target } from '../target.ts';
 import { type BackendDocument, causeOf } from './document.ts';
 import type { DocumentReport, DocumentWatch } from './document-watch.ts';
 import { insertOutcomes } from './insert-following.ts';
@@ -80,7 +82,7 @@ export type WatchedDocuments = { readonly watch: DocumentWatch; readonly reproce
 
 export type DocumentRoutesDeps = {
   readonly watched: readonly WatchedDocuments[];
-  readonly targetIds: readonly string[];
+  readonly targets: readonly Pick<Target, 'id' | 'kind'>[];
   readonly operations: Operations;
   policy(): { readonly enabled: boolean; readonly mostPerDay: number };
   now(): number;
@@ -152,18 +154,20 @@ export const documentRoutes =
   async (app) => {
     const params = z.object({ id: z.string().max(20_000) });
     const require = (id: string): readonly WatchedDocuments[] => {
-      if (!deps.targetIds.includes(id))
+      const target = deps.targets.find((one) => one.id === id);
+      if (!target)
         throw new AppError(
           'target/unknown',
           `There is no target ${JSON.stringify(id.slice(0, 100))}. \`ragwarden target list\` shows them.`,
         );
+      requireFeature(target, 'documents');
       return deps.watched.filter((one) => one.watch.place.targetId === id);
     };
 
     app.get(
       '/api/v1/targets/:id/documents',
       {
-        config: { access: 'admin', activity: 'read documents', problems: ['target/unknown'] },
+        config: { access: 'admin', activity: 'read documents', problems: ['target/unknown', 'target/not-applicable'] },
         schema: {
           tags: ['targets'],
           summary: 'How the documents of each workspace are: in flight, stuck, failed, ended',
@@ -185,7 +189,7 @@ export const documentRoutes =
         config: {
           access: 'admin',
           activity: 'reprocess documents',
-          problems: ['target/unknown', 'operation/busy', 'conflict/state'],
+          problems: ['target/unknown', 'target/not-applicable', 'operation/busy', 'conflict/state'],
         },
         schema: {
           tags: ['targets'],

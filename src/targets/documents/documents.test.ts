@@ -70,7 +70,15 @@ function live() {
   const documents = createLightragDocuments(connection);
   const watched = createWatchedTarget({
     target: {
-      ...{ id: 'default', sample: true, endpoints: [endpoint], stores: [], workspaces: [''] },
+      ...{
+        id: 'default',
+        kind: 'lightrag',
+        kindFrom: 'settings',
+        sample: true,
+        endpoints: [endpoint],
+        stores: [],
+        workspaces: [''],
+      },
       ...{ userDataDir: undefined, paths: {}, probeIntervalMs: 10_000, probeTimeoutMs: 5_000 },
       ...{ stopTimeoutMs: 1_000, startTimeoutMs: 1_000 },
     },

@@ -21,6 +21,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const target = (): Target => ({
   id: 'default',
+  kind: 'lightrag',
+  kindFrom: 'default',
   sample: false,
   endpoints: [
     { url: 'http://127.0.0.1:9621', workspace: '', apiKey: undefined, username: undefined, password: undefined },

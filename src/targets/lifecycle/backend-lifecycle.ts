@@ -159,6 +159,17 @@ export function createBackendLifecycle(options: {
   };
 }
 
+/** A target that is files alone, which programs only work on now and then: there is nobody to stop, and the wait for them is all. */
+export const nothingToStop: LifecycleDriver = {
+  automatic: true,
+  describe: {
+    stop: 'wait until no index run works on the project (nothing answers for it that would have to be stopped)',
+    start: 'start nothing: nothing answers for the project',
+  },
+  stop: async () => {},
+  start: async () => {},
+};
+
 /** Nothing was configured: the operator stops and starts the backend, we wait and watch. */
 function operatorDriver(target: Target): LifecycleDriver {
   return {

@@ -1,14 +1,10 @@
 import { z } from 'zod';
 import type { Clock } from '../../platform/clock.ts';
-import { describeError, isAppError, systemCode } from '../../platform/errors.ts';
+import { describeError, isAppError } from '../../platform/errors.ts';
 import type { HttpRequester, HttpResponse } from '../../platform/http-client.ts';
-import {
-  type DocumentCounts,
-  type Fault,
-  type Observation,
-  type Pipeline,
-  unreachableObservation,
-} from '../observation.ts';
+import type { TargetAdapter } from '../adapter.ts';
+import { isSomebodyThere } from '../answering.ts';
+import { type DocumentCounts, type Fault, type Pipeline, unreachableObservation } from '../observation.ts';
 import type { Endpoint } from '../target.ts';
 import { createLightragConnection, type LightragConnection, parseJson } from './lightrag-connection.ts';
 
@@ -59,16 +55,6 @@ const flushedNamespaces = new Set([
 /** Longer texts of the backend are cut; a failure may put a whole traceback into one. Characters. */
 const maxTextLength = 300;
 
-/** How a name or address fails behind which nobody can hold files: there is no one to connect to. */
-const nobodyThere = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-
-export type LightragAdapter = {
-  /** Looks once; never throws, what went wrong stands in the observation. */
-  probe(signal?: AbortSignal): Promise<Observation>;
-  /** Does anything accept a connection and answer there? */
-  answers(signal?: AbortSignal): Promise<boolean>;
-};
-
 /** Reads a LightRAG server over its own HTTP API, 1.4 and 1.5 shapes, with API key or login. */
 export function createLightragAdapter(options: {
   endpoint: Endpoint;
@@ -78,7 +64,7 @@ export function createLightragAdapter(options: {
   timeoutMs: number;
   /** Shared with others who speak to the same server, so that they share one login. */
   connection?: LightragConnection;
-}): LightragAdapter {
+}): TargetAdapter {
   const { endpoint, clock } = options;
   const connection = options.connection ?? createLightragConnection(options);
 
@@ -170,15 +156,7 @@ export function createLightragAdapter(options: {
         faults: onceEach(faults),
       };
     },
-    async answers(signal) {
-      try {
-        await connection.send('/health', signal ? { signal } : {});
-        return true;
-      } catch (err) {
-        // Late, half an answer or none is alive: whoever accepts the connection may still write its files.
-        return isAppError(err) && !nobodyThere.has(causeCode(err.cause) ?? '');
-      }
-    },
+    answers: (signal) => isSomebodyThere(() => connection.send('/health', signal ? { signal } : {})),
   };
 }
 
@@ -211,9 +189,6 @@ function describeStranger({ status, headers }: HttpResponse): Fault {
     message: `The health call answers ${status} with something that LightRAG does not say.`,
   };
 }
-
-const causeCode = (cause: unknown): string | undefined =>
-  systemCode(cause) ?? (cause instanceof AggregateError ? systemCode(cause.errors[0]) : undefined);
 
 /** The first line, cut to a bearable length. */
 function shorten(words: string): string {

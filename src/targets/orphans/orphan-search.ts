@@ -55,13 +55,15 @@ export function createOrphanSearches(options: {
     const findings: OrphanFinding[] = [];
     const missing: string[] = [];
     const folders = target.stores.filter(({ kind }) => kind === 'workspace-folder');
+    const projects = target.stores.filter(({ kind }) => kind === 'project-folder');
+    for (const { path } of [...folders, ...projects])
+      findings.push(...(await findUpdateFolders({ project: path, targetId: target.id, nowMs: atMs, signal })));
     if (folders.length > 0) {
-      const report = anew ? await inspections.inspectNow(target.id, signal) : inspections.last(target.id);
+      if (anew) await inspections.inspectNow(target.id, signal);
+      const report = inspections.last(target.id);
       if (report) findings.push(...orphansInFiles(report, target.id));
       else missing.push('the files were not inspected yet');
       if (report && report.changedMeanwhile.length > 0) missing.push('files were replaced while they were read');
-      for (const { path } of folders)
-        findings.push(...(await findUpdateFolders({ project: path, targetId: target.id, nowMs: atMs, signal })));
     }
     for (const [name, find] of databases(target.id))
       try {

@@ -10,7 +10,9 @@ import { timeOf } from './figures.ts';
 
 /** A question whose answer is known: whether the backend still finds it. */
 export function CanaryPanel() {
-  const ids = targets.value.value?.items.map(({ id }) => id) ?? [];
+  const ids = (targets.value.value?.items ?? [])
+    .filter(({ not_applicable: none }) => !none.some(({ what }) => what === 'canary'))
+    .map(({ id }) => id);
   if (ids.length === 0) return null;
   return (
     <section class="panel" aria-labelledby="canary-title">

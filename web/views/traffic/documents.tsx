@@ -13,20 +13,27 @@ import { timeOf, workspaceName } from './figures.ts';
 
 /** Documents that do not go on by themselves, and the button for them. */
 export function DocumentsPanel() {
-  const ids = targets.value.value?.items.map(({ id }) => id) ?? [];
+  const all = targets.value.value?.items ?? [];
   return (
     <section class="panel" aria-labelledby="stuck-title">
       <div class="panel-head">
         <h2 id="stuck-title">Documents</h2>
       </div>
-      {ids.length === 0 && (
+      {all.length === 0 && (
         <p>
           <Unknown text={targets.value.value === undefined ? 'not known yet' : 'no target is configured'} />
         </p>
       )}
-      {ids.map((id) => (
-        <OfTarget key={id} targetId={id} />
-      ))}
+      {all.map((target) => {
+        const none = target.not_applicable.find(({ what }) => what === 'documents');
+        return none === undefined ? (
+          <OfTarget key={target.id} targetId={target.id} />
+        ) : (
+          <p key={target.id} class="empty">
+            Not applicable to {target.id} ({target.configured_kind}): {none.reason}.
+          </p>
+        );
+      })}
       <Work kinds={['documents.reprocess', 'canary.plant']} />
     </section>
   );

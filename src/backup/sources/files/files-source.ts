@@ -29,6 +29,8 @@ export type FilesSourceOptions = {
   readonly first?: readonly string[];
   readonly exclusions?: readonly Exclusion[];
   readonly validate?: ValidateFile;
+  /** `mixed`: while the backend is at work its files are of two states, moved or not. By default it takes its work up again. */
+  readonly whileBusy?: 'resumed' | 'mixed';
   /** How often a file that does not hold still is copied; 6 by default, with pauses of 50 ms to 0.8 s between. */
   readonly attempts?: number;
 };
@@ -180,6 +182,7 @@ async function captureFolder(
       writer: options.writer,
       idleBefore,
       idleAfter,
+      whileBusy: options.whileBusy ?? 'resumed',
       orderKept,
       torn: run.torn,
       belied: run.belied,

@@ -15,6 +15,8 @@ test.each<[string, Partial<ProofFacts>, string]>([
   ['nothing moved and the pipeline rested', {}, 'consistent'],
   ['nothing moved and nobody knows of the pipeline', { idleBefore: undefined, idleAfter: undefined }, 'consistent'],
   ['nothing moved while the pipeline worked', { idleAfter: false }, 'crash-consistent'],
+  ['nothing moved while a run wrote one table after the other', { idleBefore: false, whileBusy: 'mixed' }, 'fuzzy'],
+  ['nothing moved, and no run was under way', { whileBusy: 'mixed' }, 'consistent'],
   ['files were replaced by rename, status first', { moved: ['vdb_chunks.json'] }, 'crash-consistent'],
   ['files were written in place', { moved: ['vdb_chunks.json'], writer: 'in-place' }, 'fuzzy'],
   ['the status came late', { moved: ['kv_store_doc_status.json'], orderKept: false }, 'fuzzy'],

@@ -24,6 +24,8 @@ export type ProofFacts = {
   readonly writer: Writer;
   readonly idleBefore: boolean | undefined;
   readonly idleAfter: boolean | undefined;
+  /** What files are while the backend works: what it takes up again afterwards, or a mixture of old and new ones. */
+  readonly whileBusy?: 'resumed' | 'mixed';
   /** The names that must come first did come first. */
   readonly orderKept: boolean;
   /** Files that never held still while they were copied. */
@@ -43,6 +45,8 @@ export function decideProof(facts: ProofFacts): Proof {
   if (facts.torn.length > 0) reasons.push(`changed during every attempt to copy: ${listed(facts.torn)}`);
   if (facts.belied.length > 0)
     reasons.push(`written in place although the backend was said to replace files: ${listed(facts.belied)}`);
+  if (facts.whileBusy === 'mixed' && (facts.idleBefore === false || facts.idleAfter === false))
+    reasons.push('a run was writing its tables, so old and new ones are mixed');
   if (!facts.orderKept) reasons.push('the document status appeared after other files had been captured');
   if (reasons.length > 0) return { grade: 'fuzzy', reasons };
 

@@ -1,0 +1,78 @@
+import type { CheckResult, HealthCheck } from '../health/index.ts';
+import type { Inspections, WatchedTarget } from '../targets/index.ts';
+
+/** What only some kinds of target have to be looked at for; the target itself is a check of its own. */
+export const kindChecks = (
+  targets: readonly WatchedTarget[],
+  inspections: Pick<Inspections, 'lastOf'>,
+): readonly HealthCheck[] => targets.flatMap((watched) => checksOf(watched, inspections));
+
+function checksOf(watched: WatchedTarget, inspections: Pick<Inspections, 'lastOf'>): readonly HealthCheck[] {
+  switch (watched.target.kind) {
+    case 'lightrag':
+      return [];
+    case 'graphrag':
+      return watched.target.stores.some(({ kind }) => kind === 'project-folder')
+        ? [indexRunCheck(watched), filesCheck('index tables', watched, inspections)]
+        : [];
+    case 'custom':
+      return watched.target.stores.length > 0 ? [filesCheck('folders', watched, inspections)] : [];
+  }
+}
+
+/** The last run of the index, from the stats that GraphRAG writes. */
+const indexRunCheck = (watched: WatchedTarget): HealthCheck => ({
+  name: `index run ${watched.target.id}`,
+  kind: 'application',
+  about: 'watched',
+  targetId: watched.target.id,
+  read() {
+    const seen = watched.observation();
+    const { run } = seen ?? {};
+    if (!seen || !run) return { status: 'unknown', message: 'The project was not looked at yet.', atMs: undefined };
+    const { atMs } = seen;
+    const fault = seen.faults.find(({ kind }) => kind === 'run-failed' || kind === 'run-unfinished');
+    if (fault) return { status: 'degraded', message: fault.message, atMs };
+    if (run.state === 'none') return { status: 'unknown', message: 'Nothing was ever indexed.', atMs };
+    const step = run.workflows.at(-1);
+    if (run.state === 'running')
+      return { status: 'healthy', message: `A run is under way${step ? `; its last step was ${step}` : ''}.`, atMs };
+    return {
+      status: 'healthy',
+      message: 'The last run ended well.',
+      atMs,
+      ...(run.runtimeMs === undefined
+        ? {}
+        : { observedValue: Math.round(run.runtimeMs / 1_000), observedUnit: 'seconds' }),
+    };
+  },
+});
+
+/** What the last look into the files found. */
+const filesCheck = (
+  what: string,
+  { target }: WatchedTarget,
+  inspections: Pick<Inspections, 'lastOf'>,
+): HealthCheck => ({
+  name: `${what} ${target.id}`,
+  kind: 'application',
+  about: 'watched',
+  neededFor: ['answer'],
+  targetId: target.id,
+  read(): CheckResult {
+    const found = inspections.lastOf(target.id);
+    if (!found) return { status: 'unknown', message: 'The files were not looked into yet.', atMs: undefined };
+    const { atMs, faults, files } = found.report;
+    const bad = faults.filter(({ severity }) => severity !== 'info');
+    const sound = files.filter(({ state }) => state === 'ok' || state === 'empty').length;
+    if (bad.length > 0)
+      return {
+        status: 'degraded',
+        message: bad.map(({ message }) => message).join(' '),
+        atMs,
+        // A question asks all of the tables.
+        ...(bad.some(({ severity }) => severity === 'critical') ? { blocks: ['answer'] as const } : {}),
+      };
+    return { status: 'healthy', message: 'All of them are there and can be read.', atMs, observedValue: sound };
+  },
+});

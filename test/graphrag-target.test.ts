@@ -1,0 +1,123 @@
+import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addUpdate, beginRun, copyProject, failRun } from '../src/targets/graphrag/project.fixture.ts';
+import { type OpenWarden, openWarden, prepareRepository, takeGood, wait } from './faults/ground.ts';
+import { hasPart } from './setup/parts.ts';
+import { contentOf, field, removeFolder, temporaryFolder } from './warden-harness.ts';
+
+/** A recorded GraphRAG project, which no server serves: watched, captured, damaged, restored, rehearsed. */
+describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
+  let dataDir: string;
+  let project: string;
+  let warden: OpenWarden;
+  const target = '/api/v1/targets/default';
+  beforeAll(async () => {
+    dataDir = temporaryFolder('graphrag');
+    project = copyProject(join(dataDir, 'project'));
+    await prepareRepository(join(dataDir, 'repository'), join(dataDir, 'repository-password'));
+    warden = await openWarden(dataDir, {
+      command: 'serve',
+      settings: { WORKING_DIR: project, RAGWARDEN_BACKUP_IDLE_WAIT: '0' },
+    });
+  });
+  afterAll(async () => {
+    await warden?.stop();
+    removeFolder(dataDir);
+  });
+
+  const look = async () => (await warden.call('POST', `${target}/probe`)).body;
+  const inspect = async () => field((await warden.call('POST', `${target}/inspect`, undefined, wait)).body, 'result');
+
+  test('is detected, watched without a server, and its tables are counted', async () => {
+    expect(await inspect()).toMatchObject({
+      ...{ kind: 'graphrag', fresh: false, stuck_documents: null, faults: [] },
+      counts: { documents: 2, text_units: 3, entities: 3, relationships: 2, communities: 1, community_reports: 1 },
+    });
+    const seen = await look();
+    expect(seen).toMatchObject({
+      ...{ status: 'HEALTHY', kind: 'graphrag', configured_kind: 'graphrag', kind_from: 'detected', endpoints: [] },
+      lifecycle: { automatic: true },
+    });
+    expect(field(seen, 'facts')).toContainEqual({ name: 'last_run', value: 'finished', unit: null });
+    const health = await warden.call('GET', '/health');
+    expect(health.text).toMatch(/"name":"index run default"[^}]*"status":"healthy"/);
+  });
+
+  test('what is for LightRAG alone is said not to apply', async () => {
+    for (const path of ['documents', 'canary']) {
+      const answer = await warden.call('GET', `${target}/${path}`);
+      expect([answer.status, field(answer.body, 'code')]).toEqual([409, 'target/not-applicable']);
+    }
+    expect(field(await look(), 'not_applicable', 0)).toMatchObject({ what: 'documents' });
+  });
+
+  test('comes back whole after a run that failed and a table that was lost, and is looked into again', async () => {
+    const before = contentOf(project);
+    const id = await takeGood(warden);
+    const point = await warden.call('GET', `/api/v1/backup/points/${id}`);
+    expect(point.body).toMatchObject({ status: 'success', grade: 'consistent', missing: [], audit_verdict: null });
+
+    failRun(project);
+    truncateSync(join(project, 'output/entities.parquet'), 4_000);
+    rmSync(join(project, 'prompts'), { recursive: true });
+    addUpdate(project, '20261129-211634', false);
+    await inspect();
+    const damaged = await look();
+    expect(field(damaged, 'status')).toBe('DEGRADED');
+    expect(JSON.stringify(field(damaged, 'reasons'))).toMatch(/run-failed.*table-torn.*incomplete-updates/);
+    const health = await warden.call('GET', '/health');
+    expect(health.text).toMatch(/"name":"index run default"[^}]*"status":"degraded"/);
+
+    const done = await warden.restore(id, { confirm: true });
+    expect([field(done, 'state'), field(done, 'error')]).toEqual(['succeeded', null]);
+    expect(contentOf(project)).toEqual(before);
+    expect(await inspect()).toMatchObject({ faults: [], counts: { entities: 3 } });
+    expect(await look()).toMatchObject({ status: 'HEALTHY' });
+    // The safety point kept what was there, as it was.
+    const safety = await warden.call(
+      'GET',
+      `/api/v1/backup/points/${String(field(done, 'result', 'safety_backup_id'))}`,
+    );
+    expect(JSON.stringify(field(safety.body, 'reasons'))).toContain('entities.parquet is cut off');
+  });
+
+  test('is rehearsed: every digest, every count, and the look into its tables', async () => {
+    const drill = await warden.call('POST', '/api/v1/recovery/drills', {}, wait);
+    expect(field(drill.body, 'result')).toMatchObject({ verdict: 'passed', reasons: [] });
+    const shown = await warden.call('GET', `/api/v1/recovery/drills/${String(field(drill.body, 'id'))}`);
+    expect(field(shown.body, 'phases')).toContainEqual(
+      expect.objectContaining({ component: 'project', name: 'inspect' }),
+    );
+  });
+
+  test('a point that is taken while a run writes its tables does not pass for one moment', async () => {
+    const kept = join(dataDir, 'kept');
+    cpSync(project, kept, { recursive: true });
+    beginRun(project);
+    const taken = await warden.take();
+    const id = String(field(taken, 'result', 'backup_id'));
+    const point = await warden.call('GET', `/api/v1/backup/points/${id}`);
+    expect(field(point.body, 'grade')).toBe('fuzzy');
+    expect(JSON.stringify(field(point.body, 'reasons'))).toContain('old and new ones are mixed');
+    cpSync(kept, project, { recursive: true, preserveTimestamps: true });
+  });
+
+  test('its one graph is known by the id of the target, and its cache stays where it is when points leave it out', async () => {
+    const graphs = await warden.call('GET', '/api/v1/backup-replication/backup/graphs/default/snapshots');
+    expect([graphs.status, graphs.text]).toEqual([200, expect.stringContaining('"graph_id":"default"')]);
+    await warden.stop();
+    warden = await openWarden(dataDir, {
+      ...{ command: 'serve' },
+      settings: { WORKING_DIR: project, RAGWARDEN_GRAPHRAG_CACHE: 'false' },
+    });
+    const id = await takeGood(warden);
+    const cached = join(project, 'cache/extract_graph/stand-in.json');
+    appendFileSync(cached, '\n');
+    rmSync(join(project, 'output'), { recursive: true });
+    const done = await warden.restore(id, { confirm: true, safety_point: false });
+    expect(field(done, 'state')).toBe('succeeded');
+    expect(readFileSync(cached, 'utf8')).toMatch(/\n\n$/);
+    expect(existsSync(join(project, 'output/entities.parquet'))).toBe(true);
+  });
+});
