@@ -392,7 +392,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...drilling,
       ...traffic,
       ...resourceWiring,
-      ...createTuningWiring(ground),
+      ...createTuningWiring(ground, watching),
       ...orphanWiring,
       notifyRoutes: notifying.notifyRoutes,
       ...documentWiring,

@@ -9,6 +9,7 @@ import {
   resetTuning,
   rollBackTuning,
   setTuning,
+  showDrift,
   type TuneFlags,
 } from './tuning-commands.ts';
 
@@ -21,7 +22,10 @@ const scoped = (command: Command): Command =>
   command
     .option('--user <subject>', 'for this user, such as local:alice')
     .option('--graph <id>', 'for this workspace: TARGET or TARGET:WORKSPACE');
-const reasoned = (command: Command): Command => command.option('--reason <text>', 'why; kept with the revision');
+const reasoned = (command: Command): Command =>
+  command
+    .option('--reason <text>', 'why; kept with the revision')
+    .option('--confirm', 'although an index would have to be made anew, or would not be seen any more');
 
 export function declareTuning(program: Command, context: CommandContext, does: Does): void {
   const tune = group(program, 'tune', 'parameters of the backend, their history, and the way back', [
@@ -73,4 +77,7 @@ export function declareTuning(program: Command, context: CommandContext, does: D
         .description('as a new revision'),
     ),
   ).action(does((revision: number, flags: TuneFlags) => rollBackTuning(context, revision, flags)));
+  remote(
+    tune.command('drift').description('what differs from what the backends run with; 4 when something does'),
+  ).action(does((flags: RemoteFlags) => showDrift(context, flags)));
 }

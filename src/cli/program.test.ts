@@ -93,6 +93,7 @@ test('offers the commands that are promised', () => {
     'tune history',
     'tune diff',
     'tune rollback',
+    'tune drift',
     'token create',
     'token list',
     'token revoke',

@@ -41,13 +41,20 @@ const revisionAnswer = z.object({
   rolled_back_to: z.number().nullable(),
 });
 const warning = z.object({ severity: z.string(), message: z.string() });
+const consequence = z.object({ parameter: z.string(), destructive: z.boolean(), message: z.string() });
 const changedAnswer = z.object({
+  consequences: z.array(consequence),
   revision: revisionAnswer.nullable(),
   warnings: z.array(warning),
   left_out: z.array(z.string()).optional(),
 });
 
-export type TuneFlags = RemoteFlags & { readonly user?: string; readonly graph?: string; readonly reason?: string };
+export type TuneFlags = RemoteFlags & {
+  readonly user?: string;
+  readonly graph?: string;
+  readonly reason?: string;
+  readonly confirm?: boolean;
+};
 
 const written = (of: z.infer<typeof value>): string => (of === null ? '(not set)' : String(of));
 const scopeOf = ({ user, graph }: TuneFlags) => ({
@@ -153,7 +160,12 @@ function parseValue(type: string | undefined, raw: string): unknown {
 
 export async function setTuning(context: CommandContext, pairs: readonly string[], flags: TuneFlags): Promise<number> {
   return withApi(context, flags, async (api) => {
-    const body = { ...scopeOf(flags), values: await parsePairs(api, pairs), reason: flags.reason ?? null };
+    const body = {
+      ...scopeOf(flags),
+      values: await parsePairs(api, pairs),
+      reason: flags.reason ?? null,
+      confirm: flags.confirm === true,
+    };
     return tellChanged(context, flags, await api.call(`${root}/values`, { method: 'PUT', body }));
   });
 }
@@ -169,7 +181,11 @@ export async function resetTuning(context: CommandContext, flags: TuneFlags & { 
     if (!['y', 'yes'].includes(answer.trim())) return exitCodes.failure;
   }
   return withApi(context, flags, async (api) => {
-    const query = { ...scopeOf(flags), ...(flags.reason === undefined ? {} : { reason: flags.reason }) };
+    const query = {
+      ...scopeOf(flags),
+      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+      confirm: String(flags.confirm === true),
+    };
     return tellChanged(context, flags, await api.call(`${root}/values`, { method: 'DELETE', query }));
   });
 }
@@ -181,17 +197,18 @@ export async function rollBackTuning(context: CommandContext, revision: number, 
       flags,
       await api.call(`${root}/revisions/${revision}/rollback`, {
         method: 'POST',
-        body: { reason: flags.reason ?? null },
+        body: { reason: flags.reason ?? null, confirm: flags.confirm === true },
       }),
     ),
   );
 }
 
 function tellChanged({ terminal }: CommandContext, flags: RemoteFlags, document: unknown): number {
-  const { revision, warnings, left_out: leftOut } = read(changedAnswer, document);
+  const { revision, warnings, consequences, left_out: leftOut } = read(changedAnswer, document);
   if (flags.json) printJson(terminal, document);
   else {
     for (const one of warnings) terminal.note(`${one.severity}: ${one.message}`);
+    for (const one of consequences) terminal.note(`${one.parameter}: ${one.message}`);
     if (leftOut !== undefined && leftOut.length > 0)
       terminal.note(`Left out, since they do not exist any more: ${leftOut.join(', ')}`);
     if (!flags.quiet)
@@ -218,15 +235,18 @@ export async function checkTuning(
     valid: z.boolean(),
     violations: z.array(z.object({ parameter: z.string(), message: z.string() })),
     contradictions: z.array(warning),
+    consequences: z.array(consequence),
   });
   return withApi(context, flags, async (api) => {
     const body = { ...scopeOf(flags), values: await parsePairs(api, pairs) };
     const document = await api.call(`${root}/check`, { method: 'POST', body });
-    const { valid, violations, contradictions } = read(answer, document);
+    const { valid, violations, contradictions, consequences } = read(answer, document);
     if (flags.json) printJson(terminal, document);
     else {
       for (const one of violations) terminal.out(`error: ${one.parameter} ${one.message}`);
       for (const one of contradictions) terminal.out(`${one.severity}: ${one.message}`);
+      for (const one of consequences)
+        terminal.out(`${one.destructive ? 'to be confirmed: ' : ''}${one.parameter}: ${one.message}`);
       if (!flags.quiet) terminal.note(valid ? 'These values could be set.' : 'These values cannot be set.');
     }
     return valid ? exitCodes.ok : exitCodes.checkFailed;
@@ -273,5 +293,27 @@ export async function diffRevisions(
     else if (items.length === 0) terminal.note('Nothing differs.');
     else for (const one of items) terminal.out(describeChange(one));
     return exitCodes.ok;
+  });
+}
+
+/** 4 when something differs. */
+export async function showDrift(context: CommandContext, flags: RemoteFlags): Promise<number> {
+  const { terminal } = context;
+  const answer = z.object({
+    items: z.array(z.object({ graph_id: z.string(), message: z.string() })),
+    compared: z.number(),
+    unseen: z.array(z.string()),
+  });
+  return withApi(context, flags, async (api) => {
+    const document = await api.call(`${root}/drift`);
+    const { items, compared, unseen } = read(answer, document);
+    if (flags.json) printJson(terminal, document);
+    else {
+      for (const one of items) terminal.out(`${one.graph_id}: ${one.message}`);
+      if (unseen.length > 0) terminal.note(`Could be seen nowhere: ${unseen.join(', ')}`);
+      if (items.length === 0 && !flags.quiet)
+        terminal.note(compared === 0 ? 'Nobody set anything that could be compared.' : 'Nothing differs.');
+    }
+    return items.length === 0 ? exitCodes.ok : exitCodes.checkFailed;
   });
 }

@@ -160,7 +160,11 @@ export type Config = {
     readonly rules: readonly AlertRuleBody[];
   };
   /** Parameters of the backend that environment or file set, by their names. */
-  readonly tuning: { readonly first: Readonly<Record<string, number | boolean>> };
+  readonly tuning: {
+    readonly first: Readonly<Record<string, number | boolean>>;
+    /** The backend's own environment file. */
+    readonly environmentFile: string | undefined;
+  };
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -341,7 +345,10 @@ export function buildConfig(
       defaultRules: values.alertsDefaultRules,
       rules: structure.alerts.rules ?? [],
     },
-    tuning: { first: firstTuningValues(values, origins) },
+    tuning: {
+      first: firstTuningValues(values, origins),
+      environmentFile: values.targetEnvFile === undefined ? undefined : path(values.targetEnvFile),
+    },
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {

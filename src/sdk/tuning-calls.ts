@@ -8,6 +8,7 @@ import type {
   TuningChangeBody,
   TuningChangedBody,
   TuningCheckBody,
+  TuningDriftBody,
   TuningValue,
 } from './wire.ts';
 
@@ -16,6 +17,9 @@ export type TuningValues = Readonly<Record<string, TuningValue | null>>;
 
 /** A user, a workspace, or with neither everybody who set nothing. */
 export type TuningScope = { readonly user?: string; readonly graphId?: string };
+
+/** `confirm`: what an index would suffer was seen, and is meant. */
+export type Meant = { readonly reason?: string; readonly confirm?: boolean };
 
 const scopeOf = ({ user, graphId }: TuningScope) => ({ user, graph_id: graphId });
 
@@ -29,11 +33,11 @@ export function createTuningCalls({ send }: Transport) {
     /** All of them or none. @throws RagwardenError `request/invalid` with every violation */
     set: async (
       values: TuningValues,
-      { reason, ...call }: CallOptions & { reason?: string } = {},
+      { reason, confirm, ...call }: CallOptions & Meant = {},
     ): Promise<LightragConfigBody> =>
-      (await send(path, { ...call, method: 'PUT', query: { reason }, body: values })) as LightragConfigBody,
-    reset: async ({ reason, ...call }: CallOptions & { reason?: string } = {}): Promise<{ readonly message: string }> =>
-      (await send(path, { ...call, method: 'DELETE', query: { reason } })) as { message: string },
+      (await send(path, { ...call, method: 'PUT', query: { reason, confirm }, body: values })) as LightragConfigBody,
+    reset: async ({ reason, confirm, ...call }: CallOptions & Meant = {}): Promise<{ readonly message: string }> =>
+      (await send(path, { ...call, method: 'DELETE', query: { reason, confirm } })) as { message: string },
   });
   return {
     /** Of whoever calls. */
@@ -49,24 +53,25 @@ export function createTuningCalls({ send }: Transport) {
       })) as Page<EffectiveBody>,
     set: async (
       values: TuningValues,
-      { user, graphId, reason, ...call }: CallOptions & TuningScope & { reason?: string } = {},
+      { user, graphId, reason, confirm, ...call }: CallOptions & TuningScope & Meant = {},
     ): Promise<TuningChangedBody> =>
       (await send(`${root}/values`, {
         ...call,
         method: 'PUT',
-        body: { user, graph_id: graphId, values, reason: reason ?? null },
+        body: { user, graph_id: graphId, values, reason: reason ?? null, confirm: confirm ?? false },
       })) as TuningChangedBody,
     /** Without user and workspace: all that anybody set. */
     reset: async ({
       user,
       graphId,
       reason,
+      confirm,
       ...call
-    }: CallOptions & TuningScope & { reason?: string } = {}): Promise<TuningChangedBody> =>
+    }: CallOptions & TuningScope & Meant = {}): Promise<TuningChangedBody> =>
       (await send(`${root}/values`, {
         ...call,
         method: 'DELETE',
-        query: { user, graph_id: graphId, reason },
+        query: { user, graph_id: graphId, reason, confirm },
       })) as TuningChangedBody,
     check: async (
       values: TuningValues,
@@ -77,6 +82,9 @@ export function createTuningCalls({ send }: Transport) {
         method: 'POST',
         body: { user, graph_id: graphId, values },
       })) as TuningCheckBody,
+    /** What differs between what somebody set and what the backends run with. */
+    drift: async (options?: CallOptions): Promise<TuningDriftBody> =>
+      (await send(`${root}/drift`, options)) as TuningDriftBody,
     /** Newest first. `limit` 1 to 500, 100 unless told. */
     revisions: async ({
       limit,
@@ -92,12 +100,12 @@ export function createTuningCalls({ send }: Transport) {
     /** The state after a revision comes back, as a new one. */
     rollback: async (
       revision: number,
-      { reason, ...call }: CallOptions & { reason?: string } = {},
+      { reason, confirm, ...call }: CallOptions & Meant = {},
     ): Promise<TuningChangedBody & { readonly left_out: readonly string[] }> =>
       (await send(`${root}/revisions/${pathPart(String(revision))}/rollback`, {
         ...call,
         method: 'POST',
-        body: { reason: reason ?? null },
+        body: { reason: reason ?? null, confirm: confirm ?? false },
       })) as TuningChangedBody & { left_out: string[] },
   };
 }

@@ -23,6 +23,7 @@ export { createDocumentWatch } from './documents/document-watch.ts';
 export { createIngestMetrics } from './documents/ingest-metrics.ts';
 export type { AcceptedInsert, InsertEnd } from './documents/insert-following.ts';
 export { createReprocessing } from './documents/reprocess.ts';
+export { type EnvFile, parseEnvFile } from './env-file/env-file.ts';
 export type { FolderInspection } from './folder-inspection.ts';
 export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
 export { createGraphragAdapter } from './graphrag/graphrag-adapter.ts';

@@ -62,6 +62,8 @@ export type Observation = {
   readonly workingDirectory: string | undefined;
   readonly inputDirectory: string | undefined;
   readonly embeddingModel: string | undefined;
+  /** What the backend runs with, under its own names, as far as it tells authenticated callers. */
+  readonly configuration?: Readonly<Record<string, number | boolean | string>> | undefined;
   readonly storageClasses: Readonly<Record<string, string>> | undefined;
   /** The last run of a GraphRAG index, where its project is visible. */
   readonly run?: IndexRun | undefined;

@@ -3,8 +3,17 @@
  * back. Tables: `tuning_revision`, `tuning_value`. Invariants: what counts can be made from the revisions alone; a change is written
  * whole with its revision, event and audit entry, or not at all; nothing that breaks a rule is kept.
  */
+export type { IndexFacts } from './consequence.ts';
+export type { Running } from './drift.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';
 export type { TuningValue } from './parameter.ts';
 export { createTuning, type Tuning } from './tuning.ts';
-export type { EffectiveBody, LightragConfigBody, ParameterBody, RevisionBody } from './tuning-bodies.ts';
+export type {
+  ConsequenceBody,
+  DriftBody,
+  EffectiveBody,
+  LightragConfigBody,
+  ParameterBody,
+  RevisionBody,
+} from './tuning-bodies.ts';
 export { tuningRoutes } from './tuning-routes.ts';

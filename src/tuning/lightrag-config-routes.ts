@@ -7,7 +7,8 @@ import { promisedNames, type Tuning } from './tuning.ts';
 import { type LightragConfigBody, lightragConfigSchema, valuesBody } from './tuning-bodies.ts';
 
 const messageSchema = z.object({ message: z.string() });
-const reasonQuery = z.object({
+const asking = z.object({
+  confirm: z.stringbool().default(false).describe('What an index would suffer was seen, and is meant.'),
   reason: z
     .string()
     .max(500)
@@ -28,9 +29,10 @@ export const lightragConfigRoutes =
     };
     const scopeFor = (request: FastifyRequest, whose: 'own' | 'default'): Scope =>
       whose === 'own' ? { kind: 'user', subject: subjectOf(request) } : { kind: 'default' };
-    const askedBy = (request: FastifyRequest, reason: string | undefined) => ({
+    const askedBy = (request: FastifyRequest, { reason, confirm }: z.infer<typeof asking>) => ({
       actor: subjectOf(request),
       reason: reason ?? null,
+      confirm,
       admit: (etagSource: string) => requireIfMatch(request, etagOf(etagSource)),
     });
     const answer = async (scope: Scope, reply: FastifyReply): Promise<LightragConfigBody> => {
@@ -66,19 +68,24 @@ export const lightragConfigRoutes =
       app.put(
         path,
         {
-          config: { access, activity: `tuning.set-${whose}`, headers: ['if-match'] },
+          config: {
+            access,
+            activity: `tuning.set-${whose}`,
+            headers: ['if-match'],
+            problems: ['conflict/confirmation-required'],
+          },
           schema: {
             tags,
             summary: `Set some of ${what}`,
             description: 'What is left out stays as it is. All are set or, with one that cannot be, none.',
-            querystring: reasonQuery,
+            querystring: asking,
             body: valuesBody,
             response: { 200: lightragConfigSchema },
           },
         },
         async (request, reply) => {
           const scope = scopeFor(request, whose);
-          await tuning.set(scope, request.body, askedBy(request, request.query.reason));
+          await tuning.set(scope, request.body, askedBy(request, request.query));
           return answer(scope, reply);
         },
       );
@@ -86,19 +93,24 @@ export const lightragConfigRoutes =
       app.delete(
         path,
         {
-          config: { access, activity: `tuning.reset-${whose}`, headers: ['if-match'] },
+          config: {
+            access,
+            activity: `tuning.reset-${whose}`,
+            headers: ['if-match'],
+            problems: ['conflict/confirmation-required'],
+          },
           schema: {
             tags,
             summary:
               whose === 'own'
                 ? 'Take all own parameters away'
                 : 'Restore the default, and clear what every user and workspace set',
-            querystring: reasonQuery,
+            querystring: asking,
             response: { 200: messageSchema },
           },
         },
         async (request) => {
-          const { revision } = await tuning.reset(scopeFor(request, whose), askedBy(request, request.query.reason));
+          const { revision } = await tuning.reset(scopeFor(request, whose), askedBy(request, request.query));
           const restored =
             whose === 'own'
               ? 'Your parameters are those of the default.'

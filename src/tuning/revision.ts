@@ -66,3 +66,15 @@ export function changesBack(
   const leftOut = [...new Set(changes.filter((one) => !known(one.parameter)).map((one) => one.parameter))];
   return { changes: changes.filter((one) => known(one.parameter)), leftOut };
 }
+
+/** What is set once these are made. */
+export function withChanges(set: SetValues, changes: readonly Change[]): SetValues {
+  const after = new Map([...set].map(([scope, values]) => [scope, { ...values }]));
+  for (const { scope, parameter, after: value } of changes) {
+    const values = after.get(scope) ?? {};
+    if (value === null) delete values[parameter];
+    else values[parameter] = value;
+    after.set(scope, values);
+  }
+  return after;
+}

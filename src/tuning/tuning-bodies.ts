@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { isoInstant } from '../platform/clock.ts';
 import { parameters, promisedParameters } from './catalogue/index.ts';
+import type { Consequence } from './consequence.ts';
+import type { Drift } from './drift.ts';
+import type { EffectiveValue } from './effective.ts';
 import { type Parameter, tuningClasses, type ValueKind } from './parameter.ts';
 import type { Change, Revision } from './revision.ts';
-import type { EffectiveValue } from './tuning.ts';
 
 const valueSchema = z.union([z.number(), z.boolean(), z.string()]);
 
@@ -138,4 +140,39 @@ export const warningSchema = z.object({
   severity: z.enum(['error', 'warning']),
   parameters: z.array(z.string()),
   message: z.string(),
+});
+
+export const consequenceSchema = z.object({
+  parameter: z.string(),
+  class: z.enum(tuningClasses),
+  before: valueSchema.nullable(),
+  after: valueSchema.nullable(),
+  destructive: z
+    .boolean()
+    .describe('The index would have to be made anew in part, or is not seen any more: needs `confirm`.'),
+  embeddings: z
+    .number()
+    .int()
+    .nullable()
+    .describe('Vectors to make anew; null where the index could not be looked at.'),
+  extractions: z.number().int().nullable().describe('Chunks to read anew.'),
+  message: z.string(),
+});
+export type ConsequenceBody = z.infer<typeof consequenceSchema>;
+export const shapeConsequence = (one: Consequence): ConsequenceBody => ({ ...one });
+
+export const driftSchema = z.object({
+  graph_id: z.string(),
+  parameter: z.string(),
+  backend_name: z.string().nullable(),
+  wanted: valueSchema.nullable().describe('Null: nobody set it, and two places contradict each other.'),
+  found: valueSchema.nullable(),
+  where: z.enum(['backend', 'environment-file', 'index']),
+  message: z.string(),
+});
+export type DriftBody = z.infer<typeof driftSchema>;
+export const shapeDrift = (graphId: string, { backendName, ...one }: Drift): DriftBody => ({
+  graph_id: graphId,
+  ...one,
+  backend_name: backendName,
 });

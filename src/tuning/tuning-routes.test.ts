@@ -5,6 +5,7 @@ import { createFakeClock } from '../platform/fake-clock.ts';
 import { createHttpServer, type HttpServer, type Role } from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { getLightragConfig, LightRAGConfig, resetLightragConfig, setLightragConfig } from '../sdk/index.ts';
+import type { Running } from './drift.ts';
 import { lightragConfigRoutes } from './lightrag-config-routes.ts';
 import { createTuning } from './tuning.ts';
 import { tuningRoutes } from './tuning-routes.ts';
@@ -12,11 +13,12 @@ import { tuningRoutes } from './tuning-routes.ts';
 const clock = createFakeClock();
 let state: TestState;
 let server: HttpServer;
+let running: { graphId: string; running: Running }[] = [];
 
 beforeAll(async () => {
   state = await openTestState();
   const events = createEventLog({ db: state.db, clock, instance: 'warden-1' });
-  const tuning = createTuning({ db: state.db, events, clock, firstValues: () => ({}) });
+  const tuning = createTuning({ db: state.db, events, clock, firstValues: () => ({}), indexes: () => [] });
   server = createHttpServer({
     log: silentLogger,
     clock,
@@ -28,7 +30,7 @@ beforeAll(async () => {
     },
   });
   await server.register(lightragConfigRoutes({ tuning }));
-  await server.register(tuningRoutes({ tuning }));
+  await server.register(tuningRoutes({ tuning, running: async () => running }));
 });
 afterEach(async () => {
   await ask('DELETE', '/config/lightrag/default', 'local:admin');
@@ -143,6 +145,24 @@ test('the effective values say where they come from, differences are shown, and 
   const page = await ask('GET', '/tuning/revisions?limit=1', 'local:admin');
   const next = await ask('GET', `/tuning/revisions?limit=1&cursor=${page.body.next_cursor}`, 'local:admin');
   expect(next.body.items[0].revision).toBe(before + 1);
+});
+
+test('drift is told for each backend that was looked at', async () => {
+  await ask('PUT', '/tuning/values', 'local:admin', { values: { top_k: 9, workers: 3 } });
+  running = [
+    {
+      graphId: 'main',
+      running: { configuration: undefined, environment: new Map([['TOP_K', '7']]), index: undefined },
+    },
+  ];
+  const { status, body } = await ask('GET', '/tuning/drift', 'local:admin');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    items: [{ graph_id: 'main', parameter: 'top_k', wanted: 9, found: 7, where: 'environment-file' }],
+    compared: 1,
+    unseen: ['workers'],
+  });
+  running = [];
 });
 
 test('the functions of the document work as written there', async () => {

@@ -3,14 +3,20 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { etagOf, type RoutePlugin, requireIfMatch } from '../platform/http/index.ts';
 import { parameters } from './catalogue/index.ts';
+import type { Running } from './drift.ts';
+import { findDrift } from './drift.ts';
 import type { Scope } from './revision.ts';
-import type { Tuning } from './tuning.ts';
+import type { Changed, Tuning } from './tuning.ts';
 import {
   changeSchema,
+  consequenceSchema,
+  driftSchema,
   effectiveSchema,
   parameterSchema,
   revisionSchema,
   shapeChange,
+  shapeConsequence,
+  shapeDrift,
   shapeEffective,
   shapeParameter,
   shapeRevision,
@@ -27,6 +33,7 @@ const line = (most: number) =>
 const subject = line(200).min(1);
 const graphId = line(200).min(1);
 const reason = line(500).nullable().default(null);
+const confirm = z.boolean().default(false).describe('What an index would suffer was seen, and is meant.');
 const scopeQuery = z.object({
   user: subject.optional().describe('Subject of the user.'),
   graph_id: graphId.optional().describe('`target` or `target:workspace`.'),
@@ -46,24 +53,36 @@ function scopeFrom({ user, graph_id: graph }: z.infer<typeof scopeBody>): Scope 
 
 /** The catalogue, what counts for whom and why, each change and the way back. */
 export const tuningRoutes =
-  (deps: { readonly tuning: Tuning }): RoutePlugin =>
+  (deps: {
+    readonly tuning: Tuning;
+    /** What each backend is seen to run with, and of what file that is. */
+    running(): Promise<readonly { readonly graphId: string; readonly running: Running }[]>;
+  }): RoutePlugin =>
   async (app) => {
     const { tuning } = deps;
     const tags = ['tuning'];
-    const askedBy = (request: FastifyRequest, why: string | null) => {
+    const askedBy = (request: FastifyRequest, why: string | null, confirm: boolean) => {
       if (!request.principal) throw new AppError('access/unauthenticated', 'Nobody stands behind this request.');
       return {
         actor: request.principal.subject,
         reason: why,
+        confirm,
         admit: (etagSource: string) => requireIfMatch(request, etagOf(etagSource)),
       };
     };
     const changed = z.object({
       revision: revisionSchema.nullable().describe('Null: everything was so already.'),
       warnings: z.array(warningSchema),
+      consequences: z.array(consequenceSchema),
     });
     const shapeWarnings = (of: readonly { severity: 'error' | 'warning'; of: readonly string[]; message: string }[]) =>
       of.map((one) => ({ severity: one.severity, parameters: [...one.of], message: one.message }));
+
+    const shapeChanged = ({ revision, warnings, consequences }: Changed) => ({
+      revision: revision && shapeRevision(revision),
+      warnings: shapeWarnings(warnings),
+      consequences: consequences.map(shapeConsequence),
+    });
 
     app.get(
       '/api/v1/tuning/parameters',
@@ -99,37 +118,45 @@ export const tuningRoutes =
     app.put(
       '/api/v1/tuning/values',
       {
-        config: { access: 'admin', activity: 'tuning.set', headers: ['if-match'] },
+        config: {
+          access: 'admin',
+          activity: 'tuning.set',
+          headers: ['if-match'],
+          problems: ['conflict/confirmation-required'],
+        },
         schema: {
           tags,
           summary: 'Set parameters for everybody, a user or a workspace',
           description: 'All of them or none. `PUT /api/v1/config/lightrag` is for a user that sets its own.',
-          body: scopeBody.extend({ values: valuesBody, reason }),
+          body: scopeBody.extend({ values: valuesBody, reason, confirm }),
           response: { 200: changed },
         },
       },
       async (request) => {
-        const { values, reason: why, ...scope } = request.body;
-        const { revision, warnings } = await tuning.set(scopeFrom(scope), values, askedBy(request, why));
-        return { revision: revision && shapeRevision(revision), warnings: shapeWarnings(warnings) };
+        const { values, reason: why, confirm: sure, ...scope } = request.body;
+        return shapeChanged(await tuning.set(scopeFrom(scope), values, askedBy(request, why, sure)));
       },
     );
 
     app.delete(
       '/api/v1/tuning/values',
       {
-        config: { access: 'admin', activity: 'tuning.reset', headers: ['if-match'] },
+        config: {
+          access: 'admin',
+          activity: 'tuning.reset',
+          headers: ['if-match'],
+          problems: ['conflict/confirmation-required'],
+        },
         schema: {
           tags,
           summary: 'Take all values of a user or a workspace away; without either those of everybody',
-          querystring: scopeQuery.extend({ reason: line(500).optional() }),
+          querystring: scopeQuery.extend({ reason: line(500).optional(), confirm: z.stringbool().default(false) }),
           response: { 200: changed },
         },
       },
       async (request) => {
-        const { reason: why, ...scope } = request.query;
-        const { revision, warnings } = await tuning.reset(scopeFrom(scope), askedBy(request, why ?? null));
-        return { revision: revision && shapeRevision(revision), warnings: shapeWarnings(warnings) };
+        const { reason: why, confirm: sure, ...scope } = request.query;
+        return shapeChanged(await tuning.reset(scopeFrom(scope), askedBy(request, why ?? null, sure)));
       },
     );
 
@@ -146,17 +173,54 @@ export const tuningRoutes =
               valid: z.boolean(),
               violations: z.array(z.object({ parameter: z.string(), message: z.string() })),
               contradictions: z.array(warningSchema),
+              consequences: z.array(consequenceSchema),
             }),
           },
         },
       },
       async (request) => {
         const { values, ...scope } = request.body;
-        const { violations, contradictions } = await tuning.check(scopeFrom(scope), values);
+        const { violations, contradictions, consequences } = await tuning.check(scopeFrom(scope), values);
         return {
           valid: violations.length === 0 && contradictions.every((one) => one.severity === 'warning'),
           violations: violations.map((one) => ({ ...one })),
           contradictions: shapeWarnings(contradictions),
+          consequences: consequences.map(shapeConsequence),
+        };
+      },
+    );
+
+    app.get(
+      '/api/v1/tuning/drift',
+      {
+        config: { access: 'admin', activity: 'tuning.drift' },
+        schema: {
+          tags,
+          summary: 'What differs between what somebody set and what the backends run with',
+          description:
+            'Looks at what the backend tells an authenticated caller, at its environment file and at its index. What nobody set here is never drift.',
+          response: {
+            200: z.object({
+              items: z.array(driftSchema),
+              next_cursor: z.null(),
+              compared: z.number().int().describe('How many of the values that somebody set could be seen somewhere.'),
+              unseen: z.array(z.string()).describe('Those that could be seen nowhere.'),
+            }),
+          },
+        },
+      },
+      async () => {
+        const all = await Promise.all(
+          (await deps.running()).map(async ({ graphId, running }) => ({
+            graphId,
+            report: findDrift(await tuning.effective({ graphId }), running),
+          })),
+        );
+        return {
+          items: all.flatMap(({ graphId, report }) => report.drift.map((one) => shapeDrift(graphId, one))),
+          next_cursor: null,
+          compared: all.reduce((sum, { report }) => sum + report.compared, 0),
+          unseen: [...new Set(all.flatMap(({ report }) => report.unseen))],
         };
       },
     );
@@ -218,23 +282,25 @@ export const tuningRoutes =
     app.post(
       '/api/v1/tuning/revisions/:revision/rollback',
       {
-        config: { access: 'admin', activity: 'tuning.rollback', problems: ['tuning/unknown-revision'] },
+        config: {
+          access: 'admin',
+          activity: 'tuning.rollback',
+          problems: ['tuning/unknown-revision', 'conflict/confirmation-required'],
+        },
         schema: {
           tags,
           summary: 'Bring back the state after a revision, as a new revision; 0 is before the first',
           params: z.object({ revision: number }),
-          body: z.strictObject({ reason }),
+          body: z.strictObject({ reason, confirm }),
           response: {
             200: changed.extend({ left_out: z.array(z.string()).describe('Parameters that do not exist any more.') }),
           },
         },
       },
       async (request) => {
-        const { revision, leftOut } = await tuning.rollback(
-          request.params.revision,
-          askedBy(request, request.body.reason),
-        );
-        return { revision: revision && shapeRevision(revision), warnings: [], left_out: [...leftOut] };
+        const { reason: why, confirm: sure } = request.body;
+        const made = await tuning.rollback(request.params.revision, askedBy(request, why, sure));
+        return { ...shapeChanged(made), left_out: [...made.leftOut] };
       },
     );
   };

@@ -4,6 +4,7 @@ import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
 import { findParameter } from './catalogue/index.ts';
+import type { IndexFacts } from './consequence.ts';
 import type { Scope } from './revision.ts';
 import type { Values } from './rules.ts';
 import { createTuning, type Tuning } from './tuning.ts';
@@ -12,6 +13,7 @@ let state: TestState;
 let clock: FakeClock;
 let events: EventLog;
 let first: Values;
+let indexes: IndexFacts[];
 let tuning: Tuning;
 
 beforeEach(async () => {
@@ -19,7 +21,8 @@ beforeEach(async () => {
   clock = createFakeClock();
   events = createEventLog({ db: state.db, clock, instance: 'warden-1' });
   first = {};
-  tuning = createTuning({ db: state.db, events, clock, firstValues: () => first });
+  indexes = [];
+  tuning = createTuning({ db: state.db, events, clock, firstValues: () => first, indexes: () => indexes });
 });
 afterEach(() => state.remove());
 
@@ -208,7 +211,7 @@ test('after any sequence of changes, the state is what a plain model says, and e
       const fresh = await openTestState();
       try {
         const log = createEventLog({ db: fresh.db, clock, instance: 'warden-1' });
-        const tried = createTuning({ db: fresh.db, events: log, clock, firstValues: () => ({}) });
+        const tried = createTuning({ db: fresh.db, events: log, clock, firstValues: () => ({}), indexes: () => [] });
         const asPlain = async () =>
           JSON.stringify(
             [...(await tried.setValues())].map(([key, values]) => [key, Object.entries(values).sort()]).sort(),
@@ -273,4 +276,82 @@ test('the six have the ranges and defaults that were promised, and the names tha
       [8_192, { type: 'integer', least: 1_024, most: 32_768 }, 'EMBEDDING_TOKEN_LIMIT'],
     ],
   );
+});
+
+const filled: IndexFacts = {
+  graphId: 'main:legal',
+  documents: 12,
+  chunks: 340,
+  entities: 900,
+  relations: 1_100,
+  dimension: 1_024,
+  embeddingModel: 'bge-m3',
+};
+
+test('what would ruin an index is refused with the numbers, and done when it is confirmed', async () => {
+  indexes = [filled];
+  const wish = { vector_dimension: 3_072 };
+  const checked = await tuning.check(everybody, wish);
+  expect(checked.consequences).toMatchObject([
+    {
+      parameter: 'vector_dimension',
+      destructive: true,
+      embeddings: 2_340,
+      extractions: 0,
+      before: 1_536,
+      after: 3_072,
+    },
+  ]);
+  const refused = await tuning.set(everybody, wish, asking).catch((err: unknown) => err);
+  expect(refused).toMatchObject({
+    code: 'conflict/confirmation-required',
+    detail: expect.stringMatching(/2340 vectors of main:legal .* 12 documents.* has 1024 dimensions/s),
+  });
+  expect(await tuning.revisions({ limit: 5 })).toEqual([]);
+  const done = await tuning.set(everybody, wish, { ...asking, confirm: true });
+  expect(done).toMatchObject({ revision: { number: 1 }, consequences: [{ destructive: true }] });
+});
+
+test('what the index has already, what nobody wants any more and what a user wants for itself needs no confirmation', async () => {
+  indexes = [filled];
+  expect((await tuning.set(everybody, { vector_dimension: 1_024 }, asking)).consequences).toMatchObject([
+    { destructive: false, message: 'The vectors of the index have 1024 dimensions already.' },
+  ]);
+  expect((await tuning.set(everybody, { embedding_model: 'bge-m3' }, asking)).consequences[0]?.destructive).toBe(false);
+  expect((await tuning.set(alice, { vector_dimension: 2_048 }, asking)).consequences).toEqual([]);
+  expect((await tuning.reset(everybody, asking)).consequences).toEqual([]);
+  expect((await tuning.set(everybody, { chunk_size: 900, top_k: 9 }, asking)).consequences).toMatchObject([
+    {
+      parameter: 'chunk_size',
+      destructive: false,
+      message: expect.stringContaining('12 documents of main:legal keep'),
+    },
+    { parameter: 'top_k', destructive: false, embeddings: 0 },
+  ]);
+});
+
+test('a workspace changes its own index only, an empty index makes everything safe, an unseen one nothing', async () => {
+  indexes = [filled, { ...filled, graphId: 'main:empty', documents: 0 }];
+  await tuning.set({ kind: 'workspace', graphId: 'main:empty' }, { vector_dimension: 768, workspace: 'x' }, asking);
+  await expect(tuning.set(legal, { workspace: 'y' }, asking)).rejects.toMatchObject({
+    detail: expect.stringContaining('12 documents of main:legal would not be seen any more'),
+  });
+  const { graphId } = filled;
+  const unseen = { documents: undefined, chunks: undefined, entities: undefined, relations: undefined };
+  indexes = [{ graphId, ...unseen, dimension: undefined, embeddingModel: undefined }];
+  await expect(tuning.set(legal, { embedding_model: 'other' }, asking)).rejects.toMatchObject({
+    detail: expect.stringContaining('an unknown number of vectors of main:legal'),
+  });
+});
+
+test('a rollback and a reset that bring a ruinous value back have to be confirmed as well', async () => {
+  await tuning.set(everybody, { vector_dimension: 3_072 }, asking);
+  await tuning.set(everybody, { vector_dimension: 1_024 }, asking);
+  await tuning.set(legal, { vector_dimension: 1_024 }, asking);
+  indexes = [filled];
+  await expect(tuning.rollback(1, asking)).rejects.toMatchObject({ code: 'conflict/confirmation-required' });
+  expect((await tuning.rollback(1, { ...asking, confirm: true })).revision?.number).toBe(4);
+  await tuning.rollback(3, asking);
+  first = { vector_dimension: 4_096 };
+  await expect(tuning.reset(everybody, asking)).rejects.toMatchObject({ code: 'conflict/confirmation-required' });
 });

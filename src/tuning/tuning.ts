@@ -2,8 +2,10 @@ import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database/index.ts';
 import { AppError } from '../platform/errors.ts';
-import { findParameter, parameters, promisedParameters } from './catalogue/index.ts';
-import type { Parameter, TuningValue } from './parameter.ts';
+import { findParameter, promisedParameters } from './catalogue/index.ts';
+import type { Consequence, IndexFacts } from './consequence.ts';
+import { consequencesOf, type EffectiveValue, layerValues, type Place } from './effective.ts';
+import type { TuningValue } from './parameter.ts';
 import {
   type Change,
   changesBack,
@@ -12,6 +14,7 @@ import {
   type Scope,
   type SetValues,
   scopeKey,
+  withChanges,
 } from './revision.ts';
 import { type Contradiction, findContradictions, findViolations, type Values, type Violation } from './rules.ts';
 import {
@@ -24,38 +27,33 @@ import {
   selectValuesInside,
 } from './tuning-store.ts';
 
-/** Where an effective value comes from. `setting`: environment or file of ragwarden; `built-in`: the backend's own or the promised one. */
-export type Origin = 'user' | 'workspace' | 'default' | 'setting' | 'built-in';
-
-export type EffectiveValue = {
-  readonly parameter: Parameter;
-  /** Null: nobody set it and the backend has none either. */
-  readonly value: TuningValue | null;
-  readonly origin: Origin;
-};
-
 export type Asking = {
   readonly actor: string;
   readonly reason: string | null;
   /** Given the entity tag of what is there now; throws when the caller has not seen it. */
   admit?(etagSource: string): void;
+  /** What an index would suffer was seen, and is meant. */
+  readonly confirm?: boolean;
 };
 
-export type Changed = { readonly revision: Revision | null; readonly warnings: readonly Contradiction[] };
+export type Changed = {
+  readonly revision: Revision | null;
+  readonly warnings: readonly Contradiction[];
+  /** For each index that is known; without those of users, which no backend takes. */
+  readonly consequences: readonly Consequence[];
+};
 
 export type Tuning = {
   /** What counts for a caller, of every parameter; those without a scope: the default. */
-  effective(of: {
-    readonly subject?: string | undefined;
-    readonly graphId?: string | undefined;
-  }): Promise<readonly EffectiveValue[]>;
+  effective(of: Place): Promise<readonly EffectiveValue[]>;
   /** What somebody set, by scope. */
   setValues(): Promise<SetValues>;
   /** The text that the entity tag of a scope is made from. */
   etagSource(scope: Scope): Promise<string>;
   /**
    * Sets some parameters of a scope and leaves the others; a null takes one away.
-   * @throws AppError `request/invalid` with every violation; whatever `admit` throws
+   * @throws AppError `request/invalid` with every violation; `conflict/confirmation-required` with what an index would suffer;
+   *   whatever `admit` throws
    */
   set(scope: Scope, values: Readonly<Record<string, unknown>>, asking: Asking): Promise<Changed>;
   /** Takes all of a scope away. The default: that of every user and workspace as well. */
@@ -67,6 +65,7 @@ export type Tuning = {
   ): Promise<{
     violations: readonly { parameter: string; message: string }[];
     contradictions: readonly Contradiction[];
+    consequences: readonly Consequence[];
   }>;
   revisions(page: { readonly limit: number; readonly before?: number | undefined }): Promise<Revision[]>;
   /** @throws AppError `tuning/unknown-revision` */
@@ -85,31 +84,12 @@ export function createTuning(options: {
   readonly events: EventRecorder;
   readonly clock: Clock;
   firstValues(): Values;
+  /** Every index that could be looked at. */
+  indexes(): readonly IndexFacts[];
 }): Tuning {
   const { db, events, clock } = options;
 
-  const layered = (
-    set: SetValues,
-    of: { subject?: string | undefined; graphId?: string | undefined },
-  ): EffectiveValue[] => {
-    const first = options.firstValues();
-    const layers: readonly (readonly [Origin, Values | undefined])[] = [
-      ['user', of.subject === undefined ? undefined : set.get(scopeKey({ kind: 'user', subject: of.subject }))],
-      [
-        'workspace',
-        of.graphId === undefined ? undefined : set.get(scopeKey({ kind: 'workspace', graphId: of.graphId })),
-      ],
-      ['default', set.get('default')],
-      ['setting', first],
-    ];
-    return parameters.map((parameter) => {
-      for (const [origin, values] of layers) {
-        const value = values?.[parameter.name];
-        if (value !== undefined) return { parameter, value, origin };
-      }
-      return { parameter, value: parameter.fallback, origin: 'built-in' };
-    });
-  };
+  const layered = (set: SetValues, of: Place): EffectiveValue[] => layerValues(set, options.firstValues(), of);
 
   const placeOf = (scope: Scope) =>
     scope.kind === 'user' ? { subject: scope.subject } : scope.kind === 'workspace' ? { graphId: scope.graphId } : {};
@@ -121,29 +101,34 @@ export function createTuning(options: {
       if (scope.kind === 'user' && findParameter(name)?.perUser === false)
         violations.push({ parameter: name, message: 'is the same for everybody: it cannot be set for a user' });
     }
-    if (violations.length > 0) return { violations, contradictions: [] };
+    if (violations.length > 0) return { violations, contradictions: [], consequences: [] };
     const key = scopeKey(scope);
-    const kept = Object.entries({ ...set.get(key), ...values }).filter(([, value]) => value !== null) as [
-      string,
-      TuningValue,
-    ][];
-    const after = new Map(set).set(key, Object.fromEntries(kept));
+    // Each is a value of its parameter, or null: that was just judged.
+    const changes = changesTo(set.get(key) ?? {}, key, values as Record<string, TuningValue | null>);
+    const after = withChanges(set, changes);
     const effective = Object.fromEntries(
       layered(after, placeOf(scope)).flatMap(({ parameter, value }) =>
         value === null ? [] : [[parameter.name, value]],
       ),
     );
-    return { violations, contradictions: findContradictions(effective, new Set(Object.keys(values))) };
+    return {
+      violations,
+      contradictions: findContradictions(effective, new Set(Object.keys(values))),
+      consequences: consequencesOf(set, changes, options.firstValues(), options.indexes()),
+    };
   };
 
   const write = async (
     tx: Tx,
     what: Revision['what'],
+    set: SetValues,
     changes: readonly Change[],
     asking: Asking,
     rolledBackTo: number | null = null,
-  ): Promise<Revision | null> => {
-    if (changes.length === 0) return null;
+  ): Promise<{ revision: Revision | null; consequences: readonly Consequence[] }> => {
+    if (changes.length === 0) return { revision: null, consequences: [] };
+    const consequences = consequencesOf(set, changes, options.firstValues(), options.indexes());
+    if (asking.confirm !== true) requireNoHarm(consequences);
     const revision = { atMs: clock.now(), actor: asking.actor, what, reason: asking.reason, changes, rolledBackTo };
     const number = await insertRevision(tx, revision);
     const names = [...new Set(changes.map((one) => one.parameter))];
@@ -161,7 +146,7 @@ export function createTuning(options: {
       outcome: 'done',
       data,
     });
-    return { ...revision, number };
+    return { revision: { ...revision, number }, consequences };
   };
 
   const textOf = (set: SetValues, scope: Scope): string =>
@@ -182,8 +167,7 @@ export function createTuning(options: {
         refuse(violations, errors);
         const key = scopeKey(scope);
         const changes = changesTo(set.get(key) ?? {}, key, values as Record<string, TuningValue | null>);
-        const revision = await write(tx, 'set', changes, asking);
-        return { revision, warnings: contradictions };
+        return { ...(await write(tx, 'set', set, changes, asking)), warnings: contradictions };
       }),
 
     reset: (scope, asking) =>
@@ -195,8 +179,8 @@ export function createTuning(options: {
           const current = set.get(key) ?? {};
           return changesTo(current, key, Object.fromEntries(Object.keys(current).map((name) => [name, null])));
         });
-        const revision = await write(tx, scope.kind === 'default' ? 'reset-all' : 'reset', changes, asking);
-        return { revision, warnings: [] };
+        const what = scope.kind === 'default' ? 'reset-all' : 'reset';
+        return { ...(await write(tx, what, set, changes, asking)), warnings: [] };
       }),
 
     revisions: (page) => selectRevisions(db, page),
@@ -214,8 +198,8 @@ export function createTuning(options: {
           after === null ? [] : findViolations({ [parameter]: after }),
         );
         refuse(wrong, []);
-        const revision = await write(tx, 'rollback', changes, asking, number);
-        return { revision, warnings: [], leftOut };
+        const set = await selectValuesInside(tx);
+        return { ...(await write(tx, 'rollback', set, changes, asking, number)), warnings: [], leftOut };
       }),
 
     diff: (from, to) =>
@@ -249,6 +233,16 @@ function refuse(violations: readonly Violation[], contradictions: readonly Contr
     ...contradictions.map(({ message }) => message),
   ];
   throw new AppError('request/invalid', `These values cannot be set: ${told.join('; ')}.`, { violations: all });
+}
+
+/** @throws AppError `conflict/confirmation-required` with the numbers */
+function requireNoHarm(consequences: readonly Consequence[]): void {
+  const harm = consequences.filter(({ destructive }) => destructive);
+  if (harm.length === 0) return;
+  throw new AppError(
+    'conflict/confirmation-required',
+    `${harm.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
+  );
 }
 
 const unknownRevision = (number: number): AppError =>

@@ -68,10 +68,45 @@ export type TuningChangedBody = {
   /** Null: everything was so already. */
   readonly revision: RevisionBody | null;
   readonly warnings: readonly TuningWarningBody[];
+  readonly consequences: readonly ConsequenceBody[];
 };
 
 export type TuningCheckBody = {
   readonly valid: boolean;
   readonly violations: readonly { readonly parameter: string; readonly message: string }[];
   readonly contradictions: readonly TuningWarningBody[];
+  readonly consequences: readonly ConsequenceBody[];
+};
+
+/** What a change does to an index that exists. */
+export type ConsequenceBody = {
+  readonly parameter: string;
+  readonly class: TuningClass;
+  readonly before: TuningValue | null;
+  readonly after: TuningValue | null;
+  /** Needs `confirm`. */
+  readonly destructive: boolean;
+  /** Vectors to make anew, chunks to read anew; null where the index could not be looked at. */
+  readonly embeddings: number | null;
+  readonly extractions: number | null;
+  readonly message: string;
+};
+
+export type DriftBody = {
+  readonly graph_id: string;
+  readonly parameter: string;
+  readonly backend_name: string | null;
+  /** Null: nobody set it, and two places contradict each other. */
+  readonly wanted: TuningValue | null;
+  readonly found: TuningValue | null;
+  readonly where: 'backend' | 'environment-file' | 'index';
+  readonly message: string;
+};
+
+export type TuningDriftBody = {
+  readonly items: readonly DriftBody[];
+  readonly next_cursor: null;
+  /** How many of the values that somebody set could be seen somewhere, and those that could not. */
+  readonly compared: number;
+  readonly unseen: readonly string[];
 };

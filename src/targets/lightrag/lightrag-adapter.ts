@@ -146,6 +146,7 @@ export function createLightragAdapter(options: {
         workingDirectory: body?.working_directory,
         inputDirectory: body?.input_directory,
         embeddingModel: storage?.embedding_model,
+        configuration: storage && plainValues(storage),
         storageClasses: storage
           ? Object.fromEntries(
               (['kv_storage', 'doc_status_storage', 'graph_storage', 'vector_storage'] as const).flatMap((name) =>
@@ -159,6 +160,14 @@ export function createLightragAdapter(options: {
     answers: (signal) => isSomebodyThere(() => connection.send('/health', signal ? { signal } : {})),
   };
 }
+
+/** What is told as one number, switch or word; nested parts are of other slices. */
+const plainValues = (of: Readonly<Record<string, unknown>>): Readonly<Record<string, number | boolean | string>> =>
+  Object.fromEntries(
+    Object.entries(of).flatMap(([name, value]) =>
+      typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string' ? [[name, value]] : [],
+    ),
+  );
 
 function shapePipeline(body: z.infer<typeof pipelineBody>): Pipeline {
   const flags = body.update_status === undefined ? undefined : Object.entries(body.update_status);
