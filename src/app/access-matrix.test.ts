@@ -112,6 +112,7 @@ describe('the trail', () => {
     'POST /api/v1/repository/unlock': 'the same',
     'POST /api/v1/events': 'an event, which keeps who told it; shown in event-routes.test.ts',
     'POST /api/v1/settings/check': 'only looks; told as a read',
+    'POST /api/v1/backup-replication/recovery/health-check': 'the same',
     'POST /api/v1/targets/:id/probe': 'only looks; told as a read',
     'POST /api/v1/targets/:id/orphans/search': 'an operation, which keeps who asked for it',
     'POST /api/v1/targets/:id/canary/run': 'only looks; told as a read',

@@ -2,7 +2,7 @@ import { type Access, accessRoutes, createAccessTrail, type GatewayKeys, gateway
 import { backupRoutes } from '../backup/index.ts';
 import { eventRoutes } from '../events/index.ts';
 import { gatewayRoutes } from '../gateway/index.ts';
-import { type Health, healthRoutes } from '../health/index.ts';
+import { dashboardHealthRoutes, type Health, healthRoutes, systemStatusRoutes } from '../health/index.ts';
 import { hostRoutes } from '../host/index.ts';
 import { createReadBack, type Metrics, metricRoutes, statusClass } from '../metrics/index.ts';
 import { operationRoutes } from '../operations/index.ts';
@@ -10,13 +10,22 @@ import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type HttpServer, type RoutePlugin } from '../platform/http/index.ts';
 import type { Jobs } from '../platform/jobs.ts';
 import { recoveryRoutes } from '../recovery/index.ts';
-import { type Growth, growthRoutes, jobsRoutes, type SettingsControl, settingsRoutes } from '../system/index.ts';
+import {
+  type Growth,
+  growthRoutes,
+  jobsRoutes,
+  type ServiceRegistry,
+  type SettingsControl,
+  serviceRoutes,
+  settingsRoutes,
+} from '../system/index.ts';
 import { canaryRoutes, documentRoutes, type OrphanSearches, orphanRoutes, targetsRoutes } from '../targets/index.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
 import type { Drilling } from './drilling.ts';
 import type { Fronting } from './fronting.ts';
 import type { Ground } from './ground.ts';
+import { graphFacts, systemFacts } from './health-facts.ts';
 import { openapiRoute } from './openapi-route.ts';
 import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
@@ -44,6 +53,7 @@ export async function createApiServer(
       readonly settings: SettingsControl;
       readonly jobs: Jobs;
       readonly growth: Growth;
+      readonly services: ServiceRegistry;
       readonly fronting: Fronting;
       readonly gatewayKeys: GatewayKeys;
       readonly notifyRoutes: RoutePlugin;
@@ -78,6 +88,9 @@ export async function createApiServer(
     return first.target.id;
   };
   await server.register(healthRoutes({ health, dashboard }));
+  const graphs = () => graphFacts(ground, slices);
+  await server.register(dashboardHealthRoutes({ health, graphs, now: () => clock.now() }));
+  await server.register(systemStatusRoutes({ health, graphs, facts: () => systemFacts(ground, slices) }));
   await server.register(dashboardRoutes(dashboard));
   await server.register(openapiRoute());
   await server.register(accessRoutes({ access, now: () => clock.now() }));
@@ -184,6 +197,7 @@ export async function createApiServer(
     }),
   );
   await server.register(jobsRoutes({ jobs, clock }));
+  await server.register(serviceRoutes({ registry: slices.services }));
   await server.register(growthRoutes({ growth }));
   return server;
 }

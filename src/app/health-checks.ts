@@ -1,7 +1,7 @@
 import type { BackupStatus } from '../backup/index.ts';
 import type { TargetKind } from '../config/index.ts';
-import type { HealthCheck, HealthWord } from '../health/index.ts';
-import type { HostHealth } from '../host/index.ts';
+import type { CheckResult, HealthCheck, HealthWord } from '../health/index.ts';
+import type { HostHealth, HostSample } from '../host/index.ts';
 import type { RemoteWrite } from '../metrics/index.ts';
 import { type Clock, isoInstant } from '../platform/clock.ts';
 import type { Jobs } from '../platform/jobs.ts';
@@ -55,7 +55,7 @@ export const nothingWatched: HealthCheck = {
   }),
 };
 
-export const hostCheck = (read: () => HostHealth, takenAtMs: () => number | undefined): HealthCheck => ({
+export const hostCheck = (read: () => HostHealth, latest: () => HostSample | undefined): HealthCheck => ({
   name: 'host',
   kind: 'system',
   about: 'watched',
@@ -64,10 +64,58 @@ export const hostCheck = (read: () => HostHealth, takenAtMs: () => number | unde
     return {
       status: health.overall,
       message: health.reasons.join(' ') || 'CPU, memory and disks are below their thresholds.',
-      atMs: takenAtMs(),
+      ...hostFigures(health, latest()),
     };
   },
 });
+
+/** The fields of document 002. */
+function hostFigures(
+  { checks }: HostHealth,
+  sample: HostSample | undefined,
+): Pick<CheckResult, 'atMs' | 'checks' | 'metrics'> {
+  const single = ({ status, severity, percent }: HostHealth['checks']['cpu']) => ({
+    ...{ status, severity, percent: percent ?? null },
+  });
+  const singles = { cpu: single(checks.cpu), memory: single(checks.memory), disk: single(checks.disk) };
+  if (sample === undefined) return { atMs: undefined, checks: singles };
+  const { cpu, memory, network } = sample;
+  const disk = sample.dataDisk ?? sample.rootDisk;
+  const mib = (bytes: number): number => Math.round(bytes / 2 ** 20);
+  const gib = (bytes: number): number => Math.round((bytes / 2 ** 30) * 100) / 100;
+  return {
+    atMs: sample.takenAtMs,
+    checks: singles,
+    metrics: {
+      cpu: { usage_percent: cpu.percent, core_count: cpu.logicalCount, load_average: cpu.loadAverage[0] },
+      memory: {
+        ...{
+          total_mb: mib(memory.totalBytes),
+          available_mb: mib(memory.availableBytes),
+          used_mb: mib(memory.usedBytes),
+        },
+        usage_percent: memory.percent,
+      },
+      ...(disk === undefined
+        ? {}
+        : {
+            disk: {
+              ...{ total_gb: gib(disk.totalBytes), free_gb: gib(disk.freeBytes), used_gb: gib(disk.usedBytes) },
+              usage_percent: disk.percent,
+            },
+          }),
+      ...(network === undefined
+        ? {}
+        : {
+            network: {
+              ...{ bytes_sent: network.total.bytesSent, bytes_recv: network.total.bytesReceived },
+              packets_sent: network.total.packetsSent ?? null,
+              packets_recv: network.total.packetsReceived ?? null,
+            },
+          }),
+    },
+  };
+}
 
 /** Recovery: a point that meets the objective exists and was verified. While the first one is on its way, unknown. */
 export const backupCheck = (

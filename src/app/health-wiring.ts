@@ -57,7 +57,7 @@ const severities: Readonly<Record<HealthWord, Severity>> = {
 export function eventOf({ name, targetId, before, status, message, flapping }: CheckChange): NewEvent | undefined {
   if (before === undefined && (status === 'healthy' || status === 'unknown')) return undefined;
   return {
-    type: 'health.changed',
+    type: 'health.status-changed',
     severity: severities[status],
     targetId,
     message: `${sentences[name]?.[status] ?? `${name} is ${status}`}${message === '' ? '.' : `: ${message}`}`.slice(

@@ -69,6 +69,7 @@ import { createProtection } from './protection.ts';
 import { rememberCallers } from './remembered-callers.ts';
 import { createResourceWiring } from './resource-wiring.ts';
 import type { SampleSize } from './sample.ts';
+import { createServices } from './service-wiring.ts';
 import { createStateWatch } from './state-watch.ts';
 import { storeChecks } from './store-checks.ts';
 import { kindChecks } from './target-checks.ts';
@@ -376,7 +377,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
       ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
       ...(probing ? kindChecks(targets, inspections) : []),
-      ...(config.monitoring.enabled ? [hostCheck(hostHealth, () => sampler.latest()?.takenAtMs)] : []),
+      ...(config.monitoring.enabled ? [hostCheck(hostHealth, sampler.latest)] : []),
       ...(config.backup.enabled
         ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
         : []),
@@ -386,6 +387,8 @@ export function createWarden(options: WardenOptions): Warden {
     ]);
     registerGraphMetrics(registry, { targets, inspections });
     const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });
+    const gatewayUrl = () => fronting.gateway?.url();
+    const services = createServices(ground, { startedMs, jobs, gatewayUrl });
     const server = await createApiServer(ground, {
       ...watching,
       ...protection,
@@ -407,6 +410,7 @@ export function createWarden(options: WardenOptions): Warden {
       settings,
       jobs,
       growth,
+      services,
     });
 
     const { created } = await access.open();
@@ -459,6 +463,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
     for (const part of healthParts) await begin(part);
+    if (services.job) await begin(services.job);
     followSettings({
       live,
       sample: sample !== undefined,
@@ -473,6 +478,7 @@ export function createWarden(options: WardenOptions): Warden {
     const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });
     await lifecycle.begin(listeners);
     ownUrls = [...Object.values(listeners.listening()), fronting.gateway?.url()];
+    services.setListening(listeners.listening());
     health.setReady(true);
     await lifecycle.begin({ name: 'readiness', stop: () => health.setReady(false) });
     await db.unit((tx) =>
@@ -485,7 +491,7 @@ export function createWarden(options: WardenOptions): Warden {
     );
     return {
       ...listeners.listening(),
-      gateway: fronting.gateway?.url(),
+      gateway: gatewayUrl(),
       sample: sample !== undefined,
       targetIds: targets.map((one) => one.target.id),
       server,

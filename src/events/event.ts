@@ -10,7 +10,7 @@ export type Severity = (typeof severities)[number];
  * In use so far: `warden.started`, `warden.stopped`, `access.login`, `target.status-changed`, `target.workspace-changed`, `host.threshold`, `host.oom-kill`,
  * `backup.point-taken`, `backup.point-failed`, `backup.point-lost`, `backup.catalogue-rebuilt`, `backup.catalogue-differs`,
  * `restore.finished`, `restore.rolled-back`, `restore.undo-waits`, `operation.failed`,
- * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `health.changed`, `ingest.stuck`,
+ * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `health.status-changed`, `ingest.stuck`,
  * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`, `resource.leak-found`, `resource.leaks-found`,
  * `resource.leak-retracted`, `resource.leaks-retracted`, `target.orphans-found`, `target.orphans-gone`.
  */

@@ -1,11 +1,19 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
+import { AppError } from '../platform/errors.ts';
 import { type RoutePlugin, textAnswer } from '../platform/http/index.ts';
+import { freshQuery, reportFor, wantsFresh } from './dashboard-routes.ts';
 import type { Health, HealthReport } from './health.ts';
 import { renderHealthPage } from './health-page.ts';
 
-const probeBody = z.object({ status: z.string() });
+const probeBody = z.object({
+  status: z.string(),
+  /** With `verbose`, and only for admins. */
+  checks: z.array(z.object({ name: z.string(), status: z.string(), message: z.string() })).optional(),
+});
+const reasonBody = z.object({ check: z.string(), status: z.string(), message: z.string() });
+const verdictBody = z.object({ can: z.boolean().nullable(), reasons: z.array(reasonBody) });
 const healthBody = z.object({
   status: z.enum(['healthy', 'degraded', 'unhealthy', 'critical', 'unknown']),
   timestamp: z.string(),
@@ -22,6 +30,18 @@ const healthBody = z.object({
         observedUnit: z.string().optional(),
       }),
     )
+    .optional(),
+  /** Only for admins. */
+  reasons: z.array(reasonBody).optional(),
+  can_answer: verdictBody.optional(),
+  can_ingest: verdictBody.optional(),
+  /** Only for admins, and only where the backend keeps stores in a PostgreSQL. */
+  database: z
+    .object({
+      connected: z.boolean().nullable(),
+      extensions: z.object({ vector: z.string().nullable(), age: z.string().nullable() }).optional(),
+      message: z.string(),
+    })
     .optional(),
 });
 
@@ -45,9 +65,34 @@ const shape = (report: HealthReport, detailed: boolean): z.input<typeof healthBo
           ...(result.observedValue === undefined ? {} : { observedValue: result.observedValue }),
           ...(result.observedUnit === undefined ? {} : { observedUnit: result.observedUnit }),
         })),
+        reasons: report.reasons.map((one) => ({ ...one })),
+        can_answer: shapeVerdict(report.answer),
+        can_ingest: shapeVerdict(report.ingest),
+        ...databaseOf(report),
       }
     : {}),
 });
+
+const shapeVerdict = ({ can, reasons }: HealthReport['answer']) => ({
+  can: can ?? null,
+  reasons: reasons.map((one) => ({ ...one })),
+});
+
+function databaseOf(report: HealthReport): Pick<z.input<typeof healthBody>, 'database'> {
+  const found = report.checks.find(
+    (view) => view.kind === 'database' && view.about === 'watched' && view.neededFor.length > 0,
+  );
+  if (!found) return {};
+  const { status, message, details, checks } = found.result;
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  return {
+    database: {
+      connected: status === 'unknown' ? null : checks?.connection?.status === 'healthy',
+      ...(details === undefined ? {} : { extensions: { vector: text(details.vector), age: text(details.age) } }),
+      message,
+    },
+  };
+}
 
 const wantsHtml = (request: FastifyRequest): boolean => /\btext\/html\b/.test(request.headers.accept ?? '');
 
@@ -68,21 +113,30 @@ export const healthRoutes =
       schema: {
         tags: ['probes'],
         summary: '200 when started and our own parts work, else 503',
+        querystring: z.object({ verbose: z.string().max(10).optional() }),
         response: { 200: probeBody, 503: probeBody },
       },
     } as const;
     for (const path of ['/readyz', '/health/ready', '/-/ready'])
-      app.get(path, ready, async (_request, reply) =>
-        deps.health.ready() ? { status: 'ok' } : reply.code(503).send({ status: 'not ready' }),
-      );
+      app.get(path, ready, async (request, reply) => {
+        const isReady = deps.health.ready();
+        // Which parts there are is nobody else's business.
+        const tells = request.query.verbose !== undefined && request.principal?.role === 'admin';
+        const body = {
+          status: isReady ? 'ok' : 'not ready',
+          ...(tells ? { checks: ownChecks(deps.health.report()) } : {}),
+        };
+        return isReady ? body : reply.code(503).send(body);
+      });
 
     app.get(
       '/health',
       {
-        config: { access: 'public', activity: 'health' },
+        config: { access: 'public', activity: 'health', problems: ['access/unauthenticated', 'access/forbidden'] },
         schema: {
           tags: ['health'],
           summary: 'Overall health: a page for browsers, JSON for anything else',
+          querystring: freshQuery,
           response: {
             200: {
               description: 'By `Accept`; the checks behind the word are for admins.',
@@ -91,10 +145,17 @@ export const healthRoutes =
           },
         },
       },
-      async (request, reply: FastifyReply) => {
-        const report = deps.health.report();
+      async (request, reply) => {
+        const isAdmin = request.principal?.role === 'admin';
+        const fresh = wantsFresh(request.query);
+        // It makes us connect to everything that is watched: not for whoever comes along.
+        if (fresh && !isAdmin)
+          throw request.principal === undefined
+            ? new AppError('access/unauthenticated', 'A fresh look is for admins: send a token, or leave `fresh` out.')
+            : new AppError('access/forbidden', 'A fresh look is for admins: leave `fresh` out.');
+        const report = await reportFor(deps.health, fresh);
         reply.header('vary', 'Accept');
-        if (!wantsHtml(request)) return shape(report, request.principal?.role === 'admin');
+        if (!wantsHtml(request)) return shape(report, isAdmin);
         const page = renderHealthPage({ status: report.status, dashboard: deps.dashboard });
         reply
           .header('content-type', 'text/html; charset=utf-8')
@@ -103,3 +164,8 @@ export const healthRoutes =
       },
     );
   };
+
+const ownChecks = (report: HealthReport) =>
+  report.checks
+    .filter(({ about }) => about === 'own')
+    .map(({ name, result }) => ({ name, status: result.status, message: result.message }));

@@ -4,7 +4,11 @@
  * checked; a look that hangs costs the others nothing; a stranger learns one word.
  */
 export { type CheckChange, type CheckRunner, createCheckRunner, type LookDone } from './check-runner.ts';
+export type { ComponentsBody } from './components.ts';
+export { dashboardHealthRoutes } from './dashboard-routes.ts';
+export type { GraphFacts, GraphStatusBody } from './graph-status.ts';
 export { createHealth, type Health, type HealthReport } from './health.ts';
+export type { HealthStatusBody } from './health-bodies.ts';
 export {
   type Ability,
   type CheckFacts,
@@ -24,3 +28,4 @@ export { lookAtModel } from './looks/model-look.ts';
 export { createRedisLook } from './looks/redis-look.ts';
 export { lookAtTcp } from './looks/tcp-look.ts';
 export { lookAtVectorStore } from './looks/vector-store-look.ts';
+export { type SystemFacts, systemStatusRoutes } from './system-status-routes.ts';

@@ -17,6 +17,7 @@ export type {
   VerifyOptions,
 } from './event-calls.ts';
 export type { WorkOptions } from './graph-calls.ts';
+export type { HealthOptions } from './health-calls.ts';
 export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } from './metric-calls.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';

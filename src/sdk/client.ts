@@ -2,10 +2,10 @@ import { createDocumentCalls } from './document-calls.ts';
 import { createEventCalls } from './event-calls.ts';
 import { createGatewayCalls } from './gateway-calls.ts';
 import { createGraphCalls } from './graph-calls.ts';
+import { createHealthCalls } from './health-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createNotificationCalls } from './notification-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
-import { RagwardenError } from './ragwarden-error.ts';
 import { createResourceCalls } from './resource-calls.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart } from './transport.ts';
@@ -19,7 +19,6 @@ import type {
   DrillBody,
   DrillEvidence,
   GrowthBody,
-  HealthBody,
   InspectionBody,
   JobBody,
   LoginLinkBody,
@@ -109,20 +108,7 @@ export function createClient(options: ClientOptions) {
     `/api/v1/backup/points/${pathPart(backupId)}${verb === undefined ? '' : `/${verb}`}`;
 
   return {
-    health: {
-      /** The overall word; the checks behind it for admins. */
-      get: (call?: CallOptions) => get<HealthBody>('/health', call),
-      /** Whether it has started and its own parts work; what it watches does not count. */
-      ready: async (call?: CallOptions): Promise<boolean> => {
-        try {
-          await transport.send('/readyz', { ...call, as: 'text' });
-          return true;
-        } catch (err) {
-          if (err instanceof RagwardenError && err.status === 503) return false;
-          throw err;
-        }
-      },
-    },
+    health: createHealthCalls(transport),
     /** The description of the API, OpenAPI 3.1. */
     describe: (call?: CallOptions) => get<Readonly<Record<string, unknown>>>('/openapi.json', call),
     gateway: createGatewayCalls(transport),

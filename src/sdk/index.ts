@@ -26,6 +26,7 @@ export type {
 export { EventLogger, type TimeRange } from './event-logger.ts';
 export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';
+export type { HealthOptions } from './health-calls.ts';
 export {
   getLightragConfig,
   LightRAGConfig,
@@ -55,6 +56,7 @@ export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
 export { getResourceManager, ResourceManager, ResourceType } from './resource-manager.ts';
 export type { StreamOptions } from './server-sent.ts';
 export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-backup.ts';
+export { getSystemHealth, type SystemHealth, SystemHealthMonitor } from './system-health-monitor.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
 export { SystemOperations } from './system-operations.ts';
 export type { TrafficFilter } from './traffic-calls.ts';

@@ -1,8 +1,10 @@
 import { expectTypeOf, test } from 'vitest';
 import type * as events from '../events/index.ts';
+import type * as health from '../health/index.ts';
 import type * as host from '../host/index.ts';
 import type * as operations from '../operations/index.ts';
 import type * as resources from '../resources/index.ts';
+import type * as system from '../system/index.ts';
 import type * as targets from '../targets/index.ts';
 import type * as tuning from '../tuning/index.ts';
 import type * as wire from './wire.ts';
@@ -11,6 +13,10 @@ type Mutable<T> = T extends (...args: never[]) => unknown ? T : { -readonly [Nam
 
 test('the types of the library are those of the schemas that the server answers by', () => {
   expectTypeOf<Mutable<wire.EventBody>>().toEqualTypeOf<Mutable<events.EventBody>>();
+  expectTypeOf<Mutable<wire.HealthStatusBody>>().toEqualTypeOf<Mutable<health.HealthStatusBody>>();
+  expectTypeOf<Mutable<wire.HealthComponents>>().toEqualTypeOf<Mutable<health.ComponentsBody>>();
+  expectTypeOf<Mutable<wire.GraphStatus>>().toEqualTypeOf<Mutable<health.GraphStatusBody>>();
+  expectTypeOf<Mutable<wire.InstanceBody>>().toEqualTypeOf<Mutable<system.InstanceBody>>();
   expectTypeOf<Mutable<wire.HostHealthBody>>().toEqualTypeOf<Mutable<host.HostHealthBody>>();
   expectTypeOf<Mutable<wire.SystemBody>>().toEqualTypeOf<Mutable<host.SystemBody>>();
   expectTypeOf<Mutable<wire.OperationBody>>().toEqualTypeOf<Mutable<operations.OperationBody>>();

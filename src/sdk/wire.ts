@@ -10,6 +10,7 @@ export type * from './wire/events.ts';
 export type * from './wire/gateway.ts';
 export type * from './wire/graphs.ts';
 export type * from './wire/health.ts';
+export type * from './wire/health-dashboard.ts';
 export type * from './wire/host.ts';
 export type * from './wire/metrics.ts';
 export type * from './wire/notify.ts';

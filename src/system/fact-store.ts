@@ -7,6 +7,8 @@ export type Fact = { readonly value: string; readonly atMs: number };
 /** Small facts about this instance in `system_fact`: one row per key, written over. */
 export type FactStore = {
   read(key: string): Promise<Fact | undefined>;
+  /** Every fact whose key begins so, in the order of the keys. */
+  list(prefix: string): Promise<readonly (Fact & { readonly key: string })[]>;
   write(tx: Tx, key: string, value: string, nowMs: number): Promise<void>;
 };
 
@@ -19,6 +21,20 @@ export const createFactStore = (db: Database): FactStore => ({
       .where('key', '=', key)
       .executeTakeFirst();
     return row && { value: row.value, atMs: Number(row.at_ms) };
+  },
+  async list(prefix) {
+    const rows = await db
+      .reader<FactTables>()
+      .selectFrom('system_fact')
+      .select(['key', 'value', 'at_ms'])
+      .where('key', '>=', prefix)
+      .where('key', '<', `${prefix}\uffff`)
+      .orderBy('key')
+      .limit(1_000)
+      .execute();
+    return rows
+      .filter(({ key }) => key.startsWith(prefix))
+      .map(({ key, value, at_ms }) => ({ key, value, atMs: Number(at_ms) }));
   },
   async write(tx, key, value, nowMs) {
     await tx

@@ -14,5 +14,7 @@ export { jobsRoutes } from './jobs-routes.ts';
 export type { LowDiskLimits } from './low-disk.ts';
 export { createLowDisk, type DrillsHere, type LowDisk } from './low-disk-jobs.ts';
 export { readRuntimeSettings } from './runtime-setting-store.ts';
+export { createServiceRegistry, type ServiceRegistry } from './service-registry.ts';
+export { type InstanceBody, serviceRoutes } from './service-routes.ts';
 export { createSettingsControl, type SettingsCheck, type SettingsControl } from './settings-control.ts';
 export { settingsRoutes } from './settings-routes.ts';
