@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { systemCode } from '../platform/errors.ts';
+import type { Backup } from '../backup/index.ts';
+import type { Settlers } from '../operations/index.ts';
+import { AppError, systemCode } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
-import { type Inspections, parseEnvFile, type WatchedTarget } from '../targets/index.ts';
+import { type BackendLifecycle, type Inspections, parseEnvFile, type WatchedTarget } from '../targets/index.ts';
 import {
+  type ApplyTarget,
+  applyRoutes,
+  createApply,
   createTuning,
   type IndexFacts,
   lightragConfigRoutes,
@@ -12,12 +17,22 @@ import {
 } from '../tuning/index.ts';
 import type { Ground } from './ground.ts';
 
-export type TuningWiring = { readonly tuning: Tuning; readonly tuningRoutes: RoutePlugin };
+export type TuningWiring = {
+  readonly tuning: Tuning;
+  readonly tuningRoutes: RoutePlugin;
+  /** What a killed process left half-done, by kind of operation. */
+  readonly tuningSettlers: Settlers;
+};
 
-/** The backend's parameters: what they are for whom, how they came to be so, and what the backend runs with. */
+/** The backend's parameters: what they are for whom, how they came to be so, what the backend runs with, and telling it. */
 export function createTuningWiring(
-  { config, db, events, clock, live }: Ground,
-  seen: { readonly targets: readonly WatchedTarget[]; readonly inspections: Pick<Inspections, 'last'> },
+  { config, db, events, clock, live, operations }: Ground,
+  seen: {
+    readonly targets: readonly WatchedTarget[];
+    readonly inspections: Pick<Inspections, 'last'>;
+    readonly watch: { readonly watched: WatchedTarget; readonly backend: BackendLifecycle } | undefined;
+  },
+  backup: Pick<Backup, 'take'>,
 ): TuningWiring {
   const factsOf = (one: WatchedTarget): IndexFacts => indexFacts(one, seen.inspections);
   const tuning = createTuning({
@@ -32,12 +47,37 @@ export function createTuningWiring(
       running: { configuration: one.observation()?.configuration, environment, index: factsOf(one) },
     }));
   };
+  const apply = createApply({ tuning, operations, db, events });
+  const { watch } = seen;
+  const targets: readonly ApplyTarget[] = watch
+    ? [
+        {
+          id: watch.watched.target.id,
+          environmentFile: config.tuning.environmentFile,
+          lifecycle: watch.backend,
+          index: () => factsOf(watch.watched),
+          probe: () => watch.watched.probe(),
+          async takePoint(requestedBy, signal) {
+            const begun = await backup.take({ targetId: watch.watched.target.id, requestedBy, cause: 'safety' });
+            const ended = await operations.wait(begun.id, { signal });
+            signal.throwIfAborted();
+            if (ended.state === 'succeeded') return;
+            throw new AppError(
+              'backup/capture-failed',
+              `No recovery point was taken before the change, so nothing was changed: ${ended.error?.detail ?? ended.state}`,
+            );
+          },
+        },
+      ]
+    : [];
   return {
     tuning,
     async tuningRoutes(app) {
       await app.register(lightragConfigRoutes({ tuning }));
       await app.register(tuningRoutes({ tuning, running }));
+      await app.register(applyRoutes({ apply, operations, targets }));
     },
+    tuningSettlers: { 'tuning.apply': (operation) => apply.settle(operation) },
   };
 }
 

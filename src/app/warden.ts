@@ -285,8 +285,12 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const { drills, drillSchedule } = drilling;
 
+    const tuningWiring = createTuningWiring(ground, watching, backup);
+
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.
-    const settled = await operations.settle({ settlers: { ...backup.settlers, ...drills.settlers } });
+    const settled = await operations.settle({
+      settlers: { ...backup.settlers, ...drills.settlers, ...tuningWiring.tuningSettlers },
+    });
     for (const operation of settled)
       log.warn({ operation: operation.id, kind: operation.kind }, 'a half-done operation was settled');
     await backup.settleUnsettled(instance);
@@ -395,7 +399,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...drilling,
       ...traffic,
       ...resourceWiring,
-      ...createTuningWiring(ground, watching),
+      ...tuningWiring,
       ...orphanWiring,
       notifyRoutes: notifying.notifyRoutes,
       ...documentWiring,

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { type ApplyFlags, applyTuning } from './apply-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
 import {
@@ -80,4 +81,13 @@ export function declareTuning(program: Command, context: CommandContext, does: D
   remote(
     tune.command('drift').description('what differs from what the backends run with; 4 when something does'),
   ).action(does((flags: RemoteFlags) => showDrift(context, flags)));
+  remote(
+    tune
+      .command('apply')
+      .description("write what was set into the backend's environment file and restart it; what fails is put back"),
+  )
+    .option('--target <id>', 'which target (default: the only one)')
+    .option('--plan', 'only show what would be done')
+    .option('--confirm', 'although an index would have to be made anew, or would not be seen any more')
+    .action(does((flags: ApplyFlags) => applyTuning(context, flags)));
 }

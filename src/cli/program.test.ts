@@ -94,6 +94,7 @@ test('offers the commands that are promised', () => {
     'tune diff',
     'tune rollback',
     'tune drift',
+    'tune apply',
     'token create',
     'token list',
     'token revoke',

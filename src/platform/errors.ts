@@ -106,6 +106,7 @@ export const errorCatalogue = {
   'resource/too-many': kind(507, 'As many resources are tracked as may be', 1),
   'quota/exceeded': kind(429, 'A quota is used up', 1, true),
   'tuning/unknown-revision': kind(404, 'No such revision of the tuning', 10),
+  'tuning/rolled-back': kind(502, 'The backend was not healthy with the new values', 1),
   'internal/stopping': kind(503, 'ragwarden is stopping', 1, true),
   'internal/unexpected': kind(500, 'Something went wrong inside ragwarden', 1),
 } as const satisfies Record<string, ErrorKind>;

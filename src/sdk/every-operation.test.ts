@@ -68,6 +68,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   putTuningValues: ({ tuning }) => tuning.set({ top_k: 5 }, { user: 'u', graphId: 'g', reason: 'r', confirm: true }),
   deleteTuningValues: ({ tuning }) => tuning.reset({ user: 'u', graphId: 'g', reason: 'r', confirm: true }),
   postTuningCheck: ({ tuning }) => tuning.check({ top_k: 5 }, { user: 'u', graphId: 'g' }),
+  getTuningPlan: ({ tuning }) => tuning.plan({ targetId: 't' }),
+  postTuningApply: ({ tuning }) => tuning.apply({ targetId: 't', confirm: true, idempotencyKey: 'k' }),
   getTuningDrift: ({ tuning }) => tuning.drift(),
   getTuningRevisions: ({ tuning }) => tuning.revisions({ limit: 5, cursor: '9' }),
   getTuningRevisionsByRevision: ({ tuning }) => tuning.revision(1),

@@ -1,7 +1,10 @@
+import type { StartOptions } from './operation-calls.ts';
 import { type CallOptions, pathPart, type Transport } from './transport.ts';
 import type {
+  ApplyPlanBody,
   EffectiveBody,
   LightragConfigBody,
+  OperationBody,
   Page,
   ParameterBody,
   RevisionBody,
@@ -82,6 +85,20 @@ export function createTuningCalls({ send }: Transport) {
         method: 'POST',
         body: { user, graph_id: graphId, values },
       })) as TuningCheckBody,
+    /** What applying would write, and what it does to the index. */
+    plan: async ({ targetId, ...call }: CallOptions & { targetId?: string } = {}): Promise<ApplyPlanBody> =>
+      (await send(`${root}/plan`, { ...call, query: { target_id: targetId } })) as ApplyPlanBody,
+    /** Begins to write it and to restart the backend. @throws RagwardenError `conflict/confirmation-required`, `operation/busy` */
+    apply: async ({
+      targetId,
+      confirm,
+      ...call
+    }: StartOptions & { targetId?: string; confirm?: boolean } = {}): Promise<OperationBody> =>
+      (await send(`${root}/apply`, {
+        ...call,
+        method: 'POST',
+        body: { target_id: targetId, confirm: confirm ?? false },
+      })) as OperationBody,
     /** What differs between what somebody set and what the backends run with. */
     drift: async (options?: CallOptions): Promise<TuningDriftBody> =>
       (await send(`${root}/drift`, options)) as TuningDriftBody,

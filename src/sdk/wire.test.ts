@@ -29,6 +29,7 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.ParameterBody>>().toEqualTypeOf<Mutable<tuning.ParameterBody>>();
   expectTypeOf<Mutable<wire.EffectiveBody>>().toEqualTypeOf<Mutable<tuning.EffectiveBody>>();
   expectTypeOf<Mutable<wire.ConsequenceBody>>().toEqualTypeOf<Mutable<tuning.ConsequenceBody>>();
+  expectTypeOf<Mutable<wire.ApplyPlanBody>>().toEqualTypeOf<Mutable<tuning.ApplyPlanBody>>();
   expectTypeOf<Mutable<wire.DriftBody>>().toEqualTypeOf<Mutable<tuning.DriftBody>>();
   expectTypeOf<Mutable<wire.RevisionBody>>().toEqualTypeOf<Mutable<tuning.RevisionBody>>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();

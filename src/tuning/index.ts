@@ -3,6 +3,8 @@
  * back. Tables: `tuning_revision`, `tuning_value`. Invariants: what counts can be made from the revisions alone; a change is written
  * whole with its revision, event and audit entry, or not at all; nothing that breaks a rule is kept.
  */
+export { type ApplyTarget, createApply } from './apply/apply.ts';
+export { type ApplyPlanBody, applyRoutes } from './apply/apply-routes.ts';
 export type { IndexFacts } from './consequence.ts';
 export type { Running } from './drift.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';

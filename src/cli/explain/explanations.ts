@@ -158,6 +158,15 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['A typing error.', 'The number is of another instance, with a state of its own.'],
     mend: ['`ragwarden tune history` shows every revision; 0 is the state before the first.'],
   },
+  'tuning/rolled-back': {
+    means:
+      'The backend did not become healthy with new values. Its environment file was put back, and it was started with what it had.',
+    causes: [
+      'A value that the backend refuses, such as another dimension than its index has.',
+      'A start that takes longer than `target.start_timeout_seconds`.',
+    ],
+    mend: ['Look at the log of the backend, correct the value with `ragwarden tune set`, and apply again.'],
+  },
   'settings/unknown': {
     means: 'No setting has this key.',
     causes: ['A typing error.', 'A setting of another version of ragwarden.'],

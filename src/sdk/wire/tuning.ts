@@ -110,3 +110,23 @@ export type TuningDriftBody = {
   readonly compared: number;
   readonly unseen: readonly string[];
 };
+
+/** What applying would write into the backend's environment file. */
+export type ApplyPlanBody = {
+  readonly target_id: string;
+  /** Null: nobody said where it is. */
+  readonly environment_file: string | null;
+  readonly changes: readonly {
+    readonly parameter: string;
+    readonly variable: string;
+    /** As it stands there; null: it does not. */
+    readonly before: string | null;
+    readonly after: string;
+  }[];
+  readonly consequences: readonly ConsequenceBody[];
+  /** A recovery point is taken first. */
+  readonly takes_point: boolean;
+  /** Not `automatic`: an operator has to stop and start the backend, and the operation waits. */
+  readonly restart: { readonly automatic: boolean; readonly stop: string; readonly start: string };
+  readonly blockers: readonly string[];
+};

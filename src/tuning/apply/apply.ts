@@ -1,0 +1,259 @@
+import { realpath, rm } from 'node:fs/promises';
+import type { EventRecorder } from '../../events/index.ts';
+import type { Idempotency, OperationContext, Operations, SettledOutcome } from '../../operations/index.ts';
+import type { Database } from '../../platform/database/index.ts';
+import { AppError, describeError } from '../../platform/errors.ts';
+import { type BackendLifecycle, type Observation, parseEnvFile } from '../../targets/index.ts';
+import type { IndexFacts } from '../consequence.ts';
+import { findDrift } from '../drift.ts';
+import type { Tuning } from '../tuning.ts';
+import { type ApplyPlan, planApply } from './plan-apply.ts';
+import { digestOf, keepCopy, readPlainFile, rewriteFile } from './rewrite-file.ts';
+
+/** One backend whose environment file is known. */
+export type ApplyTarget = {
+  readonly id: string;
+  readonly environmentFile: string | undefined;
+  readonly lifecycle: BackendLifecycle;
+  index(): IndexFacts;
+  /** Looks at it now. */
+  probe(): Promise<Observation | undefined>;
+  /** A recovery point, before what cannot be undone by a restart. Rejects when none was taken. */
+  takePoint(requestedBy: string, signal: AbortSignal): Promise<void>;
+};
+
+export type FullPlan = ApplyPlan & {
+  readonly file: string | undefined;
+  readonly restart: { readonly automatic: boolean; readonly stop: string; readonly start: string };
+};
+
+/** As it stands in the operation, for whoever asks. */
+export type ApplyOutcome = {
+  /** `nothing`: the file says all of it already. */
+  readonly outcome: 'applied' | 'nothing';
+  readonly changes: readonly string[];
+  /** What the backend runs with although it was told otherwise: something counts more than its file. */
+  readonly not_taken: readonly string[];
+  readonly revision: number | null;
+};
+
+type Begin = { readonly requestedBy: string; readonly confirm: boolean; readonly idempotency?: Idempotency };
+type Input = { readonly file: string; readonly before: string; readonly after: string };
+
+export type Apply = {
+  /** @throws AppError `conflict/state` when the file cannot be read */
+  plan(target: ApplyTarget): Promise<FullPlan>;
+  /** The operation that carries it out. @throws AppError `conflict/state`, `conflict/confirmation-required` */
+  begin(target: ApplyTarget, by: Begin): ReturnType<Operations['start']>;
+  /** What a killed one left: the file is put back, unless somebody else has it in hand. */
+  settle(operation: { readonly id: string; readonly input: unknown }): Promise<SettledOutcome>;
+};
+
+const copyOf = (file: string, operationId: string): string => `${file}.before-${operationId}`;
+
+/**
+ * Writes what somebody set into the backend's environment file, restarts the backend, waits until it is healthy, and confirms that it
+ * runs with it. When it does not become healthy the file is put back and the backend started with what it had.
+ */
+export function createApply(options: {
+  readonly tuning: Tuning;
+  readonly operations: Pick<Operations, 'start' | 'wait' | 'cancel'>;
+  readonly db: Pick<Database, 'unit'>;
+  readonly events: EventRecorder;
+}): Apply {
+  const { tuning, operations, db, events } = options;
+
+  const plan = async (target: ApplyTarget): Promise<FullPlan & { readonly text: string }> => {
+    const { automatic, describe } = target.lifecycle;
+    const rest = { restart: { automatic, ...describe } };
+    if (target.environmentFile === undefined)
+      return {
+        ...rest,
+        file: undefined,
+        ...{ text: '', changes: [], consequences: [] },
+        blockers: [
+          'The environment file of the backend is not known: set RAGWARDEN_TARGET_ENV_FILE (target.env_file).',
+        ],
+      };
+    const file = await realpath(target.environmentFile).catch(() => target.environmentFile as string); // just asked
+    const text = await readPlainFile(file);
+    const wanted = await tuning.effective({ graphId: target.id });
+    return { ...rest, file, text, ...planApply(wanted, parseEnvFile(text), target.index()) };
+  };
+
+  const tell = (
+    target: ApplyTarget,
+    context: OperationContext,
+    type: 'tuning.applied' | 'tuning.rolled-back',
+    message: string,
+    data: Record<string, unknown>,
+  ) =>
+    db.unit(async (tx) => {
+      await events.record(tx, {
+        type,
+        severity: type === 'tuning.applied' ? 'info' : 'error',
+        targetId: target.id,
+        operationId: context.id,
+        message,
+        data,
+      });
+    });
+
+  const restart = async (target: ApplyTarget, context: OperationContext): Promise<void> => {
+    const say = (message: string): void => context.log.info({ target: target.id }, message);
+    await target.lifecycle.stop(context.signal, say);
+    await target.lifecycle.start(context.signal, say);
+  };
+
+  return {
+    async plan(target) {
+      const { text: _, ...shown } = await plan(target);
+      return shown;
+    },
+
+    async begin(target, by) {
+      const made = await plan(target);
+      const { file, text, changes, consequences, blockers } = made;
+      if (file === undefined || blockers.length > 0) throw new AppError('conflict/state', blockers.join(' '));
+      const destructive = consequences.filter((one) => one.destructive);
+      if (destructive.length > 0 && !by.confirm)
+        throw new AppError(
+          'conflict/confirmation-required',
+          `${destructive.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
+        );
+      const next = parseEnvFile(text).with(Object.fromEntries(changes.map(({ variable, after }) => [variable, after])));
+      const names = changes.map(({ variable }) => variable);
+      const [newest] = await tuning.revisions({ limit: 1 });
+      const revision = newest?.number ?? null;
+      const start = (idempotency: Begin['idempotency']) =>
+        operations.start<Input, ApplyOutcome>({
+          kind: 'tuning.apply',
+          targetId: target.id,
+          input: { file, before: digestOf(text), after: digestOf(next) },
+          requestedBy: by.requestedBy,
+          idempotency,
+          async run(context) {
+            if (changes.length === 0) return { outcome: 'nothing', changes: [], not_taken: [], revision };
+            await context.phase('write');
+            const copy = copyOf(file, context.id);
+            await keepCopy(file, copy);
+            try {
+              await rewriteFile(file, text, next, `new-${context.id}`);
+            } catch (err) {
+              await rm(copy, { force: true });
+              throw err;
+            }
+            try {
+              await context.phase('restart');
+              await restart(target, context);
+            } catch (err) {
+              await rollBack(target, context, { file, text, next, copy, names, revision }, err);
+            }
+            await context.phase('confirm');
+            const seen = await target.probe();
+            const wanted = await tuning.effective({ graphId: target.id });
+            const running = { configuration: seen?.configuration, environment: undefined, index: undefined };
+            const notTaken = findDrift(wanted, running).drift.map(({ message }) => message);
+            await rm(copy, { force: true });
+            await tell(
+              target,
+              context,
+              'tuning.applied',
+              `${target.id} was restarted with ${names.join(', ')} of revision ${revision ?? 0}${notTaken.length === 0 ? '' : `; not taken: ${notTaken.join(' ')}`}.`,
+              { revision, variables: names, not_taken: notTaken.length },
+            );
+            return { outcome: 'applied', changes: names, not_taken: notTaken, revision };
+          },
+        });
+      if (destructive.length === 0) return start(by.idempotency);
+      // A point is exclusive work of its own, and so is what comes after it: one around both cannot be.
+      return operations.start<Record<string, never>, unknown>({
+        kind: 'tuning.guarded-apply',
+        targetId: target.id,
+        exclusive: false,
+        input: {},
+        requestedBy: by.requestedBy,
+        idempotency: by.idempotency,
+        async run(context) {
+          await context.phase('point');
+          await target.takePoint(by.requestedBy, context.signal);
+          await context.phase('apply');
+          const applied = await start(undefined);
+          const ended = await operations.wait(applied.id, { signal: context.signal });
+          if (context.signal.aborted) await operations.cancel(applied.id, by).catch(() => undefined);
+          context.signal.throwIfAborted();
+          if (ended.state !== 'succeeded')
+            throw new AppError(
+              'conflict/state',
+              ended.error?.detail ?? `Operation ${applied.id} ended as ${ended.state}.`,
+            );
+          return ended.result;
+        },
+      });
+    },
+
+    async settle({ id, input }) {
+      const { file, before, after } = input as Input; // written by `begin`
+      const copy = copyOf(file, id);
+      const [now, kept] = await Promise.all([readOrNone(file), readOrNone(copy)]);
+      await rm(`${file}.new-${id}`, { force: true });
+      if (kept === undefined) return { message: 'The environment file was not touched, or everything was done.' };
+      if (now !== undefined && digestOf(now) === before) {
+        await rm(copy, { force: true });
+        return { message: 'The environment file is as it was before.' };
+      }
+      if (now === undefined || digestOf(now) !== after || digestOf(kept) !== before)
+        return {
+          message: `Somebody else changed ${file} meanwhile: it was left alone. What it was before stands in ${copy}.`,
+          severity: 'error',
+        };
+      await rewriteFile(file, now, kept, `new-${id}`);
+      await rm(copy, { force: true });
+      return {
+        message:
+          'The environment file was put back. The backend may run with the other values until it is started again.',
+        severity: 'warning',
+      };
+    },
+  };
+
+  /** Always throws: what the new values did, and what stands now. */
+  async function rollBack(
+    target: ApplyTarget,
+    context: OperationContext,
+    done: { file: string; text: string; next: string; copy: string; names: readonly string[]; revision: number | null },
+    cause: unknown,
+  ): Promise<never> {
+    const why = describeError(cause);
+    // A cancelled operation still has to leave the backend running; its own signal would end that too.
+    const undisturbed = new AbortController().signal;
+    await rewriteFile(done.file, done.next, done.text, `new-${context.id}`);
+    await rm(done.copy, { force: true });
+    let back = 'the backend runs with what it had';
+    try {
+      await target.lifecycle.stop(undisturbed);
+      await target.lifecycle.start(undisturbed);
+    } catch (err) {
+      back = `the backend does not start with what it had either: ${describeError(err)}`;
+    }
+    const data = { revision: done.revision, variables: done.names };
+    await tell(
+      target,
+      context,
+      'tuning.rolled-back',
+      `${target.id} was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
+      data,
+    );
+    throw new AppError(
+      'tuning/rolled-back',
+      `The backend was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
+      { cause },
+    );
+  }
+}
+
+const readOrNone = (file: string): Promise<string | undefined> =>
+  readPlainFile(file).catch((err: unknown) => {
+    if (err instanceof AppError) return undefined;
+    throw err;
+  });

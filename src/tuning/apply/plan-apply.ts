@@ -1,0 +1,62 @@
+import type { EnvFile } from '../../targets/index.ts';
+import { type Consequence, foresee, type IndexFacts } from '../consequence.ts';
+import type { EffectiveValue } from '../effective.ts';
+import { readValue, type TuningValue } from '../parameter.ts';
+
+/** One variable that the environment file gets. Null: it does not stand there. */
+export type FileChange = {
+  readonly parameter: string;
+  readonly variable: string;
+  readonly before: string | null;
+  readonly after: string;
+};
+
+export type ApplyPlan = {
+  readonly changes: readonly FileChange[];
+  /** Of what the file says now against what it will say, for the index that is there. */
+  readonly consequences: readonly Consequence[];
+  /** Why it cannot be done; empty when it can. */
+  readonly blockers: readonly string[];
+};
+
+/** The older of two names of one variable: LightRAG reads it only where the newer does not stand. */
+const olderNames: Readonly<Record<string, string>> = { MAX_ASYNC_LLM: 'MAX_ASYNC' };
+
+/**
+ * What has to be written so that the backend's next start reads what somebody set. What nobody set stays as the file has it, and so
+ * does a value that means the same there.
+ */
+export function planApply(wanted: readonly EffectiveValue[], file: EnvFile, index: IndexFacts): ApplyPlan {
+  const values = file.values();
+  const changes: FileChange[] = [];
+  const before: Record<string, TuningValue | null> = {};
+  for (const { parameter, value, origin } of wanted) {
+    const variable = parameter.backend === 'lightrag' ? parameter.backendName : null;
+    if (variable === null || value === null || origin === 'built-in' || origin === 'user') continue;
+    const text = values.get(variable) ?? values.get(olderNames[variable] ?? variable);
+    const found = text === undefined ? undefined : readValue(parameter.kind, text);
+    if (found === value) continue;
+    changes.push({ parameter: parameter.name, variable, before: text ?? null, after: String(value) });
+    before[parameter.name] = found ?? null;
+  }
+  const consequences = foresee(
+    wanted.flatMap(({ parameter: { name }, value }) =>
+      name in before ? [{ parameter: name, before: before[name] ?? null, after: value }] : [],
+    ),
+    index,
+  );
+  return { changes, consequences, blockers: blockersOf(file, changes) };
+}
+
+function blockersOf(file: EnvFile, changes: readonly FileChange[]): string[] {
+  const blockers = file.unreadable.map(
+    ({ line }) => `Line ${line} of the environment file cannot be read; what is written might not be read either.`,
+  );
+  try {
+    file.with(Object.fromEntries(changes.map(({ variable, after }) => [variable, after])));
+  } catch (err) {
+    if (!(err instanceof RangeError)) throw err;
+    blockers.push(err.message);
+  }
+  return blockers;
+}
