@@ -35,7 +35,7 @@ export const SYSTEM_PARTS = [
     name: 'alertmanager',
     programs: ['prometheus-alertmanager', 'alertmanager'],
     packages: { apt: ['prometheus-alertmanager'] },
-    neededBy: [],
+    neededBy: ['tests'],
   },
   {
     name: 'ceph',

@@ -64,6 +64,8 @@ export function createPlanner(options: {
     };
     for (const { group, message } of plan.messages) {
       const undelivered = await selectUndelivered(tx, group.receiverId, group.id);
+      // What was not heard yet needs no repetition: it is still tried.
+      if (message.reason === 'repeat' && undelivered.length > 0) continue;
       const id = newId('msg', nowMs, random);
       await insertDelivery(tx, {
         id,
