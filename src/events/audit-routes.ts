@@ -123,7 +123,9 @@ export const auditRoutes =
       async (request) => {
         const { against, expected_seq: seq, expected_hash: hash } = request.query;
         if ((seq === undefined) !== (hash === undefined))
-          throw new AppError('request/invalid', 'A head is both: `expected_seq` and `expected_hash`.');
+          throw new AppError('request/invalid', 'A head is both: `expected_seq` and `expected_hash`.', {
+            violations: [{ at: seq === undefined ? '/expected_seq' : '/expected_hash', message: 'is missing' }],
+          });
         const left = new AbortController();
         request.raw.once('close', () => left.abort());
         const noted = against === 'nothing' ? [] : await anchors(against, left.signal);

@@ -73,7 +73,11 @@ export function createLaws(document: ApiDocument, options: { secrets: readonly s
       if (text !== '') wrong.push(`has a body, which is not described: ${text.slice(0, 200)}`);
     } else if (type === undefined || content[type] === undefined)
       wrong.push(`has the type ${type}, which is not described`);
-    else if (type.endsWith('json')) {
+    else if (type.endsWith('ndjson')) {
+      const lines = text.split('\n').slice(0, -1);
+      for (const line of lines) JSON.parse(line);
+      if (text !== '' && !text.endsWith('\n')) wrong.push('ends in the middle of a line');
+    } else if (type.endsWith('json')) {
       const base =
         place.length > 0
           ? place
