@@ -50,7 +50,7 @@ export function assessGrowth(floors: readonly Floor[], kind: MeasureKind): Asses
   if (fast) return fast;
   const own = assessRun(run, kind);
   if (own.level === 'confirmed' || runs.length < 2) return own;
-  return findOverRestarts(runs) ?? own;
+  return findOverRestarts(runs, kind) ?? own;
 }
 
 export function runsOf(floors: readonly Floor[]): Floor[][] {
@@ -69,23 +69,28 @@ const runawayGrowth: Readonly<Record<MeasureKind, number>> = { bytes: 0.88, hand
 /** And least per hour: no day rises as steeply as this, where it could reach that growth. */
 const runawaySlope: Readonly<Record<MeasureKind, number>> = { bytes: 0.1, handles: 0.08, sessions: 0 };
 /** A warm-up makes much in its first minutes; of handles nothing warms up. Hours. */
-const runawaySkip: Readonly<Record<MeasureKind, number>> = { bytes: 0.25, handles: 0.2, sessions: 0.2 };
-const sessionHours = 5.5;
+const runawaySkip: Readonly<Record<MeasureKind, number>> = { bytes: 0.3, handles: 0.2, sessions: 0.2 };
+/** A collector may be lazy, and a pool may fill, for as long as this. */
+const runawayHours: Readonly<Record<MeasureKind, number>> = { bytes: 2.5, handles: 0, sessions: 5.5 };
+/** Shares of nothing are no shares: counts are compared with one at least. */
+const leastBase: Readonly<Record<MeasureKind, number>> = { bytes: 1e-9, handles: 1, sessions: 1 };
 const leastSessions = 6;
 
 /** Growth that no cache, warm-up or day reaches, and that does not slow down. */
 function findRunaway(run: readonly Floor[], kind: MeasureKind): Assessment | undefined {
-  const used = run.filter(({ upSeconds }) => upSeconds >= runawaySkip[kind] * 3_600).map(({ value }) => value);
+  const floors = run.filter(({ upSeconds }) => upSeconds >= runawaySkip[kind] * 3_600);
+  const used = floors.map(({ value }) => value);
+  const ages = floors.map(({ upSeconds }) => (upSeconds - (floors[0]?.upSeconds ?? 0)) / 3_600);
   const count = used.length;
   const of = (index: number): number => used[Math.min(count - 1, Math.max(0, index))] ?? 0;
   if (count < 4) return undefined;
-  const base = Math.max(1e-9, Math.min(of(0), of(1)));
+  const base = Math.max(leastBase[kind], Math.min(of(0), of(1)));
   const end = Math.min(of(count - 1), of(count - 2));
   const total = end - base;
   const grown = total / base;
-  const hours = (count - 1.5) * floorHours;
+  const hours = (ages.at(-1) ?? 0) - floorHours / 2;
   if (grown < runawayGrowth[kind] || grown / hours < runawaySlope[kind]) return undefined;
-  if (kind === 'sessions' && (hours < sessionHours || total < leastSessions)) return undefined;
+  if (hours < runawayHours[kind] || (kind === 'sessions' && total < leastSessions)) return undefined;
   const low = (share: number): number => {
     const at = Math.round(share * (count - 1));
     return Math.min(of(at - 1), of(at), of(at + 1));
@@ -98,13 +103,13 @@ function findRunaway(run: readonly Floor[], kind: MeasureKind): Assessment | und
   const quarters = [base, low(0.25), low(0.5), low(0.75), end];
   if (quarters.slice(1).some((value, at) => value - (quarters[at] ?? 0) < 0.08 * total)) return undefined;
 
-  const x = Float64Array.from(used, (_, at) => at * floorHours);
+  const x = Float64Array.from(ages);
   const y = Float64Array.from(used, (value) => value / base);
   const lead = leadOfLine(x, y, kind);
   if (lead < (kind === 'sessions' ? 6 : 0)) return undefined;
   return {
     ...{ level: 'confirmed', by: 'runaway', story: 'growth', closest: 'warm-up', runs: 1, grown, hours },
-    perHour: (end - third) / (((count - 1) * (2 / 3) - 0.5) * floorHours),
+    perHour: (end - third) / ((ages.at(-1) ?? 0) * (2 / 3) - floorHours / 2),
     confidence: Math.max(0.9, likelihood(Math.min(lead, 20))),
   };
 }
@@ -133,20 +138,24 @@ type Window = { readonly x: Float64Array; readonly y: Float64Array; readonly bas
 const mostPoints = 200;
 
 /** What is looked at of one run: floors in shares of the first ones, after the first three quarters of an hour. */
-function windowOf(run: readonly Floor[]): Window | undefined {
+function windowOf(run: readonly Floor[], kind: MeasureKind): Window | undefined {
   const used = run.filter(({ upSeconds }) => upSeconds >= skippedHours * 3_600);
   if (used.length < 8) return undefined;
   const together = Math.ceil(used.length / mostPoints);
   const values: number[] = [];
-  for (let at = 0; at + together <= used.length; at += together)
+  const hours: number[] = [];
+  for (let at = 0; at + together <= used.length; at += together) {
     values.push(Math.min(...used.slice(at, at + together).map(({ value }) => value)));
-  const base = Math.max(1e-9, Math.min(...values.slice(0, 4)));
-  const x = Float64Array.from(values, (_, at) => at * floorHours * together);
+    // By the age of the process: while nobody looked, it went on.
+    hours.push(((used[at]?.upSeconds ?? 0) - (used[0]?.upSeconds ?? 0)) / 3_600);
+  }
+  const base = Math.max(leastBase[kind], Math.min(...values.slice(0, 4)));
+  const x = Float64Array.from(hours);
   return { x, y: Float64Array.from(values, (value) => value / base), base, span: x.at(-1) ?? 0 };
 }
 
 function assessRun(run: readonly Floor[], kind: MeasureKind): Assessment {
-  const window = windowOf(run);
+  const window = windowOf(run, kind);
   if (!window) return nothing;
   const { x, y, base, span } = window;
   if (Math.min(...y.subarray(-3)) < 1.02) return nothing;
@@ -218,12 +227,12 @@ const overRestartHours = 9;
 const overRestartLead = 10;
 
 /** Runs that are each too short to be sure grow alike: what a deploy resets and a leak begins again. */
-function findOverRestarts(runs: readonly (readonly Floor[])[]): Assessment | undefined {
+function findOverRestarts(runs: readonly (readonly Floor[])[], kind: MeasureKind): Assessment | undefined {
   let lead = 0;
   let hours = 0;
   const slopes: { perHour: number; grown: number }[] = [];
   for (const run of runs) {
-    const window = windowOf(run);
+    const window = windowOf(run, kind);
     if (!window || window.span < leastRun) continue;
     const { x, y, base, span } = window;
     const score = scoring(x.length);
