@@ -125,6 +125,7 @@ export async function createApiServer(
     }),
   );
   await server.register(slices.trafficRoutes);
+  await server.register(slices.observedRoutes);
   await server.register(slices.resourceRoutes);
   await server.register(slices.tuningRoutes);
   await server.register(slices.notifyRoutes);

@@ -19,6 +19,8 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_METRICS_CLEANUP_INTERVAL', 'metric cleanup', 6],
   ['RAGWARDEN_CANARY_INTERVAL', 'canary default', 12],
   ['RAGWARDEN_LEAK_CHECK_INTERVAL', 'leak scan', 8],
+  ['RAGWARDEN_OBSERVE_INTERVAL', 'leak observation', 13],
+  ['RAGWARDEN_ORPHAN_CHECK_INTERVAL', 'orphan search', 2],
 ];
 
 let dataDir: string;

@@ -1,29 +1,36 @@
 import type { HostSampler } from '../host/index.ts';
 import type { Recorder } from '../metrics/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
-import type { Reconciler } from '../platform/reconciler.ts';
+import type { Part } from '../platform/lifecycle.ts';
 import {
   createLeakScan,
   createResourceMetrics,
   createResourceRegistry,
   type LeakChange,
+  observedLeakBody,
+  observedRoutes,
   type ResourceRegistry,
+  registerObservedMetrics,
   resourceRoutes,
 } from '../resources/index.ts';
 import type { Ground } from './ground.ts';
+import { createObserving } from './observing.ts';
+import type { Watching } from './watching.ts';
 
 export type ResourceWiring = {
   readonly resources: ResourceRegistry;
   readonly resourceRoutes: RoutePlugin;
-  readonly leakScan: Reconciler;
+  readonly observedRoutes: RoutePlugin;
+  /** Background work, in the order in which it starts. */
+  readonly resourceParts: readonly Part[];
 };
 
-/** What programs register, and the search for what nobody seems to hold. */
+/** What programs register, what is seen of processes, and the search for what nobody seems to hold. */
 export function createResourceWiring(
   ground: Ground,
-  { recorder, sampler }: { recorder: Recorder; sampler: Pick<HostSampler, 'latest'> },
+  { recorder, sampler, watching }: { recorder: Recorder; sampler: Pick<HostSampler, 'latest'>; watching: Watching },
 ): ResourceWiring {
-  const { live, clock, db, events, registry, logOf } = ground;
+  const { config, live, clock, db, events, registry, logOf } = ground;
   const mostTracked = (): number => live.config().resources.maxTracked;
   const memoryAtStart = process.memoryUsage.rss();
   // The scan tells what the registry finds, and is made from it.
@@ -37,10 +44,15 @@ export function createResourceWiring(
   note = scan.note;
   live.onChange((now) => scan.job.setIntervalMs(now.resources.leakCheckIntervalMs));
   createResourceMetrics({ recorder, registry, resources });
+  const looks = config.monitoring.enabled && config.resources.observe.enabled;
+  const { observer, observerEnds } = createObserving(ground, watching);
+  if (looks) registerObservedMetrics(registry, observer);
   return {
     resources,
-    leakScan: scan.job,
+    resourceParts: [scan.job, ...(looks ? [observerEnds, observer] : [])],
+    observedRoutes: observedRoutes({ observer, enabled: looks }),
     resourceRoutes: resourceRoutes({
+      observed: () => (looks ? observer.series().flatMap((one) => observedLeakBody(one) ?? []) : undefined),
       ...{ resources, mostTracked, db, events },
       surroundings() {
         const sample = sampler.latest();

@@ -322,7 +322,7 @@ export function createWarden(options: WardenOptions): Warden {
     const traffic = createTrafficWiring(ground, watching, metrics);
     fronting.onObservations((items) => traffic.traffic.observe(items));
     fronting.onObservations((items) => tellDocuments(items, documentWiring));
-    const resourceWiring = createResourceWiring(ground, { recorder: metrics.recorder, sampler });
+    const resourceWiring = createResourceWiring(ground, { recorder: metrics.recorder, sampler, watching });
     const orphanWiring = createOrphanWiring(ground, watching);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
@@ -461,7 +461,7 @@ export function createWarden(options: WardenOptions): Warden {
     }
     if (config.backup.enabled) await begin(schedule);
     if (rehearses) await begin(drillSchedule);
-    await begin(resourceWiring.leakScan);
+    for (const part of resourceWiring.resourceParts) await begin(part);
     if (config.alerts.enabled && config.metrics.enabled) await begin(alertWiring.job);
     await begin(growth);
     await begin(lowDisk);

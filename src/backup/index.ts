@@ -58,6 +58,7 @@ export {
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
 export { createPostgresSource } from './sources/postgres/index.ts';
+export { connectToAsk } from './sources/redis/ask-redis.ts';
 export { openRedis } from './sources/redis/redis-connection.ts';
 export { readRedisUrl } from './sources/redis/redis-place.ts';
 export { createRedisSource } from './sources/redis/redis-source.ts';

@@ -102,6 +102,12 @@ const structures: Readonly<Record<string, string>> = {
   #     escalate: [{after_seconds: 900, receivers: [mail]}]
   # default: {receivers: [chat], group_by: [alertname]}
 `,
+  resources: `  # Processes of this machine that are looked at for leaks, beside ragwarden's own and the backend's; each by one sign.
+  # processes:
+  #   - {name: indexer, pid_file: /run/indexer.pid, temporary_folder: /var/lib/indexer/tmp}
+  #   - {name: embedder, port: 8081}
+  #   - {name: worker, command: "python * worker.py"}
+`,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:
   #   - {model: gpt-4o-mini*, input_usd: 0.15, cached_input_usd: 0.075, output_usd: 0.6}

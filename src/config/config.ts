@@ -18,6 +18,7 @@ import {
 } from './metrics-structure.ts';
 import { buildNotify, type NotifyConfig } from './notify-config.ts';
 import type { Origins } from './read-config.ts';
+import { buildWatchedProcesses, type WatchedProcess } from './resource-settings.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
 import type { Structure } from './structures.ts';
@@ -150,6 +151,8 @@ export type Config = {
   readonly resources: {
     readonly leakCheckIntervalMs: number;
     readonly orphanCheckIntervalMs: number;
+    readonly observe: { readonly enabled: boolean; readonly intervalMs: number };
+    readonly processes: readonly WatchedProcess[];
     readonly maxTracked: number;
   };
   readonly alerts: {
@@ -337,6 +340,8 @@ export function buildConfig(
     resources: {
       leakCheckIntervalMs: values.leakCheckIntervalSeconds * 1_000,
       orphanCheckIntervalMs: values.orphanCheckIntervalSeconds * 1_000,
+      observe: { enabled: values.observeEnabled, intervalMs: values.observeIntervalSeconds * 1_000 },
+      processes: buildWatchedProcesses(structure.resources),
       maxTracked: values.trackedResources,
     },
     alerts: {

@@ -4,6 +4,7 @@ import { gatewayStructure } from './gateway-config.ts';
 import { healthStructure } from './health-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { notifyStructure } from './notify-config.ts';
+import { resourcesStructure } from './resource-settings.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
 
@@ -16,6 +17,7 @@ const structures = {
   metrics: metricsStructure,
   traffic: trafficStructure,
   gateway: gatewayStructure,
+  resources: resourcesStructure,
   alerts: alertsStructure,
   health: healthStructure,
   notify: notifyStructure,
@@ -32,6 +34,7 @@ export const noStructure: Structure = {
   alerts: {},
   health: {},
   notify: {},
+  resources: {},
 };
 
 // Object.entries forgets that the names are these.

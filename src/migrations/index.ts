@@ -20,6 +20,7 @@ import * as targetsOrphans from './state/0016_targets_orphans.ts';
 import * as eventsCorrelation from './state/0017_events_correlation.ts';
 import * as alerts from './state/0018_alerts.ts';
 import * as tuning from './state/0019_tuning.ts';
+import * as resourcesObserved from './state/0020_resources_observed.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -42,6 +43,7 @@ export const stateMigrations: MigrationList = {
   '0017_events_correlation': eventsCorrelation,
   '0018_alerts': alerts,
   '0019_tuning': tuning,
+  '0020_resources_observed': resourcesObserved,
 };
 
 /** Every step of `metrics.sqlite`. */

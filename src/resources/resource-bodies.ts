@@ -5,7 +5,7 @@ import { type NewResource, type Resource, resourceStatuses, resourceTypes } from
 import type { ResourceTotals } from './resource-registry.ts';
 
 /** Words that are paths of their own below `/resources/`. */
-const reserved = new Set(['summary', 'leaks', 'cleanup']);
+const reserved = new Set(['summary', 'leaks', 'cleanup', 'observed']);
 const longestMetadata = 1_000;
 
 const name = z.string().min(1).max(200);
@@ -145,6 +145,10 @@ export const summarySchema = z
       .describe('`cleaned_up` are the last thousand that were released; they are not part of `total_resources`.'),
     total_leaks: count,
     leaks_by_type: byType,
+    observed_leaks: z
+      .object({ suspected: count, confirmed: count })
+      .nullable()
+      .describe('Of processes and servers, seen from outside; null while nothing is looked at.'),
     quota_violations: count.nullable().describe('Null while ragwarden has no quotas.'),
     checked_at: z.iso.datetime().nullable().describe('When all were last looked at; null before the first time.'),
     metrics: z.object({
@@ -177,7 +181,12 @@ export type Surroundings = {
   readonly threads: number | null;
 };
 
-export function summaryBody(totals: ResourceTotals, mostTracked: number, around: Surroundings): ResourceSummaryBody {
+export function summaryBody(
+  totals: ResourceTotals,
+  mostTracked: number,
+  around: Surroundings,
+  observed: ResourceSummaryBody['observed_leaks'],
+): ResourceSummaryBody {
   const { tracked, registered, released, releaseFailures, leaksFound } = totals;
   const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
   return {
@@ -187,6 +196,7 @@ export function summaryBody(totals: ResourceTotals, mostTracked: number, around:
     resources_by_status: { ...totals.byStatus },
     total_leaks: totals.leaks,
     leaks_by_type: { ...totals.leaksByType },
+    observed_leaks: observed,
     quota_violations: null,
     checked_at: isoInstantOrNull(totals.checkedAtMs),
     metrics: {

@@ -48,7 +48,9 @@ beforeAll(async () => {
     ...{ memoryBytes: 30, memoryPeakBytes: 40, memoryGrowthBytes: 10 },
     ...{ memoryPercent: 50, cpuPercent: null, openFiles: 12, threads: null },
   });
-  await server.register(resourceRoutes({ resources, mostTracked: () => 100, surroundings, db, events }));
+  await server.register(
+    resourceRoutes({ resources, mostTracked: () => 100, surroundings, observed: () => undefined, db, events }),
+  );
 });
 afterAll(async () => {
   await server.close();

@@ -4,6 +4,7 @@ import { isoInstantOrNull } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import { leakSeverities } from './leak.ts';
+import { type ObservedLeakBody, observedLeakSchema } from './observed/observed-bodies.ts';
 import { type Resource, resourceStatuses, resourceTypes } from './resource.ts';
 import {
   leakBody,
@@ -24,12 +25,16 @@ export type ResourceRouteDeps = {
   readonly resources: ResourceRegistry;
   mostTracked(): number;
   surroundings(): Surroundings;
+  /** What is seen from outside; undefined while nothing is looked at. */
+  observed(): readonly ObservedLeakBody[] | undefined;
   /** Where the audit trail is. */
   readonly db: Pick<Database, 'unit'>;
   readonly events: Pick<EventRecorder, 'audit'>;
 };
 
 const base = '/api/v1/metrics/resources';
+const rankOf = ({ level, severity }: ObservedLeakBody): number =>
+  (level === 'confirmed' ? leakSeverities.length : 0) + leakSeverities.indexOf(severity);
 /** Where a list goes on, as `next_cursor` told it. */
 const place = z
   .string()
@@ -123,7 +128,12 @@ export const resourceRoutes =
         config: { access: 'service', activity: 'resources.summary' },
         schema: { tags, summary: 'Resources and leaks in numbers', response: { 200: summarySchema } },
       },
-      async () => summaryBody(resources.totals(), deps.mostTracked(), deps.surroundings()),
+      async () => {
+        const seen = deps.observed();
+        const of = (level: ObservedLeakBody['level']): number => seen?.filter((one) => one.level === level).length ?? 0;
+        const observed = seen === undefined ? null : { suspected: of('suspected'), confirmed: of('confirmed') };
+        return summaryBody(resources.totals(), deps.mostTracked(), deps.surroundings(), observed);
+      },
     );
 
     app.get(
@@ -133,7 +143,8 @@ export const resourceRoutes =
         schema: {
           tags,
           summary: 'Resources without a live owner, the gravest first',
-          description: 'As of `checked_at`, when all were last looked at.',
+          description:
+            '`items` are of what programs told, as of `checked_at`; `observed` are of processes and servers seen from outside.',
           querystring: z.object({
             severity: z.enum(leakSeverities).optional(),
             limit: z.coerce.number().int().min(1).max(100).default(50),
@@ -145,6 +156,7 @@ export const resourceRoutes =
               next_cursor: z.string().nullable(),
               total: z.number().int().describe('Before the limit.'),
               checked_at: z.iso.datetime().nullable(),
+              observed: z.array(observedLeakSchema).describe('All of them, confirmed ones first.'),
             }),
           },
         },
@@ -158,6 +170,9 @@ export const resourceRoutes =
           next_cursor: first + limit < found.length ? String(first + limit) : null,
           total: found.length,
           checked_at: isoInstantOrNull(resources.totals().checkedAtMs),
+          observed: (deps.observed() ?? [])
+            .filter((leak) => severity === undefined || leak.severity === severity)
+            .sort((a, b) => rankOf(b) - rankOf(a)),
         };
       },
     );

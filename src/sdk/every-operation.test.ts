@@ -75,6 +75,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getTuningRevisionsByRevision: ({ tuning }) => tuning.revision(1),
   getTuningDiff: ({ tuning }) => tuning.diff(0, 1),
   postTuningRevisionsByRevisionRollback: ({ tuning }) => tuning.rollback(1, { reason: 'r', confirm: true }),
+  getMetricsResourcesObserved: ({ resources }) => resources.observed(),
+  getMetricsResourcesObservedEvidence: ({ resources }) => resources.evidence('s', 'memory'),
   getTargetsByIdOrphans: ({ targets }) => targets.orphans('t'),
   postTargetsByIdOrphansSearch: ({ targets }) => targets.searchOrphans('t'),
   getTrafficSummary: ({ traffic }) =>

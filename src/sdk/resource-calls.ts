@@ -1,6 +1,9 @@
 import { type Call, type CallOptions, pathPart, type Transport } from './transport.ts';
 import type {
+  LeakEvidenceBody,
   LeakSeverity,
+  MeasureName,
+  ObservedSeriesBody,
   Page,
   ResourceBody,
   ResourceLeaksBody,
@@ -96,5 +99,14 @@ export function createResourceCalls(transport: Transport) {
       ...call
     }: CallOptions & { severity?: LeakSeverity; limit?: number; cursor?: string } = {}) =>
       send<ResourceLeaksBody>(`${base}/leaks`, { ...call, query: { severity, limit, cursor } }),
+    /** What is looked at of processes and servers. @throws `feature/disabled` */
+    observed: (call?: CallOptions) =>
+      send<Page<ObservedSeriesBody> & { readonly unseen: readonly { source: string; reason: string }[] }>(
+        `${base}/observed`,
+        call,
+      ),
+    /** One measure over the last three days, and what it shows. @throws `resource/unknown` */
+    evidence: (subject: string, measure: MeasureName, call?: CallOptions) =>
+      send<LeakEvidenceBody>(`${base}/observed/evidence`, { ...call, query: { subject, measure } }),
   };
 }

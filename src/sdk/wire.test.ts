@@ -24,6 +24,11 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.CanaryBody>>().toEqualTypeOf<Mutable<targets.CanaryBody>>();
   expectTypeOf<Mutable<wire.ResourceBody>>().toEqualTypeOf<Mutable<resources.ResourceBody>>();
   expectTypeOf<Mutable<wire.ResourceLeakBody>>().toEqualTypeOf<Mutable<resources.ResourceLeakBody>>();
+  expectTypeOf<Mutable<wire.ObservedLeakBody>>().toEqualTypeOf<Mutable<resources.ObservedLeakBody>>();
+  expectTypeOf<Mutable<wire.ObservedSeriesBody>>().toEqualTypeOf<Mutable<resources.ObservedSeriesBody>>();
+  expectTypeOf<Mutable<wire.LeakEvidenceBody['points']>>().toEqualTypeOf<
+    Mutable<resources.LeakEvidenceBody['points']>
+  >();
   expectTypeOf<Mutable<wire.ResourceSummaryBody>>().toEqualTypeOf<Mutable<resources.ResourceSummaryBody>>();
   expectTypeOf<Mutable<wire.OrphanSearchBody>>().toEqualTypeOf<Mutable<targets.OrphanSearchBody>>();
   expectTypeOf<Mutable<wire.ParameterBody>>().toEqualTypeOf<Mutable<tuning.ParameterBody>>();

@@ -37,7 +37,13 @@ export function decideFinding(
   const { level } = assessment;
   if (!before)
     return {
-      finding: { level, suspectedAtMs: nowMs, confirmedAtMs: level === 'confirmed' ? nowMs : null, assessment, calm: 0 },
+      finding: {
+        level,
+        suspectedAtMs: nowMs,
+        confirmedAtMs: level === 'confirmed' ? nowMs : null,
+        assessment,
+        calm: 0,
+      },
       change: level,
     };
   if (level === 'confirmed')

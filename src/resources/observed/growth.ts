@@ -1,5 +1,13 @@
 import { fitColumns } from './least-squares.ts';
-import { leastSlope, type MeasureKind, type Story, type StoryName, scoring, skippedHours, tellStories } from './stories.ts';
+import {
+  leastSlope,
+  type MeasureKind,
+  type Story,
+  type StoryName,
+  scoring,
+  skippedHours,
+  tellStories,
+} from './stories.ts';
 
 /** The lowest that a process held during a quarter of an hour, and how long it had been running at its end. */
 export type Floor = { readonly atMs: number; readonly upSeconds: number; readonly value: number };
@@ -216,8 +224,7 @@ function isEven(envelope: Float64Array, length: number, least: number): boolean 
   const at = (part: number): number => envelope[from + Math.round(((to - from) * part) / parts)] ?? 0;
   const total = at(parts) - at(0);
   if (total <= 0) return false;
-  for (let part = 0; part < parts; part += 1)
-    if ((at(part + 1) - at(part)) / total < least / parts) return false;
+  for (let part = 0; part < parts; part += 1) if ((at(part + 1) - at(part)) / total < least / parts) return false;
   return true;
 }
 

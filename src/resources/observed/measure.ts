@@ -5,7 +5,8 @@ import type { MeasureKind } from './stories.ts';
 export const measures = {
   memory: {
     ...{ kind: 'bytes', unit: 'bytes', type: 'memory', words: 'memory' },
-    action: 'Take two heap snapshots an hour apart and compare them; until it is mended, restart the process before it meets its limit.',
+    action:
+      'Take two heap snapshots an hour apart and compare them; until it is mended, restart the process before it meets its limit.',
   },
   descriptors: {
     ...{ kind: 'handles', unit: 'count', type: 'file_handle', words: 'open descriptors' },
@@ -37,7 +38,8 @@ export const measures = {
   },
   idle_in_transaction: {
     ...{ kind: 'handles', unit: 'count', type: 'database_connection', words: 'sessions idle in transaction' },
-    action: 'End transactions in a `finally`; set `idle_in_transaction_session_timeout`. They hold back vacuum meanwhile.',
+    action:
+      'End transactions in a `finally`; set `idle_in_transaction_session_timeout`. They hold back vacuum meanwhile.',
   },
   redis_clients: {
     ...{ kind: 'sessions', unit: 'count', type: 'network_connection', words: 'Redis clients' },

@@ -55,7 +55,12 @@ function pidIn(file: string): number | undefined {
 }
 
 const patternOf = (command: string): RegExp =>
-  new RegExp(command.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*'));
+  new RegExp(
+    command
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*'),
+  );
 
 /** Of several the one that was there first: workers are the children of it. */
 function oldestWith(root: string, pattern: RegExp): number | undefined {

@@ -5,6 +5,7 @@ import type { MeasureName } from './measure.ts';
 /** Reading a link costs some microseconds; beyond this many descriptors only their number is told. */
 const mostLinks = 4_096;
 const mostThreads = 64;
+const mostNamespaces = 50;
 /** A table of sockets beyond this is left: joining it would cost more than it tells. Bytes. */
 const largestSocketTable = 2_097_152;
 
@@ -21,10 +22,37 @@ export type ProcessReader = {
   read(pid: number, temporaryFolder?: string): ProcessLook | undefined;
 };
 
+/** The kernel walks all its sockets for these tables, which takes it tens of milliseconds: they are read this often, once for all. */
+const socketTableEveryMs = 60_000;
+
 /** What one process holds, as `/proc` tells it (proc(5)). Everything that cannot be read is left out, never zero. */
-export function createProcessReader(root = '/proc'): ProcessReader {
+export function createProcessReader({
+  root = '/proc',
+  monotonic = () => performance.now(),
+}: {
+  root?: string;
+  monotonic?: () => number;
+} = {}): ProcessReader {
   const pageBytes = 4_096;
   const ticksPerSecond = 100;
+  /** State by inode, of each network namespace. */
+  const tables = new Map<string, { readonly atMs: number; readonly states: ReadonlyMap<string, string> }>();
+  const statesOf = (folder: string, inodes: readonly string[]): Record<string, number> => {
+    const counts: Record<string, number> = {};
+    if (inodes.length === 0) return counts;
+    const namespace = linkOf(`${folder}/ns/net`) ?? folder;
+    let table = tables.get(namespace);
+    if (table === undefined || monotonic() - table.atMs >= socketTableEveryMs) {
+      table = { atMs: monotonic(), states: readSocketStates(folder) };
+      if (tables.size >= mostNamespaces) tables.clear();
+      tables.set(namespace, table);
+    }
+    for (const inode of inodes) {
+      const word = table.states.get(inode);
+      if (word !== undefined) counts[word] = (counts[word] ?? 0) + 1;
+    }
+    return counts;
+  };
   return {
     read(pid, temporaryFolder) {
       const folder = `${root}/${pid}`;
@@ -48,7 +76,7 @@ export function createProcessReader(root = '/proc'): ProcessReader {
         const links = numbers.slice(0, mostLinks).flatMap((number) => linkOf(`${folder}/fd/${number}`) ?? []);
         const sockets = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
         values.sockets = sockets.length;
-        socketStates = statesOf(folder, new Set(sockets));
+        socketStates = statesOf(folder, sockets);
         values.sockets_close_wait = socketStates.close_wait ?? 0;
         values.temporary_files = links.filter(isTemporary).length;
       }
@@ -65,12 +93,15 @@ const temporaryFolders = [`${tmpdir()}/`, '/tmp/', '/var/tmp/'];
 /** Open below a folder of temporary files, or deleted and still held. Shared memory and the like is neither. */
 const isTemporary = (link: string): boolean => {
   if (temporaryFolders.some((folder) => link.startsWith(folder))) return true;
-  return link.startsWith('/') && link.endsWith(' (deleted)') && !link.startsWith('/dev/') && !link.startsWith('/memfd:');
+  return (
+    link.startsWith('/') && link.endsWith(' (deleted)') && !link.startsWith('/dev/') && !link.startsWith('/memfd:')
+  );
 };
 
 /** Without what it shares with others through files: their pages come and go with the cache of the system. */
 function residentBytes(status: string | undefined): number | undefined {
-  const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status ?? '')?.[1]);
+  const kilobytes = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status ?? '')?.[1]);
   const own = kilobytes('RssAnon') + kilobytes('RssShmem');
   return Number.isNaN(own) ? undefined : own * 1_024;
 }
@@ -102,18 +133,15 @@ const tcpStates: Readonly<Record<string, string>> = {
   '0B': 'closing',
 };
 
-function statesOf(folder: string, inodes: ReadonlySet<string>): Record<string, number> {
-  const states: Record<string, number> = {};
-  if (inodes.size === 0) return states;
+function readSocketStates(folder: string): Map<string, string> {
+  const states = new Map<string, string>();
   for (const table of ['tcp', 'tcp6']) {
     const text = textOf(`${folder}/net/${table}`);
     if (text === undefined || text.length > largestSocketTable) continue;
     for (const line of text.split('\n').slice(1)) {
       const columns = line.trim().split(/\s+/);
       const [state, inode] = [columns[3], columns[9]];
-      if (state === undefined || inode === undefined || !inodes.has(inode)) continue;
-      const word = tcpStates[state] ?? 'other';
-      states[word] = (states[word] ?? 0) + 1;
+      if (state !== undefined && inode !== undefined) states.set(inode, tcpStates[state] ?? 'other');
     }
   }
   return states;

@@ -122,7 +122,13 @@ export function tellStories(x: Float64Array, y: Float64Array, kind: MeasureKind,
   if (span > 8) grows('growth and daily load', 4, x, [sin, cos]);
   for (const tau of [0.25, 0.5, 1, 2]) grows('growth after warm-up', 4, x, [column((h) => 1 - Math.exp(-h / tau))]);
   for (const share of [0.15, 0.3, 0.45, 0.6, 0.75])
-    grows('growth since an onset', 3, column((h) => Math.max(0, h - share * span)), [], share * span);
+    grows(
+      'growth since an onset',
+      3,
+      column((h) => Math.max(0, h - share * span)),
+      [],
+      share * span,
+    );
   if (span > 14)
     for (const share of [0.2, 0.4, 0.6])
       grows(

@@ -53,6 +53,65 @@ export type ResourceLeaksBody = {
   readonly total: number;
   /** When all were last looked at; null before the first time. */
   readonly checked_at: string | null;
+  /** Of processes and servers seen from outside; all of them, confirmed ones first. */
+  readonly observed: readonly ObservedLeakBody[];
+};
+
+export type MeasureName =
+  | 'memory'
+  | 'descriptors'
+  | 'sockets'
+  | 'sockets_close_wait'
+  | 'threads'
+  | 'children'
+  | 'temporary_files'
+  | 'database_sessions'
+  | 'idle_in_transaction'
+  | 'redis_clients';
+
+/** Growth of a process or a server, seen from outside. */
+export type ObservedLeakBody = {
+  readonly subject: string;
+  readonly measure: MeasureName;
+  readonly resource_type: ResourceTypeName;
+  /** Confirmed: no harmless story explains it as well, and it went on for longer than these take. */
+  readonly level: 'suspected' | 'confirmed';
+  readonly severity: LeakSeverity;
+  /** 0 to 1. */
+  readonly confidence: number;
+  readonly suspected_at: string;
+  readonly confirmed_at: string | null;
+  readonly last_seen: string;
+  readonly value: number | null;
+  readonly unit: 'bytes' | 'count';
+  readonly growth_per_hour: number;
+  readonly growth_percent: number;
+  readonly hours: number;
+  /** Over how many runs of the service. */
+  readonly runs: number;
+  readonly found_by: 'stories' | 'runaway' | 'restarts' | null;
+  readonly story: string | null;
+  /** The best of those that were rejected. */
+  readonly closest_harmless_story: string | null;
+  readonly description: string;
+  readonly suggested_action: string;
+};
+
+export type ObservedSeriesBody = {
+  readonly subject: string;
+  readonly measure: MeasureName;
+  readonly unit: 'bytes' | 'count';
+  readonly value: number | null;
+  readonly last_seen: string;
+  /** Quarters of an hour that are kept of it, at most three days. */
+  readonly floors: number;
+  readonly level: 'none' | 'suspected' | 'confirmed';
+};
+
+export type LeakEvidenceBody = ObservedSeriesBody & {
+  readonly leak: ObservedLeakBody | null;
+  /** In the order of time; where `up_seconds` falls, the service was restarted. */
+  readonly points: readonly { readonly at: string; readonly value: number; readonly up_seconds: number }[];
 };
 
 export type ResourceSummaryBody = {
@@ -64,6 +123,8 @@ export type ResourceSummaryBody = {
   readonly resources_by_status: Readonly<Record<ResourceStatus, number>>;
   readonly total_leaks: number;
   readonly leaks_by_type: Readonly<Record<ResourceTypeName, number>>;
+  /** Of processes and servers, seen from outside; null while nothing is looked at. */
+  readonly observed_leaks: { readonly suspected: number; readonly confirmed: number } | null;
   readonly quota_violations: number | null;
   readonly checked_at: string | null;
   readonly metrics: {

@@ -1,0 +1,67 @@
+import { connectPostgres, connectToAsk } from '../backup/index.ts';
+import { findPortHolder } from '../platform/http/index.ts';
+import type { Part } from '../platform/lifecycle.ts';
+import {
+  createObserver,
+  createPostgresSessionsSource,
+  createProcessFinder,
+  createProcessSource,
+  createRedisClientsSource,
+  type ObservedSource,
+  type Observer,
+} from '../resources/index.ts';
+import type { Ground } from './ground.ts';
+import { connectionOf } from './postgres-store.ts';
+import type { Watching } from './watching.ts';
+
+export type Observing = { readonly observer: Observer; readonly observerEnds: Part };
+
+/** Who is looked at for leaks: ragwarden itself, the backend and its databases, and what the settings name. */
+export function createObserving(ground: Ground, { watch, targetConfig }: Watching): Observing {
+  const { config, live, db, events, clock, logOf } = ground;
+  const ends: (() => unknown)[] = [];
+  const sources: ObservedSource[] = [createProcessSource({ subject: 'ragwarden', find: () => process.pid })];
+  if (watch)
+    sources.push(
+      createProcessSource({ subject: `backend ${watch.watched.target.id}`, find: () => watch.process.pid() }),
+    );
+  for (const one of config.resources.processes)
+    sources.push(
+      createProcessSource({
+        subject: one.name,
+        find: createProcessFinder({ of: one, portHolder: findPortHolder, monotonic: () => clock.monotonic() }),
+        temporaryFolder: one.temporaryFolder,
+      }),
+    );
+  const { postgres, redis } = config.targetDatabases;
+  if (config.target !== undefined && postgres !== undefined) {
+    const connect = () => connectPostgres(connectionOf(postgres), { failsAs: 'target/inspection-failed' });
+    const source = createPostgresSessionsSource({ name: `database of ${targetConfig?.id}`, connect });
+    sources.push(source);
+    ends.push(source.close);
+  }
+  if (config.target !== undefined && redis !== undefined) {
+    const source = createRedisClientsSource({
+      name: `redis of ${targetConfig?.id}`,
+      connect: () => connectToAsk(redis.url),
+    });
+    sources.push(source);
+    ends.push(source.close);
+  }
+  const observer = createObserver({
+    ...{ sources, db, events, clock },
+    intervalMs: config.resources.observe.intervalMs,
+    instance: config.state.instance,
+    log: logOf('resources'),
+  });
+  live.onChange((now) => observer.setIntervalMs(now.resources.observe.intervalMs));
+  return {
+    observer,
+    observerEnds: {
+      name: 'connections of the leak observation',
+      async stop() {
+        for (const end of ends) await end();
+      },
+    },
+  };
+}
