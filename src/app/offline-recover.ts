@@ -105,7 +105,7 @@ function restorerOf(
   const workspace = point.manifest.workspace ?? point.manifest.target.workspaces[0] ?? '';
   switch (kind) {
     case 'postgres':
-      return postgres && protectPostgres(postgres, { workspace, dump: postgresDump, children }).restorer;
+      return postgres && protectPostgres(postgres, { workspace, dump: postgresDump, whole: false, children }).restorer;
     case 'redis':
       return redis && protectRedis(redis, { workspace, children, clock }).restorer;
     case 'sqlite': {

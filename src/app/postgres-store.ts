@@ -15,10 +15,12 @@ export function protectPostgres(
   options: {
     readonly workspace: string;
     readonly dump: 'database' | 'lightrag';
+    /** All of it is the target's. */
+    readonly whole: boolean;
     readonly children: ChildProcesses;
   },
 ): ProtectedStore {
-  const { dump, children } = options;
+  const { dump, children, whole } = options;
   const name = 'database';
   const connection = connectionOf(postgres);
   /** As its rows name a workspace of the target. */
@@ -28,15 +30,18 @@ export function protectPostgres(
     name,
     kind: 'postgres',
     source: ({ workspace }) =>
-      createPostgresSource({
-        name,
-        connection,
-        children,
-        dump,
-        workspace: workspace === undefined ? undefined : named(workspace),
-        auditWorkspace: named(workspace ?? options.workspace),
-      }),
-    restorer: createPostgresRestorer({ connection, children, named }),
+      // Nobody here can tell what in it belongs to one graph.
+      whole && workspace !== undefined
+        ? undefined
+        : createPostgresSource({
+            name,
+            connection,
+            children,
+            dump,
+            workspace: workspace === undefined ? undefined : named(workspace),
+            ...(whole ? { whole } : { auditWorkspace: named(workspace ?? options.workspace) }),
+          }),
+    restorer: createPostgresRestorer({ connection, children, named, whole }),
     holds: (storageClass) => /^PG[A-Z]/.test(storageClass),
   };
 }

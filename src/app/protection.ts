@@ -39,7 +39,8 @@ const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | un
       : [
           protectPostgres(postgres, {
             workspace: target?.workspace ?? '',
-            dump: target?.kind === 'lightrag' ? postgresDump : 'database',
+            // Of a kind whose tables are not known here, all of the database is the target's.
+            ...(target?.kind === 'lightrag' ? { dump: postgresDump, whole: false } : { dump: 'database', whole: true }),
             children,
           }),
         ]),

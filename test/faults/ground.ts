@@ -19,6 +19,8 @@ import { type Answer, field, temporaryFolder, until } from '../warden-harness.ts
 /** What faults are tried on: the product over a small generated workspace, in this process where no kill is needed. */
 export type OpenWarden = {
   readonly dataDir: string;
+  /** Where a test switched it on. */
+  readonly gateway: string | undefined;
   /** As admin, with the local token. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Awaits the operation. */
@@ -123,11 +125,12 @@ export async function openWarden(
     reading: readConfig({
       env: {
         ...calm,
+        RAGWARDEN_GATEWAY_ENABLED: 'false',
         ...options.settings,
         RAGWARDEN_DATA_DIR: dataDir,
         RAGWARDEN_PORT: '0',
         LIGHTRAG_METRICS_PORT: '0',
-        RAGWARDEN_GATEWAY_ENABLED: 'false',
+        RAGWARDEN_GATEWAY_PORT: '0',
       },
       cwd: dataDir,
     }),
@@ -147,6 +150,7 @@ export async function openWarden(
   const started = await warden.start();
   return {
     dataDir,
+    gateway: started.gateway,
     ...callsOf(started.api, dataDir),
     log: () => log,
     stop: () => warden.stop('the test is over'),
@@ -154,7 +158,7 @@ export async function openWarden(
 }
 
 /** What tests ask of a running product, here or in another process. */
-export function callsOf(api: string, dataDir: string): Omit<OpenWarden, 'dataDir' | 'log' | 'stop'> {
+export function callsOf(api: string, dataDir: string): Omit<OpenWarden, 'dataDir' | 'gateway' | 'log' | 'stop'> {
   const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
   const call: OpenWarden['call'] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${api}${path}`, {

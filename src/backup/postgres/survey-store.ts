@@ -177,6 +177,21 @@ async function readGraphs(session: PostgresSession): Promise<Graph[]> {
   return [...graphs.values()];
 }
 
+/** Rows of every table that is not LightRAG's, by `schema.table`; those of a partitioned one by its partitions. */
+export async function countOtherTables(
+  session: PostgresSession,
+  { foreign }: Pick<Survey, 'foreign'>,
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { schema, name } of foreign.relations.filter(({ kind }) => kind === 'r')) {
+    const [row] = await session.rows<{ rows: string }>(
+      `select count(*)::text as rows from only ${qualified({ schema, name })}`,
+    );
+    counts[`${schema}.${name}`] = Number(row?.rows ?? 0);
+  }
+  return counts;
+}
+
 /** Rows of each table by workspace, and of each graph, as of the session's transaction. @param workspace only this one, by its name in the column */
 export async function countRows(
   session: PostgresSession,

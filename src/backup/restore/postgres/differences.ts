@@ -1,6 +1,18 @@
 import type { TableCount } from '../../postgres/survey.ts';
 import type { PostgresDetails } from '../../sources/postgres/details.ts';
 
+/** The same of tables that are not LightRAG's, where the point counted them. */
+export function otherDifferences(
+  { table_rows: expected = {} }: Pick<PostgresDetails, 'table_rows'>,
+  found: Readonly<Record<string, number>>,
+): string[] {
+  return Object.entries(expected).flatMap(([table, rows]) => {
+    const there = found[table];
+    if (there === undefined) return [`${table} is missing`];
+    return there === rows ? [] : [`${table} has ${there} rows, not ${rows}`];
+  });
+}
+
 /** Where the rows of a restored database differ in number from those of the point, one clause per table and workspace. */
 export function differences(
   details: Pick<PostgresDetails, 'tables' | 'graphs'>,

@@ -12,6 +12,7 @@ function wantedOf(more: Partial<Wanted> = {}, details: Partial<PostgresDetails> 
   return {
     database: 'rag',
     aside: false,
+    whole: false,
     workspace: undefined,
     places: placesOf('op_1', 'rag'),
     ...more,
@@ -165,4 +166,19 @@ test('names in a server carry the operation and fit, however long the name of th
     }
     expect(places.former.startsWith(places.formerPrefix)).toBe(true);
   }
+});
+
+test('a database that is the target’s as a whole goes back by rename whatever lies in it, and never table by table', () => {
+  const foreign = { ...nothing, relations: [{ schema: 'public', name: 'note', kind: 'r' }] };
+  const live = { owner: 'rag', foreign };
+  expect(decideMethod(wantedOf(), placeOf({}, live)).by).toBe('tables');
+  expect(decideMethod(wantedOf({ whole: true }), placeOf({}, live))).toMatchObject({ by: 'rename', blockers: [] });
+  const without = placeOf({ mayCreateDatabases: false }, live);
+  expect(decideMethod(wantedOf({ whole: true }), without).blockers.join()).toMatch(
+    /as a whole only.*may not create databases/,
+  );
+  const ofOne = wantedOf({ whole: true, workspace: { from: 'a', to: 'a' } });
+  expect(decideMethod(ofOne, placeOf({}, live)).blockers).toEqual([
+    'nobody can tell what in this database belongs to one graph',
+  ]);
 });

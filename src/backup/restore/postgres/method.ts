@@ -47,6 +47,8 @@ export function decideMethod(wanted: Wanted, place: Place): Method {
       blockers: whole,
     };
   }
+  if (wanted.workspace && wanted.whole)
+    return blocked('tables', 'nobody can tell what in this database belongs to one graph');
   if (wanted.workspace)
     return tables(
       wanted,
@@ -55,6 +57,8 @@ export function decideMethod(wanted: Wanted, place: Place): Method {
       [],
     );
   const why = [...whyNotRename(wanted, place), ...whole];
+  if (why.length > 0 && wanted.whole)
+    return blocked('rename', `the database goes back as a whole only, and cannot be exchanged: ${why.join('; ')}`);
   if (why.length > 0)
     return tables(wanted, place, 'the rows of LightRAG’s tables are exchanged in one transaction', [
       `not by rename of a new database: ${why.join('; ')}`,
@@ -105,8 +109,8 @@ function whyNotWhole(details: PostgresDetails, { server, rights }: Place): strin
   ];
 }
 
-function whyNotRename({ database, details }: Wanted, { rights, live }: Place): string[] {
-  const foreign = live ? describeForeign(live.foreign) : [];
+function whyNotRename({ database, details, whole }: Wanted, { rights, live }: Place): string[] {
+  const foreign = live && !whole ? describeForeign(live.foreign) : [];
   return [
     ...(systemDatabases.has(database) ? [`${database} belongs to the server itself`] : []),
     ...(details.holds === 'database' ? [] : ['the point holds LightRAG’s relations alone']),

@@ -44,18 +44,27 @@ export async function planRestore(
   return {
     place: describePlace(connection, wanted.database),
     method: method.says,
-    items: itemsOf(wanted, place, seen.counts),
+    items: wanted.whole ? [wholeItem(wanted, place)] : itemsOf(wanted, place, seen.counts),
     bytesIn,
     freeNeededBytes: needed,
     freeAvailableBytes: await freeBytes(connection, place.dataDirectory),
     lost: {
-      rows: place.survey ? seen.laterRows : null,
+      // Only of LightRAG's rows is it known which of them tell when they came.
+      rows: place.survey && !wanted.whole ? seen.laterRows : null,
       examples: seen.examples.slice(0, shownExamples),
     },
     warnings: [...method.warnings, ...warningsOf(method.by, seen)],
     blockers: [...method.blockers, ...clients],
   };
 }
+
+const wholeItem = ({ details, database }: Wanted, place: SeenPlace): ComponentPlan['items'][number] => ({
+  name: database,
+  action: place.live ? 'replace' : 'add',
+  reason: 'the whole database, as of the point',
+  oldBytes: place.survey?.tables ? (place.facts?.bytes ?? null) : null,
+  newBytes: details.database.bytes,
+});
 
 type Seen = {
   counts: TableCount[];

@@ -11,10 +11,10 @@ import {
 import { extractDatabase } from '../../postgres/extract-database.ts';
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
 import { countsByStore, type TableCount } from '../../postgres/survey.ts';
-import { countRows, readServer, surveyHere } from '../../postgres/survey-store.ts';
+import { countOtherTables, countRows, readServer, surveyHere } from '../../postgres/survey-store.ts';
 import type { Rehearsal, RestorerContext, RestorerRequest } from '../restorer.ts';
 import { requireClients } from './clients.ts';
-import { differences } from './differences.ts';
+import { differences, otherDifferences } from './differences.ts';
 import { runRestore } from './rename.ts';
 import { archiveOf, type Wanted } from './scope.ts';
 import { createDatabase, readRights } from './server-store.ts';
@@ -100,8 +100,9 @@ export async function rehearse(
       if (!isAppError(err)) throw err;
       problems.push(err.detail);
     });
-    const counts = problems.length > 0 ? [] : await timed('count', () => countAll(target));
-    if (problems.length === 0) problems.push(...differences(details, counts));
+    const { counts, others } =
+      problems.length > 0 ? { counts: [], others: {} } : await timed('count', () => countAll(target, details));
+    if (problems.length === 0) problems.push(...differences(details, counts), ...otherDifferences(details, others));
     const workspace = details.audited_workspace;
     const extracts =
       problems.length > 0 || workspace === undefined
@@ -118,7 +119,7 @@ export async function rehearse(
     return {
       phases,
       bytes: details.streams.reduce((sum, { bytes }) => sum + bytes, 0),
-      counts: countsByStore(counts),
+      counts: { ...countsByStore(counts), ...others },
       ...(extracts === undefined ? {} : { extracts }),
       facts: {
         server_version: details.server.version,
@@ -150,10 +151,15 @@ const likeC = (encoding: string) => ({
   settings: [],
 });
 
-async function countAll(connection: PostgresConnection): Promise<TableCount[]> {
+async function countAll(
+  connection: PostgresConnection,
+  details: Wanted['details'],
+): Promise<{ counts: TableCount[]; others: Record<string, number> }> {
   const session = await connectPostgres(connection, { failsAs: 'restore/blocked' });
   try {
-    return await countRows(session, await surveyHere(session));
+    const survey = await surveyHere(session);
+    const others = details.table_rows === undefined ? {} : await countOtherTables(session, survey);
+    return { counts: await countRows(session, survey), others };
   } finally {
     await session.close();
   }

@@ -10,11 +10,11 @@ import {
   type PostgresSession,
 } from '../../postgres/connection.ts';
 import { type PostgresPrograms, programIn } from '../../postgres/programs.ts';
-import { countRows, readDatabase, readServer, surveyHere } from '../../postgres/survey-store.ts';
+import { countOtherTables, countRows, readDatabase, readServer, surveyHere } from '../../postgres/survey-store.ts';
 import { wordsOf } from '../../program-words.ts';
 import type { PostgresDetails } from '../../sources/postgres/details.ts';
 import type { RestorerContext, RestorerState } from '../restorer.ts';
-import { differences } from './differences.ts';
+import { differences, otherDifferences } from './differences.ts';
 import { isFormerMark } from './names.ts';
 import type { Wanted } from './scope.ts';
 import { archiveOf } from './scope.ts';
@@ -164,10 +164,14 @@ async function inDatabase<T>(
   }
 }
 
+async function differencesIn(session: PostgresSession, details: Wanted['details']): Promise<string[]> {
+  const survey = await surveyHere(session);
+  const others = details.table_rows === undefined ? {} : await countOtherTables(session, survey);
+  return [...differences(details, await countRows(session, survey)), ...otherDifferences(details, others)];
+}
+
 async function requireSame(connection: PostgresConnection, wanted: Wanted, database: string): Promise<void> {
-  const found = await inDatabase(connection, database, async (session) =>
-    differences(wanted.details, await countRows(session, await surveyHere(session))),
-  );
+  const found = await inDatabase(connection, database, (session) => differencesIn(session, wanted.details));
   if (found.length > 0)
     throw new AppError(
       'restore/digest-mismatch',

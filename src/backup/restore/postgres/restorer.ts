@@ -23,6 +23,8 @@ export type PostgresRestorerOptions = {
   readonly children: ChildProcesses;
   /** How the rows name a workspace of the target, where it is not by the same name. */
   readonly named?: (workspace: string) => string;
+  /** The whole database is the target's. */
+  readonly whole?: boolean;
   /** Where PostgreSQL's programs may lie; the system's places by default. */
   readonly folders?: readonly string[];
 };

@@ -10,6 +10,8 @@ export type Wanted = {
   /** The database that is written to. */
   readonly database: string;
   readonly aside: boolean;
+  /** All that lies in the database belongs to the target: nothing in it is somebody else's, and it goes back as one. */
+  readonly whole: boolean;
   /** One workspace alone: its name in the point's rows, and the one its rows get. */
   readonly workspace: { readonly from: string; readonly to: string } | undefined;
   readonly places: Places;
@@ -19,12 +21,14 @@ export type RequestTools = {
   readonly connection: PostgresConnection;
   /** How the rows name a workspace of the target; the unnamed one is ''. As they are by default. */
   readonly named?: (workspace: string) => string;
+  /** See `Wanted`. */
+  readonly whole?: boolean;
 };
 
 /** @throws AppError `restore/blocked` when the component is not of a form that is known here */
 export function readRequest(
   request: RestorerRequest,
-  { connection, named = (workspace) => workspace }: RequestTools,
+  { connection, named = (workspace) => workspace, whole = false }: RequestTools,
 ): Wanted {
   const details = requireDetails(request.component);
   const database = request.scope.aside ?? connection.database;
@@ -32,6 +36,7 @@ export function readRequest(
     details,
     database,
     aside: request.scope.aside !== undefined,
+    whole,
     workspace: workspaceOf(details, request.scope, named),
     places: placesOf(request.operationId, database),
   };

@@ -70,6 +70,8 @@ export const postgresDetails = z.object({
     large_objects: z.number(),
     others: z.array(z.string()),
   }),
+  /** Of a database that is the target's as a whole: rows of its tables, by `schema.table`. */
+  table_rows: z.record(z.string(), z.number()).optional(),
   /** Roles that own something or have a right in it. */
   roles: z.array(z.string()),
 });

@@ -5,7 +5,7 @@ import { readShape } from '../../postgres/columns-store.ts';
 import { describePlace } from '../../postgres/connection.ts';
 import { extractDatabase } from '../../postgres/extract-database.ts';
 import { countsByStore, describeForeign, type Survey, type TableCount, workspacesIn } from '../../postgres/survey.ts';
-import { countRows, readDatabase, surveyHere } from '../../postgres/survey-store.ts';
+import { countOtherTables, countRows, readDatabase, surveyHere } from '../../postgres/survey-store.ts';
 import type { CaptureResult, CompleteContext, StoredStream } from '../source.ts';
 import { treeDigest } from '../tree.ts';
 import { findDangling } from './dangling-store.ts';
@@ -28,6 +28,7 @@ export async function dumpMoment(
   const database = await readDatabase(session, server, connection.database);
   if (!database) throw new Error('the database has no row in its own catalogue');
   const counts = await countRows(session, survey, workspace);
+  const tableRows = options.whole && workspace === undefined ? await countOtherTables(session, survey) : undefined;
   const dangling = await findDangling(session, survey, workspace);
   const roles = await readRoles(session);
   const shapes = new Map<string, Awaited<ReturnType<typeof readShape>>>();
@@ -118,6 +119,7 @@ export async function dumpMoment(
       large_objects: survey.foreign.largeObjects,
       others: [...survey.foreign.others],
     },
+    ...(tableRows === undefined ? {} : { table_rows: tableRows }),
     roles,
   };
   return {
@@ -137,7 +139,7 @@ export async function dumpMoment(
       grade: 'consistent',
       reasons: [`one snapshot of PostgreSQL ${server.version}${moment.lsn === null ? '' : ` at ${moment.lsn}`}`],
     },
-    counts: countsByStore(counts),
+    counts: { ...countsByStore(counts), ...tableRows },
     ...(typeof extracts === 'object' ? { extracts } : {}),
     restore: { by: 'restorer', details: asRecipe(details) },
   };
@@ -262,6 +264,7 @@ async function storeWorkspace(
 function notesOf(options: PostgresSourceOptions, survey: Survey, counts: readonly TableCount[]): string[] {
   const foreign = describeForeign(survey.foreign);
   const workspaces = workspacesIn(counts);
+  if (options.whole) return [`all of the database: ${foreign.join('; ') || 'nothing'}`];
   return [
     survey.tables.length + survey.graphs.length === 0
       ? 'nothing of LightRAG is in this database'

@@ -21,6 +21,8 @@ export type PostgresSourceOptions = {
   readonly children: ChildProcesses;
   /** `database`: everything in it, whoever it belongs to. */
   readonly dump: 'database' | 'lightrag';
+  /** All that lies in it belongs to the target, whoever made it; else LightRAG's tables are told from others. */
+  readonly whole?: boolean;
   /** Only the rows of this workspace; the unnamed one is ''. */
   readonly workspace?: string | undefined;
   /** The workspace whose stores are audited with the others; absent: the one above, if there is one. */
