@@ -40,6 +40,7 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
       lifecycle: { automatic: true },
     });
     expect(field(seen, 'facts')).toContainEqual({ name: 'last_run', value: 'finished', unit: null });
+    expect(field(seen, 'facts')).toContainEqual({ name: 'rows_of_entities', value: 3, unit: 'rows' });
     const health = await warden.call('GET', '/health');
     expect(health.text).toMatch(/"name":"index run default"[^}]*"status":"healthy"/);
   });
@@ -68,6 +69,12 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
     expect(JSON.stringify(field(damaged, 'reasons'))).toMatch(/run-failed.*table-torn.*incomplete-updates/);
     const health = await warden.call('GET', '/health');
     expect(health.text).toMatch(/"name":"index run default"[^}]*"status":"degraded"/);
+    const [ended] = await warden.events('target.index-run-ended');
+    expect(ended).toMatchObject({ severity: 'error', message: expect.stringContaining('failed at extract_graph') });
+    const metrics = await warden.call('GET', '/metrics');
+    expect(metrics.text).toContain('ragwarden_target_index_failed{target="default"} 1');
+    expect(metrics.text).toContain('ragwarden_target_table_rows{target="default",table="documents"} 2');
+    expect(metrics.text).not.toContain('ragwarden_target_table_rows{target="default",table="entities"}');
 
     const done = await warden.restore(id, { confirm: true });
     expect([field(done, 'state'), field(done, 'error')]).toEqual(['succeeded', null]);

@@ -79,16 +79,26 @@ test('what nothing can tell yet is announced and claims nothing', async () => {
 test('graphs are one per workspace, their entities and relations as last counted, absent where nobody counted', async () => {
   const registry = createMetricRegistry({ clock });
   const target = (id: string, workspaces: string[]) => ({ target: { id, workspaces } });
-  const counted = { audit: { counts: { graph_nodes: 90, graph_edges: 120 } } };
+  const found: Record<string, unknown> = {
+    a: { kind: 'lightrag', report: { audit: { counts: { graph_nodes: 90, graph_edges: 120 } } } },
+    c: { kind: 'graphrag', report: { counts: { entities: 3, relationships: 2 } } },
+  };
   // What an inspection holds besides its counts is not looked at.
   registerGraphMetrics(registry, {
-    targets: [target('a', ['', 'x', 'y']), target('b', [])] as unknown as WatchedTarget[],
-    inspections: { last: (id: string) => (id === 'a' ? counted : undefined) } as unknown as Inspections,
+    targets: [target('a', ['', 'x', 'y']), target('b', []), target('c', [])] as unknown as WatchedTarget[],
+    inspections: { lastOf: (id: string) => found[id] } as unknown as Inspections,
   });
   expect(await shown(registry, 'graphs')).toEqual([
     ['a', 3],
     ['b', 1],
+    ['c', 1],
   ]);
-  expect(await shown(registry, 'graph_entities')).toEqual([['a', 90]]);
-  expect(await shown(registry, 'graph_relations')).toEqual([['a', 120]]);
+  expect(await shown(registry, 'graph_entities')).toEqual([
+    ['a', 90],
+    ['c', 3],
+  ]);
+  expect(await shown(registry, 'graph_relations')).toEqual([
+    ['a', 120],
+    ['c', 2],
+  ]);
 });

@@ -88,9 +88,12 @@ export function registerGraphMetrics(
     collect() {
       for (const { target } of options.targets) {
         graphs.labels(target.id).set(Math.max(1, target.workspaces.length));
-        const counts = options.inspections.last(target.id)?.audit.counts;
-        if (counts?.graph_nodes !== undefined) entities.labels(target.id).set(counts.graph_nodes);
-        if (counts?.graph_edges !== undefined) relations.labels(target.id).set(counts.graph_edges);
+        const found = options.inspections.lastOf(target.id);
+        const counts = found?.kind === 'lightrag' ? found.report.audit.counts : found?.report.counts;
+        const nodes = found?.kind === 'graphrag' ? counts?.entities : counts?.graph_nodes;
+        const edges = found?.kind === 'graphrag' ? counts?.relationships : counts?.graph_edges;
+        if (nodes !== undefined) entities.labels(target.id).set(nodes);
+        if (edges !== undefined) relations.labels(target.id).set(edges);
       }
     },
   });

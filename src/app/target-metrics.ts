@@ -1,11 +1,16 @@
 import type { MetricRegistry } from '../metrics/index.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { FolderSizes, WatchedTarget } from '../targets/index.ts';
+import type { FolderSizes, Inspections, WatchedTarget } from '../targets/index.ts';
 
 /** Gauges about the watched backends, read from what was last seen. A backend that was not seen has no numbers. */
 export function registerTargetMetrics(
   registry: MetricRegistry,
-  options: { targets: readonly WatchedTarget[]; sizes: FolderSizes; clock: Clock },
+  options: {
+    targets: readonly WatchedTarget[];
+    sizes: FolderSizes;
+    inspections: Pick<Inspections, 'lastOf'>;
+    clock: Clock;
+  },
 ): void {
   const up = registry.gauge({
     name: 'ragwarden_target_up',
@@ -35,14 +40,43 @@ export function registerTargetMetrics(
     unit: 'seconds',
     labels: ['target'],
   });
+  const running = registry.gauge({
+    name: 'ragwarden_target_index_running',
+    help: '1 while a run of GraphRAG works on the index, else 0.',
+    labels: ['target'],
+  });
+  const failed = registry.gauge({
+    name: 'ragwarden_target_index_failed',
+    help: '1 when the last run of GraphRAG failed or did not end, else 0.',
+    labels: ['target'],
+  });
+  const runtime = registry.gauge({
+    name: 'ragwarden_target_index_duration_seconds',
+    help: 'Time that the last run of GraphRAG took; absent until one has ended.',
+    unit: 'seconds',
+    labels: ['target'],
+  });
+  const rows = registry.gauge({
+    name: 'ragwarden_target_table_rows',
+    help: 'Rows of a table of GraphRAG, as the table itself says.',
+    labels: ['target', 'table'],
+  });
   registry.collector({
     name: 'targets',
-    sets: [up, latency, documents, bytes, observed],
+    sets: [up, latency, documents, bytes, observed, running, failed, runtime, rows],
     collect() {
       for (const watched of options.targets) {
         const { id } = watched.target;
         const seen = watched.observation();
         for (const size of options.sizes.sizes(id)) bytes.labels(id, size.store).set(size.bytes);
+        const found = options.inspections.lastOf(id);
+        if (found?.kind === 'graphrag')
+          for (const [table, count] of Object.entries(found.report.counts)) rows.labels(id, table).set(count);
+        if (seen?.run) {
+          running.labels(id).set(seen.run.state === 'running' ? 1 : 0);
+          failed.labels(id).set(seen.run.state === 'failed' || seen.run.state === 'unfinished' ? 1 : 0);
+          if (seen.run.runtimeMs !== undefined) runtime.labels(id).set(seen.run.runtimeMs / 1000);
+        }
         if (!seen) continue;
         up.labels(id).set(seen.reachable ? 1 : 0);
         observed.labels(id).set(seen.atMs / 1000);

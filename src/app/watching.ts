@@ -15,6 +15,7 @@ import {
   type Inspector,
   type WatchedTarget,
 } from '../targets/index.ts';
+import { followRuns } from './follow-runs.ts';
 import type { Ground } from './ground.ts';
 import { recordOomKills } from './host-events.ts';
 import { prepareSample, type Sample, type SampleSize } from './sample.ts';
@@ -93,15 +94,14 @@ export async function createWatching(
     clock,
     log: logOf('targets'),
   });
-  registerTargetMetrics(registry, { targets, sizes, clock });
 
   const inspections = createInspections({ targets, inspector, clock, log: logOf('targets') });
-  let lastRun: string | undefined;
-  watch?.onObservation(({ run }) => {
-    // A run that ended has written other tables.
-    if (run !== undefined && lastRun !== undefined && run.state !== lastRun) inspections.wake();
-    lastRun = run?.state;
-  });
+  registerTargetMetrics(registry, { targets, sizes, inspections, clock });
+  if (watch)
+    followRuns(ground, watch, () => {
+      // A run that ended has written other tables.
+      inspections.wake();
+    });
   return {
     sample,
     targetConfig,

@@ -7,6 +7,7 @@ import type { Manifest } from './manifest.ts';
 import { needsStop } from './plan-restore.ts';
 import type { RecoveryPoint } from './point.ts';
 import type { PreparedRestore } from './prepare-restore.ts';
+import { differencesOf } from './rehearsed-audit.ts';
 import {
   discardUndo,
   finishSwap,
@@ -293,11 +294,26 @@ async function startAndLook(
     return `the backend did not come back: ${describeError(err)}`;
   }
   const seen = await guarded.observe();
+  const differs = manifest && (await lookIntoProject(guarded, manifest, context));
+  if (differs) return differs;
   const expected = manifest?.documents?.processed;
   const found = seen?.documents?.processed;
   if (expected !== undefined && found !== undefined && expected !== found)
     return `the backend counts ${found} processed documents where the point has ${expected}`;
   return undefined;
+}
+
+/** The digests are right; that its tables are what they were, and none is missing beside them, is seen by looking. */
+async function lookIntoProject(
+  guarded: ProtectedTarget,
+  manifest: Manifest,
+  context: OperationContext,
+): Promise<string | undefined> {
+  const folder = manifest.components.some(({ name }) => name === 'project') ? guarded.folderOf('project') : undefined;
+  if (folder === undefined) return undefined;
+  const found = await guarded.inspect(folder, onlyForAStop(context.signal));
+  const problems = differencesOf(manifest, found, { isWhole: true });
+  return problems.length === 0 ? undefined : `the look into its tables found: ${problems.slice(0, 5).join('; ')}`;
 }
 
 /** Whoever cancels when all is restored does not ask for a backend that stays stopped; a ragwarden that stops cannot wait. */

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
-import { factAnswer, pageOf, pathPart, read, type TargetAnswer, targetAnswer } from './answers.ts';
+import { pageOf, pathPart, read, type TargetAnswer, targetAnswer } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
 import { followOperation } from './follow-operation.ts';
 import { formatBytes, formatTable } from './format.ts';
-import { renderFact, renderTarget, targetEssence } from './status-command.ts';
+import { renderTarget, targetEssence } from './status-command.ts';
 import type { Colours } from './terminal.ts';
 import { watch } from './watch.ts';
 import { coloured } from './words.ts';
@@ -70,7 +70,6 @@ const inspectionAnswer = z.looseObject({
   duration_ms: z.number(),
   fresh: z.boolean(),
   kind: z.string().default('lightrag'),
-  facts: z.array(factAnswer).default([]),
   files: z.array(z.looseObject({ name: z.string(), bytes: z.number(), state: z.string() })),
   counts: z.record(z.string(), z.number()),
   embedding: z.array(z.looseObject({ file: z.string(), dimension: z.number() })),
@@ -132,7 +131,6 @@ function renderInspection(report: z.infer<typeof inspectionAnswer>): string[] {
       .map(([name, count]) => `${name} ${count}`)
       .join(', ')}`,
     ...(dimensions.length > 0 ? [`  dimension  ${dimensions.join(', ')}`] : []),
-    ...report.facts.map(renderFact),
     ...renderAudit(report.audit),
     ...report.faults.map((fault) => `  ${fault.severity.padEnd(9)}  ${fault.message}`),
   ];

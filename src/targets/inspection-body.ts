@@ -107,3 +107,15 @@ const shapeWorkspace = (report: InspectionReport): z.input<typeof inspectionBody
   orphans: { total: report.orphans.total, bytes: report.orphans.bytes },
   faults: report.faults.map(({ code, severity, message }) => ({ code, severity, message })),
 });
+
+/** What was seen, and beside it what the last look into the files counted. */
+export function factsOf(seen: readonly TargetFact[], found: TargetInspection | undefined): readonly TargetFact[] {
+  if (found === undefined || found.kind === 'lightrag') return seen;
+  const { counts, facts } = found.report;
+  const unit = found.kind === 'graphrag' ? 'rows' : 'files';
+  const counted = Object.entries(counts).map(
+    ([name, value]): TargetFact => ({ name: unit === 'rows' ? `rows_of_${name}` : name, value, unit }),
+  );
+  const told = new Set(seen.map(({ name }) => name));
+  return [...seen, ...counted, ...facts.filter(({ name }) => !told.has(name))];
+}

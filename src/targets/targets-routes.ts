@@ -6,7 +6,7 @@ import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import { findLimits, limitedFeatures } from './applicability.ts';
 import type { WorkspaceSize } from './folder-sizes.ts';
-import { factBody, inspectionBody, shapeFact, shapeInspection } from './inspection-body.ts';
+import { factBody, factsOf, inspectionBody, shapeFact, shapeInspection } from './inspection-body.ts';
 import type { Inspections } from './inspections.ts';
 import type { WatchedTarget } from './watched-target.ts';
 
@@ -87,7 +87,7 @@ const shape = (watched: WatchedTarget, deps: TargetsDeps): z.input<typeof target
           recovery_required: seen.pipeline.recoveryRequired,
         }
       : null,
-    facts: (seen?.facts ?? []).map(shapeFact),
+    facts: factsOf(seen?.facts ?? [], deps.inspections.lastOf(target.id)).map(shapeFact),
     not_applicable: findLimits(target.kind).map(({ feature, reason }) => ({ what: feature, reason })),
     sizes: deps.sizes(target.id).map((size) => ({
       store: size.store,
