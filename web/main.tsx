@@ -8,11 +8,13 @@ import { followUrl, urlState, type View } from './state/url.ts';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
 import { Traffic } from './views/traffic/traffic.tsx';
+import { Tuning } from './views/tuning/tuning.tsx';
 
 const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   overview: Overview,
   traffic: Traffic,
   metrics: Explorer,
+  tuning: Tuning,
 };
 
 function Page() {

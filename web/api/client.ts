@@ -14,7 +14,7 @@ export class ApiError extends Error {
 export type Api = {
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
-  put<T>(path: string): Promise<T>;
+  put<T>(path: string, body?: unknown): Promise<T>;
   delete<T>(path: string): Promise<T>;
 };
 
@@ -61,7 +61,7 @@ export function createApi(options: ApiOptions): Api {
   return {
     get: (path, signal) => send(path, { headers: { accept }, signal: signal ?? null }),
     post: (path, body) => change('POST', path, body),
-    put: (path) => change('PUT', path),
+    put: (path, body) => change('PUT', path, body),
     delete: (path) => change('DELETE', path),
   };
 }

@@ -1,7 +1,12 @@
 import { Link } from '../parts/link.tsx';
 import { addressOf, openView, urlState, type View, views } from '../state/url.ts';
 
-const names: Readonly<Record<View, string>> = { overview: 'Overview', traffic: 'Traffic', metrics: 'Metrics' };
+const names: Readonly<Record<View, string>> = {
+  overview: 'Overview',
+  traffic: 'Traffic',
+  metrics: 'Metrics',
+  tuning: 'Tuning',
+};
 
 /** Where one can go; each view has an address of its own. */
 export function Views() {

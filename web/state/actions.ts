@@ -77,6 +77,8 @@ export const nameOfKind: Readonly<Record<string, string>> = {
   'repository.unlock': 'Removing stale locks',
   'recovery.drill': 'Drill: rehearsing a restore',
   'documents.reprocess': 'Taking up documents again',
+  'tuning.apply': 'Applying the tuning',
+  'tuning.guarded-apply': 'Applying the tuning behind a recovery point',
   'canary.plant': "Planting the canary's document",
   'backup.rebuild-catalogue': 'Making the catalogue from the repository',
 };

@@ -67,6 +67,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   overview: [targets, host, repository, sources, ...recovery],
   traffic: [targets, operations],
   metrics: [targets],
+  tuning: [targets, operations],
 };
 
 /** What an event of this kind makes worth asking for at once. */

@@ -1,0 +1,166 @@
+import { useState } from 'preact/hooks';
+import type { EffectiveValue, ParameterInfo, TuningCheck } from '../../api/tuning-wire.ts';
+import type { Page } from '../../api/wire.ts';
+import { Confirm } from '../../parts/confirm.tsx';
+import { Action, Trouble, Unknown } from '../../parts/text.tsx';
+import { useActing } from '../../state/acting.ts';
+import { useAsked, useFollowed } from '../../state/asked.ts';
+import { api } from '../../state/session.ts';
+import { boundsOf, costOf, readTyped, shown } from './read-value.ts';
+
+const root = 'api/v1/tuning';
+
+/** What counts for everybody, where it comes from, and a field to change it, with what a change would do before the button. */
+export function ValuesPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
+  const { value, problem, refresh } = useFollowed<Page<EffectiveValue>>('tuning', {
+    load: (on) => api.get(`${root}/effective`, on),
+    everyMs: () => 10_000,
+  });
+  const catalogue = useAsked<Page<ParameterInfo>>(`${root}/parameters`);
+  const [all, setAll] = useState(false);
+  const [open, setOpen] = useState<string>();
+  const infos = new Map((catalogue.value?.items ?? []).map((one) => [one.name, one]));
+  const items = value?.items ?? [];
+  const listed = all ? items : items.filter((one) => one.origin !== 'built-in' || one.parameter === open);
+  return (
+    <section class="panel" aria-labelledby="values-title">
+      <header class="table-head">
+        <h2 id="values-title">Parameters</h2>
+        <Action label={all ? 'Only what was set' : 'All of them'} onPress={() => setAll(!all)} />
+      </header>
+      <Trouble text={value === undefined ? undefined : problem} />
+      {value === undefined ? (
+        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
+      ) : listed.length === 0 ? (
+        <p class="empty">Nobody set anything: the backend runs with its own defaults.</p>
+      ) : (
+        <table class="figures">
+          <thead>
+            <tr>
+              <th scope="col">Parameter</th>
+              <th scope="col">Value</th>
+              <th scope="col">From</th>
+              <th scope="col">To change it</th>
+              <th scope="col">
+                <span class="visually-hidden">Change</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {listed.map((one) => (
+              <tr key={one.parameter}>
+                <th scope="row" title={infos.get(one.parameter)?.meaning}>
+                  {one.parameter}
+                  {one.backend_name !== null && <span class="faint"> {one.backend_name}</span>}
+                </th>
+                <td>{shown(one.value)}</td>
+                <td>{one.origin}</td>
+                <td>{costOf[one.class] ?? one.class}</td>
+                <td>
+                  <Action
+                    label={open === one.parameter ? 'Close' : 'Change'}
+                    about={`${open === one.parameter ? 'Close' : 'Change'} ${one.parameter}`}
+                    onPress={() => setOpen(open === one.parameter ? undefined : one.parameter)}
+                  />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {open !== undefined && infos.get(open) !== undefined && (
+        <Change
+          key={open}
+          of={infos.get(open) as ParameterInfo}
+          now={items.find((one) => one.parameter === open)}
+          onChanged={() => Promise.all([refresh(), onChanged()])}
+        />
+      )}
+    </section>
+  );
+}
+
+/** One parameter with its field. What a change would do is asked first; the button comes after the answer. */
+function Change({
+  of,
+  now,
+  onChanged,
+}: {
+  of: ParameterInfo;
+  now: EffectiveValue | undefined;
+  onChanged(): Promise<unknown>;
+}) {
+  const [typed, setTyped] = useState(now?.value === null || now === undefined ? '' : String(now.value));
+  const [check, setCheck] = useState<TuningCheck>();
+  const { act, refusal, busy } = useActing(onChanged);
+  const values = { [of.name]: readTyped(of, typed) };
+  const wrong =
+    check === undefined ? [] : [...check.violations, ...check.contradictions.filter((one) => one.severity === 'error')];
+  const put = (): void =>
+    void act(async () => {
+      await api.put(`${root}/values`, { values, confirm: true });
+      setCheck(undefined);
+    });
+  return (
+    <form
+      class="tuning-change"
+      aria-label={`Change ${of.name}`}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void act(async () => setCheck(await api.post<TuningCheck>(`${root}/check`, { values })));
+      }}
+    >
+      <p>
+        <strong>{of.name}</strong>{' '}
+        <span class="faint">
+          ({boundsOf(of)}
+          {of.unit === null ? '' : ` ${of.unit}`})
+        </span>{' '}
+        {of.meaning}
+      </p>
+      <label>
+        Value{' '}
+        <input
+          value={typed}
+          onInput={(event) => {
+            setTyped(event.currentTarget.value);
+            setCheck(undefined);
+          }}
+        />
+      </label>{' '}
+      <button type="submit" class="button is-plain" disabled={busy}>
+        What would it do?
+      </button>
+      {refusal !== undefined && (
+        <p class="refusal" role="alert">
+          {refusal}
+        </p>
+      )}
+      {check !== undefined && (
+        <div role="status">
+          {check.violations.map((one) => (
+            <p key={one.message} class="refusal">
+              {one.parameter} {one.message}
+            </p>
+          ))}
+          {check.contradictions.map((one) => (
+            <p key={one.message} class={one.severity === 'error' ? 'refusal' : 'trouble'}>
+              {one.message}
+            </p>
+          ))}
+          {check.consequences.map((one) => (
+            <p key={one.message} class={one.destructive ? 'refusal' : 'faint'}>
+              {one.message}
+            </p>
+          ))}
+          {wrong.length === 0 &&
+            (check.consequences.some((one) => one.destructive) ? (
+              <Confirm label="Set it" question="The index would suffer what is said above." onConfirm={put} />
+            ) : (
+              <Action label={values[of.name] === null ? 'Take it away' : 'Set it'} kind="main" onPress={put} />
+            ))}
+        </div>
+      )}
+    </form>
+  );
+}
