@@ -15,6 +15,7 @@ import {
 import { completeWords, printCommandReference, printCompletion } from './completion/complete-command.ts';
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
+import { declareAlertDelivery } from './declare-alert-delivery.ts';
 import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
@@ -178,6 +179,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
 
   declareMetrics(program, context, does);
   declareTraffic(program, context, does);
+  declareAlertDelivery(program, context, does);
   declareGateway(program, context, does);
   declareTuning(program, context, does);
 
