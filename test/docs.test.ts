@@ -137,6 +137,8 @@ describe('the documentation', () => {
     for (const [name] of read('docs/tuning-parameters.md').matchAll(/(?<=\| `)LIGHTRAG_[A-Z_]+(?=` \|)/g))
       known.add(name);
     const sections = new Set([...keys].map((key) => key.split('.')[0]));
+    // Types of events look alike.
+    for (const [, type = ''] of read('src/events/event.ts').matchAll(/`([a-z]+(?:\.[a-z-]+)+)`/g)) keys.add(type);
     const unknown: string[] = [];
     for (const page of pages) {
       for (const [name] of read(page).matchAll(/\b(?:RAGWARDEN|LIGHTRAG|BACKUP|MONITORING)_[A-Z0-9_]*[A-Z0-9]\b/g))

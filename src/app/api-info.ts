@@ -23,6 +23,11 @@ export const apiInfo = () => ({
     { name: 'traffic', description: 'What passed the gateway or was told: times, errors, tokens, cost.' },
     { name: 'resources', description: 'What programs hold and register, and which of it leaks.' },
     { name: 'alerts', description: 'Rules, what fires, who is told of it, and what became of each notification.' },
+    {
+      name: 'cleanup',
+      description:
+        'What may go: plans, runs, tasks that begin by themselves, and the quarantine from which all of it comes back.',
+    },
     { name: 'targets', description: 'What is watched.' },
     { name: 'backup', description: 'Recovery points: taking, verifying, keeping, restoring.' },
     {

@@ -20,6 +20,7 @@ import {
   settingsRoutes,
 } from '../system/index.ts';
 import { canaryRoutes, documentRoutes, type OrphanSearches, orphanRoutes, targetsRoutes } from '../targets/index.ts';
+import type { CleanupWiring } from './cleanup-wiring.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
 import type { Drilling } from './drilling.ts';
@@ -43,6 +44,7 @@ export async function createApiServer(
     TrafficWiring &
     ResourceWiring &
     TuningWiring &
+    CleanupWiring &
     DocumentWiring & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
@@ -129,6 +131,8 @@ export async function createApiServer(
   await server.register(slices.resourceRoutes);
   await server.register(slices.tuningRoutes);
   await server.register(slices.notifyRoutes);
+  await server.register(slices.cleanupRoutes);
+  await server.register(slices.workspaceCleanupRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

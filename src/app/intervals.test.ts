@@ -21,6 +21,8 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_LEAK_CHECK_INTERVAL', 'leak scan', 8],
   ['RAGWARDEN_OBSERVE_INTERVAL', 'leak observation', 13],
   ['RAGWARDEN_ORPHAN_CHECK_INTERVAL', 'orphan search', 2],
+  ['RAGWARDEN_RESOURCE_CLEANUP_INTERVAL', 'resource sweep', 10],
+  ['RAGWARDEN_CLEANUP_CHECK_INTERVAL', 'cleanup tasks', 14],
 ];
 
 let dataDir: string;
@@ -116,10 +118,10 @@ describe('each interval variable drives the job that it names', () => {
       'backup.check_interval_days',
       'backup.frequency_seconds',
       'backup.prune_interval_days',
+      'cleanup.workspace_interval_minutes',
       'drill.frequency_seconds',
       'recovery.checkpoint_interval_seconds recovery',
       'replication.health_check_interval_seconds replication',
-      'resources.cleanup_interval_seconds cleanup',
     ]);
   });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createPointStore, type RecoveryPoint } from '../backup/index.ts';
+import { boundedCleanupHistory } from '../cleanup/index.ts';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { metricsMigrations } from '../migrations/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
@@ -31,6 +32,8 @@ const uncapped: GrowthCaps = {
   staging: 0,
   'alert-history': 0,
   undo: 0,
+  'cleanup-history': 0,
+  quarantine: 0,
 };
 
 let state: TestState;
@@ -70,6 +73,10 @@ beforeEach(async () => {
     drills: createDrillStore(state.db),
     dataDir,
     roots: [root],
+    cleanup: {
+      'cleanup-history': boundedCleanupHistory(state.db),
+      quarantine: { measure: async () => 0, trim: async () => 0 },
+    },
     clock,
     log: silentLogger,
   });

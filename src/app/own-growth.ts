@@ -6,6 +6,7 @@ import { boundedAudit, boundedEvents, type EventRecorder } from '../events/index
 import { boundedAgents, boundedSamples } from '../metrics/index.ts';
 import { boundedDeliveries, boundedSilences } from '../notify/index.ts';
 import { boundedIdempotencyKeys, boundedOperations, type Operations } from '../operations/index.ts';
+import type { Bounded } from '../platform/bounded.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -68,6 +69,8 @@ export function createOwnGrowth(options: {
   dataDir: string;
   /** Folders of the targets, in which restores set former states aside. */
   roots: readonly string[];
+  /** What cleanups leave. */
+  cleanup: { readonly 'cleanup-history': Bounded; readonly quarantine: Bounded };
   clock: Clock;
   log: Logger;
 }): Growth {
@@ -96,6 +99,7 @@ export function createOwnGrowth(options: {
       'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),
       staging: boundedStaging(join(dataDir, 'staging'), idle),
       undo: boundedUndo(() => options.roots, idle),
+      ...options.cleanup,
     },
   });
 }

@@ -7,6 +7,7 @@ import {
   createTokenUseJob,
 } from '../access/index.ts';
 import type { Backup, BackupSchedule } from '../backup/index.ts';
+import type { Cleanup } from '../cleanup/index.ts';
 import { type ConfigReading, createLiveConfig, requireConfig } from '../config/index.ts';
 import { createEventLog, createEventRetention, type EventLog, type EventRecorder } from '../events/index.ts';
 import type { Health } from '../health/index.ts';
@@ -40,6 +41,7 @@ import type { WatchedTarget } from '../targets/index.ts';
 import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
 import { createAlertWiring } from './alert-wiring.ts';
 import { createApiServer } from './api-server.ts';
+import { createCleanupWiring } from './cleanup-wiring.ts';
 import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import { countingEvents, createEventMetrics, type EventMetrics, registerGraphMetrics } from './event-metrics.ts';
@@ -125,6 +127,7 @@ export type StartedWarden = Listening & {
   readonly settings: SettingsControl;
   /** Background work, as it stands. */
   readonly jobs: Jobs;
+  readonly cleanup: Cleanup;
 };
 
 /**
@@ -286,10 +289,19 @@ export function createWarden(options: WardenOptions): Warden {
     const { drills, drillSchedule } = drilling;
 
     const tuningWiring = createTuningWiring(ground, watching, backup);
+    const cleanupWiring = createCleanupWiring(ground, watching, {
+      ...{ points, backup, step: (name: string) => options.step?.(name) },
+      resources: () => resourceWiring.resources,
+      history: () => metrics.history,
+      health: () => health,
+    });
 
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.
     const settled = await operations.settle({
-      settlers: { ...backup.settlers, ...drills.settlers, ...tuningWiring.tuningSettlers },
+      settlers: {
+        ...{ ...backup.settlers, ...drills.settlers, ...tuningWiring.tuningSettlers },
+        ...cleanupWiring.cleanup.settlers,
+      },
     });
     for (const operation of settled)
       log.warn({ operation: operation.id, kind: operation.kind }, 'a half-done operation was settled');
@@ -363,6 +375,7 @@ export function createWarden(options: WardenOptions): Warden {
       drills: drilling.drillStore,
       dataDir: config.dataDir,
       roots: targets.flatMap((one) => one.target.stores.map((store) => store.path)),
+      cleanup: cleanupWiring.cleanupGrowth,
       clock,
       log,
     });
@@ -402,6 +415,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...tuningWiring,
       ...orphanWiring,
       notifyRoutes: notifying.notifyRoutes,
+      ...cleanupWiring,
       ...documentWiring,
       fronting,
       gatewayKeys,
@@ -468,6 +482,8 @@ export function createWarden(options: WardenOptions): Warden {
     if (heartbeat) await begin(heartbeat);
     for (const part of healthParts) await begin(part);
     if (services.job) await begin(services.job);
+    await cleanupWiring.openCleanup();
+    for (const part of cleanupWiring.cleanupParts) await begin(part);
     followSettings({
       live,
       sample: sample !== undefined,
@@ -511,6 +527,7 @@ export function createWarden(options: WardenOptions): Warden {
       registry,
       settings,
       jobs,
+      cleanup: cleanupWiring.cleanup,
     };
   };
 

@@ -17,6 +17,7 @@ import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { declareAlertDelivery } from './declare-alert-delivery.ts';
 import { declareBackup, declareRecover } from './declare-backup.ts';
+import { declareCleanup } from './declare-cleanup.ts';
 import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
 import { declareEvents } from './declare-events.ts';
@@ -177,6 +178,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     ['growth', 'growth --json'],
   );
 
+  declareCleanup(program, context, does);
   declareMetrics(program, context, does);
   declareTraffic(program, context, does);
   declareAlertDelivery(program, context, does);

@@ -29,13 +29,4 @@ export const awaitedSettings = {
     awaits: 'recovery',
     about: 'Time between two checkpoints of all graphs.',
   }),
-  resourceCleanupIntervalSeconds: setting({
-    key: 'resources.cleanup_interval_seconds',
-    env: env('RAGWARDEN_RESOURCE_CLEANUP_INTERVAL'),
-    parser: decimal(1, 86_400),
-    fallback: 300,
-    unit: 'seconds',
-    awaits: 'cleanup',
-    about: 'Time between two sweeps of leaked resources.',
-  }),
 } as const;

@@ -108,6 +108,17 @@ const structures: Readonly<Record<string, string>> = {
   #   - {name: embedder, port: 8081}
   #   - {name: worker, command: "python * worker.py"}
 `,
+  cleanup: `  # Folders that cleanups may touch, besides those of the target. \`graphrag\` is the root of a project: its update_output alone.
+  # folders:
+  #   - {id: exports, path: /srv/exports, use: temporary, patterns: ["*.part"], min_age_seconds: 86400}
+  #   - {id: backend-logs, path: /var/log/lightrag, use: logs}
+  # tasks:
+  #   - task_id: old_logs
+  #     cleanup_type: logs
+  #     params: {days_to_keep: 14}
+  #     schedule_expression: "30 4 * * 1-5"
+  #     time_zone: Europe/Berlin
+`,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:
   #   - {model: gpt-4o-mini*, input_usd: 0.15, cached_input_usd: 0.075, output_usd: 0.6}

@@ -4,6 +4,7 @@ import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts
 import type { LogLevel } from '../platform/logging.ts';
 import type { AlertRuleBody } from './alert-structure.ts';
 import { buildTarget, foldersOfTarget, isInside, type TargetConfig } from './build-target.ts';
+import { buildCleanup, type CleanupConfig } from './cleanup-settings.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
 import { buildGateway, type GatewayConfig } from './gateway-config.ts';
 import { buildHealth, type HealthConfig } from './health-config.ts';
@@ -136,6 +137,8 @@ export type Config = {
     readonly staging: number;
     readonly undo: number;
     readonly 'alert-history': number;
+    readonly 'cleanup-history': number;
+    readonly quarantine: number;
   };
   readonly lowDisk: {
     readonly warnPercent: number;
@@ -154,6 +157,7 @@ export type Config = {
     readonly observe: { readonly enabled: boolean; readonly intervalMs: number };
     readonly processes: readonly WatchedProcess[];
     readonly maxTracked: number;
+    readonly cleanupIntervalMs: number;
   };
   readonly alerts: {
     readonly enabled: boolean;
@@ -168,6 +172,7 @@ export type Config = {
     /** The backend's own environment file. */
     readonly environmentFile: string | undefined;
   };
+  readonly cleanup: CleanupConfig;
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -343,6 +348,7 @@ export function buildConfig(
       observe: { enabled: values.observeEnabled, intervalMs: values.observeIntervalSeconds * 1_000 },
       processes: buildWatchedProcesses(structure.resources),
       maxTracked: values.trackedResources,
+      cleanupIntervalMs: values.resourceCleanupIntervalSeconds * 1_000,
     },
     alerts: {
       enabled: values.alertsEnabled,
@@ -354,6 +360,7 @@ export function buildConfig(
       first: firstTuningValues(values, origins),
       environmentFile: values.targetEnvFile === undefined ? undefined : path(values.targetEnvFile),
     },
+    cleanup: buildCleanup(values, structure.cleanup, cwd),
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {
@@ -373,6 +380,8 @@ export function buildConfig(
       staging: values.growthStagingBytes,
       undo: values.growthUndoBytes,
       'alert-history': values.growthAlertHistory,
+      'cleanup-history': values.growthCleanupHistory,
+      quarantine: values.growthQuarantineBytes,
     },
     lowDisk: {
       warnPercent: values.lowDiskWarnPercent,

@@ -90,4 +90,13 @@ export const resourceSettings = {
     about:
       'Most resources that are tracked at once, in memory, about 600 bytes each; beyond them registering is refused.',
   }),
+  resourceCleanupIntervalSeconds: setting({
+    key: 'resources.cleanup_interval_seconds',
+    env: env('RAGWARDEN_RESOURCE_CLEANUP_INTERVAL'),
+    parser: decimal(1, 86_400),
+    fallback: 300,
+    unit: 'seconds',
+    runtime: true,
+    about: 'Time between two sweeps of leaked resources; nothing runs while nothing leaks.',
+  }),
 } as const;

@@ -2,6 +2,7 @@ import { accessSettings } from './access-settings.ts';
 import { alertSettings } from './alert-settings.ts';
 import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
+import { cleanupSettings } from './cleanup-settings.ts';
 import { documentSettings } from './document-settings.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { healthSettings } from './health-config.ts';
@@ -36,6 +37,7 @@ export const settings = {
   ...healthSettings,
   ...tuningSettings,
   ...notifySettings,
+  ...cleanupSettings,
   ...awaitedSettings,
 } as const;
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { alertsStructure } from './alert-structure.ts';
+import { cleanupStructure } from './cleanup-settings.ts';
 import { gatewayStructure } from './gateway-config.ts';
 import { healthStructure } from './health-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
@@ -21,6 +22,7 @@ const structures = {
   alerts: alertsStructure,
   health: healthStructure,
   notify: notifyStructure,
+  cleanup: cleanupStructure,
 } as const;
 type Section = keyof typeof structures;
 
@@ -35,6 +37,7 @@ export const noStructure: Structure = {
   health: {},
   notify: {},
   resources: {},
+  cleanup: {},
 };
 
 // Object.entries forgets that the names are these.

@@ -1,7 +1,9 @@
 import {
+  CleanupScheduler,
   type ClientOptions,
   createClient,
   MetricsCollector,
+  type OwnCleanupStrategy,
   type RagwardenClient,
   RagwardenError,
 } from '../sdk/index.ts';
@@ -26,6 +28,8 @@ export type StartedWarden = {
 export type Warden = {
   /** Records metrics and asks for them, as this very warden's admin. What is recorded before it is started waits for it. */
   readonly metrics: MetricsCollector;
+  /** Cleanup tasks of this very warden, and strategies that its program brings along. What is asked before it is started waits for it. */
+  readonly cleanup: CleanupScheduler;
   /**
    * Brings everything up and resolves when it is ready. A warden lives once: called again this is the same start.
    * @throws RagwardenError `config/invalid` with every bad setting, `storage/data-folder-in-use` when another process or warden has
@@ -37,7 +41,10 @@ export type Warden = {
 };
 
 /** What the other half hands over; it is a file of its own because it needs Node.js 24 to be read at all. */
-export type RunningWarden = Omit<StartedWarden, 'connection' | 'client'> & { readonly token: string };
+export type RunningWarden = Omit<StartedWarden, 'connection' | 'client'> & {
+  readonly token: string;
+  addCleanupStrategy(strategy: OwnCleanupStrategy): void;
+};
 
 /**
  * The whole product in this process: watching, metrics, recovery points, API and page. Nothing happens before `start`.
@@ -56,6 +63,15 @@ export function createWarden(options: WardenOptions): Warden {
   let stopInner: (() => Promise<void>) | undefined;
   const { promise: connected, resolve: connect, reject: giveUp } = Promise.withResolvers<ClientOptions>();
   const metrics = new MetricsCollector(connected);
+  const { promise: running, resolve: run, reject: runNever } = Promise.withResolvers<RunningWarden>();
+  running.catch(() => undefined);
+  const cleanup = new CleanupScheduler(connected, async (strategy) => {
+    try {
+      (await running).addCleanupStrategy(strategy);
+    } catch (err) {
+      throw asRagwardenError(err);
+    }
+  });
 
   const start = async (): Promise<StartedWarden> => {
     try {
@@ -63,19 +79,23 @@ export function createWarden(options: WardenOptions): Warden {
       const warden = await prepareWarden(options);
       stopInner = warden.stop;
       if (stopRequested) throw new RagwardenError(stopped);
-      const { token, ...facts } = await warden.start();
+      const started = await warden.start();
+      const { token, addCleanupStrategy: _, ...facts } = started;
+      run(started);
       const connection = { url: facts.api, token };
       connect(connection);
       return { ...facts, connection, client: createClient(connection) };
     } catch (err) {
       const known = asRagwardenError(err);
       giveUp(known);
+      runNever(known);
       throw known;
     }
   };
 
   return {
     metrics,
+    cleanup,
     start() {
       if (stopRequested) return Promise.reject(new RagwardenError(stopped));
       starting ??= start();
@@ -86,6 +106,7 @@ export function createWarden(options: WardenOptions): Warden {
       // The last values are part of what it has to do.
       if (starting) await metrics.flush().catch(() => undefined);
       giveUp(new RagwardenError(stopped));
+      runNever(new RagwardenError(stopped));
       // Before anything was loaded there is nothing to tell to stop; the start then ends by itself.
       if (stopInner) await stopInner();
       await starting?.catch(() => undefined);

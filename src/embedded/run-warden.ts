@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { adminTokenFile, localTokenFile, writeSecretFile } from '../access/index.ts';
 import { createWarden } from '../app/index.ts';
+import { ownStrategy } from '../cleanup/index.ts';
 import { removeEndpoint, writeEndpoint } from '../cli/index.ts';
 import { type Problem, readConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
@@ -37,12 +38,21 @@ export async function prepareWarden(
   });
   return {
     async start() {
-      const { api, metrics, sample, targetIds } = await warden.start();
+      const { api, metrics, sample, targetIds, cleanup } = await warden.start();
       try {
         // So that the command line finds it by its data folder, as it finds a server.
         writeEndpoint(dataDir, { api, pid: process.pid });
         const token = (await readFile(localTokenFile(dataDir), 'utf8')).trim();
-        return { api, metrics, dataDir, version: productVersion(), sample, targetIds, token };
+        return {
+          api,
+          metrics,
+          dataDir,
+          version: productVersion(),
+          sample,
+          targetIds,
+          token,
+          addCleanupStrategy: (own) => cleanup.addStrategy(ownStrategy(own)),
+        };
       } catch (err) {
         await warden.stop('its start could not be completed');
         throw err;

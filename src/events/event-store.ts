@@ -198,6 +198,15 @@ export async function firstKeptSeq(db: Kysely<EventTables>, expiredBeforeMs: num
   return seq === 0 ? undefined : Number(seq);
 }
 
+export async function countEventsBefore(db: Kysely<EventTables>, seq: number): Promise<number> {
+  const row = await db
+    .selectFrom('event')
+    .select((eb) => eb.fn.countAll<number>().as('events'))
+    .where('seq', '<', seq)
+    .executeTakeFirstOrThrow();
+  return Number(row.events);
+}
+
 /** @returns how many were deleted, `limit` at most */
 export async function deleteEventsBefore(tx: Tx, seq: number, limit: number): Promise<number> {
   const { numDeletedRows } = await tx

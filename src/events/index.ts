@@ -19,3 +19,4 @@ export { createEventLog, type EventLog, type EventRecorder } from './event-log.t
 export { eventRoutes } from './event-routes.ts';
 export type { AuditFilter, EventFilter } from './event-store.ts';
 export type { EventBody } from './event-wire.ts';
+export { createOldEvents } from './old-events.ts';

@@ -41,6 +41,8 @@ export type BlockStore = {
   payloads(tier: TierName, places: readonly BlockPlace[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** The stretch of time that a tier holds; undefined when it holds nothing. */
   extent(tier: TierName, instance?: string): Promise<{ firstMs: number; lastMs: number } | undefined>;
+  /** Of the blocks whose last sample is earlier. */
+  countBefore(tier: TierName, beforeMs: number): Promise<{ count: number; bytes: number }>;
   /** Deletes at most `limit` of the blocks whose last sample is earlier; tells how many. */
   deleteBefore(tier: TierName, beforeMs: number, limit: number): Promise<number>;
   delete(tier: TierName, instance: string, startMs: number): Promise<void>;
@@ -127,6 +129,17 @@ export function createBlockStore(db: Database): BlockStore {
       return row === undefined || row.first === null || row.last === null
         ? undefined
         : { firstMs: Number(row.first), lastMs: Number(row.last) };
+    },
+    async countBefore(tier, beforeMs) {
+      const row = await read()
+        .select((eb) => [
+          eb.fn.countAll<number>().as('count'),
+          eb.fn.sum<number | string>(eb.fn('length', ['payload'])).as('bytes'),
+        ])
+        .where('tier', '=', tier)
+        .where('last_ms', '<', beforeMs)
+        .executeTakeFirstOrThrow();
+      return { count: Number(row.count), bytes: Number(row.bytes ?? 0) };
     },
     deleteBefore: (tier, beforeMs, limit) =>
       db.unit(async (tx) => {

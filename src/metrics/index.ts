@@ -11,6 +11,7 @@ export type { Aggregation, OwnDefinition } from './metric-definition.ts';
 export { metricRoutes } from './metric-routes.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';
+export { createOldSamples } from './old-samples.ts';
 export { createProcessMetrics, setBuildInfo } from './process-metrics.ts';
 export type { QueryRequest } from './query.ts';
 export { createReadBack } from './read-back/read-back.ts';

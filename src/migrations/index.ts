@@ -21,6 +21,7 @@ import * as eventsCorrelation from './state/0017_events_correlation.ts';
 import * as alerts from './state/0018_alerts.ts';
 import * as tuning from './state/0019_tuning.ts';
 import * as resourcesObserved from './state/0020_resources_observed.ts';
+import * as cleanup from './state/0021_cleanup.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -44,6 +45,7 @@ export const stateMigrations: MigrationList = {
   '0018_alerts': alerts,
   '0019_tuning': tuning,
   '0020_resources_observed': resourcesObserved,
+  '0021_cleanup': cleanup,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -17,6 +17,7 @@ export { createPostgresSessionsSource } from './observed/postgres-sessions-store
 export { createProcessFinder } from './observed/process-finder.ts';
 export { createProcessSource } from './observed/process-source.ts';
 export { createRedisClientsSource } from './observed/redis-clients-source.ts';
+export { type Resource, resourceTypes } from './resource.ts';
 export type { ResourceBody, ResourceLeakBody, ResourceSummaryBody } from './resource-bodies.ts';
 export { createLeakScan } from './resource-jobs.ts';
 export { createResourceMetrics } from './resource-metrics.ts';

@@ -1,3 +1,4 @@
+import { createCleanupCalls } from './cleanup-calls.ts';
 import { createDocumentCalls } from './document-calls.ts';
 import { createEventCalls } from './event-calls.ts';
 import { createGatewayCalls } from './gateway-calls.ts';
@@ -118,6 +119,7 @@ export function createClient(options: ClientOptions) {
     monitoring: createMonitoringCalls(transport),
     traffic: createTrafficCalls(transport),
     resources: createResourceCalls(transport),
+    cleanup: createCleanupCalls(transport),
     targets: {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createClient, type RagwardenClient } from './index.ts';
+import { type CleanupTaskWish, createClient, type RagwardenClient } from './index.ts';
 
 const metricRange = {
   match: { a: 'b' },
@@ -19,6 +19,24 @@ const everyEvent = {
   ...eventFilter,
 };
 const silence = { matchers: ['alertname=cpu'], from: new Date(), until: new Date(), comment: 'c' };
+const wholeTask: CleanupTaskWish = {
+  ...{ name: 'n', description: 'd', triggerType: 'scheduled', priority: 'low', enabled: true, missed: 'skip' },
+  ...{ scheduleExpression: '0 2 * * *', timeZone: 'UTC', thresholdCondition: 'a > 1', eventTypes: ['a.b'] },
+  threshold: {
+    ...{
+      metric: 'm',
+      match: { a: 'b' },
+      aggregation: 'max',
+      windowSeconds: 60,
+      direction: 'above',
+      value: 1,
+      clear: 0,
+    },
+  },
+  ...{ health: { check: 'c', becomes: ['critical'] }, cleanupType: 's', params: { a: 1 }, onlyContained: true },
+  budget: { items: 1, bytes: 1, seconds: 1, bytesPerSecond: 1 },
+  ...{ timeoutSeconds: 1, retryCount: 1, retryDelaySeconds: 1, tags: { a: 'b' } },
+};
 
 /** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
 const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
@@ -100,6 +118,36 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
     resources.touch('r', { sizeBytes: 1, ttlSeconds: 1, leaseSeconds: 1 }),
   postMetricsResourcesByResourceIdRelease: ({ resources }) => resources.release('r', { error: 'e' }),
   deleteMetricsResourcesByResourceId: ({ resources }) => resources.unregister('r'),
+  getMetricsCleanupStrategies: ({ cleanup }) => cleanup.strategies(),
+  getMetricsCleanupPlans: ({ cleanup }) => cleanup.plans({ limit: 5 }),
+  postMetricsCleanupPlans: ({ cleanup }) => cleanup.plan('s', { params: { a: 1 } }),
+  getMetricsCleanupPlansByPlanId: ({ cleanup }) => cleanup.getPlan('p'),
+  postMetricsCleanupRuns: async ({ cleanup }) => {
+    await cleanup.run({ planId: 'p' });
+    return cleanup.run(
+      { strategy: 's', params: { a: 1 } },
+      { onlyContained: true, budget: { items: 1, bytes: 1, seconds: 1, bytesPerSecond: 1 }, timeoutSeconds: 1 },
+    );
+  },
+  postMetricsResourcesCleanupByResourceType: ({ cleanup }) => cleanup.resources('lock', { force: true, owner: 'o' }),
+  getMetricsCleanupHistory: ({ cleanup }) => cleanup.history({ taskId: 't', strategy: 's', limit: 5, cursor: '1~a' }),
+  getMetricsCleanupQuarantine: ({ cleanup }) =>
+    cleanup.quarantine({ runId: 'r', state: 'all', limit: 5, cursor: '1~a' }),
+  postMetricsCleanupQuarantineUndo: async ({ cleanup }) => {
+    await cleanup.undo({ runId: 'r' });
+    return cleanup.undo({ entryIds: ['e'] });
+  },
+  getMetricsCleanupTasks: ({ cleanup }) => cleanup.tasks(),
+  postMetricsCleanupTasks: ({ cleanup }) => cleanup.addTask({ taskId: 't', ...wholeTask }),
+  getMetricsCleanupTasksByTaskId: ({ cleanup }) => cleanup.task('t'),
+  putMetricsCleanupTasksByTaskId: ({ cleanup }) => cleanup.changeTask('t', wholeTask),
+  deleteMetricsCleanupTasksByTaskId: ({ cleanup }) => cleanup.removeTask('t'),
+  postMetricsCleanupTasksByTaskIdEnable: ({ cleanup }) => cleanup.enableTask('t'),
+  postMetricsCleanupTasksByTaskIdDisable: ({ cleanup }) => cleanup.disableTask('t'),
+  postMetricsCleanupTasksByTaskIdRun: ({ cleanup }) => cleanup.runTask('t'),
+  postApiWorkspacesByWorkspaceIdCleanup: ({ cleanup }) => cleanup.workspaces.cleanUp('w', { force: true }),
+  postApiWorkspacesCleanupRun: ({ cleanup }) => cleanup.workspaces.cleanUpAll(),
+  getApiWorkspacesCleanupStats: ({ cleanup }) => cleanup.workspaces.stats(),
   getTargets: ({ targets }) => targets.list(),
   getTargetsById: ({ targets }) => targets.get('t'),
   postTargetsByIdProbe: ({ targets }) => targets.probe('t'),

@@ -5,6 +5,18 @@
 export { BackupManager } from './backup-manager.ts';
 export { BackupReplicationConfig } from './backup-replication-config.ts';
 export { BackupService, getBackupService } from './backup-service.ts';
+export type { CleanupBudget, CleanupParams, CleanupTaskWish, CleanupWish } from './cleanup-calls.ts';
+export {
+  type AddStrategy,
+  CleanupPriority,
+  CleanupScheduler,
+  CleanupTask,
+  type CleanupTaskGiven,
+  CleanupTriggerType,
+  getCleanupScheduler,
+  type OwnCleanupItem,
+  type OwnCleanupStrategy,
+} from './cleanup-scheduler.ts';
 export {
   createClient,
   type LoginLink,

@@ -1,4 +1,5 @@
 import { expectTypeOf, test } from 'vitest';
+import type * as cleanup from '../cleanup/index.ts';
 import type * as events from '../events/index.ts';
 import type * as health from '../health/index.ts';
 import type * as host from '../host/index.ts';
@@ -37,5 +38,10 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.ApplyPlanBody>>().toEqualTypeOf<Mutable<tuning.ApplyPlanBody>>();
   expectTypeOf<Mutable<wire.DriftBody>>().toEqualTypeOf<Mutable<tuning.DriftBody>>();
   expectTypeOf<Mutable<wire.RevisionBody>>().toEqualTypeOf<Mutable<tuning.RevisionBody>>();
+  expectTypeOf<Mutable<wire.CleanupPlanBody>>().toEqualTypeOf<Mutable<cleanup.CleanupPlanBody>>();
+  expectTypeOf<Mutable<wire.CleanupRunBody>>().toEqualTypeOf<Mutable<cleanup.CleanupRunBody>>();
+  expectTypeOf<Mutable<wire.CleanupTaskBody>>().toEqualTypeOf<Mutable<cleanup.CleanupTaskBody>>();
+  expectTypeOf<Mutable<wire.CleanupStrategyBody>>().toEqualTypeOf<Mutable<cleanup.CleanupStrategyBody>>();
+  expectTypeOf<Mutable<wire.QuarantineEntryBody>>().toEqualTypeOf<Mutable<cleanup.QuarantineEntryBody>>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
 });

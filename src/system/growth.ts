@@ -74,6 +74,16 @@ export const growthKinds = {
     unit: 'bytes',
     setting: 'growth.undo_bytes',
   },
+  'cleanup-history': {
+    what: 'plans, ended cleanups and what left the quarantine; the oldest go',
+    unit: 'entries',
+    setting: 'growth.cleanup_history',
+  },
+  quarantine: {
+    what: 'what cleanups took away and can undo; the oldest goes, before its window is over',
+    unit: 'bytes',
+    setting: 'growth.quarantine_bytes',
+  },
 } as const satisfies Record<string, { what: string; unit: GrowthUnit; setting: string }>;
 
 export type GrowthCaps = Readonly<Record<GrowthKindName, number>>;

@@ -31,7 +31,14 @@ export { createGraphragService } from './graphrag/graphrag-service.ts';
 export { inspectProject } from './graphrag/inspect-project.ts';
 export { pathInProject, readProjectLayout } from './graphrag/project-layout.ts';
 export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
-export { createInspector, type InspectionReport, type Inspector, storeFiles } from './inspector/index.ts';
+export {
+  createInspector,
+  createJsonScanner,
+  type InspectionReport,
+  type Inspector,
+  type JsonValue,
+  storeFiles,
+} from './inspector/index.ts';
 export {
   type BackendLifecycle,
   createBackendLifecycle,

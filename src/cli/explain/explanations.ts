@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../platform/errors.ts';
+import { cleanupExplanations } from './cleanup-explanations.ts';
 import { gatewayExplanations } from './gateway-explanations.ts';
 
 /** What a person needs to know of one code beyond the sentence that came with it. */
@@ -526,6 +527,7 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`detail` says which. Ask it from this machine with curl.'],
     runbook: 'backend-offline.md',
   },
+  ...cleanupExplanations,
   ...gatewayExplanations,
   'alerts/unknown-rule': {
     means: 'No alert rule has this name.',

@@ -3,6 +3,7 @@
  * Owns no tables. Invariants: it only reads; its memory does not grow with the files; what was not read is not called good.
  */
 export { createInspector, type InspectOptions, type Inspector } from './inspector.ts';
+export { createJsonScanner, type JsonValue } from './json-scanner.ts';
 export type {
   InspectedFile,
   InspectedFileState,
