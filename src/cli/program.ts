@@ -22,6 +22,7 @@ import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
 import { declareEvents } from './declare-events.ts';
 import { declareGateway } from './declare-gateway.ts';
+import { declareHealth } from './declare-health.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareResources } from './declare-resources.ts';
@@ -180,6 +181,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
 
   declareCleanup(program, context, does);
   declareMetrics(program, context, does);
+  declareHealth(program, context, does);
   declareTraffic(program, context, does);
   declareAlertDelivery(program, context, does);
   declareGateway(program, context, does);

@@ -26,6 +26,40 @@ describe('the overall word', () => {
   });
 });
 
+describe('the verdicts', () => {
+  const reportOf = (...checks: readonly HealthCheck[]) => createHealth({ checks, clock: systemClock }).report();
+  const needed = (result: Partial<CheckResult>, neededFor: HealthCheck['neededFor'] = ['answer', 'ingest']) => ({
+    ...check('x', 'watched', result),
+    ...(neededFor === undefined ? {} : { neededFor }),
+  });
+
+  test.each<[string, Partial<CheckResult>, HealthCheck['neededFor'], boolean | undefined, boolean | undefined]>([
+    ['well', {}, ['answer', 'ingest'], true, true],
+    ['degraded', { status: 'degraded' }, ['answer', 'ingest'], true, true],
+    ['in danger', { status: 'critical' }, ['answer', 'ingest'], true, true],
+    ['down', { status: 'unhealthy' }, ['answer', 'ingest'], false, false],
+    ['down, and needed for one thing', { status: 'unhealthy' }, ['answer'], false, undefined],
+    ['not taking writes', { status: 'unhealthy', blocks: ['ingest'] }, ['answer', 'ingest'], true, false],
+    ['not known', { status: 'unknown' }, ['answer', 'ingest'], undefined, undefined],
+    ['needed for nothing', { status: 'unhealthy' }, [], undefined, undefined],
+  ])('of something that is %s', (_, result, neededFor, answer, ingest) => {
+    const { answer: one, ingest: other } = reportOf(needed(result, neededFor));
+    expect([one.can, other.can]).toEqual([answer, ingest]);
+  });
+
+  test('are no when one thing blocks, whatever is unknown beside it', () => {
+    const report = reportOf(needed({ status: 'unknown' }), needed({ status: 'unhealthy', message: 'Gone.' }));
+    expect(report.answer).toEqual({ can: false, reasons: [{ check: 'x', status: 'unhealthy', message: 'Gone.' }] });
+  });
+
+  test('and the overall word: something outside that nothing is needed for degrades it, never more', () => {
+    const outside = (neededFor: HealthCheck['neededFor']) =>
+      reportOf(needed({}), { ...needed({ status: 'unhealthy' }, neededFor), name: 'y', kind: 'external' }).status;
+    expect(outside([])).toBe('degraded');
+    expect(outside(['answer'])).toBe('unhealthy');
+  });
+});
+
 describe('readiness', () => {
   test('comes with the start and goes with the stop', () => {
     const health = createHealth({ checks: [], clock: systemClock });

@@ -1,7 +1,15 @@
 import type { Clock } from '../platform/clock.ts';
 import type { CheckRunner } from './check-runner.ts';
 import { type CheckView, type HealthCheck, type HealthWord, rankOf } from './health-check.ts';
-import { countingChecks, decideVerdict, findReasons, type HealthReason, overallWord, type Verdict } from './verdict.ts';
+import {
+  countingChecks,
+  decideVerdict,
+  findReasons,
+  type HealthReason,
+  overallWord,
+  type Verdict,
+  wordInAll,
+} from './verdict.ts';
 
 export type HealthReport = {
   readonly status: HealthWord;
@@ -39,7 +47,7 @@ export function createHealth(options: {
     const checks = [...options.checks.map(viewOfReading), ...looked];
     const counting = countingChecks(checks);
     return {
-      status: overallWord(counting.map((check) => check.result.status)),
+      status: overallWord(counting.map(wordInAll)),
       atMs: clock.now(),
       checks,
       reasons: findReasons(checks),

@@ -18,6 +18,15 @@ export function overallWord(words: readonly HealthWord[]): HealthWord {
   return words.reduce((worst, word) => (rankOf(word) > rankOf(worst) ? word : worst));
 }
 
+/**
+ * What a check puts into the overall word: something outside that nothing is needed for degrades, and never more; else the word of the
+ * check.
+ */
+export const wordInAll = ({ kind, neededFor, result }: CheckView): HealthWord =>
+  kind === 'external' && neededFor.length === 0 && rankOf(result.status) > rankOf('degraded')
+    ? 'degraded'
+    : result.status;
+
 /** That we ourselves are well says nothing about what is watched; that we are not does. */
 export const countingChecks = (checks: readonly CheckView[]): readonly CheckView[] =>
   checks.filter((check) => check.about === 'watched' || check.result.status !== 'healthy');

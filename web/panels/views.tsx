@@ -3,6 +3,7 @@ import { addressOf, openView, urlState, type View, views } from '../state/url.ts
 
 const names: Readonly<Record<View, string>> = {
   overview: 'Overview',
+  health: 'Health',
   traffic: 'Traffic',
   metrics: 'Metrics',
   tuning: 'Tuning',

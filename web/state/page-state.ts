@@ -65,6 +65,7 @@ const recovery = [operations, backup, points, timeline, drills, objectives] as c
 /** The head of every view tells of the targets. */
 const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   overview: [targets, host, repository, sources, ...recovery],
+  health: [targets, host],
   traffic: [targets, operations],
   metrics: [targets],
   tuning: [targets, operations],
