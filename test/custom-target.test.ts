@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLightragDatabase, type LightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
-import { type OpenWarden, openWarden, prepareRepository, takeGood, wait } from './faults/ground.ts';
+import { type OpenWarden, openWarden, prepareRepository, takeGood, wait, whenFree } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { contentOf, field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
@@ -115,6 +115,13 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend of oneâ
   const look = async () => (await warden.call('POST', `${target}/probe`)).body;
   const inspect = async () => field((await warden.call('POST', `${target}/inspect`, undefined, wait)).body, 'result');
 
+  const dropFormer = async (): Promise<void> => {
+    const kept = await database.run(
+      `select datname as name from pg_database where datname like '${database.connection.database}\\_before\\_%'`,
+    );
+    for (const { name } of kept) await database.run(`drop database "${String(name)}"`);
+  };
+
   test('is healthy, degraded or ill as its settings say', async () => {
     expect(await inspect()).toMatchObject({
       kind: 'custom',
@@ -153,10 +160,24 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend of oneâ
     expect(contentOf(folder)).toEqual(before);
     expect(await database.digest('note')).toBe(rows);
     expect(await look()).toMatchObject({ status: 'HEALTHY' });
-    const kept = await database.run(
-      `select datname as name from pg_database where datname like '${database.connection.database}\\_before\\_%'`,
-    );
-    for (const { name } of kept) await database.run(`drop database "${String(name)}"`);
+    await dropFormer();
+  });
+  test('its one graph is all of it, also by the routes of graphs, and no other name for it is taken', async () => {
+    const graph = '/api/v1/backup-replication/backup/graphs/notes/snapshots';
+    const taken = await whenFree(() => warden.call('POST', graph, {}, wait));
+    const id = String(field(taken.body, 'backup_id'));
+    const contents = await warden.call('GET', `/api/v1/backup/points/${id}/contents`);
+    expect(contents.text).toMatch(/"name":"index"/);
+    expect(contents.text).toMatch(/"name":"database"/);
+    const rows = await database.digest('note');
+    await database.run('delete from note');
+    const done = await warden.restore(id, { confirm: true, safety_point: false, components: ['database'] });
+    expect([field(done, 'state'), field(done, 'error')]).toEqual(['succeeded', null]);
+    expect(await database.digest('note')).toBe(rows);
+    await dropFormer();
+    const other = { plan_only: true, as_workspace: 'x', workspace: '' };
+    const refused = await warden.call('POST', `/api/v1/backup/restore/${id}`, other);
+    expect([refused.status, field(refused.body, 'code')]).toEqual([422, 'restore/invalid-options']);
   });
 
   test('is rehearsed in a folder and a server of their own', async () => {

@@ -30,17 +30,14 @@ export function protectPostgres(
     name,
     kind: 'postgres',
     source: ({ workspace }) =>
-      // Nobody here can tell what in it belongs to one graph.
-      whole && workspace !== undefined
-        ? undefined
-        : createPostgresSource({
-            name,
-            connection,
-            children,
-            dump,
-            workspace: workspace === undefined ? undefined : named(workspace),
-            ...(whole ? { whole } : { auditWorkspace: named(workspace ?? options.workspace) }),
-          }),
+      createPostgresSource({
+        name,
+        connection,
+        children,
+        dump,
+        workspace: workspace === undefined ? undefined : named(workspace),
+        ...(whole ? { whole } : { auditWorkspace: named(workspace ?? options.workspace) }),
+      }),
     restorer: createPostgresRestorer({ connection, children, named, whole }),
     holds: (storageClass) => /^PG[A-Z]/.test(storageClass),
   };

@@ -82,7 +82,9 @@ export function protectTarget(options: {
     sources: (observation, selection) => {
       const { include } = selection;
       const folders = include.workspaces ? folderSources(target, observation, selection.workspace) : [];
-      const databases = include.database ? databaseSources(stores, observation, selection) : { before: [], after: [] };
+      // One target of a kind without workspaces is one graph, to which all of its databases belong.
+      const wanted = target.kind === 'lightrag' ? selection : { ...selection, workspace: undefined };
+      const databases = include.database ? databaseSources(stores, observation, wanted) : { before: [], after: [] };
       // Nobody's configuration, and no state of ours, belongs to one workspace.
       const asksForConfig = include.config && selection.workspace === undefined;
       const config =

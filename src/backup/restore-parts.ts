@@ -52,6 +52,11 @@ export function decideParts(facts: {
   takenMs: number;
 }): { parts: RestorePart[]; leftAlone: LeftAlone[] } {
   const { guarded, manifest, options } = facts;
+  if (options.asWorkspace !== undefined && guarded.target.kind !== 'lightrag')
+    throw new AppError(
+      'restore/invalid-options',
+      `${guarded.target.id} is a target of the kind ${guarded.target.kind}, which has no workspaces: nothing can go back under the name of another (as_workspace).`,
+    );
   const parts: RestorePart[] = [];
   const leftAlone: LeftAlone[] = [];
   const others = otherWorkspaces(guarded, facts.entries);
@@ -117,7 +122,11 @@ function storePart(component: ManifestComponent, facts: Parameters<typeof decide
       pointId: manifest.id,
       operationId,
       component,
-      scope: { workspace: options.workspace, asWorkspace: options.asWorkspace, aside: options.to?.name },
+      // Without workspaces the one graph of a target is all of its database.
+      scope:
+        guarded.target.kind === 'lightrag'
+          ? { workspace: options.workspace, asWorkspace: options.asWorkspace, aside: options.to?.name }
+          : { aside: options.to?.name },
       takenMs,
     },
   };

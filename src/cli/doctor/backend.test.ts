@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readOptions } from '../../../examples/sample-backend/options.ts';
 import { type SampleBackend, startSampleBackend } from '../../../examples/sample-backend/server.ts';
-import { targetAnswersCheck, targetClockCheck, targetExposureCheck, whitelistCheck } from './backend.ts';
+import {
+  targetAnswersCheck,
+  targetClockCheck,
+  targetExposureCheck,
+  targetKindCheck,
+  whitelistCheck,
+} from './backend.ts';
 import { makeChecks } from './check.ts';
 import { look, subjectOf } from './test-subject.ts';
 
@@ -124,4 +130,35 @@ test('nobody there is told once, by the check of the target', async () => {
   expect(await look(targetAnswersCheck, subject)).toMatchObject([{ verdict: 'fail', what: 'target default' }]);
   for (const check of [targetClockCheck, targetExposureCheck, whitelistCheck])
     expect(await look(check, subject)).toMatchObject([{ verdict: 'skipped' }]);
+});
+
+describe('a target that is no LightRAG server', () => {
+  const project = join(folder, 'project');
+  const ofProject = () => subjectOf({ WORKING_DIR: project, RAGWARDEN_TARGET_KIND: 'graphrag' });
+
+  test('is named by its kind and where that comes from, and looked at as what it is', async () => {
+    mkdirSync(join(project, 'input'), { recursive: true });
+    mkdirSync(join(project, 'prompts'));
+    expect(await look(targetAnswersCheck, ofProject())).toMatchObject([{ verdict: 'fail' }]);
+    writeFileSync(join(project, 'settings.yaml'), '');
+    expect(await look(targetAnswersCheck, ofProject())).toMatchObject([{ verdict: 'ok' }]);
+    const detected = subjectOf({ WORKING_DIR: project });
+    expect(await look(targetKindCheck, detected)).toMatchObject([
+      { verdict: 'ok', detail: expect.stringMatching(/^graphrag, as its folder/) },
+    ]);
+    for (const check of [targetExposureCheck, whitelistCheck, targetClockCheck])
+      expect(await look(check, detected), check.id).toMatchObject([{ verdict: 'skipped' }]);
+  });
+
+  test('answers where its service does', async () => {
+    const asked: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      asked.push(request.url);
+      response.end('{}');
+    });
+    const subject = subjectOf({ RAGWARDEN_TARGET_URL: url, RAGWARDEN_TARGET_KIND: 'graphrag' });
+    expect(await look(targetAnswersCheck, subject)).toMatchObject([{ verdict: 'ok' }]);
+    expect(await look(targetExposureCheck, subject)).toMatchObject([{ verdict: 'skipped' }]);
+    expect(asked).toEqual(['/api/health']);
+  });
 });

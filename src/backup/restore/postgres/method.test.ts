@@ -177,8 +177,4 @@ test('a database that is the target’s as a whole goes back by rename whatever 
   expect(decideMethod(wantedOf({ whole: true }), without).blockers.join()).toMatch(
     /as a whole only.*may not create databases/,
   );
-  const ofOne = wantedOf({ whole: true, workspace: { from: 'a', to: 'a' } });
-  expect(decideMethod(ofOne, placeOf({}, live)).blockers).toEqual([
-    'nobody can tell what in this database belongs to one graph',
-  ]);
 });

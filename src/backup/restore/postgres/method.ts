@@ -47,8 +47,6 @@ export function decideMethod(wanted: Wanted, place: Place): Method {
       blockers: whole,
     };
   }
-  if (wanted.workspace && wanted.whole)
-    return blocked('tables', 'nobody can tell what in this database belongs to one graph');
   if (wanted.workspace)
     return tables(
       wanted,
