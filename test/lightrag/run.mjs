@@ -23,9 +23,9 @@ with zipfile.ZipFile(glob.glob(sys.argv[1] + '/litellm-*.whl')[0]) as wheel:
 `;
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, server: { type: 'string' } } });
-const scripts = { gateway: 'through-the-gateway.mjs', watch: 'watch-and-restore.mjs' };
+const scripts = { gateway: 'through-the-gateway.mjs', watch: 'watch-and-restore.mjs', tune: 'tune.mjs' };
 if (values.only !== undefined && !(values.only in scripts)) {
-  console.error('usage: npm run test:lightrag -- [--only gateway|watch] [--server path of lightrag-server]');
+  console.error('usage: npm run test:lightrag -- [--only gateway|watch|tune] [--server path of lightrag-server]');
   process.exit(2);
 }
 

@@ -145,7 +145,10 @@ test('when the backend does not become healthy the file is put back, and it is s
   expect(ended).toMatchObject({
     kind: 'tuning.guarded-apply',
     state: 'failed',
-    error: { detail: expect.stringContaining('put back; the backend runs with what it had') },
+    error: {
+      code: 'tuning/rolled-back',
+      detail: expect.stringContaining('put back; the backend runs with what it had'),
+    },
   });
   expect(did).toEqual(['point', 'stop', 'start with 60', 'stop', 'start with 40']);
   expect(content()).toBe(before);

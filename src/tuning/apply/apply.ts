@@ -2,7 +2,7 @@ import { realpath, rm } from 'node:fs/promises';
 import type { EventRecorder } from '../../events/index.ts';
 import type { Idempotency, OperationContext, Operations, SettledOutcome } from '../../operations/index.ts';
 import type { Database } from '../../platform/database/index.ts';
-import { AppError, describeError } from '../../platform/errors.ts';
+import { AppError, describeError, type ErrorCode, errorCatalogue } from '../../platform/errors.ts';
 import { type BackendLifecycle, type Observation, parseEnvFile } from '../../targets/index.ts';
 import type { IndexFacts } from '../consequence.ts';
 import { findDrift } from '../drift.ts';
@@ -184,7 +184,10 @@ export function createApply(options: {
           context.signal.throwIfAborted();
           if (ended.state !== 'succeeded')
             throw new AppError(
-              'conflict/state',
+              // What failed there is what failed here.
+              ended.error !== null && ended.error.code in errorCatalogue
+                ? (ended.error.code as ErrorCode)
+                : 'conflict/state',
               ended.error?.detail ?? `Operation ${applied.id} ended as ${ended.state}.`,
             );
           return ended.result;
