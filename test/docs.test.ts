@@ -50,7 +50,7 @@ const anchorsOf = (page: string): string[] =>
 /** The help of the longest command that these words begin with; undefined when already the first is none. */
 async function findHelp(words: readonly string[], helps: Map<string, string>): Promise<string | undefined> {
   let found: string | undefined;
-  for (let length = 1; length <= Math.min(2, words.length); length += 1) {
+  for (let length = 1; length <= Math.min(3, words.length); length += 1) {
     const command = words.slice(0, length);
     if (!command.every((word) => /^[a-z-]+$/.test(word) && !word.startsWith('-'))) break;
     const name = command.join(' ');
