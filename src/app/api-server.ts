@@ -30,6 +30,7 @@ import { graphFacts, systemFacts } from './health-facts.ts';
 import { openapiRoute } from './openapi-route.ts';
 import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
+import type { QuotaWiring } from './quota-wiring.ts';
 import type { ResourceWiring } from './resource-wiring.ts';
 import type { TrafficWiring } from './traffic-wiring.ts';
 import type { TuningWiring } from './tuning-wiring.ts';
@@ -45,7 +46,8 @@ export async function createApiServer(
     ResourceWiring &
     TuningWiring &
     CleanupWiring &
-    DocumentWiring & {
+    DocumentWiring &
+    QuotaWiring & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
       readonly startedMs: number;
@@ -133,6 +135,7 @@ export async function createApiServer(
   await server.register(slices.notifyRoutes);
   await server.register(slices.cleanupRoutes);
   await server.register(slices.workspaceCleanupRoutes);
+  await server.register(slices.quotaRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

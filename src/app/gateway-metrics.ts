@@ -22,7 +22,11 @@ export function registerGatewayMetrics(registry: MetricRegistry, gateway: Gatewa
   });
   const unanswered = registry.gauge({
     name: 'ragwarden_gateway_quota_unanswered',
-    help: 'Requests that went on because no quota answered in time, since the gateway started.',
+    help: 'Requests about which no quota answered in time, since the gateway started.',
+  });
+  const refusedUnanswered = registry.gauge({
+    name: 'ragwarden_gateway_quota_unanswered_refused',
+    help: 'Of those without an answer: refused, because a quota lets nothing pass then.',
   });
   const reached = registry.gauge({
     name: 'ragwarden_gateway_upstream_reached',
@@ -31,7 +35,7 @@ export function registerGatewayMetrics(registry: MetricRegistry, gateway: Gatewa
   });
   registry.collector({
     name: 'gateway',
-    sets: [up, connections, underWay, waiting, dropped, unanswered, reached],
+    sets: [up, connections, underWay, waiting, dropped, unanswered, refusedUnanswered, reached],
     collect() {
       const { phase, worker } = gateway.lastStatus();
       up.set(phase === 'running' ? 1 : 0);
@@ -40,6 +44,7 @@ export function registerGatewayMetrics(registry: MetricRegistry, gateway: Gatewa
       waiting.set(worker?.barrier.waiting ?? 0);
       dropped.set(worker?.dropped ?? 0);
       unanswered.set(worker?.unansweredAsks ?? 0);
+      refusedUnanswered.set(worker?.refusedUnansweredAsks ?? 0);
       for (const { id, breaker } of worker?.upstreams ?? []) reached.labels(id).set(breaker === 'open' ? 0 : 1);
     },
   });

@@ -23,6 +23,7 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_ORPHAN_CHECK_INTERVAL', 'orphan search', 2],
   ['RAGWARDEN_RESOURCE_CLEANUP_INTERVAL', 'resource sweep', 10],
   ['RAGWARDEN_CLEANUP_CHECK_INTERVAL', 'cleanup tasks', 14],
+  ['RAGWARDEN_QUOTA_CHECK_INTERVAL', 'quotas', 6],
 ];
 
 let dataDir: string;

@@ -10,6 +10,7 @@ import type { Bounded } from '../platform/bounded.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Logger } from '../platform/logging.ts';
+import { boundedQuotaUsage, boundedReservations, boundedViolations } from '../quotas/index.ts';
 import { boundedDrills, type DrillStore } from '../recovery/index.ts';
 import {
   boundedCache,
@@ -94,6 +95,9 @@ export function createOwnGrowth(options: {
       'alert-history': boundedAlertHistory(db),
       deliveries: boundedDeliveries(db),
       silences: boundedSilences({ db, clock }),
+      'quota-usage': boundedQuotaUsage({ db, now: () => clock.now() }),
+      'quota-violations': boundedViolations({ db }),
+      'quota-reservations': boundedReservations({ db }),
       samples: boundedSamples(metricsDb),
       'state-copies': boundedStateCopies(dataDir),
       'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),

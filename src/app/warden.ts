@@ -68,6 +68,7 @@ import { createOrphanWiring } from './orphan-wiring.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createProtection } from './protection.ts';
+import { createQuotaWiring } from './quota-wiring.ts';
 import { rememberCallers } from './remembered-callers.ts';
 import { createResourceWiring } from './resource-wiring.ts';
 import type { SampleSize } from './sample.ts';
@@ -259,7 +260,8 @@ export function createWarden(options: WardenOptions): Warden {
     const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
     for (const { target } of targets) eventMetrics.begin(target.id);
-    const fronting = createFronting(ground, { target: watching.targetConfig, quota: undefined });
+    const quotaWiring = await createQuotaWiring(ground, watching.targetConfig?.id ?? null);
+    const fronting = createFronting(ground, { target: watching.targetConfig, quota: quotaWiring.gatewayQuota });
     const documentWiring = wireDocuments(ground, watch, inspections, fronting.barrier);
     await lifecycle.begin(watching.inspector);
     // One after the other: an earlier list must not come to lie over a later one.
@@ -332,7 +334,9 @@ export function createWarden(options: WardenOptions): Warden {
       priceOf: createPriceTable(config.traffic.prices).find,
     });
     const traffic = createTrafficWiring(ground, watching, metrics);
+    quotaWiring.remember(traffic.traffic);
     fronting.onObservations((items) => traffic.traffic.observe(items));
+    fronting.onObservations((items) => quotaWiring.gatewayQuota.observe(items));
     fronting.onObservations((items) => tellDocuments(items, documentWiring));
     const resourceWiring = createResourceWiring(ground, { recorder: metrics.recorder, sampler, watching });
     const orphanWiring = createOrphanWiring(ground, watching);
@@ -389,6 +393,7 @@ export function createWarden(options: WardenOptions): Warden {
       notifying.check,
       ownDiskCheck(lowDisk),
       ...fronting.checks,
+      quotaWiring.quotaCheck,
       ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
       ...(stateWatch ? [stateWatch.check] : []),
       ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
@@ -417,6 +422,7 @@ export function createWarden(options: WardenOptions): Warden {
       notifyRoutes: notifying.notifyRoutes,
       ...cleanupWiring,
       ...documentWiring,
+      ...quotaWiring,
       fronting,
       gatewayKeys,
       metrics,
@@ -456,6 +462,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(remoteWrite);
     await begin(scraper);
     for (const part of notifying.parts) await begin(part);
+    for (const part of quotaWiring.quotaParts) await begin(part);
     // Before all that looks and works by itself: its first turns take the cores that traffic waits for.
     if (fronting.gateway) await begin(fronting.gateway);
     if (probing) {

@@ -24,6 +24,7 @@ import { declareEvents } from './declare-events.ts';
 import { declareGateway } from './declare-gateway.ts';
 import { declareHealth } from './declare-health.ts';
 import { declareMetrics } from './declare-metrics.ts';
+import { declareQuota } from './declare-quota.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareResources } from './declare-resources.ts';
 import { declareTraffic } from './declare-traffic.ts';
@@ -185,6 +186,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   declareTraffic(program, context, does);
   declareAlertDelivery(program, context, does);
   declareGateway(program, context, does);
+  declareQuota(program, context, does);
   declareTuning(program, context, does);
 
   const token = group(program, 'token', 'who may call the API', [

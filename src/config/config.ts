@@ -18,6 +18,7 @@ import {
   type ScrapeConfig,
 } from './metrics-structure.ts';
 import { buildNotify, type NotifyConfig } from './notify-config.ts';
+import type { QuotaConfig } from './quota-config.ts';
 import type { Origins } from './read-config.ts';
 import { buildWatchedProcesses, type WatchedProcess } from './resource-settings.ts';
 import type { SettingValues } from './settings.ts';
@@ -131,6 +132,9 @@ export type Config = {
     readonly drills: number;
     readonly deliveries: number;
     readonly silences: number;
+    readonly 'quota-usage': number;
+    readonly 'quota-violations': number;
+    readonly 'quota-reservations': number;
     readonly samples: number;
     readonly 'state-copies': number;
     readonly 'restic-cache': number;
@@ -173,6 +177,7 @@ export type Config = {
     readonly environmentFile: string | undefined;
   };
   readonly cleanup: CleanupConfig;
+  readonly quotas: { readonly checkIntervalMs: number; readonly definitions: readonly QuotaConfig[] };
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -361,6 +366,10 @@ export function buildConfig(
       environmentFile: values.targetEnvFile === undefined ? undefined : path(values.targetEnvFile),
     },
     cleanup: buildCleanup(values, structure.cleanup, cwd),
+    quotas: {
+      checkIntervalMs: values.quotaCheckIntervalSeconds * 1_000,
+      definitions: structure.quotas.definitions ?? [],
+    },
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {
@@ -374,6 +383,9 @@ export function buildConfig(
       drills: values.growthDrills,
       deliveries: values.growthDeliveries,
       silences: values.growthSilences,
+      'quota-usage': values.growthQuotaUsage,
+      'quota-violations': values.growthQuotaViolations,
+      'quota-reservations': values.growthQuotaReservations,
       samples: values.growthSamplesBytes,
       'state-copies': values.growthStateCopies,
       'restic-cache': values.growthResticCacheBytes,

@@ -14,6 +14,7 @@ export type { EndpointConfig, GatewayConfig, NamedKey, ProviderConfig } from './
 export { type ChangedSetting, type ConfigChange, createLiveConfig, type LiveConfig } from './live-config.ts';
 export { findNearestName } from './nearest-name.ts';
 export type { NotifyConfig, NotifySecret, ReceiverConfig, RouteConfig } from './notify-config.ts';
+export type { QuotaConfig } from './quota-config.ts';
 export {
   type ApiValues,
   type ConfigReading,

@@ -7,6 +7,7 @@ import { documentSettings } from './document-settings.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { healthSettings } from './health-config.ts';
 import { notifySettings } from './notify-settings.ts';
+import { quotaSettings } from './quota-config.ts';
 import { recoverySettings } from './recovery-settings.ts';
 import { resourceSettings } from './resource-settings.ts';
 import { serverSettings } from './server-settings.ts';
@@ -38,6 +39,7 @@ export const settings = {
   ...tuningSettings,
   ...notifySettings,
   ...cleanupSettings,
+  ...quotaSettings,
   ...awaitedSettings,
 } as const;
 

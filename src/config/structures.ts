@@ -5,6 +5,7 @@ import { gatewayStructure } from './gateway-config.ts';
 import { healthStructure } from './health-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { notifyStructure } from './notify-config.ts';
+import { quotasStructure } from './quota-config.ts';
 import { resourcesStructure } from './resource-settings.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
@@ -23,6 +24,7 @@ const structures = {
   health: healthStructure,
   notify: notifyStructure,
   cleanup: cleanupStructure,
+  quotas: quotasStructure,
 } as const;
 type Section = keyof typeof structures;
 
@@ -38,6 +40,7 @@ export const noStructure: Structure = {
   notify: {},
   resources: {},
   cleanup: {},
+  quotas: {},
 };
 
 // Object.entries forgets that the names are these.

@@ -16,7 +16,7 @@ const statusSchema = z.object({
   requests_unreadable: z.number().int().nullable().describe('What was no HTTP/1.1 that can be read in one way only.'),
   observations_waiting: z.number().int().nullable(),
   observations_dropped: z.number().int().nullable().describe('Since its thread started; there was no room for them.'),
-  quota_unanswered: z.number().int().nullable().describe('Requests that went on because no quota answered in time.'),
+  quota_unanswered: z.number().int().nullable().describe('Requests about which no quota answered in time.'),
   barrier: z
     .object({ holding: z.array(z.string()).describe('Targets whose writes wait.'), waiting: z.number().int() })
     .nullable(),

@@ -6,7 +6,7 @@ import { systemRandom } from '../platform/ids.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { createGateway, type Gateway, type GatewayEvent } from './gateway.ts';
 import type { Observation } from './observation.ts';
-import type { QuotaAnswer, QuotaAsk } from './ports.ts';
+import type { QuotaAnswer, QuotaAsk, QuotaGuard } from './ports.ts';
 import { ask, type Stub, startStub, stateOf, testSettings, upstreamAt } from './test-gateway.ts';
 
 /** On a busy machine a thread waits for its turn. */
@@ -34,6 +34,13 @@ const make = (more: Partial<Parameters<typeof createGateway>[0]>): Gateway =>
     ...more,
   });
 
+/** A quota that is a matter of all and lets pass what nobody answers about. */
+const everybody: QuotaGuard = {
+  ...{ id: 'all', doors: ['backend', 'llm'], writesOnly: false, whenSilent: 'open' },
+  ...{ targetId: null, workspace: null, subject: null, keyId: null },
+};
+const everybodyOpen = { guards: () => [everybody], onGuards: () => undefined, abandon: () => undefined };
+
 beforeAll(async () => {
   stub = await startStub((request, response) => {
     if (request.url === '/slow') finish = () => response.end('slow');
@@ -46,6 +53,7 @@ beforeAll(async () => {
         return decided;
       },
       settle: (reservation, observation) => void settled.push([reservation, observation]),
+      ...everybodyOpen,
     },
     workerUrl: new URL('./dying.fixture.ts', import.meta.url),
   });
@@ -124,7 +132,7 @@ test('a main thread that stands still stops no traffic, and quota asks go unansw
   const busy = make({
     settings: { ...testSettings, quotaWaitMs: 5 },
     state: stateOf([upstreamAt(`http://127.0.0.1:${port}`)]),
-    quota: { decide: async () => ({ granted: true, reservation: null }), settle: () => undefined },
+    quota: { decide: async () => ({ granted: true, reservation: null }), settle: () => undefined, ...everybodyOpen },
   });
   await busy.start();
   client.postMessage(busy.url());

@@ -98,6 +98,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const stopping = new AbortController();
 
   const send = (message: ToWorker): void => worker?.postMessage(message);
+  quota?.onGuards((guards) => send({ kind: 'guards', guards }));
   const url = (): string => {
     if (port === undefined) throw new Error('the gateway does not listen');
     const { host } = settings;
@@ -116,13 +117,13 @@ export function createGateway(options: GatewayOptions): Gateway {
         }
         break;
       case 'ask':
-        quota?.decide(message.ask).then(
-          (answer) => send({ kind: 'answer', id: message.id, answer }),
-          (err: unknown) => {
-            log.warn({ err }, 'the quota could not decide; the request goes on');
-            send({ kind: 'answer', id: message.id, answer: { granted: true, reservation: null } });
-          },
-        );
+        quota
+          ?.decide(message.ask, (maxMs) => send({ kind: 'waits', id: message.id, maxMs }))
+          .then(
+            (answer) => send({ kind: 'answer', id: message.id, answer }),
+            // Without an answer the other side does what each quota says for that.
+            (err: unknown) => log.warn({ err }, 'the quota could not decide'),
+          );
         break;
       case 'settle':
         quota?.settle(message.reservation, message.observation);
@@ -156,7 +157,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   /** Brings a thread up and waits until it listens. */
   const bringUp = async (): Promise<void> => {
-    const data: WorkerData = { settings: { ...settings, port: port ?? settings.port }, state };
+    const data: WorkerData = {
+      settings: { ...settings, port: port ?? settings.port },
+      state,
+      guards: quota?.guards() ?? [],
+    };
     const begun = new Worker(options.workerUrl ?? workerUrl('gateway'), {
       workerData: data,
       name: 'gateway',
@@ -197,6 +202,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     phase = 'restarting';
     for (const gone of [...holding.values()]) gone('gone');
     for (const gone of [...releasing.values()]) gone(false);
+    quota?.abandon();
     while (!stopping.signal.aborted) {
       const againInMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
       failures += 1;

@@ -8,18 +8,19 @@ import { createProxy } from './proxy.ts';
 const port = parentPort;
 if (!port) throw new Error('This file is the entry of a worker thread.');
 // Given by gateway.ts alone.
-const { settings, state } = workerData as WorkerData;
+const { settings, state, guards } = workerData as WorkerData;
 const lookMs = 1_000;
 
 const send = (message: FromWorker): void => port.postMessage(message);
 const outbox = createOutbox({ send: (batch, items) => send({ kind: 'observations', batch, items }) });
-const quota = settings.asksQuota ? createAskedQuota({ send, waitMs: settings.quotaWaitMs }) : undefined;
+const quota = settings.asksQuota ? createAskedQuota({ send, waitMs: settings.quotaWaitMs, guards }) : undefined;
 const proxy = createProxy({ settings, state, quota, observe: outbox.put });
 
 const status = (): WorkerStatus => ({
   ...proxy.status(),
   ...outbox.status(),
   unansweredAsks: quota?.unanswered() ?? 0,
+  refusedUnansweredAsks: quota?.refusedUnanswered() ?? 0,
 });
 
 let told = '';
@@ -52,6 +53,12 @@ port.on('message', (message: ToWorker) => {
       break;
     case 'answer':
       quota?.answer(message.id, message.answer);
+      break;
+    case 'waits':
+      quota?.hold(message.id, message.maxMs);
+      break;
+    case 'guards':
+      quota?.setGuards(message.guards);
       break;
     case 'hold':
       void hold(message);

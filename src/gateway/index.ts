@@ -13,5 +13,6 @@ export type {
   QuotaAnswer,
   QuotaAsk,
   QuotaDecision,
+  QuotaGuard,
   Upstream,
 } from './ports.ts';

@@ -1,14 +1,21 @@
 import type { Observation } from './observation.ts';
-import type { GatewayState, QuotaAnswer, QuotaAsk } from './ports.ts';
+import type { GatewayState, QuotaAnswer, QuotaAsk, QuotaGuard } from './ports.ts';
 import type { ProxyStatus } from './proxy.ts';
 import type { GatewaySettings } from './settings.ts';
 
 /** What the thread is born with. */
-export type WorkerData = { readonly settings: GatewaySettings; readonly state: GatewayState };
+export type WorkerData = {
+  readonly settings: GatewaySettings;
+  readonly state: GatewayState;
+  readonly guards: readonly QuotaGuard[];
+};
 
 export type ToWorker =
   | { readonly kind: 'state'; readonly state: GatewayState }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: QuotaAnswer }
+  /** The request of that question waits for its turn. */
+  | { readonly kind: 'waits'; readonly id: number; readonly maxMs: number }
+  | { readonly kind: 'guards'; readonly guards: readonly QuotaGuard[] }
   | {
       readonly kind: 'hold';
       readonly id: string;
@@ -37,6 +44,8 @@ export type WorkerStatus = ProxyStatus & {
   /** Observations that wait to be taken over, and those for which there was no room. */
   readonly buffered: number;
   readonly dropped: number;
-  /** Requests that went on because no answer of the quota came in time. */
+  /** Requests about which no answer of the quota came in time. */
   readonly unansweredAsks: number;
+  /** Of those without an answer: refused, because a quota says so. */
+  readonly refusedUnansweredAsks: number;
 };

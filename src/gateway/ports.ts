@@ -43,7 +43,7 @@ export type GatewayKey = {
   readonly expiresMs: number | null;
 };
 
-/** Asked before forwarding. The quota slice answers later on; until then a port that grants everything. */
+/** Asked before forwarding. */
 export type QuotaAsk = {
   readonly door: 'backend' | 'llm';
   readonly targetId: string;
@@ -60,6 +60,8 @@ export type QuotaAnswer =
   | { readonly granted: true; readonly reservation: string | null }
   | {
       readonly granted: false;
+      /** `unavailable`: nobody can tell just now, and the quota says that nothing passes then. */
+      readonly why: 'exceeded' | 'unavailable';
       readonly retryAfterSeconds: number | null;
       /** Which limit, of what, how much was used: what `explain` shows. */
       readonly detail: string;
@@ -67,10 +69,34 @@ export type QuotaAnswer =
       readonly limit: number | null;
       readonly remaining: number | null;
       readonly resetSeconds: number | null;
+      /** Id of the quota, and the length of its window. */
+      readonly policy: string | null;
+      readonly windowSeconds: number | null;
     };
 
+/** Whom a quota that can deny is a matter of, as the gateway must know it: everybody else is not asked about. */
+export type QuotaGuard = {
+  readonly id: string;
+  readonly doors: readonly QuotaAsk['door'][];
+  /** Only what writes. */
+  readonly writesOnly: boolean;
+  /** Null: any. */
+  readonly targetId: string | null;
+  readonly workspace: string | null;
+  readonly subject: string | null;
+  readonly keyId: string | null;
+  /** What happens to a request about which nobody answers in time. */
+  readonly whenSilent: 'closed' | 'open';
+};
+
 export type QuotaDecision = {
-  decide(ask: QuotaAsk): Promise<QuotaAnswer>;
+  /** `hold` is told when the answer will take so long at most, because the request waits for its turn. */
+  decide(ask: QuotaAsk, hold?: (maxMs: number) => void): Promise<QuotaAnswer>;
   /** With what it really took; called once for each reservation, also when the exchange failed. */
   settle(reservation: string, observation: Observation): void;
+  /** Those that count now, and a listener for when they change. */
+  guards(): readonly QuotaGuard[];
+  onGuards(listener: (guards: readonly QuotaGuard[]) => void): void;
+  /** The thread of the gateway died: what it had reserved will never be settled. */
+  abandon(): void;
 };

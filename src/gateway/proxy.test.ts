@@ -581,13 +581,14 @@ describe('an upstream that is down', () => {
 });
 
 describe('the quota', () => {
-  const withQuota = async (answer: (ask: QuotaAsk) => QuotaAnswer | Promise<never>) => {
+  const withQuota = async (answer: (ask: QuotaAsk) => QuotaAnswer | Promise<never>, concerned = true) => {
     const asked: QuotaAsk[] = [];
     const settled: string[] = [];
     const proxy = await startProxy(
       state,
       {},
       {
+        concerns: () => concerned,
         async decide(question) {
           asked.push(question);
           return answer(question);
@@ -620,6 +621,9 @@ describe('the quota', () => {
   test('refuses with what is left and when to come back', async () => {
     const { proxy } = await withQuota(() => ({
       granted: false,
+      why: 'exceeded',
+      policy: 'queries',
+      windowSeconds: 3_600,
       retryAfterSeconds: 12.2,
       detail: '10 of 10 queries in this hour are used.',
       limit: 10,
@@ -633,12 +637,33 @@ describe('the quota', () => {
       'ratelimit-limit': '10',
       'ratelimit-remaining': '0',
       'ratelimit-reset': '13',
+      ratelimit: '"queries";r=0;t=13',
+      'ratelimit-policy': '"queries";q=10;w=3600',
     });
     expect(JSON.parse(answer.body)).toMatchObject({
       code: 'quota/exceeded',
       detail: '10 of 10 queries in this hour are used.',
     });
     expect(got).toEqual([]);
+    await proxy.proxy.stop();
+  });
+
+  test('is not asked about what none is a matter of', async () => {
+    const { proxy, asked } = await withQuota(() => Promise.reject(new Error('was asked')), false);
+    expect((await ask(proxy.url)).status).toBe(200);
+    expect(asked).toEqual([]);
+    await proxy.proxy.stop();
+  });
+
+  test('that nobody can tell of is answered as such, not as one that is used up', async () => {
+    const nothing = { limit: null, remaining: null, resetSeconds: null, windowSeconds: null, policy: 'queries' };
+    const { proxy } = await withQuota(() => ({
+      ...{ granted: false, why: 'unavailable', retryAfterSeconds: 1, detail: 'No answer.' },
+      ...nothing,
+    }));
+    const answer = await ask(proxy.url);
+    expect([answer.status, answer.headers['retry-after']]).toEqual([503, '1']);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'quota/unavailable' });
     await proxy.proxy.stop();
   });
 

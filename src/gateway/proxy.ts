@@ -171,6 +171,10 @@ export function createProxy(options: {
       writes: admitted.route.writes,
       requestBytes: length === undefined ? null : Number(length),
     };
+    if (!quota.concerns(question)) {
+      forward(exchange, admitted, expectsContinue);
+      return;
+    }
     const late = (reservation: string): void => {
       if (exchange.observed === undefined) exchange.reservation = reservation;
       else quota.settle(reservation, exchange.observed);
@@ -192,12 +196,20 @@ export function createProxy(options: {
   };
 
   const refuseQuota = (exchange: Exchange, answer: Extract<QuotaAnswer, { granted: false }>): void => {
-    const { limit, remaining, resetSeconds, retryAfterSeconds, detail } = answer;
+    const { limit, remaining, resetSeconds, retryAfterSeconds, detail, policy, windowSeconds, why } = answer;
+    const code = why === 'unavailable' ? 'quota/unavailable' : 'quota/exceeded';
     turnAway(
       exchange,
       'refused_quota',
-      new AppError('quota/exceeded', detail, retryAfterSeconds === null ? {} : { retryAfterSeconds }),
+      new AppError(code, detail, retryAfterSeconds === null ? {} : { retryAfterSeconds }),
       {
+        // Both spellings: the draft of the IETF, and what most clients look for.
+        ...(policy === null || limit === null || remaining === null
+          ? {}
+          : {
+              ratelimit: `"${policy}";r=${remaining}${resetSeconds === null ? '' : `;t=${Math.ceil(resetSeconds)}`}`,
+              'ratelimit-policy': `"${policy}";q=${limit}${windowSeconds === null ? '' : `;w=${windowSeconds}`}`,
+            }),
         ...(limit === null ? {} : { 'ratelimit-limit': String(limit) }),
         ...(remaining === null ? {} : { 'ratelimit-remaining': String(remaining) }),
         ...(resetSeconds === null ? {} : { 'ratelimit-reset': String(Math.ceil(resetSeconds)) }),

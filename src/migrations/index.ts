@@ -22,6 +22,7 @@ import * as alerts from './state/0018_alerts.ts';
 import * as tuning from './state/0019_tuning.ts';
 import * as resourcesObserved from './state/0020_resources_observed.ts';
 import * as cleanup from './state/0021_cleanup.ts';
+import * as quotas from './state/0022_quotas.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -46,6 +47,7 @@ export const stateMigrations: MigrationList = {
   '0019_tuning': tuning,
   '0020_resources_observed': resourcesObserved,
   '0021_cleanup': cleanup,
+  '0022_quotas': quotas,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -115,6 +115,10 @@ export const errorCatalogue = {
   'quota/exceeded': kind(429, 'A quota is used up', 1, true),
   'tuning/unknown-revision': kind(404, 'No such revision of the tuning', 10),
   'tuning/rolled-back': kind(502, 'The backend was not healthy with the new values', 1),
+  'quota/unavailable': kind(503, 'Nobody can tell whether a quota allows this', 13, true),
+  'quota/unknown': kind(404, 'No such quota', 10),
+  'quota/unknown-reservation': kind(404, 'No such reservation', 10),
+  'quota/too-many': kind(507, 'There are as many quotas or reservations as may be', 1),
   'internal/stopping': kind(503, 'ragwarden is stopping', 1, true),
   'internal/unexpected': kind(500, 'Something went wrong inside ragwarden', 1),
 } as const satisfies Record<string, ErrorKind>;

@@ -7,6 +7,7 @@ import { createHealthCalls } from './health-calls.ts';
 import { createMetricCalls } from './metric-calls.ts';
 import { createNotificationCalls } from './notification-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
+import { createQuotaCalls } from './quota-calls.ts';
 import { createResourceCalls } from './resource-calls.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart } from './transport.ts';
@@ -120,6 +121,7 @@ export function createClient(options: ClientOptions) {
     traffic: createTrafficCalls(transport),
     resources: createResourceCalls(transport),
     cleanup: createCleanupCalls(transport),
+    quotas: createQuotaCalls(transport),
     targets: {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type CleanupTaskWish, createClient, type RagwardenClient } from './index.ts';
+import {
+  type CleanupTaskWish,
+  createClient,
+  type QuotaSettings,
+  type QuotaUse,
+  type RagwardenClient,
+} from './index.ts';
 
 const metricRange = {
   match: { a: 'b' },
@@ -36,6 +42,16 @@ const wholeTask: CleanupTaskWish = {
   ...{ health: { check: 'c', becomes: ['critical'] }, cleanupType: 's', params: { a: 1 }, onlyContained: true },
   budget: { items: 1, bytes: 1, seconds: 1, bytesPerSecond: 1 },
   ...{ timeoutSeconds: 1, retryCount: 1, retryDelaySeconds: 1, tags: { a: 'b' } },
+};
+const wholeQuota: QuotaSettings = {
+  ...{ name: 'n', description: 'd', resourceType: 'tokens', quotaType: 'soft', period: 'day', window: 'sliding' },
+  ...{ limit: 1, burstLimit: 2, maxLimit: null, action: 'throttle', targetId: 't', workspaceId: 'w', userId: 'u' },
+  ...{ keyId: 'k', per: ['user'], enabled: true, shadow: true, whenLost: 'open', ratePerMinute: 1, waitSeconds: 1 },
+  ...{ endsAt: new Date(), tags: { a: 'b' } },
+};
+const wholeUse: QuotaUse = {
+  ...{ resourceType: 'tokens', usageAmount: 1, amounts: { tokens: 1 } },
+  ...{ targetId: 't', workspaceId: 'w', userId: 'u', keyId: 'k' },
 };
 
 /** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
@@ -148,6 +164,24 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postApiWorkspacesByWorkspaceIdCleanup: ({ cleanup }) => cleanup.workspaces.cleanUp('w', { force: true }),
   postApiWorkspacesCleanupRun: ({ cleanup }) => cleanup.workspaces.cleanUpAll(),
   getApiWorkspacesCleanupStats: ({ cleanup }) => cleanup.workspaces.stats(),
+  getMetricsQuotas: ({ quotas }) => quotas.status({ quotaId: 'q', userId: 'u', workspaceId: 'w' }),
+  getMetricsQuotasOwn: ({ quotas }) => quotas.own(),
+  postMetricsQuotas: ({ quotas }) => quotas.create({ quotaId: 'q', ...wholeQuota }),
+  getMetricsQuotasByQuotaId: ({ quotas }) => quotas.get('q', { history: 5 }),
+  patchMetricsQuotasByQuotaId: ({ quotas }) => quotas.update('q', wholeQuota),
+  deleteMetricsQuotasByQuotaId: ({ quotas }) => quotas.remove('q'),
+  postMetricsQuotasByQuotaIdReset: ({ quotas }) => quotas.reset('q', { bucket: 'b' }),
+  postMetricsQuotasReplay: ({ quotas }) => quotas.replay({ existing: 'q' }),
+  postMetricsQuotasCheck: ({ quotas }) => quotas.check({ ...wholeUse, dryRun: true }),
+  getMetricsQuotasViolations: ({ quotas }) =>
+    quotas.violations({ quotaId: 'q', resolved: true, limit: 5, cursor: 'qv_1' }),
+  postMetricsQuotasReservations: ({ quotas }) =>
+    quotas.reserve({ ...wholeUse, ttlSeconds: 5, onExpiry: 'charge' }, { idempotencyKey: 'k' }),
+  getMetricsQuotasReservations: ({ quotas }) => quotas.reservations({ state: 'held', limit: 5, cursor: 'qr_1' }),
+  getMetricsQuotasReservationsByReservationId: ({ quotas }) => quotas.reservation('r'),
+  postMetricsQuotasReservationsByReservationIdSettle: ({ quotas }) => quotas.settle('r', { amounts: { tokens: 1 } }),
+  postMetricsQuotasReservationsByReservationIdRelease: ({ quotas }) => quotas.release('r'),
+  postMetricsQuotasReservationsByReservationIdRenew: ({ quotas }) => quotas.renew('r', { ttlSeconds: 5 }),
   getTargets: ({ targets }) => targets.list(),
   getTargetsById: ({ targets }) => targets.get('t'),
   postTargetsByIdProbe: ({ targets }) => targets.probe('t'),

@@ -63,6 +63,15 @@ export {
 } from './metrics-collector.ts';
 export { type MonitorOptions, monitorLightragOperation } from './monitor-operation.ts';
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
+export type { NewQuota, QuotaSettings, QuotaUse } from './quota-calls.ts';
+export {
+  getQuotaManager,
+  QuotaAction,
+  QuotaDefinition,
+  QuotaManager,
+  QuotaPeriod,
+  QuotaType,
+} from './quota-manager.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
 export { getResourceManager, ResourceManager, ResourceType } from './resource-manager.ts';

@@ -17,6 +17,7 @@ export type * from './wire/metrics.ts';
 export type * from './wire/notify.ts';
 export type * from './wire/operations.ts';
 export type * from './wire/orphans.ts';
+export type * from './wire/quotas.ts';
 export type * from './wire/recovery.ts';
 export type * from './wire/repository.ts';
 export type * from './wire/resources.ts';

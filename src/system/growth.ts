@@ -48,6 +48,21 @@ export const growthKinds = {
     setting: 'growth.deliveries',
   },
   silences: { what: 'silences; the oldest that are over go', unit: 'entries', setting: 'growth.silences' },
+  'quota-usage': {
+    what: 'rows of the ledger of quotas; those of windows that are over go, the oldest first',
+    unit: 'entries',
+    setting: 'growth.quota_usage',
+  },
+  'quota-violations': {
+    what: 'violations of quotas; the oldest that are over go',
+    unit: 'entries',
+    setting: 'growth.quota_violations',
+  },
+  'quota-reservations': {
+    what: 'ended reservations of quotas; those that ended first go',
+    unit: 'entries',
+    setting: 'growth.quota_reservations',
+  },
   samples: { what: 'stored samples of metrics; the oldest go', unit: 'bytes', setting: 'growth.samples_bytes' },
   'state-copies': {
     what: 'copies of the databases from before a change of their schema; the oldest go',

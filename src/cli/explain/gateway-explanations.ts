@@ -55,4 +55,31 @@ export const gatewayExplanations: Readonly<Record<GatewayCode, Explanation>> = {
     causes: ['`detail` names the limit and what was used of it.'],
     mend: ['Wait for the time in `Retry-After`, or have the limit raised.'],
   },
+  'quota/unavailable': {
+    means: 'The ledger of the quotas does not answer, and a quota that applies says that nothing passes then.',
+    causes: [
+      'The state database is down or overloaded.',
+      'ragwarden itself is busy for longer than the gateway waits.',
+    ],
+    mend: [
+      '`ragwarden quota` and `ragwarden status` say since when.',
+      'A quota with `when_lost: open` lets uses pass meanwhile; `local_share` lets a share pass.',
+    ],
+    runbook: 'quotas.md',
+  },
+  'quota/unknown': {
+    means: 'No quota has this id.',
+    causes: ['It was removed, or ended by itself.'],
+    mend: ['`ragwarden quota list` shows those that there are.'],
+  },
+  'quota/unknown-reservation': {
+    means: 'No reservation has this id.',
+    causes: ['It ended more than a day ago and was forgotten.'],
+    mend: ['`ragwarden quota reservations` shows those that are known.'],
+  },
+  'quota/too-many': {
+    means: 'There are as many quotas, or as many held reservations, as there may be.',
+    causes: ['Reservations are made and neither settled nor released.'],
+    mend: ['Settle or release them; each ends by itself when its time is over.'],
+  },
 };

@@ -1,0 +1,109 @@
+import { ceilingOf, comesBack, type Quota } from './quota.ts';
+import { type Slot, slotAt } from './window.ts';
+
+/**
+ * What this process has of one quota for one bucket in one slot. `leased` stands in the ledger as held under our name; it is
+ * the sum of what is free to give (`slab`), what exchanges under way have (`open`) and what was used and not yet written
+ * down (`spent`), as far as those are covered by it.
+ */
+export type Lease = {
+  readonly holding: Holding;
+  readonly slot: Slot;
+  slab: number;
+  open: number;
+  spent: number;
+  leased: number;
+  /** Until then nobody takes it away. */
+  expiresMs: number;
+  lastUsedMs: number;
+  /** A commit failed in a way that leaves open whether it stands: then the lease is left to lapse. */
+  doubtful: boolean;
+};
+
+/** One bucket of one quota, as this process knows it. */
+export type Holding = {
+  quota: Quota;
+  readonly bucket: string;
+  lease: Lease | undefined;
+  /** What stood in the window when it was last looked at, with what was taken then. */
+  standing: number;
+  /** Turned away without asking the ledger until then, unless less is wanted than `refusedFree`. */
+  refusedUntilMs: number;
+  refusedFree: number;
+  /** How many times what is needed is taken at once; it grows while the ledger is asked often. */
+  growth: number;
+  refilledMs: number;
+};
+
+export type Part = { readonly holding: Holding; readonly amount: number };
+
+export const newHolding = (quota: Quota, bucket: string): Holding => ({
+  quota,
+  bucket,
+  lease: undefined,
+  standing: 0,
+  refusedUntilMs: 0,
+  refusedFree: 0,
+  growth: 0,
+  refilledMs: 0,
+});
+
+/** Asked again after so long: another process may have given something back. */
+const refusalMs = 100;
+const steadyMs = 2_000;
+const mostGrowth = 4_096;
+/** Of what is left, one process takes so much at most: near the limit that is nothing beyond what it needs. */
+const shares = 32;
+/** With `local_share`: what one process keeps at hand for the time in which the ledger does not answer. */
+const localShare = 0.1;
+
+/** The lease of the slot that counts now; made when there is none. */
+export function leaseAt(holding: Holding, nowMs: number): Lease {
+  const { lease } = holding;
+  if (lease !== undefined && nowMs < lease.slot.untilMs && nowMs >= lease.slot.slotMs) return lease;
+  const made: Lease = {
+    holding,
+    slot: slotAt(holding.quota, nowMs),
+    slab: 0,
+    open: 0,
+    spent: 0,
+    leased: 0,
+    expiresMs: 0,
+    lastUsedMs: nowMs,
+    doubtful: false,
+  };
+  // A window that begins anew is empty; of a sliding one the last look is the best guess.
+  if (holding.quota.window === 'calendar') holding.standing = 0;
+  holding.lease = made;
+  return made;
+}
+
+/** Whether the amount can be given without asking the ledger. */
+export function hasAtHand({ lease }: Holding, amount: number, nowMs: number): boolean {
+  return (
+    lease !== undefined && lease.slab >= amount && nowMs < lease.slot.untilMs && nowMs < lease.expiresMs && amount >= 0
+  );
+}
+
+/** Whether the ledger said no a moment ago to as much. */
+export const wasRefused = (holding: Holding, amount: number, nowMs: number): boolean =>
+  nowMs < holding.refusedUntilMs && amount > holding.refusedFree;
+
+export function noteRefusal(holding: Holding, free: number, nowMs: number): void {
+  const untilMs = holding.lease?.slot.untilMs ?? slotAt(holding.quota, nowMs).untilMs;
+  holding.refusedUntilMs = Math.min(nowMs + refusalMs, untilMs);
+  holding.refusedFree = free;
+}
+
+/** What is taken beyond the need, so that the ledger need not be asked each time. Nothing of what never begins anew. */
+export function planSlab(holding: Holding, free: number, need: number, nowMs: number): number {
+  const { quota } = holding;
+  if (quota.period === 'forever' || comesBack(quota)) return 0;
+  holding.growth = nowMs - holding.refilledMs < steadyMs ? Math.min(mostGrowth, Math.max(1, holding.growth * 2)) : 0;
+  holding.refilledMs = nowMs;
+  const left = free - need;
+  const extra = Math.min(Math.floor(left / shares), need * holding.growth);
+  if (quota.whenLost !== 'local_share') return Math.max(0, extra);
+  const kept = Math.floor(ceilingOf(quota) * localShare) - (holding.lease?.slab ?? 0);
+  return Math.max(0, extra, Math.min(kept, Math.floor(left / 2)));
+}

@@ -1,0 +1,219 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { auditHeld, type LedgerTables, readStanding, totalOf } from './ledger-store.ts';
+import { anyPlace, type Quota } from './quota.ts';
+import type { Quotas } from './quotas.ts';
+import { draft, openTestQuotas, type TestQuotas } from './test-quotas.ts';
+import { slotAt } from './window.ts';
+
+const opened: TestQuotas[] = [];
+const open = async (...given: Parameters<typeof openTestQuotas>): Promise<TestQuotas> => {
+  const made = await openTestQuotas(...given);
+  opened.push(made);
+  return made;
+};
+afterAll(async () => {
+  for (const one of opened) await one.remove();
+});
+
+const used = (): true => true;
+const held = (): false => false;
+const one = { requests: 1 };
+const spend = async (quotas: Quotas, count: number): Promise<number> => {
+  const all = await Promise.all(Array.from({ length: count }, () => quotas.spend(anyPlace, one, used)));
+  return all.filter(({ granted }) => granted).length;
+};
+const standing = async ({ state, clock, quotas }: TestQuotas, id = 'q', bucket = ''): Promise<number> => {
+  const quota = quotas.definitions.require(id);
+  const spot = { quotaId: id, bucket, slot: slotAt(quota, clock.now()) };
+  return totalOf(await readStanding(state.db.reader<LedgerTables>(), spot));
+};
+const books = ({ state }: TestQuotas): Promise<string[]> => auditHeld(state.db.reader<LedgerTables>(), new Map());
+
+test('exactly the limit is granted, however many ask at once and from however many processes', async () => {
+  const found = await open([draft({ limit: 1_000 })]);
+  const other = await found.another();
+  const third = await found.another('three');
+  let granted = 0;
+  for (let round = 0; round < 8; round += 1) {
+    const counts = await Promise.all([spend(found.quotas, 60), spend(other, 60), spend(third, 60)]);
+    granted += counts.reduce((sum, count) => sum + count, 0);
+  }
+  // What one had in advance, and the others did not get: it goes to whoever has it.
+  for (const quotas of [found.quotas, other, third]) granted += await spend(quotas, 200);
+  expect(granted).toBe(1_000);
+  for (const quotas of [found.quotas, other, third]) await quotas.ledger.flush({ everything: true });
+  expect(await standing(found)).toBe(1_000);
+  expect(await books(found)).toEqual([]);
+  expect(found.quotas.ledger.isIdle()).toBe(true);
+});
+
+test('all quotas that apply are spent in one step: who is denied by one has spent nothing of the others', async () => {
+  const found = await open([
+    draft({ id: 'wide', limit: 50 }),
+    draft({ id: 'narrow', limit: 3 }),
+    draft({ id: 'big', limit: 10, counts: 'tokens' }),
+  ]);
+  const asks = Array.from({ length: 20 }, () => found.quotas.spend(anyPlace, { requests: 1, tokens: 1 }, used));
+  const answers = await Promise.all(asks);
+  expect(answers.filter(({ granted }) => granted)).toHaveLength(3);
+  await found.quotas.ledger.flush({ everything: true });
+  expect([await standing(found, 'wide'), await standing(found, 'narrow'), await standing(found, 'big')]).toEqual([
+    3, 3, 3,
+  ]);
+});
+
+test('what was held for less is given back, what took more is counted above the limit', async () => {
+  const found = await open([draft({ counts: 'tokens', limit: 1_000 })]);
+  const { quotas } = found;
+  const first = await quotas.spend(anyPlace, { tokens: 600 }, held);
+  expect((await quotas.spend(anyPlace, { tokens: 600 }, held)).granted).toBe(false);
+  if (!first.granted) throw new Error('denied');
+  quotas.settle(first.taken, { tokens: 100 });
+  const second = await quotas.spend(anyPlace, { tokens: 600 }, held);
+  if (!second.granted) throw new Error('denied');
+  quotas.settle(second.taken, { tokens: 1_400 });
+  await quotas.ledger.flush({ everything: true });
+  expect(await standing(found)).toBe(1_500);
+  expect(await books(found)).toEqual([]);
+});
+
+test('a process that died takes with it what it had at hand: counted as used, and held no more', async () => {
+  const found = await open([
+    draft({ limit: 1_000 }),
+    draft({ id: 'together', counts: 'concurrent_inserts', period: 'forever', limit: 2 }),
+  ]);
+  const dies = await found.another('dies');
+  for (let round = 0; round < 5; round += 1) await spend(dies, 20);
+  await dies.spend(anyPlace, { concurrent_inserts: 2 }, held);
+  expect((await found.quotas.spend(anyPlace, { concurrent_inserts: 1 }, held)).granted).toBe(false);
+  const before = await standing(found);
+  expect(before).toBeGreaterThanOrEqual(100);
+  await found.clock.advance(31_000);
+  // Inserts that nobody makes any more are given back; requests that may have been made are not.
+  expect((await found.quotas.spend(anyPlace, { concurrent_inserts: 1 }, held)).granted).toBe(true);
+  await found.quotas.ledger.reap();
+  expect(await standing(found)).toBe(before);
+  await found.quotas.ledger.flush({ everything: true });
+  expect(await books(found)).toEqual([]);
+});
+
+test('the next start takes back at once what an earlier life of the same instance held', async () => {
+  const found = await open([draft({ counts: 'concurrent_inserts', period: 'forever', limit: 1 })]);
+  await found.quotas.spend(anyPlace, { concurrent_inserts: 1 }, held);
+  const next = await found.another('one');
+  expect((await next.spend(anyPlace, { concurrent_inserts: 1 }, held)).granted).toBe(true);
+});
+
+test('a process that was asleep for longer than its lease writes down what it used, once', async () => {
+  const found = await open([draft({ limit: 1_000, period: 'day' })]);
+  const sleeper = await found.another('sleeper');
+  for (let round = 0; round < 4; round += 1) await spend(sleeper, 25);
+  await found.clock.advance(40_000);
+  await found.quotas.ledger.reap();
+  const before = await standing(found);
+  await sleeper.ledger.flush({ everything: true });
+  expect(before).toBeGreaterThanOrEqual(100);
+  expect(await standing(found)).toBe(100);
+});
+
+test('a burst is taken off the window after it', async () => {
+  const found = await open([draft({ type: 'burst', limit: 10, burstLimit: 16 })]);
+  expect(await spend(found.quotas, 30)).toBe(16);
+  await found.clock.advance(60_000);
+  // 6 are owed, and stay owed as long as everything is used that can be.
+  expect(await spend(found.quotas, 30)).toBe(10);
+  await found.clock.advance(60_000);
+  expect(await spend(found.quotas, 4)).toBe(4);
+  await found.clock.advance(60_000);
+  expect(await spend(found.quotas, 30)).toBe(16);
+});
+
+test('a level that was measured counts instead of a sum', async () => {
+  const found = await open([draft({ counts: 'stored_bytes', period: 'forever', limit: 1_000 })]);
+  await found.quotas.noteLevel(anyPlace, 'stored_bytes', 900);
+  expect((await found.quotas.spend(anyPlace, { stored_bytes: 200 }, held)).granted).toBe(false);
+  await found.quotas.noteLevel(anyPlace, 'stored_bytes', 100);
+  await found.clock.advance(200);
+  expect((await found.quotas.spend(anyPlace, { stored_bytes: 200 }, held)).granted).toBe(true);
+});
+
+/** What a limit means, as simply as it can be said: every use with its moment. */
+class NaiveModel {
+  readonly #uses: { atMs: number; amount: number }[] = [];
+  readonly #quota: Quota;
+  constructor(quota: Quota) {
+    this.#quota = quota;
+  }
+  within(fromMs: number, untilMs: number): number {
+    return this.#uses
+      .filter(({ atMs }) => atMs > fromMs && atMs <= untilMs)
+      .reduce((sum, { amount }) => sum + amount, 0);
+  }
+  /** Granted by the ledger at this moment: is that allowed? */
+  grant(atMs: number, amount: number): boolean {
+    this.#uses.push({ atMs, amount });
+    const { slotMs, untilMs } = slotAt(this.#quota, atMs);
+    if (this.#quota.window === 'calendar') return this.within(slotMs - 1, untilMs - 1) <= this.#quota.limit;
+    return this.within(atMs - 60_000, atMs) <= this.#quota.limit;
+  }
+  /** Denied: is there truly no room, in what the ledger must count? */
+  mustDeny(atMs: number, amount: number): boolean {
+    const { fromMs, untilMs } = slotAt(this.#quota, atMs);
+    return this.within(fromMs - 1, untilMs - 1) + amount > this.#quota.limit;
+  }
+}
+
+describe('against a naive model', () => {
+  const steps = fc.array(
+    fc.record({
+      process: fc.nat({ max: 2 }),
+      uses: fc.integer({ min: 1, max: 12 }),
+      amount: fc.integer({ min: 1, max: 3 }),
+      thenMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 45_000 })),
+      flush: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 12 },
+  );
+  test.each(['calendar', 'sliding'] as const)(
+    'in no %s window more than the limit is granted, and nothing is denied while there is room',
+    async (window) => {
+      const found = await open([]);
+      const processes = [found.quotas, await found.another(), await found.another('three')];
+      let number = 0;
+      await fc.assert(
+        fc.asyncProperty(steps, fc.integer({ min: 1, max: 40 }), async (plan, limit) => {
+          number += 1;
+          const id = `q${number}`;
+          await found.quotas.definitions.create(draft({ id, limit, window, of: { ...anyPlace, userId: id } }), 'test');
+          for (const one of processes.slice(1)) await one.definitions.load();
+          const model = new NaiveModel(found.quotas.definitions.require(id));
+          const place = { ...anyPlace, userId: id };
+          for (const { process, uses, amount, thenMs, flush } of plan) {
+            const quotas = processes[process] ?? found.quotas;
+            const atMs = found.clock.now();
+            const answers = await Promise.all(
+              Array.from({ length: uses }, () => quotas.spend(place, { requests: amount }, used)),
+            );
+            for (const { granted } of answers) if (granted) expect(model.grant(atMs, amount)).toBe(true);
+            const denied = answers.filter(({ granted }) => !granted).length;
+            // What others have in advance is not free to it; then it may be denied earlier.
+            if (denied > 0) {
+              for (const one of processes) await one.ledger.flush({ everything: true });
+              await found.clock.advance(150);
+              const again = await quotas.spend(place, { requests: amount }, used);
+              const nowMs = found.clock.now();
+              if (again.granted) expect(model.grant(nowMs, amount)).toBe(true);
+              else expect(model.mustDeny(nowMs, amount)).toBe(true);
+            }
+            if (flush) await quotas.ledger.flush();
+            await found.clock.advance(thenMs);
+          }
+          for (const one of processes) await one.ledger.flush({ everything: true });
+          expect(await books(found)).toEqual([]);
+        }),
+        { numRuns: 25 },
+      );
+    },
+  );
+});

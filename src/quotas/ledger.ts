@@ -1,0 +1,450 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Database, Tx } from '../platform/database/index.ts';
+import {
+  type Holding,
+  hasAtHand,
+  type Lease,
+  leaseAt,
+  newHolding,
+  noteRefusal,
+  type Part,
+  planSlab,
+  wasRefused,
+} from './holding.ts';
+import {
+  addLease,
+  debit,
+  type LedgerTables,
+  openSlot,
+  type Reaped,
+  readStanding,
+  reapLeases,
+  renewLease,
+  type Spot,
+  settleLease,
+  totalOf,
+} from './ledger-store.ts';
+import { ceilingOf, comesBack, denies, type Quota } from './quota.ts';
+
+/** What was granted of one quota; given back or used up when it is settled. */
+export type Taken = {
+  readonly lease: Lease;
+  readonly amount: number;
+  /** Used up already: there is nothing to settle. */
+  readonly final: boolean;
+};
+export type Wish = Part & {
+  /** Used up when it is granted. */
+  readonly final: boolean;
+  /** Beyond the limit too: it was slowed down instead. */
+  readonly force?: boolean;
+};
+export type Refusal = { readonly holding: Holding; readonly amount: number; readonly standing: number };
+export type Acquired =
+  | { readonly granted: true; readonly taken: readonly Taken[] }
+  | { readonly granted: false; readonly refusals: readonly Refusal[] };
+
+export type Ledger = {
+  holdingOf(quota: Quota, bucket: string): Holding;
+  /** The present limit of a quota counts from now on; what was taken under another window is given back. */
+  adopt(quotas: readonly Quota[]): void;
+  /** All of it from what is at hand, or nothing. */
+  take(wishes: readonly Wish[], nowMs: number): readonly Taken[] | undefined;
+  /** What the ledger refused a moment ago, without asking it again. */
+  recentRefusals(wishes: readonly Wish[], nowMs: number): readonly Refusal[];
+  /**
+   * All of it or nothing, over all quotas in one step.
+   * @throws AppError `storage/unavailable`, `storage/full`: nothing was taken
+   */
+  acquire(wishes: readonly Wish[]): Promise<Acquired>;
+  /** What it really took; less is given back, more is counted all the same. True: more was used than the ledger knows of. */
+  settle(taken: Taken, used: number): boolean;
+  /** Counted and never refused; written down with the next flush. */
+  count(holding: Holding, amount: number, nowMs: number): void;
+  /** Writes down what was used and gives back what lies idle; all of it with `everything`. */
+  flush(options?: { readonly everything?: boolean; readonly quotaId?: string }): Promise<void>;
+  /** Takes away the leases of the dead; at the start those of an earlier life of this instance too. */
+  reap(options?: { readonly atStart: boolean }): Promise<readonly Reaped[]>;
+  /** Nothing is held and nothing waits to be written down. */
+  isIdle(): boolean;
+  /** What this process has of a bucket that the ledger does not know as used yet. */
+  unwritten(quotaId: string, bucket: string): number;
+  size(): { readonly holdings: number; readonly leases: number };
+};
+
+type Waiting = {
+  readonly wishes: readonly Wish[];
+  readonly resolve: (acquired: Acquired) => void;
+  readonly reject: (err: unknown) => void;
+};
+
+const leaseMs = 30_000;
+/** Nothing was taken from it for so long: others may want it. */
+const idleMs = 1_500;
+const idleShareMs = 30_000;
+/** Wishes that one unit of work answers. */
+const mostTogether = 512;
+const mostFlushed = 500;
+/** Buckets that are remembered; then those with nothing at hand are forgotten. */
+const mostHoldings = 20_000;
+
+/**
+ * The process's side of the ledger: gives from slabs that were debited before, so that a grant is never made from what is not
+ * there, and asks the ledger for many wishes at once.
+ */
+export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>; holder: string }): Ledger {
+  const { db, clock, holder } = options;
+  const holdings = new Map<string, Holding>();
+  const leases = new Set<Lease>();
+  let waiting: Waiting[] = [];
+  let asking = false;
+  let flushing: Promise<void> | undefined;
+
+  const holdingOf = (quota: Quota, bucket: string): Holding => {
+    const key = `${quota.id} ${bucket}`;
+    const found = holdings.get(key);
+    if (found) return found;
+    if (holdings.size >= mostHoldings) forgetIdle();
+    const made = newHolding(quota, bucket);
+    holdings.set(key, made);
+    return made;
+  };
+  const forgetIdle = (): void => {
+    for (const [key, holding] of holdings)
+      if (holding.lease === undefined || !leases.has(holding.lease)) holdings.delete(key);
+  };
+  const spotOf = (lease: Lease): Spot => ({
+    quotaId: lease.holding.quota.id,
+    bucket: lease.holding.bucket,
+    slot: lease.slot,
+  });
+
+  const take = (wishes: readonly Wish[], nowMs: number): readonly Taken[] | undefined => {
+    for (const { holding, amount } of wishes) if (!hasAtHand(holding, amount, nowMs)) return undefined;
+    const taken: Taken[] = [];
+    for (const { holding, amount, final } of wishes) {
+      const lease = holding.lease as Lease; // hasAtHand looked
+      lease.slab -= amount;
+      if (final) lease.spent += amount;
+      else lease.open += amount;
+      lease.lastUsedMs = nowMs;
+      taken.push({ lease, amount, final });
+    }
+    return taken;
+  };
+
+  const answerTogether = async (): Promise<void> => {
+    if (asking) return;
+    asking = true;
+    try {
+      while (waiting.length > 0) {
+        const batch = waiting.slice(0, mostTogether);
+        waiting = waiting.slice(mostTogether);
+        await answer(batch);
+      }
+    } finally {
+      asking = false;
+    }
+  };
+
+  const answer = async (batch: readonly Waiting[]): Promise<void> => {
+    let round = newRound();
+    try {
+      await db.unit(async (tx) => {
+        // It runs again after a conflict.
+        round.undo();
+        round = newRound();
+        await planRound(tx, batch, round, { holder, nowMs: clock.now() });
+      });
+    } catch (err) {
+      round.undo();
+      for (const state of round.states.values()) state.lease.doubtful = true;
+      for (const one of batch) one.reject(err);
+      return;
+    }
+    for (const state of round.states.values()) {
+      const { lease } = state;
+      lease.leased += state.held + state.extra;
+      lease.slab += state.extra;
+      if (state.held + state.extra > 0) lease.expiresMs = state.expiresMs;
+      lease.holding.standing = state.standing + state.used + state.held + state.extra;
+      if (lease.leased > 0) leases.add(lease);
+    }
+    for (const one of batch) {
+      const outcome = round.outcomes.get(one);
+      if (outcome === undefined || outcome.refusals.length > 0) {
+        one.resolve({ granted: false, refusals: outcome?.refusals ?? [] });
+        continue;
+      }
+      const taken = outcome.allocated.map(({ wish, lease, fromSlab }): Taken => {
+        if (wish.final) lease.spent += fromSlab;
+        else lease.open += wish.amount;
+        if (lease.spent > 0 || lease.open > 0) leases.add(lease);
+        return { lease, amount: wish.amount, final: wish.final };
+      });
+      one.resolve({ granted: true, taken });
+    }
+  };
+
+  const flushOnce = async (everything: boolean, quotaId: string | undefined): Promise<void> => {
+    const nowMs = clock.now();
+    const changes: { lease: Lease; used: number; back: number; covered: number; renew: boolean; standing?: number }[] =
+      [];
+    for (const lease of leases) {
+      if (quotaId !== undefined && lease.holding.quota.id !== quotaId) continue;
+      if (changes.length >= mostFlushed) break;
+      const over = nowMs >= lease.slot.untilMs || lease.holding.lease !== lease;
+      const idleAfter = lease.holding.quota.whenLost === 'local_share' ? idleShareMs : idleMs;
+      const back = everything || over || nowMs - lease.lastUsedMs >= idleAfter ? lease.slab : 0;
+      const used = lease.spent;
+      const covered = Math.min(lease.leased, used + back);
+      const renew = !lease.doubtful && lease.leased - covered > 0 && lease.expiresMs - nowMs < leaseMs / 2;
+      if (used + back === 0 && !renew) {
+        if (lease.leased === 0 && lease.open === 0) leases.delete(lease);
+        continue;
+      }
+      lease.spent -= used;
+      lease.slab -= back;
+      lease.leased -= covered;
+      changes.push({ lease, used, back, covered, renew });
+    }
+    if (changes.length === 0) return;
+    const expiresMs = nowMs + leaseMs;
+    try {
+      await db.unit(async (tx) => {
+        for (const change of changes) {
+          const { lease, used, covered, renew } = change;
+          const spot = spotOf(lease);
+          if (used > covered) await openSlot(tx, spot, carryAbove(lease.holding));
+          if (used + covered > 0) await settleLease(tx, holder, spot, { used, covered });
+          // Of what is only counted nobody looks otherwise.
+          if (!denies(lease.holding.quota)) change.standing = totalOf(await readStanding(tx.as<LedgerTables>(), spot));
+          if (renew && !(await renewLease(tx, holder, spot, expiresMs))) await takeAgain(tx, lease, spot, expiresMs);
+        }
+      });
+    } catch (err) {
+      for (const { lease, used, back, covered } of changes) {
+        lease.spent += used;
+        lease.slab += back;
+        lease.leased += covered;
+      }
+      throw err;
+    }
+    for (const { lease, renew, standing } of changes) {
+      if (standing !== undefined && lease.holding.lease === lease) lease.holding.standing = standing;
+      if (renew) lease.expiresMs = expiresMs;
+      if (lease.leased === 0 && lease.open === 0 && lease.spent === 0) leases.delete(lease);
+    }
+  };
+
+  /** Our lease was taken away while we were asleep. What comes back was freed with it, though it is still held here. */
+  const takeAgain = async (tx: Tx, lease: Lease, spot: Spot, expiresMs: number): Promise<void> => {
+    if (!comesBack(lease.holding.quota) || lease.leased === 0) return;
+    await debit(tx, spot, { used: 0, held: lease.leased }, null);
+    await addLease(tx, holder, spot, { amount: lease.leased, comesBack: true, expiresMs });
+  };
+
+  return {
+    holdingOf,
+    adopt(quotas) {
+      const byId = new Map(quotas.map((quota) => [quota.id, quota]));
+      for (const [key, holding] of holdings) {
+        const quota = byId.get(holding.quota.id);
+        holding.refusedUntilMs = 0;
+        if (quota === undefined) {
+          holdings.delete(key);
+          holding.lease = undefined;
+          continue;
+        }
+        // Given back with the next flush: a slab of the former limit, or of another window.
+        if (quota !== holding.quota) holding.lease = undefined;
+        holding.quota = quota;
+      }
+    },
+    take,
+    recentRefusals(wishes, nowMs) {
+      const refusals: Refusal[] = [];
+      for (const { holding, amount, force } of wishes)
+        if (!force && denies(holding.quota) && wasRefused(holding, amount, nowMs))
+          refusals.push({ holding, amount, standing: holding.standing });
+      return refusals;
+    },
+    acquire(wishes) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ wishes, resolve, reject });
+        void answerTogether();
+      });
+    },
+    settle({ lease, amount, final }, used) {
+      if (final) return false;
+      lease.open -= amount;
+      lease.lastUsedMs = clock.now();
+      leases.add(lease);
+      // Something may be free again.
+      lease.holding.refusedUntilMs = 0;
+      if (comesBack(lease.holding.quota)) {
+        lease.slab += amount;
+        return false;
+      }
+      lease.spent += used;
+      const left = amount - used;
+      // What is missing is taken from the slab, and beyond it from the limit itself.
+      if (left >= 0) lease.slab += left;
+      else lease.slab -= Math.min(lease.slab, -left);
+      return lease.spent + lease.open + lease.slab > lease.leased;
+    },
+    count(holding, amount, nowMs) {
+      const lease = leaseAt(holding, nowMs);
+      lease.spent += amount;
+      lease.lastUsedMs = nowMs;
+      leases.add(lease);
+    },
+    async flush({ everything = false, quotaId } = {}) {
+      // One after the other: two would write the same down.
+      while (flushing) await flushing.catch(() => undefined);
+      flushing = flushOnce(everything, quotaId).finally(() => {
+        flushing = undefined;
+      });
+      await flushing;
+    },
+    reap: ({ atStart } = { atStart: false }) =>
+      db.unit(async (tx) => [
+        ...(atStart
+          ? await reapLeases(tx, { holderPrefix: holder.slice(0, holder.lastIndexOf(':') + 1), notHolder: holder })
+          : []),
+        ...(await reapLeases(tx, { expiredMs: clock.now() })),
+      ]),
+    isIdle: () => leases.size === 0,
+    unwritten(quotaId, bucket) {
+      let amount = 0;
+      for (const lease of leases)
+        if (lease.holding.quota.id === quotaId && lease.holding.bucket === bucket) amount += lease.spent;
+      return amount;
+    },
+    size: () => ({ holdings: holdings.size, leases: leases.size }),
+  };
+}
+
+/** What one unit of work takes from the ledger for one holding. */
+type State = {
+  readonly lease: Lease;
+  readonly spot: Spot;
+  standing: number;
+  /** Debited and used up. */
+  used: number;
+  /** Debited for exchanges that settle later. */
+  held: number;
+  /** Debited in advance. */
+  extra: number;
+  expiresMs: number;
+};
+type Allocated = { readonly wish: Wish; readonly lease: Lease; readonly fromSlab: number };
+type Round = {
+  readonly states: Map<Holding, State>;
+  readonly outcomes: Map<Waiting, { refusals: readonly Refusal[]; allocated: readonly Allocated[] }>;
+  readonly undoing: (() => void)[];
+  undo(): void;
+};
+
+function newRound(): Round {
+  const undoing: (() => void)[] = [];
+  return {
+    states: new Map(),
+    outcomes: new Map(),
+    undoing,
+    undo() {
+      for (const one of undoing.splice(0)) one();
+    },
+  };
+}
+
+/** Decides every wish in the order in which they came, against what stands in the ledger now, and debits what they take together. */
+async function planRound(
+  tx: Tx,
+  batch: readonly Waiting[],
+  round: Round,
+  { holder, nowMs }: { holder: string; nowMs: number },
+): Promise<void> {
+  let reaped = false;
+  const stateOf = async (holding: Holding): Promise<State> => {
+    const found = round.states.get(holding);
+    if (found) return found;
+    const lease = leaseAt(holding, nowMs);
+    const spot = { quotaId: holding.quota.id, bucket: holding.bucket, slot: lease.slot };
+    // Then what was carried over is seen.
+    if (carryAbove(holding) !== null) await openSlot(tx, spot, carryAbove(holding));
+    const standing = totalOf(await readStanding(tx.as<LedgerTables>(), spot));
+    const made: State = { lease, spot, standing, used: 0, held: 0, extra: 0, expiresMs: nowMs + leaseMs };
+    round.states.set(holding, made);
+    return made;
+  };
+  const freeOf = ({ lease, standing, used, held }: State): number =>
+    ceilingOf(lease.holding.quota) - standing - used - held;
+
+  for (const one of batch) {
+    for (const { holding } of one.wishes) await stateOf(holding);
+    let refusals = findRefusals(one.wishes, round, freeOf);
+    if (refusals.length > 0 && !reaped && refusals.every(({ holding }) => comesBack(holding.quota))) {
+      reaped = true;
+      const dead = await reapLeases(tx, { expiredMs: nowMs });
+      for (const state of round.states.values())
+        for (const { quotaId, bucket, amount, comesBack: back } of dead)
+          if (back && quotaId === state.spot.quotaId && bucket === state.spot.bucket) state.standing -= amount;
+      refusals = findRefusals(one.wishes, round, freeOf);
+    }
+    if (refusals.length > 0) {
+      for (const { holding } of refusals) {
+        const state = round.states.get(holding);
+        if (state) noteRefusal(holding, freeOf(state) + state.lease.slab, nowMs);
+        if (state) holding.standing = state.standing + state.used + state.held;
+      }
+      round.outcomes.set(one, { refusals, allocated: [] });
+      continue;
+    }
+    const allocated = one.wishes.map((wish): Allocated => {
+      const state = round.states.get(wish.holding) as State; // made above
+      const { lease } = state;
+      const fromSlab = Math.min(lease.slab, wish.amount);
+      lease.slab -= fromSlab;
+      round.undoing.push(() => {
+        lease.slab += fromSlab;
+      });
+      if (wish.final) state.used += wish.amount - fromSlab;
+      else state.held += wish.amount - fromSlab;
+      lease.lastUsedMs = nowMs;
+      return { wish, lease, fromSlab };
+    });
+    round.outcomes.set(one, { refusals: [], allocated });
+  }
+
+  const forced = new Set(batch.flatMap(({ wishes }) => wishes.flatMap((one) => (one.force ? [one.holding] : []))));
+  for (const [holding, state] of round.states) {
+    if (state.used + state.held === 0) continue;
+    const limited = denies(holding.quota) && !forced.has(holding);
+    if (limited)
+      state.extra = planSlab(holding, freeOf(state) + state.used + state.held, state.used + state.held, nowMs);
+    await openSlot(tx, state.spot, carryAbove(holding));
+    const take = { used: state.used, held: state.held + state.extra };
+    if (!(await debit(tx, state.spot, take, limited ? ceilingOf(holding.quota) : null)))
+      throw new Error('the ledger changed inside a unit of work');
+    if (take.held > 0)
+      await addLease(tx, holder, state.spot, {
+        amount: take.held,
+        comesBack: comesBack(holding.quota),
+        expiresMs: state.expiresMs,
+      });
+  }
+}
+
+/** What a burst had above its limit is taken off the next window. */
+const carryAbove = ({ quota }: Holding): number | null => (quota.type === 'burst' ? quota.limit : null);
+
+/** Those of the quotas that would be exceeded. */
+const findRefusals = (wishes: readonly Wish[], { states }: Round, freeOf: (state: State) => number): Refusal[] =>
+  wishes.flatMap(({ holding, amount, force }) => {
+    const state = states.get(holding);
+    if (state === undefined || force || !denies(holding.quota)) return [];
+    return amount <= state.lease.slab + freeOf(state)
+      ? []
+      : [{ holding, amount, standing: state.standing + state.used + state.held }];
+  });

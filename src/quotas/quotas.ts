@@ -1,0 +1,338 @@
+import type { EventRecorder } from '../events/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database/index.ts';
+import type { RandomSource } from '../platform/ids.ts';
+import type { Logger } from '../platform/logging.ts';
+import type { QuotaAlarm } from './alarm.ts';
+import { type Bookings, createBookings, slowRate } from './bookings.ts';
+import { createDefinitions, type Definitions } from './definitions.ts';
+import { byGravity, type Denial, explainDenial } from './denial.ts';
+import { hasAtHand } from './holding.ts';
+import { createLedger, type Ledger, type Refusal, type Taken, type Wish } from './ledger.ts';
+import { clearUsage, type Reaped, type Spot, setLevel } from './ledger-store.ts';
+import { createLostLedger, type LostLedger } from './lost-ledger.ts';
+import { type Amounts, type Counted, denies, judge, type Place, type Quota } from './quota.ts';
+import { createViolations, type Violations } from './violations.ts';
+import { createSlowLane, createWaitingRoom, type WaitingRoom } from './waiting-room.ts';
+import { slotAt } from './window.ts';
+
+/** What became of a use that was asked for in this process. */
+export type Spent =
+  | { readonly granted: true; readonly taken: readonly Taken[] }
+  | {
+      readonly granted: false;
+      /** The gravest first. Empty: the ledger does not answer, and a quota says that nothing passes then. */
+      readonly denials: readonly Denial[];
+      readonly detail: string;
+    };
+
+type Denied = Extract<Spent, { granted: false }>;
+
+export type QuotaTotals = {
+  readonly checks: number;
+  readonly blocks: number;
+  readonly throttles: number;
+  readonly queued: number;
+  readonly resets: number;
+  /** Granted or refused by policy, because the ledger did not answer. */
+  readonly unguarded: number;
+  readonly refusedBlind: number;
+};
+
+export type Quotas = {
+  readonly definitions: Definitions;
+  readonly bookings: Bookings;
+  readonly violations: Violations;
+  readonly ledger: Ledger;
+  readonly lost: LostLedger;
+  /** Reads the definitions and takes back what an earlier life held. @returns what that was */
+  open(): Promise<readonly Reaped[]>;
+  /**
+   * Takes a use from what is at hand, or from the ledger; only quotas that can deny are asked. `hold` is told when it waits.
+   * @param final kinds that are used up when they are granted
+   */
+  spend(
+    place: Place,
+    amounts: Amounts,
+    final: (kind: Counted) => boolean,
+    hold?: (maxMs: number) => void,
+  ): Promise<Spent>;
+  /** The same from what is at hand alone, without a promise: undefined when the ledger must be asked. */
+  spendAtHand(place: Place, amounts: Amounts, final: (kind: Counted) => boolean): Spent | undefined;
+  /** What was taken was used up to this amount; kinds that are not named were used as granted. */
+  settle(taken: readonly Taken[], used: Amounts): void;
+  /** Of quotas that only count: after the fact. */
+  count(place: Place, amounts: Amounts): void;
+  /** Sets what was measured elsewhere, of quotas that never begin anew. */
+  noteLevel(place: Place, counts: Counted, level: number): Promise<void>;
+  /** Begins anew. @throws AppError `quota/unknown` */
+  reset(id: string, bucket: string | undefined, actor: string): Promise<void>;
+  /** Writes down what waits. */
+  flush(): Promise<void>;
+  readonly waitingRoom: WaitingRoom;
+  /** Told when something waits to be written down. */
+  onUse(listener: () => void): void;
+  totals(): QuotaTotals;
+};
+
+export function createQuotas(options: {
+  db: Database;
+  clock: Clock;
+  random: RandomSource;
+  log: Logger;
+  events: EventRecorder;
+  instance: string;
+  fromFile: readonly Quota[];
+  alarm?: QuotaAlarm | undefined;
+}): Quotas {
+  const { db, clock, random, log, events } = options;
+  const holder = `${options.instance}:${random(9).toString('base64url')}`;
+  const ledger = createLedger({ db, clock, holder });
+  const definitions = createDefinitions({ db, clock, events, ledger, fromFile: options.fromFile });
+  const violations = createViolations({ db, clock, random, events, alarm: options.alarm });
+  const waitingRoom = createWaitingRoom(clock);
+  const slowLane = createSlowLane(() => clock.now());
+  const lost = createLostLedger({ db, clock, events, log });
+  let wake: () => void = () => undefined;
+  const bookings = createBookings({
+    db,
+    clock,
+    random,
+    definitions,
+    ledger,
+    violations,
+    slowLane,
+    onUse: () => wake(),
+  });
+  const counters = { checks: 0, blocks: 0, throttles: 0, queued: 0, resets: 0, unguarded: 0, refusedBlind: 0 };
+
+  const wishesOf = (place: Place, amounts: Amounts, final: (kind: Counted) => boolean, nowMs: number): Wish[] => {
+    const wishes: Wish[] = [];
+    for (const holding of definitions.applied(place, nowMs)) {
+      const { counts } = holding.quota;
+      const amount = amounts[counts];
+      if (amount !== undefined && denies(holding.quota)) wishes.push({ holding, amount, final: final(counts) });
+    }
+    return wishes;
+  };
+
+  /** From what is at hand, else from the ledger; when that is lost, as each quota says. */
+  const acquire = async (wishes: readonly Wish[]): Promise<Spent> => {
+    const nowMs = clock.now();
+    const atHand = wishes.some(({ force }) => force) ? undefined : ledger.take(wishes, nowMs);
+    if (atHand) return { granted: true, taken: atHand };
+    const known = ledger.recentRefusals(wishes, nowMs);
+    if (known.length > 0) return deny(known);
+    if (lost.shouldAsk(nowMs)) {
+      try {
+        const acquired = await ledger.acquire(wishes);
+        lost.answered();
+        if (!acquired.granted) return deny(acquired.refusals);
+        wake();
+        for (const { holding } of wishes) warnOf(holding.quota, holding.bucket, holding.standing);
+        return acquired;
+      } catch (err) {
+        lost.failed(err);
+      }
+    }
+    return withoutLedger(wishes, clock.now());
+  };
+  const warnOf = (quota: Quota, bucket: string, standing: number): void => {
+    if (judge(quota, standing, 0).verdict === 'warned') violations.noteWarning(quota, bucket, standing);
+  };
+
+  const withoutLedger = (wishes: readonly Wish[], nowMs: number): Spent => {
+    const short = wishes.filter(({ holding, amount }) => !hasAtHand(holding, amount, nowMs));
+    const closed = short.find(({ holding }) => holding.quota.whenLost !== 'open');
+    if (closed) {
+      counters.refusedBlind += 1;
+      const { quota } = closed.holding;
+      const why = quota.whenLost === 'closed' ? 'lets nothing pass meanwhile' : 'has no share left at hand';
+      return {
+        granted: false,
+        denials: [],
+        detail: `The ledger of the quotas does not answer, and the quota "${quota.name}" (${quota.id}) ${why}. Try again in a moment.`,
+      };
+    }
+    counters.unguarded += 1;
+    const taken = ledger.take(
+      wishes.filter((one) => !short.includes(one)),
+      nowMs,
+    );
+    // Written down when the ledger is back: used, though nobody could look whether there was room.
+    for (const { holding, amount } of short) ledger.count(holding, amount, nowMs);
+    wake();
+    return { granted: true, taken: taken ?? [] };
+  };
+
+  const deny = (refusals: readonly Refusal[]): Spent => {
+    const nowMs = clock.now();
+    const denials = byGravity(
+      refusals.map(({ holding: { quota, bucket }, standing, amount }) =>
+        explainDenial({ quota, bucket, standing, amount }, nowMs),
+      ),
+    );
+    return { granted: false, denials, detail: denials[0]?.detail ?? '' };
+  };
+
+  /** What the actions of those that said no make of it: turned away, slowed down or kept waiting. */
+  const act = async (wishes: readonly Wish[], denied: Denied, hold: (maxMs: number) => void): Promise<Spent> => {
+    const all = denied.denials;
+    const nowMs = clock.now();
+    note(all);
+    const refusing = all.map(({ quota }) => quota);
+    if (refusing.some(({ action }) => action === 'block' || action === 'escalate')) return turnedAway(denied);
+    const waitMs = Math.min(...refusing.map(({ waitSeconds }) => waitSeconds)) * 1_000;
+    const [first] = all;
+    if (first === undefined || waitMs <= 0) return turnedAway(denied);
+    const line = `${first.quota.id} ${first.bucket}`;
+    const waits = refusing.some((quota) => quota.action === 'queue' || quota.type === 'hard');
+    if (waits) {
+      counters.queued += 1;
+      hold(waitMs);
+      let latest = denied as Spent;
+      await waitingRoom.wait(
+        line,
+        async () => {
+          latest = await acquire(wishes);
+          return latest.granted || latest.denials.length === 0;
+        },
+        waitMs,
+      );
+      return latest.granted ? latest : turnedAway(latest);
+    }
+    counters.throttles += 1;
+    const atMs = Math.max(
+      ...all.map(({ quota, bucket, amount }) => {
+        const perMinute = slowRate(quota);
+        return slowLane.enter(`${quota.id} ${bucket}`, perMinute, amount, nowMs + waitMs) ?? Number.POSITIVE_INFINITY;
+      }),
+    );
+    if (!Number.isFinite(atMs)) return turnedAway(denied);
+    if (atMs > nowMs) {
+      hold(atMs - nowMs);
+      await clock.sleep(atMs - nowMs);
+    }
+    const slowed = new Set(refusing.map(({ id }) => id));
+    return acquire(wishes.map((wish) => (slowed.has(wish.holding.quota.id) ? { ...wish, force: true } : wish)));
+  };
+  const turnedAway = (spent: Spent): Spent => {
+    counters.blocks += 1;
+    return spent;
+  };
+  const note = (all: readonly Denial[]): void => {
+    wake();
+    for (const { quota, bucket, standing, amount } of all) {
+      const { exceededBy } = judge(quota, standing, amount);
+      violations.note({ quota, bucket, standing, amount, exceededBy, action: quota.action });
+    }
+  };
+
+  const spendAtHand = (place: Place, amounts: Amounts, final: (kind: Counted) => boolean): Spent | undefined => {
+    const nowMs = clock.now();
+    const wishes = wishesOf(place, amounts, final, nowMs);
+    if (wishes.length === 0) return { granted: true, taken: [] };
+    counters.checks += 1;
+    const taken = ledger.take(wishes, nowMs);
+    return taken && { granted: true, taken };
+  };
+
+  return {
+    definitions,
+    bookings,
+    violations,
+    ledger,
+    lost,
+    waitingRoom,
+    async open() {
+      await definitions.load();
+      return ledger.reap({ atStart: true });
+    },
+    spendAtHand,
+    async spend(place, amounts, final, hold = () => undefined) {
+      const atHand = spendAtHand(place, amounts, final);
+      if (atHand) return atHand;
+      const wishes = wishesOf(place, amounts, final, clock.now());
+      const spent = await acquire(wishes);
+      return spent.granted || spent.denials.length === 0 ? spent : act(wishes, spent, hold);
+    },
+    settle(taken, used) {
+      let beyond = false;
+      for (const one of taken) {
+        const { counts } = one.lease.holding.quota;
+        if (ledger.settle(one, used[counts] ?? one.amount)) beyond = true;
+      }
+      // Used beyond what the ledger knows of: a kill must not forget it.
+      if (beyond) ledger.flush().catch((err: unknown) => lost.failed(err));
+      wake();
+    },
+    count(place, amounts) {
+      const nowMs = clock.now();
+      for (const holding of definitions.applied(place, nowMs)) {
+        const { quota, bucket } = holding;
+        const amount = amounts[quota.counts];
+        if (amount === undefined || amount === 0 || denies(quota)) continue;
+        ledger.count(holding, amount, nowMs);
+        const standing = holding.standing + ledger.unwritten(quota.id, bucket) - amount;
+        const { verdict, exceededBy } = judge(quota, standing, amount);
+        if (verdict === 'over')
+          violations.note({
+            quota,
+            bucket,
+            standing,
+            amount,
+            exceededBy,
+            action: quota.shadow ? 'none' : quota.action,
+          });
+        else if (verdict === 'warned') violations.noteWarning(quota, bucket, standing + amount);
+        wake();
+      }
+    },
+    async noteLevel(place, counts, level) {
+      const nowMs = clock.now();
+      const levels = definitions
+        .applied(place, nowMs)
+        .filter(({ quota }) => quota.counts === counts && quota.period === 'forever');
+      if (levels.length === 0) return;
+      await db.unit(async (tx) => {
+        for (const { quota, bucket } of levels) await setLevel(tx, spotOf(quota, bucket, nowMs), level);
+      });
+    },
+    async reset(id, bucket, actor) {
+      const quota = definitions.require(id);
+      await ledger.flush({ everything: true, quotaId: id });
+      await db.unit(async (tx) => {
+        await clearUsage(tx, id, bucket);
+        const data = { bucket: bucket ?? null };
+        await events.audit(tx, { actor, action: 'quota.reset', object: id, outcome: 'done', data });
+        await events.record(tx, {
+          type: 'quota.reset',
+          severity: 'info',
+          message: `What was used of the quota "${quota.name}" (${id}) begins anew, by ${actor}.`,
+          data: { quota_id: id, ...data },
+        });
+      });
+      counters.resets += 1;
+      ledger.adopt(definitions.all());
+    },
+    async flush() {
+      try {
+        await ledger.flush();
+        await violations.flush();
+        lost.answered();
+      } catch (err) {
+        lost.failed(err);
+      }
+    },
+    onUse(listener) {
+      wake = listener;
+    },
+    totals: () => ({ ...counters }),
+  };
+}
+
+const spotOf = (quota: Quota, bucket: string, nowMs: number): Spot => ({
+  quotaId: quota.id,
+  bucket,
+  slot: slotAt(quota, nowMs),
+});
