@@ -10,6 +10,8 @@ import { events } from './events.ts';
 import { gateway } from './gateway.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
+import { leakDetection } from './leaks/leak-detection.ts';
+import { resourceScan } from './leaks/resource-scan.ts';
 import { lensReading } from './lens-reading.ts';
 import { metricIntake } from './metric-intake.ts';
 import { metricRecording } from './metric-recording.ts';
@@ -40,6 +42,8 @@ const benches: readonly Bench[] = [
   operationWrapper,
   lensReading,
   metricIntake,
+  leakDetection,
+  resourceScan,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 

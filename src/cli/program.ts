@@ -136,7 +136,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   remote(target.command('inspect').argument('[id]').description('look at one now; 4 when it is not healthy')).action(
     does((id: string | undefined, flags: RemoteFlags) => inspectTarget(context, id, flags)),
   );
-  declareResources(target, context, does);
+  declareResources(program, target, context, does);
   declareDocuments(program, context, does);
 
   declareEvents(program, context, does);

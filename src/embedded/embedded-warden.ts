@@ -6,6 +6,7 @@ import {
   type OwnCleanupStrategy,
   type RagwardenClient,
   RagwardenError,
+  ResourceManager,
 } from '../sdk/index.ts';
 import { checkOptions, type WardenOptions } from './options.ts';
 
@@ -30,6 +31,8 @@ export type Warden = {
   readonly metrics: MetricsCollector;
   /** Cleanup tasks of this very warden, and strategies that its program brings along. What is asked before it is started waits for it. */
   readonly cleanup: CleanupScheduler;
+  /** Registers what this program holds and asks what leaks; calls before it is started wait for it. */
+  readonly resources: ResourceManager;
   /**
    * Brings everything up and resolves when it is ready. A warden lives once: called again this is the same start.
    * @throws RagwardenError `config/invalid` with every bad setting, `storage/data-folder-in-use` when another process or warden has
@@ -72,6 +75,7 @@ export function createWarden(options: WardenOptions): Warden {
       throw asRagwardenError(err);
     }
   });
+  const resources = new ResourceManager(connected);
 
   const start = async (): Promise<StartedWarden> => {
     try {
@@ -96,6 +100,7 @@ export function createWarden(options: WardenOptions): Warden {
   return {
     metrics,
     cleanup,
+    resources,
     start() {
       if (stopRequested) return Promise.reject(new RagwardenError(stopped));
       starting ??= start();

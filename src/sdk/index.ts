@@ -80,6 +80,7 @@ export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-
 export { getSystemHealth, type SystemHealth, SystemHealthMonitor } from './system-health-monitor.ts';
 export { getSystemMonitor, SystemMonitor } from './system-monitor.ts';
 export { SystemOperations } from './system-operations.ts';
+export type { Tracked, TrackOptions } from './track.ts';
 export type { TrafficFilter } from './traffic-calls.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
 export type { TuningScope, TuningValues } from './tuning-calls.ts';

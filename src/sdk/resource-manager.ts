@@ -1,7 +1,8 @@
 import { createClient, type RagwardenClient } from './client.ts';
 import type { ResourceRegistration } from './resource-calls.ts';
+import { createTracking, type Tracked, type TrackOptions } from './track.ts';
 import type { ClientOptions } from './transport.ts';
-import type { LeakSeverity, ResourceBody, ResourceLeakBody } from './wire.ts';
+import type { LeakSeverity, ResourceBody, ResourceLeakBody, ResourceSummaryBody, ResourceTypeName } from './wire.ts';
 
 export const ResourceType = {
   MEMORY: 'memory',
@@ -20,12 +21,16 @@ const longestError = 500;
 
 /** Tells ragwarden what this program holds, and asks which of it leaks. A service token is enough. */
 export class ResourceManager {
-  readonly #client: RagwardenClient;
+  readonly #client: Promise<RagwardenClient>;
   /** How to free what this program registered; never sent anywhere. */
   readonly #cleanups = new Map<string, () => unknown>();
+  readonly #track = createTracking(this);
 
-  constructor(options: ClientOptions) {
-    this.#client = createClient(options);
+  /** @param options or the promise of them, which calls then wait for */
+  constructor(options: ClientOptions | Promise<ClientOptions>) {
+    this.#client = options instanceof Promise ? options.then(createClient) : Promise.resolve(createClient(options));
+    // Told by each call.
+    this.#client.catch(() => undefined);
   }
 
   /**
@@ -34,14 +39,14 @@ export class ResourceManager {
    */
   async registerResource(resource: ResourceRegistration & { cleanup?: () => unknown }): Promise<ResourceBody> {
     const { cleanup, ...given } = resource;
-    const registered = await this.#client.resources.register(given);
+    const registered = await (await this.#client).resources.register(given);
     if (cleanup) this.#cleanups.set(given.resourceId, cleanup);
     return registered;
   }
 
   /** It is used. @throws RagwardenError `resource/unknown`, also after a restart of ragwarden: register it again */
-  accessResource(resourceId: string): Promise<ResourceBody> {
-    return this.#client.resources.access(resourceId);
+  async accessResource(resourceId: string): Promise<ResourceBody> {
+    return (await this.#client).resources.access(resourceId);
   }
 
   /**
@@ -59,17 +64,39 @@ export class ResourceManager {
     } catch (err) {
       const error = (String(err) || 'no reason').slice(0, longestError);
       // What kept it from being freed is worth more than what kept that from being told.
-      await this.#client.resources.release(resourceId, { error }).catch(() => undefined);
+      await (await this.#client).resources.release(resourceId, { error }).catch(() => undefined);
       throw err;
     }
     this.#cleanups.delete(resourceId);
-    return this.#client.resources.release(resourceId);
+    return (await this.#client).resources.release(resourceId);
+  }
+
+  /**
+   * Registers an object as long as it is held: `await using` it, or dispose of it. What the collector takes before that is released
+   * with an error that says so. The object itself is not held.
+   */
+  track<T extends object>(type: ResourceTypeName, object: T, options?: TrackOptions): Promise<Tracked<T>> {
+    return this.#track(type, object, options);
+  }
+
+  /** For what is tracked: the object is gone, what it held may not be. */
+  async forgetCollected(resourceId: string): Promise<void> {
+    if (this.#cleanups.has(resourceId)) await this.cleanupResource(resourceId);
+    else
+      await (await this.#client).resources.release(resourceId, {
+        error: 'The object was collected before anybody freed what it held.',
+      });
+  }
+
+  /** What is registered, in numbers. */
+  async getResourceSummary(): Promise<ResourceSummaryBody> {
+    return (await this.#client).resources.summary();
   }
 
   /** Forgets it, freed or not. @throws RagwardenError `resource/unknown` */
-  unregisterResource(resourceId: string): Promise<ResourceBody> {
+  async unregisterResource(resourceId: string): Promise<ResourceBody> {
     this.#cleanups.delete(resourceId);
-    return this.#client.resources.unregister(resourceId);
+    return (await this.#client).resources.unregister(resourceId);
   }
 
   /** All of them, or of one severity; the gravest first. */
@@ -77,8 +104,9 @@ export class ResourceManager {
     const found: ResourceLeakBody[] = [];
     let cursor: string | null = '0';
     while (cursor !== null) {
-      const page: { items: readonly ResourceLeakBody[]; next_cursor: string | null } =
-        await this.#client.resources.leaks({ limit: 100, cursor, ...(severity === undefined ? {} : { severity }) });
+      const page: { items: readonly ResourceLeakBody[]; next_cursor: string | null } = await (
+        await this.#client
+      ).resources.leaks({ limit: 100, cursor, ...(severity === undefined ? {} : { severity }) });
       found.push(...page.items);
       cursor = page.next_cursor;
     }
