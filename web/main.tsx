@@ -8,6 +8,7 @@ import { followUrl, urlState, type View } from './state/url.ts';
 import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
+import { Resources } from './views/resources/resources.tsx';
 import { Traffic } from './views/traffic/traffic.tsx';
 import { Tuning } from './views/tuning/tuning.tsx';
 
@@ -16,6 +17,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   health: HealthView,
   traffic: Traffic,
   metrics: Explorer,
+  resources: Resources,
   tuning: Tuning,
 };
 

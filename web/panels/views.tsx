@@ -6,6 +6,7 @@ const names: Readonly<Record<View, string>> = {
   health: 'Health',
   traffic: 'Traffic',
   metrics: 'Metrics',
+  resources: 'Resources',
   tuning: 'Tuning',
 };
 

@@ -68,6 +68,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   health: [targets, host],
   traffic: [targets, operations],
   metrics: [targets],
+  resources: [targets, operations],
   tuning: [targets, operations],
 };
 
