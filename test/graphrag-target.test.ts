@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addUpdate, beginRun, copyProject, failRun } from '../src/targets/graphrag/project.fixture.ts';
 import { type OpenWarden, openWarden, prepareRepository, takeGood, wait } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
-import { contentOf, field, removeFolder, temporaryFolder } from './warden-harness.ts';
+import { contentOf, field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 /** A recorded GraphRAG project, which no server serves: watched, captured, damaged, restored, rehearsed. */
 describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
@@ -111,6 +111,10 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
   });
 
   test('its one graph is known by the id of the target, and its cache stays where it is when points leave it out', async () => {
+    const status = '/api/v1/health-dashboard/graphs/default/status';
+    await until('the size of the graph', async () =>
+      Number(field((await warden.call('GET', status)).body, 'size_bytes')) > 0 ? true : undefined,
+    );
     const graphs = await warden.call('GET', '/api/v1/backup-replication/backup/graphs/default/snapshots');
     expect([graphs.status, graphs.text]).toEqual([200, expect.stringContaining('"graph_id":"default"')]);
     await warden.stop();

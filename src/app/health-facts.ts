@@ -34,7 +34,11 @@ function factsOf(
   const stuck = watched.stuck();
   // Files are looked into for the first workspace alone.
   const inspected = watched === first ? slices.inspections.last(targetId) : undefined;
-  const folder = slices.sizes.sizes(targetId).find(({ store }) => store === 'workspace');
+  const { kind } = first.target;
+  const folders = slices.sizes
+    .sizes(targetId)
+    // The one graph of a target without workspaces is all of its folders.
+    .filter(({ store }) => (kind === 'lightrag' ? store === 'workspace' : store !== 'inputs'));
   const backup = ground.config.backup.enabled ? slices.schedule.lastStatus(targetId) : undefined;
   return {
     graphId: workspace === '' || isOnly ? targetId : `${targetId}:${workspace}`,
@@ -52,7 +56,7 @@ function factsOf(
         Object.entries(inspected.audit.dangling).flatMap(([name, { count }]) => (count > 0 ? [[name, count]] : [])),
       ),
     },
-    sizeBytes: watched === first ? folder?.bytes : undefined,
+    sizeBytes: watched === first && folders.length > 0 ? folders.reduce((sum, { bytes }) => sum + bytes, 0) : undefined,
     backup: backup && { newestVerifiedMs: backup.newestVerified?.takenMs, objectiveMet: backup.rpo.met },
   };
 }
