@@ -8,6 +8,7 @@ import { backup } from './backup.ts';
 import { databaseDump } from './database-dump.ts';
 import { events } from './events.ts';
 import { gateway } from './gateway.ts';
+import { health } from './health.ts';
 import { hostSample } from './host-sample.ts';
 import { idle } from './idle.ts';
 import { leakDetection } from './leaks/leak-detection.ts';
@@ -29,6 +30,7 @@ const benches: readonly Bench[] = [
   startToReady,
   idle,
   hostSample,
+  health,
   events,
   apiRoute,
   gateway,

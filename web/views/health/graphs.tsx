@@ -67,7 +67,7 @@ function OneGraph({ graph }: { graph: Graph }) {
         {graph.size_bytes !== null && <Fact name="Files">{formatBytes(graph.size_bytes)}</Fact>}
         {backup !== null && (
           <Fact name="Last verified point">
-            <Age at={backup.verified_at} none="none" />
+            <Age at={backup.verified_at} none="none" />{' '}
             {!backup.objective_met && <Word word="degraded" text="objective missed" />}
           </Fact>
         )}
