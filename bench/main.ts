@@ -17,6 +17,7 @@ import { lensReading } from './lens-reading.ts';
 import { metricIntake } from './metric-intake.ts';
 import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
+import { notify } from './notify.ts';
 import { operationWrapper } from './operation-wrapper.ts';
 import { built } from './processes.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
@@ -41,6 +42,7 @@ const benches: readonly Bench[] = [
   scatteredEdits,
   metricRecording,
   metricStorage,
+  notify,
   operationWrapper,
   lensReading,
   metricIntake,
