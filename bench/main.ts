@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { apiRoute } from './api-route.ts';
 import { backup } from './backup.ts';
+import { cleanup } from './cleanup.ts';
 import { databaseDump } from './database-dump.ts';
 import { events } from './events.ts';
 import { gateway } from './gateway.ts';
@@ -48,6 +49,7 @@ const benches: readonly Bench[] = [
   metricIntake,
   leakDetection,
   resourceScan,
+  cleanup,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 

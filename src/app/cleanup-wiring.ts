@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ActionRunners } from '../alerts/index.ts';
 import { type Backup, connectPostgres, openRedis, type PointStore, readRedisUrl } from '../backup/index.ts';
 import {
   type AnyStrategy,
@@ -63,6 +64,8 @@ export type CleanupWiring = {
   /** To be begun when everything that is cleaned up runs. */
   readonly cleanupParts: readonly Part[];
   readonly cleanupGrowth: { readonly 'cleanup-history': Bounded; readonly quarantine: Bounded };
+  /** What alerts may have done. */
+  readonly cleanupRunners: ActionRunners;
   /** Before anything is served. */
   openCleanup(): Promise<void>;
 };
@@ -239,6 +242,19 @@ export function createCleanupWiring(
     }),
     cleanupParts: enabled ? [scheduler, sweep, workspaceJob] : [],
     cleanupGrowth: { 'cleanup-history': boundedCleanupHistory(db), quarantine: boundedQuarantine(db, quarantine) },
+    cleanupRunners: {
+      'run-cleanup-task': {
+        async describe({ taskId }) {
+          const { task } = await scheduler.require(taskId);
+          const { strategy, params } = task;
+          return `the cleanup task ${taskId} is run, which would take ${await cleanup.countItems(strategy, params)} now.`;
+        },
+        async run({ taskId }) {
+          const operation = await scheduler.runTask(taskId, { startedBy: 'alerts', cause: 'alert' });
+          return { detail: `The cleanup task ${taskId} runs.`, operationId: operation.id };
+        },
+      },
+    },
     async openCleanup() {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       await scheduler.open(tasksOf(ground), { metricDays: config.metrics.history.retention.values / 86_400_000 });

@@ -387,7 +387,10 @@ export function createWarden(options: WardenOptions): Warden {
       config.heartbeat &&
       createHeartbeat({ ...config.heartbeat, http, jobs, db, registry, clock, log: logOf('system') });
     const rehearses = config.backup.enabled && config.recovery.enabled;
-    const alertWiring = createAlertWiring(ground, { history: metrics.history, backup, barrier: fronting.barrier });
+    const alertWiring = createAlertWiring(ground, {
+      ...{ history: metrics.history, backup, barrier: fronting.barrier },
+      runners: cleanupWiring.cleanupRunners,
+    });
     const { health, parts: healthParts } = createHealthWiring(ground, [
       jobsCheck(jobs, clock),
       notifying.check,

@@ -18,6 +18,8 @@ export type Tally = {
 
 const mostNotes = 100;
 const pressurePollMs = 1_000;
+/** Whoever waits longer gives the rest back; the next run takes it. */
+const longestPauseMs = 60_000;
 
 /**
  * Carries a plan out, batch by batch, and counts what became of each item. Ends early when the budget is spent or the signal
@@ -65,7 +67,11 @@ export async function carryOutPlan(options: {
         tally.stoppedBy = 'it was stopped';
         break;
       }
-      await waitOutPressure(options, budget, startedMs);
+      const busy = await waitOutPressure(options);
+      if (busy !== undefined) {
+        tally.stoppedBy = busy;
+        break;
+      }
       const spent = { items: at, bytes: tally.bytesFreed, ms: clock.monotonic() - startedMs };
       const fits = decideBatch(wanted.slice(at, at + options.batchSize), options.batchSize, budget, spent);
       if (fits === 0) {
@@ -104,20 +110,21 @@ export async function carryOutPlan(options: {
   return tally;
 }
 
-async function waitOutPressure(
-  { findPressure, context, clock }: Parameters<typeof carryOutPlan>[0],
-  budget: Budget,
-  startedMs: number,
-): Promise<void> {
-  for (let said = ''; ; ) {
+/** @returns why it is still not the moment, after a minute; undefined: it may go on */
+async function waitOutPressure({
+  findPressure,
+  context,
+  clock,
+}: Parameters<typeof carryOutPlan>[0]): Promise<string | undefined> {
+  const untilMs = clock.monotonic() + longestPauseMs;
+  for (let paused = false; ; paused = true) {
     const why = findPressure?.();
     if (why === undefined || context.signal.aborted) {
-      if (said !== '') context.phase('carrying out');
-      return;
+      if (paused) context.phase('carrying out');
+      return undefined;
     }
-    if (budget.seconds !== null && clock.monotonic() - startedMs >= budget.seconds * 1_000) return;
-    if (said !== why) context.phase('paused');
-    said = why;
+    if (clock.monotonic() >= untilMs) return why;
+    if (!paused) context.phase('paused');
     await clock.sleep(pressurePollMs, context.signal).catch(() => undefined);
   }
 }

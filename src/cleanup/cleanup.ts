@@ -195,7 +195,10 @@ export function createCleanup(options: {
             ...{ signal, log: context.log, parallel: parallelItems, nowMs: clock.now() },
             phase: (name) => void context.phase(name),
           },
-          ...((given.urgency ?? 1) < 2 && options.findPressure ? { findPressure: options.findPressure } : {}),
+          // Whoever asked for it waits, and what is urgent is urgent because something is short.
+          ...((given.urgency ?? 1) < 2 && (given.cause ?? 'manual') !== 'manual' && options.findPressure
+            ? { findPressure: options.findPressure }
+            : {}),
           onProgress: (now) =>
             context.progress({
               ...{ filesDone: now.cleaned + now.skipped + now.failed, filesTotal: plan.items.length },
@@ -210,7 +213,7 @@ export function createCleanup(options: {
     const working = work();
     try {
       const { tally, plan } = await Promise.race([working, stopped(signal, working)]);
-      if (signal.aborted && tally.leftOver > 0) throw signal.reason;
+      if (signal.aborted && tally.leftOver + tally.failed > 0) throw signal.reason;
       return {
         ...{ tally, plan },
         run: {

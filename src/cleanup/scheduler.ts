@@ -269,7 +269,8 @@ export function createCleanupScheduler(options: {
       if (fresh.length + changed.length + gone.length === 0) return;
       await db.unit(async (tx) => {
         for (const task of fresh) await tasks.insert(tx, task, nowMs);
-        for (const task of changed) await tasks.replace(tx, task, nowMs);
+        for (const task of changed)
+          await tasks.replace(tx, { ...task, enabled: known.get(task.id)?.enabled ?? task.enabled }, nowMs);
         for (const { id } of gone) await tasks.delete(tx, id);
       });
     },

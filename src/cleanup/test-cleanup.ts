@@ -52,7 +52,7 @@ export async function openTestCleanup(
   const { db } = state;
   const log = silentLogger;
   const events = createEventLog({ db, clock, instance: 'test' });
-  const operations = createOperations({ db, clock, log, events, instance: 'test' });
+  const operations = createOperations({ db, clock, log, events, instance: 'test', stopTimeoutMs: 100 });
   const store = createCleanupStore(db);
   const made = strategies({ folder, clock });
   const quarantineFolder = join(folder, 'data', 'quarantine');

@@ -1,0 +1,145 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readConfig } from '../config/index.ts';
+import { silentLogger } from '../platform/logging.ts';
+import { createWarden, type StartedWarden, type Warden } from './warden.ts';
+
+let folder: string;
+let warden: Warden;
+let started: StartedWarden;
+const adminToken = 'an-admin-token-of-this-test-and-no-other';
+const hour = 3_600_000;
+
+/** A workspace whose files were last written so long ago. */
+function workspace(name: string, ageMs: number): string {
+  const path = join(folder, 'rag', name);
+  mkdirSync(path, { recursive: true });
+  const at = (Date.now() - ageMs) / 1_000;
+  for (const file of ['kv_store_full_docs.json', 'kv_store_doc_status.json']) {
+    writeFileSync(join(path, file), '{}');
+    utimesSync(join(path, file), at, at);
+  }
+  utimesSync(path, at, at);
+  return path;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rw-cleanup-api-'));
+  const env = {
+    RAGWARDEN_DATA_DIR: join(folder, 'data'),
+    RAGWARDEN_PORT: '0',
+    LIGHTRAG_METRICS_PORT: '0',
+    RAGWARDEN_GATEWAY_ENABLED: 'false',
+    RAGWARDEN_ADMIN_TOKEN: adminToken,
+    RAGWARDEN_BACKUP_AT_START: 'false',
+    RAGWARDEN_LEAK_CHECK_INTERVAL: '1',
+    // Nobody answers there, which is soon known.
+    RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
+    WORKING_DIR: join(folder, 'rag'),
+  };
+  mkdirSync(join(folder, 'rag'));
+  mkdirSync(join(folder, 'exports'));
+  writeFileSync(
+    join(folder, 'ragwarden.yaml'),
+    [
+      'cleanup:',
+      `  folders: [{id: exports, path: ${join(folder, 'exports')}, use: temporary, patterns: ["*.part"]}]`,
+      '  tasks: [{task_id: parts, cleanup_type: temporary-files, params: {folder: exports}, schedule_expression: "0 4 * * *"}]',
+      '',
+    ].join('\n'),
+  );
+  warden = createWarden({ reading: readConfig({ env, cwd: folder }), log: silentLogger, command: 'serve' });
+  started = await warden.start();
+});
+afterAll(async () => {
+  await warden.stop('the test is over');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+type Answer = { status: number; body: ReturnType<typeof JSON.parse> };
+async function call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, payload?: object): Promise<Answer> {
+  const answer = await started.server.inject({
+    ...{ method, url, headers: { authorization: `Bearer ${adminToken}`, prefer: 'wait=20' } },
+    ...(payload === undefined ? {} : { payload }),
+  });
+  return { status: answer.statusCode, body: answer.body === '' ? null : answer.json() };
+}
+const base = '/api/v1/metrics/cleanup';
+
+test('every task that comes with the product succeeds on a fresh install, and no rate is told before', async () => {
+  const before = await call('GET', `${base}/tasks`);
+  const defaults = before.body.items.filter((one: { origin: string }) => one.origin === 'default');
+  expect(defaults.map((one: { task_id: string }) => one.task_id)).toEqual([
+    ...['cache_cleanup_6hourly', 'memory_cleanup_threshold', 'metrics_cleanup_daily', 'quarantine_expiry_daily'],
+    'resource_cleanup_hourly',
+  ]);
+  for (const one of defaults) expect(one).toMatchObject({ success_rate: null, last_run: null, enabled: true });
+  expect((await call('GET', `${base}/history`)).body).toMatchObject({ items: [], totals: { success_rate: null } });
+  for (const { task_id } of defaults)
+    expect(await call('POST', `${base}/tasks/${task_id}/run`)).toMatchObject({
+      ...{ status: 200, body: { state: 'succeeded', result: { outcome: 'success' } } },
+    });
+  expect((await call('GET', `${base}/history`)).body).toMatchObject({ total: 5, totals: { success_rate: 1 } });
+});
+
+test('a task of the settings file cleans the folder that only the file names, and cannot be changed over the API', async () => {
+  const path = join(folder, 'exports', 'a.part');
+  writeFileSync(path, 'half');
+  const at = (Date.now() - 24 * hour) / 1_000;
+  utimesSync(path, at, at);
+  const { body } = await call('POST', `${base}/tasks/parts/run`);
+  expect(body.result).toMatchObject({ cleaned: 1 });
+  expect(existsSync(path)).toBe(false);
+  expect(await call('DELETE', `${base}/tasks/parts`)).toMatchObject({ status: 409 });
+  const undone = await call('POST', `${base}/quarantine/undo`, { run_id: body.result.run_id });
+  expect(undone.body.result).toMatchObject({ undone: 1 });
+  expect(readFileSync(path, 'utf8')).toBe('half');
+});
+
+test('an idle workspace goes whole and comes back whole; a young one, a served one and an unknown one do not go, forced or not', async () => {
+  const idle = workspace('idle', 20 * hour);
+  workspace('young', hour / 10);
+  workspace('fresh', hour);
+  const clean = (name: string, force = '') => call('POST', `/api/workspaces/${name}/cleanup${force}`);
+  expect(await clean('young', '?force=true')).toMatchObject({ status: 409, body: { code: 'cleanup/workspace-busy' } });
+  expect(await clean('nobody')).toMatchObject({ status: 404 });
+  expect(await clean('..%2f..')).toMatchObject({ status: expect.any(Number), body: { code: expect.any(String) } });
+  expect(await clean('fresh')).toMatchObject({ status: 200, body: { success: false } });
+  const gone = await clean('idle');
+  expect(gone).toMatchObject({ status: 200, body: { success: true, workspace_id: 'idle' } });
+  expect(existsSync(idle)).toBe(false);
+  expect((await call('GET', '/api/workspaces/cleanup/stats')).body).toMatchObject({
+    ...{ total_cleanups: 1, expired_cleaned: 0, idle_cleaned: 1, size_cleaned: 0, errors: 0, running: false },
+    settings: {
+      ...{ cleanup_enabled: false, cleanup_interval_minutes: 60, ttl_hours: 24, max_idle_hours: 12 },
+      max_size_mb: 1000,
+      grace_period_minutes: 30,
+    },
+  });
+  await call('POST', `${base}/quarantine/undo`, { run_id: gone.body.operation_id });
+  expect(readFileSync(join(idle, 'kv_store_full_docs.json'), 'utf8')).toBe('{}');
+});
+
+test('resources of a type: what nobody claims any more is given up and comes back, what is in use stays unless it is forced', async () => {
+  const register = (resource_id: string, more: object = {}) =>
+    call('POST', '/api/v1/metrics/resources', { resource_id, resource_type: 'lock', ...more });
+  await register('used');
+  await register('lapsed', { lease_seconds: 0.1 });
+  const state = async (id: string) => (await call('GET', `/api/v1/metrics/resources/${id}`)).status;
+  const clean = async (more = '') => (await call('POST', `/api/v1/metrics/resources/cleanup/lock${more}`)).body;
+  await expect
+    .poll(async () => (await call('GET', '/api/v1/metrics/resources/leaks')).body.total, { timeout: 10_000 })
+    .toBe(1);
+  const ended = await clean();
+  expect(ended.result).toMatchObject({ cleaned: 1, outcome: 'success' });
+  expect([await state('used'), await state('lapsed')]).toEqual([200, 404]);
+  await call('POST', `${base}/quarantine/undo`, { run_id: ended.id });
+  expect(await state('lapsed')).toBe(200);
+  expect((await clean('?force=true')).result).toMatchObject({ cleaned: 2 });
+  expect([await state('used'), await state('lapsed')]).toEqual([404, 404]);
+  expect(await call('POST', '/api/v1/metrics/resources/cleanup/all')).toMatchObject({ status: 422 });
+  const [entry] = await started.events.listAudit({ action: 'cleanup.run', limit: 1 });
+  expect(entry).toMatchObject({ data: { strategy: 'resources', params: { force: true } } });
+});
