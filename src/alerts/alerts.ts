@@ -20,6 +20,8 @@ export type Alerts = {
   readonly rules: RuleCatalogue;
   readonly evaluation: AlertEvaluation;
   readonly runners: ActionRunners;
+  /** In numbers, as of the last evaluation and of the history. */
+  numbers(): Promise<{ firing: number; rules: number; triggered: number; evaluationMs: number | null }>;
   /** Ends repeats and escalation of one that fires. @throws AppError `alerts/unknown-alert` */
   acknowledge(id: string, by: string, note: string | null): Promise<FiredAlert>;
 };
@@ -49,6 +51,12 @@ export function createAlerts(options: {
   const evaluation = createAlertEvaluation({ ...options, store, catalogue: rules, runActions: actions.runDue });
   return {
     ...{ store, rules, evaluation, runners },
+    numbers: async () => ({
+      firing: await store.countHistory({ open: true }),
+      rules: (await rules.load()).filter(({ rule }) => rule.enabled).length,
+      triggered: await store.countHistory({}),
+      evaluationMs: evaluation.lastFacts()?.durationMs ?? null,
+    }),
     async acknowledge(id, by, note) {
       const nowMs = clock.now();
       const alert = await store.find(id);

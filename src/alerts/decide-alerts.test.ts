@@ -62,7 +62,7 @@ test.each([
   ['lt', 85, [84], [85]],
   ['lte', 85, [85, 84], [86]],
   ['eq', 85, [85], [84, 86]],
-] as const)('%s %d', (condition, threshold, fires, not) => {
+] as const)('the condition %s fires where it says against %d, and nowhere else', (condition, threshold, fires, not) => {
   const rule = testRule({ condition, threshold, duration_seconds: 0 });
   for (const value of fires) expect(walk(rule, values([value])).words).toEqual(['0 firing']);
   for (const value of not) expect(walk(rule, values([value])).words).toEqual([]);

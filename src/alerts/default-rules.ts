@@ -154,11 +154,11 @@ const recoveryRules: readonly AlertRuleBody[] = [
 
 const ownRules: readonly AlertRuleBody[] = [
   rule('part-unhealthy', {
-    ...{ name: 'part_degraded', metric_name: 'ragwarden_component_health_status', condition: 'lt', threshold: 1 },
+    ...{ name: 'part_degraded', metric_name: 'ragwarden_health_state', condition: 'gte', threshold: 2 },
     ...{ description: 'A health check is not well.', duration_seconds: 10 * minutes },
   }),
   rule('part-unhealthy', {
-    ...{ name: 'part_unhealthy', metric_name: 'ragwarden_component_health_status', condition: 'lt', threshold: 0.5 },
+    ...{ name: 'part_unhealthy', metric_name: 'ragwarden_health_state', condition: 'gte', threshold: 3 },
     ...{ description: 'A health check says unhealthy or critical.', duration_seconds: 2 * minutes, severity: 'error' },
   }),
   rule('gateway-down', {

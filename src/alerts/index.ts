@@ -5,7 +5,9 @@
  * or is resolved because a clock jumped or nobody looked; a rule never has more alerts than `mostAlertsPerRule`.
  */
 export type { ActionRunners, AlertAction, RunAlertAction } from './action.ts';
+export type { AlertBacktestBody, AlertBody, KnownAlertRuleBody } from './alert-bodies.ts';
 export { boundedAlertHistory } from './alert-growth.ts';
 export { registerAlertMetrics } from './alert-metrics.ts';
+export { alertRoutes } from './alert-routes.ts';
 export { type Alerts, createAlerts } from './alerts.ts';
 export { createDefaultRules } from './default-rules.ts';

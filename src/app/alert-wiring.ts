@@ -1,6 +1,7 @@
 import {
   type ActionRunners,
   type Alerts,
+  alertRoutes,
   createAlerts,
   createDefaultRules,
   registerAlertMetrics,
@@ -8,11 +9,12 @@ import {
 import type { Backup, WriteBarrier } from '../backup/index.ts';
 import { createCurrentValues, type MetricHistory } from '../metrics/index.ts';
 import { AppError } from '../platform/errors.ts';
+import type { RoutePlugin } from '../platform/http/index.ts';
 import { createLeases } from '../platform/leases.ts';
 import type { Reconciler } from '../platform/reconciler.ts';
 import type { Ground } from './ground.ts';
 
-export type AlertWiring = { readonly alerts: Alerts; readonly job: Reconciler };
+export type AlertWiring = { readonly alerts: Alerts; readonly job: Reconciler; readonly alertRoutes: RoutePlugin };
 
 /** A holder that died is given up after so long, or after three intervals. */
 const shortestLeaseMs = 90_000;
@@ -32,12 +34,13 @@ export function createAlertWiring(
   const { instance, place } = config.state;
   const { evaluationIntervalMs: intervalMs, rules, defaultRules } = config.alerts;
   const fleet = place.kind === 'postgres';
+  const current = fleet ? undefined : createCurrentValues({ registry, instance });
   const alerts = createAlerts({
     fileRules: rules,
     defaultRules: defaultRules ? createDefaultRules(config.monitoring.thresholds) : [],
     runners: { ...createRunners(ground, ports), ...ports.runners },
     history: ports.history,
-    current: fleet ? undefined : createCurrentValues({ registry, instance }),
+    current,
     leases: fleet ? createLeases({ db, clock, instance, ttlMs: Math.max(shortestLeaseMs, 3 * intervalMs) }) : undefined,
     ...{ instance, intervalMs, db, events, notifier, clock, log: logOf('alerts') },
   });
@@ -46,6 +49,11 @@ export function createAlertWiring(
   live.onChange((now) => job.setIntervalMs(now.alerts.evaluationIntervalMs));
   return {
     alerts,
+    alertRoutes: alertRoutes({
+      ...{ alerts, history: ports.history, current, registry, notifier, clock },
+      intervalMs: () => live.config().alerts.evaluationIntervalMs,
+      enabled: config.alerts.enabled && config.metrics.enabled,
+    }),
     job: {
       ...job,
       async start(signal) {

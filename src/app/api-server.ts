@@ -20,6 +20,7 @@ import {
   settingsRoutes,
 } from '../system/index.ts';
 import { canaryRoutes, documentRoutes, type OrphanSearches, orphanRoutes, targetsRoutes } from '../targets/index.ts';
+import type { AlertWiring } from './alert-wiring.ts';
 import type { CleanupWiring } from './cleanup-wiring.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
@@ -46,6 +47,7 @@ export async function createApiServer(
     ResourceWiring &
     TuningWiring &
     CleanupWiring &
+    AlertWiring &
     DocumentWiring &
     QuotaWiring & {
       readonly metrics: Metrics;
@@ -126,6 +128,7 @@ export async function createApiServer(
       enabled: config.metrics.enabled,
       health: () => health.report(),
       resources: () => slices.resources.totals(),
+      alerts: async () => (config.alerts.enabled && config.metrics.enabled ? slices.alerts.numbers() : undefined),
     }),
   );
   await server.register(slices.trafficRoutes);
@@ -136,6 +139,7 @@ export async function createApiServer(
   await server.register(slices.cleanupRoutes);
   await server.register(slices.workspaceCleanupRoutes);
   await server.register(slices.quotaRoutes);
+  await server.register(slices.alertRoutes);
   await server.register(settingsRoutes({ settings }));
   await server.register(operationRoutes({ operations, log: logOf('operations') }));
   await server.register(

@@ -421,6 +421,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...traffic,
       ...resourceWiring,
       ...tuningWiring,
+      ...alertWiring,
       ...orphanWiring,
       notifyRoutes: notifying.notifyRoutes,
       ...cleanupWiring,

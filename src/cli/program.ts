@@ -16,6 +16,7 @@ import { completeWords, printCommandReference, printCompletion } from './complet
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { declareAlertDelivery } from './declare-alert-delivery.ts';
+import { declareAlerts } from './declare-alerts.ts';
 import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareCleanup } from './declare-cleanup.ts';
 import { declareDocuments } from './declare-documents.ts';
@@ -184,6 +185,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   declareMetrics(program, context, does);
   declareHealth(program, context, does);
   declareTraffic(program, context, does);
+  declareAlerts(program, context, does);
   declareAlertDelivery(program, context, does);
   declareGateway(program, context, does);
   declareQuota(program, context, does);

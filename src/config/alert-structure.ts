@@ -151,6 +151,11 @@ const checked = <S extends z.ZodType<Omit<AlertRuleBody, 'name'>>>(schema: S): S
   );
 
 export const alertRuleBody = checked(body).meta({ id: 'AlertRule' });
+/** Of a change, where the path names it. */
+export const alertRuleChange = checked(z.strictObject({ name: alertRuleName.optional(), ...fields })).meta({
+  id: 'AlertRuleChange',
+});
+
 export const alertsStructure = z.strictObject({
   rules: z
     .array(checked(body))

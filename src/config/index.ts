@@ -3,7 +3,7 @@
  * Invariants: all problems are reported together with place and mend; the result is frozen; secrets are never shown; what
  * the reader takes and what the published schema allows is the same.
  */
-export { type AlertRuleBody, alertRuleBody } from './alert-structure.ts';
+export { type AlertRuleBody, alertRuleBody, alertRuleChange } from './alert-structure.ts';
 export type { TargetConfig } from './build-target.ts';
 export type { Config, HostThresholds } from './config.ts';
 export { configExample } from './config-example.ts';

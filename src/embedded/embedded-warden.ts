@@ -1,4 +1,5 @@
 import {
+  AlertManager,
   CleanupScheduler,
   type ClientOptions,
   createClient,
@@ -33,6 +34,8 @@ export type Warden = {
   readonly cleanup: CleanupScheduler;
   /** Registers what this program holds and asks what leaks; calls before it is started wait for it. */
   readonly resources: ResourceManager;
+  /** Rules and what fires, as this very warden's admin. What is asked before it is started waits for it. */
+  readonly alerts: AlertManager;
   /**
    * Brings everything up and resolves when it is ready. A warden lives once: called again this is the same start.
    * @throws RagwardenError `config/invalid` with every bad setting, `storage/data-folder-in-use` when another process or warden has
@@ -76,6 +79,7 @@ export function createWarden(options: WardenOptions): Warden {
     }
   });
   const resources = new ResourceManager(connected);
+  const alerts = new AlertManager(connected);
 
   const start = async (): Promise<StartedWarden> => {
     try {
@@ -101,6 +105,7 @@ export function createWarden(options: WardenOptions): Warden {
     metrics,
     cleanup,
     resources,
+    alerts,
     start() {
       if (stopRequested) return Promise.reject(new RagwardenError(stopped));
       starting ??= start();

@@ -14,7 +14,9 @@ export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';
 export { createOldSamples } from './old-samples.ts';
 export { createProcessMetrics, setBuildInfo } from './process-metrics.ts';
 export type { QueryRequest } from './query.ts';
+export { expressPromql } from './read-back/promql.ts';
 export { createReadBack } from './read-back/read-back.ts';
+export { findStoreName, type StoreName } from './read-back/store-names.ts';
 export type { Recorder } from './recorder.ts';
 export {
   type Collector,

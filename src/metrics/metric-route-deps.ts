@@ -27,5 +27,16 @@ export type MetricRouteDeps = {
   health(): { readonly atMs: number; readonly status: string };
   /** What is registered; left out where nobody can register anything. */
   resources?(): ResourceNumbers;
+  /** Rules and alerts in numbers; left out where there are none. */
+  alerts?(): Promise<AlertNumbers | undefined>;
   readonly startedMs: number;
+};
+
+export type AlertNumbers = {
+  readonly firing: number;
+  readonly rules: number;
+  /** That fired, as far as the history goes back. */
+  readonly triggered: number;
+  /** Of the last evaluation; null before it. */
+  readonly evaluationMs: number | null;
 };

@@ -27,7 +27,7 @@ const globalSchema = z.object({
     enabled_metrics: count,
     total_values: count,
     total_aggregations: count,
-    active_alerts: count.nullable().describe('Null while ragwarden has no alerts.'),
+    active_alerts: count.nullable().describe('That fire; null where alerts are switched off.'),
     alert_rules: count.nullable(),
     collection_stats: z.object({
       total_metrics_collected: count,
@@ -135,6 +135,7 @@ export const overviewRoutes =
         const uptimeSeconds = (nowMs - startedMs) / 1_000;
         const { stats } = history;
         const health = deps.health();
+        const alerts = await deps.alerts?.();
         return {
           basic_metrics: {
             uptime_seconds: uptimeSeconds,
@@ -149,15 +150,15 @@ export const overviewRoutes =
             enabled_metrics: definitions.filter(({ enabled }) => enabled).length,
             total_values: values,
             total_aggregations: stats.queries + stats.rollUps,
-            active_alerts: null,
-            alert_rules: null,
+            active_alerts: alerts?.firing ?? null,
+            alert_rules: alerts?.rules ?? null,
             collection_stats: {
               total_metrics_collected: recorder.stats.recorded,
               total_aggregations_computed: stats.queries + stats.rollUps,
-              total_alerts_triggered: null,
+              total_alerts_triggered: alerts?.triggered ?? null,
               collection_time_ms: stats.samplingMs,
               aggregation_time_ms: stats.rollUpMs,
-              alert_evaluation_time_ms: null,
+              alert_evaluation_time_ms: alerts?.evaluationMs ?? null,
             },
             metrics_by_category: countBy(definitions.map(({ category }) => category)),
             metrics_by_type: countBy(definitions.map(({ type }) => type)),

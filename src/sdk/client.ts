@@ -1,3 +1,4 @@
+import { createAlertCalls } from './alert-calls.ts';
 import { createCleanupCalls } from './cleanup-calls.ts';
 import { createDocumentCalls } from './document-calls.ts';
 import { createEventCalls } from './event-calls.ts';
@@ -122,6 +123,7 @@ export function createClient(options: ClientOptions) {
     resources: createResourceCalls(transport),
     cleanup: createCleanupCalls(transport),
     quotas: createQuotaCalls(transport),
+    alerts: createAlertCalls(transport),
     targets: {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),

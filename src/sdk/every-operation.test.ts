@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
+  type AlertRule,
   type CleanupTaskWish,
   createClient,
   type QuotaSettings,
@@ -52,6 +53,15 @@ const wholeQuota: QuotaSettings = {
 const wholeUse: QuotaUse = {
   ...{ resourceType: 'tokens', usageAmount: 1, amounts: { tokens: 1 } },
   ...{ targetId: 't', workspaceId: 'w', userId: 'u', keyId: 'k' },
+};
+
+const alertRule: AlertRule = {
+  ...{ name: 'r', metricName: 'm', condition: 'gt', threshold: 1, durationSeconds: 1, severity: 'error' },
+  ...{ description: 'd', labels: { a: { not: 'b' } }, aggregation: 'last', windowSeconds: 60, groupBy: ['a'] },
+  ...{ divideBy: { metricName: 'n', labels: { a: ['b'] } }, measure: 'value', forecastSeconds: 1, resolveThreshold: 1 },
+  ...{ resolveDurationSeconds: 1, noData: 'keep', flapDamping: true, enabled: true, tags: { t: 'v' } },
+  ...{ runbookUrl: 'https://runbooks.test/r', receivers: ['mail'] },
+  action: { kind: 'take-recovery-point', target_id: 't', mode: 'dry' },
 };
 
 /** Each operation of the API, by its name in docs/openapi.json, with a call of the library that sends all it can. */
@@ -117,6 +127,21 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
     traffic.summary({ window: '5m', by: 'model', limit: 5, target: 't', workspace: 'w', user: 'u' }),
   getTrafficRecent: ({ traffic }) =>
     traffic.recent({ limit: 5, failed: true, door: 'llm', target: 't', workspace: 'w', user: 'u' }),
+  getMetricsAlertsActive: ({ alerts }) => alerts.active({ severity: 'error', rule: 'r', state: 'firing' }),
+  getMetricsAlertsHistory: ({ alerts }) =>
+    alerts.history({
+      ...{ severity: 'error', rule: 'r', from: new Date(), to: new Date(), state: 'resolved' },
+      ...{ limit: 5, offset: 5, cursor: 'c' },
+    }),
+  postMetricsAlertsByAlertIdAcknowledge: ({ alerts }) => alerts.acknowledge('al_1', { note: 'n' }),
+  getMetricsAlertsRules: ({ alerts }) => alerts.rules({ origin: 'api' }),
+  getMetricsAlertsRulesExport: ({ alerts }) => alerts.exportRules({ origin: 'api' }),
+  postMetricsAlertsRules: ({ alerts }) => alerts.createRule(alertRule),
+  postMetricsAlertsRulesTest: ({ alerts }) =>
+    alerts.testRule(alertRule, { from: new Date(), to: new Date(), value: 1 }),
+  getMetricsAlertsRulesByRuleName: ({ alerts }) => alerts.rule('r'),
+  putMetricsAlertsRulesByRuleName: ({ alerts }) => alerts.putRule(alertRule, { ifMatch: '"1"' }),
+  deleteMetricsAlertsRulesByRuleName: ({ alerts }) => alerts.deleteRule('r', { ifMatch: '"1"' }),
   postMetricsResources: ({ resources }) =>
     resources.register({
       ...{ resourceId: 'r', resourceType: 'lock', owner: 'o', workspaceId: 'w', parentId: 'p', sizeBytes: 1 },

@@ -2,6 +2,8 @@
  * The library: an HTTP client of ragwarden without dependencies, for Node.js 20 and newer. `createClient` has every call;
  * the classes are thin doors under the names that people know from the documents.
  */
+export type { AlertHistoryQuery, AlertLabelMatcher, AlertRule, AlertTest } from './alert-calls.ts';
+export { AlertManager } from './alert-manager.ts';
 export { BackupManager } from './backup-manager.ts';
 export { BackupReplicationConfig } from './backup-replication-config.ts';
 export { BackupService, getBackupService } from './backup-service.ts';

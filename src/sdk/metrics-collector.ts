@@ -1,3 +1,5 @@
+import type { AlertHistoryQuery, AlertRule } from './alert-calls.ts';
+import { AlertManager } from './alert-manager.ts';
 import { type BatchSender, createBatchSender } from './batch-sender.ts';
 import { createClient, type RagwardenClient } from './client.ts';
 import { type CollectedMetric, collectedFamilies, readSamples } from './collected-metrics.ts';
@@ -5,6 +7,8 @@ import type { MetricDefine } from './metric-calls.ts';
 import type { CallOptions, ClientOptions } from './transport.ts';
 import type {
   AgentRecording,
+  AlertBody,
+  KnownAlertRule,
   MetricAggregation,
   MetricDefinitionBody,
   MetricGlobalBody,
@@ -66,6 +70,7 @@ const nothing: MetricRecordedBody = { accepted: 0, rejected: 0, errors: [] };
  */
 export class MetricsCollector {
   readonly #client: Promise<RagwardenClient>;
+  readonly #alerts: AlertManager;
   readonly #agents: BatchSender<AgentRecording>;
   #waiting: MetricRecording[] = [];
   #sending: Promise<MetricRecordedBody> | undefined;
@@ -81,6 +86,7 @@ export class MetricsCollector {
         ? options.then((known) => createClient(known))
         : Promise.resolve(createClient(options));
     this.#client.catch(() => undefined);
+    this.#alerts = new AlertManager(options);
     this.#agents = createBatchSender(async (items) => {
       const { rejected, errors } = await (await this.#client).metrics.recordAgents(items);
       if (this.#debug)
@@ -195,6 +201,24 @@ export class MetricsCollector {
   /** Of health checks and what they found, and of the graphs. */
   collectHealthMetrics(call: CallOptions = {}): Promise<CollectedMetric[]> {
     return this.#collect('health', call);
+  }
+
+  /** Tells people when a metric is beyond a threshold for a while; for admins. @throws RagwardenError `request/invalid` */
+  addAlertRule(rule: AlertRule): Promise<KnownAlertRule> {
+    return this.#alerts.addAlertRule(rule);
+  }
+
+  removeAlertRule(name: string): Promise<void> {
+    return this.#alerts.removeAlertRule(name);
+  }
+
+  /** What fires now. */
+  getActiveAlerts(): Promise<readonly AlertBody[]> {
+    return this.#alerts.getActiveAlerts();
+  }
+
+  getAlertHistory(query: AlertHistoryQuery = {}): Promise<readonly AlertBody[]> {
+    return this.#alerts.getAlertHistory(query);
   }
 
   /** Every metric in Prometheus' text format. */

@@ -1,4 +1,5 @@
 import { expectTypeOf, test } from 'vitest';
+import type * as alerts from '../alerts/index.ts';
 import type * as cleanup from '../cleanup/index.ts';
 import type * as events from '../events/index.ts';
 import type * as health from '../health/index.ts';
@@ -18,6 +19,9 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.HealthComponents>>().toEqualTypeOf<Mutable<health.ComponentsBody>>();
   expectTypeOf<Mutable<wire.GraphStatus>>().toEqualTypeOf<Mutable<health.GraphStatusBody>>();
   expectTypeOf<Mutable<wire.InstanceBody>>().toEqualTypeOf<Mutable<system.InstanceBody>>();
+  expectTypeOf<Mutable<wire.AlertBody>>().toEqualTypeOf<Mutable<alerts.AlertBody>>();
+  expectTypeOf<Mutable<wire.AlertBacktestBody>>().toEqualTypeOf<Mutable<alerts.AlertBacktestBody>>();
+  expectTypeOf<alerts.KnownAlertRuleBody>().toExtend<wire.KnownAlertRule>();
   expectTypeOf<Mutable<wire.HostHealthBody>>().toEqualTypeOf<Mutable<host.HostHealthBody>>();
   expectTypeOf<Mutable<wire.SystemBody>>().toEqualTypeOf<Mutable<host.SystemBody>>();
   expectTypeOf<Mutable<wire.OperationBody>>().toEqualTypeOf<Mutable<operations.OperationBody>>();

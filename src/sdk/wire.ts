@@ -4,6 +4,7 @@
  * Written out here, so that the types of the library stand alone; a test holds them against the schemas of the server.
  */
 export type * from './wire/access.ts';
+export type * from './wire/alerts.ts';
 export type * from './wire/backup.ts';
 export type * from './wire/cleanup.ts';
 export type * from './wire/documents.ts';

@@ -16,13 +16,18 @@ export function expressPromql(
   options: {
     readonly aggregation: Aggregation;
     readonly match: Labels;
+    /** Further matchers, as PromQL writes them. */
+    readonly selectors?: readonly string[];
     readonly groupBy: readonly string[] | undefined;
     readonly stepMs: number;
     readonly resolutionMs: number;
   },
 ): StoreExpression {
   const { aggregation, groupBy, stepMs, resolutionMs } = options;
-  const matchers = Object.entries(options.match).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+  const matchers = [
+    ...Object.entries(options.match).map(([label, value]) => `${label}=${JSON.stringify(value)}`),
+    ...(options.selectors ?? []),
+  ];
   const growthMs = Math.max(stepMs, 4 * resolutionMs);
   const selector = (suffix: string, rangeMs: number): string =>
     `${of.exposed}${suffix}{${matchers.join(',')}}[${Math.round(rangeMs)}ms]`;

@@ -1,0 +1,49 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDefaultRules } from '../alerts/index.ts';
+import { readConfig } from '../config/index.ts';
+import { silentLogger } from '../platform/logging.ts';
+import { createWarden, type StartedWarden, type Warden } from './warden.ts';
+
+let folder: string;
+let warden: Warden;
+let started: StartedWarden;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ragwarden-default-rules-'));
+  const env = {
+    ...{ RAGWARDEN_DATA_DIR: join(folder, 'data'), RAGWARDEN_PORT: '0', LIGHTRAG_METRICS_PORT: '0' },
+    ...{ RAGWARDEN_GATEWAY_PORT: '0', RAGWARDEN_ADMIN_TOKEN: 'the-token-of-this-test' },
+    ...{ RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9', WORKING_DIR: join(folder, 'rag') },
+    RAGWARDEN_BACKUP_AT_START: 'false',
+  };
+  warden = createWarden({ reading: readConfig({ env, cwd: folder }), log: silentLogger, command: 'serve' });
+  started = await warden.start();
+});
+afterAll(async () => {
+  await warden.stop('the test is over');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const limits = { cpuPercent: 80, memoryPercent: 85, diskPercent: 80 };
+const rules = createDefaultRules({ warning: limits, critical: limits });
+/** Made with the canary, which is there where a target has one. */
+const elsewhere = new Set(['ragwarden_canary_passed']);
+
+test('every metric that a default rule names exists in a running warden', () => {
+  const known = new Set(
+    started.registry
+      .families()
+      .flatMap(({ definition }) => [definition.name, definition.storedName ?? definition.name]),
+  );
+  const named = rules.flatMap(({ metric_name: name, divide_by: by }) => [name, ...(by ? [by.metric_name] : [])]);
+  expect(named.length).toBeGreaterThan(25);
+  expect(named.filter((name) => !known.has(name) && !elsewhere.has(name))).toEqual([]);
+});
+
+test('every default rule has a name of its own and a runbook that exists', () => {
+  expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
+  for (const { name, runbook_url: page = '' } of rules)
+    expect([name, existsSync(join(import.meta.dirname, '../..', page))]).toEqual([name, true]);
+});
