@@ -131,7 +131,8 @@ describe('the trail', () => {
     'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
     'POST /api/v1/metrics/agents/record': 'the same',
     'POST /api/v1/monitoring/lightrag/record': 'the same',
-    'POST /api/v1/metrics/resources': 'the same, of what a program holds',
+    'POST /api/v1/metrics/resources':
+      'the same, of what a program holds; once a minute in the trail, shown in resource-routes.test.ts',
     'POST /api/v1/metrics/resources/:resource_id/access':
       'the same; of what another registered it is audited, shown in resource-routes.test.ts',
     'POST /api/v1/metrics/resources/:resource_id/touch': 'the same as registering',

@@ -212,13 +212,32 @@ test('whoever uses or ends what another registered is in the audit trail, its ho
   await mine.register({ resourceId: 'shared', resourceType: 'cache' });
   await mine.access('shared');
   const trail = async () =>
-    (await events.listAudit({ limit: 10 })).map(({ actor, action, object }) => `${actor} ${action} ${object}`);
+    (await events.listAudit({ limit: 20 }))
+      .filter(({ action }) => action !== 'resources.register')
+      .map(({ actor, action, object }) => `${actor} ${action} ${object}`);
   expect(await trail()).toEqual([]);
   await theirs.access('shared');
   expect(await trail()).toEqual(['local:other resources.access shared']);
   await theirs.access('shared');
   await theirs.unregister('shared');
   expect(await trail()).toEqual(['local:other resources.unregister shared', 'local:other resources.access shared']);
+});
+
+test('registering is in the trail, once a minute for each token and type, with the number since', async () => {
+  const { resources } = createClient(connection('local:busy'));
+  const told = async () =>
+    (await events.listAudit({ limit: 50 }))
+      .filter(({ actor, action }) => actor === 'local:busy' && action === 'resources.register')
+      .map(({ object, data }) => [object, data.registered_since_the_last_entry]);
+  for (let i = 0; i < 5; i += 1) await resources.register({ resourceId: `busy-${i}`, resourceType: 'lock' });
+  expect(await told()).toEqual([['busy-0', 1]]);
+  await clock.advance(61_000);
+  await resources.register({ resourceId: 'busy-5', resourceType: 'lock' });
+  expect(await told()).toEqual([
+    ['busy-5', 5],
+    ['busy-0', 1],
+  ]);
+  for (let i = 0; i < 6; i += 1) await resources.unregister(`busy-${i}`);
 });
 
 test('a flood of leaks is no flood of events, and lists go on page by page', async () => {

@@ -33,6 +33,7 @@ export type ResourceRouteDeps = {
 };
 
 const base = '/api/v1/metrics/resources';
+const mostRegistrars = 1_000;
 const rankOf = ({ level, severity }: ObservedLeakBody): number =>
   (level === 'confirmed' ? leakSeverities.length : 0) + leakSeverities.indexOf(severity);
 /** Where a list goes on, as `next_cursor` told it. */
@@ -60,6 +61,25 @@ export const resourceRoutes =
         }),
       );
     };
+    /** Programs register by the thousand: each subject's registrations of a type are one entry a minute, which counts them. */
+    const registered = new Map<string, { count: number; toldMs: number }>();
+    const auditRegistration = async (by: string, one: Resource): Promise<void> => {
+      const name = `${by}\u0000${one.type}`;
+      const { count, toldMs } = registered.get(name) ?? { count: 0, toldMs: Number.NEGATIVE_INFINITY };
+      const nowMs = resources.nowMs();
+      if (nowMs - toldMs < 60_000) {
+        registered.set(name, { count: count + 1, toldMs });
+        return;
+      }
+      if (registered.size >= mostRegistrars) registered.clear();
+      registered.set(name, { count: 0, toldMs: nowMs });
+      await deps.db.unit((tx) =>
+        deps.events.audit(tx, {
+          ...{ actor: by, action: 'resources.register', object: one.id, outcome: 'done' },
+          data: { resource_type: one.type, owner: one.owner, registered_since_the_last_entry: count + 1 },
+        }),
+      );
+    };
     const subjectOf = (principal: { readonly subject: string } | undefined): string => principal?.subject ?? 'unknown';
 
     app.post(
@@ -80,7 +100,9 @@ export const resourceRoutes =
         },
       },
       async ({ body, principal }, reply) => {
-        const { resource, created } = resources.register(newResource(body), subjectOf(principal));
+        const by = subjectOf(principal);
+        const { resource, created } = resources.register(newResource(body), by);
+        if (created) await auditRegistration(by, resource);
         return reply.code(created ? 201 : 200).send(resourceBody(resource));
       },
     );
