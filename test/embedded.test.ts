@@ -197,10 +197,10 @@ test('settings are asked for, checked and reloaded through the doors of the docu
   const operations = new SystemOperations(connection);
   expect(await operations.validateConfiguration()).toMatchObject({
     valid: true,
-    problems: [],
-    changed: [],
-    file: null,
+    errors: [],
+    config_type: 'all',
   });
+  expect(await client.settings.check()).toMatchObject({ valid: true, problems: [], changed: [], file: null });
 
   const { etag } = await client.settings.list();
   const ifMatch = etag ?? 'none';

@@ -10,8 +10,10 @@ import {
   EventLogger,
   getBackupService,
   getSystemMonitor,
+  LogManager,
   MetricsCollector,
   type RagwardenClient,
+  SystemOperations,
 } from '../src/sdk/index.ts';
 import { hasPart } from './setup/parts.ts';
 import { contentOf, type RunningWarden, removeFolder, startWarden, temporaryFolder, until } from './warden-harness.ts';
@@ -142,6 +144,27 @@ test('programs tell of backups, replications and recoveries, and find them by gr
   for await (const event of client.events.export({ kinds: ['recovery'] })) exported.push(event.seq);
   expect(exported).toContain(validated.seq);
   expect(await client.events.analytics({ kinds: ['replication'] })).toMatchObject({ total: 1 });
+});
+
+test('logs, jobs and caches have the doors of document 002', async () => {
+  const system = new SystemOperations(options);
+  const logs = new LogManager(options);
+  // This one logs to standard error, and no folder is named.
+  expect(await logs.listLogs()).toEqual([]);
+  for (const asked of [logs.rotateLogs(), logs.cleanupOldLogs(30), system.rotateLogs(), system.cleanupOldLogs()])
+    await expect(asked).rejects.toMatchObject({ code: 'conflict/state' });
+  expect(await system.restartBackgroundServices({ names: ['growth'] })).toEqual([
+    { name: 'growth', outcome: 'restarted' },
+  ]);
+  expect(await system.clearSystemCaches({ types: ['callers'] })).toMatchObject({ success: true });
+  await expect(system.clearSystemCaches({ types: ['backend-llm'] })).rejects.toMatchObject({
+    code: 'conflict/confirmation-required',
+  });
+  const cleared = await system.clearSystemCaches({ types: ['backend-llm'], confirm: true });
+  expect(cleared).toMatchObject({ success: true, cache_types_cleared: ['backend-llm'] });
+  expect(await system.validateConfiguration({ strict: true })).toMatchObject({ valid: true, strict_mode: true });
+  const bundle = await client.system.bundle();
+  expect([bundle[0], bundle[1]]).toEqual([0x1f, 0x8b]);
 });
 
 test('the schedule is switched off and on', async () => {

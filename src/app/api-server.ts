@@ -33,6 +33,7 @@ import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
 import type { QuotaWiring } from './quota-wiring.ts';
 import type { ResourceWiring } from './resource-wiring.ts';
+import type { SystemWiring } from './system-wiring.ts';
 import type { TrafficWiring } from './traffic-wiring.ts';
 import type { TuningWiring } from './tuning-wiring.ts';
 import type { Watching } from './watching.ts';
@@ -49,7 +50,8 @@ export async function createApiServer(
     CleanupWiring &
     AlertWiring &
     DocumentWiring &
-    QuotaWiring & {
+    QuotaWiring &
+    Pick<SystemWiring, 'systemRoutes'> & {
       readonly metrics: Metrics;
       readonly ownMetrics: OwnMetrics;
       readonly startedMs: number;
@@ -208,6 +210,7 @@ export async function createApiServer(
       requirePlace: (targetId = defaultTargetId(), workspace) => fronting.requirePlace(targetId, workspace),
     }),
   );
+  for (const routes of slices.systemRoutes) await server.register(routes);
   await server.register(jobsRoutes({ jobs, clock }));
   await server.register(serviceRoutes({ registry: slices.services }));
   await server.register(growthRoutes({ growth }));

@@ -10,12 +10,17 @@ const mostCallers = 1_000;
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
+export type RememberedCallers = Pick<Access, 'authenticate' | 'authenticateHeaders'> & {
+  size(): number;
+  forget(): void;
+};
+
 /**
  * Who a token or a session belongs to is in the state database. While that is away, whoever was let in a moment ago may go on
  * looking (GET and HEAD), since that is when an operator needs to see most. Whatever ends a token makes all callers be asked
  * for anew, and nobody who was not let in before gets in.
  */
-export function rememberCallers(access: Access, clock: Clock): Pick<Access, 'authenticate' | 'authenticateHeaders'> {
+export function rememberCallers(access: Access, clock: Clock): RememberedCallers {
   /** By digest of the credentials; the oldest first. */
   const callers = new Map<string, { readonly principal: Principal; readonly seenMs: number }>();
   access.onEnded(() => callers.clear());
@@ -46,6 +51,8 @@ export function rememberCallers(access: Access, clock: Clock): Pick<Access, 'aut
   };
 
   return {
+    size: () => callers.size,
+    forget: () => callers.clear(),
     authenticate: (request) =>
       remember(request.headers, request.method === 'GET' || request.method === 'HEAD', () =>
         access.authenticate(request),

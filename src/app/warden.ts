@@ -75,6 +75,7 @@ import type { SampleSize } from './sample.ts';
 import { createServices } from './service-wiring.ts';
 import { createStateWatch } from './state-watch.ts';
 import { storeChecks } from './store-checks.ts';
+import { createSystemWiring } from './system-wiring.ts';
 import { kindChecks } from './target-checks.ts';
 import { tellDocuments } from './tell-documents.ts';
 import { createTrafficWiring } from './traffic-wiring.ts';
@@ -85,6 +86,8 @@ export type WardenOptions = {
   /** What the settings say, as `readConfig` found it. */
   readonly reading: ConfigReading;
   readonly log: Logger;
+  /** Opens the log anew after ragwarden moved it; for a log that is a file. */
+  readonly reopenLog?: () => void;
   /** Told when the levels of the log change while it runs. */
   readonly setLogLevels?: (levels: LogLevels) => void;
   /**
@@ -414,7 +417,12 @@ export function createWarden(options: WardenOptions): Warden {
     const settings = createSettingsControl({ live, db, events, clock, log: logOf('system') });
     const gatewayUrl = () => fronting.gateway?.url();
     const services = createServices(ground, { startedMs, jobs, gatewayUrl });
+    const system = createSystemWiring(ground, {
+      ...{ watch, targets, callers, settings, jobs, growth, health },
+      reopenLog: options.reopenLog ?? (() => undefined),
+    });
     const server = await createApiServer(ground, {
+      ...system,
       ...watching,
       ...protection,
       ...drilling,
@@ -489,6 +497,7 @@ export function createWarden(options: WardenOptions): Warden {
     for (const part of resourceWiring.resourceParts) await begin(part);
     if (config.alerts.enabled && config.metrics.enabled) await begin(alertWiring.job);
     await begin(growth);
+    if (system.logs.job) await begin(system.logs.job);
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
     for (const part of healthParts) await begin(part);

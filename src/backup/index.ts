@@ -23,6 +23,7 @@ export {
   type RecoveryPlan,
 } from './recover/plan-recovery.ts';
 export { recoverPoint } from './recover/recover-point.ts';
+export { redactSecrets } from './redact-secrets.ts';
 export {
   findDamage,
   type PointRehearsal,

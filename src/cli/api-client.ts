@@ -26,6 +26,8 @@ export type ApiClient = {
    * @throws ServerRefusal with the server's code; AppError `server/unreachable`; the signal's reason
    */
   call(path: string, call?: ApiCall): Promise<unknown>;
+  /** An answer that is a file. @throws as `call` */
+  bytes(path: string): Promise<Uint8Array>;
   /** Every document of an export, as it comes in. @throws as `call`, also in the middle of it */
   documents(
     open: (client: RagwardenClient, call: { signal: AbortSignal }) => AsyncIterable<unknown>,
@@ -107,6 +109,20 @@ export function createApiClient(connection: Connection, signal: AbortSignal): Ap
     api: connection.api,
     close: () => client.close(),
     events: (stop) => createClient({ url: connection.api, token: connection.token }).events.stream({ signal: stop }),
+    async bytes(path) {
+      const response = await client.request({
+        url: `${connection.api}${path}`,
+        method: 'GET',
+        headers: { authorization: `Bearer ${connection.token}` },
+        timeoutMs: 120_000,
+        maxBytes: greatestAnswerBytes,
+        signal,
+      });
+      if (response.status < 300) return response.bytes;
+      const problem = problemSchema.safeParse(parsed(response.text()));
+      if (problem.success) throw new ServerRefusal(problem.data);
+      throw new AppError('server/unreachable', `What answers at ${connection.api} is not ragwarden.`);
+    },
     async *documents(open) {
       try {
         yield* open(createClient({ url: connection.api, token: connection.token }), { signal });

@@ -26,6 +26,8 @@ export type OfflineWork = {
     reading: ConfigReading;
     log: Logger;
     setLogLevels(levels: LogLevels): void;
+    /** Opens the log anew after it was moved; for a log that is a file. */
+    reopenLog?(): void;
     command: 'serve' | 'up';
     /** Told the first admin token as soon as it is made: only its hash is kept. */
     onAdminToken(token: string): Promise<void>;

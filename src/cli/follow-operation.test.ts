@@ -35,6 +35,7 @@ test('a person is asked once per step, in order, although every operation begins
   const api: ApiClient = {
     api: 'http://127.0.0.1',
     call: async () => answers.shift(),
+    bytes: async () => new Uint8Array(),
     async *documents() {},
     async *events() {},
     close: async () => undefined,

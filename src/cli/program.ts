@@ -28,6 +28,7 @@ import { declareMetrics } from './declare-metrics.ts';
 import { declareQuota } from './declare-quota.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareResources } from './declare-resources.ts';
+import { declareSystem } from './declare-system.ts';
 import { declareTraffic } from './declare-traffic.ts';
 import { declareTuning } from './declare-tuning.ts';
 import { runDoctor } from './doctor/run-doctor.ts';
@@ -141,6 +142,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   declareDocuments(program, context, does);
 
   declareEvents(program, context, does);
+  declareSystem(program, context, does);
 
   const operations = group(program, 'operations', 'long work: running and past', [
     'operations list',

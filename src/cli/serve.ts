@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { type Config, type ConfigReading, readConfig, requireConfig } from '../config/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import { describeError } from '../platform/errors.ts';
+import { type LogFile, openLogFile } from '../platform/log-file.ts';
 import { type AdjustableLogger, createLogger, type Logger } from '../platform/logging.ts';
 import { productRoot, productVersion } from '../platform/product-version.ts';
 import { type CommandContext, type ServedWarden, settingFlags } from './cli.ts';
@@ -32,11 +33,13 @@ export async function serve(
   const config = requireConfig(reading);
   if (flags.only === 'gateway') return serveGateway(context, reading);
   const friendly = command === 'up' && terminal.stdout.isTTY === true;
-  const log = createServeLog(context, reading, friendly);
+  const logFile = openOwnLog(context, config);
+  const log = createServeLog(context, reading, friendly, logFile);
   const warden = await context.offline.createWarden({
     reading,
     log,
     setLogLevels: (levels) => log.setLevels(levels),
+    ...(logFile ? { reopenLog: () => logFile.reopen() } : {}),
     command,
     onAdminToken: (token) => showAdminToken(context, config, token, log, friendly),
   });
@@ -66,7 +69,11 @@ export async function serve(
         }),
       );
     // What is wrong is in the log already, and the server goes on as it was.
-    context.onReloadAsked?.(() => void started.reload().catch(() => undefined));
+    context.onReloadAsked?.(() => {
+      // Whoever else rotates it says so by the same signal.
+      logFile?.reopen();
+      void started.reload().catch(() => undefined);
+    });
     await asked;
   } finally {
     removeEndpoint(config.dataDir, process.pid);
@@ -110,10 +117,20 @@ async function stopInTime(warden: Pick<ServedWarden, 'stop'>, signal: AbortSigna
   }
 }
 
+/** @throws AppError `config/invalid` when it cannot be opened */
+const openOwnLog = (context: CommandContext, { logs }: Config): LogFile | undefined =>
+  logs.file === undefined ? undefined : openLogFile(logs.file, (line) => void context.terminal.stderr.write(line));
+
 /** JSON lines; for people at a terminal only what needs them, in words, unless they asked for more. */
-function createServeLog(context: CommandContext, reading: ConfigReading, friendly: boolean): AdjustableLogger {
+function createServeLog(
+  context: CommandContext,
+  reading: ConfigReading,
+  friendly: boolean,
+  file?: LogFile,
+): AdjustableLogger {
   const { stderr, noteColours } = context.terminal;
   const { logLevel, logLevels } = reading.config;
+  if (file) return createLogger({ level: logLevel, levels: logLevels, destination: file });
   if (!friendly)
     return createLogger({
       level: logLevel,

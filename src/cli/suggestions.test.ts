@@ -10,6 +10,7 @@ const serverOf = (code: string, document: unknown): ApiClient => ({
     if (/\/(points|targets|operations|tokens)$/.test(path)) return document;
     throw new ServerRefusal({ code, status: 404, detail: 'It is not there.' });
   },
+  bytes: async () => new Uint8Array(),
   async *documents() {},
   async *events() {},
   close: async () => undefined,

@@ -119,6 +119,10 @@ const structures: Readonly<Record<string, string>> = {
   #     schedule_expression: "30 4 * * 1-5"
   #     time_zone: Europe/Berlin
 `,
+  logs: `  # Folders with logs of the backend or of others. LightRAG sets its own aside itself: left alone.
+  # folders:
+  #   - {path: /srv/graphrag/logs, pattern: "*.log", how: copy-truncate, recursive: false}
+`,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:
   #   - {model: gpt-4o-mini*, input_usd: 0.15, cached_input_usd: 0.075, output_usd: 0.6}

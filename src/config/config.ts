@@ -9,6 +9,7 @@ import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } f
 import { buildGateway, type GatewayConfig } from './gateway-config.ts';
 import { buildHealth, type HealthConfig } from './health-config.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
+import { buildLogs, type LogsConfig } from './log-config.ts';
 import {
   buildReadBack,
   buildRemoteWrite,
@@ -178,6 +179,7 @@ export type Config = {
   };
   readonly cleanup: CleanupConfig;
   readonly quotas: { readonly checkIntervalMs: number; readonly definitions: readonly QuotaConfig[] };
+  readonly logs: LogsConfig;
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
   readonly settingsFile: string | undefined;
@@ -370,6 +372,7 @@ export function buildConfig(
       checkIntervalMs: values.quotaCheckIntervalSeconds * 1_000,
       definitions: structure.quotas.definitions ?? [],
     },
+    logs: buildLogs(values, structure.logs, cwd),
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
     growth: {

@@ -6,6 +6,7 @@ import { cleanupSettings } from './cleanup-settings.ts';
 import { documentSettings } from './document-settings.ts';
 import { gatewaySettings } from './gateway-settings.ts';
 import { healthSettings } from './health-config.ts';
+import { logSettings } from './log-config.ts';
 import { notifySettings } from './notify-settings.ts';
 import { quotaSettings } from './quota-config.ts';
 import { recoverySettings } from './recovery-settings.ts';
@@ -31,6 +32,7 @@ export const settings = {
   ...systemSettings,
   ...targetSettings,
   ...trafficSettings,
+  ...logSettings,
   ...documentSettings,
   ...gatewaySettings,
   ...resourceSettings,

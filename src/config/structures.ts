@@ -3,6 +3,7 @@ import { alertsStructure } from './alert-structure.ts';
 import { cleanupStructure } from './cleanup-settings.ts';
 import { gatewayStructure } from './gateway-config.ts';
 import { healthStructure } from './health-config.ts';
+import { logStructure } from './log-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { notifyStructure } from './notify-config.ts';
 import { quotasStructure } from './quota-config.ts';
@@ -25,6 +26,7 @@ const structures = {
   notify: notifyStructure,
   cleanup: cleanupStructure,
   quotas: quotasStructure,
+  logs: logStructure,
 } as const;
 type Section = keyof typeof structures;
 
@@ -41,6 +43,7 @@ export const noStructure: Structure = {
   resources: {},
   cleanup: {},
   quotas: {},
+  logs: {},
 };
 
 // Object.entries forgets that the names are these.

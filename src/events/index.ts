@@ -18,5 +18,5 @@ export { createEventRetention } from './event-jobs.ts';
 export { createEventLog, type EventLog, type EventRecorder } from './event-log.ts';
 export { eventRoutes } from './event-routes.ts';
 export type { AuditFilter, EventFilter } from './event-store.ts';
-export type { EventBody } from './event-wire.ts';
+export { type EventBody, eventBody } from './event-wire.ts';
 export { createOldEvents } from './old-events.ts';

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createFakeClock } from './fake-clock.ts';
 import { createJobs, findLateness } from './jobs.ts';
 import { silentLogger } from './logging.ts';
@@ -16,6 +16,7 @@ const resting: ReconcilerState = {
   active: true,
   startedAt: 0,
   runLimitMs: 300_000,
+  restart: async () => 'restarted',
 };
 
 test.each<[string, Partial<ReconcilerState>, number, string | undefined]>([
@@ -60,4 +61,42 @@ test('every part tells of its jobs, and what is stopped is late no more', async 
   ]);
   await job.stop?.();
   expect(late()[0]).toEqual(['hanging', false]);
+});
+
+test('jobs are begun anew by name or all of them, and one that hangs keeps nobody waiting', async () => {
+  const clock = createFakeClock();
+  const jobs = createJobs();
+  const job = (name: string, run: (signal: AbortSignal) => Promise<void>) => {
+    const made = createReconciler({ name, intervalMs: 60_000, clock, log: silentLogger, run });
+    jobs.add(made);
+    made.start?.(new AbortController().signal);
+    return made;
+  };
+  let quick = 0;
+  const parts = [
+    job('quick', async () => {
+      quick += 1;
+    }),
+    job('hanging', (signal) => new Promise((done) => signal.addEventListener('abort', () => done()))),
+  ];
+  await vi.waitFor(() => expect(clock.sleeping()).toBe(1));
+  await expect(jobs.restart({ names: ['quick', 'slow'], waitMs: 1_000, force: false })).rejects.toMatchObject({
+    code: 'request/not-found',
+  });
+  expect(quick).toBe(1);
+  expect(await jobs.restart({ names: ['quick'], waitMs: 1_000, force: false })).toEqual([
+    { name: 'quick', outcome: 'restarted' },
+  ]);
+  expect(quick).toBe(2);
+  const all = jobs.restart({ waitMs: 1_000, force: false });
+  await vi.waitFor(() => expect(quick).toBe(3));
+  await clock.advance(1_000);
+  expect(await all).toEqual([
+    { name: 'quick', outcome: 'restarted' },
+    { name: 'hanging', outcome: 'waiting' },
+  ]);
+  expect(await jobs.restart({ names: ['hanging'], waitMs: 1_000, force: true })).toEqual([
+    { name: 'hanging', outcome: 'aborted' },
+  ]);
+  for (const part of parts) await part.stop?.();
 });

@@ -1,4 +1,5 @@
-import type { ReconcilerState } from './reconciler.ts';
+import { AppError } from './errors.ts';
+import type { ReconcilerState, RestartOutcome } from './reconciler.ts';
 
 /** A part that does background work of one or of several kinds. */
 type Worker = { jobs?(): readonly ReconcilerState[]; state?(): ReconcilerState };
@@ -13,7 +14,21 @@ export type Jobs = {
   add(part: object): void;
   /** Every job of every part, in the order in which they were added. */
   states(nowMs: number): readonly JobState[];
+  /**
+   * Begins jobs anew, all of them unless named, several at a time; none is left out because another hangs.
+   * @throws AppError `request/not-found` for a name that no job has; nothing is begun anew then
+   */
+  restart(options: RestartOptions): Promise<readonly RestartedJob[]>;
 };
+
+export type RestartOptions = {
+  readonly names?: readonly string[] | undefined;
+  /** How long a run under way is awaited. */
+  readonly waitMs: number;
+  /** Tells a run under way to give up. */
+  readonly force: boolean;
+};
+export type RestartedJob = { readonly name: string; readonly outcome: RestartOutcome };
 
 /** Timers are late on a busy machine; this much is no finding. */
 const graceMs = 60_000;
@@ -38,14 +53,26 @@ export function findLateness(state: ReconcilerState, nowMs: number): string | un
 /** What works in the background of one process, so that it can be looked at in one place. */
 export function createJobs(): Jobs {
   const workers: Worker[] = [];
+  const present = (): readonly ReconcilerState[] =>
+    workers.flatMap((worker) => worker.jobs?.() ?? (worker.state ? [worker.state()] : []));
   return {
     add(part) {
       // Whatever has a life is added; those that work in the background say so by having one of the two.
       workers.push(part as Worker);
     },
-    states: (nowMs) =>
-      workers
-        .flatMap((worker) => worker.jobs?.() ?? (worker.state ? [worker.state()] : []))
-        .map((state) => ({ ...state, late: findLateness(state, nowMs) ?? null })),
+    states: (nowMs) => present().map((state) => ({ ...state, late: findLateness(state, nowMs) ?? null })),
+    async restart({ names, waitMs, force }) {
+      const all = present();
+      const unknown = (names ?? []).find((name) => !all.some((one) => one.name === name));
+      if (unknown !== undefined)
+        throw new AppError('request/not-found', `No job is called "${unknown}". \`ragwarden jobs\` shows them.`);
+      const wanted = all.filter((one) => (names === undefined ? one.restart !== undefined : names.includes(one.name)));
+      return Promise.all(
+        wanted.map(async ({ name, restart }) => ({
+          name,
+          outcome: (await restart?.({ waitMs, force })) ?? ('inactive' as const),
+        })),
+      );
+    },
   };
 }

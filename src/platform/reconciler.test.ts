@@ -139,3 +139,58 @@ test('it can be stopped without ever having been started', async () => {
   await job.stop?.();
   expect(runs()).toBe(0);
 });
+
+test('begun anew, the run under way is awaited and none of its work is dropped; then it runs at once', async () => {
+  job.start?.(new AbortController().signal);
+  await underWay();
+  let outcome: string | undefined;
+  const restarted = job.restart({ waitMs: 60_000, force: false }).then((found) => {
+    outcome = found;
+  });
+  await vi.waitFor(() => expect(clock.sleeping()).toBe(1));
+  expect([running, runs(), outcome]).toEqual([1, 0, undefined]);
+  end();
+  await restarted;
+  expect(outcome).toBe('restarted');
+  await underWay();
+  expect(job.state()).toMatchObject({ runs: 1, failures: 0, lastError: null });
+  end();
+  await resting();
+  // One loop, not two: after an interval there is one run.
+  await clock.advance(1_000);
+  await underWay();
+  end();
+  await resting();
+  expect(runs()).toBe(3);
+  await job.stop?.();
+});
+
+test('a run that does not end is waited for so long, and the job begins anew when it has ended', async () => {
+  job.start?.(new AbortController().signal);
+  await underWay();
+  const late = job.restart({ waitMs: 500, force: false });
+  await vi.waitFor(() => expect(clock.sleeping()).toBe(1));
+  await clock.advance(500);
+  expect(await late).toBe('waiting');
+  end();
+  await vi.waitFor(() => expect([running, runs()]).toEqual([1, 1]));
+  await job.stop?.();
+});
+
+test('with force a run is told to give up, which is no failure, and the next run is not told so', async () => {
+  job.start?.(new AbortController().signal);
+  await underWay();
+  expect(await job.restart({ waitMs: 500, force: true })).toBe('aborted');
+  await underWay();
+  expect(job.state()).toMatchObject({ runs: 1, failures: 0, lastError: 'it was told to begin anew' });
+  end();
+  await resting();
+  expect(job.state()).toMatchObject({ runs: 2, failures: 0, lastError: null });
+  await job.stop?.();
+  expect(await job.restart({ waitMs: 500, force: true })).toBe('inactive');
+});
+
+test('what was never started is not begun', async () => {
+  expect(await job.restart({ waitMs: 500, force: false })).toBe('inactive');
+  expect(running).toBe(0);
+});

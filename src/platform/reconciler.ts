@@ -17,7 +17,26 @@ export type ReconcilerState = {
   readonly startedAt: number | null;
   /** A run that takes longer counts as stuck. */
   readonly runLimitMs: number;
+  /** Not a fact: how whoever sees the state begins it anew. Absent for what has no loop of its own. */
+  readonly restart?: RestartJob;
 };
+
+export type RestartOutcome =
+  /** It runs again from its beginning; a run that was under way had ended by itself. */
+  | 'restarted'
+  /** As above, but the run under way was told to give up. */
+  | 'aborted'
+  /** The run under way has not ended; the job begins anew as soon as it does. */
+  | 'waiting'
+  /** Nobody started it, or it was stopped for good. */
+  | 'inactive';
+
+/**
+ * Ends the loop and begins it anew, with a run at once. A run under way is awaited, so that no work is dropped; with `force` it is
+ * told to give up first.
+ * @param options.waitMs how long a run under way is awaited
+ */
+export type RestartJob = (options: { readonly waitMs: number; readonly force: boolean }) => Promise<RestartOutcome>;
 
 export type Reconciler = Part & {
   /** Asks for a run soon; many asks before the next run are one run. */
@@ -27,6 +46,7 @@ export type Reconciler = Part & {
   /** From now on; the waiting begins anew, without a run of its own. */
   setIntervalMs(ms: number): void;
   state(): ReconcilerState;
+  restart: RestartJob;
 };
 
 /**
@@ -57,15 +77,23 @@ export function createReconciler(options: {
   let wakeUp: (() => void) | undefined;
   let pendingWake = false;
   const abort = new AbortController();
+  /** Ends the present loop alone. */
+  let turn = new AbortController();
+  /** Tells the run under way to give up; one for many runs, which all listen to it and to the stop. */
+  let giveUp = new AbortController();
+  let runSignal = AbortSignal.any([abort.signal, giveUp.signal]);
+  let restarting: Promise<void> | undefined;
   let loop: Promise<void> | undefined;
 
   const runNow = async (): Promise<void> => {
     lastStartedAt = clock.now();
+    const given = giveUp.signal;
     try {
-      await options.run(abort.signal);
+      await options.run(runSignal);
       lastError = null;
     } catch (err) {
-      if (!abort.signal.aborted) {
+      if (given.aborted) lastError = 'it was told to begin anew';
+      else if (!abort.signal.aborted) {
         failures += 1;
         lastError = describeError(err);
         log.warn({ job: name, err }, 'background run failed');
@@ -102,7 +130,8 @@ export function createReconciler(options: {
     const woken = new Promise<void>((resolve) => {
       wakeUp = resolve;
     });
-    const slept = clock.sleep(intervalMs, AbortSignal.any([timer.signal, abort.signal])).catch(() => undefined);
+    const over = AbortSignal.any([timer.signal, turn.signal, abort.signal]);
+    const slept = clock.sleep(intervalMs, over).catch(() => undefined);
     await Promise.race([woken, slept]);
     wakeUp = undefined;
     timer.abort();
@@ -111,20 +140,65 @@ export function createReconciler(options: {
     return due;
   };
 
+  const begin = async (atOnce: boolean): Promise<void> => {
+    const mine = turn.signal;
+    const isOver = (): boolean => mine.aborted || abort.signal.aborted;
+    if (atOnce && !isOver()) await runOnce();
+    while (!isOver()) {
+      const due = await sleepOrWake();
+      if (due && !isOver()) await runOnce();
+    }
+  };
+
+  /** One at a time, however many ask. */
+  const beginAnew = (): Promise<void> => {
+    restarting ??= (async () => {
+      turn.abort();
+      await loop;
+      await current;
+      if (abort.signal.aborted) return;
+      turn = new AbortController();
+      pendingWake = false;
+      startedAt = clock.now();
+      loop = begin(true);
+    })().finally(() => {
+      restarting = undefined;
+    });
+    return restarting;
+  };
+
+  const restart: RestartJob = async ({ waitMs, force }) => {
+    if (startedAt === null || abort.signal.aborted) return 'inactive';
+    const aborted = force && current !== undefined;
+    const anew = beginAnew();
+    if (aborted) {
+      giveUp.abort();
+      giveUp = new AbortController();
+      runSignal = AbortSignal.any([abort.signal, giveUp.signal]);
+    }
+    const waited = new AbortController();
+    const late = clock.sleep(waitMs, waited.signal).then(
+      () => 'waiting' as const,
+      () => 'waiting' as const,
+    );
+    const outcome = await Promise.race([
+      anew.then(() => (aborted ? ('aborted' as const) : ('restarted' as const))),
+      late,
+    ]);
+    waited.abort();
+    return outcome;
+  };
+
   return {
     name,
     start() {
       startedAt ??= clock.now();
-      loop ??= (async () => {
-        if (options.runAtStart !== false && !abort.signal.aborted) await runOnce();
-        while (!abort.signal.aborted) {
-          const due = await sleepOrWake();
-          if (due) await runOnce();
-        }
-      })();
+      loop ??= begin(options.runAtStart !== false);
     },
+    restart,
     async stop() {
       abort.abort();
+      await restarting;
       await loop;
       await current;
       await again;
@@ -151,6 +225,7 @@ export function createReconciler(options: {
       active: startedAt !== null && !abort.signal.aborted,
       startedAt,
       runLimitMs: options.runLimitMs ?? 300_000,
+      restart,
     }),
   };
 }

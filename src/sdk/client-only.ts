@@ -22,6 +22,7 @@ export type { MetricDefine, MetricHistoryQuery, MetricQuery, MetricTopQuery } fr
 export type { StartOptions, WaitOptions } from './operation-calls.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { StreamOptions } from './server-sent.ts';
+export type { ClearCachesOptions, RestartServicesOptions, ValidateOptions } from './system-calls.ts';
 export type { TrafficFilter } from './traffic-calls.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
 export type * from './wire.ts';

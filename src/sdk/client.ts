@@ -10,6 +10,7 @@ import { createNotificationCalls } from './notification-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { createQuotaCalls } from './quota-calls.ts';
 import { createResourceCalls } from './resource-calls.ts';
+import { createSystemCalls } from './system-calls.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
 import { type Call, type CallOptions, type ClientOptions, createTransport, pathPart } from './transport.ts';
 import { createTuningCalls } from './tuning-calls.ts';
@@ -21,9 +22,7 @@ import type {
   ConfigFile,
   DrillBody,
   DrillEvidence,
-  GrowthBody,
   InspectionBody,
-  JobBody,
   LoginLinkBody,
   NewTokenBody,
   OperationBody,
@@ -309,12 +308,7 @@ export function createClient(options: ClientOptions) {
       /** Reads file and secrets again, all of it or nothing. @throws `config/invalid` */
       reload: (call?: CallOptions) => post<SettingsCheckBody>('/api/v1/settings/reload', { ...call }),
     },
-    system: {
-      /** What works in the background, and whether it keeps its time. */
-      jobs: (call?: CallOptions) => get<Page<JobBody>>('/api/v1/system/jobs', call),
-      /** What of ragwarden grows, how far, and what bounds it. */
-      growth: (call?: CallOptions) => get<Page<GrowthBody>>('/api/v1/system/growth', call),
-    },
+    system: createSystemCalls(transport),
     access: {
       /** Who the token of this client stands for. */
       session: (call?: CallOptions) => get<WhoBody>('/api/v1/access/session', call),

@@ -287,6 +287,14 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
         ...eventFilter,
       })
       .next(),
+  getSystemLogs: ({ system }) => system.logs({ all: true, daysToKeep: 5 }),
+  postSystemLogsRotate: ({ system }) => system.rotateLogs({ all: true }),
+  postSystemLogsCleanup: ({ system }) => system.cleanupLogs({ daysToKeep: 5 }),
+  postSystemServicesRestart: ({ system }) => system.restartServices({ names: ['n'], waitSeconds: 5, force: true }),
+  getApiSystemCacheStats: ({ system }) => system.caches(),
+  postApiSystemCacheClear: ({ system }) => system.clearCaches({ types: ['t'], confirm: true }),
+  postApiSystemConfigValidate: ({ system }) => system.validateConfiguration({ type: 'all', strict: true }),
+  getSystemBundle: ({ system }) => system.bundle(),
   getEventsExport: ({ events }) => events.export({ ...everyEvent, ...range }).next(),
   getEventsAnalytics: ({ events }) => events.analytics({ ...everyEvent, ...range, bucketSeconds: 60 }),
   postEvents: ({ events }) =>
@@ -358,6 +366,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
 
 /** Operations that a program has no use for. */
 const left: Record<string, string> = {
+  getApiSystemCacheStatistics: 'the same as stats',
+  deleteApiSystemCache: 'the same as POST /api/system/cache/clear',
   postV1Metrics: 'for exporters of OpenTelemetry, which know it',
   postOtlpV1Metrics: 'the same',
   getRoot: 'leads browsers to the page',

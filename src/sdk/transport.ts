@@ -30,7 +30,7 @@ export type Call = CallOptions & {
   /** The version that the caller has seen; the change is refused when it is not the newest. */
   readonly ifMatch?: string | undefined;
   /** Some answers are no JSON. */
-  readonly as?: 'text';
+  readonly as?: 'text' | 'bytes';
 };
 
 /** @returns the parsed body of a 2xx answer, undefined when it is empty. @throws RagwardenError; the signal's reason */
@@ -87,10 +87,12 @@ export function createTransport(options: ClientOptions): Transport {
     const late = AbortSignal.timeout(limitMs);
     let response: Response;
     let text: string;
+    let bytes: Uint8Array | undefined;
     try {
       const signal = call.signal ? AbortSignal.any([call.signal, late]) : late;
       response = await ask(path, call, headersOf(options, call), signal);
-      text = await response.text();
+      if (response.ok && call.as === 'bytes') bytes = new Uint8Array(await response.arrayBuffer());
+      text = bytes ? '' : await response.text();
     } catch (cause) {
       call.signal?.throwIfAborted();
       if (late.aborted)
@@ -102,6 +104,7 @@ export function createTransport(options: ClientOptions): Transport {
       throw unreachable(cause);
     }
     const etag = response.headers.get('etag');
+    if (bytes) return { body: bytes, etag };
     if (response.ok && call.as === 'text') return { body: text, etag };
     if (response.ok && text === '') return { body: undefined, etag };
     const body = parsed(text);
@@ -185,7 +188,7 @@ export function pathPart(id: string): string {
 }
 
 const headersOf = (options: ClientOptions, call: Call): Record<string, string> => ({
-  accept: call.as === 'text' ? '*/*' : 'application/json',
+  accept: call.as === undefined ? 'application/json' : '*/*',
   ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
   ...(call.waitSeconds === undefined ? {} : { prefer: `wait=${call.waitSeconds}` }),

@@ -33,6 +33,12 @@ async function filesBelow(folder: string): Promise<Found[]> {
 export const folderBytes = async (folder: string): Promise<number> =>
   (await filesBelow(folder)).reduce((sum, file) => sum + file.bytes, 0);
 
+/** How much lies below a folder. */
+export async function folderUse(folder: string): Promise<{ readonly bytes: number; readonly entries: number }> {
+  const files = await filesBelow(folder);
+  return { bytes: files.reduce((sum, file) => sum + file.bytes, 0), entries: files.length };
+}
+
 /** A cache: whatever goes is fetched again. Files that were not used longest go first. */
 export const boundedCache = (folder: string, idle: () => Promise<boolean>): Bounded => ({
   measure: () => folderBytes(folder),

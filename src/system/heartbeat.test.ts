@@ -209,4 +209,5 @@ const stuck = {
   active: true,
   startedAt: 0,
   runLimitMs: 1,
+  restart: async () => 'inactive',
 };

@@ -111,7 +111,7 @@ describe('reading', () => {
       origin: { kind: 'profile' },
     });
     expect(await one('server.port')).toMatchObject({ value: 8710, origin: { kind: 'default' }, runtime: false });
-    expect(await one('tuning.chunk_size')).toMatchObject({ awaits: 'tuning' });
+    expect(await one('replication.enabled')).toMatchObject({ awaits: 'replication' });
   });
 
   test('of a secret is told only whether it is there', async () => {

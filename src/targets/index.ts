@@ -48,6 +48,7 @@ export {
 } from './lifecycle/backend-lifecycle.ts';
 export { createConfiguredDriver } from './lifecycle/lifecycle-drivers.ts';
 export { createSupervisedDriver, type SupervisedDriver } from './lifecycle/supervised-driver.ts';
+export { judgeEnvironment, type SettingFinding } from './lightrag/env-rules.ts';
 export { createLightragAdapter } from './lightrag/lightrag-adapter.ts';
 export { createLightragConnection, type LightragConnection } from './lightrag/lightrag-connection.ts';
 export { createLightragDocuments } from './lightrag/lightrag-documents.ts';

@@ -21,6 +21,7 @@ const running = (items: readonly object[]): ServerView => ({
   api: {
     api: 'http://127.0.0.1:9',
     call: async () => ({ items, next_cursor: null }),
+    bytes: async () => new Uint8Array(),
     async *documents() {},
     async *events() {},
     close: async () => undefined,

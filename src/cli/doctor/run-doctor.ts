@@ -81,7 +81,23 @@ export async function runDoctor(
   context: CommandContext,
   flags: RemoteFlags & { readonly nagios?: boolean },
 ): Promise<number> {
-  const { terminal, env, cwd, signal } = context;
+  const { terminal } = context;
+  const { verdict, checks: findings } = await findFindings(context, flags);
+  if (flags.json) printJson(terminal, { verdict, checks: findings });
+  else {
+    if (flags.nagios) terminal.out(summaryLine(verdict, findings));
+    printFindings(context, findings, flags.quiet === true);
+  }
+  if (flags.nagios) return pluginCodes[verdict];
+  return verdict === 'fail' ? exitCodes.checkFailed : exitCodes.ok;
+}
+
+/** All of it, without secrets. */
+export async function findFindings(
+  context: CommandContext,
+  flags: RemoteFlags,
+): Promise<{ verdict: 'ok' | 'warn' | 'fail'; checks: readonly Finding[] }> {
+  const { env, cwd, signal } = context;
   const reading = readConfig({ env, cwd, flags: settingFlags({ dataDir: flags.dataDir, config: flags.config }) });
   const http = createHttpClient();
   let api: ApiClient | undefined;
@@ -96,14 +112,7 @@ export async function runDoctor(
   } finally {
     await Promise.all([http.close(), api?.close()]);
   }
-  const verdict = worstVerdict(findings);
-  if (flags.json) printJson(terminal, { verdict, checks: findings });
-  else {
-    if (flags.nagios) terminal.out(summaryLine(verdict, findings));
-    printFindings(context, findings, flags.quiet === true);
-  }
-  if (flags.nagios) return pluginCodes[verdict];
-  return verdict === 'fail' ? exitCodes.checkFailed : exitCodes.ok;
+  return { verdict: worstVerdict(findings), checks: findings };
 }
 
 function printFindings({ terminal }: CommandContext, findings: readonly Finding[], quiet: boolean): void {

@@ -46,6 +46,11 @@ export type LightragDocuments = {
   newest(page: number, statuses: readonly string[], signal?: AbortSignal): Promise<DocumentPage | undefined>;
   /** Asks for another attempt at everything that is unfinished or failed. Only while nothing works: see `decideReprocess`. */
   reprocess(signal?: AbortSignal): Promise<void>;
+  /**
+   * Empties the cache of answers, all of it: also what was extracted, without which the backend can no longer rebuild merged
+   * descriptions when a document is deleted.
+   */
+  clearCache(signal?: AbortSignal): Promise<void>;
   /** @returns the track id, or null when a document of that name is there already */
   insert(text: string, fileName: string, signal?: AbortSignal): Promise<string | null>;
 };
@@ -78,6 +83,10 @@ export function createLightragDocuments(connection: LightragConnection): Lightra
     async reprocess(signal) {
       const path = '/documents/reprocess_failed';
       bodyOf(await call(path, { method: 'POST', ...optional(signal) }), path);
+    },
+    async clearCache(signal) {
+      const path = '/documents/clear_cache';
+      bodyOf(await call(path, { method: 'POST', json: {}, ...optional(signal) }), path);
     },
     async insert(text, fileName, signal) {
       const path = '/documents/text';

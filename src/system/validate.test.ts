@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { type ConfigType, validateConfiguration } from './validate.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'ragwarden-validate-'));
+const file = join(folder, '.env');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const own = { file: null, problems: [], notices: [], changed: [], needsRestart: [] };
+const validate = (type: ConfigType = 'all', strict = false, check = own) =>
+  validateConfiguration({ check: () => check, environments: [{ file }] }, { type, strict });
+
+test('the backend is judged by its own rules, with file and line, and no secret is shown', async () => {
+  writeFileSync(
+    file,
+    [
+      '# of the backend',
+      'CHUNK_SIZE=400',
+      'CHUNK_OVERLAP_SIZE=400',
+      'LIGHTRAG_API_KEY=very-secret',
+      'WHITELIST_PATHS=/health',
+      'REDIS_URI=redis://me:hidden@redis:6379',
+      'LLM_BINDING=openia',
+      'what is this',
+    ].join('\n'),
+  );
+  const found = await validate();
+  expect(found.valid).toBe(false);
+  expect(
+    found.findings.map(({ severity, of, place }) => `${severity} ${of} ${place.slice(folder.length + 1)}`),
+  ).toEqual(['error graphrag .env:8', 'error provider .env:7', 'error graphrag .env:3', 'suggestion graphrag .env:2']);
+  expect(found.values).toMatchObject({
+    LIGHTRAG_API_KEY: '***',
+    REDIS_URI: 'redis://***@redis:6379',
+    CHUNK_SIZE: '400',
+  });
+  expect(JSON.stringify(found)).not.toMatch(/very-secret|hidden/);
+  expect((await validate('provider')).findings.map(({ of }) => of)).toEqual(['provider']);
+  expect(await validate('workspace')).toMatchObject({ valid: true, findings: [] });
+});
+
+test('strict, a warning is not valid', async () => {
+  writeFileSync(file, 'LIGHTRAG_API_KEY=k\nWHITELIST_PATHS=/health\nMAX_GLEANING=2\n');
+  expect(await validate()).toMatchObject({ valid: true, findings: [{ severity: 'warning' }] });
+  expect(await validate('all', true)).toMatchObject({ valid: false });
+});
+
+test('ours are told beside them, and a file that cannot be read is an error, not a right one', async () => {
+  const check = { ...own, problems: [{ place: 'a.yaml:3', message: 'is no number', mend: 'Give one.' }] };
+  expect((await validate('ragwarden', false, check as never)).findings).toMatchObject([
+    { severity: 'error', of: 'ragwarden', place: 'a.yaml:3' },
+  ]);
+  rmSync(file);
+  expect(await validate()).toMatchObject({
+    valid: false,
+    values: null,
+    files: [{ file, read: false }],
+    findings: [{ severity: 'error', place: file, message: 'cannot be read (ENOENT)' }],
+  });
+});
