@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { alertEvaluation } from './alert-evaluation.ts';
 import { apiRoute } from './api-route.ts';
 import { backup } from './backup.ts';
 import { cleanup } from './cleanup.ts';
@@ -47,6 +48,7 @@ const benches: readonly Bench[] = [
   operationWrapper,
   lensReading,
   metricIntake,
+  alertEvaluation,
   leakDetection,
   resourceScan,
   cleanup,

@@ -136,6 +136,8 @@ describe('the trail', () => {
     'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
     'POST /api/v1/metrics/agents/record': 'the same',
     'POST /api/v1/monitoring/lightrag/record': 'the same',
+    'POST /api/v1/metrics/alerts/rules/test': 'changes nothing',
+    'POST /api/v1/metrics/alerts/:alert_id/acknowledge': 'of what fires; shown in alert-evaluation.test.ts',
     'POST /api/v1/metrics/resources':
       'the same, of what a program holds; once a minute in the trail, shown in resource-routes.test.ts',
     'POST /api/v1/metrics/resources/:resource_id/access':
@@ -207,6 +209,16 @@ describe('the trail', () => {
       'PUT /api/v1/metrics/definitions/:name': async () => ({ payload: { type: 'gauge' }, action: 'metrics.define' }),
       'POST /api/v1/monitoring/lightrag/reset': async () => ({ action: 'traffic.reset' }),
       'DELETE /api/v1/metrics/reset': async () => ({ action: 'metrics.reset' }),
+      'POST /api/v1/metrics/alerts/rules': async () => ({
+        payload: { name: 'made', metric_name: 'level', condition: 'gt', threshold: 1 },
+        action: 'alerts.create-rule',
+      }),
+      'PUT /api/v1/metrics/alerts/rules/:rule_name': async () => ({
+        path: 'made',
+        payload: { metric_name: 'level', condition: 'gt', threshold: 2 },
+        action: 'alerts.change-rule',
+      }),
+      'DELETE /api/v1/metrics/alerts/rules/:rule_name': async () => ({ path: 'made', action: 'alerts.delete-rule' }),
       'POST /api/v1/metrics/alerts/silences': async () => ({
         payload: { matchers: ['alertname=cpu'], until: new Date(Date.now() + 60_000).toISOString(), comment: 'a test' },
         action: 'notify.create-silence',

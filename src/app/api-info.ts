@@ -22,7 +22,6 @@ export const apiInfo = () => ({
     { name: 'monitoring', description: 'The host, and what the backend was asked for since the start.' },
     { name: 'traffic', description: 'What passed the gateway or was told: times, errors, tokens, cost.' },
     { name: 'quotas', description: 'What may be used, by whom, and what was: limits, uses, reservations, violations.' },
-    { name: 'alerts', description: 'What fires, what fired, and the rules behind it.' },
     { name: 'resources', description: 'What programs hold and register, and which of it leaks.' },
     { name: 'alerts', description: 'Rules, what fires, who is told of it, and what became of each notification.' },
     {

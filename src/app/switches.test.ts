@@ -34,6 +34,11 @@ const switches: readonly {
     jobs: ['drill schedule'],
     routes: ['/api/v1/recovery/objectives', '/api/v1/recovery/drills'],
   },
+  {
+    variable: 'RAGWARDEN_ALERTS_ENABLED',
+    jobs: ['alert evaluation'],
+    routes: ['/api/v1/metrics/alerts/active', '/api/v1/metrics/alerts/rules'],
+  },
   // What was written before it was switched off still grows old.
   { variable: 'LIGHTRAG_EVENT_LOGGING_ENABLED', jobs: [], routes: ['/api/v1/events', '/api/v1/events/stream'] },
   { variable: 'RAGWARDEN_GATEWAY_ENABLED', jobs: [], routes: ['/api/v1/gateway/status'] },
