@@ -19,6 +19,7 @@ describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('leases', () => import('../src/platform/leases.test.ts').then(() => undefined));
   describe('samples', () => import('../src/metrics/history.test.ts').then(() => undefined));
   describe('agents', () => import('../src/metrics/agents.test.ts').then(() => undefined));
+  describe('quotas', () => import('../src/quotas/ledger.test.ts').then(() => undefined));
   describe('drills', () => import('../src/recovery/drill-store.test.ts').then(() => undefined));
   describe('documents', () => import('../src/targets/documents/document-store.test.ts').then(() => undefined));
   describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));
