@@ -22,5 +22,6 @@ describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('quotas', () => import('../src/quotas/ledger.test.ts').then(() => undefined));
   describe('drills', () => import('../src/recovery/drill-store.test.ts').then(() => undefined));
   describe('documents', () => import('../src/targets/documents/document-store.test.ts').then(() => undefined));
+  describe('alerts', () => import('../src/alerts/alert-evaluation.test.ts').then(() => undefined));
   describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));
 });

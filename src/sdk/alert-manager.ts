@@ -31,8 +31,7 @@ export class AlertManager {
   }
 
   /** What fires now. */
-  async getActiveAlerts(severity?: AlertSeverity): Promise<readonly AlertBody[]> {
-    const query = severity === undefined ? {} : { severity };
+  async getActiveAlerts(query: { readonly severity?: AlertSeverity } = {}): Promise<readonly AlertBody[]> {
     return (await (await this.#client).alerts.active({ ...query, state: 'firing' })).items;
   }
 
