@@ -1,13 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ActionRunners } from '../alerts/index.ts';
-import { type Backup, connectPostgres, openRedis, type PointStore, readRedisUrl } from '../backup/index.ts';
+import {
+  type Backup,
+  connectPostgres,
+  findLostRows,
+  openRedis,
+  type PointStore,
+  readRedisUrl,
+} from '../backup/index.ts';
 import {
   type AnyStrategy,
   boundedCleanupHistory,
   boundedQuarantine,
   type Cleanup,
-  type CleanupDatabase,
   type CleanupFolder,
   type CleanupRedis,
   type CleanupScheduler,
@@ -23,6 +29,7 @@ import {
   createLlmCache,
   createOldDataCleanup,
   createOldLogs,
+  createOrphanRows,
   createQuarantine,
   createRecordQuarantine,
   createRedisKeys,
@@ -35,7 +42,9 @@ import {
   createTemporaryFiles,
   createWorkspaceCleanup,
   createWorkspaceStats,
+  type FileOrphans,
   fileQuarantine,
+  type OrphanDatabase,
   taskFrom,
   taskSchema,
   workspaceRoutes,
@@ -81,6 +90,7 @@ export function createCleanupWiring(
     resources(): ResourceRegistry;
     history(): Metrics['history'];
     health(): Health;
+    fileOrphans: FileOrphans;
     step(name: string): void | Promise<void>;
   },
 ): CleanupWiring {
@@ -136,6 +146,10 @@ export function createCleanupWiring(
     createOldLogs(ofFolders),
     createGraphragUpdates(ofFolders),
     createLlmCache({ targets: () => cleanable, database: () => database, contained }),
+    createOrphanRows({
+      ...{ targets: () => cleanable, files: deps.fileOrphans, contained },
+      database: () => (config.target?.kind === 'lightrag' ? database : undefined),
+    }),
     workspaces,
     createRegisteredResources({ ...ofFolders, resources }),
     createDatabaseSessions({ database: () => database, clock }),
@@ -306,11 +320,12 @@ function createDatabaseAccess(
   { config }: Ground,
   targetId: string | undefined,
   served: string | undefined,
-): (CleanupDatabase & { workspaceOf(name: string): string }) | undefined {
+): (OrphanDatabase & { workspaceOf(name: string): string }) | undefined {
   const { postgres } = config.targetDatabases;
   if (config.target === undefined || postgres === undefined || targetId === undefined) return undefined;
   return {
     targetId,
+    lostRows: (session) => findLostRows(session, postgres.workspace ?? served ?? ''),
     workspaceOf: (name) => (name === served ? (postgres.workspace ?? name) : name) || 'default',
     async open(signal) {
       signal.throwIfAborted();

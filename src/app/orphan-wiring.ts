@@ -30,3 +30,7 @@ export function createOrphanWiring(
   live.onChange((now) => orphans.setIntervalMs(now.resources.orphanCheckIntervalMs));
   return { orphans };
 }
+
+/** What the last search found in the files of a target. */
+export const inFiles = async (orphans: Pick<OrphanSearches, 'last'>, targetId: string) =>
+  ((await orphans.last(targetId))?.findings ?? []).filter(({ store }) => store === 'files');

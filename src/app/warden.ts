@@ -64,7 +64,7 @@ import { createHealthWiring } from './health-wiring.ts';
 import { createListeners, type Listening } from './listeners.ts';
 import { createNotifyWiring } from './notify-wiring.ts';
 import { openSamples, openState } from './open-state.ts';
-import { createOrphanWiring } from './orphan-wiring.ts';
+import { createOrphanWiring, inFiles } from './orphan-wiring.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createProtection } from './protection.ts';
@@ -299,6 +299,7 @@ export function createWarden(options: WardenOptions): Warden {
       resources: () => resourceWiring.resources,
       history: () => metrics.history,
       health: () => health,
+      fileOrphans: (targetId) => inFiles(orphanWiring.orphans, targetId),
     });
 
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.

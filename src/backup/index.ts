@@ -14,7 +14,7 @@ export type { RecoveryPoint } from './point.ts';
 export { boundedPointHistory } from './point-growth.ts';
 export { createPointStore, type PointStore } from './point-store.ts';
 export { connectPostgres, defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';
-export { findDatabaseOrphans } from './postgres/orphan-store.ts';
+export { findDatabaseOrphans, findLostRows } from './postgres/orphan-store.ts';
 export {
   chooseRecoverable,
   listRecoverable,

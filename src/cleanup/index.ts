@@ -34,6 +34,8 @@ export {
   createTemporaryFiles,
 } from './strategies/folder-entries.ts';
 export { createLlmCache } from './strategies/llm-cache.ts';
+export { createOrphanRows, type FileOrphans } from './strategies/orphan-rows.ts';
+export type { OrphanDatabase } from './strategies/orphan-rows-store.ts';
 export { createOldDataCleanup, createRepositoryCleanup, type RepositoryUpkeep } from './strategies/own-data.ts';
 export { ownStrategy } from './strategies/own-strategy.ts';
 export { type CleanupRedis, createRedisKeys, createRedisQuarantine } from './strategies/redis-keys.ts';

@@ -9,6 +9,8 @@ const rowsAtOnce = 500;
 
 /** A name of the catalogue, quoted. */
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+export const tableName = (schema: string | undefined, table: string): string =>
+  schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`;
 
 /**
  * Takes rows of one table of the backend: each batch is written into the quarantine, then deleted where it still is what was
@@ -17,6 +19,8 @@ const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
  */
 export async function takeRows(options: {
   session: SqlSession;
+  /** Unless told, where the session's search path finds the table. */
+  schema?: string;
   table: string;
   /** Of the primary key, besides `workspace`. */
   idColumn: string;
@@ -30,7 +34,7 @@ export async function takeRows(options: {
   nextFile(): number;
 }): Promise<{ rows: number; bytes: number }> {
   const { session, quarantine, signal } = options;
-  const table = identifier(options.table);
+  const table = tableName(options.schema, options.table);
   const id = identifier(options.idColumn);
   let rows = 0;
   let bytes = 0;
@@ -58,6 +62,7 @@ export async function takeRows(options: {
         ...{ kind: 'rows', what: `${found.length} rows of ${options.what}`, bytes: size },
         data: {
           ...{ target: options.targetId, table: options.table, rows: found.length },
+          ...(options.schema === undefined ? {} : { schema: options.schema }),
           file: join(quarantine.folder, file),
         },
       },
@@ -94,12 +99,22 @@ export function createRowQuarantine(databaseOf: () => CleanupDatabase | undefine
       if (!database || database.targetId !== data.target)
         throw new AppError('feature/disabled', `The database of ${what} is not named any more.`);
       const lines = (await readFile(String(data.file), 'utf8')).split('\n').filter((line) => line !== '');
-      const table = identifier(String(data.table));
+      const table = tableName(data.schema === undefined ? undefined : String(data.schema), String(data.table));
       const session = await database.open(signal);
       try {
+        // A generated column takes no value, it makes its own.
+        const columns = (
+          await session.rows<{ name: string }>(
+            `select attname::text as name from pg_attribute
+             where attrelid = to_regclass($1) and attnum > 0 and not attisdropped and attgenerated = '' order by attnum`,
+            [table],
+          )
+        ).map(({ name }) => identifier(name));
+        if (columns.length === 0) throw new AppError('conflict/state', `The table of ${what} is not there any more.`);
         // One statement: all of them come back or none.
         await session.rows(
-          `insert into ${table} select (json_populate_record(null::${table}, line::json)).* from unnest($1::text[]) as line
+          `insert into ${table} (${columns.join(', ')}) select ${columns.map((name) => `r.${name}`).join(', ')}
+           from unnest($1::text[]) as line cross join lateral json_populate_record(null::${table}, line::json) r
            on conflict do nothing`,
           [lines],
         );

@@ -9,7 +9,7 @@ export type TableShape = {
 
 /** Undefined: there is no such table. */
 export async function readShape(
-  session: PostgresSession,
+  session: Pick<PostgresSession, 'rows'>,
   table: { readonly schema: string; readonly name: string },
 ): Promise<TableShape | undefined> {
   const [row] = await session.rows<{ columns: string[]; key: string[] }>(

@@ -37,6 +37,42 @@ export async function findDatabaseOrphans(
   }
 }
 
+/** Rows of one table that no row of another answers. */
+export type LostRows = {
+  readonly kind: OrphanKind;
+  readonly schema: string;
+  readonly table: string;
+  readonly removable: boolean;
+  readonly reason: string;
+  /** Asks for their `id`, a column of the table, and `bytes`. */
+  readonly sql: string;
+  /** Column that says when a row was written; null: the table has none. */
+  readonly writtenAt: string | null;
+};
+
+/**
+ * What to ask a database for rows of one workspace that belong to nothing any more, whether they may go or not; nothing is counted yet.
+ * Within a transaction whose search path finds the operators of Apache AGE where it has graphs; this sets it.
+ * @param workspace as the backend names it
+ */
+export async function findLostRows(
+  session: Pick<PostgresSession, 'rows'>,
+  workspace: string,
+): Promise<{ readonly column: string; readonly questions: readonly LostRows[] }> {
+  const survey = await surveyHere(session);
+  if (survey.graphs.length > 0) await session.rows('set local search_path = ag_catalog, pg_catalog');
+  const column = columnValueOf(workspace);
+  const questions = questionsOf(await withColumns(session, survey), survey, column).map(
+    ({ kind, table, reason, sql }) => ({
+      ...{ kind, schema: table.schema, table: table.name, sql, ...orphanReasons[kind] },
+      ...(reason === undefined ? {} : { reason }),
+      writtenAt: writtenColumns.find((name) => table.columns.has(name)) ?? null,
+    }),
+  );
+  return { column, questions };
+}
+const writtenColumns = ['update_time', 'create_time'];
+
 async function find(
   session: PostgresSession,
   survey: Survey,
@@ -56,7 +92,13 @@ async function find(
     if (count === 0) continue;
     findings.push({
       ...ofHere,
-      ...{ kind: question.kind, place: question.place, count, bytes: Number(row?.bytes), examples: row?.ids ?? [] },
+      ...{
+        kind: question.kind,
+        place: question.table.name,
+        count,
+        bytes: Number(row?.bytes),
+        examples: row?.ids ?? [],
+      },
       ...orphanReasons[question.kind],
       ...(question.reason === undefined ? {} : { reason: question.reason }),
     });
@@ -84,13 +126,13 @@ const formerName: Readonly<Record<string, RegExp>> = {
 type Table = LightragTable & { readonly columns: ReadonlySet<string> };
 type Question = {
   readonly kind: OrphanKind;
-  readonly place: string;
+  readonly table: Table;
   readonly reason?: string;
   /** Rows of `id` and `bytes`. */
   readonly sql: string;
 };
 
-async function withColumns(session: PostgresSession, survey: Survey): Promise<Table[]> {
+async function withColumns(session: Pick<PostgresSession, 'rows'>, survey: Survey): Promise<Table[]> {
   const tables: Table[] = [];
   for (const table of survey.tables)
     tables.push({ ...table, columns: new Set((await readShape(session, table))?.columns) });
@@ -118,7 +160,7 @@ function questionsOf(tables: readonly Table[], survey: Survey, workspace: string
     others === undefined
       ? []
       : places.map((table) => ({
-          ...{ kind, place: table.name, ...(more.reason === undefined ? {} : { reason: more.reason }) },
+          ...{ kind, table, ...(more.reason === undefined ? {} : { reason: more.reason }) },
           sql: `select ${id} as id, pg_column_size(t.*) as bytes from ${qualified(table)} t
                  where t.${here} ${more.where ?? ''}
                    and not exists (select 1 from (${others}) other where other.key = ${key})`,

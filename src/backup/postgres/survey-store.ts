@@ -90,7 +90,7 @@ export async function readDatabase(
 }
 
 /** What lies in the database of the session, as of its transaction. */
-export async function surveyHere(session: PostgresSession): Promise<Survey> {
+export async function surveyHere(session: Pick<PostgresSession, 'rows'>): Promise<Survey> {
   return surveyDatabase(await readCatalogue(session));
 }
 
@@ -98,7 +98,7 @@ const ofUsers = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`;
 const fromExtension = (catalogue: string, oid: string): string =>
   `exists (select from pg_depend e where e.classid = '${catalogue}'::regclass and e.objid = ${oid} and e.deptype = 'e')`;
 
-async function readCatalogue(session: PostgresSession): Promise<Catalogue> {
+async function readCatalogue(session: Pick<PostgresSession, 'rows'>): Promise<Catalogue> {
   const relations = await session.rows<Omit<Relation, 'bytes'> & { bytes: string }>(
     `select n.nspname as schema, c.relname as name, c.relkind::text as kind, pg_table_is_visible(c.oid) as visible,
             case when c.relkind in ('r', 'p', 'm') then pg_total_relation_size(c.oid) else 0 end::text as bytes,
@@ -148,7 +148,7 @@ async function readCatalogue(session: PostgresSession): Promise<Catalogue> {
 const notOurs = `n.nspname !~ '^ragwarden_(restore|before)_'`;
 
 /** Graphs of Apache AGE, from its own catalogue. */
-async function readGraphs(session: PostgresSession): Promise<Graph[]> {
+async function readGraphs(session: Pick<PostgresSession, 'rows'>): Promise<Graph[]> {
   const [has] = await session.rows<{ there: boolean }>(
     `select to_regclass('ag_catalog.ag_graph') is not null as there`,
   );
