@@ -25,7 +25,9 @@ test.skipIf(process.platform !== 'linux')('each bench runs, and tells figures', 
     .map(
       (line) => JSON.parse(line) as { bench: string; size: string; figures?: { value: number }[]; skipped?: string },
     );
-  const files = readdirSync(join(root, 'bench')).filter((file) => file.endsWith('.ts') && !notBenches.has(file));
+  const files = [...readdirSync(join(root, 'bench')), 'leak-detection.ts', 'resource-scan.ts'].filter(
+    (file) => file.endsWith('.ts') && !notBenches.has(file),
+  );
   expect(ran.map(({ bench }) => `${bench}.ts`).sort()).toEqual(files.sort());
   for (const { size, figures = [], skipped } of ran) {
     // Without its reference; where everything has to be there, nothing may be left out.

@@ -19,6 +19,7 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_METRICS_CLEANUP_INTERVAL', 'metric cleanup', 6],
   ['RAGWARDEN_CANARY_INTERVAL', 'canary default', 12],
   ['RAGWARDEN_LEAK_CHECK_INTERVAL', 'leak scan', 8],
+  ['RAGWARDEN_ALERT_EVALUATION_INTERVAL', 'alert evaluation', 10],
   ['RAGWARDEN_OBSERVE_INTERVAL', 'leak observation', 13],
   ['RAGWARDEN_ORPHAN_CHECK_INTERVAL', 'orphan search', 2],
   ['RAGWARDEN_RESOURCE_CLEANUP_INTERVAL', 'resource sweep', 10],
@@ -121,6 +122,9 @@ describe('each interval variable drives the job that it names', () => {
       'backup.prune_interval_days',
       'cleanup.workspace_interval_minutes',
       'drill.frequency_seconds',
+      'logs.interval_seconds',
+      'notify.group_interval_seconds',
+      'notify.repeat_interval_seconds',
       'recovery.checkpoint_interval_seconds recovery',
       'replication.health_check_interval_seconds replication',
     ]);

@@ -1,3 +1,4 @@
+import type { ActionRunners } from '../alerts/index.ts';
 import type { QuotaConfig } from '../config/index.ts';
 import type { Observation } from '../gateway/index.ts';
 import type { HealthCheck } from '../health/index.ts';
@@ -30,11 +31,8 @@ export type QuotaWiring = {
   readonly quotaRoutes: RoutePlugin;
   readonly quotaCheck: HealthCheck;
   readonly quotaParts: readonly Part[];
-  /** Slows a workspace down for a while, as an action of an alert. Says what was begun. */
-  throttleWorkspace(
-    wish: { targetId: string; workspace: string; requestsPerMinute: number; forSeconds: number },
-    why: string,
-  ): Promise<string>;
+  /** What alerts may have done: a workspace is slowed down for a while. */
+  readonly quotaRunners: ActionRunners;
   /** The traffic is made after what it passes through. */
   remember(traffic: Traffic): void;
 };
@@ -76,12 +74,19 @@ export async function createQuotaWiring(ground: Ground, onlyTarget: string | nul
     }),
     quotaCheck: ledgerCheck(quotas, () => clock.now()),
     quotaParts: [createQuotaWriter({ quotas, clock, log }), watch],
-    async throttleWorkspace(wish, why) {
-      const draft = planThrottle(wish, why, clock.now());
-      if (quotas.definitions.find(draft.id)) await quotas.definitions.update(draft, 'ragwarden');
-      else await quotas.definitions.create(draft, 'ragwarden');
-      const until = new Date(draft.endsMs ?? 0).toISOString();
-      return `At most ${draft.limit} requests a minute pass to ${wish.targetId}/${wish.workspace} until ${until} (quota ${draft.id}).`;
+    quotaRunners: {
+      'throttle-workspace': {
+        describe: async ({ targetId, workspace, requestsPerMinute, forSeconds }) =>
+          `at most ${requestsPerMinute} requests a minute would pass to ${targetId}/${workspace} for ${forSeconds} s.`,
+        async run(wish, why) {
+          const draft = planThrottle(wish, why, clock.now());
+          if (quotas.definitions.find(draft.id)) await quotas.definitions.update(draft, 'ragwarden');
+          else await quotas.definitions.create(draft, 'ragwarden');
+          const until = new Date(draft.endsMs ?? 0).toISOString();
+          const detail = `At most ${draft.limit} requests a minute pass to ${wish.targetId}/${wish.workspace} until ${until} (quota ${draft.id}).`;
+          return { detail, operationId: null };
+        },
+      },
     },
     remember(made) {
       traffic = made;

@@ -39,6 +39,7 @@ const switches: readonly {
     jobs: ['alert evaluation'],
     routes: ['/api/v1/metrics/alerts/active', '/api/v1/metrics/alerts/rules'],
   },
+  { variable: 'RAGWARDEN_CLEANUP_ENABLED', jobs: ['cleanup tasks'], routes: [] },
   // What was written before it was switched off still grows old.
   { variable: 'LIGHTRAG_EVENT_LOGGING_ENABLED', jobs: [], routes: ['/api/v1/events', '/api/v1/events/stream'] },
   { variable: 'RAGWARDEN_GATEWAY_ENABLED', jobs: [], routes: ['/api/v1/gateway/status'] },

@@ -393,7 +393,7 @@ export function createWarden(options: WardenOptions): Warden {
     const rehearses = config.backup.enabled && config.recovery.enabled;
     const alertWiring = createAlertWiring(ground, {
       ...{ history: metrics.history, backup, barrier: fronting.barrier },
-      runners: cleanupWiring.cleanupRunners,
+      runners: { ...cleanupWiring.cleanupRunners, ...quotaWiring.quotaRunners },
     });
     const { health, parts: healthParts } = createHealthWiring(ground, [
       jobsCheck(jobs, clock),

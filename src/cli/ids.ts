@@ -16,6 +16,18 @@ const lists = {
   metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
   parameter: { path: '/api/v1/tuning/parameters', query: {}, id: 'name' },
   revision: { path: '/api/v1/tuning/revisions', query: { limit: 100 }, id: 'revision' },
+  alert: { path: '/api/v1/metrics/alerts/active', query: {}, id: 'alert_id' },
+  rule: { path: '/api/v1/metrics/alerts/rules', query: {}, id: 'name' },
+  silence: { path: '/api/v1/metrics/alerts/silences', query: {}, id: 'id' },
+  receiver: { path: '/api/v1/metrics/alerts/receivers', query: {}, id: 'id' },
+  delivery: { path: '/api/v1/metrics/alerts/deliveries', query: {}, id: 'id' },
+  quota: { path: '/api/v1/metrics/quotas', query: {}, id: 'quota_id' },
+  reservation: { path: '/api/v1/metrics/quotas/reservations', query: {}, id: 'reservation_id' },
+  task: { path: '/api/v1/metrics/cleanup/tasks', query: {}, id: 'task_id' },
+  strategy: { path: '/api/v1/metrics/cleanup/strategies', query: {}, id: 'name' },
+  entry: { path: '/api/v1/metrics/cleanup/quarantine', query: {}, id: 'entry_id' },
+  observed: { path: '/api/v1/metrics/resources/observed', query: {}, id: 'subject' },
+  job: { path: '/api/v1/system/jobs', query: {}, id: 'name' },
   lock: { path: '/api/v1/repository', query: {}, id: 'id' },
 } as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;
 

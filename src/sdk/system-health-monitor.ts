@@ -17,21 +17,23 @@ export class SystemHealthMonitor {
   }
 
   /** Unknown where none is configured. */
-  async checkDatabaseHealth(options?: HealthOptions): Promise<HealthComponent> {
+  async checkDatabaseHealth(options: HealthOptions | undefined = undefined): Promise<HealthComponent> {
     return (await this.checkSystemHealth(options)).components.database;
   }
 
   /** Unknown where none is configured. */
-  async checkCacheHealth(options?: HealthOptions): Promise<HealthComponent> {
+  async checkCacheHealth(options: HealthOptions | undefined = undefined): Promise<HealthComponent> {
     return (await this.checkSystemHealth(options)).components.cache;
   }
 
   /** What `health` of the settings names; unknown where it names nothing. */
-  async checkExternalServices(options?: HealthOptions): Promise<HealthComponent> {
+  async checkExternalServices(options: HealthOptions | undefined = undefined): Promise<HealthComponent> {
     return (await this.checkSystemHealth(options)).components.external_services;
   }
 
-  async checkSystemResources(options?: HealthOptions): Promise<HealthComponents['components']['system_resources']> {
+  async checkSystemResources(
+    options: HealthOptions | undefined = undefined,
+  ): Promise<HealthComponents['components']['system_resources']> {
     return (await this.checkSystemHealth(options)).components.system_resources;
   }
 }

@@ -20,6 +20,18 @@ export const dynamicNames = [
   'metric',
   'parameter',
   'revision',
+  'alert',
+  'rule',
+  'silence',
+  'receiver',
+  'delivery',
+  'quota',
+  'reservation',
+  'task',
+  'strategy',
+  'entry',
+  'observed',
+  'job',
   'setting',
   'explainable',
 ] as const;
@@ -113,6 +125,20 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
   'drill point': 'point',
   'repo lock': 'lock',
   'metrics metric': 'metric',
+  'alerts ack id': 'alert',
+  'alerts rule': 'rule',
+  'alerts silences end id': 'silence',
+  'alerts receivers test id': 'receiver',
+  'alerts receivers remove id': 'receiver',
+  'alerts deliveries show id': 'delivery',
+  'alerts deliveries retry id': 'delivery',
+  'quota id': 'quota',
+  'quota reservation': 'reservation',
+  'cleanup task': 'task',
+  'cleanup strategy': 'strategy',
+  'cleanup undo id': 'entry',
+  'leaks subject': 'observed',
+  'system job': 'job',
   'tune parameter': 'parameter',
   'tune revision': 'revision',
   'tune from': 'revision',
@@ -127,6 +153,6 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
 function argumentValues(path: string, argument: Argument): Values {
   if (argument.name() === 'folder') return { kind: 'folder' };
   if (argument.argChoices !== undefined) return { kind: 'words', words: argument.argChoices };
-  const name = groupIds[`${path.split(' ')[0]} ${argument.name()}`];
+  const name = groupIds[`${path} ${argument.name()}`] ?? groupIds[`${path.split(' ')[0]} ${argument.name()}`];
   return name === undefined ? { kind: 'any' } : { kind: 'dynamic', name };
 }
