@@ -43,6 +43,8 @@ export type AlertEvaluation = {
   lastFacts(): EvaluationFacts | undefined;
   /** Undefined before the first evaluation; false: another instance does it. */
   isEvaluator(): boolean | undefined;
+  /** The instance that evaluates, ours included; undefined when nobody does. */
+  evaluator(): Promise<string | undefined>;
   onEvaluated(listener: (facts: EvaluationFacts) => void): void;
 };
 
@@ -213,6 +215,7 @@ export function createAlertEvaluation(options: {
     alerts: () => new Map((bound ?? []).map(({ rule, state }) => [rule.name, state.alerts])),
     lastFacts: () => facts,
     isEvaluator: () => evaluator,
+    evaluator: async () => (leases === undefined ? instance : leases.holder(leaseName)),
     onEvaluated(listener) {
       listeners.push(listener);
     },

@@ -11,3 +11,4 @@ export { registerAlertMetrics } from './alert-metrics.ts';
 export { alertRoutes } from './alert-routes.ts';
 export { type Alerts, createAlerts } from './alerts.ts';
 export { createDefaultRules } from './default-rules.ts';
+export { fitLine, linePointsMs } from './read-rule.ts';

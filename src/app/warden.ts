@@ -67,6 +67,7 @@ import { openSamples, openState } from './open-state.ts';
 import { createOrphanWiring, inFiles } from './orphan-wiring.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
+import { createOwnParts } from './own-parts.ts';
 import { createProtection } from './protection.ts';
 import { createQuotaWiring } from './quota-wiring.ts';
 import { rememberCallers } from './remembered-callers.ts';
@@ -395,6 +396,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...{ history: metrics.history, backup, barrier: fronting.barrier },
       runners: { ...cleanupWiring.cleanupRunners, ...quotaWiring.quotaRunners },
     });
+    const ownParts = createOwnParts(ground, { ...notifying.notify, ...alertWiring, startedMs });
     const { health, parts: healthParts } = createHealthWiring(ground, [
       jobsCheck(jobs, clock),
       notifying.check,
@@ -403,6 +405,7 @@ export function createWarden(options: WardenOptions): Warden {
       quotaWiring.quotaCheck,
       ...remoteWrite.stores().map(({ name }) => remoteStoreCheck(remoteWrite, name, clock)),
       ...(stateWatch ? [stateWatch.check] : []),
+      ...ownParts.checks,
       ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
       ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
       ...(probing ? kindChecks(targets, inspections) : []),
@@ -501,6 +504,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (system.logs.job) await begin(system.logs.job);
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
+    await begin(ownParts.job);
     for (const part of healthParts) await begin(part);
     if (services.job) await begin(services.job);
     await cleanupWiring.openCleanup();

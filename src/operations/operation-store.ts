@@ -250,6 +250,19 @@ export async function countOperations(db: Database): Promise<{ ended: number; ke
   return { ended: Number(ended.rows), keys: Number(keys.rows) };
 }
 
+/** When one of each kind last ended in each way. */
+export async function selectLastEnds(db: Database): Promise<{ kind: string; state: OperationState; atMs: number }[]> {
+  const rows = await db
+    .reader<OperationTables>()
+    .selectFrom('operation')
+    .select((eb) => ['kind', 'state', eb.fn.max('finished_ms').as('at')])
+    .where('state', '!=', 'running')
+    .groupBy(['kind', 'state'])
+    .execute();
+  // State is written by this file alone.
+  return rows.map(({ kind, state, at }) => ({ kind, state: state as OperationState, atMs: Number(at ?? 0) }));
+}
+
 /** Those that ended first. @returns how many were deleted */
 export async function deleteOldestFinished(tx: Tx, limit: number): Promise<number> {
   const { numDeletedRows } = await tx

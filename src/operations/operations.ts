@@ -13,6 +13,7 @@ import {
   isFinal,
   type Operation,
   type OperationError,
+  type OperationState,
   operationError,
   severityOfState,
 } from './operation.ts';
@@ -24,6 +25,7 @@ import {
   insertOperation,
   type OperationFilter,
   type OperationTables,
+  selectLastEnds,
   selectOperations,
   writeCancelRequest,
   writeEnd,
@@ -69,6 +71,8 @@ export type Operations = {
   /** @throws AppError `operation/unknown` */
   require(id: string): Promise<Operation>;
   list(filter: OperationFilter & { limit: number }): Promise<Operation[]>;
+  /** When one of each kind last ended in each way, of those that are still kept. */
+  lastEnds(): Promise<readonly { readonly kind: string; readonly state: OperationState; readonly atMs: number }[]>;
   /** Resolves with the ended operation, or with what it is at the timeout or abort. Without a timeout waits for the end. */
   wait(id: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<Operation>;
   /** The present state, then each change, until the end. A slow consumer skips what was overtaken. */
@@ -313,6 +317,7 @@ export function createOperations(options: {
     },
     find: async (id) => live.get(id)?.running.current ?? (await find(id)),
     require,
+    lastEnds: () => selectLastEnds(db),
     async list({ limit, ...filter }) {
       const stored = await selectOperations(db, filter, limit);
       return stored.map((operation) =>

@@ -22,6 +22,8 @@ export type Leases = {
    * this instance. Undefined while somebody else holds it.
    */
   takeOver(name: string, from: string): Promise<Lease | undefined>;
+  /** Who holds it now; undefined when nobody does. */
+  holder(name: string): Promise<string | undefined>;
 };
 
 type LeaseTables = {
@@ -103,6 +105,16 @@ export function createLeases(options: { db: Database; clock: Clock; instance: st
         throw new AppError('operation/lease-lost', 'Another instance took this work over. Nothing more was changed.', {
           context: { lease },
         });
+    },
+    async holder(name) {
+      const held = await db
+        .reader<LeaseTables>()
+        .selectFrom('lease')
+        .select('holder')
+        .where('name', '=', name)
+        .where('expires_ms', '>', clock.now())
+        .executeTakeFirst();
+      return held?.holder;
     },
     takeOver: (name, from) => db.unit((tx) => take(tx, name, from)),
   };

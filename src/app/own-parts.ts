@@ -1,0 +1,124 @@
+import { stat } from 'node:fs/promises';
+import type { Alerts } from '../alerts/index.ts';
+import type { CheckResult, HealthCheck } from '../health/index.ts';
+import type { Notify } from '../notify/index.ts';
+import { describeError } from '../platform/errors.ts';
+import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
+import type { Ground } from './ground.ts';
+import {
+  judgeEvaluation,
+  judgeOutbox,
+  judgeScheduler,
+  judgeStateFile,
+  type OutboxFacts,
+  type StateFileFacts,
+} from './judge-own-parts.ts';
+
+const intervalMs = 60_000;
+const staleMs = 5 * intervalMs;
+/** More dead letters than this are not counted. */
+const mostDead = 50;
+
+type Look = () => Promise<CheckResult>;
+
+/** Looks at ragwarden's own parts that lie in its state: once a minute, a few short reads and a unit that writes nothing. */
+export function createOwnParts(
+  ground: Pick<Ground, 'config' | 'clock' | 'db' | 'eventLog' | 'operations' | 'logOf'>,
+  parts: { readonly outbox: Notify['outbox']; readonly alerts: Alerts; readonly startedMs: number },
+): { readonly job: Reconciler; readonly checks: readonly HealthCheck[] } {
+  const { config, clock, operations } = ground;
+  const { place, instance } = config.state;
+  const evaluates = config.alerts.enabled && config.metrics.enabled;
+  const looks: Record<string, Look> = {
+    scheduler: async () => judgeScheduler({ ends: await operations.lastEnds() }, clock.now()),
+    outbox: async () => judgeOutbox(await readOutbox(parts.outbox), clock.now()),
+    ...(evaluates
+      ? {
+          'alert evaluation': async () => {
+            const { evaluation } = parts.alerts;
+            const evaluator = await evaluation.evaluator();
+            const last = evaluation.lastFacts();
+            const { intervalMs: every } = evaluation.job.state();
+            return judgeEvaluation(
+              { evaluator, instance, last, intervalMs: every, startedMs: parts.startedMs },
+              clock.now(),
+            );
+          },
+        }
+      : {}),
+    // On a server it comes and goes, and is watched more closely.
+    ...(place.kind === 'sqlite'
+      ? { 'state database': async () => judgeStateFile(await readStateFile(ground, place.path), clock.now()) }
+      : {}),
+  };
+  const seen = new Map<string, CheckResult>();
+  const job = createReconciler({
+    name: 'own parts',
+    intervalMs,
+    // Everything was opened and written just before.
+    runAtStart: false,
+    clock,
+    log: ground.logOf('health'),
+    async run() {
+      // What cannot be read says so itself, or grows old.
+      for (const [name, look] of Object.entries(looks))
+        await look().then(
+          (result) => seen.set(name, result),
+          () => undefined,
+        );
+    },
+  });
+  const check = (name: string): HealthCheck => ({
+    name,
+    ...(name === 'state database'
+      ? // Not `own`: while it is away much can still be read here, and readiness would take that away.
+        { kind: 'database', about: 'watched' }
+      : { kind: 'application', about: 'own' }),
+    refresh: () => job.runOnce(),
+    read() {
+      const last = seen.get(name);
+      if (last === undefined)
+        return { status: 'healthy', message: 'It was begun; the first look follows.', atMs: parts.startedMs };
+      return clock.now() - (last.atMs ?? 0) > staleMs
+        ? { status: 'unknown', message: 'Not looked at for a while.', atMs: last.atMs }
+        : last;
+    },
+  });
+  return { job, checks: Object.keys(looks).map(check) };
+}
+
+async function readOutbox(outbox: Notify['outbox']): Promise<OutboxFacts> {
+  const dead = await outbox.list({ state: 'dead' }, mostDead);
+  return {
+    ...(await outbox.backlog()),
+    deadMs: dead.flatMap(({ groupId, finishedMs }) => (groupId === null || finishedMs === null ? [] : [finishedMs])),
+  };
+}
+
+async function readStateFile(
+  { clock, db, eventLog }: Pick<Ground, 'clock' | 'db' | 'eventLog'>,
+  path: string,
+): Promise<StateFileFacts> {
+  const startedMs = clock.monotonic();
+  const bytes = await Promise.all(
+    [path, `${path}-wal`].map((file) =>
+      stat(file).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  const total = bytes.reduce((sum, size) => sum + size, 0);
+  const done = (error: string | null): StateFileFacts => ({
+    error,
+    latencyMs: clock.monotonic() - startedMs,
+    bytes: total,
+  });
+  try {
+    await eventLog.lastSeq();
+    await db.unit(async () => undefined);
+    return done(null);
+  } catch (err) {
+    return done(describeError(err));
+  }
+}
