@@ -103,8 +103,9 @@ export type StateFileFacts = { readonly error: string | null; readonly latencyMs
 /** The file that the state lies in, with what waits beside it to be written into it. */
 export function judgeStateFile({ error, latencyMs, bytes }: StateFileFacts, atMs: number): CheckResult {
   const size = { metrics: { storage: { database_size_mb: Math.round((bytes / 2 ** 20) * 10) / 10 } } };
+  // Not worse: much can still be read here, and readiness would take that away.
   if (error !== null)
-    return { status: 'unhealthy', message: `${error} Reads from memory go on; changes are refused.`, atMs, ...size };
+    return { status: 'degraded', message: `${error} Reads from memory go on; changes are refused.`, atMs, ...size };
   const latency = { observedValue: Math.round(latencyMs * 10) / 10, observedUnit: 'ms' };
   return { status: 'healthy', message: 'It answers and takes writes.', atMs, ...latency, ...size };
 }

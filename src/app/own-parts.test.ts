@@ -94,6 +94,6 @@ test('know that the state cannot be written', async () => {
   const { state, job, read } = await open();
   await state.db.close();
   await job.runOnce();
-  expect(read('state database')).toMatchObject({ status: 'unhealthy' });
+  expect(read('state database')).toMatchObject({ status: 'degraded' });
   await state.reopen();
 });

@@ -70,10 +70,8 @@ export function createOwnParts(
   });
   const check = (name: string): HealthCheck => ({
     name,
-    ...(name === 'state database'
-      ? // Not `own`: while it is away much can still be read here, and readiness would take that away.
-        { kind: 'database', about: 'watched' }
-      : { kind: 'application', about: 'own' }),
+    kind: name === 'state database' ? 'database' : 'application',
+    about: 'own',
     refresh: () => job.runOnce(),
     read() {
       const last = seen.get(name);

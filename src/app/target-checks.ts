@@ -1,5 +1,6 @@
 import type { CheckResult, HealthCheck } from '../health/index.ts';
-import type { Inspections, WatchedTarget } from '../targets/index.ts';
+import type { Inspections, Observation, WatchedTarget } from '../targets/index.ts';
+import { followQueues, judgeIndexing } from './judge-work.ts';
 
 /** What only some kinds of target have to be looked at for; the target itself is a check of its own. */
 export const kindChecks = (
@@ -10,7 +11,7 @@ export const kindChecks = (
 function checksOf(watched: WatchedTarget, inspections: Pick<Inspections, 'lastOf'>): readonly HealthCheck[] {
   switch (watched.target.kind) {
     case 'lightrag':
-      return [];
+      return [indexingCheck(watched), queuesCheck(watched)];
     case 'graphrag':
       return watched.target.stores.some(({ kind }) => kind === 'project-folder')
         ? [indexRunCheck(watched), filesCheck('index tables', watched, inspections)]
@@ -18,6 +19,40 @@ function checksOf(watched: WatchedTarget, inspections: Pick<Inspections, 'lastOf
     case 'custom':
       return watched.target.stores.length > 0 ? [filesCheck('folders', watched, inspections)] : [];
   }
+}
+
+/** The pipeline that documents go through, and what lies in it. */
+const indexingCheck = (watched: WatchedTarget): HealthCheck => ({
+  name: `indexing ${watched.target.id}`,
+  kind: 'application',
+  about: 'watched',
+  targetId: watched.target.id,
+  read: () =>
+    seenLately(watched, (seen) => judgeIndexing(seen, watched.stuck())) ?? {
+      ...{ status: 'unknown', message: 'The pipeline was not looked at lately.', atMs: undefined },
+    },
+});
+
+/** Calls of models that wait inside of the backend. */
+const queuesCheck = (watched: WatchedTarget): HealthCheck => {
+  const follow = followQueues();
+  return {
+    name: `queues ${watched.target.id}`,
+    kind: 'application',
+    about: 'watched',
+    targetId: watched.target.id,
+    read: () =>
+      seenLately(watched, follow) ?? {
+        ...{ status: 'unknown', message: 'The queues were not looked at lately.', atMs: undefined },
+      },
+  };
+};
+
+/** Undefined for a backend that does not answer or was not probed lately: its own check says so. */
+function seenLately(watched: WatchedTarget, judge: (seen: Observation) => CheckResult): CheckResult | undefined {
+  const seen = watched.observation();
+  const { word } = watched.status();
+  return seen === undefined || word === 'UNKNOWN' || word === 'OFFLINE' ? undefined : judge(seen);
 }
 
 /** The last run of the index, from the stats that GraphRAG writes. */

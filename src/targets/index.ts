@@ -57,6 +57,7 @@ export { type DocumentCounts, isIdle, type Observation } from './observation.ts'
 export { type OrphanFinding, type OrphanKind, orphanReasons } from './orphans/orphan.ts';
 export { type OrphanSearchBody, orphanRoutes } from './orphans/orphan-routes.ts';
 export { createOrphanSearches, type FindStoreOrphans, type OrphanSearches } from './orphans/orphan-search.ts';
+export type { StuckWork } from './stuck-work.ts';
 export { type Endpoint, type Store, type Target, type TargetTimings, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
 export { type TargetBody, targetsRoutes } from './targets-routes.ts';

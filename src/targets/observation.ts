@@ -43,6 +43,21 @@ export type IndexRun = {
   readonly failedAt: string | undefined;
 };
 
+/** Calls of models that wait inside of the backend, by what they are for. */
+export type WorkQueue = {
+  /** `extract`, `query`, `embedding` … */
+  readonly name: string;
+  readonly queued: number;
+  readonly running: number;
+  /** 0: it does not say. */
+  readonly mostRunning: number;
+  readonly mostQueued: number;
+  /** Since the backend started. */
+  readonly failed: number | undefined;
+  /** Not taken because it was full. */
+  readonly rejected: number | undefined;
+};
+
 /** What one probe of one endpoint saw. A field is undefined when the backend did not say; nothing is assumed. */
 export type Observation = {
   readonly atMs: number;
@@ -58,6 +73,8 @@ export type Observation = {
   readonly pipelineActive: boolean | undefined;
   readonly documents: DocumentCounts | undefined;
   readonly pipeline: Pipeline | undefined;
+  /** As the backend tells authenticated callers. */
+  readonly queues?: readonly WorkQueue[] | undefined;
   /** Folders and storage classes as the backend tells them to authenticated callers. */
   readonly workingDirectory: string | undefined;
   readonly inputDirectory: string | undefined;

@@ -44,6 +44,19 @@ const keyMode = ({ path, headers }: Received): string => {
   return path === '/documents/status_counts' ? 'status-counts-idle' : 'pipeline-status-idle';
 };
 
+test('with the key the queues before the models are read, the one that is not there left out', async () => {
+  const { url } = await serve((request) =>
+    request.path === '/health' ? 'health-busy-with-key' : keyMode({ ...request, headers: { 'x-api-key': key } }),
+  );
+  const { queues } = await adapterFor(url, { apiKey: key }).probe();
+  expect(queues?.map(({ name }) => name)).toEqual(['extract', 'keyword', 'query', 'vlm', 'embedding']);
+  expect(queues?.[0]).toEqual({
+    ...{ name: 'extract', queued: 0, running: 1, mostRunning: 4, mostQueued: 1_000, failed: 0, rejected: 0 },
+  });
+  const stranger = await serve(keyMode);
+  expect((await adapterFor(stranger.url).probe()).queues).toBeUndefined();
+});
+
 test('with the key everything is read, folders and storages included', async () => {
   const { url } = await serve(keyMode);
   expect(await adapterFor(url, { apiKey: key }).probe()).toMatchObject({

@@ -7,6 +7,7 @@ import { isSomebodyThere } from '../answering.ts';
 import { type DocumentCounts, type Fault, type Pipeline, unreachableObservation } from '../observation.ts';
 import type { Endpoint } from '../target.ts';
 import { createLightragConnection, type LightragConnection, parseJson } from './lightrag-connection.ts';
+import { queueFields, readWorkQueues } from './work-queues.ts';
 
 /** Forks and versions differ and nothing may be assumed: a field that is missing or of another kind counts as not told. */
 const text = z.string().optional().catch(undefined);
@@ -17,6 +18,7 @@ const healthBody = z.looseObject({
   auth_mode: text,
   pipeline_busy: flag,
   pipeline_active: flag,
+  ...queueFields,
   working_directory: text,
   input_directory: text,
   configuration: z
@@ -143,6 +145,7 @@ export function createLightragAdapter(options: {
         pipelineActive: body?.pipeline_active,
         documents: counts,
         pipeline,
+        queues: body && readWorkQueues(body),
         workingDirectory: body?.working_directory,
         inputDirectory: body?.input_directory,
         embeddingModel: storage?.embedding_model,
