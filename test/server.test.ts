@@ -120,11 +120,19 @@ describe('the server with the sample', () => {
     expect(page.text).not.toMatch(/1\.5\.7|rag_storage/);
     const checks = field((await warden.call('GET', '/health')).body, 'checks') as { name: string }[];
     expect(checks.map(({ name }) => name).sort()).toEqual([
+      'alert evaluation',
       'background jobs',
       'backup sample',
       'drill sample',
       'host',
+      'indexing sample',
+      'notifications',
+      'outbox',
       'own disk',
+      'queues sample',
+      'quota ledger',
+      'scheduler',
+      'state database',
       'target sample',
     ]);
   });
@@ -281,7 +289,16 @@ describe('the server with parts switched off', () => {
         field((await warden.call('GET', '/api/v1/targets/sample')).body, 'status') === 'UNKNOWN' ? true : undefined,
       );
       const checks = field((await warden.call('GET', '/health')).body, 'checks') as { name: string }[];
-      expect(checks.map(({ name }) => name)).toEqual(['background jobs', 'own disk', 'host']);
+      expect(checks.map(({ name }) => name)).toEqual([
+        'background jobs',
+        'notifications',
+        'own disk',
+        'quota ledger',
+        'scheduler',
+        'outbox',
+        'state database',
+        'host',
+      ]);
       // The event log stays empty, the audit trail cannot be switched off.
       await warden.call('POST', '/api/v1/access/tokens', { name: 'ci', role: 'service' });
       expect(field((await warden.call('GET', '/api/v1/events')).body, 'code')).toBe('feature/disabled');
