@@ -7,6 +7,7 @@ import { type Clock, isoInstant } from '../platform/clock.ts';
 import type { Jobs } from '../platform/jobs.ts';
 import type { Heartbeat, LowDisk } from '../system/index.ts';
 import type { StatusWord, WatchedTarget } from '../targets/index.ts';
+import type { DiskForecast } from './disk-forecast.ts';
 
 const wordOf: Record<StatusWord, HealthWord> = {
   HEALTHY: 'healthy',
@@ -55,16 +56,26 @@ export const nothingWatched: HealthCheck = {
   }),
 };
 
-export const hostCheck = (read: () => HostHealth, latest: () => HostSample | undefined): HealthCheck => ({
+export const hostCheck = (
+  read: () => HostHealth,
+  latest: () => HostSample | undefined,
+  forecast: () => DiskForecast | undefined,
+): HealthCheck => ({
   name: 'host',
   kind: 'system',
   about: 'watched',
   read() {
     const health = read();
+    const { fullAtMs, fillsSoon } = forecast() ?? {};
+    const full = fullAtMs === undefined ? null : isoInstant(fullAtMs);
+    const reasons = fillsSoon
+      ? [...health.reasons, `As it went over six hours, the file system with the data is full at ${full}.`]
+      : health.reasons;
     return {
-      status: health.overall,
-      message: health.reasons.join(' ') || 'CPU, memory and disks are below their thresholds.',
+      status: fillsSoon && health.overall === 'healthy' ? 'degraded' : health.overall,
+      message: reasons.join(' ') || 'CPU, memory and disks are below their thresholds.',
       ...hostFigures(health, latest()),
+      ...(forecast() === undefined ? {} : { details: { disk_full_at: full } }),
     };
   },
 });

@@ -42,6 +42,7 @@ import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
 import { createAlertWiring } from './alert-wiring.ts';
 import { createApiServer } from './api-server.ts';
 import { createCleanupWiring } from './cleanup-wiring.ts';
+import { createDiskForecast } from './disk-forecast.ts';
 import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import { countingEvents, createEventMetrics, type EventMetrics, registerGraphMetrics } from './event-metrics.ts';
@@ -396,6 +397,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...{ history: metrics.history, backup, barrier: fronting.barrier },
       runners: { ...cleanupWiring.cleanupRunners, ...quotaWiring.quotaRunners },
     });
+    const diskForecast = createDiskForecast({ history: metrics.history, instance, clock, log: logOf('health') });
     const ownParts = createOwnParts(ground, { ...notifying.notify, ...alertWiring, startedMs });
     const { health, parts: healthParts } = createHealthWiring(ground, [
       jobsCheck(jobs, clock),
@@ -409,7 +411,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...(heartbeat ? [heartbeatCheck(heartbeat)] : []),
       ...(probing ? (targets.length > 0 ? targets.map(targetCheck) : [nothingWatched]) : []),
       ...(probing ? kindChecks(targets, inspections) : []),
-      ...(config.monitoring.enabled ? [hostCheck(hostHealth, sampler.latest)] : []),
+      ...(config.monitoring.enabled ? [hostCheck(hostHealth, sampler.latest, diskForecast.read)] : []),
       ...(config.backup.enabled
         ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
         : []),
@@ -505,6 +507,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(lowDisk);
     if (heartbeat) await begin(heartbeat);
     await begin(ownParts.job);
+    if (config.monitoring.enabled && config.metrics.enabled) await begin(diskForecast.job);
     for (const part of healthParts) await begin(part);
     if (services.job) await begin(services.job);
     await cleanupWiring.openCleanup();
