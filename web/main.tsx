@@ -5,6 +5,7 @@ import { Action } from './parts/text.tsx';
 import { health, startPage } from './state/page-state.ts';
 import { logOut, openSession, session } from './state/session.ts';
 import { followUrl, urlState, type View } from './state/url.ts';
+import { Alerts } from './views/alerts/alerts.tsx';
 import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
@@ -15,6 +16,7 @@ import { Tuning } from './views/tuning/tuning.tsx';
 const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   overview: Overview,
   health: HealthView,
+  alerts: Alerts,
   traffic: Traffic,
   metrics: Explorer,
   resources: Resources,

@@ -4,6 +4,7 @@ import { addressOf, openView, urlState, type View, views } from '../state/url.ts
 const names: Readonly<Record<View, string>> = {
   overview: 'Overview',
   health: 'Health',
+  alerts: 'Alerts',
   traffic: 'Traffic',
   metrics: 'Metrics',
   resources: 'Resources',

@@ -66,6 +66,7 @@ const recovery = [operations, backup, points, timeline, drills, objectives] as c
 const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   overview: [targets, host, repository, sources, ...recovery],
   health: [targets, host],
+  alerts: [targets],
   traffic: [targets, operations],
   metrics: [targets],
   resources: [targets, operations],
