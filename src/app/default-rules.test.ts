@@ -1,7 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hasPart } from '../../test/setup/parts.ts';
 import { createDefaultRules } from '../alerts/index.ts';
 import { readConfig } from '../config/index.ts';
 import { silentLogger } from '../platform/logging.ts';
@@ -46,4 +48,24 @@ test('every default rule has a name of its own and a runbook that exists', () =>
   expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
   for (const { name, runbook_url: page = '' } of rules)
     expect([name, existsSync(join(import.meta.dirname, '../..', page))]).toEqual([name, true]);
+});
+
+const file = join(import.meta.dirname, '../../deploy/prometheus-rules.yml');
+
+test('the rule file for Prometheus is what the running warden makes of them', async () => {
+  const { payload, statusCode } = await started.server.inject({
+    url: '/api/v1/metrics/alerts/rules/export?origin=default',
+    headers: { authorization: 'Bearer the-token-of-this-test' },
+  });
+  expect(statusCode, payload).toBe(200);
+  const written = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  expect(written, '`ragwarden alerts rules export --origin default > deploy/prometheus-rules.yml` makes it').toBe(
+    JSON.parse(payload).rule_file,
+  );
+});
+
+test.skipIf(!hasPart('prometheus'))('and promtool takes it', () => {
+  expect(execFileSync('promtool', ['check', 'rules', file], { encoding: 'utf8' })).toMatch(
+    /SUCCESS: \d{2} rules found/,
+  );
 });
