@@ -9,10 +9,12 @@ import {
   createClient,
   EventLogger,
   getBackupService,
+  getSystemHealth,
   getSystemMonitor,
   LogManager,
   MetricsCollector,
   type RagwardenClient,
+  SystemHealthMonitor,
   SystemOperations,
 } from '../src/sdk/index.ts';
 import { hasPart } from './setup/parts.ts';
@@ -48,6 +50,27 @@ test('the system monitor has metrics, checks and users', async () => {
   expect(metrics.memory.total).toBeGreaterThan(metrics.memory.used);
   expect(Object.keys((await monitor.getHealthCheck()).checks)).toEqual(['cpu', 'memory', 'disk']);
   await expect(monitor.getUserMetrics('nobody-of-this-name')).rejects.toMatchObject({ name: 'RagwardenError' });
+});
+
+test('the health monitor looks at all, and each system has its word with one over all', async () => {
+  const monitor = new SystemHealthMonitor(options);
+  const { components, status } = await monitor.checkSystemHealth();
+  expect(Object.keys(components).sort()).toEqual([
+    ...['application_services', 'cache', 'database', 'external_services', 'system_resources'],
+  ]);
+  const resources = await monitor.checkSystemResources({ fresh: false });
+  expect(Object.keys(resources.checks)).toEqual(['cpu', 'memory', 'disk']);
+  expect(components.application_services.services).toMatchObject({
+    'indexing sample': { status: 'healthy' },
+    'queues sample': { status: 'healthy' },
+    'background jobs': { status: 'healthy' },
+  });
+  const { overall, systems } = await getSystemHealth({ ...options, fresh: true });
+  expect(['healthy', 'unknown', 'degraded', 'unhealthy', 'critical']).toEqual(
+    expect.arrayContaining([overall, status]),
+  );
+  expect(systems['target sample']).toMatchObject({ status: 'healthy', message: expect.any(String) });
+  expect(Object.keys(systems)).toEqual(expect.arrayContaining(['scheduler', 'outbox', 'state database', 'host']));
 });
 
 test('refusals carry code, status and what was violated', async () => {

@@ -1,0 +1,133 @@
+import { afterEach, expect, test } from 'vitest';
+import { createDefaultRules } from '../alerts/index.ts';
+import { openTestAlerts, type TestAlerts } from '../alerts/test-alerts.ts';
+import type { CheckResult, HealthCheck, LookingCheck } from '../health/index.ts';
+import { createDocumentMetrics } from '../metrics/index.ts';
+import { createTestNotify, createTestReceiver, route, type TestNotify, webhook } from '../notify/test-notify.ts';
+import { silentLogger } from '../platform/logging.ts';
+import type { Ground } from './ground.ts';
+import { createHealthWiring } from './health-wiring.ts';
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+type Word = 'healthy' | 'unhealthy';
+
+/** One part that is read from memory and one that is looked at, both as `word` says, with all that comes of them. */
+async function open(made: TestAlerts) {
+  const { clock, metrics, state, events } = made;
+  const word: { now: Word } = { now: 'healthy' };
+  const result = (): CheckResult => ({ status: word.now, message: `It is ${word.now}.`, atMs: clock.now() });
+  const read: HealthCheck = { name: 'folder', kind: 'application', about: 'watched', targetId: 'a', read: result };
+  const looking: LookingCheck = {
+    ...{ name: 'redis a', kind: 'cache', about: 'watched', targetId: 'a', neededFor: ['answer'] },
+    ...{ intervalMs: 30_000, timeoutMs: 5_000, look: async () => result() },
+  };
+  const { registry } = metrics;
+  const documentMetrics = createDocumentMetrics(registry);
+  const ground = {
+    ...{ config: { healthCheckEnabled: true }, clock, db: state.db, events, registry, documentMetrics },
+    logOf: () => silentLogger,
+    // Only these parts of it are used.
+  } as unknown as Ground;
+  const { parts } = createHealthWiring(ground, [read, looking]);
+  const { signal } = new AbortController();
+  for (const part of parts) {
+    part.start?.(signal);
+    cleanUps.push(() => part.stop?.());
+  }
+  const stored = async () =>
+    (await events.list({ types: ['health.status-changed'], limit: 500, order: 'oldest-first' })).map(
+      ({ severity, targetId, data }) => [data?.check, data?.before, data?.status, severity, targetId],
+    );
+  const value = async (name: string, label: string): Promise<number | undefined> => {
+    await registry.collect();
+    const family = registry.families().find(({ definition }) => definition.name === name);
+    const slot = family?.slotsInOrder().find((one) => family.labelValues[one]?.includes(label));
+    return slot === undefined ? undefined : family?.values[slot];
+  };
+  return { word, stored, value };
+}
+
+test('a change of a check is an event that is stored, its failures are counted, and the gauges follow', async () => {
+  const made = await openTestAlerts();
+  cleanUps.push(() => made.remove());
+  const { word, stored, value } = await open(made);
+  await made.clock.advance(60_000);
+  expect(await stored()).toEqual([]);
+  expect(await value('health_check_failures_total', 'redis a')).toBe(0);
+  expect(await value('ragwarden_health_state', 'redis a')).toBe(0);
+  word.now = 'unhealthy';
+  for (let i = 0; i < 8; i += 1) await made.clock.advance(15_000);
+  expect((await stored()).toSorted()).toEqual(
+    [
+      ['can answer', 'healthy', 'unhealthy', 'error', null],
+      ['folder', 'healthy', 'unhealthy', 'error', 'a'],
+      ['redis a', 'healthy', 'unhealthy', 'error', 'a'],
+    ].toSorted(),
+  );
+  expect(await value('health_check_failures_total', 'redis a')).toBeGreaterThanOrEqual(2);
+  expect(await value('ragwarden_health_state', 'redis a')).toBe(3);
+  expect(await value('ragwarden_health_state', 'can answer')).toBe(3);
+  expect(await value('ragwarden_component_health_status', 'folder')).toBe(0);
+  word.now = 'healthy';
+  for (let i = 0; i < 12; i += 1) await made.clock.advance(15_000);
+  expect((await stored()).slice(3).toSorted()).toEqual(
+    [
+      ['can answer', 'unhealthy', 'healthy', 'info', null],
+      ['folder', 'unhealthy', 'healthy', 'info', 'a'],
+      ['redis a', 'unhealthy', 'healthy', 'info', 'a'],
+    ].toSorted(),
+  );
+});
+
+test.each([
+  // Two minutes ill, one well.
+  ['all the time', 3, 2, ['firing part_degraded', 'firing part_unhealthy']],
+  // Four minutes ill, three well: the first time it is over; from the third on it is flapping.
+  [
+    'slowly',
+    7,
+    4,
+    ['firing part_degraded', 'firing part_unhealthy', 'firing part_unhealthy', 'resolved part_unhealthy'],
+  ],
+])(
+  'a pager-free night of a part that comes and goes is a few notifications, not hundreds: %s',
+  async (_, cycle, ill, told) => {
+    const limits = { cpuPercent: 80, memoryPercent: 85, diskPercent: 80 };
+    const made = await openTestAlerts({
+      defaultRules: createDefaultRules({ warning: limits, critical: limits }).filter(({ name }) =>
+        name.startsWith('part_'),
+      ),
+    });
+    cleanUps.push(() => made.remove());
+    const receiver = await createTestReceiver();
+    cleanUps.push(() => receiver.close());
+    const notify: TestNotify = await createTestNotify(
+      {
+        receivers: [webhook('pager', receiver.url)],
+        fallback: route({ groupBy: ['alertname', 'service'], repeatIntervalMs: 86_400_000 }),
+        allowPrivate: true,
+      },
+      { clock: made.clock },
+    );
+    cleanUps.push(() => notify.remove());
+    const { word } = await open(made);
+    await made.clock.advance(60_000);
+    for (let minute = 0; minute < 300; minute += 1) {
+      word.now = minute % cycle < ill ? 'unhealthy' : 'healthy';
+      const from = made.told.length;
+      await made.tick(2, { sampled: false });
+      await notify.tell(...made.told.slice(from));
+      await notify.turn();
+    }
+    const of = (service: string): string[] =>
+      receiver.received.flatMap(({ body }) => {
+        const { data } = JSON.parse(body) as { data: { status: string; group_labels: Record<string, string> } };
+        return data.group_labels.service === service ? [`${data.status} ${data.group_labels.alertname}`] : [];
+      });
+    expect(of('redis a').toSorted()).toEqual(told);
+  },
+);

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { readConfig } from '../config/index.ts';
+import type { HostSample } from '../host/index.ts';
+import { decideHostHealth } from '../host/index.ts';
+import { hostCheck } from './health-checks.ts';
+
+const nowMs = Date.UTC(2026, 0, 5, 12);
+/** A host that has been so for two minutes, judged by the thresholds of the settings. */
+function judge(cpu: number, memory: number, disk: number, env: Record<string, string> = {}) {
+  const { config } = readConfig({ env, cwd: '/' });
+  const of = { path: '/', percent: disk, totalBytes: 100, usedBytes: disk, freeBytes: 100 - disk, readAtMs: nowMs };
+  const sample = {
+    takenAtMs: nowMs,
+    cpu: { percent: cpu, logicalCount: 1, loadAverage: [0, 0, 0] },
+    memory: { totalBytes: 100, availableBytes: 100 - memory, usedBytes: memory, percent: memory },
+    ...{ rootDisk: of, disks: [] },
+    // Only these parts of it are judged.
+  } as unknown as HostSample;
+  const window = Array.from({ length: 120 }, (_, i) => ({
+    ...{ takenAtMs: nowMs - (119 - i) * 1_000, cpuPercent: cpu, memoryPercent: memory, memoryPressurePercent: 0 },
+  }));
+  const { thresholds } = config.monitoring;
+  const health = decideHostHealth(sample, thresholds, window, { nowMs, staleAfterMs: 60_000 });
+  const { status, checks = {} } = hostCheck(
+    () => health,
+    () => sample,
+    () => undefined,
+  ).read();
+  const severities = ['cpu', 'memory', 'disk'].map((name) => checks[name]?.severity);
+  return [status, ...severities];
+}
+
+test('CPU above 80 % is a warning and degrades, at 80 % it is none', () => {
+  expect(judge(80, 10, 10)).toEqual(['healthy', 'none', 'none', 'none']);
+  expect(judge(80.1, 10, 10)).toEqual(['degraded', 'warning', 'none', 'none']);
+});
+
+test('memory above 85 % is a warning and degrades, at 85 % it is none', () => {
+  expect(judge(10, 85, 10)).toEqual(['healthy', 'none', 'none', 'none']);
+  expect(judge(10, 85.1, 10)).toEqual(['degraded', 'none', 'warning', 'none']);
+});
+
+test('a disk above 90 % is critical, and so is the host', () => {
+  expect(judge(10, 10, 90)).toEqual(['degraded', 'none', 'none', 'warning']);
+  expect(judge(10, 10, 90.1)).toEqual(['critical', 'none', 'none', 'critical']);
+});
+
+test('the thresholds are those of the settings', () => {
+  const env = { RAGWARDEN_CPU_WARNING_PERCENT: '50' };
+  expect(judge(60, 10, 10)[0]).toBe('healthy');
+  expect(judge(60, 10, 10, env)).toEqual(['degraded', 'warning', 'none', 'none']);
+});
