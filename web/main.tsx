@@ -9,6 +9,7 @@ import { Alerts } from './views/alerts/alerts.tsx';
 import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
+import { Quotas } from './views/quotas/quotas.tsx';
 import { Resources } from './views/resources/resources.tsx';
 import { Traffic } from './views/traffic/traffic.tsx';
 import { Tuning } from './views/tuning/tuning.tsx';
@@ -20,6 +21,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   traffic: Traffic,
   metrics: Explorer,
   resources: Resources,
+  quotas: Quotas,
   tuning: Tuning,
 };
 

@@ -8,6 +8,7 @@ const names: Readonly<Record<View, string>> = {
   traffic: 'Traffic',
   metrics: 'Metrics',
   resources: 'Resources',
+  quotas: 'Quotas',
   tuning: 'Tuning',
 };
 

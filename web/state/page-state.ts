@@ -70,6 +70,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   traffic: [targets, operations],
   metrics: [targets],
   resources: [targets, operations],
+  quotas: [targets],
   tuning: [targets, operations],
 };
 

@@ -1,0 +1,73 @@
+import { useState } from 'preact/hooks';
+import type { QuotaViolation } from '../../api/quota-wire.ts';
+import type { Page } from '../../api/wire.ts';
+import { formatCount, plural } from '../../format.ts';
+import { Word } from '../../parts/mark.tsx';
+import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
+import { useFollowed } from '../../state/asked.ts';
+import { api } from '../../state/session.ts';
+import { amountOf, countOf, whoseOf } from './figures.ts';
+
+/** Who wanted more than there was, and what was done about it. */
+export function ViolationsPanel() {
+  const [all, setAll] = useState(true);
+  const path = `api/v1/metrics/quotas/violations?limit=30${all ? '' : '&resolved=false'}`;
+  const { value, problem } = useFollowed<Page<QuotaViolation> & { total: number }>(path, {
+    load: (on) => api.get(path, on),
+    everyMs: () => 10_000,
+  });
+  return (
+    <section class="panel" aria-labelledby="violations-title">
+      <header class="table-head">
+        <h2 id="violations-title">Beyond the limit</h2>
+        <Action label={all ? 'Only what lasts' : 'All'} about="Choose violations" onPress={() => setAll(!all)} />
+      </header>
+      <Trouble text={value === undefined ? undefined : problem} />
+      {value === undefined ? (
+        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
+      ) : value.items.length === 0 ? (
+        <p class="empty">{all ? 'Nobody passed a limit.' : 'Nobody is beyond a limit now.'}</p>
+      ) : (
+        <>
+          <ul class="quota-list">
+            {value.items.map((one) => (
+              <Violation key={one.violation_id} one={one} />
+            ))}
+          </ul>
+          {value.items.length < value.total && (
+            <p class="faint">{formatCount(value.total - value.items.length)} older ones.</p>
+          )}
+        </>
+      )}
+    </section>
+  );
+}
+
+function Violation({ one }: { one: QuotaViolation }) {
+  const { resource_type: kind } = one;
+  return (
+    <li>
+      <Word
+        word={one.shadow ? 'info' : one.resolved ? 'warning' : 'failed'}
+        text={one.shadow ? 'shadow' : one.action_taken}
+      />{' '}
+      <strong>{one.quota_id}</strong> {whoseOf(one)}
+      <p>
+        exceeded by {countOf(kind, one.exceeded_by)}{' '}
+        <span class="faint">
+          ({amountOf(kind, one.current_usage)} asked for in all, {amountOf(kind, one.limit)} allowed)
+        </span>
+      </p>
+      <p class="faint">
+        {plural(one.times, 'time')}, the last <Age at={one.last_time} /> ·{' '}
+        {one.resolved ? (
+          <>
+            over since <Age at={one.resolved_at} />
+          </>
+        ) : (
+          'it lasts'
+        )}
+      </p>
+    </li>
+  );
+}
