@@ -6,6 +6,7 @@ import { health, startPage } from './state/page-state.ts';
 import { logOut, openSession, session } from './state/session.ts';
 import { followUrl, urlState, type View } from './state/url.ts';
 import { Alerts } from './views/alerts/alerts.tsx';
+import { Cleanup } from './views/cleanup/cleanup.tsx';
 import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
@@ -22,6 +23,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   metrics: Explorer,
   resources: Resources,
   quotas: Quotas,
+  cleanup: Cleanup,
   tuning: Tuning,
 };
 

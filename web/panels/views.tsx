@@ -9,6 +9,7 @@ const names: Readonly<Record<View, string>> = {
   metrics: 'Metrics',
   resources: 'Resources',
   quotas: 'Quotas',
+  cleanup: 'Cleanup',
   tuning: 'Tuning',
 };
 

@@ -77,6 +77,8 @@ export const nameOfKind: Readonly<Record<string, string>> = {
   'repository.unlock': 'Removing stale locks',
   'recovery.drill': 'Drill: rehearsing a restore',
   'documents.reprocess': 'Taking up documents again',
+  'cleanup.run': 'Cleaning up',
+  'cleanup.undo': 'Bringing back what was cleaned up',
   'tuning.apply': 'Applying the tuning',
   'tuning.guarded-apply': 'Applying the tuning behind a recovery point',
   'canary.plant': "Planting the canary's document",

@@ -71,6 +71,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   metrics: [targets],
   resources: [targets, operations],
   quotas: [targets],
+  cleanup: [targets, operations],
   tuning: [targets, operations],
 };
 

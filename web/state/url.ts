@@ -3,7 +3,17 @@ import { type MetricQuestion, noQuestion, readQuestion, writeQuestion } from './
 import { choiceNames, type RestoreChoice } from './restore-choice.ts';
 import { forgetTraffic, readTraffic, type TrafficQuestion, usualTraffic, writeTraffic } from './traffic-question.ts';
 
-export const views = ['overview', 'health', 'alerts', 'traffic', 'metrics', 'resources', 'quotas', 'tuning'] as const;
+export const views = [
+  'overview',
+  'health',
+  'alerts',
+  'traffic',
+  'metrics',
+  'resources',
+  'quotas',
+  'cleanup',
+  'tuning',
+] as const;
 export type View = (typeof views)[number];
 
 /** What of the page can be linked to. */
