@@ -7,6 +7,7 @@ import { logOut, openSession, session } from './state/session.ts';
 import { followUrl, urlState, type View } from './state/url.ts';
 import { Alerts } from './views/alerts/alerts.tsx';
 import { Cleanup } from './views/cleanup/cleanup.tsx';
+import { EventsView } from './views/events/events-view.tsx';
 import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
@@ -21,6 +22,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   alerts: Alerts,
   traffic: Traffic,
   metrics: Explorer,
+  events: EventsView,
   resources: Resources,
   quotas: Quotas,
   cleanup: Cleanup,

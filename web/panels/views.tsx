@@ -7,6 +7,7 @@ const names: Readonly<Record<View, string>> = {
   alerts: 'Alerts',
   traffic: 'Traffic',
   metrics: 'Metrics',
+  events: 'Events',
   resources: 'Resources',
   quotas: 'Quotas',
   cleanup: 'Cleanup',

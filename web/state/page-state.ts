@@ -69,6 +69,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   alerts: [targets],
   traffic: [targets, operations],
   metrics: [targets],
+  events: [targets],
   resources: [targets, operations],
   quotas: [targets],
   cleanup: [targets, operations],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { usualEvents } from './event-question.ts';
 import { noQuestion } from './metric-question.ts';
 import { usualTraffic } from './traffic-question.ts';
 import { loginCodeOf, readUrl, writeUrl } from './url.ts';
@@ -8,6 +9,7 @@ test('the state of the page makes a round trip through the address', () => {
     view: 'overview' as const,
     question: noQuestion,
     traffic: usualTraffic,
+    events: usualEvents,
     point: 'backup_20261122_041200_ab3f',
     restore: 'backup_20261122_041200_ab3f',
     // The unnamed workspace is empty, and not the same as none.
@@ -22,7 +24,7 @@ test('the state of the page makes a round trip through the address', () => {
 
 test('parameters of others stay, and an empty state leaves no question mark', () => {
   const nothing = {
-    ...{ view: 'overview' as const, question: noQuestion, traffic: usualTraffic },
+    ...{ view: 'overview' as const, question: noQuestion, traffic: usualTraffic, events: usualEvents },
     ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, rows: undefined },
     ...{ days: undefined, severity: undefined },
   };

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { type EventQuestion, forgetEvents, readEvents, usualEvents, writeEvents } from './event-question.ts';
 import { type MetricQuestion, noQuestion, readQuestion, writeQuestion } from './metric-question.ts';
 import { choiceNames, type RestoreChoice } from './restore-choice.ts';
 import { forgetTraffic, readTraffic, type TrafficQuestion, usualTraffic, writeTraffic } from './traffic-question.ts';
@@ -9,6 +10,7 @@ export const views = [
   'alerts',
   'traffic',
   'metrics',
+  'events',
   'resources',
   'quotas',
   'cleanup',
@@ -22,6 +24,7 @@ export type UrlState = {
   /** What the explorer of metrics asks. */
   readonly question: MetricQuestion;
   readonly traffic: TrafficQuestion;
+  readonly events: EventQuestion;
   /** The recovery point whose details are open. */
   readonly point: string | undefined;
   /** The recovery point whose restore dialog is open. */
@@ -54,6 +57,7 @@ export function readUrl(search: string): UrlState {
     view,
     question: view === 'metrics' ? readQuestion(query) : noQuestion,
     traffic: view === 'traffic' ? readTraffic(query) : usualTraffic,
+    events: view === 'events' ? readEvents(query) : usualEvents,
     point: of('point'),
     restore: of('restore'),
     choice,
@@ -71,8 +75,10 @@ export function writeUrl(search: string, state: UrlState): string {
   else query.set('view', state.view);
   // Views may use one name for two things; what belongs to another view is not kept.
   forgetTraffic(query);
+  forgetEvents(query);
   writeQuestion(query, state.question);
   if (state.view === 'traffic') writeTraffic(query, state.traffic);
+  if (state.view === 'events') writeEvents(query, state.events);
   for (const name of names) {
     const value = state[name];
     if (value === undefined) query.delete(name);
@@ -103,6 +109,7 @@ const nothing: UrlState = {
   view: 'overview',
   question: noQuestion,
   traffic: usualTraffic,
+  events: usualEvents,
   point: undefined,
   restore: undefined,
   choice: {},
@@ -154,6 +161,9 @@ export const openMetric = (question: MetricQuestion): void => openView({ view: '
 
 export const ask = (change: Partial<MetricQuestion>): void =>
   changeUrl({ question: { ...urlState.peek().question, ...change } });
+
+export const showEvents = (change: Partial<EventQuestion>): void =>
+  changeUrl({ events: { ...urlState.peek().events, ...change } });
 
 export const showTraffic = (change: Partial<TrafficQuestion>): void =>
   changeUrl({ traffic: { ...urlState.peek().traffic, ...change } });
