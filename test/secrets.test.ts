@@ -30,9 +30,11 @@ for (const definition of Object.values(settings) as Setting[]) {
   if (!definition.secret || name === undefined || elsewhere.has(name)) continue;
   // Two names of one password must agree.
   const secret = `canary-${(name === 'DATABASE_URL' ? 'POSTGRES_PASSWORD' : name).toLowerCase().replaceAll('_', '-')}-0123456789abcdef`;
-  secrets[name] = secret;
+  // The seal is a key of 32 bytes, so that its own form is what is recognised.
+  secrets[name] =
+    name === 'RAGWARDEN_SEAL_KEY' ? Buffer.from('canary-seal-key-0123456789abcdef').toString('base64') : secret;
   const address = definition.parser.describe.startsWith('URL') ? `http://127.0.0.1:1/${secret}` : secret;
-  environment[name] = forms[name]?.(secret) ?? address;
+  environment[name] = forms[name]?.(secret) ?? (name === 'RAGWARDEN_SEAL_KEY' ? secrets[name] : address);
 }
 
 // What a point is taken of must be there, and then its password is in use.

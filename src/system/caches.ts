@@ -69,6 +69,7 @@ export function createCaches(options: {
         throw new AppError(
           'request/invalid',
           `There is no cache "${unknown}". There are: ${caches.map(({ id }) => id).join(', ')}.`,
+          { violations: [{ at: 'querystring.cache_types', message: 'names no cache' }] },
         );
       const wanted = caches.filter((cache) => (ids === undefined ? !cache.dear : ids.includes(cache.id)));
       const dear = wanted.filter((cache) => cache.dear);

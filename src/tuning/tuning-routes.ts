@@ -234,7 +234,11 @@ export const tuningRoutes =
           summary: 'Every change, newest first',
           querystring: z.object({
             limit: z.coerce.number().int().min(1).max(500).default(100),
-            cursor: number.optional(),
+            cursor: z
+              .string()
+              .regex(/^\d{1,15}$/, 'is no cursor of this list')
+              .transform(Number)
+              .optional(),
           }),
           response: { 200: z.object({ items: z.array(revisionSchema), next_cursor: z.string().nullable() }) },
         },

@@ -16,7 +16,8 @@ const ofTime = new Set(['lease', 'kysely_migration', 'kysely_migration_lock']);
 
 /** Refused attempts are told, and who reads what; nothing else may come of them. */
 const toldAccess = (table: string, row: string): boolean =>
-  (table === 'audit_entry' && /"access\.(throttle|login|refused)".*"refused"|"access\.read".*"done"/.test(row)) ||
+  (table === 'audit_entry' &&
+    /"access\.(throttle|login|refused)".*"refused"|"(access\.read|system\.bundle)".*"done"/.test(row)) ||
   (table === 'event' && row.includes('"access.throttled"'));
 
 /** Looks into the database and the protected folder beside the running warden, read-only. */
