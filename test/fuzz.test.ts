@@ -116,8 +116,12 @@ describe(`every operation, asked ${runs} times with seed ${seed}`, () => {
           expect(laws(described, sent, answer), told).toEqual([]);
           // What was begun anew works by itself, whatever is refused meanwhile.
           const restarts = described.operation.operationId === 'postSystemServicesRestart';
-          if (answer.status >= 400 && !restarts) expect(state.changes(), `changed by a refusal: ${told}`).toEqual([]);
-          else if (answer.status < 400 && described.method !== 'GET') {
+          if (answer.status >= 400 && !restarts && state.changes().length > 0) {
+            // Work in the background may have written just then; what the refusal did it would do again.
+            await wire.send(sent);
+            expect(state.changes(), `changed by a refusal: ${told}`).toEqual([]);
+          }
+          if (answer.status < 400 && described.method !== 'GET') {
             if (typeof field(JSON.parse(answer.text || 'null'), 'allowed_actions') === 'object') started += 1;
             await state.settle();
           }
