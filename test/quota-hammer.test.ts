@@ -41,7 +41,10 @@ async function hammer(place: string, db: Database): Promise<void> {
     });
     return child;
   };
-  const over = (child: ChildProcess): Promise<unknown> => once(child, 'close');
+  const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+  const over = async (child: ChildProcess): Promise<void> => {
+    if (!ended(child)) await once(child, 'close');
+  };
   const running = Array.from({ length: processes }, begin);
   const standing = async (): Promise<number> => {
     const rows = await db.reader<LedgerTables>().selectFrom('quota_usage').selectAll().execute();
@@ -54,6 +57,7 @@ async function hammer(place: string, db: Database): Promise<void> {
     await expect.poll(async () => granted > before || (await standing()) >= limit, { timeout: 60_000 }).toBe(true);
     const victim = running.shift();
     if (victim) {
+      expect(ended(victim)).toBe(false);
       const gone = over(victim);
       victim.kill('SIGKILL');
       await gone;
@@ -61,8 +65,11 @@ async function hammer(place: string, db: Database): Promise<void> {
     running.push(begin());
   }
   await expect.poll(standing, { timeout: 60_000 }).toBe(limit);
+  // Whoever ended by itself met an error, which it has printed.
+  expect(running.filter(ended).map((child) => child.exitCode ?? child.signalCode)).toEqual([]);
+  const gone = running.map(over);
   for (const child of running) child.kill('SIGTERM');
-  await Promise.all(running.map(over));
+  await Promise.all(gone);
   await db.unit((tx) => reapLeases(tx, { expiredMs: Number.MAX_SAFE_INTEGER }));
   const rows = await db.reader<LedgerTables>().selectFrom('quota_usage').selectAll().execute();
   const total = rows.reduce((sum, row) => sum + Number(row.used) + Number(row.held) + Number(row.forfeited), 0);

@@ -148,11 +148,14 @@ function Workspace(props: { body: DocumentsBody; path: string; refresh(): Promis
         </Fact>
       </dl>
       {listed.length > 0 && (
-        <ul class="stuck-list">
-          {listed.map((one) => (
-            <Listed key={one.id} document={one} />
-          ))}
-        </ul>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached with the keyboard
+        <section class="stuck-room" tabIndex={0} aria-label="Stuck and failed documents">
+          <ul class="stuck-list">
+            {listed.map((one) => (
+              <Listed key={one.id} document={one} />
+            ))}
+          </ul>
+        </section>
       )}
     </article>
   );
