@@ -86,9 +86,9 @@ async function begun(names: readonly string[], seconds: number): Promise<Map<str
     await clock.advance(1_000);
     await atRest();
     for (const name of names) {
-      const at = job(name).lastStartedAt ?? 0;
+      const at = job(name).lastStartedAt;
       const starts = seen.get(name);
-      if (starts && starts.at(-1) !== at) starts.push(at);
+      if (starts && at !== null && starts.at(-1) !== at) starts.push(at);
     }
   }
   return seen;
