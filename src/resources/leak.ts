@@ -66,6 +66,32 @@ export function decideLeak(resource: Resource, nowMs: number): LeakFinding | und
   return undefined;
 }
 
+/** Where severity follows from the ratio of age and limit. */
+const ratios = [1, 2, 3, 5];
+
+/**
+ * The time until which, if nothing is heard of the resource, neither `isIdle` nor `decideLeak` says anything else than at `nowMs`.
+ * Infinity: they never will. Only which of two rules is named may change before.
+ */
+export function findNextChange(resource: Resource, nowMs: number): number {
+  const { type, createdAtMs, lastAccessedAtMs, lastSeenAtMs, ttlMs, leaseMs } = resource;
+  const limitMs = leakAfterSeconds[type] * 1_000;
+  const idleMs = lastAccessedAtMs + limitMs / 2;
+  let nextMs = idleMs >= nowMs ? idleMs : Number.POSITIVE_INFINITY;
+  const consider = (fromMs: number, stepMs: number, notBeforeMs: number): void => {
+    for (const ratio of ratios) {
+      const atMs = Math.max(notBeforeMs, fromMs + ratio * stepMs);
+      if (atMs < nowMs) continue;
+      if (atMs < nextMs) nextMs = atMs;
+      return;
+    }
+  };
+  if (ttlMs === null && leaseMs === null) consider(createdAtMs, limitMs, idleMs);
+  if (ttlMs !== null) consider(createdAtMs, ttlMs, 0);
+  if (leaseMs !== null) consider(lastSeenAtMs, leaseMs, 0);
+  return nextMs;
+}
+
 const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
 
 /** One sentence for people: what is wrong with it. */

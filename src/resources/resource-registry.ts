@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
-import { decideLeak, isIdle, type Leak, type LeakSeverity, leakSeverities } from './leak.ts';
+import { createDueIndex, nowhere, type Waiting } from './due-index.ts';
+import { decideLeak, findNextChange, isIdle, type Leak, type LeakSeverity, leakSeverities } from './leak.ts';
 import {
   type NewResource,
   type Resource,
@@ -60,7 +61,7 @@ export type ResourceRegistry = {
   /** The gravest first, then the oldest. */
   leaks(severity?: LeakSeverity): readonly Leak[];
   totals(): ResourceTotals;
-  /** Looks at every resource: who is idle, who leaks. Gives others their turn in between. */
+  /** Looks at every resource that may be idle or a leak by now. Gives others their turn in between. */
   scan(signal?: AbortSignal): Promise<void>;
   nowMs(): number;
 };
@@ -68,11 +69,13 @@ export type ResourceRegistry = {
 const mostReleased = 1_000;
 const mostStrangers = 100;
 const scannedAtOnce = 10_000;
+/** A search comes each minute at the earliest it is worth; half a second more or less decides nothing. */
+const dueWidthMs = 500;
 
-type Held = { -readonly [Name in keyof Resource]: Resource[Name] } & {
-  leak: Leak | undefined;
-  strangers?: Set<string>;
-};
+type Held = { -readonly [Name in keyof Resource]: Resource[Name] } & Waiting & {
+    leak: Leak | undefined;
+    strangers: Set<string> | undefined;
+  };
 
 const zeros = <Name extends string>(names: readonly Name[]): Record<Name, number> =>
   Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>; // each name is there
@@ -89,6 +92,8 @@ export function createResourceRegistry(options: {
   const offsetMs = clock.now() - clock.monotonic();
   const nowMs = (): number => Math.round(offsetMs + clock.monotonic());
   const held = new Map<string, Held>();
+  // A search looks at what may have changed since the last one, so that it costs nothing while nothing happens.
+  const due = createDueIndex<Held>({ widthMs: dueWidthMs, fromMs: nowMs() });
   const released = new Map<string, Resource>();
   const leaking = new Map<string, Leak>();
   const byType = zeros(resourceTypes);
@@ -130,6 +135,9 @@ export function createResourceRegistry(options: {
       }
       one.leak = leak;
     }
+    // Used again it is due later, which is seen when it is due now: moving it at each use would cost more.
+    const nextMs = findNextChange(one, atMs);
+    if (findsLeaks || nextMs < due.dueMsOf(one)) due.put(one, nextMs);
     const status = one.error !== null ? 'error' : one.leak ? 'leaked' : isIdle(one, atMs) ? 'idle' : 'active';
     if (status === one.status) return;
     byStatus[one.status] -= 1;
@@ -139,6 +147,7 @@ export function createResourceRegistry(options: {
 
   const drop = (one: Held, because: RetractedBecause): void => {
     forgetLeak(one, because);
+    due.drop(one);
     held.delete(one.id);
     byType[one.type] -= 1;
     byStatus[one.status] -= 1;
@@ -172,9 +181,10 @@ export function createResourceRegistry(options: {
       const one: Held = {
         ...given,
         ...{ seq, registeredBy: by, createdAtMs: atMs, lastAccessedAtMs: atMs, lastSeenAtMs: atMs, accessCount: 0 },
-        ...{ status: 'active', error: null, leak: undefined },
+        ...{ status: 'active', error: null, leak: undefined, strangers: undefined, ...nowhere },
       };
       held.set(one.id, one);
+      due.put(one, findNextChange(one, atMs));
       if (released.delete(one.id)) byStatus.cleaned_up -= 1;
       byType[one.type] += 1;
       byStatus.active += 1;
@@ -213,7 +223,7 @@ export function createResourceRegistry(options: {
       }
       drop(one, 'released');
       stats.released += 1;
-      const { leak: _, strangers: __, ...facts } = one;
+      const { leak: _, strangers: __, bucket: ___, place: ____, ...facts } = one;
       const freed: Resource = { ...facts, status: 'cleaned_up', error: null };
       released.set(id, freed);
       byStatus.cleaned_up += 1;
@@ -255,14 +265,16 @@ export function createResourceRegistry(options: {
       checkedAtMs,
     }),
     async scan(signal) {
-      let looked = 0;
-      // A map may change while it is walked: what is added meanwhile is seen too, what is gone is not.
-      for (const one of held.values()) {
-        settle(one, nowMs(), true);
-        looked += 1;
-        if (looked % scannedAtOnce !== 0) continue;
+      const atMs = nowMs();
+      const found = due.take(atMs);
+      for (const [looked, one] of found.entries()) {
+        // What was released meanwhile is not looked at, and what was put in again is not looked at twice.
+        if (held.get(one.id) === one) settle(one, nowMs(), true);
+        if ((looked + 1) % scannedAtOnce !== 0) continue;
         await setImmediate();
-        if (signal?.aborted) return;
+        if (!signal?.aborted) continue;
+        for (const left of found.slice(looked + 1)) if (held.get(left.id) === left) due.put(left, atMs);
+        return;
       }
       checkedAtMs = nowMs();
     },
