@@ -41,12 +41,23 @@ const MiB = 1_048_576;
 const base = 400 * MiB;
 const day = (hour: number): number => Math.sin((2 * Math.PI * hour) / 24);
 
+/** Of programs that ran: a cache of 60,000 entries (MiB), and descriptors that are opened and closed at random. */
+const cacheFloors = [58, 74, 95, 102, 126, 133, 149, 157, 180, 182, 218, 218, 218, 222, 226, 226, 226, 232, 240, 240];
+const churnFloors = [5, 9, 9, 13, 13, 16, 21, 25, 19, 18, 21, 23, 26, 23, 22, 28, 30, 27, 26, 31, 26, 32, 31, 31, 33];
+const recorded = (values: readonly number[]): Floor[] =>
+  values.map((value, at) => {
+    const hours = (at + 1) * floorHours;
+    return { atMs: hours * 3_600_000, upSeconds: hours * 3_600, value };
+  });
+
 describe('harmless stories are never confirmed', () => {
   const stories: readonly [string, MeasureKind, Floor[]][] = [
     ['a steady process', 'bytes', floorsOf(48, () => base)],
     ['a warm-up of hours', 'bytes', floorsOf(48, (h) => base * (1 - 0.6 * Math.exp(-h / 2)))],
     ['a day that comes and goes', 'bytes', floorsOf(48, (h) => base * (1 + 0.3 * day(h)))],
     ['a cache that fills to its cap', 'bytes', floorsOf(48, (h) => base + 0.7 * base * Math.min(1, h / 7))],
+    ['a cache that triples a process within hours', 'bytes', recorded(cacheFloors)],
+    ['descriptors that come and go around a level', 'handles', recorded(churnFloors)],
     ['a slow collection', 'bytes', floorsOf(48, (h) => base * (1 + (0.3 * (h % 5)) / 5))],
     ['fragmentation', 'bytes', floorsOf(48, (h) => base * (1 + 0.05 * Math.log1p(6 * h)))],
     ['a load that is switched on', 'bytes', floorsOf(48, (h) => base * (1 + 0.4 * Math.min(1, Math.max(0, h - 20))))],

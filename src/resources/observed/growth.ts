@@ -79,7 +79,7 @@ const runawaySlope: Readonly<Record<MeasureKind, number>> = { bytes: 0.1, handle
 /** A warm-up makes much in its first minutes; of handles nothing warms up. Hours. */
 const runawaySkip: Readonly<Record<MeasureKind, number>> = { bytes: 0.3, handles: 0.2, sessions: 0.2 };
 /** A collector may be lazy, and a pool may fill, for as long as this. */
-const runawayHours: Readonly<Record<MeasureKind, number>> = { bytes: 2.5, handles: 0, sessions: 5.5 };
+const runawayHours: Readonly<Record<MeasureKind, number>> = { bytes: 3.5, handles: 0, sessions: 5.5 };
 /** Shares of nothing are no shares: counts are compared with one at least. */
 const leastBase: Readonly<Record<MeasureKind, number>> = { bytes: 1e-9, handles: 1, sessions: 1 };
 const leastSessions = 6;
@@ -111,6 +111,8 @@ function findRunaway(run: readonly Floor[], kind: MeasureKind): Assessment | und
   const quarters = [base, low(0.25), low(0.5), low(0.75), end];
   if (quarters.slice(1).some((value, at) => value - (quarters[at] ?? 0) < 0.08 * total)) return undefined;
 
+  // What has come to its cap is no leak, however steep the way there was.
+  if (kind === 'bytes' && !goesOn(used, total)) return undefined;
   const x = Float64Array.from(ages);
   const y = Float64Array.from(used, (value) => value / base);
   const lead = leadOfLine(x, y, kind);
@@ -122,9 +124,17 @@ function findRunaway(run: readonly Floor[], kind: MeasureKind): Assessment | und
   };
 }
 
+/** Whether the last hour had at least half of its part in the growth. */
+function goesOn(used: readonly number[], total: number): boolean {
+  const last = used.slice(-5);
+  const before = Math.min(last[0] ?? 0, last[1] ?? 0);
+  const now = Math.min(last[3] ?? 0, last[4] ?? 0);
+  return now - before >= (0.5 * 3 * total) / Math.max(1, used.length - 1);
+}
+
 /** How far a straight line leads what saturates, over a short time. */
 function leadOfLine(x: Float64Array, y: Float64Array, kind: MeasureKind): number {
-  if (kind === 'handles' || x.length < 6) return Number.POSITIVE_INFINITY;
+  if (x.length < 6) return Number.POSITIVE_INFINITY;
   const best = (stories: readonly Story[]): number => Math.min(...stories.map(({ score }) => score));
   if (kind === 'sessions') {
     const { harmless, leaking } = tellStories(x, y, kind, margins[kind]);
