@@ -1,6 +1,5 @@
 import { connectPostgres, connectToAsk } from '../backup/index.ts';
 import { findPortHolder } from '../platform/http/index.ts';
-import type { Part } from '../platform/lifecycle.ts';
 import {
   createObserver,
   createPostgresSessionsSource,
@@ -14,12 +13,9 @@ import type { Ground } from './ground.ts';
 import { connectionOf } from './postgres-store.ts';
 import type { Watching } from './watching.ts';
 
-export type Observing = { readonly observer: Observer; readonly observerEnds: Part };
-
 /** Who is looked at for leaks: ragwarden itself, the backend and its databases, and what the settings name. */
-export function createObserving(ground: Ground, { watch, targetConfig }: Watching): Observing {
+export function createObserving(ground: Ground, { watch, targetConfig }: Watching): Observer {
   const { config, live, db, events, clock, logOf } = ground;
-  const ends: (() => unknown)[] = [];
   const sources: ObservedSource[] = [createProcessSource({ subject: 'ragwarden', find: () => process.pid })];
   if (watch)
     sources.push(
@@ -36,17 +32,11 @@ export function createObserving(ground: Ground, { watch, targetConfig }: Watchin
   const { postgres, redis } = config.targetDatabases;
   if (config.target !== undefined && postgres !== undefined) {
     const connect = () => connectPostgres(connectionOf(postgres), { failsAs: 'target/inspection-failed' });
-    const source = createPostgresSessionsSource({ name: `database of ${targetConfig?.id}`, connect });
-    sources.push(source);
-    ends.push(source.close);
+    sources.push(createPostgresSessionsSource({ name: `database of ${targetConfig?.id}`, connect }));
   }
   if (config.target !== undefined && redis !== undefined) {
-    const source = createRedisClientsSource({
-      name: `redis of ${targetConfig?.id}`,
-      connect: () => connectToAsk(redis.url),
-    });
-    sources.push(source);
-    ends.push(source.close);
+    const connect = () => connectToAsk(redis.url);
+    sources.push(createRedisClientsSource({ name: `redis of ${targetConfig?.id}`, connect }));
   }
   const observer = createObserver({
     ...{ sources, db, events, clock },
@@ -55,13 +45,5 @@ export function createObserving(ground: Ground, { watch, targetConfig }: Watchin
     log: logOf('resources'),
   });
   live.onChange((now) => observer.setIntervalMs(now.resources.observe.intervalMs));
-  return {
-    observer,
-    observerEnds: {
-      name: 'connections of the leak observation',
-      async stop() {
-        for (const end of ends) await end();
-      },
-    },
-  };
+  return observer;
 }

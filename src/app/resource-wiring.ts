@@ -45,11 +45,11 @@ export function createResourceWiring(
   live.onChange((now) => scan.job.setIntervalMs(now.resources.leakCheckIntervalMs));
   createResourceMetrics({ recorder, registry, resources });
   const looks = config.monitoring.enabled && config.resources.observe.enabled;
-  const { observer, observerEnds } = createObserving(ground, watching);
+  const observer = createObserving(ground, watching);
   if (looks) registerObservedMetrics(registry, observer);
   return {
     resources,
-    resourceParts: [scan.job, ...(looks ? [observerEnds, observer] : [])],
+    resourceParts: [scan.job, ...(looks ? [observer] : [])],
     observedRoutes: observedRoutes({ observer, enabled: looks }),
     resourceRoutes: resourceRoutes({
       observed: () => (looks ? observer.series().flatMap((one) => observedLeakBody(one) ?? []) : undefined),

@@ -48,7 +48,6 @@ describe.skipIf(process.platform !== 'linux')('programs that are watched', () =>
   const beganMs = clock.now();
   let state: TestState;
   let observer: Observer;
-  let sessions: (ObservedSource & { close(): Promise<void> }) | undefined;
   let events: ReturnType<typeof createEventLog>;
 
   beforeAll(async () => {
@@ -76,16 +75,17 @@ describe.skipIf(process.platform !== 'linux')('programs that are watched', () =>
       }
     await Promise.all(started.map((child) => once(child, 'message')));
     if (url !== undefined) {
-      sessions = createPostgresSessionsSource({
-        name: 'database',
-        silent: 0,
-        async connect() {
-          const client = new pg.Client({ connectionString: url });
-          await client.connect();
-          return { rows: async (sql) => (await client.query(sql)).rows, close: () => client.end() };
-        },
-      });
-      sources.push(sessions);
+      sources.push(
+        createPostgresSessionsSource({
+          name: 'database',
+          silent: 0,
+          async connect() {
+            const client = new pg.Client({ connectionString: url });
+            await client.connect();
+            return { rows: async (sql) => (await client.query(sql)).rows, close: () => client.end() };
+          },
+        }),
+      );
     }
     /** Everything is as old as the watched time. */
     const inWatchedTime = ({ name, look }: ObservedSource): ObservedSource => ({
@@ -104,7 +104,6 @@ describe.skipIf(process.platform !== 'linux')('programs that are watched', () =>
     await Promise.all(
       started.map((child) => child.exitCode === null && child.signalCode === null && once(child, 'exit')),
     );
-    await sessions?.close();
     await state?.remove();
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });

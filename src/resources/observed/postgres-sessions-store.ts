@@ -1,7 +1,7 @@
 import type { Reading } from './measure.ts';
 import type { ObservedSource } from './observer.ts';
 
-/** A connection to the server that is looked at; made anew when it broke. */
+/** A connection to the server that is looked at. */
 export type QueriedServer = { rows(sql: string): Promise<readonly Record<string, unknown>[]>; close(): Promise<void> };
 
 /** Applications beyond these are taken together by nobody: the ones with the most sessions are told. */
@@ -27,13 +27,13 @@ export function createPostgresSessionsSource(options: {
   name: string;
   connect(): Promise<QueriedServer>;
   silent?: number;
-}): ObservedSource & { close(): Promise<void> } {
+}): ObservedSource {
   const { name, connect, silent = silentSeconds } = options;
-  let server: QueriedServer | undefined;
   return {
     name,
     async look() {
-      server ??= await connect();
+      // Opened for each look: who looks for idle sessions leaves none.
+      const server = await connect();
       try {
         const rows = await server.rows(question.replace(`'${silentSeconds} seconds'`, `'${silent} seconds'`));
         return rows.flatMap((row): Reading[] => {
@@ -44,15 +44,9 @@ export function createPostgresSessionsSource(options: {
             { subject, measure: 'idle_in_transaction', value: Number(row.idle), upSeconds },
           ];
         });
-      } catch (err) {
+      } finally {
         await server.close();
-        server = undefined;
-        throw err;
       }
-    },
-    async close() {
-      await server?.close();
-      server = undefined;
     },
   };
 }
