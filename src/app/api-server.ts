@@ -20,6 +20,7 @@ import {
   settingsRoutes,
 } from '../system/index.ts';
 import { canaryRoutes, documentRoutes, type OrphanSearches, orphanRoutes, targetsRoutes } from '../targets/index.ts';
+import type { AdviceWiring } from './advice-wiring.ts';
 import type { AlertWiring } from './alert-wiring.ts';
 import type { CleanupWiring } from './cleanup-wiring.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
@@ -47,6 +48,7 @@ export async function createApiServer(
     TrafficWiring &
     ResourceWiring &
     TuningWiring &
+    AdviceWiring &
     CleanupWiring &
     AlertWiring &
     DocumentWiring &
@@ -137,6 +139,7 @@ export async function createApiServer(
   await server.register(slices.observedRoutes);
   await server.register(slices.resourceRoutes);
   await server.register(slices.tuningRoutes);
+  await server.register(slices.adviceRoutes);
   await server.register(slices.notifyRoutes);
   await server.register(slices.cleanupRoutes);
   await server.register(slices.workspaceCleanupRoutes);

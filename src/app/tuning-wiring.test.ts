@@ -73,3 +73,25 @@ test('the numbers of a refusal are those of the files, and the environment file 
     ['vector_dimension', 'environment-file', null, 4_096],
   ]);
 });
+
+test('what the backend runs with is told with where it was seen, and advice rests on it or says what is missing', async () => {
+  const { items } = (await ask('GET', '/tuning/running')).body;
+  const of = (name: string) => items.find((one: { parameter: string }) => one.parameter === name);
+  expect(of('top_k')).toMatchObject({ graph_id: 'default', value: 7, found_in: 'environment-file' });
+  expect(of('max_total_tokens')).toMatchObject({ value: 30_000, found_in: 'backend-default', wanted: null });
+  // Its default depends on the version, which nobody told; the other depends on nothing.
+  expect(of('max_parallel_insert')).toMatchObject({ value: null, found_in: null });
+  expect(of('chunk_size')).toMatchObject({ value: 1_200, found_in: 'backend-default' });
+  writeFileSync(join(folder, '.env'), 'TOP_K=7\nENABLE_LLM_CACHE_FOR_EXTRACT=false\n');
+  const advice = await ask('GET', '/tuning/advice?window=3600');
+  expect(advice.status).toBe(200);
+  expect(advice.body.items).toMatchObject([
+    { graph_id: 'default', rule: 'extract-cache-off', class: 'safe', changes: [{ from: false, to: true }] },
+  ]);
+  const [{ unknown, fine }] = advice.body.backends;
+  expect(unknown.map(({ rule }: { rule: string }) => rule)).toEqual(
+    expect.arrayContaining(['llm-queue-full', 'slow-answers', 'cache-never-hit', 'files-beyond-storage']),
+  );
+  expect(fine).toEqual(expect.arrayContaining(['chunk-size-unusual']));
+  expect((await ask('GET', '/tuning/advice?window=5')).status).toBe(422);
+});

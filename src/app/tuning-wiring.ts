@@ -11,7 +11,7 @@ import {
   createTuning,
   type IndexFacts,
   lightragConfigRoutes,
-  type Running,
+  type RunningBackend,
   type Tuning,
   tuningRoutes,
 } from '../tuning/index.ts';
@@ -20,6 +20,7 @@ import type { Ground } from './ground.ts';
 export type TuningWiring = {
   readonly tuning: Tuning;
   readonly tuningRoutes: RoutePlugin;
+  running(): Promise<RunningBackend[]>;
   /** What a killed process left half-done, by kind of operation. */
   readonly tuningSettlers: Settlers;
 };
@@ -40,12 +41,17 @@ export function createTuningWiring(
     firstValues: () => live.config().tuning.first,
     indexes: () => seen.targets.map(factsOf),
   });
-  const running = async (): Promise<{ graphId: string; running: Running }[]> => {
+  const running = async (): Promise<RunningBackend[]> => {
     const environment = await readEnvironment(config.tuning.environmentFile);
-    return seen.targets.map((one) => ({
-      graphId: one.target.id,
-      running: { configuration: one.observation()?.configuration, environment, index: factsOf(one) },
-    }));
+    return seen.targets.map((one) => {
+      const { kind, id } = one.target;
+      const { configuration, coreVersion } = one.observation() ?? {};
+      return {
+        graphId: id,
+        kind: kind === 'custom' ? undefined : kind,
+        running: { configuration, environment, version: coreVersion, index: factsOf(one) },
+      };
+    });
   };
   const apply = createApply({ tuning, operations, db, events });
   const { watch } = seen;
@@ -72,6 +78,7 @@ export function createTuningWiring(
     : [];
   return {
     tuning,
+    running,
     async tuningRoutes(app) {
       await app.register(lightragConfigRoutes({ tuning }));
       await app.register(tuningRoutes({ tuning, running }));

@@ -39,6 +39,7 @@ import type { DrillSchedule } from '../recovery/index.ts';
 import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
 import type { WatchedTarget } from '../targets/index.ts';
 import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
+import { createAdviceWiring } from './advice-wiring.ts';
 import { createAlertWiring } from './alert-wiring.ts';
 import { createApiServer } from './api-server.ts';
 import { createCleanupWiring } from './cleanup-wiring.ts';
@@ -296,6 +297,7 @@ export function createWarden(options: WardenOptions): Warden {
     const { drills, drillSchedule } = drilling;
 
     const tuningWiring = createTuningWiring(ground, watching, backup);
+    const adviceWiring = createAdviceWiring(ground, watching, tuningWiring, () => traffic.traffic);
     const cleanupWiring = createCleanupWiring(ground, watching, {
       ...{ points, backup, step: (name: string) => options.step?.(name) },
       resources: () => resourceWiring.resources,
@@ -435,6 +437,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...traffic,
       ...resourceWiring,
       ...tuningWiring,
+      ...adviceWiring,
       ...alertWiring,
       ...orphanWiring,
       notifyRoutes: notifying.notifyRoutes,

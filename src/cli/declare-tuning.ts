@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { advise, showRunning } from './advice-commands.ts';
 import { type ApplyFlags, applyTuning } from './apply-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { spanSeconds } from './time-range.ts';
 import {
   checkTuning,
   diffRevisions,
@@ -81,6 +83,13 @@ export function declareTuning(program: Command, context: CommandContext, does: D
   remote(
     tune.command('drift').description('what differs from what the backends run with; 4 when something does'),
   ).action(does((flags: RemoteFlags) => showDrift(context, flags)));
+  remote(tune.command('advise').description('what the figures of the backends suggest to change, with the figures'))
+    .option('--window <span>', 'how much traffic is looked at, 10m to 7d (default 1d)', spanSeconds)
+    .option('-v, --verbose', 'also the rules that propose nothing, and what is missing')
+    .action(does((flags: RemoteFlags & { window?: number; verbose?: boolean }) => advise(context, flags)));
+  remote(tune.command('running').description('what the backends are seen to run with, and where that was seen'))
+    .option('--all', 'also what cannot be seen')
+    .action(does((flags: RemoteFlags & { all?: boolean }) => showRunning(context, flags)));
   remote(
     tune
       .command('apply')

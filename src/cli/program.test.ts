@@ -150,6 +150,8 @@ test('offers the commands that are promised', () => {
     'tune diff',
     'tune rollback',
     'tune drift',
+    'tune advise',
+    'tune running',
     'tune apply',
     'token create',
     'token list',

@@ -121,7 +121,7 @@ const classes: Readonly<Record<string, string>> = {
   never: 'another index',
   hint: 'nothing',
 };
-const describeClass = (of: string): string => classes[of] ?? of;
+export const describeClass = (of: string): string => classes[of] ?? of;
 
 function describeKind(parameter: ParameterAnswer): string {
   if (parameter.choices !== null) return parameter.choices.join(', ');

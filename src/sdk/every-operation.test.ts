@@ -114,6 +114,8 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postTuningCheck: ({ tuning }) => tuning.check({ top_k: 5 }, { user: 'u', graphId: 'g' }),
   getTuningPlan: ({ tuning }) => tuning.plan({ targetId: 't' }),
   postTuningApply: ({ tuning }) => tuning.apply({ targetId: 't', confirm: true, idempotencyKey: 'k' }),
+  getTuningAdvice: ({ tuning }) => tuning.advice({ windowSeconds: 3_600 }),
+  getTuningRunning: ({ tuning }) => tuning.running(),
   getTuningDrift: ({ tuning }) => tuning.drift(),
   getTuningRevisions: ({ tuning }) => tuning.revisions({ limit: 5, cursor: '9' }),
   getTuningRevisionsByRevision: ({ tuning }) => tuning.revision(1),

@@ -1,6 +1,7 @@
 import type { StartOptions } from './operation-calls.ts';
 import { type CallOptions, pathPart, type Transport } from './transport.ts';
 import type {
+  AdviceBody,
   ApplyPlanBody,
   EffectiveBody,
   LightragConfigBody,
@@ -8,6 +9,7 @@ import type {
   Page,
   ParameterBody,
   RevisionBody,
+  RunningValueBody,
   TuningChangeBody,
   TuningChangedBody,
   TuningCheckBody,
@@ -102,6 +104,12 @@ export function createTuningCalls({ send }: Transport) {
     /** What differs between what somebody set and what the backends run with. */
     drift: async (options?: CallOptions): Promise<TuningDriftBody> =>
       (await send(`${root}/drift`, options)) as TuningDriftBody,
+    /** What the figures of the backends suggest; nothing that was not measured. `windowSeconds` 600 to 604800, a day unless told. */
+    advice: async ({ windowSeconds, ...call }: CallOptions & { windowSeconds?: number } = {}): Promise<AdviceBody> =>
+      (await send(`${root}/advice`, { ...call, query: { window: windowSeconds } })) as AdviceBody,
+    /** What the backends are seen to run with, and where that was seen. */
+    running: async (options?: CallOptions): Promise<Page<RunningValueBody>> =>
+      (await send(`${root}/running`, options)) as Page<RunningValueBody>,
     /** Newest first. `limit` 1 to 500, 100 unless told. */
     revisions: async ({
       limit,

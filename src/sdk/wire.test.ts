@@ -40,6 +40,8 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.EffectiveBody>>().toEqualTypeOf<Mutable<tuning.EffectiveBody>>();
   expectTypeOf<Mutable<wire.ConsequenceBody>>().toEqualTypeOf<Mutable<tuning.ConsequenceBody>>();
   expectTypeOf<Mutable<wire.ApplyPlanBody>>().toEqualTypeOf<Mutable<tuning.ApplyPlanBody>>();
+  expectTypeOf<Mutable<wire.AdviceBody>>().toEqualTypeOf<Mutable<tuning.AdviceBody>>();
+  expectTypeOf<Mutable<wire.RunningValueBody>>().toEqualTypeOf<Mutable<tuning.RunningValueBody>>();
   expectTypeOf<Mutable<wire.DriftBody>>().toEqualTypeOf<Mutable<tuning.DriftBody>>();
   expectTypeOf<Mutable<wire.RevisionBody>>().toEqualTypeOf<Mutable<tuning.RevisionBody>>();
   expectTypeOf<Mutable<wire.CleanupPlanBody>>().toEqualTypeOf<Mutable<cleanup.CleanupPlanBody>>();

@@ -61,6 +61,6 @@ export type { StuckWork } from './stuck-work.ts';
 export { type Endpoint, type Store, type Target, type TargetTimings, targetFromConfig } from './target.ts';
 export type { FileFindings, Reason, StatusWord, TargetStatus } from './target-status.ts';
 export { type TargetBody, targetsRoutes } from './targets-routes.ts';
-export { replacesFilesByRename } from './version.ts';
+export { isAtLeast, replacesFilesByRename } from './version.ts';
 export { createWatchedTarget, type TargetChange, type WatchedTarget } from './watched-target.ts';
 export { findWorkspaceFolders, requireWorkspaceName, workspaceFolder } from './workspace-folders.ts';

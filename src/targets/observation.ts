@@ -52,6 +52,8 @@ export type WorkQueue = {
   /** 0: it does not say. */
   readonly mostRunning: number;
   readonly mostQueued: number;
+  /** Handed over since the backend started. */
+  readonly submitted?: number | undefined;
   /** Since the backend started. */
   readonly failed: number | undefined;
   /** Not taken because it was full. */

@@ -40,6 +40,15 @@ test('a real LightRAG tells what it runs with: the same is none, another is told
   ]);
 });
 
+test('that there is no reranker is not that nobody wants to rerank', () => {
+  const { configuration } = recorded.response.body;
+  expect(configuration.enable_rerank).toBe(false);
+  const running = { ...nothing, configuration };
+  expect(findDrift(wanted({ enable_rerank: true }), running)).toEqual({
+    ...{ drift: [], compared: 0, unseen: ['enable_rerank'] },
+  });
+});
+
 test('the environment file is read by both names of LightRAG, the newer first, and what is no value is told as it stands', () => {
   const environment = new Map([
     ['MAX_ASYNC', '4'],

@@ -10,6 +10,10 @@ export type Running = {
   readonly configuration: Readonly<Record<string, TuningValue>> | undefined;
   /** Its environment file, under the names of variables. */
   readonly environment: ReadonlyMap<string, string> | undefined;
+  /** GraphRAG's settings.yaml, under our names. */
+  readonly settings?: ReadonlyMap<string, TuningValue> | undefined;
+  /** Of the backend, as it tells it. */
+  readonly version?: string | undefined;
   readonly index: IndexFacts | undefined;
 };
 
@@ -37,6 +41,14 @@ const toldAs: Readonly<Record<string, string>> = {
   max_async_rerank: 'rerank_max_async',
   cache_enabled: 'enable_llm_cache',
 };
+/** Names under which it tells something else: there `enable_rerank` is whether there is a reranker at all. */
+const toldOtherwise: ReadonlySet<string> = new Set(['enable_rerank']);
+
+/** What the backend itself says of a parameter; undefined when it does not. */
+export function toldValue(parameter: Parameter, configuration: Running['configuration']): TuningValue | undefined {
+  if (toldOtherwise.has(parameter.name)) return undefined;
+  return configuration?.[toldAs[parameter.name] ?? parameter.name];
+}
 
 /**
  * What differs between what somebody set and what the backend runs with. A value that nobody set is nobody's wish, and never drift.
@@ -70,7 +82,7 @@ const isSame = (one: TuningValue | null, other: TuningValue | null): boolean =>
 
 function seenOf(parameter: Parameter, { configuration, environment, index }: Running) {
   const seen: { where: Drift['where']; found: TuningValue | null }[] = [];
-  const told = configuration?.[toldAs[parameter.name] ?? parameter.name];
+  const told = toldValue(parameter, configuration);
   if (told !== undefined) seen.push({ where: 'backend', found: told });
   if (environment) {
     const found = fromEnvironment(environment, parameter);
@@ -82,8 +94,11 @@ function seenOf(parameter: Parameter, { configuration, environment, index }: Run
   return seen;
 }
 
-/** A text that is no value of the parameter is told as it stands. */
-function fromEnvironment(environment: ReadonlyMap<string, string>, parameter: Parameter): TuningValue | undefined {
+/** What an environment file says. A text that is no value of the parameter is told as it stands. */
+export function fromEnvironment(
+  environment: ReadonlyMap<string, string>,
+  parameter: Parameter,
+): TuningValue | undefined {
   for (const [variable, text] of environment)
     if (variable === parameter.backendName && text.trim() !== '') return readValue(parameter.kind, text) ?? text;
   for (const [variable, text] of environment)

@@ -3,10 +3,15 @@
  * back. Tables: `tuning_revision`, `tuning_value`. Invariants: what counts can be made from the revisions alone; a change is written
  * whole with its revision, event and audit entry, or not at all; nothing that breaks a rule is kept.
  */
+export type { AdviceBody, AdviceProposalBody, RunningValueBody } from './advice/advice-bodies.ts';
+export { adviceRoutes, type RunningBackend } from './advice/advice-routes.ts';
+export type { AdviceFacts, CallFacts, TimedFacts } from './advice/facts.ts';
+export { createLookSamples, type LookSamples, p95Of } from './advice/look-samples.ts';
 export { type ApplyTarget, createApply } from './apply/apply.ts';
 export { type ApplyPlanBody, applyRoutes } from './apply/apply-routes.ts';
 export type { IndexFacts } from './consequence.ts';
 export type { Running } from './drift.ts';
+export { findValues } from './found-values.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';
 export type { TuningValue } from './parameter.ts';
 export { createTuning, type Tuning } from './tuning.ts';

@@ -7,7 +7,7 @@ import type { EffectiveValue } from './effective.ts';
 import { type Parameter, tuningClasses, type ValueKind } from './parameter.ts';
 import type { Change, Revision } from './revision.ts';
 
-const valueSchema = z.union([z.number(), z.boolean(), z.string()]);
+export const valueSchema = z.union([z.number(), z.boolean(), z.string()]);
 
 /** The schema of one parameter's value, with its bounds, for the description of the API. Bodies are judged by our own rules, which tell all. */
 function schemaOf({ kind, meaning }: Parameter): z.ZodType<number | boolean | string> {

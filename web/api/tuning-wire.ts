@@ -53,4 +53,20 @@ export type ApplyPlan = {
   blockers: string[];
 };
 
+export type AdviceProposal = {
+  graph_id: string;
+  rule: string;
+  class: string;
+  changes: { parameter: string; from: TuningValue; to: TuningValue }[];
+  because: string;
+  evidence: { what: string; value: TuningValue; unit: 'ms' | 'share' | 'bytes' | 'count' | null }[];
+  effect: string;
+  withdrawn_when: string;
+};
+
+export type Advice = {
+  items: AdviceProposal[];
+  backends: { graph_id: string; from: string; fine: string[]; unknown: { rule: string; missing: string[] }[] }[];
+};
+
 export type Drift = { items: { graph_id: string; parameter: string; message: string }[]; unseen: string[] };

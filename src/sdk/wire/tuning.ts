@@ -130,3 +130,49 @@ export type ApplyPlanBody = {
   readonly restart: { readonly automatic: boolean; readonly stop: string; readonly start: string };
   readonly blockers: readonly string[];
 };
+
+/** What the figures of a backend suggest, with the figures. */
+export type AdviceProposalBody = {
+  readonly graph_id: string;
+  /** Which rule of the tuning guide. */
+  readonly rule: string;
+  /** The dearest of what changes. */
+  readonly class: TuningClass;
+  readonly changes: readonly { readonly parameter: string; readonly from: TuningValue; readonly to: TuningValue }[];
+  readonly because: string;
+  readonly evidence: readonly {
+    readonly what: string;
+    readonly value: TuningValue;
+    readonly unit: 'ms' | 'share' | 'bytes' | 'count' | null;
+  }[];
+  readonly effect: string;
+  readonly withdrawn_when: string;
+};
+
+export type AdviceBody = {
+  /** What costs nothing first. */
+  readonly items: readonly AdviceProposalBody[];
+  readonly next_cursor: null;
+  readonly backends: readonly {
+    readonly graph_id: string;
+    /** From when on traffic is counted. */
+    readonly from: string;
+    readonly to: string;
+    /** Rules that had all they need and propose nothing. */
+    readonly fine: readonly string[];
+    readonly unknown: readonly { readonly rule: string; readonly missing: readonly string[] }[];
+  }[];
+};
+
+/** What a backend is seen to run with. */
+export type RunningValueBody = {
+  readonly graph_id: string;
+  readonly parameter: string;
+  readonly backend_name: string | null;
+  /** Null: it cannot be seen from here. */
+  readonly value: TuningValue | null;
+  /** `backend-default`: its file is visible and does not name it. */
+  readonly found_in: 'backend' | 'environment-file' | 'settings-file' | 'index' | 'backend-default' | null;
+  /** What somebody set here; null: nobody did. */
+  readonly wanted: TuningValue | null;
+};

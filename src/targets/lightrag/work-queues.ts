@@ -8,6 +8,7 @@ const queue = z.looseObject({
   running: z.number().nonnegative(),
   max_async: z.number().nonnegative(),
   max_queue_size: z.number().nonnegative(),
+  submitted_total: z.number().nonnegative().optional().catch(undefined),
   failed_total: z.number().nonnegative().optional().catch(undefined),
   rejected_total: z.number().nonnegative().optional().catch(undefined),
 });
@@ -30,10 +31,11 @@ export function readWorkQueues(body: QueueFields): readonly WorkQueue[] | undefi
   const found = all.flatMap(([name, value]): WorkQueue[] => {
     const read = queue.safeParse(value);
     if (!read.success) return [];
-    const { queued, running, max_async, max_queue_size, failed_total, rejected_total } = read.data;
+    const { queued, running, max_async, max_queue_size, submitted_total, failed_total, rejected_total } = read.data;
     return [
       {
         ...{ name, queued, running, mostRunning: max_async, mostQueued: max_queue_size },
+        ...(submitted_total === undefined ? {} : { submitted: submitted_total }),
         ...{ failed: failed_total, rejected: rejected_total },
       },
     ];

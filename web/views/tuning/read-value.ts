@@ -1,4 +1,5 @@
-import type { ParameterInfo, TuningValue } from '../../api/tuning-wire.ts';
+import type { AdviceProposal, ParameterInfo, TuningValue } from '../../api/tuning-wire.ts';
+import { formatBytes, formatCount, formatPercent } from '../../format.ts';
 
 /** What a person typed, as the API takes it; an empty field takes the value away. What is no value is left to the server to judge. */
 export function readTyped({ type }: Pick<ParameterInfo, 'type'>, typed: string): TuningValue {
@@ -26,3 +27,18 @@ export const costOf: Readonly<Record<string, string>> = {
   never: 'another index',
   hint: 'nothing: a hint',
 };
+
+/** A figure that a proposal rests on, in its unit. */
+export function figureOf({ value, unit }: Pick<AdviceProposal['evidence'][number], 'value' | 'unit'>): string {
+  if (typeof value !== 'number') return shown(value);
+  switch (unit) {
+    case 'ms':
+      return value < 1_000 ? `${Math.round(value)} ms` : `${Math.round(value / 100) / 10} s`;
+    case 'share':
+      return formatPercent(value * 100);
+    case 'bytes':
+      return formatBytes(value);
+    default:
+      return formatCount(Math.round(value * 100) / 100);
+  }
+}

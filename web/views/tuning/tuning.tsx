@@ -2,6 +2,7 @@ import type { ApplyPlan, Revision } from '../../api/tuning-wire.ts';
 import type { Page } from '../../api/wire.ts';
 import { useFollowed } from '../../state/asked.ts';
 import { api } from '../../state/session.ts';
+import { AdvicePanel } from './advice.tsx';
 import { ApplyingPanel } from './applying.tsx';
 import { HistoryPanel } from './history.tsx';
 import { ValuesPanel } from './values.tsx';
@@ -21,6 +22,7 @@ export function Tuning() {
     <main class="panels">
       <div class="column">
         <ValuesPanel onChanged={refresh} />
+        <AdvicePanel onChanged={refresh} />
       </div>
       <div class="column">
         <ApplyingPanel plan={plan} />

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { EffectiveValue, ParameterInfo, TuningCheck } from '../../api/tuning-wire.ts';
 import type { Page } from '../../api/wire.ts';
-import { Confirm } from '../../parts/confirm.tsx';
 import { Action, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useAsked, useFollowed } from '../../state/asked.ts';
 import { api } from '../../state/session.ts';
+import { CheckResult } from './check-result.tsx';
 import { boundsOf, costOf, readTyped, shown } from './read-value.ts';
 
 const root = 'api/v1/tuning';
@@ -94,8 +94,6 @@ function Change({
   const [check, setCheck] = useState<TuningCheck>();
   const { act, refusal, busy } = useActing(onChanged);
   const values = { [of.name]: readTyped(of, typed) };
-  const wrong =
-    check === undefined ? [] : [...check.violations, ...check.contradictions.filter((one) => one.severity === 'error')];
   const put = (): void =>
     void act(async () => {
       await api.put(`${root}/values`, { values, confirm: true });
@@ -137,29 +135,7 @@ function Change({
         </p>
       )}
       {check !== undefined && (
-        <div role="status">
-          {check.violations.map((one) => (
-            <p key={one.message} class="refusal">
-              {one.parameter} {one.message}
-            </p>
-          ))}
-          {check.contradictions.map((one) => (
-            <p key={one.message} class={one.severity === 'error' ? 'refusal' : 'trouble'}>
-              {one.message}
-            </p>
-          ))}
-          {check.consequences.map((one) => (
-            <p key={one.message} class={one.destructive ? 'refusal' : 'faint'}>
-              {one.message}
-            </p>
-          ))}
-          {wrong.length === 0 &&
-            (check.consequences.some((one) => one.destructive) ? (
-              <Confirm label="Set it" question="The index would suffer what is said above." onConfirm={put} />
-            ) : (
-              <Action label={values[of.name] === null ? 'Take it away' : 'Set it'} kind="main" onPress={put} />
-            ))}
-        </div>
+        <CheckResult check={check} label={values[of.name] === null ? 'Take it away' : 'Set it'} onSet={put} />
       )}
     </form>
   );
