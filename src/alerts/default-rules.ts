@@ -154,8 +154,9 @@ const recoveryRules: readonly AlertRuleBody[] = [
 
 const ownRules: readonly AlertRuleBody[] = [
   rule('part-unhealthy', {
-    ...{ name: 'part_degraded', metric_name: 'ragwarden_health_state', condition: 'gte', threshold: 2 },
-    ...{ description: 'A health check is not well.', duration_seconds: 10 * minutes },
+    // Not from there on: what is worse is the alert below, and one part in one state is one alert.
+    ...{ name: 'part_degraded', metric_name: 'ragwarden_health_state', condition: 'eq', threshold: 2 },
+    ...{ description: 'A health check is degraded.', duration_seconds: 10 * minutes },
   }),
   rule('part-unhealthy', {
     ...{ name: 'part_unhealthy', metric_name: 'ragwarden_health_state', condition: 'gte', threshold: 3 },

@@ -25,37 +25,66 @@ export function externalChecks(ground: Ground, indexDimension: () => number | un
   const { config, clock, http } = ground;
   const { health } = config;
   const deps = { http, clock };
+  type Named = { readonly id: string; readonly intervalMs: number; readonly neededFor: LookingCheck['neededFor'] };
   const check = (
     what: string,
-    one: { readonly id: string; readonly intervalMs: number; readonly neededFor: LookingCheck['neededFor'] },
+    one: Named,
+    /** The same section as the settings are now. */
+    section: (health: Ground['config']['health']) => readonly Named[],
     limitMs: number,
     look: LookingCheck['look'],
   ): LookingCheck => ({
     name: `${what} ${one.id}`,
     kind: 'external',
     about: 'watched',
-    ...{ neededFor: one.neededFor, intervalMs: one.intervalMs, timeoutMs: limitMs + beyondMs, look },
+    ...{ neededFor: one.neededFor, timeoutMs: limitMs + beyondMs, look },
+    get intervalMs() {
+      return section(ground.config.health).find(({ id }) => id === one.id)?.intervalMs ?? one.intervalMs;
+    },
   });
   return [
     ...health.models.map((one) =>
-      check(one.role, one, one.endpoint.timeoutMs, (signal) =>
-        lookAtModel(
-          deps,
-          placeOf(one.endpoint),
-          { ...one, dimension: () => one.dimension ?? indexDimension() },
-          signal,
-        ),
+      check(
+        one.role,
+        one,
+        ({ models }) => models,
+        one.endpoint.timeoutMs,
+        (signal) =>
+          lookAtModel(
+            deps,
+            placeOf(one.endpoint),
+            { ...one, dimension: () => one.dimension ?? indexDimension() },
+            signal,
+          ),
       ),
     ),
     ...health.vectorStores.map((one) =>
-      check(one.kind, one, one.endpoint.timeoutMs, (signal) =>
-        lookAtVectorStore(deps, placeOf(one.endpoint), one, signal),
+      check(
+        one.kind,
+        one,
+        ({ vectorStores }) => vectorStores,
+        one.endpoint.timeoutMs,
+        (signal) => lookAtVectorStore(deps, placeOf(one.endpoint), one, signal),
       ),
     ),
     ...health.http.map((one) =>
-      check('http', one, one.endpoint.timeoutMs, (signal) => lookAtHttp(deps, placeOf(one.endpoint), one, signal)),
+      check(
+        'http',
+        one,
+        (now) => now.http,
+        one.endpoint.timeoutMs,
+        (signal) => lookAtHttp(deps, placeOf(one.endpoint), one, signal),
+      ),
     ),
-    ...health.tcp.map((one) => check('tcp', one, one.timeoutMs, (signal) => lookAtTcp(clock, one, signal))),
+    ...health.tcp.map((one) =>
+      check(
+        'tcp',
+        one,
+        ({ tcp }) => tcp,
+        one.timeoutMs,
+        (signal) => lookAtTcp(clock, one, signal),
+      ),
+    ),
   ];
 }
 

@@ -5,6 +5,7 @@ import type { CheckResult, HealthCheck, LookingCheck } from '../health/index.ts'
 import { createDocumentMetrics } from '../metrics/index.ts';
 import { createTestNotify, createTestReceiver, route, type TestNotify, webhook } from '../notify/test-notify.ts';
 import { silentLogger } from '../platform/logging.ts';
+import { externalChecks } from './external-checks.ts';
 import type { Ground } from './ground.ts';
 import { createHealthWiring } from './health-wiring.ts';
 
@@ -28,7 +29,15 @@ async function open(made: TestAlerts) {
   const { registry } = metrics;
   const documentMetrics = createDocumentMetrics(registry);
   const ground = {
-    ...{ config: { healthCheckEnabled: true }, clock, db: state.db, events, registry, documentMetrics },
+    ...{
+      config: { healthCheckEnabled: true },
+      live: { onChange: () => undefined },
+      clock,
+      db: state.db,
+      events,
+      registry,
+      documentMetrics,
+    },
     logOf: () => silentLogger,
     // Only these parts of it are used.
   } as unknown as Ground;
@@ -83,16 +92,58 @@ test('a change of a check is an event that is stored, its failures are counted, 
   );
 });
 
+test('another interval is gone by at once, where a check has none of its own', async () => {
+  const made = await openTestAlerts();
+  cleanUps.push(() => made.remove());
+  const { clock, metrics, state, events } = made;
+  const { registry } = metrics;
+  let tell: (now: unknown, before: unknown) => void = () => undefined;
+  const configOf = (seconds: number) => {
+    const tcp = (id: string, intervalMs: number) => ({
+      ...{ id, intervalMs, neededFor: [], host: 'no-such-host.invalid', port: 9, timeoutMs: 1_000 },
+    });
+    const health = {
+      tcp: [tcp('usual', seconds * 1_000), tcp('own', 900_000)],
+      http: [],
+      models: [],
+      vectorStores: [],
+    };
+    return { healthCheckEnabled: true, health: { ...health, intervalMs: seconds * 1_000 } };
+  };
+  const ground = {
+    ...{ config: configOf(600), clock, db: state.db, events, registry },
+    live: { onChange: (listener: typeof tell) => (tell = listener) },
+    documentMetrics: createDocumentMetrics(registry),
+    logOf: () => silentLogger,
+    // Only these parts of it are used.
+  };
+  const checks = externalChecks(ground as unknown as Ground, () => undefined).map((check): LookingCheck => {
+    // What the checks look at is not asked here, only when.
+    const look = async () => ({ status: 'healthy', message: 'It answers.' }) as const;
+    return Object.defineProperty(check, 'look', { value: look });
+  });
+  const { health, parts } = createHealthWiring(ground as unknown as Ground, checks);
+  const looks = () => health.report().checks.map((view) => [view.name, view.looks, view.intervalMs]);
+  for (const part of parts) {
+    part.start?.(new AbortController().signal);
+    cleanUps.push(() => part.stop?.());
+  }
+  await clock.advance(10_000);
+  const [before, now] = [ground.config, configOf(30)];
+  ground.config = now;
+  tell(now, before);
+  await clock.advance(30_000);
+  expect(looks()).toEqual([
+    ['tcp usual', 2, 30_000],
+    ['tcp own', 1, 900_000],
+  ]);
+});
+
 test.each([
   // Two minutes ill, one well.
-  ['all the time', 3, 2, ['firing part_degraded', 'firing part_unhealthy']],
+  ['all the time', 3, 2, ['firing part_unhealthy']],
   // Four minutes ill, three well: the first time it is over; from the third on it is flapping.
-  [
-    'slowly',
-    7,
-    4,
-    ['firing part_degraded', 'firing part_unhealthy', 'firing part_unhealthy', 'resolved part_unhealthy'],
-  ],
+  ['slowly', 7, 4, ['firing part_unhealthy', 'firing part_unhealthy', 'resolved part_unhealthy']],
 ])(
   'a pager-free night of a part that comes and goes is a few notifications, not hundreds: %s',
   async (_, cycle, ill, told) => {

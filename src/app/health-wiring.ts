@@ -40,6 +40,9 @@ export function createHealthWiring(ground: Ground, checks: readonly (HealthCheck
       if (looked !== 'healthy') documentMetrics.healthCheckFailures.labels(targetId, name).inc();
     },
   });
+  ground.live.onChange((now, before) => {
+    if (now.health.intervalMs !== before.health.intervalMs) runner.reschedule();
+  });
   const health = createHealth({ checks: read, runner, clock });
   registerHealthMetrics(registry, health);
   return { health, parts: [runner, createHealthWatch({ checks: read, health, clock, log, onChange })] };

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { Alerts } from '../alerts/index.ts';
 import { createTestNotify, firing, type TestNotify, webhook } from '../notify/test-notify.ts';
 import { createOperations } from '../operations/index.ts';
@@ -49,6 +49,16 @@ test('are well after the start, and looked at again and again', async () => {
   // Old words are no words.
   await clock.advance(300_001);
   expect(checks.map((check) => check.read().status)).toEqual(Array(4).fill('unknown'));
+});
+
+test('are looked at once when everything is looked at now, each by itself', async () => {
+  const { operations, checks, job } = await open();
+  const lastEnds = vi.spyOn(operations, 'lastEnds');
+  await Promise.all([...checks, ...checks].map((check) => check.refresh?.(new AbortController().signal)));
+  expect(lastEnds).toHaveBeenCalledTimes(1);
+  expect(checks.every((check) => check.read().message !== 'It was begun; the first look follows.')).toBe(true);
+  await job.runOnce();
+  expect(lastEnds).toHaveBeenCalledTimes(2);
 });
 
 test('know what of the operations succeeded and failed last', async () => {

@@ -52,6 +52,21 @@ export function createOwnParts(
       : {}),
   };
   const seen = new Map<string, CheckResult>();
+  const under = new Map<string, Promise<void>>();
+  /** Whoever asks while it is looked at gets the same look. */
+  const lookAt = (name: string, look: Look): Promise<void> => {
+    const joined =
+      under.get(name) ??
+      look()
+        // What cannot be read says so itself, or grows old.
+        .then(
+          (result) => void seen.set(name, result),
+          () => undefined,
+        )
+        .finally(() => under.delete(name));
+    under.set(name, joined);
+    return joined;
+  };
   const job = createReconciler({
     name: 'own parts',
     intervalMs,
@@ -60,19 +75,14 @@ export function createOwnParts(
     clock,
     log: ground.logOf('health'),
     async run() {
-      // What cannot be read says so itself, or grows old.
-      for (const [name, look] of Object.entries(looks))
-        await look().then(
-          (result) => seen.set(name, result),
-          () => undefined,
-        );
+      for (const [name, look] of Object.entries(looks)) await lookAt(name, look);
     },
   });
-  const check = (name: string): HealthCheck => ({
+  const check = ([name, look]: readonly [string, Look]): HealthCheck => ({
     name,
     kind: name === 'state database' ? 'database' : 'application',
     about: 'own',
-    refresh: () => job.runOnce(),
+    refresh: () => lookAt(name, look),
     read() {
       const last = seen.get(name);
       if (last === undefined)
@@ -82,7 +92,7 @@ export function createOwnParts(
         : last;
     },
   });
-  return { job, checks: Object.keys(looks).map(check) };
+  return { job, checks: Object.entries(looks).map(check) };
 }
 
 async function readOutbox(outbox: Notify['outbox']): Promise<OutboxFacts> {

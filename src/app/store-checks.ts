@@ -19,44 +19,54 @@ export function storeChecks(ground: Ground, watched: WatchedTarget | undefined):
     about: 'watched',
     neededFor: ['answer', 'ingest'],
     targetId,
-    intervalMs: config.health.intervalMs,
     timeoutMs,
   } as const;
+  // As it is when it is read; nothing that is spread would stay one that is read.
+  const atInterval = (check: Omit<LookingCheck, 'intervalMs'>): LookingCheck => ({
+    ...check,
+    get intervalMs() {
+      return ground.config.health.intervalMs;
+    },
+  });
   const checks: LookingCheck[] = [];
   if (postgres !== undefined) {
     const connection = connectionOf(postgres);
-    checks.push({
-      ...common,
-      name: `database ${targetId}`,
-      kind: 'database',
-      look: () =>
-        lookAtDatabase({
-          open: () => openDatabase(connection),
-          workspace: postgres.workspace ?? config.target?.workspace ?? '',
-          isHere: isHere(connection.host),
-          rules: {
-            ...expectations(watched?.observation()),
-            diskWarningPercent: ground.config.monitoring.thresholds.warning.diskPercent,
-            diskCriticalPercent: ground.config.monitoring.thresholds.critical.diskPercent,
-          },
-          clock,
-        }),
-    });
+    checks.push(
+      atInterval({
+        ...common,
+        name: `database ${targetId}`,
+        kind: 'database',
+        look: () =>
+          lookAtDatabase({
+            open: () => openDatabase(connection),
+            workspace: postgres.workspace ?? config.target?.workspace ?? '',
+            isHere: isHere(connection.host),
+            rules: {
+              ...expectations(watched?.observation()),
+              diskWarningPercent: ground.config.monitoring.thresholds.warning.diskPercent,
+              diskCriticalPercent: ground.config.monitoring.thresholds.critical.diskPercent,
+            },
+            clock,
+          }),
+      }),
+    );
   }
   if (redis !== undefined)
-    checks.push({
-      ...common,
-      name: `redis ${targetId}`,
-      kind: 'cache',
-      look: createRedisLook({
-        clock,
-        key: () => `ragwarden:health:${randomUUID()}`,
-        async open(signal) {
-          const opened = await openRedis(readRedisUrl(redis.url), signal, asCause, { ms: limitMs });
-          return { call: (command, ...args) => opened.redis.call(command, ...args), close: opened.close };
-        },
+    checks.push(
+      atInterval({
+        ...common,
+        name: `redis ${targetId}`,
+        kind: 'cache',
+        look: createRedisLook({
+          clock,
+          key: () => `ragwarden:health:${randomUUID()}`,
+          async open(signal) {
+            const opened = await openRedis(readRedisUrl(redis.url), signal, asCause, { ms: limitMs });
+            return { call: (command, ...args) => opened.redis.call(command, ...args), close: opened.close };
+          },
+        }),
       }),
-    });
+    );
   return checks;
 }
 

@@ -116,6 +116,7 @@ export const healthSettings = {
     parser: decimal(5, 3600),
     fallback: 30,
     unit: 'seconds',
+    runtime: true,
     about: 'Time between two looks at a database, and at each thing that health names; each opens one connection.',
   }),
 } as const;

@@ -53,6 +53,37 @@ describe('a check that is looked at in the background', () => {
     expect(looks).toBe(3);
   });
 
+  test('is looked at by another interval as soon as that is told, not after the old one', async () => {
+    let looks = 0;
+    let intervalMs = 3_600_000;
+    const { clock, runner } = runnerOf({
+      ...check('a', async () => {
+        looks += 1;
+        return well;
+      }),
+      get intervalMs() {
+        return intervalMs;
+      },
+    });
+    runner.start?.(new AbortController().signal);
+    await clock.advance(1_000);
+    await clock.advance(20_000);
+    intervalMs = 30_000;
+    runner.reschedule();
+    await clock.advance(9_999);
+    expect(looks).toBe(1);
+    await clock.advance(1);
+    expect(looks).toBe(2);
+    // It waits by the longer one again, and what is due already is not put off.
+    intervalMs = 60_000;
+    runner.reschedule();
+    await clock.advance(59_999);
+    expect(looks).toBe(2);
+    await clock.advance(1);
+    expect(looks).toBe(3);
+    expect(runner.views()[0]?.intervalMs).toBe(60_000);
+  });
+
   test('changes its word after a second look that comes soon, and says so once', async () => {
     let look = well;
     const { clock, runner, changes, word } = runnerOf(check('a', async () => look));

@@ -32,6 +32,8 @@ export type CheckRunner = Part & {
    * words are those of this round alone.
    */
   lookNow(): Promise<readonly CheckView[]>;
+  /** The intervals of the checks are others now: whoever waits goes by them. */
+  reschedule(): void;
   /** Each check is a job of its own, that may be late. */
   jobs(): readonly ReconcilerState[];
 };
@@ -75,6 +77,8 @@ export function createCheckRunner(options: {
   const { clock, log } = options;
   const slots = createSlots(mostAtOnce);
   const abort = new AbortController();
+  /** Ends the waits of now alone. */
+  let waits = new AbortController();
   const states = options.checks.map(
     (check): State => ({
       check,
@@ -149,13 +153,24 @@ export function createCheckRunner(options: {
     return state.under;
   };
 
+  const pauseAfter = ({ check: { intervalMs }, last, steady }: State): number =>
+    last?.status === steady.word ? intervalMs : Math.max(1_000, intervalMs / soonerBy);
+
   const loop = async (state: State, firstMs: number): Promise<void> => {
-    let pauseMs = firstMs;
+    let sinceMs = clock.monotonic();
+    let pauseMs = (): number => firstMs;
     for (;;) {
-      await clock.sleep(pauseMs, abort.signal);
+      const leftMs = Math.max(0, sinceMs + pauseMs() - clock.monotonic());
+      const slept = await clock.sleep(leftMs, AbortSignal.any([abort.signal, waits.signal])).then(
+        () => true,
+        () => false,
+      );
+      if (abort.signal.aborted) return;
+      // Woken: as much is left of the new interval as of the old one has not passed.
+      if (!slept) continue;
       await lookJoined(state);
-      const { intervalMs } = state.check;
-      pauseMs = state.last?.status === state.steady.word ? intervalMs : Math.max(1_000, intervalMs / soonerBy);
+      sinceMs = clock.monotonic();
+      pauseMs = () => pauseAfter(state);
     }
   };
 
@@ -199,6 +214,11 @@ export function createCheckRunner(options: {
         round = undefined;
       });
       return round;
+    },
+    reschedule() {
+      const before = waits;
+      waits = new AbortController();
+      before.abort();
     },
     jobs: () =>
       states.map((state) => ({

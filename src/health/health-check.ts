@@ -56,6 +56,7 @@ export type HealthCheck = Described & {
 export type LookingCheck = Described & {
   readonly kind: CheckKind;
   readonly neededFor: readonly Ability[];
+  /** Read at each wait, so that it may change while we run. */
   readonly intervalMs: number;
   /** Afterwards nobody waits for it any more and it is unknown; a check that can tell more limits itself to less. */
   readonly timeoutMs: number;

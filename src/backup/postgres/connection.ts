@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Client, ClientConfig, QueryResultRow } from 'pg';
 import { systemSearchPath } from '../../platform/child-processes/index.ts';
-import { AppError } from '../../platform/errors.ts';
+import { AppError, systemCode } from '../../platform/errors.ts';
 
 /** As PostgreSQL's own clients understand the words. */
 export type TlsMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
@@ -29,6 +29,8 @@ export const defaultUser = 'postgres';
 export const defaultDatabase = 'postgres';
 
 const isSocket = (connection: PostgresConnection): boolean => connection.host.startsWith('/');
+const isLoopback = ({ host }: PostgresConnection): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** For plans, notes and messages: never the user or the password. */
 export function describePlace(connection: PostgresConnection, database = connection.database): string {
@@ -129,10 +131,10 @@ export async function connectPostgres(
       );
       return sessionOf(client);
     } catch (err) {
-      refusal = err;
       dropClient(client);
-      // A server that says nothing says nothing without TLS either.
-      if (limitMs !== undefined && err instanceof Error && /timeout/.test(err.message)) break;
+      // What it said without TLS tells more than that it has none.
+      if (refusal === undefined || !isWithoutTls(err)) refusal = err;
+      if (isFinal(err, limitMs !== undefined)) break;
     }
   }
   throw new AppError(
@@ -141,6 +143,14 @@ export async function connectPostgres(
     { cause: refusal },
   );
 }
+
+const isWithoutTls = (err: unknown): boolean => err instanceof Error && /does not support SSL/.test(err.message);
+
+/** What the other way of connecting would not change: a server that says nothing, and a refusal that is not of the way (28000). */
+const isFinal = (err: unknown, bounded: boolean): boolean =>
+  err instanceof Error &&
+  ((bounded && /timeout/.test(err.message)) ||
+    (/^(?=.*\d)[0-9A-Z]{5}$/.test(systemCode(err) ?? '') && systemCode(err) !== '28000'));
 
 function sessionOf(client: Client): PostgresSession {
   return {
@@ -187,7 +197,8 @@ function tlsAttempts(connection: PostgresConnection): readonly Ssl[] {
     case 'allow':
       return [false, unchecked];
     case 'prefer':
-      return [unchecked, false];
+      // Within one machine nobody listens in between, and a server there rarely has TLS: each look would knock twice.
+      return isLoopback(connection) ? [false, unchecked] : [unchecked, false];
     case 'require':
       // With a root certificate, clients check the chain even here.
       return [rootCert === undefined ? unchecked : { ...present, checkServerIdentity: () => undefined }];
