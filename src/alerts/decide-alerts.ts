@@ -1,6 +1,6 @@
 import { type Alert, alertId, fingerprintOf, type Remembered, type RuleState } from './alert.ts';
 import { type AlertRule, compare, describeCondition } from './alert-rule.ts';
-import { type Labels, labelText, type Reading } from './reading.ts';
+import { findByLabels, type Labels, labelText, type Reading } from './reading.ts';
 
 /** What changed, and why. */
 export type AlertChange =
@@ -46,6 +46,8 @@ export function decideAlerts(
   at: EvaluationTime,
 ): { readonly state: RuleState; readonly changes: readonly AlertChange[] } {
   const { condition, threshold } = rule;
+  const steady = decideSteady(rule, readings, state, at);
+  if (steady !== undefined) return { state: steady, changes: none };
   const holding: Reading[] = [];
   if (condition !== 'absent')
     for (const reading of readings) if (compare(condition, reading.value, threshold)) holding.push(reading);
@@ -53,37 +55,36 @@ export function decideAlerts(
   if (holding.length === 0 && !baseHolds && state.alerts.length === 0 && !state.capped) return { state, changes: none };
 
   const changes: AlertChange[] = [];
-  const known = new Map(state.alerts.map((alert) => [labelText(alert.labels), alert]));
-  const values = new Map<string, number>();
-  if (known.size > 0 && condition !== 'absent')
-    for (const { labels, value } of readings) values.set(labelText(labels), value);
-  const base = labelText(baseLabels(rule));
+  const readingOf = findByLabels(condition === 'absent' ? noReadings : readings);
+  const known = findByLabels(state.alerts);
+  const base = baseHolds ? labelText(baseLabels(rule)) : '';
   let remembered = state.remembered;
   const alerts: Alert[] = [];
 
-  for (const [key, alert] of known) {
-    const value = values.get(key);
-    const seen = look(rule, alert, value, baseHolds && key === base, at.nowMs);
+  for (const alert of state.alerts) {
+    const isBase = baseHolds && labelText(alert.labels) === base;
+    const seen = look(rule, alert, readingOf(alert.labels), isBase, at.nowMs);
     const { next, change } = step(rule, alert, seen, remembered, at);
     if (change !== undefined) changes.push(change);
     if (next !== undefined) alerts.push(next);
     else if (alert.phase === 'firing') remembered = remember(remembered, alert, at.nowMs);
   }
 
-  const begin = (labels: Labels, value: number | null): void => {
-    const alert = newAlert(rule, labels, value, at.nowMs);
-    const begun: AlertChange = { kind: 'pending', alert, reason: `${sentence(rule)}${now(value)}.` };
-    const { next, change } = step(rule, alert, { holds: true, value, why: 'value' }, remembered, { ...at, stepMs: 0 });
+  const begin = (labels: Labels, reading: Reading | undefined): void => {
+    const alert = newAlert(rule, labels, reading?.value ?? null, at.nowMs);
+    const begun: AlertChange = { kind: 'pending', alert, reason: `${sentence(rule)}${now(alert.value, reading)}.` };
+    const seen: Seen = { holds: true, value: alert.value, why: 'value', reading };
+    const { next, change } = step(rule, alert, seen, remembered, { ...at, stepMs: 0 });
     // One that fires at once was never pending.
     changes.push(change ?? begun);
     if (next !== undefined) alerts.push(next);
   };
-  const fresh = holding.filter(({ labels }) => !known.has(labelText(labels)));
+  const fresh = state.alerts.length === 0 ? holding : holding.filter(({ labels }) => known(labels) === undefined);
   // Which of too many are told must not change from one evaluation to the next.
   if (fresh.length > 1) fresh.sort((a, b) => (labelText(a.labels) < labelText(b.labels) ? -1 : 1));
-  for (const { labels, value } of fresh) if (alerts.length < mostAlertsPerRule) begin(labels, value);
+  for (const reading of fresh) if (alerts.length < mostAlertsPerRule) begin(reading.labels, reading);
   // What is gone and holds on says already that there is nothing.
-  if (baseHolds && known.size === 0) begin(baseLabels(rule), null);
+  if (baseHolds && state.alerts.length === 0) begin(baseLabels(rule), undefined);
 
   const matching = holding.length;
   const capped = state.capped ? matching > mostAlertsPerRule * 0.8 : matching > mostAlertsPerRule;
@@ -98,22 +99,45 @@ export function decideAlerts(
   return { state: { alerts, remembered, capped }, changes };
 }
 
+/** One alert, one reading of its labels, and nothing to tell: most of what holds, most of the time. Undefined: look at all of it. */
+function decideSteady(
+  rule: AlertRule,
+  readings: readonly Reading[],
+  state: RuleState,
+  at: EvaluationTime,
+): RuleState | undefined {
+  const [alert] = state.alerts;
+  const [reading] = readings;
+  if (alert === undefined || reading === undefined || alert.labels !== reading.labels) return undefined;
+  if (state.alerts.length > 1 || readings.length > 1 || state.capped || rule.condition === 'absent') return undefined;
+  const { next, change } = step(rule, alert, look(rule, alert, reading, false, at.nowMs), state.remembered, at);
+  if (next === undefined || change !== undefined) return undefined;
+  return { alerts: [next], remembered: state.remembered, capped: false };
+}
+
 const none: readonly AlertChange[] = [];
+const noReadings: readonly Reading[] = [];
 
 /** What an evaluation sees of one alert. `frozen`: nothing is known, and nothing changes. */
 type Seen =
-  | { readonly holds: boolean; readonly value: number | null; readonly why: 'value' | 'no-data' | 'gone' }
+  | {
+      readonly holds: boolean;
+      readonly value: number | null;
+      readonly why: 'value' | 'no-data' | 'gone';
+      readonly reading?: Reading | undefined;
+    }
   | 'frozen';
 
-function look(rule: AlertRule, alert: Alert, value: number | undefined, baseHolds: boolean, nowMs: number): Seen {
+function look(rule: AlertRule, alert: Alert, reading: Reading | undefined, baseHolds: boolean, nowMs: number): Seen {
   if (rule.condition === 'absent') return { holds: baseHolds, value: null, why: 'value' };
-  if (value !== undefined) {
+  if (reading !== undefined) {
+    const { value } = reading;
     const holds =
       compare(rule.condition, value, rule.threshold) ||
       (alert.phase === 'firing' &&
         rule.resolveThreshold !== undefined &&
         compare(rule.condition, value, rule.resolveThreshold));
-    return { holds, value, why: 'value' };
+    return { holds, value, why: 'value', reading };
   }
   // It was made of nothing being there, and something is there again.
   if (alert.lastDataMs === null) return { holds: baseHolds, value: null, why: 'value' };
@@ -138,20 +162,19 @@ function step(
   { nowMs, stepMs }: EvaluationTime,
 ): { readonly next: Alert | undefined; readonly change?: AlertChange } {
   if (seen === 'frozen') return { next: alert };
-  const { holds, value, why } = seen;
-  const current: Alert =
-    value === null ? alert : { ...alert, value, worst: worse(rule, alert.worst, value), lastDataMs: nowMs };
+  const { holds, value, why, reading } = seen;
+  const current = value === null ? alert : measured(alert, value, worse(rule, alert.worst, value), nowMs);
 
   if (alert.phase === 'pending') {
     if (!holds)
-      return { next: undefined, change: { kind: 'cleared', alert: current, reason: overReason(rule, value, why, 0) } };
+      return { next: undefined, change: { kind: 'cleared', alert: current, reason: overReason(rule, seen, 0) } };
     const heldMs = alert.heldMs + stepMs;
     if (heldMs < rule.durationMs) return { next: stepMs === 0 ? current : { ...current, heldMs } };
     const flapping = rule.dampsFlapping && firingOf(remembered, alert.fingerprint, nowMs) >= flapsAtFiring;
     const next: Alert = { ...current, phase: 'firing', firedAtMs: nowMs, heldMs, flapping };
     const held = rule.durationMs === 0 ? '' : `, held for ${seconds(heldMs)}`;
     const comes = flapping ? ` It comes and goes, and is held until it is calm for ${seconds(flapCalmMs)}.` : '';
-    const reason = `${sentence(rule)}${now(current.value)}${held}${why === 'no-data' ? '; there is no value any more' : ''}.${comes}`;
+    const reason = `${sentence(rule)}${now(current.value, reading)}${held}${why === 'no-data' ? '; there is no value any more' : ''}.${comes}`;
     return { next, change: { kind: 'firing', alert: next, reason } };
   }
   if (holds) return { next: alert.calmMs === null ? current : { ...current, calmMs: null } };
@@ -161,9 +184,25 @@ function step(
   if (calmMs < needed) return { next: { ...current, calmMs } };
   return {
     next: undefined,
-    change: { kind: 'resolved', alert: current, reason: overReason(rule, value, why, calmMs) },
+    change: { kind: 'resolved', alert: current, reason: overReason(rule, seen, calmMs) },
   };
 }
+
+/** Written out: a copy by spreading takes several times as long, and this one is made for each that fires at each evaluation. */
+const measured = (alert: Alert, value: number, worst: number, nowMs: number): Alert => ({
+  id: alert.id,
+  fingerprint: alert.fingerprint,
+  labels: alert.labels,
+  phase: alert.phase,
+  sinceMs: alert.sinceMs,
+  firedAtMs: alert.firedAtMs,
+  heldMs: alert.heldMs,
+  calmMs: alert.calmMs,
+  value,
+  worst,
+  lastDataMs: nowMs,
+  flapping: alert.flapping,
+});
 
 const newAlert = (rule: AlertRule, labels: Labels, value: number | null, nowMs: number): Alert => {
   const fingerprint = fingerprintOf(labels);
@@ -206,15 +245,16 @@ function worse(rule: AlertRule, worst: number | null, value: number): number {
 }
 
 const sentence = (rule: AlertRule): string => describeCondition(rule);
-const now = (value: number | null): string => (value === null ? '' : ` (now ${shortNumber(value)})`);
+const now = (value: number | null, reading?: Reading): string =>
+  value === null ? '' : ` (now ${shortNumber(value)}${reading?.detail === undefined ? '' : `: ${reading.detail}`})`;
 export const shortNumber = (value: number): string => String(Number(value.toPrecision(6)));
 const seconds = (ms: number): string =>
   ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1_000)} s`;
 
-function overReason(rule: AlertRule, value: number | null, why: 'value' | 'no-data' | 'gone', calmMs: number): string {
+function overReason(rule: AlertRule, { value, why, reading }: Exclude<Seen, 'frozen'>, calmMs: number): string {
   if (why === 'gone') return `It has had no value for ${keptWithoutDataMs / 3_600_000} h.`;
   if (why === 'no-data') return 'It has no value any more, and the rule says that it is over then.';
   const since = calmMs === 0 ? '' : ` for ${seconds(calmMs)}`;
   if (rule.condition === 'absent' || value === null) return `There is a value again${since}.`;
-  return `It is no longer so${since} that ${sentence(rule)}${now(value)}.`;
+  return `It is no longer so${since} that ${sentence(rule)}${now(value, reading)}.`;
 }
