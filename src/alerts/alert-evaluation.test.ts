@@ -2,7 +2,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { AlertRuleBody } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { ActionRunners } from './action.ts';
-import { openTestAlerts, type TestAlerts } from './test-alerts.ts';
+import { backtestRule } from './backtest.ts';
+import type { Labels } from './reading.ts';
+import { openTestAlerts, type TestAlerts, testIntervalMs } from './test-alerts.ts';
 
 let made: TestAlerts;
 afterEach(() => made.remove());
@@ -35,6 +37,24 @@ test('from a level to what people are told, the log of events and the history', 
   expect(fired).toMatchObject({ rule: 'high', worst: 90, value: 70, threshold: 85, severity: 'error' });
   expect(fired?.resolvedReason).toContain('It is no longer so');
   expect((fired?.resolvedAtMs ?? 0) - (fired?.firedAtMs ?? 0)).toBe(8 * 30_000);
+});
+
+test('the severity of a rule is that of its alert, its event and what people are told', async () => {
+  const severities = ['critical', 'error', 'info', 'warning'] as const;
+  const rules = severities.map((severity) => ({ ...high, name: severity, severity, duration_seconds: 0 }));
+  made = await openTestAlerts({ rules });
+  made.set(90);
+  await made.tick();
+  const history = await made.alerts.store.history({ limit: 9 });
+  expect(history.map(({ rule, severity }) => [rule, severity]).toSorted()).toEqual(severities.map((one) => [one, one]));
+  expect(made.told.map(({ severity, labels }) => [severity, labels.severity])).toEqual(
+    severities.map((one) => [one, one]),
+  );
+  const events = await made.events.list({ limit: 9, order: 'oldest-first' });
+  expect(events.map(({ type, severity }) => [type, severity])).toEqual(severities.map((one) => ['alert.firing', one]));
+  expect((await made.alerts.store.history({ limit: 9, severity: 'critical' })).map(({ rule }) => rule)).toEqual([
+    'critical',
+  ]);
 });
 
 test('a restart while pending goes on with the time that it held', async () => {
@@ -144,6 +164,48 @@ test('averages, groups, ratios, rates and forecasts are read from the store', as
   );
   expect(made.told.some(({ labels }) => labels.alertname === 'not')).toBe(false);
   expect(made.told.find(({ labels }) => labels.alertname === 'average')?.labels.target).toBeUndefined();
+});
+
+test('what a series never did fires with what was usual, is resolved, and a trial over the past says the same', async () => {
+  const strange: AlertRuleBody = {
+    ...{ name: 'strange', metric_name: 'level', measure: 'anomaly', condition: 'gt', threshold: 6 },
+    ...{ window_seconds: 60, baseline_seconds: 1_800, direction: 'above', duration_seconds: 60 },
+    ...{ aggregation: 'average', resolve_duration_seconds: 0 },
+  };
+  made = await openTestAlerts({ rules: [strange] });
+  const fromMs = made.clock.now();
+  const values = [...Array.from({ length: 70 }, (_, i) => 100 + (i % 5)), 103, 140, 140, 140, 140, 102, 103, 102, 104];
+  const told: string[] = [];
+  for (const [at, value] of values.entries()) {
+    made.set(value);
+    made.set(1_000 + value, 'b');
+    // One that has just begun has no past.
+    if (at > 60) made.set(at ** 3, 'young');
+    told.push(...(await made.tick()));
+  }
+  expect(errorOf()).toBeNull();
+  expect(told).toEqual([
+    'firing alert:strange',
+    'firing alert:strange',
+    'resolved alert:strange',
+    'resolved alert:strange',
+  ]);
+  const [first] = made.told;
+  expect(first?.summary).toMatch(
+    /^strangeness of average of level over 1 min against its past 30 min, above only, is above 6 \(now \d+(\.\d+)?: 140, usually 102 ± \d+\.\d+\), held for 60 s\.$/,
+  );
+  const rule = made.alerts.rules.require('strange').then(({ rule }) => rule);
+  const tried = await backtestRule(await rule, made.metrics.metrics.history, {
+    ...{ fromMs, toMs: made.clock.now(), intervalMs: testIntervalMs },
+  });
+  const lived = await made.alerts.store.history({ limit: 9 });
+  // To one evaluation: what is sampled at the moment of one belongs to the step after it.
+  const times = (all: readonly { labels: Labels; firedAtMs: number; resolvedAtMs: number | null }[], laterMs: number) =>
+    all
+      .map((one) => [one.labels.target, one.firedAtMs + laterMs, (one.resolvedAtMs ?? 0) + laterMs].join(' '))
+      .toSorted();
+  expect(lived).toHaveLength(2);
+  expect([times(lived, 0), times(lived, testIntervalMs)]).toContainEqual(times(tried.firings, 0));
 });
 
 test('a pager-free night: twelve hours of an input that comes and goes are one notification', async () => {

@@ -155,6 +155,26 @@ test.each([
     },
     ['forecast_seconds', 'aggregation', 'window_seconds'],
   ],
+  [
+    'an anomaly that contradicts itself',
+    {
+      ...{ condition: 'lt', threshold: -4, measure: 'anomaly', baseline_seconds: 600, season_seconds: 86_400 },
+      ...{ no_data: 'fire', divide_by: { metric_name: 'level' } },
+    },
+    ['condition', 'threshold', 'divide_by', 'no_data', 'baseline_seconds', 'season_seconds'],
+  ],
+  [
+    'fields of an anomaly without one',
+    {
+      condition: 'gt',
+      threshold: 4,
+      baseline_seconds: 6_000,
+      season_seconds: 600,
+      direction: 'above',
+      least_difference: 1,
+    },
+    ['baseline_seconds', 'season_seconds', 'direction', 'least_difference'],
+  ],
   ['labels of ours', { condition: 'gt', threshold: 5, tags: { severity: 'x', alertname: 'y' } }, ['tags', 'tags']],
   [
     'words that are none',
@@ -302,11 +322,17 @@ describe.skipIf(!hasPart('prometheus'))('as a rule file for Prometheus', () => {
       grows: { ...level, metric_name: 'done', aggregation: 'increase', group_by: [] },
       not_said: { ...level, aggregation: 'p99', group_by: ['target'] },
       off: { ...level, enabled: false },
+      strange: { ...level, measure: 'anomaly', threshold: 4 },
     };
     for (const [name, body] of Object.entries(rules))
       expect([name, (await call('PUT', `/rules/${name}`, body)).status]).toEqual([name, 201]);
     const { body } = await call('GET', '/rules/export?origin=api');
-    expect(body.left_out.map(({ rule_name: name }: { rule_name: string }) => name)).toEqual(['not_said', 'off']);
+    expect(body.left_out.map(({ rule_name: name }: { rule_name: string }) => name)).toEqual([
+      'not_said',
+      'off',
+      'strange',
+    ]);
+    expect(body.rule_file).toContain('# Not in this file: strange: PromQL has no median distance');
     expect(body.rule_file).toContain('# Not in this file: not_said: ');
     expect(body.rule_file).toContain('ragwarden_app_took_seconds_bucket');
     expect(body.rule_file).toContain('> 0.25');
@@ -315,7 +341,7 @@ describe.skipIf(!hasPart('prometheus'))('as a rule file for Prometheus', () => {
     writeFileSync(file, body.rule_file);
     const said = execFileSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
     rmSync(folder, { recursive: true });
-    expect(said).toContain(`${Object.keys(rules).length - 2} rules found`);
+    expect(said).toContain(`${Object.keys(rules).length - 3} rules found`);
     for (const name of Object.keys(rules)) await call('DELETE', `/rules/${name}`);
   });
 });

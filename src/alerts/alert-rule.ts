@@ -7,8 +7,8 @@ export type Comparison = (typeof comparisons)[number];
 export const conditions = [...comparisons, 'absent'] as const;
 export type Condition = (typeof conditions)[number];
 
-/** What is compared: the value itself, how fast it changes, or where it will be if it goes on so. */
-export const measures = ['value', 'change_per_second', 'forecast'] as const;
+/** What is compared: the value itself, how fast it changes, where it will be if it goes on so, or how unusual it is. */
+export const measures = ['value', 'change_per_second', 'forecast', 'anomaly'] as const;
 export type Measure = (typeof measures)[number];
 
 export const noDataPolicies = ['keep', 'fire', 'resolve'] as const;
@@ -25,6 +25,29 @@ export type SeriesChoice = {
   readonly labels: Readonly<Record<string, LabelMatcher>>;
 };
 
+/** Whether labels are those of a choice. */
+export function wants(choice: SeriesChoice): (labels: Readonly<Record<string, string>>) => boolean {
+  const matchers = Object.entries(choice.labels);
+  return (labels) =>
+    matchers.every(([name, { anyOf, noneOf }]) => {
+      const value = labels[name] ?? '';
+      return anyOf ? anyOf.includes(value) : !noneOf.includes(value);
+    });
+}
+
+export const directions = ['both', 'above', 'below'] as const;
+
+/** What a value is compared with where it is asked how unusual it is. */
+export type Anomaly = {
+  /** How far back its own past goes. */
+  readonly baselineMs: number;
+  /** Only the same time of earlier seasons counts; undefined: all of the past does. */
+  readonly seasonMs: number | undefined;
+  readonly direction: (typeof directions)[number];
+  /** Differences up to this are none, in the unit of the metric. */
+  readonly leastDifference: number;
+};
+
 export type AlertRule = SeriesChoice & {
   /** Also its id: it never changes. */
   readonly name: string;
@@ -39,6 +62,8 @@ export type AlertRule = SeriesChoice & {
   readonly measure: Measure;
   /** Of a forecast: how far ahead. */
   readonly forecastMs: number;
+  /** Of an anomaly. */
+  readonly anomaly: Anomaly | undefined;
   readonly condition: Condition;
   /** 0 where the condition is `absent`. */
   readonly threshold: number;
@@ -92,15 +117,32 @@ export function compare(condition: Comparison, value: number, threshold: number)
 
 /** What the rule asks, as a part of a sentence. */
 export function describeCondition(rule: AlertRule): string {
-  const whole = (ms: number): string => (ms % 60_000 === 0 && ms > 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`);
   const of = rule.divideBy === undefined ? rule.metricName : `${rule.metricName} / ${rule.divideBy.metricName}`;
   if (rule.condition === 'absent') return `${of} has no value for ${whole(rule.windowMs)}`;
   const value = rule.aggregation === 'last' ? of : `${rule.aggregation} of ${of} over ${whole(rule.windowMs)}`;
-  const measured =
-    rule.measure === 'value'
-      ? value
-      : rule.measure === 'forecast'
-        ? `${of} in ${whole(rule.forecastMs)}, as it went over ${whole(rule.windowMs)},`
-        : `change per second of ${of} over ${whole(rule.windowMs)}`;
-  return `${measured} is ${words[rule.condition]} ${rule.threshold}`;
+  return `${describeMeasure(rule, of, value)} is ${words[rule.condition]} ${rule.threshold}`;
 }
+
+function describeMeasure(rule: AlertRule, of: string, value: string): string {
+  switch (rule.measure) {
+    case 'value':
+      return value;
+    case 'change_per_second':
+      return `change per second of ${of} over ${whole(rule.windowMs)}`;
+    case 'forecast':
+      return `${of} in ${whole(rule.forecastMs)}, as it went over ${whole(rule.windowMs)},`;
+    case 'anomaly': {
+      if (rule.anomaly === undefined) return value;
+      const { baselineMs, seasonMs, direction } = rule.anomaly;
+      const way = direction === 'both' ? '' : `, ${direction} only,`;
+      const season = seasonMs === undefined ? '' : `, at the same time of every ${span(seasonMs)}`;
+      return `strangeness of ${value} against its past ${span(baselineMs)}${season}${way}`;
+    }
+    default:
+      return rule.measure satisfies never;
+  }
+}
+
+const whole = (ms: number): string => (ms % 60_000 === 0 && ms > 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`);
+const span = (ms: number): string =>
+  ms % 86_400_000 === 0 ? `${ms / 86_400_000} d` : ms % 3_600_000 === 0 ? `${ms / 3_600_000} h` : whole(ms);

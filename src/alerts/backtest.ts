@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Aggregation, MetricHistory } from '../metrics/index.ts';
 import { noState, type RuleState } from './alert.ts';
-import type { AlertRule, SeriesChoice } from './alert-rule.ts';
+import { type AlertRule, type SeriesChoice, wants } from './alert-rule.ts';
+import { readUsualOver } from './backtest-anomaly.ts';
 import { decideAlerts, evaluationStep } from './decide-alerts.ts';
-import { fitLine, measureLine, wants } from './read-rule.ts';
+import { fitLine, measureLine } from './read-rule.ts';
 import { type Labels, labelText, type Reading } from './reading.ts';
+import { fewestWindows, readingOf } from './usual.ts';
 
 /** One time that a rule would have fired. */
 export type Firing = {
@@ -49,10 +51,14 @@ export async function backtestRule(
   const notes: string[] = [];
   if (times > 1) notes.push(`The range is evaluated every ${stepMs / 1_000} s, not every ${intervalMs / 1_000} s.`);
   const view = history.view();
+  const { anomaly } = rule;
+  const judged = anomaly && { ...rule, anomaly };
+  const usualAt = judged && (await readUsualOver(judged, view, range, notes));
   const past = await readPast(rule, rule, view, { fromMs, toMs, stepMs }, notes);
   const by = rule.divideBy && (await readPast(rule, rule.divideBy, view, { fromMs, toMs, stepMs }, notes));
   const divisors = by && new Map(by.series.map((one) => [labelText(one.labels), one.values]));
 
+  let judgedAny = false;
   const firings: Firing[] = [];
   let cleared = 0;
   let capped = false;
@@ -63,6 +69,11 @@ export async function backtestRule(
     const readings = past.series.flatMap(({ labels, values }): Reading[] => {
       const value = values[at];
       if (value === null || value === undefined) return [];
+      if (judged !== undefined) {
+        const usual = usualAt?.(labels, atMs);
+        judgedAny ||= usual !== undefined;
+        return usual === undefined ? [] : [readingOf(judged, { labels, value }, usual)];
+      }
       if (divisors === undefined) return [{ labels, value }];
       const divisor = divisors.get(labelText(labels))?.[at];
       return divisor === null || divisor === undefined || divisor === 0 ? [] : [{ labels, value: value / divisor }];
@@ -89,6 +100,8 @@ export async function backtestRule(
         ...{ worst: alert.worst, flapping: alert.flapping, reason: 'It would fire still.' },
       });
   if (past.series.length === 0) notes.push(`Nothing of ${rule.metricName} is stored in this range.`);
+  else if (judged !== undefined && !judgedAny)
+    notes.push(`No series has ${fewestWindows} windows of a past, without which nothing is unusual.`);
   return {
     ...{ fromMs, toMs, stepMs, evaluations: past.times.length, series: past.series.length, cleared, capped, notes },
     firings: firings.sort((a, b) => a.firedAtMs - b.firedAtMs),
@@ -145,7 +158,7 @@ async function readPast(
     };
   };
 
-  if (rule.measure !== 'value') {
+  if (rule.measure === 'change_per_second' || rule.measure === 'forecast') {
     const answer = await ask('average');
     return slide(answer, (window, at) => {
       const endMs = (answer.times[at] ?? 0) + stepMs;

@@ -98,7 +98,14 @@ async function goneRule(store: Pick<AlertStore, 'find'>, name: string, state: Ru
   const fired = firing && (await store.find(firing.id));
   return {
     ...{ name, description: '', labels: {}, aggregation: 'last', windowMs: 0, groupBy: undefined, divideBy: undefined },
-    ...{ measure: 'value', forecastMs: 0, durationMs: 0, resolveThreshold: undefined, resolveDurationMs: 0 },
+    ...{
+      measure: 'value',
+      forecastMs: 0,
+      anomaly: undefined,
+      durationMs: 0,
+      resolveThreshold: undefined,
+      resolveDurationMs: 0,
+    },
     ...{ noData: 'keep', dampsFlapping: true, enabled: false, runbookUrl: undefined, receivers: undefined },
     ...{
       metricName: fired?.metricName ?? '',

@@ -1,6 +1,7 @@
 import { type Alert, alertId, fingerprintOf, type Remembered, type RuleState } from './alert.ts';
 import { type AlertRule, compare, describeCondition } from './alert-rule.ts';
 import { findByLabels, type Labels, labelText, type Reading } from './reading.ts';
+import { shortNumber } from './short-number.ts';
 
 /** What changed, and why. */
 export type AlertChange =
@@ -247,7 +248,6 @@ function worse(rule: AlertRule, worst: number | null, value: number): number {
 const sentence = (rule: AlertRule): string => describeCondition(rule);
 const now = (value: number | null, reading?: Reading): string =>
   value === null ? '' : ` (now ${shortNumber(value)}${reading?.detail === undefined ? '' : `: ${reading.detail}`})`;
-export const shortNumber = (value: number): string => String(Number(value.toPrecision(6)));
 const seconds = (ms: number): string =>
   ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1_000)} s`;
 

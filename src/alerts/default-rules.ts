@@ -32,6 +32,13 @@ export const createDefaultRules = ({ warning, critical }: HostLimits): readonly 
     ...{ description: '95 of 100 queries should end within 3 s.', aggregation: 'p95', window_seconds: 5 * minutes },
     ...{ group_by: ['target'], condition: 'gt', threshold: 3_000, duration_seconds: 10 * minutes, no_data: 'resolve' },
   }),
+  rule('slow-answers', {
+    ...{ name: 'query_slower_than_usual', metric_name: 'traffic_duration_ms', labels: { operation: 'query' } },
+    description: '95 of 100 queries take far longer than they did over the last seven days.',
+    ...{ measure: 'anomaly', aggregation: 'p95', window_seconds: 15 * minutes, group_by: ['target'] },
+    ...{ direction: 'above', least_difference: 500, condition: 'gt', threshold: 6, resolve_threshold: 3 },
+    ...{ duration_seconds: 15 * minutes, no_data: 'resolve', severity: 'info' },
+  }),
   rule('slow-api', {
     ...{ name: 'api_slow', metric_name: 'request_duration_ms', aggregation: 'p95', window_seconds: 5 * minutes },
     ...{ description: "95 of 100 requests to ragwarden's own API should end within 500 ms.", group_by: ['instance'] },
@@ -175,6 +182,21 @@ const ownRules: readonly AlertRuleBody[] = [
   rule('gateway-down', {
     ...{ name: 'upstream_unreached', metric_name: 'ragwarden_gateway_upstream_reached', condition: 'lt', threshold: 1 },
     ...{ description: 'The gateway cannot reach what it leads to.', duration_seconds: 2 * minutes, severity: 'error' },
+  }),
+  rule('quotas', {
+    ...{ name: 'quota_used_up', metric_name: 'ragwarden_quota_denials_total', aggregation: 'increase' },
+    ...{ description: 'A quota is used up and turns uses away.', window_seconds: 10 * minutes, group_by: ['instance'] },
+    ...{ condition: 'gt', threshold: 0, duration_seconds: 0, severity: 'info' },
+  }),
+  rule('quotas', {
+    ...{ name: 'quota_denial_rate', metric_name: 'ragwarden_quota_denials_total', aggregation: 'increase' },
+    ...{ description: 'Quotas turn away more than 20 of 100 uses.', window_seconds: 10 * minutes },
+    ...{ group_by: ['instance'], divide_by: { metric_name: 'ragwarden_quota_checks_total' } },
+    ...{ condition: 'gt', threshold: 0.2, resolve_threshold: 0.1, duration_seconds: 10 * minutes, no_data: 'resolve' },
+  }),
+  rule('quotas', {
+    ...{ name: 'quota_ledger_lost', metric_name: 'ragwarden_quota_ledger_lost', condition: 'gt', threshold: 0 },
+    ...{ description: 'The ledger of the quotas does not answer.', duration_seconds: minutes, severity: 'error' },
   }),
   rule('own-work-late', {
     ...{ name: 'event_loop_late', metric_name: 'nodejs_eventloop_lag_p99_seconds', condition: 'gt', threshold: 0.5 },

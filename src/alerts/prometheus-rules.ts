@@ -114,6 +114,11 @@ function scaleOf(rule: AlertRule, of: StoreName): number {
 
 function expressValue(rule: AlertRule, choice: SeriesChoice, of: StoreName): Expression {
   const selector = selectorOf(choice);
+  if (rule.measure === 'anomaly')
+    return {
+      unsupported:
+        'PromQL has no median distance from a past of its own (`mad_over_time` is an experiment of Prometheus 3)',
+    };
   if (rule.measure !== 'value') {
     if (of.kind !== 'gauge') return { unsupported: `a line through a ${of.kind} cannot be asked for` };
     if (rule.groupBy !== undefined)

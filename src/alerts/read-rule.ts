@@ -1,6 +1,7 @@
 import type { CurrentValues, MetricHistory } from '../metrics/index.ts';
-import type { AlertRule, SeriesChoice } from './alert-rule.ts';
-import { type Labels, labelText, type Reading } from './reading.ts';
+import { type AlertRule, type SeriesChoice, wants } from './alert-rule.ts';
+import { createAnomalyReader } from './read-anomaly.ts';
+import { labelText, type Reading } from './reading.ts';
 
 /** A rule bound to where its values come from. */
 export type RuleReader = {
@@ -14,21 +15,14 @@ const linePoints = 20;
 const mostReadings = 20_000;
 const fineMs = 6 * 3_600_000;
 
-/** Whether labels are those of a choice. */
-export function wants(choice: SeriesChoice): (labels: Labels) => boolean {
-  const matchers = Object.entries(choice.labels);
-  return (labels) =>
-    matchers.every(([name, { anyOf, noneOf }]) => {
-      const value = labels[name] ?? '';
-      return anyOf ? anyOf.includes(value) : !noneOf.includes(value);
-    });
-}
-
 /**
  * @param current what stands in memory of this process; undefined where other processes have series too, which only the store knows
  */
 export function createRuleReader(rule: AlertRule, current: CurrentValues | undefined): RuleReader {
   const own = createChoiceReader(rule, rule, current);
+  const { anomaly } = rule;
+  if (anomaly !== undefined)
+    return createAnomalyReader({ ...rule, anomaly }, (view, nowMs) => own.read(view, nowMs), mostReadings);
   const by = rule.divideBy && createChoiceReader(rule, rule.divideBy, current);
   if (by === undefined) return own;
   return {
@@ -45,7 +39,8 @@ export function createRuleReader(rule: AlertRule, current: CurrentValues | undef
 
 function createChoiceReader(rule: AlertRule, choice: SeriesChoice, current: CurrentValues | undefined): RuleReader {
   const where = wants(choice);
-  const stands = rule.measure === 'value' && rule.aggregation === 'last' && rule.groupBy === undefined;
+  const asksValue = rule.measure === 'value' || rule.measure === 'anomaly';
+  const stands = asksValue && rule.aggregation === 'last' && rule.groupBy === undefined;
   let chosen: ReturnType<CurrentValues['choose']>;
   return {
     read(view, nowMs) {
@@ -53,7 +48,7 @@ function createChoiceReader(rule: AlertRule, choice: SeriesChoice, current: Curr
         chosen ??= current.choose(choice.metricName, where);
         if (chosen !== undefined) return chosen.read();
       }
-      return rule.measure === 'value' ? readValues(rule, choice, view, nowMs) : readLine(rule, choice, view, nowMs);
+      return asksValue ? readValues(rule, choice, view, nowMs) : readLine(rule, choice, view, nowMs);
     },
   };
 }

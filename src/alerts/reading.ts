@@ -28,8 +28,7 @@ export function findByLabels<T extends { readonly labels: Labels }>(
   const [only] = items;
   if (only === undefined) return findsNothing;
   if (items.length === 1)
-    return (labels) =>
-      labels === only.labels || labelText(labels) === labelText(only.labels) ? only : undefined;
+    return (labels) => (labels === only.labels || labelText(labels) === labelText(only.labels) ? only : undefined);
   const table = new Map(items.map((one) => [labelText(one.labels), one]));
   return (labels) => table.get(labelText(labels));
 }

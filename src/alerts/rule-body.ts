@@ -1,9 +1,14 @@
 import type { AlertRuleBody } from '../config/index.ts';
 import type { Aggregation } from '../metrics/index.ts';
 import type { AlertAction, RuleAction } from './action.ts';
-import type { AlertRule, LabelMatcher, SeriesChoice } from './alert-rule.ts';
+import type { AlertRule, Anomaly, LabelMatcher, SeriesChoice } from './alert-rule.ts';
 
-const defaults = { windowMs: 300_000, durationMs: 300_000, atMostEveryMs: 3_600_000 } as const;
+const defaults = {
+  windowMs: 300_000,
+  durationMs: 300_000,
+  atMostEveryMs: 3_600_000,
+  baselineSeconds: 7 * 86_400,
+} as const;
 const ms = (seconds: number): number => Math.round(seconds * 1_000);
 
 /** A rule as it works, from a rule as it is written. The form has made sure that it does not contradict itself. */
@@ -20,6 +25,7 @@ export function ruleOf(body: AlertRuleBody): AlertRule {
     divideBy: body.divide_by && choiceOf(body.divide_by),
     measure: body.measure ?? 'value',
     forecastMs: ms(body.forecast_seconds ?? 0),
+    anomaly: body.measure === 'anomaly' ? anomalyOf(body) : undefined,
     condition: body.condition,
     threshold: body.threshold ?? 0,
     durationMs,
@@ -35,6 +41,13 @@ export function ruleOf(body: AlertRuleBody): AlertRule {
     action: body.action && actionOf(body.action),
   };
 }
+
+const anomalyOf = (body: AlertRuleBody): Anomaly => ({
+  baselineMs: ms(body.baseline_seconds ?? defaults.baselineSeconds),
+  seasonMs: body.season_seconds === undefined ? undefined : ms(body.season_seconds),
+  direction: body.direction ?? 'both',
+  leastDifference: body.least_difference ?? 0,
+});
 
 type WrittenLabels = NonNullable<AlertRuleBody['labels']>;
 
@@ -80,4 +93,6 @@ export const selectionOf = (rule: AlertRule): string =>
   JSON.stringify([
     ...[rule.metricName, rule.labels, rule.aggregation, rule.windowMs, rule.groupBy, rule.divideBy],
     ...[rule.measure, rule.forecastMs, rule.condition],
+    // Left out where there is none: what stands on disk from before there were any goes on.
+    ...(rule.anomaly === undefined ? [] : [rule.anomaly.seasonMs ?? null, rule.anomaly.direction]),
   ]);

@@ -79,10 +79,25 @@ const fields = {
     .optional()
     .describe('Divides by the value of the same labels there: a ratio of two metrics.'),
   measure: z
-    .enum(['value', 'change_per_second', 'forecast'])
+    .enum(['value', 'change_per_second', 'forecast', 'anomaly'])
     .optional()
-    .describe('Compare the value, its slope over the window, or where a straight line through the window will be.'),
+    .describe(
+      'Compare the value, its slope over the window, where a straight line through the window will be, or how unusual it is: how many robust standard deviations it lies from the median of its own past.',
+    ),
   forecast_seconds: seconds(1, 365 * day).optional(),
+  baseline_seconds: seconds(1, 365 * day)
+    .optional()
+    .describe('Of an anomaly: how far back its own past goes; 7 days unless told. 20 to 3,000 windows.'),
+  season_seconds: seconds(1, 30 * day)
+    .optional()
+    .describe('Of an anomaly: only the same time of earlier seasons counts, such as 86400 for the time of day.'),
+  direction: z.enum(['both', 'above', 'below']).optional().describe('Of an anomaly: which differences count.'),
+  least_difference: z
+    .number()
+    .min(0)
+    .max(1e290)
+    .optional()
+    .describe('Of an anomaly: differences up to this are none, in the unit of the metric; 0 unless told.'),
   condition: z.enum(['gt', 'gte', 'lt', 'lte', 'eq', 'absent']),
   threshold: number.optional(),
   duration_seconds: seconds(0, 30 * day)
@@ -134,15 +149,36 @@ function checkRule(rule: Omit<AlertRuleBody, 'name'>, complain: Complain): void 
     complain('forecast_seconds', 'is needed for a forecast');
   if (measure !== 'forecast' && condition !== 'absent' && rule.forecast_seconds !== undefined)
     complain('forecast_seconds', 'has no meaning without `measure: forecast`');
-  if (measure !== 'value') {
+  if (measure === 'change_per_second' || measure === 'forecast') {
     if (aggregation !== 'last' && aggregation !== 'average')
       complain('aggregation', `has no meaning with \`measure: ${measure}\`, which looks at the samples themselves`);
     if (rule.window_seconds !== undefined && rule.window_seconds < 60)
       complain('window_seconds', 'must be at least 60 to see a slope');
     if (rule.divide_by !== undefined) complain('divide_by', `has no meaning with \`measure: ${measure}\``);
   }
+  checkAnomaly(rule, complain);
   for (const name of ['alertname', 'severity', 'alertstate'])
     if (rule.tags?.[name] !== undefined) complain('tags', `"${name}" is set by ragwarden`);
+}
+
+function checkAnomaly(rule: Omit<AlertRuleBody, 'name'>, complain: Complain): void {
+  const { baseline_seconds: baseline = 7 * day, window_seconds: window = 300, season_seconds: season } = rule;
+  if (rule.measure !== 'anomaly') {
+    for (const field of ['baseline_seconds', 'season_seconds', 'direction', 'least_difference'] as const)
+      if (rule[field] !== undefined) complain(field, 'has no meaning without `measure: anomaly`');
+    return;
+  }
+  if (rule.condition !== 'gt' && rule.condition !== 'gte')
+    complain('condition', 'must be `gt` or `gte` with `measure: anomaly`; `direction` says which differences count');
+  if (rule.threshold !== undefined && rule.threshold <= 0)
+    complain('threshold', 'must be above 0 with `measure: anomaly`: so many standard deviations');
+  if (rule.divide_by !== undefined) complain('divide_by', 'has no meaning with `measure: anomaly`');
+  if (rule.no_data === 'fire')
+    complain('no_data', 'cannot be `fire` with `measure: anomaly`, which has no value while there is too little past');
+  if (baseline < 20 * window || baseline > 3_000 * window)
+    complain('baseline_seconds', 'must be 20 to 3,000 times `window_seconds`');
+  if (season !== undefined && (baseline < 3 * season || season < 10 * window))
+    complain('season_seconds', 'must fit into `baseline_seconds` three times and hold ten times `window_seconds`');
 }
 
 const checked = <S extends z.ZodType<Omit<AlertRuleBody, 'name'>>>(schema: S): S =>

@@ -37,8 +37,16 @@ export type AlertRule = {
   /** One alert per combination of these; unless told, one per series. */
   readonly groupBy?: readonly string[];
   readonly divideBy?: { readonly metricName: string; readonly labels?: Readonly<Record<string, AlertLabelMatcher>> };
-  readonly measure?: 'value' | 'change_per_second' | 'forecast';
+  readonly measure?: 'value' | 'change_per_second' | 'forecast' | 'anomaly';
   readonly forecastSeconds?: number;
+  /** Of an anomaly: how far back its own past goes; 7 days unless told. */
+  readonly baselineSeconds?: number;
+  /** Of an anomaly: only the same time of earlier seasons counts. */
+  readonly seasonSeconds?: number;
+  /** Of an anomaly: which differences count; both unless told. */
+  readonly direction?: 'both' | 'above' | 'below';
+  /** Of an anomaly: differences up to this are none. */
+  readonly leastDifference?: number;
   /** Once it fires, it holds on until the value is beyond this one. */
   readonly resolveThreshold?: number;
   readonly resolveDurationSeconds?: number;
@@ -89,6 +97,10 @@ const bodyOf = (rule: AlertRule) => ({
   divide_by: rule.divideBy && { metric_name: rule.divideBy.metricName, labels: rule.divideBy.labels },
   measure: rule.measure,
   forecast_seconds: rule.forecastSeconds,
+  baseline_seconds: rule.baselineSeconds,
+  season_seconds: rule.seasonSeconds,
+  direction: rule.direction,
+  least_difference: rule.leastDifference,
   resolve_threshold: rule.resolveThreshold,
   resolve_duration_seconds: rule.resolveDurationSeconds,
   no_data: rule.noData,

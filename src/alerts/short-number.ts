@@ -1,0 +1,1 @@
+export const shortNumber = (value: number): string => String(Number(value.toPrecision(6)));
