@@ -76,6 +76,11 @@ export const createDefaultRules = ({ warning, critical }: HostLimits): readonly 
       severity: 'error',
     },
   }),
+  rule('tuning-drift', {
+    ...{ name: 'tuning_drift', metric_name: 'ragwarden_tuning_drift', condition: 'gt', threshold: 0 },
+    // Whoever sets a value and applies it does both within minutes.
+    ...{ description: 'The backend does not run with what was set.', duration_seconds: 15 * minutes },
+  }),
   ...recoveryRules,
   ...ownRules,
 ];

@@ -14,7 +14,7 @@ const switches: readonly {
 }[] = [
   {
     variable: 'MONITORING_ENABLED',
-    jobs: ['host sampler', 'user directories', 'probe default', 'workspace sizes', 'inspections'],
+    jobs: ['host sampler', 'user directories', 'probe default', 'workspace sizes', 'inspections', 'tuning'],
     routes: ['/api/v1/monitoring/system', '/api/v1/monitoring/health', '/api/v1/monitoring/user/a'],
   },
   { variable: 'LIGHTRAG_METRICS_ENABLED', jobs: ['metric sampling', 'metric flush'], routes: ['/metrics'] },

@@ -1,17 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import type { Backup } from '../backup/index.ts';
+import type { MetricHistory } from '../metrics/index.ts';
 import type { Settlers } from '../operations/index.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
-import { type BackendLifecycle, type Inspections, parseEnvFile, type WatchedTarget } from '../targets/index.ts';
+import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
+import {
+  type BackendLifecycle,
+  type Canary,
+  type Inspections,
+  parseEnvFile,
+  type WatchedTarget,
+} from '../targets/index.ts';
 import {
   type ApplyTarget,
   applyRoutes,
   createApply,
+  createChangeWatch,
+  createDriftWatch,
   createTuning,
   type IndexFacts,
   lightragConfigRoutes,
   type RunningBackend,
+  readFigures,
   type Tuning,
   tuningRoutes,
 } from '../tuning/index.ts';
@@ -23,17 +34,20 @@ export type TuningWiring = {
   running(): Promise<RunningBackend[]>;
   /** What a killed process left half-done, by kind of operation. */
   readonly tuningSettlers: Settlers;
+  /** Looks at drift, and at how it goes after a change. */
+  readonly tuningJob: Reconciler;
 };
 
 /** The backend's parameters: what they are for whom, how they came to be so, what the backend runs with, and telling it. */
 export function createTuningWiring(
-  { config, db, events, clock, live, operations }: Ground,
+  { config, db, events, clock, live, operations, registry, logOf }: Ground,
   seen: {
     readonly targets: readonly WatchedTarget[];
     readonly inspections: Pick<Inspections, 'last'>;
     readonly watch: { readonly watched: WatchedTarget; readonly backend: BackendLifecycle } | undefined;
   },
   backup: Pick<Backup, 'take'>,
+  later: { history(): Pick<MetricHistory, 'query'>; readonly canaries: readonly Canary[] },
 ): TuningWiring {
   const factsOf = (one: WatchedTarget): IndexFacts => indexFacts(one, seen.inspections);
   const tuning = createTuning({
@@ -53,7 +67,19 @@ export function createTuningWiring(
       };
     });
   };
-  const apply = createApply({ tuning, operations, db, events });
+  const changes = createChangeWatch({
+    ...{ db, events, clock, tuning, operations },
+    figures: (targetId, fromMs, toMs) => readFigures(later.history(), targetId, fromMs, toMs),
+    askCanary: (targetId) => askCanaries(later.canaries.filter(({ place }) => place.targetId === targetId)),
+    policy: () => live.config().tuning.watch,
+    apply(targetId) {
+      const target = targets.find(({ id }) => id === targetId);
+      if (!target) throw new AppError('target/unknown', `There is no target "${targetId}" any more.`);
+      return apply.begin(target, { requestedBy: 'ragwarden', confirm: false, watched: false });
+    },
+  });
+  const apply = createApply({ tuning, operations, db, events, watch: changes });
+  const drift = createDriftWatch({ db, events, clock, registry, tuning, running });
   const { watch } = seen;
   const targets: readonly ApplyTarget[] = watch
     ? [
@@ -81,10 +107,22 @@ export function createTuningWiring(
     running,
     async tuningRoutes(app) {
       await app.register(lightragConfigRoutes({ tuning }));
-      await app.register(tuningRoutes({ tuning, running }));
+      await app.register(tuningRoutes({ tuning, running, watches: changes.of }));
       await app.register(applyRoutes({ apply, operations, targets }));
     },
     tuningSettlers: { 'tuning.apply': (operation) => apply.settle(operation) },
+    tuningJob: createReconciler({
+      name: 'tuning',
+      intervalMs: config.tuning.checkIntervalMs,
+      // What is compared has to be looked at first.
+      runAtStart: false,
+      clock,
+      log: logOf('tuning'),
+      async run() {
+        await drift.look();
+        await changes.step();
+      },
+    }),
   };
 }
 
@@ -103,6 +141,19 @@ function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<In
     dimension: dimensions.size === 1 ? [...dimensions][0] : undefined,
     embeddingModel: told?.embeddingModel,
   };
+}
+
+/** Null: there is none, or one that could not be asked. */
+async function askCanaries(canaries: readonly Canary[]): Promise<boolean | null> {
+  const asked = await Promise.all(
+    canaries.map((one) =>
+      one.check().then(
+        ({ verdict }) => verdict === 'passed',
+        () => null,
+      ),
+    ),
+  );
+  return asked.length === 0 || asked.includes(null) ? null : asked.every((passed) => passed === true);
 }
 
 const sumOf = (counts: Readonly<Record<string, number>> | undefined): number | undefined =>

@@ -296,7 +296,10 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const { drills, drillSchedule } = drilling;
 
-    const tuningWiring = createTuningWiring(ground, watching, backup);
+    const tuningWiring = createTuningWiring(ground, watching, backup, {
+      history: () => metrics.history,
+      canaries: documentWiring.canaries,
+    });
     const adviceWiring = createAdviceWiring(ground, watching, tuningWiring, () => traffic.traffic);
     const cleanupWiring = createCleanupWiring(ground, watching, {
       ...{ points, backup, step: (name: string) => options.step?.(name) },
@@ -500,6 +503,7 @@ export function createWarden(options: WardenOptions): Warden {
       await begin(sizes);
       await begin(inspections);
       await begin(orphanWiring.orphans);
+      await begin(tuningWiring.tuningJob);
     }
     if (config.backup.enabled) await begin(schedule);
     if (rehearses) await begin(drillSchedule);

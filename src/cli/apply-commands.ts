@@ -8,7 +8,7 @@ import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 const planAnswer = z.object({
   target_id: z.string(),
   environment_file: z.string().nullable(),
-  changes: z.array(z.object({ variable: z.string(), before: z.string().nullable(), after: z.string() })),
+  changes: z.array(z.object({ variable: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
   consequences: z.array(z.object({ parameter: z.string(), destructive: z.boolean(), message: z.string() })),
   takes_point: z.boolean(),
   restart: z.object({ automatic: z.boolean(), stop: z.string(), start: z.string() }),
@@ -28,8 +28,10 @@ export type ApplyFlags = RemoteFlags & {
 };
 
 function describePlan(plan: PlanAnswer): string {
-  const lines = plan.changes.map(
-    ({ variable, before, after }) => `  ${variable}=${after}${before === null ? '  (new)' : `  (was ${before})`}`,
+  const lines = plan.changes.map(({ variable, before, after }) =>
+    after === null
+      ? `  # ${variable}=${before ?? ''}  (nobody wants it any more)`
+      : `  ${variable}=${after}${before === null ? '  (new)' : `  (was ${before})`}`,
   );
   return [
     `${plan.environment_file ?? 'The environment file is not known'}:`,

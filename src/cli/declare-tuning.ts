@@ -13,6 +13,7 @@ import {
   rollBackTuning,
   setTuning,
   showDrift,
+  showRevision,
   type TuneFlags,
 } from './tuning-commands.ts';
 
@@ -65,6 +66,12 @@ export function declareTuning(program: Command, context: CommandContext, does: D
   remote(tune.command('history').description('every change, newest first'))
     .option('--limit <number>', 'how many (default 50)', count(500))
     .action(does((flags: RemoteFlags & { limit?: number }) => listRevisions(context, flags)));
+  remote(
+    tune
+      .command('show')
+      .argument('<revision>', 'number of a revision', revisionNumber)
+      .description('one change, and how it went since the backend runs with it; 4 while that is worse'),
+  ).action(does((revision: number, flags: RemoteFlags) => showRevision(context, revision, flags)));
   remote(
     tune
       .command('diff')

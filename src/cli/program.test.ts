@@ -147,6 +147,7 @@ test('offers the commands that are promised', () => {
     'tune reset',
     'tune check',
     'tune history',
+    'tune show',
     'tune diff',
     'tune rollback',
     'tune drift',

@@ -31,6 +31,21 @@ const effectiveAnswer = z.object({
   backend_name: z.string().nullable(),
 });
 const changeAnswer = z.object({ scope: z.string(), parameter: z.string(), before: value, after: value });
+const figuresAnswer = z.object({
+  requests: z.number(),
+  failed: z.number(),
+  answers: z.record(z.string(), z.object({ requests: z.number(), p95_ms: z.number() })),
+  canary: z.boolean().nullable(),
+});
+const watchAnswer = z.object({
+  target_id: z.string(),
+  state: z.string(),
+  from: z.string(),
+  until: z.string(),
+  reasons: z.array(z.string()),
+  before: figuresAnswer,
+  after: figuresAnswer.nullable(),
+});
 const revisionAnswer = z.object({
   revision: z.number(),
   at: z.string(),
@@ -39,6 +54,7 @@ const revisionAnswer = z.object({
   reason: z.string().nullable(),
   changes: z.array(changeAnswer),
   rolled_back_to: z.number().nullable(),
+  watch: watchAnswer.nullable(),
 });
 const warning = z.object({ severity: z.string(), message: z.string() });
 const consequence = z.object({ parameter: z.string(), destructive: z.boolean(), message: z.string() });
@@ -263,7 +279,7 @@ export async function listRevisions(context: CommandContext, flags: RemoteFlags 
     else
       terminal.out(
         formatTable(
-          ['revision', 'when', 'who', 'what', 'why'].map((title) => ({ title })),
+          ['revision', 'when', 'who', 'what', 'why', 'since'].map((title) => ({ title })),
           items.map((one) => [
             String(one.revision),
             formatInstant(one.at),
@@ -272,10 +288,63 @@ export async function listRevisions(context: CommandContext, flags: RemoteFlags 
               ? one.changes.map(describeChange).join('; ').slice(0, 200)
               : `back to ${one.rolled_back_to}`,
             one.reason ?? '',
+            one.watch === null ? 'not applied by itself' : describeState(one.watch.state),
           ]),
         ),
       );
     return exitCodes.ok;
+  });
+}
+
+const states: Readonly<Record<string, string>> = {
+  unwatched: 'not watched',
+  watching: 'is watched',
+  kept: 'not worse',
+  unjudged: 'too little to judge',
+  worse: 'worse',
+  superseded: 'another change came',
+  'rolling-back': 'worse, is taken back',
+  'rolled-back': 'worse, taken back',
+  'rollback-failed': 'worse, could not be taken back',
+};
+const describeState = (state: string): string => states[state] ?? state;
+
+const describeFigures = ({ requests, failed, answers, canary }: z.infer<typeof figuresAnswer>): string =>
+  [
+    `${requests} requests, ${failed} failed`,
+    ...Object.entries(answers).map(([operation, one]) => `${operation} p95 ${Math.round(one.p95_ms)} ms`),
+    ...(canary === null ? [] : [`known question ${canary ? 'answered' : 'not answered'}`]),
+  ].join(', ');
+
+/** One revision, and how it went since the backend runs with it. @returns 4 while that is worse than before */
+export async function showRevision(context: CommandContext, number: number, flags: RemoteFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const document = await api.call(`${root}/revisions/${number}`);
+    const { watch, ...one } = read(revisionAnswer, document);
+    if (flags.json) printJson(terminal, document);
+    else
+      terminal.out(
+        formatFacts([
+          ['revision', String(one.revision)],
+          ['when', formatInstant(one.at)],
+          ['who', one.actor],
+          ['why', one.reason ?? '(not said)'],
+          ...one.changes.map((change) => ['change', describeChange(change)] as [string, string]),
+          ['since', watch === null ? 'not applied by itself' : describeState(watch.state)],
+          ...(watch === null || watch.state === 'unwatched'
+            ? []
+            : ([
+                ['watched', `${formatInstant(watch.from)} to ${formatInstant(watch.until)}`],
+                ['before', describeFigures(watch.before)],
+                ['after', watch.after === null ? '(not judged yet)' : describeFigures(watch.after)],
+                ...watch.reasons.map((reason): [string, string] => ['found', reason]),
+              ] as [string, string][])),
+        ]),
+      );
+    return watch !== null && ['worse', 'rolling-back', 'rollback-failed'].includes(watch.state)
+      ? exitCodes.checkFailed
+      : exitCodes.ok;
   });
 }
 

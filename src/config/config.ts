@@ -30,6 +30,7 @@ import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 import { buildPrices, type ModelPrice } from './traffic-config.ts';
 import { firstTuningValues } from './tuning-settings.ts';
+import { buildTuningWatch } from './tuning-watch-settings.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
 const dayMs = 86_400_000;
@@ -176,6 +177,8 @@ export type Config = {
     readonly first: Readonly<Record<string, number | boolean>>;
     /** The backend's own environment file. */
     readonly environmentFile: string | undefined;
+    readonly checkIntervalMs: number;
+    readonly watch: ReturnType<typeof buildTuningWatch>;
   };
   readonly cleanup: CleanupConfig;
   readonly quotas: { readonly checkIntervalMs: number; readonly definitions: readonly QuotaConfig[] };
@@ -366,6 +369,8 @@ export function buildConfig(
     tuning: {
       first: firstTuningValues(values, origins),
       environmentFile: values.targetEnvFile === undefined ? undefined : path(values.targetEnvFile),
+      checkIntervalMs: values.tuningCheckIntervalSeconds * 1_000,
+      watch: buildTuningWatch(values),
     },
     cleanup: buildCleanup(values, structure.cleanup, cwd),
     quotas: {

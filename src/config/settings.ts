@@ -18,6 +18,7 @@ import { systemSettings } from './system-settings.ts';
 import { targetSettings } from './target-settings.ts';
 import { trafficSettings } from './traffic-config.ts';
 import { tuningSettings } from './tuning-settings.ts';
+import { tuningWatchSettings } from './tuning-watch-settings.ts';
 import type { Parser } from './value-parsers.ts';
 import { watchSettings } from './watch-settings.ts';
 
@@ -39,6 +40,7 @@ export const settings = {
   ...alertSettings,
   ...healthSettings,
   ...tuningSettings,
+  ...tuningWatchSettings,
   ...notifySettings,
   ...cleanupSettings,
   ...quotaSettings,

@@ -23,6 +23,7 @@ import * as tuning from './state/0019_tuning.ts';
 import * as resourcesObserved from './state/0020_resources_observed.ts';
 import * as cleanup from './state/0021_cleanup.ts';
 import * as quotas from './state/0022_quotas.ts';
+import * as tuningWatch from './state/0023_tuning_watch.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -48,6 +49,7 @@ export const stateMigrations: MigrationList = {
   '0020_resources_observed': resourcesObserved,
   '0021_cleanup': cleanup,
   '0022_quotas': quotas,
+  '0023_tuning_watch': tuningWatch,
 };
 
 /** Every step of `metrics.sqlite`. */

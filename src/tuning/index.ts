@@ -1,7 +1,8 @@
 /**
- * Tuning: the parameters of the backend, what they are for everybody, a workspace and a user, each change as a revision, and the way
- * back. Tables: `tuning_revision`, `tuning_value`. Invariants: what counts can be made from the revisions alone; a change is written
- * whole with its revision, event and audit entry, or not at all; nothing that breaks a rule is kept.
+ * Tuning: the parameters of the backend, what they are for everybody, a workspace and a user, each change as a revision, telling the
+ * backend, how it goes afterwards, and the way back. Tables: `tuning_revision`, `tuning_value`, `tuning_watch`, `tuning_written`,
+ * `tuning_drift`. Invariants: what counts can be made from the revisions alone; a change is written whole with its revision, event and
+ * audit entry, or not at all; nothing that breaks a rule is kept.
  */
 export type { AdviceBody, AdviceProposalBody, RunningValueBody } from './advice/advice-bodies.ts';
 export { adviceRoutes, type RunningBackend } from './advice/advice-routes.ts';
@@ -24,3 +25,6 @@ export type {
   RevisionBody,
 } from './tuning-bodies.ts';
 export { tuningRoutes } from './tuning-routes.ts';
+export { type ChangeWatch, createChangeWatch } from './watch/change-watch.ts';
+export { createDriftWatch } from './watch/drift-watch.ts';
+export { readFigures } from './watch/read-figures.ts';

@@ -6,6 +6,7 @@ import type { Drift } from './drift.ts';
 import type { EffectiveValue } from './effective.ts';
 import { type Parameter, tuningClasses, type ValueKind } from './parameter.ts';
 import type { Change, Revision } from './revision.ts';
+import { type Watch, watchStates } from './watch/watch-store.ts';
 
 export const valueSchema = z.union([z.number(), z.boolean(), z.string()]);
 
@@ -115,6 +116,26 @@ export const changeSchema = z.object({
 
 export const shapeChange = (change: Change): z.infer<typeof changeSchema> => ({ ...change });
 
+const figuresSchema = z.object({
+  requests: z.number().int(),
+  failed: z.number().int(),
+  answers: z.record(z.string(), z.object({ requests: z.number().int(), p95_ms: z.number() })),
+  canary: z.boolean().nullable().describe('Whether the known question was answered; null: it was not asked.'),
+});
+
+const watchSchema = z
+  .object({
+    target_id: z.string(),
+    state: z.enum(watchStates),
+    from: z.iso.datetime(),
+    until: z.iso.datetime(),
+    reasons: z.array(z.string()),
+    before: figuresSchema,
+    after: figuresSchema.nullable(),
+    operation_id: z.string().describe('That applied it.'),
+  })
+  .describe('How it went after the backend was last restarted with this revision, against as long before.');
+
 export const revisionSchema = z.object({
   revision: z.number().int(),
   at: z.string(),
@@ -123,10 +144,29 @@ export const revisionSchema = z.object({
   reason: z.string().nullable(),
   changes: z.array(changeSchema),
   rolled_back_to: z.number().int().nullable(),
+  watch: watchSchema.nullable().describe('Null: it was not applied by itself, or not here.'),
 });
 export type RevisionBody = z.infer<typeof revisionSchema>;
 
-export const shapeRevision = (revision: Revision): RevisionBody => ({
+const shapeFigures = ({ answers, ...rest }: Watch['before']): z.infer<typeof figuresSchema> => ({
+  ...rest,
+  answers: Object.fromEntries(
+    Object.entries(answers).map(([name, { requests, p95Ms }]) => [name, { requests, p95_ms: p95Ms }]),
+  ),
+});
+
+const shapeWatch = (watch: Watch): z.infer<typeof watchSchema> => ({
+  target_id: watch.targetId,
+  state: watch.state,
+  from: isoInstant(watch.fromMs),
+  until: isoInstant(watch.untilMs),
+  reasons: [...watch.reasons],
+  before: shapeFigures(watch.before),
+  after: watch.after && shapeFigures(watch.after),
+  operation_id: watch.operationId,
+});
+
+export const shapeRevision = (revision: Revision, watch: Watch | undefined = undefined): RevisionBody => ({
   revision: revision.number,
   at: isoInstant(revision.atMs),
   actor: revision.actor,
@@ -134,6 +174,7 @@ export const shapeRevision = (revision: Revision): RevisionBody => ({
   reason: revision.reason,
   changes: revision.changes.map(shapeChange),
   rolled_back_to: revision.rolledBackTo,
+  watch: watch === undefined ? null : shapeWatch(watch),
 });
 
 export const warningSchema = z.object({

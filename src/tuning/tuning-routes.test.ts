@@ -30,7 +30,7 @@ beforeAll(async () => {
     },
   });
   await server.register(lightragConfigRoutes({ tuning }));
-  await server.register(tuningRoutes({ tuning, running: async () => running }));
+  await server.register(tuningRoutes({ tuning, running: async () => running, watches: async () => new Map() }));
 });
 afterEach(async () => {
   await ask('DELETE', '/config/lightrag/default', 'local:admin');

@@ -23,6 +23,7 @@ import {
   valuesBody,
   warningSchema,
 } from './tuning-bodies.ts';
+import type { ChangeWatch } from './watch/change-watch.ts';
 
 // PostgreSQL keeps no NUL, and nobody reads the others.
 const line = (most: number) =>
@@ -57,6 +58,8 @@ export const tuningRoutes =
     readonly tuning: Tuning;
     /** What each backend is seen to run with, and of what file that is. */
     running(): Promise<readonly { readonly graphId: string; readonly running: Running }[]>;
+    /** How it went after each of these revisions was applied. */
+    watches: ChangeWatch['of'];
   }): RoutePlugin =>
   async (app) => {
     const { tuning } = deps;
@@ -248,7 +251,11 @@ export const tuningRoutes =
         const page = await tuning.revisions({ limit: limit + 1, before: cursor });
         const items = page.slice(0, limit);
         const last = page.length > limit ? items.at(-1) : undefined;
-        return { items: items.map(shapeRevision), next_cursor: last ? String(last.number) : null };
+        const watches = await deps.watches(items.map((one) => one.number));
+        return {
+          items: items.map((one) => shapeRevision(one, watches.get(one.number))),
+          next_cursor: last ? String(last.number) : null,
+        };
       },
     );
 
@@ -263,7 +270,8 @@ export const tuningRoutes =
           response: { 200: revisionSchema },
         },
       },
-      async (request) => shapeRevision(await tuning.revision(request.params.revision)),
+      async ({ params: { revision: of } }) =>
+        shapeRevision(await tuning.revision(of), (await deps.watches([of])).get(of)),
     );
 
     app.get(

@@ -70,8 +70,15 @@ export type Tuning = {
   revisions(page: { readonly limit: number; readonly before?: number | undefined }): Promise<Revision[]>;
   /** @throws AppError `tuning/unknown-revision` */
   revision(number: number): Promise<Revision>;
-  /** The state after a revision comes back, as a new revision; 0 is before the first. */
-  rollback(number: number, asking: Asking): Promise<Changed & { readonly leftOut: readonly string[] }>;
+  /**
+   * The state after a revision comes back, as a new revision; 0 is before the first.
+   * @param only of what changed since then; all of it unless told
+   */
+  rollback(
+    number: number,
+    asking: Asking,
+    only?: (change: Change) => boolean,
+  ): Promise<Changed & { readonly leftOut: readonly string[] }>;
   /** What differs between the state after two revisions. */
   diff(from: number, to: number): Promise<readonly Change[]>;
 };
@@ -190,10 +197,11 @@ export function createTuning(options: {
       return found;
     },
 
-    rollback: (number, asking) =>
+    rollback: (number, asking, only = () => true) =>
       db.unit(async (tx) => {
         const later = await laterThan(tx, number);
-        const { changes, leftOut } = changesBack(later, (name) => findParameter(name) !== undefined);
+        const { changes: all, leftOut } = changesBack(later, (name) => findParameter(name) !== undefined);
+        const changes = all.filter(only);
         const wrong = changes.flatMap(({ parameter, after }) =>
           after === null ? [] : findViolations({ [parameter]: after }),
         );

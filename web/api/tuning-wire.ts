@@ -41,12 +41,22 @@ export type Revision = {
   reason: string | null;
   changes: TuningChange[];
   rolled_back_to: number | null;
+  watch: Watch | null;
+};
+
+/** How it went since a revision was applied. */
+export type Watch = {
+  target_id: string;
+  state: string;
+  from: string;
+  until: string;
+  reasons: string[];
 };
 
 export type ApplyPlan = {
   target_id: string;
   environment_file: string | null;
-  changes: { parameter: string; variable: string; before: string | null; after: string }[];
+  changes: { parameter: string; variable: string; before: string | null; after: string | null }[];
   consequences: Consequence[];
   takes_point: boolean;
   restart: { automatic: boolean; stop: string; start: string };

@@ -56,6 +56,39 @@ export type RevisionBody = {
   readonly reason: string | null;
   readonly changes: readonly TuningChangeBody[];
   readonly rolled_back_to: number | null;
+  /** How it went after the backend was last restarted with it; null: it was not applied by itself, or not here. */
+  readonly watch: TuningWatchBody | null;
+};
+
+/** What one stretch of time was like for whoever asked the backend. */
+export type TuningFiguresBody = {
+  readonly requests: number;
+  readonly failed: number;
+  /** By operation: `query`, `search`. */
+  readonly answers: Readonly<Record<string, { readonly requests: number; readonly p95_ms: number }>>;
+  /** Whether the known question was answered; null: it was not asked. */
+  readonly canary: boolean | null;
+};
+
+export type TuningWatchBody = {
+  readonly target_id: string;
+  readonly state:
+    | 'unwatched'
+    | 'watching'
+    | 'kept'
+    | 'unjudged'
+    | 'worse'
+    | 'superseded'
+    | 'rolling-back'
+    | 'rolled-back'
+    | 'rollback-failed';
+  readonly from: string;
+  readonly until: string;
+  readonly reasons: readonly string[];
+  readonly before: TuningFiguresBody;
+  readonly after: TuningFiguresBody | null;
+  /** That applied it. */
+  readonly operation_id: string;
 };
 
 export type TuningWarningBody = {
@@ -121,7 +154,8 @@ export type ApplyPlanBody = {
     readonly variable: string;
     /** As it stands there; null: it does not. */
     readonly before: string | null;
-    readonly after: string;
+    /** Null: it was written here, nobody wants it any more, and nothing stood there before. */
+    readonly after: string | null;
   }[];
   readonly consequences: readonly ConsequenceBody[];
   /** A recovery point is taken first. */

@@ -13,7 +13,10 @@ const planSchema = z.object({
       parameter: z.string(),
       variable: z.string(),
       before: z.string().nullable().describe('As it stands there; null: it does not.'),
-      after: z.string(),
+      after: z
+        .string()
+        .nullable()
+        .describe('Null: it was written here, nobody wants it any more, and nothing stood there before.'),
     }),
   ),
   consequences: z.array(consequenceSchema),

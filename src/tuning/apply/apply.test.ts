@@ -37,6 +37,7 @@ let index: IndexFacts;
 let onStop: () => void;
 
 const asking = { actor: 'local:admin', reason: null, confirm: true };
+const nothing = { requests: 0, failed: 0, answers: {}, canary: null };
 const everybody = { kind: 'default' } as const;
 const content = (): string => readFileSync(file, 'utf8');
 
@@ -77,7 +78,11 @@ beforeEach(async () => {
   events = createEventLog({ db: state.db, clock: systemClock, instance: 'warden-1' });
   operations = createOperations({ db: state.db, clock: systemClock, log: silentLogger, events, instance: 'warden-1' });
   tuning = createTuning({ db: state.db, events, clock: systemClock, firstValues: () => ({}), indexes: () => [] });
-  apply = createApply({ tuning, operations, db: state.db, events });
+  apply = createApply({
+    ...{ tuning, operations, db: state.db, events },
+    // How it goes afterwards is shown in change-watch.test.ts.
+    watch: { look: async () => ({ before: nothing, previousRevision: 0 }), begin: async () => undefined },
+  });
   running = new Map();
   did = [];
   onStop = () => undefined;

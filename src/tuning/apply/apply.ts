@@ -1,13 +1,15 @@
 import { realpath, rm } from 'node:fs/promises';
 import type { EventRecorder } from '../../events/index.ts';
 import type { Idempotency, OperationContext, Operations, SettledOutcome } from '../../operations/index.ts';
-import type { Database } from '../../platform/database/index.ts';
+import type { Database, Tx } from '../../platform/database/index.ts';
 import { AppError, describeError, type ErrorCode, errorCatalogue } from '../../platform/errors.ts';
 import { type BackendLifecycle, type Observation, parseEnvFile } from '../../targets/index.ts';
 import type { IndexFacts } from '../consequence.ts';
 import { findDrift } from '../drift.ts';
 import type { Tuning } from '../tuning.ts';
-import { type ApplyPlan, planApply } from './plan-apply.ts';
+import type { ChangeWatch } from '../watch/change-watch.ts';
+import { forgetWritten, selectWritten, type Written, writeWritten } from '../watch/watch-store.ts';
+import { type ApplyPlan, type FileChange, planApply } from './plan-apply.ts';
 import { digestOf, keepCopy, readPlainFile, rewriteFile } from './rewrite-file.ts';
 
 /** One backend whose environment file is known. */
@@ -37,7 +39,17 @@ export type ApplyOutcome = {
   readonly revision: number | null;
 };
 
-type Begin = { readonly requestedBy: string; readonly confirm: boolean; readonly idempotency?: Idempotency };
+type Begin = {
+  readonly requestedBy: string;
+  readonly confirm: boolean;
+  readonly idempotency?: Idempotency | undefined;
+  /** False: it is not watched afterwards. */
+  readonly watched?: boolean;
+  /** Variables that are no parameters, such as keys; nobody is told their values. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Asked once the backend is healthy again; what it throws puts everything back. */
+  verify?(signal: AbortSignal): Promise<void>;
+};
 type Input = { readonly file: string; readonly before: string; readonly after: string };
 
 export type Apply = {
@@ -58,19 +70,21 @@ const copyOf = (file: string, operationId: string): string => `${file}.before-${
 export function createApply(options: {
   readonly tuning: Tuning;
   readonly operations: Pick<Operations, 'start' | 'wait' | 'cancel'>;
-  readonly db: Pick<Database, 'unit'>;
+  readonly db: Database;
   readonly events: EventRecorder;
+  readonly watch: Pick<ChangeWatch, 'look' | 'begin'>;
 }): Apply {
-  const { tuning, operations, db, events } = options;
+  const { tuning, operations, db, events, watch } = options;
 
-  const plan = async (target: ApplyTarget): Promise<FullPlan & { readonly text: string }> => {
+  type Planned = FullPlan & { readonly text: string; readonly written: readonly Written[] };
+  const plan = async (target: ApplyTarget): Promise<Planned> => {
     const { automatic, describe } = target.lifecycle;
     const rest = { restart: { automatic, ...describe } };
     if (target.environmentFile === undefined)
       return {
         ...rest,
         file: undefined,
-        ...{ text: '', changes: [], consequences: [] },
+        ...{ text: '', written: [], changes: [], consequences: [] },
         blockers: [
           'The environment file of the backend is not known: set RAGWARDEN_TARGET_ENV_FILE (target.env_file).',
         ],
@@ -78,7 +92,8 @@ export function createApply(options: {
     const file = await realpath(target.environmentFile).catch(() => target.environmentFile as string); // just asked
     const text = await readPlainFile(file);
     const wanted = await tuning.effective({ graphId: target.id });
-    return { ...rest, file, text, ...planApply(wanted, parseEnvFile(text), target.index()) };
+    const written = await selectWritten(db, target.id);
+    return { ...rest, file, text, written, ...planApply(wanted, parseEnvFile(text), target.index(), written) };
   };
 
   const tell = (
@@ -87,8 +102,10 @@ export function createApply(options: {
     type: 'tuning.applied' | 'tuning.rolled-back',
     message: string,
     data: Record<string, unknown>,
+    also: (tx: Tx) => Promise<void> = async () => undefined,
   ) =>
     db.unit(async (tx) => {
+      await also(tx);
       await events.record(tx, {
         type,
         severity: type === 'tuning.applied' ? 'info' : 'error',
@@ -107,13 +124,13 @@ export function createApply(options: {
 
   return {
     async plan(target) {
-      const { text: _, ...shown } = await plan(target);
+      const { text: _, written: __, ...shown } = await plan(target);
       return shown;
     },
 
     async begin(target, by) {
       const made = await plan(target);
-      const { file, text, changes, consequences, blockers } = made;
+      const { file, text, changes, consequences, blockers, written } = made;
       if (file === undefined || blockers.length > 0) throw new AppError('conflict/state', blockers.join(' '));
       const destructive = consequences.filter((one) => one.destructive);
       if (destructive.length > 0 && !by.confirm)
@@ -121,8 +138,11 @@ export function createApply(options: {
           'conflict/confirmation-required',
           `${destructive.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
         );
-      const next = parseEnvFile(text).with(Object.fromEntries(changes.map(({ variable, after }) => [variable, after])));
-      const names = changes.map(({ variable }) => variable);
+      const next = parseEnvFile(text).with({
+        ...Object.fromEntries(changes.map(({ variable, after }) => [variable, after])),
+        ...by.secrets,
+      });
+      const names = [...changes.map(({ variable }) => variable), ...Object.keys(by.secrets ?? {})];
       const [newest] = await tuning.revisions({ limit: 1 });
       const revision = newest?.number ?? null;
       const start = (idempotency: Begin['idempotency']) =>
@@ -133,7 +153,11 @@ export function createApply(options: {
           requestedBy: by.requestedBy,
           idempotency,
           async run(context) {
-            if (changes.length === 0) return { outcome: 'nothing', changes: [], not_taken: [], revision };
+            if (next === text) {
+              await by.verify?.(context.signal);
+              return { outcome: 'nothing', changes: [], not_taken: [], revision };
+            }
+            const { before, previousRevision } = await watch.look(target.id);
             await context.phase('write');
             const copy = copyOf(file, context.id);
             await keepCopy(file, copy);
@@ -146,10 +170,11 @@ export function createApply(options: {
             try {
               await context.phase('restart');
               await restart(target, context);
+              await context.phase('confirm');
+              await by.verify?.(context.signal);
             } catch (err) {
               await rollBack(target, context, { file, text, next, copy, names, revision }, err);
             }
-            await context.phase('confirm');
             const seen = await target.probe();
             const wanted = await tuning.effective({ graphId: target.id });
             const running = { configuration: seen?.configuration, environment: undefined, index: undefined };
@@ -161,6 +186,20 @@ export function createApply(options: {
               'tuning.applied',
               `${target.id} was restarted with ${names.join(', ')} of revision ${revision ?? 0}${notTaken.length === 0 ? '' : `; not taken: ${notTaken.join(' ')}`}.`,
               { revision, variables: names, not_taken: notTaken.length },
+              async (tx) => {
+                await rememberWritten(tx, target.id, changes, written);
+                await watch.begin(tx, {
+                  ...{
+                    operationId: context.id,
+                    targetId: target.id,
+                    revision: revision ?? 0,
+                    previousRevision,
+                    before,
+                  },
+                  ...{ parameters: [...new Set(changes.map(({ parameter }) => parameter))] },
+                  watched: by.watched !== false,
+                });
+              },
             );
             return { outcome: 'applied', changes: names, not_taken: notTaken, revision };
           },
@@ -252,6 +291,22 @@ export function createApply(options: {
       `The backend was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
       { cause },
     );
+  }
+}
+
+/** What stands in the file because it was written here, so that it can be taken back when nobody wants it any more. */
+async function rememberWritten(
+  tx: Tx,
+  targetId: string,
+  changes: readonly FileChange[],
+  known: readonly Written[],
+): Promise<void> {
+  for (const { variable, before, after } of changes) {
+    const earlier = known.find((one) => one.variable === variable);
+    // What somebody else wrote since then is what stood there before.
+    const original = earlier !== undefined && earlier.written === before ? earlier.original : before;
+    if (after === null || after === original) await forgetWritten(tx, targetId, variable);
+    else await writeWritten(tx, targetId, { variable, original, written: after });
   }
 }
 

@@ -2,13 +2,15 @@ import type { EnvFile } from '../../targets/index.ts';
 import { type Consequence, foresee, type IndexFacts } from '../consequence.ts';
 import type { EffectiveValue } from '../effective.ts';
 import { readValue, type TuningValue } from '../parameter.ts';
+import type { Written } from '../watch/watch-store.ts';
 
 /** One variable that the environment file gets. Null: it does not stand there. */
 export type FileChange = {
   readonly parameter: string;
   readonly variable: string;
   readonly before: string | null;
-  readonly after: string;
+  /** Null: it is made a comment, since it was written here, nobody wants it any more, and nothing stood there before. */
+  readonly after: string | null;
 };
 
 export type ApplyPlan = {
@@ -24,15 +26,30 @@ const olderNames: Readonly<Record<string, string>> = { MAX_ASYNC_LLM: 'MAX_ASYNC
 
 /**
  * What has to be written so that the backend's next start reads what somebody set. What nobody set stays as the file has it, and so
- * does a value that means the same there.
+ * does a value that means the same there; what was written here, and nobody wants any more, becomes what it was.
+ * @param written by variable; only what still stands in the file is taken back
  */
-export function planApply(wanted: readonly EffectiveValue[], file: EnvFile, index: IndexFacts): ApplyPlan {
+export function planApply(
+  wanted: readonly EffectiveValue[],
+  file: EnvFile,
+  index: IndexFacts,
+  written: readonly Written[] = [],
+): ApplyPlan {
   const values = file.values();
   const changes: FileChange[] = [];
   const before: Record<string, TuningValue | null> = {};
+  const backTo: Record<string, TuningValue | null> = {};
   for (const { parameter, value, origin } of wanted) {
     const variable = parameter.backend === 'lightrag' ? parameter.backendName : null;
-    if (variable === null || value === null || origin === 'built-in' || origin === 'user') continue;
+    if (variable === null) continue;
+    if (value === null || origin === 'built-in' || origin === 'user') {
+      const ours = written.find((one) => one.variable === variable);
+      if (ours === undefined || values.get(variable) !== ours.written) continue;
+      changes.push({ parameter: parameter.name, variable, before: ours.written, after: ours.original });
+      before[parameter.name] = readValue(parameter.kind, ours.written) ?? null;
+      backTo[parameter.name] = ours.original === null ? null : (readValue(parameter.kind, ours.original) ?? null);
+      continue;
+    }
     const text = values.get(variable) ?? values.get(olderNames[variable] ?? variable);
     const found = text === undefined ? undefined : readValue(parameter.kind, text);
     if (found === value) continue;
@@ -41,7 +58,7 @@ export function planApply(wanted: readonly EffectiveValue[], file: EnvFile, inde
   }
   const consequences = foresee(
     wanted.flatMap(({ parameter: { name }, value }) =>
-      name in before ? [{ parameter: name, before: before[name] ?? null, after: value }] : [],
+      name in before ? [{ parameter: name, before: before[name] ?? null, after: backTo[name] ?? value }] : [],
     ),
     index,
   );

@@ -52,9 +52,7 @@ export function ApplyingPanel({ plan }: { plan: Followed<ApplyPlan> }) {
               <ul class="to-write">
                 {value.changes.map((one) => (
                   <li key={one.variable}>
-                    <code>
-                      {one.variable}={one.after}
-                    </code>{' '}
+                    <code>{one.after === null ? `# ${one.variable}` : `${one.variable}=${one.after}`}</code>{' '}
                     <span class="faint">{one.before === null ? 'new' : `was ${one.before}`}</span>
                   </li>
                 ))}

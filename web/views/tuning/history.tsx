@@ -1,4 +1,4 @@
-import type { Revision } from '../../api/tuning-wire.ts';
+import type { Revision, Watch } from '../../api/tuning-wire.ts';
 import type { Page } from '../../api/wire.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { Age, Trouble, Unknown } from '../../parts/text.tsx';
@@ -39,6 +39,7 @@ export function HistoryPanel({ asked, onChanged }: { asked: Followed<Page<Revisi
                   </li>
                 ))}
               </ul>
+              {one.watch !== null && <Since of={one.watch} />}
               {index > 0 && (
                 <Confirm
                   label="Go back to it"
@@ -55,5 +56,35 @@ export function HistoryPanel({ asked, onChanged }: { asked: Followed<Page<Revisi
         </ol>
       )}
     </section>
+  );
+}
+
+const words: Readonly<Record<string, string>> = {
+  watching: 'Applied, and watched',
+  kept: 'Applied, and not worse since',
+  unjudged: 'Applied; too little was asked to judge it',
+  worse: 'Applied, and worse since',
+  superseded: 'Applied, until another change came',
+  'rolling-back': 'Worse since; it is taken back',
+  'rolled-back': 'Worse since, and taken back',
+  'rollback-failed': 'Worse since, and it could not be taken back',
+};
+const bad = ['worse', 'rolling-back', 'rolled-back', 'rollback-failed'];
+
+/** How it went since the backend runs with a revision. */
+function Since({ of }: { of: Watch }) {
+  const word = words[of.state];
+  if (word === undefined) return null;
+  return (
+    <p class={bad.includes(of.state) ? 'trouble' : 'faint'}>
+      {word}
+      {of.state === 'watching' && (
+        <>
+          {' '}
+          since <Age at={of.from} />
+        </>
+      )}
+      {of.reasons.length === 0 ? '.' : `: ${of.reasons.join(' ')}`}
+    </p>
   );
 }
