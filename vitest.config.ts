@@ -20,6 +20,8 @@ export default defineConfig({
     maxConcurrency: 2,
     // Where nobody looks at a failure before it counts, a race of a test is tried once more, and told by name (docs/decisions/0039).
     retry: process.env.CI === undefined ? 0 : 1,
+    // How long a condition is awaited: what a slow machine needs is no fault, and a quick one does not wait for it.
+    expect: { poll: { timeout: 30_000 } },
     sequence: { sequencer: LongestFirst },
     setupFiles: ['test/setup/answers.ts'],
     projects: [
@@ -30,8 +32,8 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'web/**/*.test.{ts,tsx}', 'tools/**/*.test.{ts,mjs}', 'examples/**/*.test.ts'],
           // `*.slow.test.*` start many processes; they run with the system tests, so that the quick check stays quick.
           exclude: [...ignored, '**/*.slow.test.*'],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -40,8 +42,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts', '{src,tools,examples}/**/*.slow.test.{ts,mjs}'],
           exclude: ignored,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

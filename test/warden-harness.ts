@@ -36,7 +36,7 @@ export const temporaryFolder = (name: string): string => mkdtempSync(join(tmpdir
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
-  limitMs = 60_000,
+  limitMs = 120_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {

@@ -130,7 +130,7 @@ test('resources of a type: what nobody claims any more is given up and comes bac
   const state = async (id: string) => (await call('GET', `/api/v1/metrics/resources/${id}`)).status;
   const clean = async (more = '') => (await call('POST', `/api/v1/metrics/resources/cleanup/lock${more}`)).body;
   await expect
-    .poll(async () => (await call('GET', '/api/v1/metrics/resources/leaks')).body.total, { timeout: 10_000 })
+    .poll(async () => (await call('GET', '/api/v1/metrics/resources/leaks')).body.total, { timeout: 30_000 })
     .toBe(1);
   const ended = await clean();
   expect(ended.result).toMatchObject({ cleaned: 1, outcome: 'success' });

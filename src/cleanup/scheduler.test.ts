@@ -190,7 +190,7 @@ test('a task that fails as a whole is tried again after its delay, and each try 
   await add({ retry_count: 3, retry_delay_seconds: 30 });
   await scheduler.runTask('t', { startedBy: 'tester' });
   await ended(1);
-  await expect.poll(() => clock.advance(30_000).then(() => tries), { timeout: 10_000 }).toBe(3);
+  await expect.poll(() => clock.advance(30_000).then(() => tries), { timeout: 30_000 }).toBe(3);
   const runs = await ended(3);
   expect(runs.map(({ attempt, outcome }) => `${attempt} ${outcome}`).sort()).toEqual([
     '1 error',

@@ -18,7 +18,7 @@ import {
 } from './test-gateway.ts';
 
 /** On a busy machine a thread waits for its turn. */
-const soon = <T>(look: () => T) => expect.poll(look, { timeout: 10_000 });
+const soon = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 const keyA = 'rw_gw_key-of-a';
@@ -260,7 +260,7 @@ describe('what passes', () => {
       before = written;
       return atRest;
     };
-    await expect.poll(isAtRest, { interval: 100, timeout: 10_000 }).toBe(true);
+    await expect.poll(isAtRest, { interval: 100, timeout: 30_000 }).toBe(true);
     expect(written).toBeLessThan(24 * 1024 * 1024);
     let read = 0;
     answer.on('data', (part: Buffer) => {

@@ -67,7 +67,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     product = await startProduct(dataDir);
     browser = await chromium.launch({ executablePath: programOf('chromium'), args: quiet });
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(90_000);
     page.on('pageerror', (err) => complaints.push(err.message));
     page.on('console', (message) => {
       // A stranger's session is asked for and refused, a canary that nobody set is not there: the browser tells both.

@@ -63,9 +63,9 @@ export function watchState(dataDir: string): StateWatch {
 
   return {
     async settle() {
-      const deadline = Date.now() + 60_000;
+      const deadline = Date.now() + 180_000;
       while (Number(running.get()?.n) > 0) {
-        if (Date.now() > deadline) throw new Error('an operation did not end within a minute');
+        if (Date.now() > deadline) throw new Error('an operation did not end within three minutes');
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       version = versionOf.get()?.data_version;

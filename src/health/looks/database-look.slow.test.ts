@@ -211,6 +211,6 @@ describe.skipIf(!hasPart('postgresql'))('a PostgreSQL that is looked at', () => 
       message: 'It cannot be reached: nobody listens there.',
     });
     await cluster.giveBack();
-    await expect.poll(async () => (await look(rag.connection)).status, { timeout: 20_000 }).toBe('healthy');
+    await expect.poll(async () => (await look(rag.connection)).status, { timeout: 30_000 }).toBe('healthy');
   });
 });

@@ -57,10 +57,10 @@ describe.skipIf(!hasPart('alertmanager'))('a real Alertmanager', () => {
         startsAt: new Date(startsAtMs).toISOString(),
       },
     ]);
-    await expect.poll(passedOn, { timeout: 20_000 }).toEqual(['cpu firing']);
+    await expect.poll(passedOn, { timeout: 30_000 }).toEqual(['cpu firing']);
     await notify.tell(resolved('cpu', { startsAtMs, endsAtMs: notify.clock.now(), labels: {} }));
     await notify.turn();
-    await expect.poll(passedOn, { timeout: 20_000 }).toEqual(['cpu firing', 'cpu resolved']);
+    await expect.poll(passedOn, { timeout: 30_000 }).toEqual(['cpu firing', 'cpu resolved']);
     expect(await real.alerts()).toEqual([]);
     expect((await notify.outbox.list({}, 5)).map(({ state }) => state)).toEqual(['sent', 'sent']);
   });

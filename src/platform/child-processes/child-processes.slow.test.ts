@@ -215,7 +215,7 @@ test.runIf(onLinux)(
     await children.stop();
     const seen = (await readFile(beats, 'utf8').catch(() => '')).length;
     await expect
-      .poll(async () => (await readFile(beats, 'utf8')).length, { timeout: 5_000 })
+      .poll(async () => (await readFile(beats, 'utf8')).length, { timeout: 30_000 })
       .toBeGreaterThan(seen + 10);
     expect(runningProcess(pid)).toBeTypeOf('number');
     process.kill(pid, 'SIGKILL');
