@@ -261,6 +261,71 @@ describe('the documentation', () => {
   });
 });
 
+describe('the runbooks', () => {
+  const folder = 'docs/runbooks';
+  const names = filesBelow(folder, '.md').map((path) => relative(folder, path));
+
+  test('are all in the list by how the trouble shows, and each says what to do', () => {
+    const list = read(`${folder}/README.md`);
+    for (const name of names.filter((one) => one !== 'README.md')) {
+      expect(list, `the list leads to ${name}`).toContain(`](${name})`);
+      // Steps, or a table of what is seen with what to do.
+      expect(read(`${folder}/${name}`), `${name} says what to do`).toMatch(/^ *1\. |^ *\| ?---/m);
+    }
+  });
+
+  test('there is an order of things for an incident: who has it, how bad it is, evidence, and a review', () => {
+    const text = read(`${folder}/incident.md`);
+    for (const word of [
+      'alerts ack',
+      'health --fresh',
+      'backup create',
+      'system bundle',
+      'events export',
+      'Afterwards',
+    ])
+      expect(text, word).toContain(word);
+  });
+});
+
+describe('how it is run and changed', () => {
+  /** From its heading to the next one. */
+  const section = (page: string, heading: string): string =>
+    read(page)
+      .split(new RegExp(`^## ${heading}$`, 'm'))[1]
+      ?.split(/^## /m)[0] ?? '';
+
+  test('each practice of document 003 has its place, and what it takes is named', () => {
+    const practices: readonly [heading: string, words: readonly string[]][] = [
+      ['Habits', ['drill.frequency_seconds', 'leaks list', 'resources summary']],
+      ['Resources', ['metadata', 'lease_seconds', 'ttl_seconds', 'cleanup.md#strategies', 'quota violations']],
+      ['Metrics and alerts', ['Names say', 'Labels are', 'The aggregation', 'An alert asks']],
+      ['Load', ['ten items at once', 'batches', 'health.interval_seconds', 'When load grows']],
+      ['When memory is high', ['leaks list', 'cleanup tasks', 'process_resident_memory_bytes']],
+      ['When it is slow', ['metrics.aggregation_interval_seconds', 'cleanup.check_interval_seconds', 'view=traffic']],
+      ['When an alert is missing', ['alerts rules show', 'alerts history', 'alerts test']],
+      ['What the documents left for later', ['5D', '5E', 'optimisation', 'advanced query']],
+    ];
+    for (const [heading, words] of practices)
+      for (const word of words) expect(section('docs/practices.md', heading), heading).toContain(word);
+  });
+
+  test('the page of the architecture has each part of the tree, and no other', () => {
+    const parts = [...read('docs/architecture.md').matchAll(/`src\/([a-z]+)`/g)].map(([, name]) => name);
+    const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect([...new Set(parts)].sort()).toEqual(folders.map(({ name }) => name).sort());
+  });
+
+  test('whoever contributes finds what a change needs: tests, documentation, conventions, and what is measured', () => {
+    expect(section('CONTRIBUTING.md', 'A change')).toMatch(
+      /tests and documentation[\s\S]*slice: what is different now/,
+    );
+    expect(section('CONTRIBUTING.md', 'Tests')).toContain('fast-check');
+    expect(section('CONTRIBUTING.md', 'Code')).toContain('Decide, then do');
+    expect(section('CONTRIBUTING.md', 'What is measured')).toContain('npm run bench');
+  });
+});
+
 describe('the decisions', () => {
   const records = filesBelow('docs/decisions', '.md').filter((file) => !file.endsWith('README.md'));
 

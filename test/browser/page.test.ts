@@ -326,6 +326,94 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     });
   });
 
+  describe('the view of health', () => {
+    afterAll(async () => void (await page.goto(`${product.api}/health`)));
+
+    test('every check, every graph, the machine and what runs are there with what was seen, and are looked at on asking', async () => {
+      await page.getByRole('link', { name: 'Health', exact: true }).click();
+      const checks = page.getByRole('region', { name: 'Health', exact: true });
+      await checks.getByRole('row', { name: /^target sample to answer and ingest\s+healthy/ }).waitFor();
+      for (const name of ['host', 'background jobs', 'state database', 'scheduler', 'outbox'])
+        await checks.getByRole('row', { name: new RegExp(`^${name} `) }).waitFor();
+      expect(await checks.innerText()).toMatch(/Can answer\s+yes\s+Can ingest\s+yes/);
+      const looked = page.waitForResponse((answer) => answer.url().endsWith('status?fresh=true'));
+      await checks.getByRole('button', { name: /^Look now/ }).click();
+      expect((await looked).status()).toBe(200);
+      await checks.getByRole('row', { name: /^state database .*PostgreSQL|^state database .*takes/ }).waitFor();
+
+      const graph = page.getByRole('article', { name: 'Graph sample' });
+      await graph.getByText('HEALTHY', { exact: true }).waitFor();
+      const seen = await graph.innerText();
+      expect(seen).toMatch(/Documents\s+\d+ processed/);
+      expect(seen).toMatch(/Pipeline\s+(idle|busy)[\s\S]*Audit\s+clean/);
+      await page.getByRole('region', { name: 'Host' }).getByText('Memory', { exact: true }).waitFor();
+      const services = page.getByRole('region', { name: 'Services' });
+      await services.getByRole('row', { name: /^health watch (running|waiting)/ }).waitFor();
+      expect(await services.innerText()).toContain('alive');
+      expect(await faults()).toEqual([]);
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
+    });
+  });
+
+  describe('the view of events', () => {
+    afterAll(async () => void (await page.goto(`${product.api}/health`)));
+
+    test('is narrowed by filters that are in its address, and one event leads to all that belongs to it', async () => {
+      const message = 'The nightly copy went to the other house.';
+      await asAdmin('api/v1/events', {
+        ...{ kind: 'replication', event_type: 'synced', graph_id: 'sample', severity: 'critical', message },
+      });
+      await page.getByRole('link', { name: 'Events', exact: true }).click();
+      const log = page.getByRole('region', { name: 'Events' });
+      await log.getByText(message).waitFor();
+      await log.getByLabel('Kind').selectOption('replication');
+      await log.getByLabel('Severity').selectOption('critical');
+      await address((url) => [url.searchParams.get('view'), url.searchParams.get('kind')]).toEqual([
+        'events',
+        'replication',
+      ]);
+      await expect.poll(() => log.getByRole('listitem').count(), { timeout: 30_000 }).toBe(1);
+      await page.reload();
+      await log.getByText(message).click();
+      await log.getByText('replication.told.synced').waitFor();
+      expect(await faults()).toEqual([]);
+      // What was asked is in the trail, what came of it in the log: one list.
+      await asAdmin('api/v1/settings/reload', {});
+      await log.getByLabel('Kind').selectOption('lifecycle');
+      await log.getByLabel('Severity').selectOption('');
+      await log.getByText(/^The settings were read again/).click();
+      await log.getByRole('button', { name: 'Show what belongs together' }).click();
+      const together = page.getByRole('region', { name: 'What belongs together' });
+      await together.getByText(/^The settings were read again/).waitFor();
+      await together
+        .getByText(/settings\.reload/)
+        .first()
+        .waitFor();
+      await together.getByRole('button', { name: 'Back to all events' }).click();
+      await page.getByRole('region', { name: 'How many, and when' }).waitFor();
+    });
+
+    test('the course is counted by kind, the trail is verified, and both are exported', async () => {
+      await page.goto(`${product.api}/health?view=events`);
+      const counts = page.getByRole('region', { name: 'How many, and when' });
+      await counts.getByRole('img', { name: /^\d+ events? over time/ }).waitFor();
+      await counts.getByRole('row', { name: /^replication / }).waitFor();
+      const trail = page.getByRole('region', { name: 'Audit trail' });
+      await trail.getByRole('button', { name: /^Verify/ }).click();
+      await trail.getByText('whole', { exact: true }).waitFor();
+      const link = trail.getByRole('link', { name: 'Export these events' });
+      const lines = await page.evaluate<string>(
+        `fetch(${JSON.stringify(await link.getAttribute('href'))}).then((answer) => answer.text())`,
+      );
+      expect(lines).toContain('The nightly copy went to the other house.');
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
+    });
+  });
+
   test('nothing is wider than a phone', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);

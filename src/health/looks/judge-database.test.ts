@@ -67,7 +67,7 @@ test.each<[string, Change, CheckResult['status'], readonly string[]]>([
   ['for too long', { server: { transactionAge: 1_900_000_001 } }, 'critical', []],
   ['no extension for vectors', { server: { extensions: { age: '1' } } }, 'unhealthy', ['answer', 'ingest']],
   ['no tables', { seen: { tables: [] } }, 'unhealthy', ['answer', 'ingest']],
-])('%s', (_, change, status, blocks) => {
+])('what is seen is judged: %s', (_, change, status, blocks) => {
   const found = judge(change);
   expect([found.status, found.blocks ?? []]).toEqual([status, blocks]);
   expect(found.message).not.toBe('');

@@ -22,7 +22,7 @@ export function ChecksPanel() {
         {value && <Word word={value.status} />}
         <Action
           label="Look now"
-          about="Look at everything now"
+          about="Look now: at everything, all at once"
           why={busy ? 'It is being looked at.' : undefined}
           onPress={() => void act(() => api.get(`${path}?fresh=true`))}
         />

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { AppError } from './errors.ts';
+import { createLogger, type LogLevels } from './logging.ts';
+
+function open(levels: LogLevels = { level: 'info', levels: {} }) {
+  const written: string[] = [];
+  const log = createLogger({ ...levels, destination: { write: (line: string) => void written.push(line) } });
+  const lines = (): Record<string, unknown>[] => written.map((line) => JSON.parse(line));
+  return { log, lines, written };
+}
+
+describe('a line of the log', () => {
+  test('is one line of JSON with its instant, level, part, facts and one sentence', () => {
+    const { log, lines, written } = open();
+    log.child({ slice: 'backup' }).info({ pointId: 'p1', bytes: 7 }, 'a point\nwas taken');
+    expect(written[0]?.trimEnd().split('\n')).toHaveLength(1);
+    expect(lines()).toEqual([
+      { level: 'info', time: expect.any(String), slice: 'backup', pointId: 'p1', bytes: 7, msg: 'a point\nwas taken' },
+    ]);
+    expect(new Date(String(lines()[0]?.time)).toISOString()).toBe(lines()[0]?.time);
+  });
+
+  test('about an error has its code, its text, where it happened and what it was caused by', () => {
+    const { log, lines } = open();
+    const cause = new Error('connect ECONNREFUSED 127.0.0.1:5432');
+    log.error({ err: new AppError('backup/capture-failed', 'The database cannot be read.', { cause }) }, 'it failed');
+    const err = lines()[0]?.err as Record<string, unknown>;
+    expect(err).toMatchObject({ code: 'backup/capture-failed', message: expect.stringContaining('cannot be read') });
+    expect(err.stack).toContain('logging.test.ts');
+    expect(JSON.stringify(err)).toContain('ECONNREFUSED 127.0.0.1:5432');
+  });
+
+  test('holds no secret, wherever one of their names stands, nor the query of a URL', () => {
+    const { log, written } = open();
+    log.info(
+      {
+        ...{ password: 'hidden-1', request: { headers: { authorization: 'hidden-2', 'x-api-key': 'hidden-3' } } },
+        ...{ store: { token: 'hidden-4' }, url: 'http://somewhere/path?key=hidden-5' },
+      },
+      'asked',
+    );
+    expect(written.join('')).not.toMatch(/hidden-\d/);
+    expect(written.join('')).toContain('"url":"http://somewhere/path"');
+  });
+
+  test('is written from its level on, which may be another for one part, and changes while it runs', () => {
+    const { log, lines } = open({ level: 'warn', levels: { health: 'debug' } });
+    const [health, backup] = [log.child({ slice: 'health' }), log.child({ slice: 'backup' })];
+    // Of a part is what is told of one thing in it, too.
+    const check = health.child({ check: 'redis default' });
+    for (const one of [health, backup, check]) one.debug('looked');
+    backup.error('failed');
+    log.setLevels({ level: 'silent', levels: {} });
+    for (const one of [health, backup, check]) one.error('unheard');
+    expect(lines().map(({ slice, check: of, msg }) => [slice, of, msg])).toEqual([
+      ['health', undefined, 'looked'],
+      ['health', 'redis default', 'looked'],
+      ['backup', undefined, 'failed'],
+    ]);
+  });
+});
