@@ -39,7 +39,7 @@ beforeAll(async () => {
   const env = {
     ...{ RAGWARDEN_ADMIN_TOKEN: adminToken, RAGWARDEN_TARGET_URL: backend.url, WORKSPACE: 'library' },
     ...{ WORKING_DIR: workingDir, INPUT_DIR: inputDir, BACKUP_ENABLED: 'false', RAGWARDEN_SAMPLE_INTERVAL: '0.2' },
-    ...{ RAGWARDEN_PROBE_INTERVAL: '0.5' },
+    ...{ RAGWARDEN_PROBE_INTERVAL: '0.5', RAGWARDEN_GATEWAY_QUERY_OVERRIDES: 'true' },
   };
   const flags = { 'data-dir': join(folder, 'data'), port: '0', 'metrics-port': '0', 'gateway-port': '0' };
   const reading = readConfig({ env, flags, cwd: folder });
@@ -198,4 +198,28 @@ test('a user is told with what was asked for, a stranger is not known', async ()
   const { metrics } = await client.monitoring.user('zoe');
   expect(metrics).toMatchObject({ storage: null, usage: { requests: 2, errors: 1, llm_calls: 0, cost_usd: 0 } });
   await expect(client.monitoring.user('nobody')).rejects.toMatchObject({ code: 'request/not-found' });
+});
+
+test("what a user set for its queries goes along with them, and nobody else's do, until it is taken back", async () => {
+  const [alice, bob] = await Promise.all(['alice', 'bob'].map((name) => client.gateway.createKey({ name })));
+  const asked = async (key: string | undefined) => {
+    const seen = (await client.traffic.recent({ limit: 500 })).items.filter(({ operation }) => operation === 'query');
+    const answer = await ask('/query', { query: 'When does the early car leave?' }, { 'x-api-key': key ?? '' });
+    expect(answer.status).toBe(200);
+    const items = await until('the query to be seen', async () => {
+      const now = (await client.traffic.recent({ limit: 500 })).items.filter(({ operation }) => operation === 'query');
+      return now.length > seen.length ? now : undefined;
+    });
+    return items[0];
+  };
+  await client.tuning.set({ top_k: 3, query_mode: 'naive' }, { user: 'local:alice' });
+  await until('the gateway to know of it', async () => {
+    const one = await asked(alice?.key);
+    return one?.added_parameters.length === 2 ? one : undefined;
+  }).then((one) =>
+    expect(one).toMatchObject({ user: 'local:alice', mode: 'naive', added_parameters: ['top_k', 'mode'] }),
+  );
+  expect(await asked(bob?.key)).toMatchObject({ user: 'local:bob', mode: 'mix', added_parameters: [] });
+  await client.tuning.reset({ user: 'local:alice' });
+  await until('the gateway to forget it', async () => (await asked(alice?.key))?.added_parameters.length === 0);
 });

@@ -8,6 +8,7 @@ import {
   type GatewayEvent,
   type GatewayState,
   type Observation,
+  type QueryOverrides,
   type QuotaDecision,
 } from '../gateway/index.ts';
 import type { HealthCheck } from '../health/index.ts';
@@ -26,6 +27,8 @@ export type Fronting = {
   state(): GatewayState;
   /** Keys changed: the gateway gets the whole anew. */
   setKeys(keys: readonly StoredGatewayKey[]): void;
+  /** What is added to queries that leave it open changed. */
+  setOverrides(overrides: QueryOverrides): void;
   /** @throws AppError `target/unknown`, `gateway/unknown-workspace` */
   requirePlace(targetId: string, workspace: string | null): { targetId: string };
   /** Told of all that passed, in batches, soon after it ended. Must neither wait nor throw. */
@@ -44,7 +47,8 @@ export function createFronting(
   const log = logOf('gateway');
   const listeners: ((items: readonly Observation[]) => void)[] = [];
   let keys: readonly StoredGatewayKey[] = [];
-  const build = (): GatewayState => gatewayState(config, target, keys, log);
+  let overrides: QueryOverrides | undefined;
+  const build = (): GatewayState => gatewayState(config, target, keys, log, overrides);
   let state = build();
   const leadsNowhere = state.upstreams.length + state.providers.length === 0;
   const why = config.gateway.enabled
@@ -68,7 +72,14 @@ export function createFronting(
     },
   };
   if (!config.gateway.enabled || leadsNowhere)
-    return { ...shared, gateway: undefined, setKeys: () => undefined, barrier: noBarrier, checks: [] };
+    return {
+      ...shared,
+      gateway: undefined,
+      setKeys: () => undefined,
+      setOverrides: () => undefined,
+      barrier: noBarrier,
+      checks: [],
+    };
   const gateway = createGateway({
     settings: gatewaySettings(config),
     state,
@@ -87,6 +98,11 @@ export function createFronting(
     gateway,
     setKeys(next) {
       keys = next;
+      state = build();
+      gateway.update(state);
+    },
+    setOverrides(next) {
+      overrides = next;
       state = build();
       gateway.update(state);
     },

@@ -1,6 +1,6 @@
 import type { StoredGatewayKey } from '../access/index.ts';
 import type { Config, TargetConfig } from '../config/index.ts';
-import type { GatewayState, Upstream } from '../gateway/index.ts';
+import type { GatewayState, QueryOverrides, Upstream } from '../gateway/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { secretOf } from './named-key.ts';
 
@@ -10,6 +10,7 @@ export function gatewayState(
   target: TargetConfig | undefined,
   keys: readonly StoredGatewayKey[],
   log: Logger,
+  overrides?: QueryOverrides,
 ): GatewayState {
   return {
     upstreams: target === undefined ? [] : upstreamsOf(target, log),
@@ -17,12 +18,13 @@ export function gatewayState(
     keys: keys.map(({ id, digest, subject, targetId, workspace, expiresMs }) => ({
       ...{ id, digest, subject, targetId, workspace, expiresMs },
     })),
+    ...(overrides === undefined ? {} : { overrides }),
   };
 }
 
 /** How it is to work, as far as the settings say. */
 export function gatewaySettings({ gateway, server }: Pick<Config, 'gateway' | 'server'>) {
-  const { providers: _providers, enabled: _enabled, ...settings } = gateway;
+  const { providers: _providers, enabled: _enabled, queryOverrides: _overrides, ...settings } = gateway;
   const { publicHosts, trustedProxies } = server;
   return { ...settings, publicHosts, trustedProxies, quotaWaitMs: 250 };
 }

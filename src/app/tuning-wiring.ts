@@ -32,6 +32,8 @@ export type TuningWiring = {
   readonly tuning: Tuning;
   readonly tuningRoutes: RoutePlugin;
   running(): Promise<RunningBackend[]>;
+  /** Told after each change that was made here. */
+  onChanged(listener: () => void): void;
   /** What a killed process left half-done, by kind of operation. */
   readonly tuningSettlers: Settlers;
   /** Looks at drift, and at how it goes after a change. */
@@ -50,10 +52,14 @@ export function createTuningWiring(
   later: { history(): Pick<MetricHistory, 'query'>; readonly canaries: readonly Canary[] },
 ): TuningWiring {
   const factsOf = (one: WatchedTarget): IndexFacts => indexFacts(one, seen.inspections);
+  const listeners: (() => void)[] = [];
   const tuning = createTuning({
     ...{ db, events, clock },
     firstValues: () => live.config().tuning.first,
     indexes: () => seen.targets.map(factsOf),
+    changed() {
+      for (const listener of listeners) listener();
+    },
   });
   const running = async (): Promise<RunningBackend[]> => {
     const environment = await readEnvironment(config.tuning.environmentFile);
@@ -105,6 +111,7 @@ export function createTuningWiring(
   return {
     tuning,
     running,
+    onChanged: (listener) => listeners.push(listener),
     async tuningRoutes(app) {
       await app.register(lightragConfigRoutes({ tuning }));
       await app.register(tuningRoutes({ tuning, running, watches: changes.of }));

@@ -67,6 +67,7 @@ import { createListeners, type Listening } from './listeners.ts';
 import { createNotifyWiring } from './notify-wiring.ts';
 import { openSamples, openState } from './open-state.ts';
 import { createOrphanWiring, inFiles } from './orphan-wiring.ts';
+import { createOverrideJob } from './override-wiring.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createOwnParts } from './own-parts.ts';
@@ -467,6 +468,8 @@ export function createWarden(options: WardenOptions): Warden {
     if (stateWatch) await begin(stateWatch);
     await begin(createAccessExpiry({ access, clock, log: logOf('access') }));
     await begin(gatewayKeys.job);
+    const overrides = createOverrideJob(ground, tuningWiring, fronting);
+    if (overrides) await begin(overrides);
     await begin(createTokenUseJob({ access, clock, log: logOf('access') }));
     access.onEnded(() => server.recheckStreams());
     const retained = (slice: string) => ({

@@ -12,6 +12,7 @@ const parameterAnswer = z.object({
   name: z.string(),
   backend: z.string(),
   backend_name: z.string().nullable(),
+  query_field: z.string().nullable(),
   type: z.string(),
   minimum: z.number().nullable(),
   maximum: z.number().nullable(),
@@ -100,7 +101,13 @@ export async function getTuning(
             ['origin', one?.origin ?? '(none)'],
             ['default', written(parameter.default)],
             ['may be', describeKind(parameter)],
-            ['at the backend', parameter.backend_name ?? 'no backend knows it: a hint'],
+            [
+              'at the backend',
+              parameter.backend_name ??
+                (parameter.query_field === null
+                  ? 'no backend knows it: a hint'
+                  : `${parameter.query_field} of a query, where the gateway adds it`),
+            ],
             ['to change it', describeClass(parameter.class)],
             ['per user', parameter.per_user ? 'yes' : 'no'],
             ['what it does', parameter.meaning],
@@ -120,7 +127,7 @@ export async function getTuning(
             one.parameter,
             written(one.value),
             one.origin,
-            one.backend_name ?? 'hint',
+            one.backend_name ?? (one.class === 'hint' ? 'hint' : 'with queries'),
             describeClass(one.class),
           ]),
         ),

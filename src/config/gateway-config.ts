@@ -66,6 +66,7 @@ export type GatewayConfig = {
   readonly port: number;
   readonly requireKey: boolean;
   readonly whileHeld: 'wait' | 'refuse';
+  readonly queryOverrides: boolean;
   readonly answerTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly headersTimeoutMs: number;
@@ -170,6 +171,7 @@ export function buildGateway(
     port: values.gatewayPort,
     requireKey: values.gatewayRequireKey,
     whileHeld: values.gatewayWhileHeld,
+    queryOverrides: values.gatewayQueryOverrides,
     answerTimeoutMs: values.gatewayAnswerTimeoutSeconds * 1_000,
     idleTimeoutMs: values.gatewayIdleTimeoutSeconds * 1_000,
     headersTimeoutMs: values.gatewayHeadersTimeoutSeconds * 1_000,

@@ -39,6 +39,14 @@ export const gatewaySettings = {
     fallback: 'wait',
     about: 'What becomes of an insert while a recovery point is captured: it waits, or gets 503 with Retry-After.',
   }),
+  gatewayQueryOverrides: setting({
+    key: 'gateway.query_overrides',
+    env: env('RAGWARDEN_GATEWAY_QUERY_OVERRIDES'),
+    parser: flag,
+    fallback: false,
+    about:
+      'Add what users and workspaces set (`ragwarden tune set top_k=20 --user …`) to queries that leave it open. Then bodies of queries up to 64 KiB no longer pass untouched.',
+  }),
   gatewayAnswerTimeoutSeconds: setting({
     key: 'gateway.answer_timeout_seconds',
     env: env('RAGWARDEN_GATEWAY_ANSWER_TIMEOUT'),

@@ -15,6 +15,8 @@ export type Exchange = {
   subject: string | null;
   reader: ExchangeReader | undefined;
   reservation: string | null;
+  /** Fields that were put into the body. */
+  added: readonly string[];
   requestBytes: number;
   responseBytes: number;
   firstByteMs: number | null;
@@ -40,6 +42,7 @@ export function openExchange(request: IncomingMessage, response: ServerResponse,
     subject: null,
     reader: undefined,
     reservation: null,
+    added: [],
     requestBytes: 0,
     responseBytes: 0,
     firstByteMs: null,
@@ -80,6 +83,7 @@ export function observationOf(exchange: Exchange, reading: Reading | undefined, 
     totalMs,
     trackId: reading?.trackId ?? null,
     llm: reading?.llm ?? null,
+    ...(exchange.added.length === 0 ? {} : { added: exchange.added }),
   };
 }
 

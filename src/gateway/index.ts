@@ -10,6 +10,7 @@ export type {
   GatewayKey,
   GatewayState,
   Provider,
+  QueryOverrides,
   QuotaAnswer,
   QuotaAsk,
   QuotaDecision,

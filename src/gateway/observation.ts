@@ -53,6 +53,8 @@ export type Observation = {
   readonly totalMs: number;
   /** Of an insert that was accepted. */
   readonly trackId: string | null;
+  /** Fields of the query that the gateway put in, since the caller left them open; left out where there are none. */
+  readonly added?: readonly string[];
   readonly llm: LlmReading | null;
 };
 

@@ -6,6 +6,19 @@ export type GatewayState = {
   readonly upstreams: readonly Upstream[];
   readonly providers: readonly Provider[];
   readonly keys: readonly GatewayKey[];
+  /** Undefined: bodies pass as they are, all of them. */
+  readonly overrides?: QueryOverrides | undefined;
+};
+
+/** Fields of a query's body and what they shall be where the caller does not say. */
+export type OverrideValues = Readonly<Record<string, number | boolean | string>>;
+
+/** A user's count more than those of the workspace. */
+export type QueryOverrides = {
+  /** By subject of a key. */
+  readonly byUser: Readonly<Record<string, OverrideValues>>;
+  /** By id of an upstream. */
+  readonly byUpstream: Readonly<Record<string, OverrideValues>>;
 };
 
 export type Upstream = {

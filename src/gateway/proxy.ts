@@ -11,6 +11,7 @@ import { type Exchange, observationOf, openExchange, sinceMs } from './exchange.
 import type { Reading } from './lens.ts';
 import type { Observation, Outcome } from './observation.ts';
 import type { GatewayState, QuotaAnswer } from './ports.ts';
+import { findOverrides } from './query-overrides.ts';
 import { rawProblem, refuse, unreadable } from './refuse.ts';
 import { type RelayDeps, relay, unreachable } from './relay.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -230,7 +231,7 @@ export function createProxy(options: {
     exchange.reader = reader;
     if (admitted.route.writes) gate.begin(gateOf(admitted));
     if (expectsContinue) exchange.response.writeContinue();
-    relay(exchange, admitted, reader, deps);
+    relay(exchange, admitted, reader, deps, findOverrides(table.state.overrides, admitted));
   };
 
   /** Whoever writes through a provider's door writes to no target. */

@@ -8,6 +8,8 @@ import { type Exchange, sinceMs } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { ExchangeReader } from './lens.ts';
 import type { Outcome } from './observation.ts';
+import type { OverrideValues } from './ports.ts';
+import { mendQuery } from './query-overrides.ts';
 import { refuse } from './refuse.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -25,15 +27,22 @@ const longestHeadBytes = 64 * 1024;
 /**
  * Carries one exchange: the body to the upstream, the answer back, each as it comes and no faster than the other side takes
  * it. Whatever ends early ends both sides, and never so that a half answer looks whole.
+ * @param overrides the one exception: then the body, which is small, is taken whole and goes on with what its caller left open
  */
-export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeReader, deps: RelayDeps): void {
+export function relay(
+  exchange: Exchange,
+  admitted: Admitted,
+  reader: ExchangeReader,
+  deps: RelayDeps,
+  overrides?: OverrideValues,
+): void {
   const { request, response } = exchange;
   const { destination, head } = admitted;
   const { settings } = deps;
   const { breaker } = destination;
   const hasBody =
     (request.headers['content-length'] ?? '0') !== '0' || request.headers['transfer-encoding'] !== undefined;
-  let upstream: ClientRequest;
+  let upstream: ClientRequest | undefined;
   let connected = false;
   let answer: IncomingMessage | undefined;
   /** Whom the other side waits for. */
@@ -53,7 +62,7 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
     end(outcome, reason);
     ended = true;
     clearTimeout(silence);
-    upstream.destroy();
+    upstream?.destroy();
     if (response.headersSent) breakOff(exchange);
     else refuse(request, response, problem);
   };
@@ -135,7 +144,7 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
       fail('upstream_unreachable', code, unreachable(destination.id, breaker.retryInMs(deps.now())));
       return;
     }
-    if (upstream.reusedSocket && !hasBody && !retried && (head.method === 'GET' || head.method === 'HEAD')) {
+    if (upstream?.reusedSocket && !hasBody && !retried && (head.method === 'GET' || head.method === 'HEAD')) {
       // The other side had closed the kept connection at the very moment in which it was used again.
       retried = true;
       send(true);
@@ -146,10 +155,11 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
   };
   let retried = false;
 
-  const send = (fresh: boolean): void => {
+  /** @param mended the whole body, in place of the one that came */
+  const send = (fresh: boolean, mended?: Buffer): void => {
     connected = false;
     const { isTrusted, agents } = deps;
-    upstream = (destination.secure ? httpsRequest : httpRequest)({
+    const sending = (destination.secure ? httpsRequest : httpRequest)({
       agent: fresh ? agents.fresh(destination) : agents.of(destination),
       host: destination.hostname,
       port: destination.port,
@@ -161,8 +171,12 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
         prefix: admitted.prefix,
         trusted: isTrusted(request.socket.remoteAddress ?? ''),
         tellsClient: admitted.door === 'backend',
-        drop: admitted.drop,
-        add: admitted.add,
+        ...(mended === undefined
+          ? { drop: admitted.drop, add: admitted.add }
+          : {
+              drop: new Set([...admitted.drop, 'content-length']),
+              add: [...admitted.add, 'Content-Length', String(mended.length)],
+            }),
       }),
       setHost: false,
       // The one clock of this exchange is above.
@@ -170,7 +184,8 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
       maxHeaderSize: longestHeadBytes,
       insecureHTTPParser: false,
     });
-    upstream.on('socket', (socket: Socket) => {
+    upstream = sending;
+    sending.on('socket', (socket: Socket) => {
       if (!socket.connecting) {
         connected = true;
         breaker.connected();
@@ -179,7 +194,7 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
       const late = setTimeout(() => {
         const err: NodeJS.ErrnoException = new Error('no connection came about in time');
         err.code = 'ETIMEDOUT';
-        upstream.destroy(err);
+        sending.destroy(err);
       }, settings.connectTimeoutMs);
       socket.once('close', () => clearTimeout(late));
       socket.once(destination.secure ? 'secureConnect' : 'connect', () => {
@@ -188,15 +203,15 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
         breaker.connected();
       });
     });
-    upstream.on('response', onAnswer);
-    upstream.on('error', onError);
-    upstream.on('drain', () => {
+    sending.on('response', onAnswer);
+    sending.on('error', onError);
+    sending.on('drain', () => {
       if (!uploadWaits) return;
       uploadWaits = false;
       silence.refresh();
       request.resume();
     });
-    if (!hasBody) upstream.end();
+    if (!hasBody) sending.end();
   };
 
   response.on('drain', () => {
@@ -212,14 +227,16 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
       end('client_gone', 'closed');
       ended = true;
     }
-    if (!exchange.whole) upstream.destroy();
+    if (!exchange.whole) upstream?.destroy();
   };
   exchange.cut = () => {
     ended = true;
-    upstream.destroy();
+    upstream?.destroy();
     breakOff(exchange);
   };
-  send(false);
+  // A body that something is added to is sent once it is there, with its new length.
+  const gathered: Buffer[] | undefined = overrides === undefined ? undefined : [];
+  if (gathered === undefined) send(false);
 
   if (!hasBody) return;
   request.on('data', (chunk: Buffer) => {
@@ -233,16 +250,28 @@ export function relay(exchange: Exchange, admitted: Admitted, reader: ExchangeRe
       );
       return;
     }
-    reader.request(chunk);
     silence.refresh();
-    if (upstream.write(chunk)) return;
+    if (gathered !== undefined) {
+      gathered.push(chunk);
+      return;
+    }
+    reader.request(chunk);
+    if (upstream?.write(chunk) !== false) return;
     uploadWaits = true;
     request.pause();
   });
   request.on('end', () => {
     if (ended || exchange.whole) return;
     if (answer === undefined) awaitWithin(settings.answerTimeoutMs);
-    upstream.end();
+    if (gathered !== undefined && overrides !== undefined) {
+      const body = Buffer.concat(gathered);
+      const mended = mendQuery(body, overrides);
+      exchange.added = mended?.added ?? [];
+      reader.request(mended?.body ?? body);
+      send(false, mended?.body);
+      upstream?.write(mended?.body ?? body);
+    }
+    upstream?.end();
   });
   request.on('error', () => undefined);
 }

@@ -163,6 +163,9 @@ export const exchangeSchema = z
     first_content_ms: number,
     duration_ms: z.number(),
     track_id: z.string().nullable(),
+    added_parameters: z
+      .array(z.string())
+      .describe('Fields that the gateway put into a query whose caller left them open.'),
     llm: z
       .object({
         provider: z.string(),
@@ -203,6 +206,7 @@ export const exchangeBody = (one: Exchange): z.infer<typeof exchangeSchema> => (
   first_content_ms: one.firstContentMs,
   duration_ms: one.totalMs,
   track_id: one.trackId,
+  added_parameters: [...(one.added ?? [])],
   llm: one.llm && {
     provider: one.llm.provider,
     call: one.llm.call,

@@ -27,6 +27,12 @@ export const trafficDefinitions: readonly OwnDefinition[] = [
   timer('traffic_first_content_ms', 'Time to the first piece of the answer itself.', ofExchange),
   counter('traffic_request_bytes', 'bytes', 'Bytes of the bodies of requests.', ofPlace),
   counter('traffic_response_bytes', 'bytes', 'Bytes of the bodies of answers.', ofPlace),
+  counter(
+    'traffic_added_parameters',
+    'parameters',
+    'Fields that the gateway put into queries, since their callers left them open.',
+    [...['target', 'workspace', 'field']],
+  ),
   counter('llm_calls', 'calls', 'Calls of models, by how they ended.', [...ofCall, 'call', 'outcome']),
   timer('llm_call_duration_ms', 'Time from a call of a model to the end of its answer.', [...ofModel, 'call']),
   timer('llm_first_token_ms', 'Time to the first token of a stream.', ofModel),
@@ -48,6 +54,7 @@ export function createTrafficMetrics(recorder: Recorder): TrafficMetrics {
   const firstContent = recorder.timer({ name: 'traffic_first_content_ms' });
   const requestBytes = recorder.counter({ name: 'traffic_request_bytes' });
   const responseBytes = recorder.counter({ name: 'traffic_response_bytes' });
+  const added = recorder.counter({ name: 'traffic_added_parameters' });
   const calls = recorder.counter({ name: 'llm_calls' });
   const callDuration = recorder.timer({ name: 'llm_call_duration_ms' });
   const firstToken = recorder.timer({ name: 'llm_first_token_ms' });
@@ -60,6 +67,8 @@ export function createTrafficMetrics(recorder: Recorder): TrafficMetrics {
     const where = { target: targetId ?? '', workspace: workspace ?? '', operation };
     const labels = { ...where, mode: exchange.mode ?? '', stream: String(exchange.stream) };
     exchanges.labels({ ...labels, status: statusClass(status), outcome }).inc();
+    for (const field of exchange.added ?? [])
+      added.labels({ target: where.target, workspace: where.workspace, field }).inc();
     if (exchange.requestBytes > 0) requestBytes.labels(where).inc(exchange.requestBytes);
     if (exchange.responseBytes > 0) responseBytes.labels(where).inc(exchange.responseBytes);
     if (!isTimed(outcome)) return;

@@ -51,6 +51,8 @@ export function foresee(
       extractions: 0,
       message,
     });
+    if (known.class === 'safe' && known.backendName === null)
+      return harmless('Nothing has to be done: it goes with each query, where the gateway may add it.');
     if (known.class === 'safe') return harmless('The backend has to be restarted; the index stays as it is.');
     if (known.class === 'hint') return harmless('No backend knows it; nothing has to be done.');
     if (facts.documents === 0) return harmless('The index is empty: it will be made with the new value.');

@@ -15,6 +15,7 @@ export type { Running } from './drift.ts';
 export { findValues } from './found-values.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';
 export type { TuningValue } from './parameter.ts';
+export { type QueryFields, queryFieldsOf } from './query-fields.ts';
 export { createTuning, type Tuning } from './tuning.ts';
 export type {
   ConsequenceBody,

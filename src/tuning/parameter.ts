@@ -20,8 +20,10 @@ export type Parameter = {
   /** Ours, in snake_case; never renamed. */
   readonly name: string;
   readonly backend: 'lightrag' | 'graphrag' | 'both';
-  /** The variable of LightRAG's environment, or the path in GraphRAG's settings.yaml; null when there is none. */
+  /** The variable of LightRAG's environment, or the path in GraphRAG's settings.yaml; null when there is none: a hint, or what only a query carries. */
   readonly backendName: string | null;
+  /** Under which a query carries it along, where it does. */
+  readonly queryField?: string;
   readonly kind: ValueKind;
   /** Of the backend's newest version known here; null: the provider's or nothing. */
   readonly fallback: TuningValue | null;

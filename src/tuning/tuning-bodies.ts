@@ -60,7 +60,11 @@ export const parameterSchema = z.object({
   backend_name: z
     .string()
     .nullable()
-    .describe('Variable of the environment, or path in settings.yaml; null: no backend knows it.'),
+
+    .describe(
+      'Variable of the environment, or path in settings.yaml; null: no backend knows it, or only a query carries it.',
+    ),
+  query_field: z.string().nullable().describe('Under which a query carries it along; null: it does not.'),
   type: z.enum(['integer', 'number', 'boolean', 'choice', 'text']),
   minimum: z.number().nullable(),
   maximum: z.number().nullable().describe('Of a text: characters.'),
@@ -78,6 +82,7 @@ export const shapeParameter = ({ kind, ...one }: Parameter): ParameterBody => ({
   name: one.name,
   backend: one.backend,
   backend_name: one.backendName,
+  query_field: one.queryField ?? null,
   type: kind.type,
   minimum: 'least' in kind ? kind.least : null,
   maximum: 'most' in kind ? kind.most : null,

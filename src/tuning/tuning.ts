@@ -93,8 +93,17 @@ export function createTuning(options: {
   firstValues(): Values;
   /** Every index that could be looked at. */
   indexes(): readonly IndexFacts[];
+  /** Told once a change is kept. */
+  changed?(): void;
 }): Tuning {
   const { db, events, clock } = options;
+
+  /** One unit of work that may change something; told once it is kept. */
+  const changing = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    const done = await db.unit(work);
+    options.changed?.();
+    return done;
+  };
 
   const layered = (set: SetValues, of: Place): EffectiveValue[] => layerValues(set, options.firstValues(), of);
 
@@ -166,7 +175,7 @@ export function createTuning(options: {
     check: async (scope, values) => judge(await selectValues(db), scope, values),
 
     set: (scope, values, asking) =>
-      db.unit(async (tx) => {
+      changing(async (tx) => {
         const set = await selectValuesInside(tx);
         asking.admit?.(textOf(set, scope));
         const { violations, contradictions } = judge(set, scope, values);
@@ -178,7 +187,7 @@ export function createTuning(options: {
       }),
 
     reset: (scope, asking) =>
-      db.unit(async (tx) => {
+      changing(async (tx) => {
         const set = await selectValuesInside(tx);
         asking.admit?.(textOf(set, scope));
         const keys = scope.kind === 'default' ? [...set.keys()] : [scopeKey(scope)];
@@ -198,7 +207,7 @@ export function createTuning(options: {
     },
 
     rollback: (number, asking, only = () => true) =>
-      db.unit(async (tx) => {
+      changing(async (tx) => {
         const later = await laterThan(tx, number);
         const { changes: all, leftOut } = changesBack(later, (name) => findParameter(name) !== undefined);
         const changes = all.filter(only);

@@ -80,6 +80,7 @@ export type Exchange = {
   first_content_ms: number | null;
   duration_ms: number;
   track_id: string | null;
+  added_parameters: string[];
   llm: {
     provider: string;
     call: string;

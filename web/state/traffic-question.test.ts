@@ -73,7 +73,7 @@ test('of an exchange only what is known is told', () => {
     ...{ at: '2026-01-05T12:00:00Z', source: 'recorded', door: 'llm', target_id: null, workspace: null, user: null },
     ...{ key_id: null, operation: 'llm', route: 'recorded', mode: null, stream: false, status: 0, outcome: 'ok' },
     ...{ reason: null, request_bytes: 0, response_bytes: 0, first_byte_ms: null, first_content_ms: null },
-    ...{ duration_ms: 5, track_id: null },
+    ...{ duration_ms: 5, track_id: null, added_parameters: [] },
     llm: {
       ...{ provider: 'openai', call: 'chat', model: 'm', role: null, prompt_tokens: 7, completion_tokens: null },
       ...{ cached_tokens: null, first_token_ms: null, cost_usd: null, retry: false },

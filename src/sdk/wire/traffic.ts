@@ -92,6 +92,8 @@ export type TrafficExchangeBody = {
   readonly first_content_ms: number | null;
   readonly duration_ms: number;
   readonly track_id: string | null;
+  /** Fields that the gateway put into a query whose caller left them open. */
+  readonly added_parameters: readonly string[];
   readonly llm: {
     readonly provider: string;
     readonly call: 'chat' | 'completion' | 'embeddings' | 'rerank' | 'other';

@@ -17,8 +17,10 @@ export type LightragConfigBody = {
 export type ParameterBody = {
   readonly name: string;
   readonly backend: 'lightrag' | 'graphrag' | 'both';
-  /** Variable of the environment, or path in settings.yaml; null: no backend knows it. */
+  /** Variable of the environment, or path in settings.yaml; null: no backend knows it, or only a query carries it. */
   readonly backend_name: string | null;
+  /** Under which a query carries it along; null: it does not. */
+  readonly query_field: string | null;
   readonly type: 'integer' | 'number' | 'boolean' | 'choice' | 'text';
   readonly minimum: number | null;
   readonly maximum: number | null;

@@ -140,7 +140,7 @@ export const indexRules: readonly AdviceRule[] = [
     parameters: ['cache_enabled'],
     looksAt: `Kept answers, where there are at least ${leastAnswers}: at least ${percent(outdatedFrom)} are older than the newest document and are given all the same.`,
     proposes:
-      '`cache_enabled` off. Or keep it, and let a cleanup take outdated answers away after each import (strategy cache).',
+      '`cache_enabled` off. Or keep it, and let a cleanup take outdated answers away after each import (`ragwarden cleanup`, strategy llm-cache).',
     effect: 'No answer is given that does not know the newest documents; every question is paid.',
     withdrawnWhen: `Less than ${percent(outdatedFrom)} of the kept answers are outdated.`,
     judge(facts) {

@@ -29,13 +29,20 @@ const bounds = (kind: ValueKind): string => {
   }
 };
 
+const atBackend = ({ backendName, queryField }: Parameter): string =>
+  backendName !== null
+    ? `\`${backendName}\``
+    : queryField === undefined
+      ? 'none: a hint'
+      : `\`${queryField}\` of a query`;
+
 /** The catalogue as a page of the documentation. */
 export function cataloguePage(): string {
   const row = (one: Parameter): string => {
     const before = one.fallbackBefore ? ` (before ${one.fallbackBefore.version}: ${one.fallbackBefore.value})` : '';
     const cells = [
       `\`${one.name}\``,
-      one.backendName === null ? 'none: a hint' : `\`${one.backendName}\``,
+      atBackend(one),
       bounds(one.kind),
       `${one.fallback ?? ''}${before}`,
       one.unit ?? '',

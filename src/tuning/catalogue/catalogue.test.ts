@@ -27,10 +27,12 @@ test('every default is a value of its parameter, and what nobody set contradicts
 });
 
 test('what no backend knows is a hint, and what is another index is never safe', () => {
-  expect(parameters.filter(({ backendName }) => backendName === null).map((one) => one.class)).toEqual([
-    'hint',
-    'hint',
-  ]);
+  const unknown = parameters.filter((one) => one.backendName === null && one.queryField === undefined);
+  expect(unknown.map((one) => one.class)).toEqual(['hint', 'hint']);
+  // What a query carries along is each caller's own, and needs nothing of the index.
+  expect(parameters.filter((one) => one.queryField !== undefined && !(one.perUser && one.class === 'safe'))).toEqual(
+    [],
+  );
   expect(findParameter('working_dir')?.class).toBe('never');
   expect(findParameter('vector_dimension')?.class).toBe('re-embed');
 });

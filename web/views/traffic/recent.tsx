@@ -104,6 +104,7 @@ export function factsOf(one: Exchange): [name: string, value: string][] {
     ['sent', one.source === 'gateway' ? formatBytes(one.request_bytes) : null],
     ['received', one.source === 'gateway' ? formatBytes(one.response_bytes) : null],
     ['track id', one.track_id],
+    ['added', one.added_parameters.length === 0 ? null : one.added_parameters.join(', ')],
     ['told by', one.source === 'recorded' ? 'a program' : null],
     ['call', llm && `${llm.call}, ${llm.provider}${llm.role === null ? '' : `, ${llm.role}`}`],
     ['tokens in', llm && countOr(llm.prompt_tokens)],
