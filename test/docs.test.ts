@@ -269,8 +269,8 @@ describe('the runbooks', () => {
     const list = read(`${folder}/README.md`);
     for (const name of names.filter((one) => one !== 'README.md')) {
       expect(list, `the list leads to ${name}`).toContain(`](${name})`);
-      // Steps, or a table of what is seen with what to do.
-      expect(read(`${folder}/${name}`), `${name} says what to do`).toMatch(/^ *1\. |^ *\| ?---/m);
+      // Steps, points, one sentence, or a table of what is seen with what to do.
+      expect(read(`${folder}/${name}`), `${name} says what to do`).toMatch(/^ *(1\.|-) |^ *\| ?---|^\*\*Do\.\*\*/m);
     }
   });
 
