@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -345,6 +355,111 @@ describe('metrics', () => {
   });
 });
 
+describe('alerts', () => {
+  const alerts = (...argv: readonly string[]) =>
+    runInPipe(['alerts', ...argv], { env: { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: localToken } });
+  const written = (name: string, content: unknown): string => {
+    const file = join(home, name);
+    writeFileSync(file, JSON.stringify(content));
+    return file;
+  };
+  /** Fires with the next evaluation: the target answers. */
+  const atOnce = { metric_name: 'ragwarden_target_up', condition: 'gte', threshold: 0, duration_seconds: 0 };
+  let attempts = 0;
+  type Shown = { alert_id: string; rule_name: string; action: { state: string; detail: string } | null };
+  const firing = async (rule: string): Promise<Shown> =>
+    vi.waitUntil(
+      async () => {
+        const { stdout } = await alerts('list', '--rule', rule, '--state', 'firing', '--json');
+        const [one] = (JSON.parse(stdout) as { items: Shown[] }).items;
+        return one?.action?.state === 'due' || one?.action?.state === 'running' ? undefined : one;
+      },
+      { timeout: 60_000, interval: 100 },
+    );
+
+  test('a rule is tried out, put, fires, is looked after and silenced, and is gone with its rule', async () => {
+    const file = written('rule.json', { name: 'cli_up', ...atOnce, severity: 'info' });
+    const tried = await alerts('test', '--file', file, '--value', '1', '--last', '1h');
+    expect([tried.code, tried.stderr]).toEqual([0, '']);
+    expect(tried.stdout).toContain('cli_up');
+    const put = await alerts('rules', 'put', file);
+    expect([put.code, put.stdout]).toEqual([0, 'cli_up: ragwarden_target_up is at or above 0.\n']);
+    const { alert_id: id } = await firing('cli_up');
+    const list = await alerts('list', '--rule', 'cli_up');
+    expect([list.code, list.stdout]).toEqual([4, expect.stringMatching(/^info +active +cli_up \{target="sample"\}/m)]);
+    expect((await alerts('ack', id, '--note', 'on it')).stdout).toMatch(/is looked after by .*; it is not told again/);
+    const silenced = await alerts('silence', 'alertname=cli_up', '--for', '1h', '--comment', 'a test');
+    const [, silence = ''] = /^Silence (\S+) holds back alertname=cli_up until /.exec(silenced.stdout) ?? [];
+    expect((await alerts('silences')).stdout).toContain(silence);
+    expect((await alerts('silences', 'end', silence)).stdout).toBe(`Silence ${silence} is over.\n`);
+    expect((await alerts('rules')).stdout).toMatch(
+      /^cli_up +api +info +1 firing +ragwarden_target_up is at or above 0$/m,
+    );
+    expect(JSON.parse((await alerts('rules', 'show', 'cli_up')).stdout)).toMatchObject({ origin: 'api', ...atOnce });
+    const exported = await alerts('rules', 'export', '--origin', 'api');
+    expect([exported.code, exported.stdout]).toEqual([0, expect.stringContaining('alert: cli_up')]);
+    expect((await alerts('rules', 'delete', 'cli_up')).code).toBe(0);
+    await vi.waitUntil(async () => (await alerts('list', '--rule', 'cli_up')).code === 0, {
+      ...{ timeout: 60_000, interval: 100 },
+    });
+    expect((await alerts('history', '--rule', 'cli_up')).stdout).toContain(id);
+  });
+
+  test('a receiver is added, tried in vain, told so with every attempt, and removed; one at a metadata service is not', async () => {
+    const metadata = written('metadata.json', { kind: 'webhook', url: 'http://169.254.169.254/latest/meta-data/' });
+    const refused = await alerts('receivers', 'add', 'cloud', '--file', metadata);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('link-local, metadata or reserved address');
+    // A name that is reserved for not existing.
+    const nowhere = written('nowhere.json', { kind: 'webhook', url: 'https://hooks.invalid/', timeout_seconds: 5 });
+    await alerts('receivers', 'remove', 'nowhere');
+    const added = await alerts('receivers', 'add', 'nowhere', '--file', nowhere);
+    expect([added.code, added.stdout]).toEqual([0, expect.stringMatching(/^whsec_\S+\n$/)]);
+    const tried = await alerts('receivers', 'test', 'nowhere');
+    expect([tried.code, tried.stdout + tried.stderr]).toEqual([4, expect.stringContaining('hooks.invalid')]);
+    expect((await alerts('receivers')).stdout).toMatch(/^nowhere +webhook +api/m);
+    const { items } = JSON.parse((await alerts('deliveries', '--receiver', 'nowhere', '--json')).stdout);
+    const shown = await alerts('deliveries', 'show', items[0].id);
+    expect(shown.stdout).toContain('hooks.invalid');
+    expect((await alerts('receivers', 'remove', 'nowhere')).code).toBe(0);
+  });
+
+  test('what a rule asks for is done by those who do it: cleanup, inserts and a workspace', async () => {
+    // A rule acts once an hour, so a second attempt has rules of its own.
+    attempts += 1;
+    const named = (what: string): string => `cli_${what}_${attempts}`;
+    const actions = {
+      cleanup: { kind: 'run-cleanup-task', task_id: 'metrics_cleanup_daily' },
+      pause: { kind: 'pause-inserts', target_id: 'sample', for_seconds: 1 },
+      throttle: {
+        ...{ kind: 'throttle-workspace', target_id: 'sample', workspace: 'elsewhere' },
+        ...{ requests_per_minute: 7, for_seconds: 60 },
+      },
+      dry: { kind: 'pause-inserts', target_id: 'sample', for_seconds: 900, mode: 'dry' },
+    };
+    const rules = Object.entries(actions).map(([what, action]) => ({
+      ...{ name: named(what), ...atOnce, action: { mode: 'run', ...action } },
+    }));
+    expect((await alerts('rules', 'put', written('rules.json', rules), '--quiet')).stderr).toBe('');
+    const done = Object.fromEntries(
+      await Promise.all(Object.keys(actions).map(async (what) => [what, (await firing(named(what))).action] as const)),
+    );
+    for (const what of Object.keys(actions)) await alerts('rules', 'delete', named(what));
+    expect(done).toMatchObject({
+      cleanup: { state: 'begun' },
+      pause: { state: 'begun', detail: expect.stringContaining('Inserts of sample wait until') },
+      throttle: { state: 'begun', detail: expect.stringContaining('At most 7 requests a minute pass') },
+      dry: { state: 'dry', detail: expect.stringContaining('keeps inserts of sample waiting for 900 s') },
+    });
+    const quotas = await (await api('/api/v1/metrics/quotas')).text();
+    expect(quotas).toContain('elsewhere');
+    const runs = await (await api('/api/v1/metrics/cleanup/history')).text();
+    expect(runs).toContain('metrics_cleanup_daily');
+    const audit = await (await api('/api/v1/audit?limit=100')).text();
+    expect(audit).toContain('alerts.action.throttle-workspace');
+  });
+});
+
 describe('traffic', () => {
   const traffic = (...argv: readonly string[]) =>
     runInPipe(['traffic', ...argv], { env: { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: localToken } });
@@ -381,11 +496,35 @@ describe('traffic', () => {
 
 describe.skipIf(!withRestic)('recovery points', () => {
   let point: string;
+  let attempts = 0;
 
   beforeAll(async () => {
     const { code, stdout, stderr } = await inPipe(['backup', 'create', '--json', ...here]);
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     point = JSON.parse(stdout).result.backup_id;
+  });
+
+  test('an alert has one taken, and names the operation', async () => {
+    const action = { kind: 'take-recovery-point', target_id: 'sample', mode: 'run' };
+    const rule = { metric_name: 'ragwarden_target_up', condition: 'gte', threshold: 0, duration_seconds: 0, action };
+    attempts += 1;
+    const name = `cli_point_${attempts}`;
+    const path = `/api/v1/metrics/alerts/rules/${name}`;
+    const headers = { 'content-type': 'application/json' };
+    expect((await api(path, { method: 'PUT', headers, body: JSON.stringify(rule) })).status).toBe(201);
+    type History = { items: { action: { state: string; operation_id: string | null } }[] };
+    const outcome = await vi.waitUntil(
+      async () => {
+        const history = (await (await api(`/api/v1/metrics/alerts/history?rule=${name}`)).json()) as History;
+        const [{ action: found } = { action: undefined }] = history.items;
+        return found?.state === 'due' || found?.state === 'running' ? undefined : found;
+      },
+      { timeout: 60_000, interval: 100 },
+    );
+    expect(outcome.state).toBe('begun');
+    await api(path, { method: 'DELETE' });
+    const followed = await inside(['operations', 'show', outcome.operation_id ?? '', '--follow', ...here]);
+    expect(followed.code).toBe(0);
   });
 
   test('are listed and shown, as tables and as the documents of the API', async () => {

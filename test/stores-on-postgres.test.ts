@@ -23,5 +23,6 @@ describe.skipIf(!hasPart('postgresql'))('on PostgreSQL', () => {
   describe('drills', () => import('../src/recovery/drill-store.test.ts').then(() => undefined));
   describe('documents', () => import('../src/targets/documents/document-store.test.ts').then(() => undefined));
   describe('alerts', () => import('../src/alerts/alert-evaluation.test.ts').then(() => undefined));
+  describe('notifications', () => import('../src/notify/notify.test.ts').then(() => undefined));
   describe('recovery points', () => import('../src/backup/point-store.test.ts').then(() => undefined));
 });

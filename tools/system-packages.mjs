@@ -37,6 +37,7 @@ export const SYSTEM_PARTS = [
     packages: { apt: ['prometheus-alertmanager'] },
     neededBy: ['tests'],
   },
+  { name: 'openssl', programs: ['openssl'], neededBy: ['tests'] },
   {
     name: 'ceph',
     programs: ['radosgw'],

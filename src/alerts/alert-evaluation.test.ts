@@ -4,7 +4,7 @@ import { AppError } from '../platform/errors.ts';
 import type { ActionRunners } from './action.ts';
 import { backtestRule } from './backtest.ts';
 import type { Labels } from './reading.ts';
-import { openTestAlerts, type TestAlerts, testIntervalMs } from './test-alerts.ts';
+import { openTestAlerts, type TestAlerts, testIntervalMs, testLeaseMs } from './test-alerts.ts';
 
 let made: TestAlerts;
 afterEach(() => made.remove());
@@ -91,6 +91,60 @@ test('what could not be written is told by the next evaluation, once', async () 
   expect(await made.alerts.store.history({ limit: 5 })).toHaveLength(1);
 });
 
+describe('of two instances on one state', () => {
+  const openTwo = async () => {
+    made = await openTestAlerts({ rules: [high], leases: true });
+    const other = made.another('i2');
+    /** Both at once, one of them held up. */
+    const both = async (times = 1, only: 'both' | 'other' = 'both') => {
+      for (let i = 0; i < times; i += 1) {
+        await made.clock.advance(testIntervalMs);
+        await made.metrics.metrics.history.sampleOnce();
+        await Promise.all([
+          only === 'both' ? made.alerts.evaluation.job.runOnce() : undefined,
+          other.evaluation.job.runOnce(),
+        ]);
+      }
+    };
+    const evaluators = () => [made.alerts, other].map(({ evaluation }) => evaluation.isEvaluator());
+    return { other, both, evaluators };
+  };
+
+  test('one evaluates, and each change is told once', async () => {
+    const { other, both, evaluators } = await openTwo();
+    made.set(90);
+    await both(5);
+    expect(evaluators().toSorted()).toEqual([false, true]);
+    made.set(10);
+    await both(5);
+    expect(made.told.map(({ status }) => status)).toEqual(['firing', 'resolved']);
+    expect(await made.alerts.store.history({ limit: 9 })).toHaveLength(1);
+    await other.evaluation.job.stop?.();
+  });
+
+  test('the other goes on when the lease of one that is held up has ended, with what was pending, and that one writes nothing more', async () => {
+    const { other, both, evaluators } = await openTwo();
+    made.set(90);
+    await made.tick(2);
+    await both(1, 'other');
+    expect(evaluators()).toEqual([true, false]);
+    // Longer than the lease without a renewal; what was held before it counts, the time in between does not.
+    await made.clock.advance(testLeaseMs);
+    await both(1, 'other');
+    expect([evaluators()[1], made.told.length]).toEqual([true, 0]);
+    await both(1, 'other');
+    expect(made.told.map(({ status }) => status)).toEqual(['firing']);
+    made.set(10);
+    await both(5);
+    expect(evaluators()).toEqual([false, true]);
+    expect(made.told.map(({ status }) => status)).toEqual(['firing', 'resolved']);
+    // Who ends in order leaves the lease to the other at once.
+    await other.evaluation.job.stop?.();
+    await made.tick();
+    expect(evaluators()[0]).toBe(true);
+  });
+});
+
 describe('a rule that ends', () => {
   test.each([
     ['was removed', [], 'The rule was removed.'],
@@ -115,6 +169,24 @@ describe('a rule that ends', () => {
     expect(await made.tick(3)).toEqual([]);
     expect(made.alerts.evaluation.alerts().get('high')).toHaveLength(1);
   });
+});
+
+test('a rule of the API that one of the file shelves counts no more, and is told at the start', async () => {
+  made = await openTestAlerts({ rules: [] });
+  await made.alerts.rules.put({ ...high, threshold: 10 }, 'local:mia');
+  await made.alerts.rules.tellShelved();
+  expect(await eventTypes()).toEqual([]);
+  await made.restart({ rules: [high] });
+  await made.alerts.rules.tellShelved();
+  const [told] = await made.events.list({ limit: 5 });
+  expect(told).toMatchObject({ type: 'alert.rule-shelved', severity: 'warning', data: { rule: 'high' } });
+  expect(await made.alerts.rules.require('high')).toMatchObject({
+    origin: 'file',
+    shelved: ['api'],
+    rule: { threshold: 85 },
+  });
+  made.set(50);
+  expect(await made.tick(4)).toEqual([]);
 });
 
 test('a rule that makes no sense of its metric is said so, and the others are evaluated', async () => {

@@ -3,7 +3,7 @@ import type { CurrentValues, MetricHistory } from '../metrics/index.ts';
 import type { Notifier } from '../notify/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database/index.ts';
-import { describeError } from '../platform/errors.ts';
+import { AppError, describeError } from '../platform/errors.ts';
 import type { Lease, Leases } from '../platform/leases.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
@@ -137,6 +137,9 @@ export function createAlertEvaluation(options: {
     }
     if (writes.length > 0)
       await db.unit(async (tx) => {
+        // Whoever was held up for longer than its lease must not write over what another has decided since.
+        if (lease !== undefined && !(await leases?.renew(lease, tx)))
+          throw new AppError('operation/lease-lost', 'Another instance evaluates the alert rules now.');
         for (const write of writes) await write(tx);
       });
     // Only what is on disk is so: what could not be written is decided again, from the same state, and the time counts then.

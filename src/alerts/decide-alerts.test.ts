@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { noState, type RuleState } from './alert.ts';
 import type { AlertRule } from './alert-rule.ts';
 import { type AlertChange, decideAlerts, evaluationStep, mostAlertsPerRule } from './decide-alerts.ts';
+import { createRuleReader } from './read-rule.ts';
 import type { Reading } from './reading.ts';
 import { testRule } from './test-rules.ts';
 
@@ -134,6 +135,26 @@ test('a million series make no million alerts, and that is told once', () => {
   expect(told.filter(({ change }) => change.kind === 'capped')).toHaveLength(1);
   expect(told.filter(({ change }) => change.kind === 'uncapped')).toHaveLength(1);
   expect(state.capped).toBe(false);
+});
+
+test('a rule that a million series match asks for as many as one evaluation looks at, and says how many match', async () => {
+  const rule = testRule({ duration_seconds: 0, aggregation: 'max' });
+  const asked: (number | undefined)[] = [];
+  const readings = await createRuleReader(rule, undefined).read(
+    {
+      // A store that has them all; each would fire.
+      async query({ limit = 1_000_000 }) {
+        asked.push(limit);
+        const series = Array.from({ length: limit }, (_, i) => ({ labels: { series: String(i) }, values: [99] }));
+        return { type: 'gauge', times: [0], stepMs: 1, sources: [], series, total: 1_000_000, approximate: false };
+      },
+    },
+    0,
+  );
+  expect(asked).toEqual([20_000]);
+  const { state, changes } = decideAlerts(rule, readings, noState, { nowMs: 0, stepMs: 0 });
+  expect(state.alerts).toHaveLength(mostAlertsPerRule);
+  expect(changes.at(-1)).toMatchObject({ kind: 'capped', matching: 20_000 });
 });
 
 describe('a clock that jumps during the hold', () => {

@@ -6,11 +6,13 @@ import { openTestState, type TestState } from '../migrations/test-state.ts';
 import type { Notification, Notifier } from '../notify/index.ts';
 import type { Database } from '../platform/database/index.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
+import { createLeases } from '../platform/leases.ts';
 import { silentLogger } from '../platform/logging.ts';
 import type { ActionRunners } from './action.ts';
 import { type Alerts, createAlerts } from './alerts.ts';
 
 export const testIntervalMs = 30_000;
+export const testLeaseMs = 90_000;
 
 export type TestAlerts = {
   readonly clock: FakeClock;
@@ -27,6 +29,8 @@ export type TestAlerts = {
   set(value: number | null, target?: string): void;
   /** Moves time by one interval and evaluates. @returns what was told by it, as `status key` */
   tick(times?: number, options?: { sampled?: boolean }): Promise<string[]>;
+  /** A further process on the same stores; with `leases`, as where the state is in PostgreSQL. Who made it stops it. */
+  another(instance: string): Alerts;
   /** The next life of the process, on the same stores. */
   restart(options?: { rules?: readonly AlertRuleBody[] }): Promise<void>;
   remove(): Promise<void>;
@@ -34,7 +38,12 @@ export type TestAlerts = {
 
 /** Test support: rules and all behind them, on real databases, with a clock that is moved. Nothing runs by itself. */
 export async function openTestAlerts(
-  options: { rules?: readonly AlertRuleBody[]; defaultRules?: readonly AlertRuleBody[]; runners?: ActionRunners } = {},
+  options: {
+    rules?: readonly AlertRuleBody[];
+    defaultRules?: readonly AlertRuleBody[];
+    runners?: ActionRunners;
+    leases?: boolean;
+  } = {},
 ): Promise<TestAlerts> {
   const clock = createFakeClock();
   const metrics = await openMetrics({ clock });
@@ -61,8 +70,8 @@ export async function openTestAlerts(
     },
     silencedBy: async () => [],
   };
-  const build = (rules: readonly AlertRuleBody[]): Alerts => {
-    const events = createEventLog({ db: state.db, clock, instance: 'i1' });
+  const build = (rules: readonly AlertRuleBody[], instance = 'i1'): Alerts => {
+    const events = createEventLog({ db: state.db, clock, instance });
     test.events = events;
     const db: Database = {
       ...state.db,
@@ -72,7 +81,8 @@ export async function openTestAlerts(
       ...{ fileRules: rules, defaultRules: options.defaultRules ?? [], runners: options.runners ?? {} },
       history: metrics.metrics.history,
       current: createCurrentValues({ registry: metrics.registry, instance: 'i1' }),
-      ...{ leases: undefined, instance: 'i1', intervalMs: testIntervalMs, db, events, notifier, clock },
+      leases: options.leases ? createLeases({ db, clock, instance, ttlMs: testLeaseMs }) : undefined,
+      ...{ instance, intervalMs: testIntervalMs, db, events, notifier, clock },
       log: silentLogger,
     });
   };
@@ -92,6 +102,7 @@ export async function openTestAlerts(
       }
       return told.slice(from).map(({ status, key }) => `${status} ${key.replace(/:[0-9a-f]{16}$/, '')}`);
     },
+    another: (instance: string) => build(options.rules ?? [], instance),
     async restart(next: { rules?: readonly AlertRuleBody[] } = {}) {
       await state.reopen();
       test.alerts = build(next.rules ?? options.rules ?? []);

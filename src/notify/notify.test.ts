@@ -150,6 +150,26 @@ test('without a receiver nothing is lost: who comes later hears of what fires th
   expect(told(chat)).toEqual(['change: cpu firing']);
 });
 
+test('two instances at once on one state: each notification is decided and sent by one of them, once', async () => {
+  const other = notify.another('other');
+  const both = async (ms: number) => {
+    await notify.clock.advance(ms);
+    await Promise.all([notify, other].map(({ planner }) => planner.runOnce()));
+    await Promise.all([notify, other].map(({ courier }) => courier.runOnce()));
+  };
+  const names = Array.from({ length: 12 }, (_, i) => `a${String(i).padStart(2, '0')}`);
+  await notify.tell(...names.map((name) => firing(name)));
+  for (const ms of [0, 30_000, 1_000, 1_000]) await both(ms);
+  await notify.tell(...names.map((name) => resolved(name)));
+  for (const ms of [0, 300_000, 1_000, 1_000]) await both(ms);
+  expect(told(chat).toSorted()).toEqual(
+    names.flatMap((name) => [`change: ${name} firing`, `change: ${name} resolved`]).toSorted(),
+  );
+  expect(new Set(chat.received.map(({ headers }) => headers['webhook-id'])).size).toBe(24);
+  expect((await notify.outbox.list({}, 50)).filter(({ state }) => state !== 'sent')).toEqual([]);
+  await Promise.all([other.planner.stop?.(), other.courier.stop?.()]);
+});
+
 test('a night of coming and going is told once in each interval, and nothing is told of what was over before', async () => {
   await notify.tell(firing('cpu'));
   await notify.pass(10_000);

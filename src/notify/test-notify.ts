@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import type { NotifyConfig, ReceiverConfig, RouteConfig } from '../config/index.ts';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
@@ -25,6 +24,7 @@ export const route = (more: Partial<RouteConfig> = {}): RouteConfig => ({
   ...more,
 });
 
+const sealKey = Buffer.alloc(32, 7).toString('base64');
 export const signingKey = `whsec_${Buffer.from('a signing key of thirty-two byte').toString('base64')}`;
 
 export const webhook = (id: string, url: string): ReceiverConfig => ({
@@ -63,6 +63,8 @@ export type TestNotify = Notify & {
   turn(): Promise<void>;
   /** Moves the clock in steps of `stepMs` and takes a turn after each. */
   pass(ms: number, stepMs?: number): Promise<void>;
+  /** A further process on the same state. Who made it stops it. */
+  another(instance: string): Notify;
   /** The same state, as the next start of the process finds it. */
   restart(): Promise<void>;
   remove(): Promise<void>;
@@ -77,11 +79,11 @@ export async function createTestNotify(
   const clock = options.clock ?? createFakeClock();
   const http = createHttpClient(options.http);
   const events = createEventLog({ db: state.db, clock, instance: 'main' });
-  const make = (): Notify =>
+  const make = (instance = 'main'): Notify =>
     createNotify({
-      ...{ db: state.db, http, events, instance: 'main', clock: clock as Clock, random: systemRandom },
+      ...{ db: state.db, http, events, instance, clock: clock as Clock, random: systemRandom },
       config: () => made.config,
-      seal: createSeal({ given: undefined, file: join(`${state.path}.seal.key`), random: systemRandom }),
+      seal: createSeal({ given: sealKey, file: 'there is none', random: systemRandom }),
       log: silentLogger,
     });
   const made: TestNotify = {
@@ -106,6 +108,7 @@ export async function createTestNotify(
         await made.turn();
       }
     },
+    another: make,
     async restart() {
       await Promise.all([made.planner.stop?.(), made.courier.stop?.()]);
       Object.assign(made, make());

@@ -1,11 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Certificate, makeCertificate } from '../../../test/setup/certificate.ts';
+import { hasPart } from '../../../test/setup/parts.ts';
 import type { ReceiverConfig } from '../../config/index.ts';
 import { createTestNotify, firing, resolved, route, type TestNotify } from '../test-notify.ts';
 
@@ -17,26 +18,13 @@ type Mail = {
 };
 
 let folder: string;
-let tls: { readonly key: Buffer; readonly cert: Buffer };
+let tls: Certificate;
 const ends: (() => Promise<unknown>)[] = [];
 
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
+const hasOpenssl = hasPart('openssl');
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'ragwarden-mail-'));
-  if (!hasOpenssl) return;
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const fresh = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-  execFileSync('openssl', ['req', '-x509', ...fresh, ...names, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  tls = { key: readFileSync(key), cert: readFileSync(cert) };
+  if (hasOpenssl) tls = makeCertificate(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(async () => {
@@ -127,10 +115,10 @@ test('the beginning and the end come as mails that a person can act on', async (
 
 test.skipIf(!hasOpenssl)('a login travels only under TLS, by STARTTLS or from the beginning', async () => {
   const login = { username: 'ragwarden', password: { value: 'open sesame' } };
-  const caFile = join(folder, 'cert.pem');
+  const caFile = tls.certFile;
   for (const way of ['starttls', 'implicit'] as const) {
     const { port, mails } = await serveMail({
-      ...tls,
+      ...{ key: tls.key, cert: tls.cert },
       secure: way === 'implicit',
       authOptional: false,
       disabledCommands: [],
@@ -151,7 +139,7 @@ test.skipIf(!hasOpenssl)('a login travels only under TLS, by STARTTLS or from th
 });
 
 test.skipIf(!hasOpenssl)('a certificate that nobody vouches for is refused and told', async () => {
-  const { port, mails } = await serveMail({ ...tls, disabledCommands: [] });
+  const { port, mails } = await serveMail({ key: tls.key, cert: tls.cert, disabledCommands: [] });
   const notify = await notifyBy(receiver(port, { host: 'localhost', tls: 'starttls' }));
   await notify.tell(firing('cpu'));
   await notify.turn();

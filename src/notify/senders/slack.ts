@@ -23,8 +23,15 @@ export const sendSlack: Send<'slack'> = async (receiver, delivery, { http, clock
     maxBytes: mostAnswerBytes,
     signal,
   });
+  const said = answer.text().trim();
+  // Taken away by hand, or archived: Slack says so with 403, 404 or 410, and asking again changes nothing.
+  if (answer.status >= 400 && answer.status < 500 && goneWords.has(said))
+    return { outcome: 'gone', status: answer.status, error: `it answered ${answer.status}: ${said}` };
   return resultOf(answer, clock.now());
 };
+
+/** @see https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
+const goneWords = new Set(['no_service', 'no_active_hooks', 'no_team', 'invalid_token', 'channel_is_archived']);
 
 export function slackBody(delivery: Pick<Delivery, 'message' | 'createdMs'>, nowMs: number) {
   const { message } = delivery;
