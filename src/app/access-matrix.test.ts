@@ -166,6 +166,8 @@ describe('the trail', () => {
     'POST /api/v1/tuning/check': 'changes nothing',
     'POST /api/v1/tuning/revisions/:revision/rollback': 'as a change; shown in tuning.test.ts',
     'POST /api/v1/tuning/apply': 'an operation, which keeps who asked for it',
+    'POST /api/system/provider/switch': 'the same; audited when it is over, in provider-switch.test.ts',
+    'POST /api/provider/switch': 'the same',
     'PUT /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; audited where it is pinned (catalogue.ts)',
     'DELETE /api/v1/backup/points/:backup_id/pin': 'needs a recovery point; audited where it is pinned (catalogue.ts)',
   };

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Backup } from '../backup/index.ts';
+import type { ModelProviderHalf } from '../config/index.ts';
 import type { MetricHistory } from '../metrics/index.ts';
 import type { Settlers } from '../operations/index.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
@@ -13,16 +14,21 @@ import {
   type WatchedTarget,
 } from '../targets/index.ts';
 import {
-  type ApplyTarget,
   applyRoutes,
   createApply,
   createChangeWatch,
   createDriftWatch,
+  createProviderSwitch,
   createTuning,
   type IndexFacts,
+  keysOf,
   lightragConfigRoutes,
+  lookAtProvider,
+  nameOfRunning,
+  providerRoutes,
   type RunningBackend,
   readFigures,
+  type SwitchTarget,
   type Tuning,
   tuningRoutes,
 } from '../tuning/index.ts';
@@ -42,7 +48,7 @@ export type TuningWiring = {
 
 /** The backend's parameters: what they are for whom, how they came to be so, what the backend runs with, and telling it. */
 export function createTuningWiring(
-  { config, db, events, clock, live, operations, registry, logOf }: Ground,
+  { config, db, events, clock, live, operations, registry, http, logOf }: Ground,
   seen: {
     readonly targets: readonly WatchedTarget[];
     readonly inspections: Pick<Inspections, 'last'>;
@@ -78,16 +84,16 @@ export function createTuningWiring(
     figures: (targetId, fromMs, toMs) => readFigures(later.history(), targetId, fromMs, toMs),
     askCanary: (targetId) => askCanaries(later.canaries.filter(({ place }) => place.targetId === targetId)),
     policy: () => live.config().tuning.watch,
-    apply(targetId) {
+    apply(targetId, only) {
       const target = targets.find(({ id }) => id === targetId);
       if (!target) throw new AppError('target/unknown', `There is no target "${targetId}" any more.`);
-      return apply.begin(target, { requestedBy: 'ragwarden', confirm: false, watched: false });
+      return apply.begin(target, { requestedBy: 'ragwarden', confirm: false, watched: false, only });
     },
   });
   const apply = createApply({ tuning, operations, db, events, watch: changes });
   const drift = createDriftWatch({ db, events, clock, registry, tuning, running });
   const { watch } = seen;
-  const targets: readonly ApplyTarget[] = watch
+  const targets: readonly SwitchTarget[] = watch
     ? [
         {
           id: watch.watched.target.id,
@@ -95,6 +101,15 @@ export function createTuningWiring(
           lifecycle: watch.backend,
           index: () => factsOf(watch.watched),
           probe: () => watch.watched.probe(),
+          async currentProvider() {
+            const told = watch.watched.observation()?.configuration;
+            const written = await readEnvironment(config.tuning.environmentFile);
+            const of = (name: string): string | undefined => {
+              const value = told?.[name.toLowerCase()];
+              return typeof value === 'string' ? value : written?.get(name);
+            };
+            return nameOfRunning(config.tuning.providers, { binding: of('LLM_BINDING'), model: of('LLM_MODEL') });
+          },
           async takePoint(requestedBy, signal) {
             const begun = await backup.take({ targetId: watch.watched.target.id, requestedBy, cause: 'safety' });
             const ended = await operations.wait(begun.id, { signal });
@@ -108,6 +123,13 @@ export function createTuningWiring(
         },
       ]
     : [];
+  const switching = createProviderSwitch({
+    ...{ tuning, apply, operations, db, events },
+    providers: () => config.tuning.providers,
+    look: (provider, dimension, signal) =>
+      lookAtProvider({ http, clock, readKey: readModelKey }, provider, dimension, signal),
+    keys: (provider) => keysOf(provider, readModelKey),
+  });
   return {
     tuning,
     running,
@@ -116,8 +138,16 @@ export function createTuningWiring(
       await app.register(lightragConfigRoutes({ tuning }));
       await app.register(tuningRoutes({ tuning, running, watches: changes.of }));
       await app.register(applyRoutes({ apply, operations, targets }));
+      const providers = () => config.tuning.providers;
+      await app.register(providerRoutes({ providers, switching, operations, targets }));
     },
-    tuningSettlers: { 'tuning.apply': (operation) => apply.settle(operation) },
+    tuningSettlers: {
+      'tuning.apply': (operation) => apply.settle(operation),
+      'tuning.provider-switch': async ({ targetId }) => ({
+        message: `The switch of the provider of ${targetId} was interrupted. \`ragwarden tune drift\` tells whether the backend runs with it; run it again, or go back with \`ragwarden tune rollback\`.`,
+        severity: 'warning',
+      }),
+    },
     tuningJob: createReconciler({
       name: 'tuning',
       intervalMs: config.tuning.checkIntervalMs,
@@ -148,6 +178,18 @@ function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<In
     dimension: dimensions.size === 1 ? [...dimensions][0] : undefined,
     embeddingModel: told?.embeddingModel,
   };
+}
+
+/** @throws AppError `conflict/state` for a file that cannot be read, or holds nothing */
+async function readModelKey(key: NonNullable<ModelProviderHalf['key']>): Promise<string> {
+  if ('value' in key) return key.value;
+  try {
+    const found = (await readFile(key.file, 'utf8')).trim();
+    if (found !== '') return found;
+  } catch (err) {
+    if (systemCode(err) === undefined) throw err;
+  }
+  throw new AppError('conflict/state', `The key of the provider cannot be read from ${key.file}.`);
 }
 
 /** Null: there is none, or one that could not be asked. */

@@ -3,6 +3,7 @@ import { advise, showRunning } from './advice-commands.ts';
 import { type ApplyFlags, applyTuning } from './apply-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { listProviders, type SwitchFlags, switchProvider } from './provider-commands.ts';
 import { spanSeconds } from './time-range.ts';
 import {
   checkTuning,
@@ -37,6 +38,7 @@ export function declareTuning(program: Command, context: CommandContext, does: D
     'tune set chunk_size=1200 top_k=60 --reason "short answers"',
     'tune history',
     'tune rollback 3',
+    'tune provider switch ollama',
   ]);
   scoped(remote(tune.command('get').argument('[parameter]').description('what counts, and where it comes from')))
     .option('--all', 'also what nobody set')
@@ -97,6 +99,24 @@ export function declareTuning(program: Command, context: CommandContext, does: D
   remote(tune.command('running').description('what the backends are seen to run with, and where that was seen'))
     .option('--all', 'also what cannot be seen')
     .action(does((flags: RemoteFlags & { all?: boolean }) => showRunning(context, flags)));
+  const provider = group(
+    tune,
+    'provider',
+    'whom the backend asks: the providers of the settings, and switching between them',
+    ['tune provider list', 'tune provider switch ollama'],
+  );
+  remote(provider.command('list').description('the providers of tuning.providers, and which one is asked now')).action(
+    does((flags: RemoteFlags) => listProviders(context, flags)),
+  );
+  remote(
+    provider
+      .command('switch')
+      .argument('<provider>', 'an id of tuning.providers')
+      .description('look at it, restart the backend with it, look again; what fails is put back, and ends with 4'),
+  )
+    .option('--target <id>', 'which target (default: the only one)')
+    .option('--confirm', 'although an index would have to be made anew')
+    .action(does((name: string, flags: SwitchFlags) => switchProvider(context, name, flags)));
   remote(
     tune
       .command('apply')

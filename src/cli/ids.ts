@@ -15,6 +15,7 @@ const lists = {
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
   metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
   parameter: { path: '/api/v1/tuning/parameters', query: {}, id: 'name' },
+  provider: { path: '/api/v1/tuning/providers', query: {}, id: 'provider' },
   revision: { path: '/api/v1/tuning/revisions', query: { limit: 100 }, id: 'revision' },
   alert: { path: '/api/v1/metrics/alerts/active', query: {}, id: 'alert_id' },
   rule: { path: '/api/v1/metrics/alerts/rules', query: {}, id: 'name' },

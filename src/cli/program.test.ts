@@ -153,6 +153,8 @@ test('offers the commands that are promised', () => {
     'tune drift',
     'tune advise',
     'tune running',
+    'tune provider list',
+    'tune provider switch',
     'tune apply',
     'token create',
     'token list',

@@ -42,6 +42,13 @@ const structures: Readonly<Record<string, string>> = {
   #   - {id: openai, url: 'https://api.openai.com', api: openai, api_key_file: /etc/ragwarden/openai-key}
   #   - {id: local, url: 'http://127.0.0.1:11434', api: ollama}
 `,
+  tuning: `  # Providers of models that the backend can be switched to, in its own words. Keys are named: a variable, or a file.
+  # providers:
+  #   - id: ollama
+  #     llm: {binding: ollama, model: 'qwen3:32b', host: 'http://127.0.0.1:11434'}
+  #   - id: google_gemini
+  #     llm: {binding: gemini, model: gemini-2.5-flash, host: 'https://generativelanguage.googleapis.com', key_file: /etc/ragwarden/gemini-key}
+`,
   health: `  # What else is looked at: models of providers, vector stores, anything over HTTP or TCP. Secrets are named: a variable, or a file.
   # models:
   #   - {id: openai, role: llm, url: 'https://api.openai.com/v1', model: gpt-4o-mini, bearer_token_env: OPENAI_API_KEY}

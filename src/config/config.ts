@@ -30,6 +30,7 @@ import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 import { buildPrices, type ModelPrice } from './traffic-config.ts';
 import { firstTuningValues } from './tuning-settings.ts';
+import { buildProviders, type ModelProvider } from './tuning-structure.ts';
 import { buildTuningWatch } from './tuning-watch-settings.ts';
 
 /** Everything the product runs with, parsed and frozen. Paths are absolute; durations in milliseconds. */
@@ -179,6 +180,7 @@ export type Config = {
     readonly environmentFile: string | undefined;
     readonly checkIntervalMs: number;
     readonly watch: ReturnType<typeof buildTuningWatch>;
+    readonly providers: readonly ModelProvider[];
   };
   readonly cleanup: CleanupConfig;
   readonly quotas: { readonly checkIntervalMs: number; readonly definitions: readonly QuotaConfig[] };
@@ -371,6 +373,7 @@ export function buildConfig(
       environmentFile: values.targetEnvFile === undefined ? undefined : path(values.targetEnvFile),
       checkIntervalMs: values.tuningCheckIntervalSeconds * 1_000,
       watch: buildTuningWatch(values),
+      providers: buildProviders(structure.tuning, { env, cwd, problems }),
     },
     cleanup: buildCleanup(values, structure.cleanup, cwd),
     quotas: {

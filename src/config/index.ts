@@ -32,6 +32,7 @@ export type { DumpCommand, LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
 export { type KindOrigin, looksLikeGraphragProject, type TargetKind, targetKinds } from './target-kind.ts';
 export type { TargetRedis } from './target-redis.ts';
+export type { ModelProvider, ModelProviderHalf } from './tuning-structure.ts';
 
 /** The environment of this process. */
 export const processEnvironment = (): Readonly<Record<string, string | undefined>> => process.env;

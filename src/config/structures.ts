@@ -10,6 +10,7 @@ import { quotasStructure } from './quota-config.ts';
 import { resourcesStructure } from './resource-settings.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
+import { tuningStructure } from './tuning-structure.ts';
 
 /**
  * What cannot be said in one scalar, by the section of the file it stands in; the scalars are in settings.ts. It comes from the file
@@ -26,6 +27,7 @@ const structures = {
   notify: notifyStructure,
   cleanup: cleanupStructure,
   quotas: quotasStructure,
+  tuning: tuningStructure,
   logs: logStructure,
 } as const;
 type Section = keyof typeof structures;
@@ -43,6 +45,7 @@ export const noStructure: Structure = {
   resources: {},
   cleanup: {},
   quotas: {},
+  tuning: {},
   logs: {},
 };
 

@@ -9,6 +9,7 @@ export {
   idempotencyOf,
   type OperationBody,
   operationAnswers,
+  operationBody,
   preferredWait,
   respondWithOperation,
 } from './operation-answer.ts';

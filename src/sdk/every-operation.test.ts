@@ -116,6 +116,9 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postTuningApply: ({ tuning }) => tuning.apply({ targetId: 't', confirm: true, idempotencyKey: 'k' }),
   getTuningAdvice: ({ tuning }) => tuning.advice({ windowSeconds: 3_600 }),
   getTuningRunning: ({ tuning }) => tuning.running(),
+  getTuningProviders: ({ tuning }) => tuning.providers(),
+  postApiSystemProviderSwitch: ({ tuning }) =>
+    tuning.switchProvider('ollama', { targetId: 't', confirm: true, idempotencyKey: 'k', waitSeconds: 5 }),
   getTuningDrift: ({ tuning }) => tuning.drift(),
   getTuningRevisions: ({ tuning }) => tuning.revisions({ limit: 5, cursor: '9' }),
   getTuningRevisionsByRevision: ({ tuning }) => tuning.revision(1),
@@ -369,6 +372,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
 /** Operations that a program has no use for. */
 const left: Record<string, string> = {
   getApiSystemCacheStatistics: 'the same as stats',
+  postApiProviderSwitch: 'the same as POST /api/system/provider/switch',
   deleteApiSystemCache: 'the same as POST /api/system/cache/clear',
   postV1Metrics: 'for exporters of OpenTelemetry, which know it',
   postOtlpV1Metrics: 'the same',

@@ -8,6 +8,8 @@ import type {
   OperationBody,
   Page,
   ParameterBody,
+  ProviderBody,
+  ProviderSwitchBody,
   RevisionBody,
   RunningValueBody,
   TuningChangeBody,
@@ -101,6 +103,27 @@ export function createTuningCalls({ send }: Transport) {
         method: 'POST',
         body: { target_id: targetId, confirm: confirm ?? false },
       })) as OperationBody,
+    /** The providers of models that the backend can be switched to, as the settings name them. */
+    providers: async (options?: CallOptions): Promise<Page<ProviderBody>> =>
+      (await send(`${root}/providers`, options)) as Page<ProviderBody>,
+    /**
+     * Has the backend ask another provider, and everything put back when that fails (`success` is false then). Resolves when it is
+     * over; with `waitSeconds`, after that time with the operation that goes on.
+     * @throws RagwardenError `request/invalid`, `conflict/confirmation-required`, `conflict/state`, `operation/busy`
+     */
+    switchProvider: async (
+      provider: string,
+      {
+        targetId,
+        confirm,
+        ...call
+      }: StartOptions & { targetId?: string; confirm?: boolean; waitSeconds?: number } = {},
+    ): Promise<ProviderSwitchBody | OperationBody> =>
+      (await send('/api/system/provider/switch', {
+        ...call,
+        method: 'POST',
+        body: { provider, target_id: targetId, confirm: confirm ?? false },
+      })) as ProviderSwitchBody | OperationBody,
     /** What differs between what somebody set and what the backends run with. */
     drift: async (options?: CallOptions): Promise<TuningDriftBody> =>
       (await send(`${root}/drift`, options)) as TuningDriftBody,

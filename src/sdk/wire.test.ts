@@ -43,6 +43,8 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.AdviceBody>>().toEqualTypeOf<Mutable<tuning.AdviceBody>>();
   expectTypeOf<Mutable<wire.RunningValueBody>>().toEqualTypeOf<Mutable<tuning.RunningValueBody>>();
   expectTypeOf<Mutable<wire.DriftBody>>().toEqualTypeOf<Mutable<tuning.DriftBody>>();
+  expectTypeOf<Mutable<wire.ProviderBody>>().toEqualTypeOf<Mutable<tuning.ProviderBody>>();
+  expectTypeOf<Mutable<wire.ProviderSwitchBody>>().toEqualTypeOf<Mutable<tuning.ProviderSwitchBody>>();
   expectTypeOf<Mutable<wire.RevisionBody>>().toEqualTypeOf<Mutable<tuning.RevisionBody>>();
   expectTypeOf<Mutable<wire.CleanupPlanBody>>().toEqualTypeOf<Mutable<cleanup.CleanupPlanBody>>();
   expectTypeOf<Mutable<wire.CleanupRunBody>>().toEqualTypeOf<Mutable<cleanup.CleanupRunBody>>();

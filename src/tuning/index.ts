@@ -15,6 +15,10 @@ export type { Running } from './drift.ts';
 export { findValues } from './found-values.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';
 export type { TuningValue } from './parameter.ts';
+export { lookAtProvider } from './provider/look-at-provider.ts';
+export { keysOf, nameOfRunning } from './provider/provider.ts';
+export { type ProviderBody, type ProviderSwitchBody, providerRoutes } from './provider/provider-routes.ts';
+export { createProviderSwitch, type SwitchTarget } from './provider/provider-switch.ts';
 export { type QueryFields, queryFieldsOf } from './query-fields.ts';
 export { createTuning, type Tuning } from './tuning.ts';
 export type {

@@ -80,3 +80,14 @@ export type Advice = {
 };
 
 export type Drift = { items: { graph_id: string; parameter: string; message: string }[]; unseen: string[] };
+
+type ProviderHalf = { binding: string; model: string; host: string };
+
+export type SwitchableProvider = {
+  provider: string;
+  current: boolean | null;
+  llm: ProviderHalf | null;
+  embedding: ProviderHalf | null;
+};
+
+export type ProviderSwitched = { success: boolean; message: string };

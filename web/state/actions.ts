@@ -81,6 +81,7 @@ export const nameOfKind: Readonly<Record<string, string>> = {
   'cleanup.undo': 'Bringing back what was cleaned up',
   'tuning.apply': 'Applying the tuning',
   'tuning.guarded-apply': 'Applying the tuning behind a recovery point',
+  'tuning.provider-switch': 'Switching the provider of models',
   'canary.plant': "Planting the canary's document",
   'backup.rebuild-catalogue': 'Making the catalogue from the repository',
 };

@@ -146,6 +146,46 @@ export type TuningDriftBody = {
   readonly unseen: readonly string[];
 };
 
+export type ModelProviderHalfBody = {
+  readonly binding: string;
+  readonly model: string;
+  readonly host: string;
+  /** A key is named for it; it is never shown. */
+  readonly has_key: boolean;
+  readonly dimension: number | null;
+  readonly check: 'list' | 'call' | 'none';
+};
+
+/** A provider of models that the backend can be switched to. */
+export type ProviderBody = {
+  readonly provider: string;
+  /** Null: nobody can tell what the backend asks. */
+  readonly current: boolean | null;
+  readonly llm: ModelProviderHalfBody | null;
+  readonly embedding: ModelProviderHalfBody | null;
+};
+
+export type ProviderSwitchBody = {
+  /** False: nothing was changed, or all of it was put back; `message` says which. */
+  readonly success: boolean;
+  readonly previous_provider: string | null;
+  readonly current_provider: string | null;
+  readonly message: string;
+  readonly validation_result: {
+    readonly valid: boolean;
+    readonly checks: readonly {
+      readonly of: 'llm' | 'embedding';
+      readonly status: 'passed' | 'failed' | 'skipped';
+      readonly message: string;
+    }[];
+  };
+  readonly provider_config: {
+    readonly llm: ModelProviderHalfBody | null;
+    readonly embedding: ModelProviderHalfBody | null;
+  };
+  readonly revision: number | null;
+};
+
 /** What applying would write into the backend's environment file. */
 export type ApplyPlanBody = {
   readonly target_id: string;

@@ -46,7 +46,9 @@ type Begin = {
   /** False: it is not watched afterwards. */
   readonly watched?: boolean;
   /** Variables that are no parameters, such as keys; nobody is told their values. */
-  readonly secrets?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string | null>>;
+  /** Of the parameters; what else somebody set waits for whoever applies all of it. */
+  only?(parameter: string): boolean;
   /** Asked once the backend is healthy again; what it throws puts everything back. */
   verify?(signal: AbortSignal): Promise<void>;
 };
@@ -77,7 +79,7 @@ export function createApply(options: {
   const { tuning, operations, db, events, watch } = options;
 
   type Planned = FullPlan & { readonly text: string; readonly written: readonly Written[] };
-  const plan = async (target: ApplyTarget): Promise<Planned> => {
+  const plan = async (target: ApplyTarget, only: (parameter: string) => boolean = () => true): Promise<Planned> => {
     const { automatic, describe } = target.lifecycle;
     const rest = { restart: { automatic, ...describe } };
     if (target.environmentFile === undefined)
@@ -91,7 +93,7 @@ export function createApply(options: {
       };
     const file = await realpath(target.environmentFile).catch(() => target.environmentFile as string); // just asked
     const text = await readPlainFile(file);
-    const wanted = await tuning.effective({ graphId: target.id });
+    const wanted = (await tuning.effective({ graphId: target.id })).filter(({ parameter }) => only(parameter.name));
     const written = await selectWritten(db, target.id);
     return { ...rest, file, text, written, ...planApply(wanted, parseEnvFile(text), target.index(), written) };
   };
@@ -129,7 +131,7 @@ export function createApply(options: {
     },
 
     async begin(target, by) {
-      const made = await plan(target);
+      const made = await plan(target, by.only);
       const { file, text, changes, consequences, blockers, written } = made;
       if (file === undefined || blockers.length > 0) throw new AppError('conflict/state', blockers.join(' '));
       const destructive = consequences.filter((one) => one.destructive);
@@ -138,11 +140,15 @@ export function createApply(options: {
           'conflict/confirmation-required',
           `${destructive.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
         );
-      const next = parseEnvFile(text).with({
+      const secrets = by.secrets ?? {};
+      const next = withChanges(text, {
         ...Object.fromEntries(changes.map(({ variable, after }) => [variable, after])),
-        ...by.secrets,
+        ...secrets,
       });
-      const names = [...changes.map(({ variable }) => variable), ...Object.keys(by.secrets ?? {})];
+      const names = [
+        ...changes.map(({ variable }) => variable),
+        ...Object.keys(secrets).filter((name) => next.includes(name)),
+      ];
       const [newest] = await tuning.revisions({ limit: 1 });
       const revision = newest?.number ?? null;
       const start = (idempotency: Begin['idempotency']) =>
@@ -176,7 +182,8 @@ export function createApply(options: {
               await rollBack(target, context, { file, text, next, copy, names, revision }, err);
             }
             const seen = await target.probe();
-            const wanted = await tuning.effective({ graphId: target.id });
+            const effective = await tuning.effective({ graphId: target.id });
+            const wanted = effective.filter(({ parameter: { name } }) => by.only?.(name) !== false);
             const running = { configuration: seen?.configuration, environment: undefined, index: undefined };
             const notTaken = findDrift(wanted, running).drift.map(({ message }) => message);
             await rm(copy, { force: true });
@@ -291,6 +298,16 @@ export function createApply(options: {
       `The backend was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
       { cause },
     );
+  }
+}
+
+/** @throws AppError `conflict/state` for a value that cannot be written so that the backend reads it; never with the value */
+function withChanges(text: string, changes: Readonly<Record<string, string | null>>): string {
+  try {
+    return parseEnvFile(text).with(changes);
+  } catch (err) {
+    if (!(err instanceof RangeError)) throw err;
+    throw new AppError('conflict/state', `The environment file cannot hold it: ${err.message}`, { cause: err });
   }
 }
 

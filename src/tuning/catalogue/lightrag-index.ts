@@ -65,6 +65,15 @@ export const lightragIndexParameters: readonly Parameter[] = [
     meaning: 'The model that embeds. Vectors of two models cannot be compared, even at one dimension.',
   },
   {
+    ...safe,
+    name: 'embedding_binding_host',
+    backendName: 'EMBEDDING_BINDING_HOST',
+    kind: { type: 'text', most: 500 },
+    fallback: null,
+    unit: null,
+    meaning: 'Where whoever embeds is reached; harmless as long as it is the same model.',
+  },
+  {
     ...vectors,
     name: 'embedding_send_dim',
     backendName: 'EMBEDDING_SEND_DIM',

@@ -72,7 +72,7 @@ function build(): void {
     ...{ db: state.db, events, clock, tuning, operations, policy: () => policy },
     figures: async (_, __, toMs) => (toMs > appliedMs ? since : calm),
     askCanary: async () => canary,
-    apply: () => apply.begin(target(), { requestedBy: 'ragwarden', confirm: false, watched: false }),
+    apply: (_, only) => apply.begin(target(), { requestedBy: 'ragwarden', confirm: false, watched: false, only }),
   });
   apply = createApply({ tuning, operations, db: state.db, events, watch });
 }
@@ -147,7 +147,7 @@ test('what made it worse is taken back by policy: the wish, the file and the bac
   expect((await stateOf(revision))?.reasons[0]).toBe('60 % of 200 requests failed, 0.5 % of 200 before.');
   expect(await topK()).toMatchObject({ value: 40, origin: 'built-in' });
   // What was written and did not stand there before is a comment now, and the file is otherwise as it was.
-  expect(readFileSync(file, 'utf8')).toBe('TOP_K=40 # why\n# CHUNK_TOP_K=9\nLOG_LEVEL=DEBUG\n');
+  expect(readFileSync(file, 'utf8')).toBe('TOP_K=40 # why\n# CHUNK_TOP_K=9\n');
   expect(starts).toEqual(['60', '40']);
   expect([...(await tuning.setValues())]).toEqual([
     ['user:a', { top_k: 7 }],

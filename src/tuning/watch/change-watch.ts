@@ -3,6 +3,7 @@ import type { Operation, Operations } from '../../operations/index.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database, Tx } from '../../platform/database/index.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
+import { namesProvider } from '../provider/provider.ts';
 import type { Tuning } from '../tuning.ts';
 import { decideWatch, type Figures, type WatchLimits, type WatchVerdict } from './decide-watch.ts';
 import {
@@ -56,7 +57,7 @@ export function createChangeWatch(options: {
   askCanary(targetId: string): Promise<boolean | null>;
   policy(): WatchPolicy;
   /** Writes what counts now into the backend's file and restarts it. @throws AppError when it cannot begin */
-  apply(targetId: string): Promise<Operation>;
+  apply(targetId: string, only: (parameter: string) => boolean): Promise<Operation>;
 }): ChangeWatch {
   const { db, events, clock, tuning, operations } = options;
 
@@ -80,9 +81,12 @@ export function createChangeWatch(options: {
     // The last time it was asked by itself may be from before the change.
     const asked = over && watch.before.canary === true ? await options.askCanary(watch.targetId) : null;
     const after = { ...seen, canary: asked ?? seen.canary };
-    const { verdict, reasons } = decideWatch(watch.before, after, policy.limits, over);
+    const { verdict, reasons: found } = decideWatch(watch.before, after, policy.limits, over);
+    const reasons = [...found];
     if (verdict === 'watching') return;
-    const goesBack = verdict === 'worse' && policy.rollBack;
+    const cannot = verdict === 'worse' && policy.rollBack && watch.parameters.some(namesProvider);
+    if (cannot) reasons.push('It is not taken back by itself: the key of the provider before is not kept.');
+    const goesBack = verdict === 'worse' && policy.rollBack && !cannot;
     const state = goesBack ? 'rolling-back' : verdict;
     await db.unit(async (tx) => {
       const to = { state, after, reasons, decidedMs: nowMs } as const;
@@ -102,7 +106,7 @@ export function createChangeWatch(options: {
         ({ scope, parameter }) =>
           watch.parameters.includes(parameter) && ['default', `workspace:${watch.targetId}`].includes(scope),
       );
-      const begun = await options.apply(watch.targetId);
+      const begun = await options.apply(watch.targetId, (parameter) => watch.parameters.includes(parameter));
       await db.unit((tx) =>
         moveWatch(tx, watch.operationId, 'rolling-back', { state: 'rolling-back', backOperation: begun.id }),
       );

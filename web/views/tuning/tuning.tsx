@@ -5,6 +5,7 @@ import { api } from '../../state/session.ts';
 import { AdvicePanel } from './advice.tsx';
 import { ApplyingPanel } from './applying.tsx';
 import { HistoryPanel } from './history.tsx';
+import { ProvidersPanel } from './providers.tsx';
 import { ValuesPanel } from './values.tsx';
 
 /** The backend's parameters: what counts, how it came to be so, and what the backend was told of it. */
@@ -26,6 +27,7 @@ export function Tuning() {
       </div>
       <div class="column">
         <ApplyingPanel plan={plan} />
+        <ProvidersPanel onChanged={refresh} />
         <HistoryPanel asked={revisions} onChanged={refresh} />
       </div>
     </main>
