@@ -51,6 +51,5 @@ export function tagAnswer(request: FastifyRequest, reply: FastifyReply, payload:
   }
   if (!isUnchanged(request.headers['if-none-match'], String(reply.getHeader('etag')))) return payload;
   reply.code(304).removeHeader('content-type').removeHeader('content-length');
-  // What makes a HEAD of a GET looks at the length of the text.
-  return request.method === 'HEAD' ? '' : null;
+  return null;
 }

@@ -22,6 +22,7 @@ import { isOwnHost } from '../own-host.ts';
 import { problemOf, requestIdFrom } from '../problem-body.ts';
 import { type AccessClass, decideAccess, type Principal } from './access-class.ts';
 import { tagAnswer } from './etag.ts';
+import { takeHeadAsGet } from './head.ts';
 import { defaultHeaders } from './headers.ts';
 import { readableJson } from './json.ts';
 import { appErrorOf, pathOf, refuseUndescribed, sendProblem } from './problem.ts';
@@ -70,7 +71,7 @@ export type HttpServerOptions = {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Every route that was registered, without the HEAD twins of GET routes. */
+    /** Every route that was registered; HEAD is answered by that of GET. */
     routeTable: RouteEntry[];
     /** Ends what would never end by itself (event streams) when the server closes. */
     openStreams: Set<() => void>;
@@ -117,6 +118,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     schemaController: zodAlone,
+    exposeHeadRoutes: false,
+    rewriteUrl: (raw) => {
+      takeHeadAsGet(raw);
+      return raw.url ?? '/';
+    },
     // A long id gets the same clear answer as a wrong one: the route's schema judges it.
     routerOptions: { maxParamLength: 16_384 },
     http: {
@@ -157,8 +163,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (access === undefined)
       throw new Error(`${String(route.method)} ${route.url} does not say who may call it (config.access)`);
     for (const method of [route.method].flat())
-      if (method !== 'HEAD')
-        app.routeTable.push({ method, url: route.url, access, schema: route.schema ?? {}, headers, problems });
+      app.routeTable.push({ method, url: route.url, access, schema: route.schema ?? {}, headers, problems });
   });
 
   app.addHook('onRequest', async (request, reply) => {

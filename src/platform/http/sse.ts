@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, describeError } from '../errors.ts';
 import type { Logger } from '../logging.ts';
+import { isHead } from './head.ts';
 
 export type SseMessage = {
   /** What the client sends back as `Last-Event-ID`. */
@@ -61,7 +62,7 @@ export function sseStream(request: FastifyRequest, reply: FastifyReply, options:
       { retryAfterSeconds: 10 },
     );
   reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no');
-  if (request.method === 'HEAD') return reply.send('');
+  if (isHead(request.raw)) return reply.send('');
 
   const maxBuffered = options.maxBuffered ?? 1_000;
   const abort = new AbortController();
