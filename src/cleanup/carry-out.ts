@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import { type Budget, type CleanupPlan, decideBatch, type PlanItem } from './plan.ts';
 import type { OpenQuarantine } from './quarantine.ts';
-import type { AnyStrategy, RunContext } from './strategy.ts';
+import { type AnyStrategy, notItsTurn, type Outcome, type RunContext } from './strategy.ts';
 
 export type Tally = {
   cleaned: number;
@@ -16,19 +16,24 @@ export type Tally = {
   stoppedBy: string | null;
 };
 
+export const newTally = (): Tally => ({
+  ...{ cleaned: 0, skipped: 0, failed: 0, leftOver: 0, bytesFreed: 0, notes: [], stoppedBy: null },
+});
+
 const mostNotes = 100;
 const pressurePollMs = 1_000;
 /** Whoever waits longer gives the rest back; the next run takes it. */
 const longestPauseMs = 60_000;
 
 /**
- * Carries a plan out, batch by batch, and counts what became of each item. Ends early when the budget is spent or the signal
+ * Carries a plan out, batch by batch, and counts in `tally` what became of each item, as it goes. Ends early when the budget is spent or the signal
  * aborts: the batch under way is finished, the rest is handed back.
  * @throws whatever the strategy throws for the run as a whole
  */
 export async function carryOutPlan(options: {
   plan: CleanupPlan;
   strategy: AnyStrategy;
+  tally: Tally;
   quarantine: OpenQuarantine;
   context: RunContext;
   clock: Clock;
@@ -39,12 +44,9 @@ export async function carryOutPlan(options: {
   /** Why to wait a moment: the backend is under pressure. */
   findPressure?(): string | undefined;
   onProgress(tally: Tally): void;
-}): Promise<Tally> {
-  const { plan, strategy, quarantine, context, clock, budget } = options;
+}): Promise<void> {
+  const { plan, strategy, tally, quarantine, context, clock, budget } = options;
   const { signal } = context;
-  const tally: Tally = {
-    ...{ cleaned: 0, skipped: 0, failed: 0, leftOver: 0, bytesFreed: 0, notes: [], stoppedBy: null },
-  };
   const note = (what: string, why: string): void => {
     if (tally.notes.length < mostNotes) tally.notes.push({ what, why });
   };
@@ -56,7 +58,8 @@ export async function carryOutPlan(options: {
       note(item.what, `not in the newest verified recovery point: ${item.contained.reason}`);
     }
   }
-  if (wanted.length === 0) return tally;
+  if (wanted.length === 0) return;
+  tally.leftOver = wanted.length;
   const startedMs = clock.monotonic();
   const gone: PlanItem[] = [];
   const work = await strategy.begin(plan.params, context);
@@ -81,8 +84,10 @@ export async function carryOutPlan(options: {
       const batch = wanted.slice(at, at + fits);
       const outcomes = await work.carryOut(batch, quarantine);
       for (const [i, item] of batch.entries()) {
-        const outcome = outcomes[i];
+        const outcome: Outcome | undefined = outcomes[i];
         if (outcome === undefined) throw new TypeError(`${strategy.name} did not say what became of ${item.what}`);
+        if (outcome === notItsTurn) continue;
+        tally.leftOver -= 1;
         if ('failed' in outcome) {
           tally.failed += 1;
           note(item.what, outcome.failed);
@@ -95,11 +100,11 @@ export async function carryOutPlan(options: {
           note(item.what, outcome.why);
         }
       }
+      if (signal.aborted && tally.leftOver > 0) tally.stoppedBy = 'it was stopped';
       at += fits;
       options.onProgress(tally);
       await keepRate(options, tally, startedMs);
     }
-    tally.leftOver = wanted.length - at;
     context.phase('verifying');
     const left = await work.findLeft?.(gone);
     if (left !== undefined)
@@ -107,7 +112,6 @@ export async function carryOutPlan(options: {
   } finally {
     await work.end();
   }
-  return tally;
 }
 
 /** @returns why it is still not the moment, after a minute; undefined: it may go on */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
-import type { StrategyFacts } from './cleanup.ts';
 import type { PlanSummary } from './cleanup-store.ts';
 import { bytesOf, type CleanupPlan, risks } from './plan.ts';
 import type { QuarantineEntry } from './quarantine.ts';
 import { type CleanupRun, runCauses } from './run.ts';
+import type { StrategyFacts } from './strategy-list.ts';
 
 const count = z.number().int();
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);

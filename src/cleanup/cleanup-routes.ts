@@ -101,7 +101,7 @@ export const cleanupRoutes =
           response: { 200: z.object({ items: z.array(strategySchema), next_cursor: z.null() }) },
         },
       },
-      async () => ({ items: cleanup.strategies().map(strategyBody), next_cursor: null }),
+      async () => ({ items: cleanup.strategies.facts().map(strategyBody), next_cursor: null }),
     );
 
     app.post(

@@ -6,7 +6,7 @@ import { findOpen, findOpenPaths } from './open-files.ts';
 import type { PlanItem } from './plan.ts';
 import type { NewEntry, OpenQuarantine, QuarantineKind } from './quarantine.ts';
 import { look, lstatOf, ownFolder, requireInside, sameAs } from './safe-path.ts';
-import { inParallel, type Outcome, type RunContext } from './strategy.ts';
+import { inParallel, notItsTurn, type Outcome, type RunContext } from './strategy.ts';
 
 const text = (value: unknown): string => {
   if (typeof value === 'string') return value;
@@ -14,7 +14,8 @@ const text = (value: unknown): string => {
 };
 
 type Going = { readonly root: string; readonly path: string; readonly item: PlanItem; readonly bytes: number };
-type Staying = { readonly why: string };
+
+const stays = (why: string): Outcome => ({ done: false, why });
 
 /** `/proc` is looked through anew when the last look is older. */
 const openValidMs = 250;
@@ -51,22 +52,22 @@ export function createFileTaking(options: {
   };
   return async (items, quarantine) => {
     const held = await openPaths();
-    const checked = await inParallel(items, context.parallel, async (item): Promise<Going | Staying> => {
-      if (context.signal.aborted) return { why: 'the run ended before its turn' };
+    const checked = await inParallel(items, context.parallel, async (item): Promise<Going | Outcome> => {
+      if (context.signal.aborted) return notItsTurn;
       const root = roots.get(text(item.seen.root));
-      if (root === undefined) return { why: 'its folder is not registered any more' };
+      if (root === undefined) return stays('its folder is not registered any more');
       try {
         const path = await requireInside(root, text(item.seen.path));
         const device = BigInt(text(item.seen.device));
         const now = await look(path, device, context.signal);
-        if (!now || !sameAs(item.seen, now)) return { why: 'it changed, or is gone, since it was planned' };
-        if (options.now() - now.changedMs < options.graceMs) return { why: 'it is too young' };
+        if (!now || !sameAs(item.seen, now)) return stays('it changed, or is gone, since it was planned');
+        if (options.now() - now.changedMs < options.graceMs) return stays('it is too young');
         const used = held && findOpen(path, held);
-        if (used !== undefined) return { why: 'a process has it open' };
+        if (used !== undefined) return stays('a process has it open');
         const why = await options.refuse?.(item);
-        return why === undefined ? { root, path, item, bytes: now.bytes } : { why };
+        return why === undefined ? { root, path, item, bytes: now.bytes } : stays(why);
       } catch (err) {
-        return { why: describeError(err) };
+        return stays(describeError(err));
       }
     });
     const going = checked.filter((one) => 'path' in one);
@@ -106,7 +107,7 @@ export function createFileTaking(options: {
     await quarantine.settle(entries.filter((_, at) => moved[at] === undefined));
     let next = -1;
     return checked.map((one): Outcome => {
-      if (!('path' in one)) return { done: false, why: one.why };
+      if (!('path' in one)) return one;
       next += 1;
       return moved[next] ?? { done: true, bytes: one.bytes };
     });

@@ -188,7 +188,7 @@ export function createCleanupScheduler(options: {
       if (fault !== undefined)
         throw new AppError('request/invalid', `The schedule "${task.trigger.cron}" cannot be followed: ${fault}.`);
     }
-    cleanup.checkParams(task.strategy, task.params);
+    cleanup.strategies.checkParams(task.strategy, task.params);
   };
   const tell = async (tx: Parameters<EventRecorder['audit']>[0], actor: string, action: string, id: string) => {
     await events.audit(tx, { actor, action, object: id, outcome: 'done' });

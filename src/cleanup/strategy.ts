@@ -10,6 +10,9 @@ export type Outcome =
   /** It was to go and could not. */
   | { readonly failed: string };
 
+/** Of what was not begun because the run was told to stop: it is handed back, and the next run takes it. */
+export const notItsTurn: Outcome = { done: false, why: 'the run ended before its turn' };
+
 export type RunContext = {
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -24,7 +27,7 @@ export type RunContext = {
 export type CarryingOut = {
   /**
    * Looks at each item again, then acts; outcomes in the order of the items. An abort ends it after what is under way; what was
-   * not begun is answered `{done: false}`.
+   * not begun is answered `notItsTurn`.
    */
   carryOut(items: readonly PlanItem[], quarantine: OpenQuarantine): Promise<readonly Outcome[]>;
   /** Whether something that was done is done indeed: what is still there afterwards, in words; undefined: nothing. */

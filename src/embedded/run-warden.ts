@@ -51,7 +51,7 @@ export async function prepareWarden(
           sample,
           targetIds,
           token,
-          addCleanupStrategy: (own) => cleanup.addStrategy(ownStrategy(own)),
+          addCleanupStrategy: (own) => cleanup.strategies.add(ownStrategy(own)),
         };
       } catch (err) {
         await warden.stop('its start could not be completed');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Clock } from '../../platform/clock.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
 import { type KeptItem, mostItems, notData, type PlanItem } from '../plan.ts';
-import type { CleanupStrategy, Outcome } from '../strategy.ts';
+import { type CleanupStrategy, notItsTurn, type Outcome } from '../strategy.ts';
 
 /** One connection to the backend's PostgreSQL. */
 export type SqlSession = {
@@ -98,7 +98,7 @@ export function createDatabaseSessions(deps: {
         carryOut: async (items) => {
           const outcomes: Outcome[] = [];
           for (const { seen } of items) {
-            if (signal.aborted) outcomes.push({ done: false, why: 'the run ended before its turn' });
+            if (signal.aborted) outcomes.push(notItsTurn);
             else outcomes.push(await endSession(session, seen, deps.clock));
           }
           return outcomes;

@@ -3,7 +3,7 @@ import { describeError } from '../../platform/errors.ts';
 import type { CleanupStore } from '../cleanup-store.ts';
 import { mostItems, notData } from '../plan.ts';
 import type { Quarantine } from '../quarantine.ts';
-import { type CleanupStrategy, inParallel, type Outcome } from '../strategy.ts';
+import { type CleanupStrategy, inParallel, notItsTurn, type Outcome } from '../strategy.ts';
 
 const params = z.strictObject({
   /** Also what is still within its window. */
@@ -44,7 +44,7 @@ export function createExpiredQuarantine(deps: {
       return {
         carryOut: (items) =>
           inParallel(items, context.parallel, async ({ seen }): Promise<Outcome> => {
-            if (context.signal.aborted) return { done: false, why: 'the run ended before its turn' };
+            if (context.signal.aborted) return notItsTurn;
             const entry = await store.findEntry(String(seen.id));
             if (entry?.state !== 'held') return { done: false, why: 'it came back, or is gone already' };
             try {

@@ -7,7 +7,7 @@ import { type OfflineTarget, standDown } from '../offline.ts';
 import { type ContainedInNewestPoint, type KeptItem, mostKept, type PlanItem } from '../plan.ts';
 import { takeRecords } from '../record-quarantine.ts';
 import { look, lstatOf } from '../safe-path.ts';
-import type { CleanupStrategy, Outcome } from '../strategy.ts';
+import { type CleanupStrategy, notItsTurn, type Outcome } from '../strategy.ts';
 import type { CleanupDatabase } from './database-sessions-store.ts';
 import { cacheRows, takeCacheRows } from './llm-cache-store.ts';
 
@@ -192,7 +192,7 @@ export function createLlmCache(deps: {
           const outcomes: Outcome[] = [];
           for (const item of items) {
             if (signal.aborted) {
-              outcomes.push({ done: false, why: 'the run ended before its turn' });
+              outcomes.push(notItsTurn);
               continue;
             }
             try {

@@ -3,7 +3,7 @@ import { describeError } from '../../platform/errors.ts';
 import { type OfflineTarget, standDown } from '../offline.ts';
 import { type ContainedInNewestPoint, type KeptItem, mostKept, type PlanItem } from '../plan.ts';
 import type { OpenQuarantine } from '../quarantine.ts';
-import type { CleanupStrategy, Outcome } from '../strategy.ts';
+import { type CleanupStrategy, notItsTurn, type Outcome } from '../strategy.ts';
 import type { SqlSession } from './database-sessions-store.ts';
 import {
   countLost,
@@ -163,7 +163,7 @@ export function createOrphanRows(deps: {
           const session = await database.open(signal);
           try {
             for (const item of items) {
-              if (signal.aborted) outcomes.push({ done: false, why: 'the run ended before its turn' });
+              if (signal.aborted) outcomes.push(notItsTurn);
               else
                 try {
                   outcomes.push(await take(session, item, quarantine));

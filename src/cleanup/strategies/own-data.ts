@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Clock } from '../../platform/clock.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
 import { notData, type PlanItem } from '../plan.ts';
-import type { CleanupStrategy, Outcome } from '../strategy.ts';
+import { type CleanupStrategy, notItsTurn, type Outcome } from '../strategy.ts';
 
 /** Something of our own that is kept by age. */
 export type OldData = {
@@ -56,7 +56,7 @@ export function createOldDataCleanup(deps: {
               let last: number;
               do last = await data.deleteBefore(beforeMs, batch);
               while (last > 0 && !signal.aborted);
-              outcomes.push({ done: true, bytes: item.bytes ?? 0 });
+              outcomes.push(last > 0 ? notItsTurn : { done: true, bytes: item.bytes ?? 0 });
             } catch (err) {
               outcomes.push({ failed: describeError(err) });
             }
@@ -137,8 +137,7 @@ export function createRepositoryCleanup(upkeep: RepositoryUpkeep): CleanupStrate
       return {
         async carryOut(items) {
           const outcomes: Outcome[] = [];
-          for (const { seen } of items)
-            outcomes.push(signal.aborted ? { done: false, why: 'the run ended before its turn' } : await run(seen));
+          for (const { seen } of items) outcomes.push(signal.aborted ? notItsTurn : await run(seen));
           return outcomes;
         },
         end: async () => undefined,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeError } from '../../platform/errors.ts';
 import { type Facts, mostItems, notData } from '../plan.ts';
-import { type AnyStrategy, inParallel, type Outcome } from '../strategy.ts';
+import { type AnyStrategy, inParallel, notItsTurn, type Outcome } from '../strategy.ts';
 
 /** What a program that has ragwarden in it brings along; the library has the same shape. */
 export type GivenStrategy = {
@@ -38,7 +38,7 @@ export function ownStrategy(given: GivenStrategy): AnyStrategy {
       return {
         carryOut: (items) =>
           inParallel(items, parallel, async ({ key, bytes }): Promise<Outcome> => {
-            if (signal.aborted) return { done: false, why: 'the run ended before its turn' };
+            if (signal.aborted) return notItsTurn;
             try {
               const done = await given.cleanUp(handed.get(key) ?? { id: key }, signal);
               return done === false ? { done: false, why: 'its program left it' } : { done: true, bytes: bytes ?? 0 };
