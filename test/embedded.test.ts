@@ -2,7 +2,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createWarden, type LogLine, startResourceSystems, type Warden } from '../src/embedded/index.ts';
-import { BackupReplicationConfig, createClient, RagwardenError, SystemOperations } from '../src/sdk/index.ts';
+import {
+  BackupReplicationConfig,
+  CleanupPriority,
+  CleanupTask,
+  CleanupTriggerType,
+  createClient,
+  RagwardenError,
+  ResourceType,
+  SystemOperations,
+} from '../src/sdk/index.ts';
 import { removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 let dataDir: string;
@@ -97,6 +106,46 @@ test('the examples of the document record, and what they recorded can be asked f
     expect.arrayContaining(['system_cpu_percent', 'system_network_bytes_recv', 'queue_length', 'requests_processed']),
   );
   expect(await metrics.exportToPrometheus()).toContain('ragwarden_app_active_connections 25');
+});
+
+test('the cleanup of the document is added, runs its strategy, and frees what leaks in this very program', async () => {
+  const warden = made(createWarden({ dataDir, settings }));
+  await warden.start();
+  const { cleanup, resources } = warden;
+  const freed: string[] = [];
+  const { MEMORY, LOCK } = ResourceType;
+  await resources.registerResource({
+    ...{ resourceId: 'buffer', resourceType: MEMORY, leaseSeconds: 1, cleanup: () => freed.push('buffer') },
+  });
+  await resources.registerResource({ resourceId: 'in use', resourceType: MEMORY, cleanup: () => freed.push('in use') });
+  await resources.registerResource({ resourceId: 'lock', resourceType: LOCK, owner: 'indexer' });
+  await cleanup.addTask(
+    new CleanupTask({
+      taskId: 'daily_memory_cleanup',
+      name: 'Daily Memory Cleanup',
+      description: 'Clean up memory resources daily',
+      cleanupFunction: null, // Will use strategy
+      triggerType: CleanupTriggerType.SCHEDULED,
+      priority: CleanupPriority.MEDIUM,
+      scheduleExpression: '0 2 * * *', // 2 AM daily
+      tags: { cleanup_type: 'resource', resource_type: 'memory' },
+    }),
+  );
+  expect(await cleanup.getTaskStatus('daily_memory_cleanup')).toMatchObject({ success_rate: null, enabled: true });
+  // Forced: what is in use goes too, since it is freed by the program that holds it.
+  const client = createClient((await warden.start()).connection);
+  await client.operations.wait(await client.cleanup.resources('memory', { force: true }));
+  expect(freed.sort()).toEqual(['buffer', 'in use']);
+  expect(await resources.getResourceSummary()).toMatchObject({ total_resources: 1 });
+  expect(await cleanup.runTaskNow('daily_memory_cleanup')).toMatchObject({ outcome: 'success', strategy: 'resources' });
+  expect(await cleanup.getTaskStatus('daily_memory_cleanup')).toMatchObject({ success_rate: 1, run_count: 1 });
+  expect(await resources.cleanupResourcesByOwner('indexer')).toEqual({ cleaned: 0, failed: [], left: ['lock'] });
+  resources.addCleanupStrategy(LOCK, (resourceId) => freed.push(resourceId));
+  expect(await resources.cleanupAllResources()).toEqual({ cleaned: 1, failed: [], left: [] });
+  expect(freed).toContain('lock');
+  await cleanup.disableTask('daily_memory_cleanup');
+  await cleanup.removeTask('daily_memory_cleanup');
+  expect((await cleanup.getAllTasks()).map(({ task_id }) => task_id)).not.toContain('daily_memory_cleanup');
 });
 
 test('settings come from what is handed over alone, in the order of the settings', async () => {

@@ -43,6 +43,7 @@ import {
   createWorkspaceCleanup,
   createWorkspaceStats,
   type FileOrphans,
+  type FindFreeing,
   fileQuarantine,
   type OrphanDatabase,
   taskFrom,
@@ -91,6 +92,7 @@ export function createCleanupWiring(
     history(): Metrics['history'];
     health(): Health;
     fileOrphans: FileOrphans;
+    findFreeing: FindFreeing;
     step(name: string): void | Promise<void>;
   },
 ): CleanupWiring {
@@ -151,7 +153,7 @@ export function createCleanupWiring(
       database: () => (config.target?.kind === 'lightrag' ? database : undefined),
     }),
     workspaces,
-    createRegisteredResources({ ...ofFolders, resources }),
+    createRegisteredResources({ ...ofFolders, resources, findFreeing: deps.findFreeing }),
     createDatabaseSessions({ database: () => database, clock }),
     createRedisKeys({ redis: () => redis, contained }),
     createOldDataCleanup({

@@ -105,6 +105,8 @@ export type WardenOptions = {
   readonly sampleSize?: SampleSize;
   readonly clock?: Clock;
   readonly random?: RandomSource;
+  /** How the program around it frees what it registered, by its id; undefined: it does not say. */
+  readonly findFreeing?: (resourceId: string) => (() => Promise<void>) | undefined;
   /** Called at named boundaries of backup and restore, so that tests can end the process at each of them. */
   readonly step?: (name: string) => void | Promise<void>;
 };
@@ -308,6 +310,7 @@ export function createWarden(options: WardenOptions): Warden {
       history: () => metrics.history,
       health: () => health,
       fileOrphans: (targetId) => inFiles(orphanWiring.orphans, targetId),
+      findFreeing: ({ id }) => options.findFreeing?.(id),
     });
 
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.

@@ -39,7 +39,11 @@ export type { OrphanDatabase } from './strategies/orphan-rows-store.ts';
 export { createOldDataCleanup, createRepositoryCleanup, type RepositoryUpkeep } from './strategies/own-data.ts';
 export { ownStrategy } from './strategies/own-strategy.ts';
 export { type CleanupRedis, createRedisKeys, createRedisQuarantine } from './strategies/redis-keys.ts';
-export { createRegisteredResources, createResourceQuarantine } from './strategies/registered-resources.ts';
+export {
+  createRegisteredResources,
+  createResourceQuarantine,
+  type FindFreeing,
+} from './strategies/registered-resources.ts';
 export { type CleanableTarget, createWorkspaceCleanup } from './strategies/workspaces.ts';
 export type { AnyStrategy } from './strategy.ts';
 export type { CleanupTask } from './task.ts';

@@ -84,7 +84,7 @@ export function createWarden(options: WardenOptions): Warden {
   const start = async (): Promise<StartedWarden> => {
     try {
       const { prepareWarden } = await import('./run-warden.ts');
-      const warden = await prepareWarden(options);
+      const warden = await prepareWarden(options, (resourceId) => resources.findCleanup(resourceId));
       stopInner = warden.stop;
       if (stopRequested) throw new RagwardenError(stopped);
       const started = await warden.start();

@@ -13,10 +13,12 @@ import type { LogLine, SettingsTree, SettingsValue, WardenOptions } from './opti
 
 /**
  * The half of the door that needs Node.js 24: options become settings, and the product runs with them.
+ * @param findFreeing how the program frees what it registered; undefined: it does not say
  * @throws AppError `config/invalid`
  */
 export async function prepareWarden(
   options: WardenOptions,
+  findFreeing: (resourceId: string) => (() => Promise<void>) | undefined,
 ): Promise<{ start(): Promise<RunningWarden>; stop(): Promise<void> }> {
   const dataDir = resolve(options.dataDir);
   const reading = readConfig({
@@ -34,6 +36,7 @@ export async function prepareWarden(
     reading,
     log: loggerOf(options.log, reading.config.logLevel),
     command: options.sample === true ? 'up' : 'serve',
+    findFreeing,
     onAdminToken: (token) => writeSecretFile(adminTokenFile(dataDir), token),
   });
   return {

@@ -76,7 +76,7 @@ export {
 } from './quota-manager.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
-export { getResourceManager, ResourceManager, ResourceType } from './resource-manager.ts';
+export { getResourceManager, ResourceManager, type ResourcesCleaned, ResourceType } from './resource-manager.ts';
 export type { StreamOptions } from './server-sent.ts';
 export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-backup.ts';
 export type { ClearCachesOptions, RestartServicesOptions, ValidateOptions } from './system-calls.ts';

@@ -18,12 +18,27 @@ export const ResourceType = {
 } as const;
 
 const longestError = 500;
+/** Of those that are freed together. */
+const atOnce = 10;
+
+/** What became of resources that were to be freed together. */
+export type ResourcesCleaned = {
+  readonly cleaned: number;
+  readonly failed: readonly { readonly resourceId: string; readonly error: string }[];
+  /** Registered here without a way to free them. */
+  readonly left: readonly string[];
+};
+
+type Registered = Pick<ResourceRegistration, 'resourceType' | 'owner'> & {
+  readonly cleanup: (() => unknown) | undefined;
+};
 
 /** Tells ragwarden what this program holds, and asks which of it leaks. A service token is enough. */
 export class ResourceManager {
   readonly #client: Promise<RagwardenClient>;
-  /** How to free what this program registered; never sent anywhere. */
-  readonly #cleanups = new Map<string, () => unknown>();
+  /** What this program registered, and how it is freed; that is never sent anywhere. */
+  readonly #registered = new Map<string, Registered>();
+  readonly #strategies = new Map<ResourceTypeName, (resourceId: string) => unknown>();
   readonly #track = createTracking(this);
 
   /** @param options or the promise of them, which calls then wait for */
@@ -40,8 +55,28 @@ export class ResourceManager {
   async registerResource(resource: ResourceRegistration & { cleanup?: () => unknown }): Promise<ResourceBody> {
     const { cleanup, ...given } = resource;
     const registered = await (await this.#client).resources.register(given);
-    if (cleanup) this.#cleanups.set(given.resourceId, cleanup);
+    this.#registered.set(given.resourceId, { resourceType: given.resourceType, owner: given.owner, cleanup });
     return registered;
+  }
+
+  /** How this program frees what it registered of a type without a `cleanup` of its own. */
+  addCleanupStrategy(type: ResourceTypeName, cleanup: (resourceId: string) => unknown): void {
+    this.#strategies.set(type, cleanup);
+  }
+
+  /**
+   * How this program frees what it registered; undefined: it did not, or said no way. With it a cleanup of `ragwarden/embedded` frees
+   * what leaks in its own process.
+   */
+  findCleanup(resourceId: string): (() => Promise<void>) | undefined {
+    const known = this.#registered.get(resourceId);
+    const strategy = known && this.#strategies.get(known.resourceType);
+    const cleanup = known?.cleanup ?? (strategy && (() => strategy(resourceId)));
+    if (!cleanup) return undefined;
+    return async () => {
+      await cleanup();
+      this.#registered.delete(resourceId);
+    };
   }
 
   /** It is used. @throws RagwardenError `resource/unknown`, also after a restart of ragwarden: register it again */
@@ -50,11 +85,12 @@ export class ResourceManager {
   }
 
   /**
-   * Frees it by the `cleanup` that it was registered with, and tells so; one that fails is told too, and thrown.
-   * @throws TypeError when it was registered without one, or by another program: nothing was freed then
+   * Frees it by the `cleanup` that it was registered with, else by the strategy of its type, and tells so; one that fails is told too,
+   * and thrown.
+   * @throws TypeError when there is neither, or another program registered it: nothing was freed then
    */
   async cleanupResource(resourceId: string): Promise<ResourceBody> {
-    const cleanup = this.#cleanups.get(resourceId);
+    const cleanup = this.findCleanup(resourceId);
     if (!cleanup)
       throw new TypeError(
         `${resourceId} was registered here without a cleanup. Free it yourself, then unregisterResource tells so.`,
@@ -62,13 +98,42 @@ export class ResourceManager {
     try {
       await cleanup();
     } catch (err) {
-      const error = (String(err) || 'no reason').slice(0, longestError);
       // What kept it from being freed is worth more than what kept that from being told.
-      await (await this.#client).resources.release(resourceId, { error }).catch(() => undefined);
+      await (await this.#client).resources.release(resourceId, { error: inWords(err) }).catch(() => undefined);
       throw err;
     }
-    this.#cleanups.delete(resourceId);
     return (await this.#client).resources.release(resourceId);
+  }
+
+  /** Frees what this program registered of a type, in use or not. */
+  async cleanupResourcesByType(type: ResourceTypeName): Promise<ResourcesCleaned> {
+    return this.#cleanUp(({ resourceType }) => resourceType === type);
+  }
+
+  /** Frees what this program registered for an owner, in use or not. */
+  async cleanupResourcesByOwner(owner: string): Promise<ResourcesCleaned> {
+    return this.#cleanUp((one) => one.owner === owner);
+  }
+
+  /** Frees everything that this program registered: before it ends. */
+  async cleanupAllResources(): Promise<ResourcesCleaned> {
+    return this.#cleanUp(() => true);
+  }
+
+  async #cleanUp(isMeant: (one: Registered) => boolean): Promise<ResourcesCleaned> {
+    const meant = [...this.#registered].filter(([, one]) => isMeant(one)).map(([resourceId]) => resourceId);
+    const left = meant.filter((resourceId) => this.findCleanup(resourceId) === undefined);
+    const going = meant.filter((resourceId) => !left.includes(resourceId));
+    const failed: { resourceId: string; error: string }[] = [];
+    for (let at = 0; at < going.length; at += atOnce)
+      await Promise.all(
+        going.slice(at, at + atOnce).map((resourceId) =>
+          this.cleanupResource(resourceId).catch((err: unknown) => {
+            failed.push({ resourceId, error: inWords(err) });
+          }),
+        ),
+      );
+    return { cleaned: going.length - failed.length, failed, left };
   }
 
   /**
@@ -81,7 +146,7 @@ export class ResourceManager {
 
   /** For what is tracked: the object is gone, what it held may not be. */
   async forgetCollected(resourceId: string): Promise<void> {
-    if (this.#cleanups.has(resourceId)) await this.cleanupResource(resourceId);
+    if (this.findCleanup(resourceId)) await this.cleanupResource(resourceId);
     else
       await (await this.#client).resources.release(resourceId, {
         error: 'The object was collected before anybody freed what it held.',
@@ -95,7 +160,7 @@ export class ResourceManager {
 
   /** Forgets it, freed or not. @throws RagwardenError `resource/unknown` */
   async unregisterResource(resourceId: string): Promise<ResourceBody> {
-    this.#cleanups.delete(resourceId);
+    this.#registered.delete(resourceId);
     return (await this.#client).resources.unregister(resourceId);
   }
 
@@ -113,5 +178,7 @@ export class ResourceManager {
     return found;
   }
 }
+
+const inWords = (err: unknown): string => (String(err) || 'no reason').slice(0, longestError);
 
 export const getResourceManager = (options: ClientOptions): ResourceManager => new ResourceManager(options);

@@ -28,7 +28,7 @@ export type ResourceStrategyDeps = FolderStrategyDeps & {
     ResourceRegistry,
     'list' | 'leaks' | 'require' | 'release' | 'unregister' | 'register' | 'nowMs'
   >;
-  findFreeing?: FindFreeing;
+  readonly findFreeing?: FindFreeing;
 };
 
 type Way = 'free' | 'file' | 'give-up';
