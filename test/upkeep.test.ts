@@ -171,6 +171,21 @@ describe.skipIf(!hasPart('restic'))('a repository is kept in order', () => {
     expect((await warden.points()).map((one) => field(one, 'backup_id'))).toEqual([newest, pinned]);
     expect((await warden.plan(pinned)).status).toBe(200);
     expect(failureOf((await warden.plan(point)).body)).toContain('was forgotten by retention');
+
+    // The same by a cleanup: what is planned is what retention gives up, and what it frees is freed.
+    const latest = await takeGood(warden);
+    const pruned = field(await upkeepOf('prune'), 'last_success_at');
+    const cleanup = '/api/v1/metrics/cleanup';
+    const { body: plan } = await warden.call('POST', `${cleanup}/plans`, { strategy: 'repository' });
+    expect(field(plan, 'items')).toMatchObject([
+      { what: expect.stringMatching(/^1 recovery points of /), risk: 'medium' },
+      { what: 'what nothing in the repository needs' },
+    ]);
+    expect(await warden.points()).toHaveLength(3);
+    const { body: ran } = await warden.call('POST', `${cleanup}/runs`, { plan_id: field(plan, 'plan_id') }, wait);
+    expect(field(ran, 'result')).toMatchObject({ outcome: 'success', cleaned: 2, failed: 0 });
+    expect((await warden.points()).map((one) => field(one, 'backup_id'))).toEqual([latest, pinned]);
+    expect(field(await upkeepOf('prune'), 'last_success_at')).not.toBe(pruned);
   });
 
   test('a flipped bit is found by reading the data, is told, and does not look like a success', async () => {

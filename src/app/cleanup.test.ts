@@ -35,6 +35,7 @@ beforeAll(async () => {
     RAGWARDEN_ADMIN_TOKEN: adminToken,
     RAGWARDEN_BACKUP_AT_START: 'false',
     RAGWARDEN_LEAK_CHECK_INTERVAL: '1',
+    RAGWARDEN_ALERT_EVALUATION_INTERVAL: '1',
     // Nobody answers there, which is soon known.
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
     WORKING_DIR: join(folder, 'rag'),
@@ -46,7 +47,7 @@ beforeAll(async () => {
     [
       'cleanup:',
       `  folders: [{id: exports, path: ${join(folder, 'exports')}, use: temporary, patterns: ["*.part"]}]`,
-      '  tasks: [{task_id: parts, cleanup_type: temporary-files, params: {folder: exports}, schedule_expression: "0 4 * * *"}]',
+      '  tasks: [{task_id: parts, cleanup_type: temporary-files, params: {folder: exports}, priority: high, schedule_expression: "0 4 * * *"}]',
       '',
     ].join('\n'),
   );
@@ -143,3 +144,25 @@ test('resources of a type: what nobody claims any more is given up and comes bac
   const [entry] = await started.events.listAudit({ action: 'cleanup.run', limit: 1 });
   expect(entry).toMatchObject({ data: { strategy: 'resources', params: { force: true } } });
 });
+
+test('an alert has a cleanup task run, which stands in the history with its cause, and in the trail', async () => {
+  const path = join(folder, 'exports', 'b.part');
+  writeFileSync(path, 'half');
+  const at = (Date.now() - 24 * hour) / 1_000;
+  utimesSync(path, at, at);
+  const name = `parts_pile_up_${Date.now()}`;
+  const rule = {
+    ...{ name, metric_name: name, condition: 'gt', threshold: 4 },
+    ...{ duration_seconds: 0, action: { kind: 'run-cleanup-task', task_id: 'parts', mode: 'run' } },
+  };
+  expect(await call('POST', '/api/v1/metrics/alerts/rules', rule)).toMatchObject({ status: 201 });
+  const recorded = await call('POST', '/api/v1/metrics/record', { items: [{ name, value: 5 }] });
+  expect(recorded.status).toBeLessThan(300);
+  await expect
+    .poll(async () => (await call('GET', `${base}/history?task_id=parts&limit=1`)).body.items[0], { timeout: 60_000 })
+    .toMatchObject({ trigger_type: 'alert', started_by: 'alerts', success: true });
+  expect(existsSync(path)).toBe(false);
+  await expect
+    .poll(() => started.events.listAudit({ action: 'alerts.action.run-cleanup-task', limit: 1 }), { timeout: 30_000 })
+    .toMatchObject([{ actor: `alert:${name}`, outcome: 'done' }]);
+}, 90_000);
