@@ -1,6 +1,10 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { stateMigrations } from '../migrations/index.ts';
+import { migrate, openSqlite } from '../platform/database/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { fileQuarantine } from './file-quarantine.ts';
 import { createQuarantine } from './quarantine.ts';
@@ -72,3 +76,59 @@ test.each([
     expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['text 1', 'text 2', 'text 3']);
   },
 );
+
+/** Resolves with its first line, and rejects when it ends without one. */
+function firstLine(child: ReturnType<typeof spawn>): Promise<string> {
+  let text = '';
+  return new Promise((resolve, reject) => {
+    child.stdout?.on('data', (piece: Buffer) => {
+      text += String(piece);
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+    });
+    child.once('close', (code) => reject(new Error(`it ended with ${code} and said ${text}`)));
+  });
+}
+
+test('a process that is killed in the midst of a cleanup: the next one lists what went, ends the run, and brings all of it back', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rw-cleanup-'));
+  const paths = [1, 2, 3, 4, 5].map((n) => join(folder, 'work', `${n}.part`));
+  mkdirSync(join(folder, 'work'));
+  const old = Date.now() / 1_000 - 86_400;
+  for (const path of paths) {
+    writeFileSync(path, `text of ${path}`);
+    utimesSync(path, old, old);
+  }
+  const fixture = join(import.meta.dirname, 'killed-cleanup.fixture.ts');
+  const child = spawn(process.execPath, [fixture, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const line = await firstLine(child).finally(() => child.kill('SIGKILL'));
+  await ended;
+  expect(paths.filter((path) => !existsSync(path))).toHaveLength(4);
+
+  const { state: path } = JSON.parse(line) as { state: string };
+  const db = openSqlite({ name: 'state', path, synchronous: 'NORMAL', log: silentLogger });
+  await migrate(db, stateMigrations);
+  opened = await openTestCleanup(() => ({ strategies: [] }), {
+    folder,
+    state: {
+      ...{ db, path, reopen: async () => db, everything: async () => '', tamper: async () => undefined },
+      async remove() {
+        await db.close();
+        rmSync(dirname(path), { recursive: true, force: true });
+      },
+    },
+  });
+  const { operations, cleanup, store, undo } = opened;
+  expect(await store.countHeld()).toBe(2);
+  const [settled] = await operations.settle({ settlers: cleanup.settlers });
+  expect(settled).toMatchObject({ kind: 'cleanup.run', state: 'interrupted' });
+  const [run] = await store.listRuns({ limit: 5 });
+  expect(run).toMatchObject({
+    outcome: 'error',
+    error: 'interrupted',
+    message: expect.stringContaining('2 that it had'),
+  });
+  expect(await store.countHeld()).toBe(4);
+  expect(await undo({ runId: settled?.id })).toMatchObject({ state: 'succeeded', result: { undone: 4 } });
+  expect(paths.map((one) => readFileSync(one, 'utf8'))).toEqual(paths.map((one) => `text of ${one}`));
+}, 120_000);

@@ -44,11 +44,11 @@ export async function openTestCleanup(
     strategies: readonly AnyStrategy[];
     kinds?: readonly QuarantineKind[];
   },
-  options: { clock?: Clock; folder?: string; step?: (name: string) => void | Promise<void> } = {},
+  options: { clock?: Clock; folder?: string; state?: TestState; step?: (name: string) => void | Promise<void> } = {},
 ): Promise<TestCleanup> {
   const clock = options.clock ?? systemClock;
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'rw-cleanup-'));
-  const state = await openTestState();
+  const state = options.state ?? (await openTestState());
   const { db } = state;
   const log = silentLogger;
   const events = createEventLog({ db, clock, instance: 'test' });
