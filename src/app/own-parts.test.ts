@@ -1,7 +1,16 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Alerts } from '../alerts/index.ts';
+import { createEventLog } from '../events/index.ts';
+import { stateMigrations } from '../migrations/index.ts';
 import { createTestNotify, firing, type TestNotify, webhook } from '../notify/test-notify.ts';
 import { createOperations } from '../operations/index.ts';
+import { migrate, openSqlite } from '../platform/database/index.ts';
+import { createFakeClock } from '../platform/fake-clock.ts';
 import { silentLogger } from '../platform/logging.ts';
 import type { Ground } from './ground.ts';
 import { createOwnParts } from './own-parts.ts';
@@ -106,4 +115,49 @@ test('know that the state cannot be written', async () => {
   await job.runOnce();
   expect(read('state database')).toMatchObject({ status: 'degraded' });
   await state.reopen();
+});
+
+test('know that the disk under the state is full, and that it is not any more', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-full-state-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'ragwarden-test', folder], { stdio: 'ignore' });
+  } catch {
+    process.stderr.write('SKIPPED: mounting a small tmpfs needs root; the state on a full disk was not tested\n');
+    rmSync(folder, { recursive: true });
+    return;
+  }
+  const path = join(folder, 'state.sqlite');
+  const db = openSqlite({ name: 'state', path, synchronous: 'FULL', log: silentLogger });
+  try {
+    await migrate(db, stateMigrations);
+    const clock = createFakeClock();
+    const ground = {
+      config: { state: { place: { kind: 'sqlite', path }, instance: 'main' }, alerts: {}, metrics: {} },
+      ...{ clock, db, eventLog: createEventLog({ db, clock, instance: 'main' }), logOf: () => silentLogger },
+      // Only these parts of it are used.
+    } as unknown as Ground;
+    const unused = { outbox: undefined, alerts: undefined, startedMs: clock.now() };
+    const { checks } = createOwnParts(ground, unused as never);
+    const state = checks.find(({ name }) => name === 'state database');
+    const look = async () => {
+      // The same once more is nothing to write.
+      await clock.advance(60_000);
+      await state?.refresh?.(new AbortController().signal);
+      return state?.read();
+    };
+    expect(await look()).toMatchObject({ status: 'healthy', message: 'It answers and takes writes.' });
+    // What waits beside the file has room in it for a while: it is put away first.
+    const beside = new DatabaseSync(path);
+    beside.exec('pragma wal_checkpoint(truncate)');
+    beside.close();
+    const ballast = join(folder, 'ballast');
+    expect(() => writeFileSync(ballast, Buffer.alloc(2 ** 23))).toThrow('ENOSPC');
+    expect(await look()).toMatchObject({ status: 'degraded', message: expect.stringMatching(/space|full/i) });
+    rmSync(ballast);
+    expect(await look()).toMatchObject({ status: 'healthy' });
+  } finally {
+    await db.close();
+    execFileSync('umount', ['-l', folder]);
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -9,6 +9,7 @@
 export { boundedCache, boundedStaging, boundedStateCopies, folderUse, measureGrowth } from './bounded-files.ts';
 export { type BundlePart, makeBundle, readTail } from './bundle.ts';
 export { type Cache, createCaches } from './caches.ts';
+export { createFactStore } from './fact-store.ts';
 export { createGrowth, type Growth, type GrowthCaps } from './growth.ts';
 export { growthRoutes } from './growth-routes.ts';
 export { createHeartbeat, type Heartbeat } from './heartbeat.ts';
