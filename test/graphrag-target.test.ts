@@ -27,6 +27,11 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
   });
 
   const look = async () => (await warden.call('POST', `${target}/probe`)).body;
+  /** As health reads it; nothing is looked at for it. */
+  const checkOf = async (name: string): Promise<unknown> => {
+    const { body } = await warden.call('GET', '/api/v1/health-dashboard/status');
+    return (field(body, 'checks') as { name: string }[]).find((one) => one.name === name);
+  };
   const inspect = async () => field((await warden.call('POST', `${target}/inspect`, undefined, wait)).body, 'result');
 
   test('is detected, watched without a server, and its tables are counted', async () => {
@@ -41,8 +46,10 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
     });
     expect(field(seen, 'facts')).toContainEqual({ name: 'last_run', value: 'finished', unit: null });
     expect(field(seen, 'facts')).toContainEqual({ name: 'rows_of_entities', value: 3, unit: 'rows' });
-    const health = await warden.call('GET', '/health');
-    expect(health.text).toMatch(/"name":"index run default"[^}]*"status":"healthy"/);
+    const run = await checkOf('index run default');
+    expect(run).toMatchObject({ status: 'healthy', observed_value: 9, observed_unit: 'seconds' });
+    expect(field(run, 'details')).toMatchObject({ kind: 'index', documents: 2, steps: expect.any(Number) });
+    expect(Number(field(run, 'details', 'steps'))).toBeGreaterThan(3);
   });
 
   test('what is for LightRAG alone is said not to apply', async () => {
@@ -67,8 +74,9 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
     const damaged = await look();
     expect(field(damaged, 'status')).toBe('DEGRADED');
     expect(JSON.stringify(field(damaged, 'reasons'))).toMatch(/run-failed.*table-torn.*incomplete-updates/);
-    const health = await warden.call('GET', '/health');
-    expect(health.text).toMatch(/"name":"index run default"[^}]*"status":"degraded"/);
+    expect(await checkOf('index run default')).toMatchObject({
+      ...{ status: 'degraded', details: { failed_step: 'extract_graph' } },
+    });
     const [ended] = await warden.events('target.index-run-ended');
     expect(ended).toMatchObject({ severity: 'error', message: expect.stringContaining('failed at extract_graph') });
     const metrics = await warden.call('GET', '/metrics');

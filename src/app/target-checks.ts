@@ -1,4 +1,5 @@
 import type { CheckResult, HealthCheck } from '../health/index.ts';
+import { isoInstantOrNull } from '../platform/clock.ts';
 import type { Inspections, Observation, WatchedTarget } from '../targets/index.ts';
 import { followQueues, judgeIndexing } from './judge-work.ts';
 
@@ -66,16 +67,32 @@ const indexRunCheck = (watched: WatchedTarget): HealthCheck => ({
     const { run } = seen ?? {};
     if (!seen || !run) return { status: 'unknown', message: 'The project was not looked at yet.', atMs: undefined };
     const { atMs } = seen;
+    // Of `stats.json` and the log.
+    const details = {
+      ...{ kind: run.kind ?? null, documents: run.documents ?? null, steps: run.workflows.length },
+      ...{ last_step: run.workflows.at(-1) ?? null, last_sign_at: isoInstantOrNull(run.lastSignMs) },
+    };
     const fault = seen.faults.find(({ kind }) => kind === 'run-failed' || kind === 'run-unfinished');
-    if (fault) return { status: 'degraded', message: fault.message, atMs };
+    if (fault)
+      return {
+        status: 'degraded',
+        message: fault.message,
+        atMs,
+        details: { ...details, failed_step: run.failedAt ?? null },
+      };
     if (run.state === 'none') return { status: 'unknown', message: 'Nothing was ever indexed.', atMs };
     const step = run.workflows.at(-1);
     if (run.state === 'running')
-      return { status: 'healthy', message: `A run is under way${step ? `; its last step was ${step}` : ''}.`, atMs };
+      return {
+        status: 'healthy',
+        message: `A run is under way${step ? `; its last step was ${step}` : ''}.`,
+        atMs,
+        details,
+      };
     return {
       status: 'healthy',
       message: 'The last run ended well.',
-      atMs,
+      ...{ atMs, details },
       ...(run.runtimeMs === undefined
         ? {}
         : { observedValue: Math.round(run.runtimeMs / 1_000), observedUnit: 'seconds' }),

@@ -138,17 +138,64 @@ describe('a provider of models', () => {
   });
 });
 
+/**
+ * As their own pages have it: api.qdrant.tech (List all collections), milvus.io (REST v2, List collections), neo4j.com/docs/http-api
+ * (Result formats, Handling errors).
+ */
+const documented = {
+  qdrant: {
+    usage: { cpu: 1, io_read: 1, io_write: 1 },
+    ...{ time: 0.002, status: 'ok', result: { collections: [{ name: 'lightrag_vdb_chunks' }] } },
+  },
+  milvus: { code: 0, data: ['chunks', 'entities'] },
+  neo4j: {
+    results: [
+      {
+        columns: ['name'],
+        data: [
+          { row: ['neo4j'], meta: [null] },
+          { row: ['system'], meta: [null] },
+        ],
+      },
+    ],
+    errors: [],
+    lastBookmarks: ['FB:kcwQ/wTfJf8rS1WY+GiIKXsCXgmQ'],
+  },
+  neo4jError: {
+    results: [],
+    errors: [{ code: 'Neo.ClientError.Statement.SyntaxError', message: 'Invalid input of the-secret-of-the-house' }],
+    commit: 'http://localhost:7474/db/neo4j/tx/17/commit',
+  },
+};
+
 describe('a store of vectors', () => {
-  test.each<[Parameters<typeof lookAtVectorStore>[2], unknown, CheckResult['status']]>([
-    [{ kind: 'qdrant', collection: 'c' }, { result: { collections: [{ name: 'c' }] } }, 'healthy'],
-    [{ kind: 'qdrant', collection: 'd' }, { result: { collections: [{ name: 'c' }] } }, 'unhealthy'],
-    [{ kind: 'milvus', collection: undefined }, { code: 0, data: ['c'] }, 'healthy'],
-    [{ kind: 'milvus', collection: undefined }, { code: 1800, message: 'auth' }, 'unhealthy'],
-    [{ kind: 'neo4j', collection: 'neo4j' }, { errors: [], results: [{ data: [{ row: ['neo4j'] }] }] }, 'healthy'],
-    [{ kind: 'neo4j', collection: 'neo4j' }, { errors: [], results: [{ data: [{ row: ['system'] }] }] }, 'unhealthy'],
-    [{ kind: 'neo4j', collection: undefined }, { errors: [{ code: 'Neo.ClientError' }], results: [] }, 'unhealthy'],
-  ])('%j that answers %j is %s', async (wish, body, status) => {
+  type Case = [Parameters<typeof lookAtVectorStore>[2], unknown, CheckResult['status'], message: string];
+  const neo4j = { kind: 'neo4j', collection: 'neo4j' } as const;
+  test.each<Case>([
+    [{ kind: 'qdrant', collection: 'lightrag_vdb_chunks' }, documented.qdrant, 'healthy', 'with 1 collections'],
+    [{ kind: 'qdrant', collection: 'd' }, documented.qdrant, 'unhealthy', 'has no collection d'],
+    [{ kind: 'qdrant', collection: undefined }, { status: 'ok' }, 'unhealthy', 'qdrant does not say'],
+    [{ kind: 'milvus', collection: 'chunks' }, documented.milvus, 'healthy', 'with 2 collections'],
+    [{ kind: 'milvus', collection: undefined }, { ...documented.milvus, code: 200 }, 'healthy', 'with 2 collections'],
+    [{ kind: 'milvus', collection: undefined }, { code: 1800, message: 'x' }, 'unhealthy', 'refuses the credentials'],
+    [{ kind: 'milvus', collection: undefined }, { code: 65_535, message: 'x' }, 'unhealthy', 'the error 65535'],
+    [neo4j, documented.neo4j, 'healthy', 'with 2 databases'],
+    [{ ...neo4j, collection: 'other' }, documented.neo4j, 'unhealthy', 'has no database other that is online'],
+    [neo4j, documented.neo4jError, 'unhealthy', 'the error Neo.ClientError.Statement.SyntaxError'],
+  ])('%j that answers %j is %s', async (wish, body, status, message) => {
     answer = { body };
-    expect((await lookAtVectorStore(deps, place(), wish, signal)).status).toBe(status);
+    const found = await lookAtVectorStore(deps, place(), wish, signal);
+    expect(found).toMatchObject({ status, message: expect.stringContaining(message) });
+    expect(found.message).not.toContain('the-secret-of-the-house');
+  });
+
+  test('is asked as its own pages say, with what lets us in', async () => {
+    const wants = { qdrant: 'GET /collections', milvus: 'POST /v2/vectordb/collections/list' };
+    for (const [kind, wanted] of Object.entries({ ...wants, neo4j: 'POST /db/system/tx/commit' })) {
+      answer = { status: 401, body: { status: { error: 'Unauthorized' } } };
+      const look = lookAtVectorStore(deps, place(), { kind: kind as 'qdrant', collection: undefined }, signal);
+      expect(await look).toMatchObject({ status: 'unhealthy', message: 'It refuses the credentials (401).' });
+      expect([`${asked?.method} ${asked?.path}`, asked?.key]).toEqual([wanted, 'Bearer secret']);
+    }
   });
 });

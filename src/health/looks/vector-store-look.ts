@@ -17,7 +17,8 @@ const kinds = {
   },
   milvus: {
     request: { path: '/v2/vectordb/collections/list', method: 'POST', body: {} },
-    names: z.object({ code: z.literal(0), data: z.array(z.string()) }).transform(({ data }) => data),
+    // 0 since 2.4, 200 before it.
+    names: z.object({ code: z.literal([0, 200]), data: z.array(z.string()) }).transform(({ data }) => data),
     what: 'collection',
   },
   neo4j: {
@@ -54,7 +55,7 @@ export async function lookAtVectorStore(
     if (refusal) return refusal;
     const found = names.safeParse(seen.answer.json());
     if (!found.success)
-      return { ...timed(seen.tookMs), status: 'unhealthy', message: `It answers with an error, or is no ${kind}.` };
+      return { ...timed(seen.tookMs), status: 'unhealthy', message: faultOf(kind, seen.answer.json()) };
     const details = { [`${what}s`]: found.data.length };
     if (collection !== undefined && !found.data.includes(collection))
       return {
@@ -68,4 +69,19 @@ export async function lookAtVectorStore(
     if (err instanceof SyntaxError) return { status: 'unhealthy', message: 'It answers, but not with JSON.' };
     return unreached(err);
   }
+}
+
+/** Both answer 200 to what they refuse, with a code in it; their texts may hold what was asked, so only the code is told. */
+const refused = z.union([
+  z.object({ code: z.int() }).transform(({ code }) => String(code)),
+  z
+    .object({ errors: z.array(z.object({ code: z.string().max(200) })).min(1) })
+    .transform(({ errors }) => errors[0]?.code),
+]);
+const ofCredentials = /^(1800|Neo\.ClientError\.Security\..*)$/;
+
+function faultOf(kind: VectorStoreWish['kind'], body: unknown): string {
+  const code = refused.safeParse(body).data;
+  if (code === undefined) return `It answers with something that ${kind} does not say.`;
+  return ofCredentials.test(code) ? `It refuses the credentials (${code}).` : `It answers with the error ${code}.`;
 }
