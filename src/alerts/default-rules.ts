@@ -150,6 +150,25 @@ const recoveryRules: readonly AlertRuleBody[] = [
     ...{ name: 'replication_lag', metric_name: 'replication_lag_seconds', condition: 'gt', threshold: 3_600 },
     description: 'A replica is behind the newest recovery point.',
   }),
+  rule('replication-target-lost', {
+    ...{
+      name: 'replication_target_down',
+      metric_name: 'ragwarden_replication_target_up',
+      condition: 'lt',
+      threshold: 0.5,
+    },
+    ...{ description: 'A place that points are copied to cannot be reached.', duration_seconds: 900 },
+  }),
+  rule('replication-heal', {
+    ...{ name: 'replication_target_damaged', metric_name: 'ragwarden_replication_target_damaged', condition: 'gt' },
+    ...{ threshold: 0, severity: 'error', duration_seconds: 0 },
+    description: 'What lies at a place that points are copied to is damaged.',
+  }),
+  rule('replication-placement', {
+    ...{ name: 'replication_placement', metric_name: 'ragwarden_replication_placement_met', condition: 'lt' },
+    ...{ threshold: 1, severity: 'error', duration_seconds: 900 },
+    description: 'The copies of the newest recovery point do not lie where the placement rule wants them.',
+  }),
   rule('repository-upkeep-late', {
     ...{ name: 'repository_late', metric_name: 'ragwarden_repository_late', condition: 'gt', threshold: 0 },
     description: 'Forgetting, pruning or checking the repository has not succeeded for too long.',

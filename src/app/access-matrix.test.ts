@@ -104,6 +104,15 @@ describe('the trail', () => {
     'POST /api/v1/backup-replication/backup/cleanup': 'an operation, which keeps who asked for it',
     'POST /api/v1/backup-replication/backup/schedule':
       'needs a graph; audited where it is written (graph-schedules.ts)',
+    'POST /api/v1/backup-replication/replication/targets':
+      'needs a place; audited where it is registered, shown in src/replication/replicas.test.ts',
+    'PATCH /api/v1/backup-replication/replication/targets/:target_id': 'the same',
+    'DELETE /api/v1/backup-replication/replication/targets/:target_id': 'the same',
+    'POST /api/v1/backup-replication/replication/targets/:target_id/replicate':
+      'needs a place; audited where it begins (replication.ts)',
+    'POST /api/v1/backup-replication/replication/targets/:target_id/verify': 'the same',
+    'POST /api/v1/backup-replication/replication/targets/:target_id/heal': 'the same',
+    'POST /api/v1/backup-replication/replication/graphs/:graph_id/replicate': 'the same',
     'POST /api/v1/backup/points/:backup_id/verify': 'an operation, which keeps who asked for it',
     'POST /api/v1/backup/restore/:backup_id': 'an operation, which keeps who asked for it',
     'POST /api/v1/recovery/drills': 'an operation, which keeps who asked for it; audited with its verdict (drills.ts)',

@@ -35,6 +35,10 @@ export const apiInfo = () => ({
       name: 'recovery',
       description: 'Rehearsed restores, what they proved, and the objectives they are held against.',
     },
+    {
+      name: 'replication',
+      description: 'Copies of points at other places: where, how far behind, how sound, and mending one from another.',
+    },
     { name: 'repository', description: 'Where the points lie: forgetting, pruning, checking, unlocking.' },
     { name: 'tuning', description: 'Parameters of the backend, for whom they are what, each change and the way back.' },
     { name: 'operations', description: 'Long work.' },

@@ -33,6 +33,7 @@ import { openapiRoute } from './openapi-route.ts';
 import type { OwnMetrics } from './own-metrics.ts';
 import type { Protection } from './protection.ts';
 import type { QuotaWiring } from './quota-wiring.ts';
+import type { ReplicationWiring } from './replication-wiring.ts';
 import type { ResourceWiring } from './resource-wiring.ts';
 import type { SystemWiring } from './system-wiring.ts';
 import type { TrafficWiring } from './traffic-wiring.ts';
@@ -45,6 +46,7 @@ export async function createApiServer(
   slices: Watching &
     Protection &
     Drilling &
+    ReplicationWiring &
     TrafficWiring &
     ResourceWiring &
     TuningWiring &
@@ -99,7 +101,9 @@ export async function createApiServer(
   };
   await server.register(healthRoutes({ health, dashboard }));
   const graphs = () => graphFacts(ground, slices);
-  await server.register(dashboardHealthRoutes({ health, graphs, now: () => clock.now() }));
+  await server.register(
+    dashboardHealthRoutes({ health, graphs, replication: slices.replicationOverview, now: () => clock.now() }),
+  );
   await server.register(systemStatusRoutes({ health, graphs, facts: () => systemFacts(ground, slices) }));
   await server.register(dashboardRoutes(dashboard));
   await server.register(openapiRoute());
@@ -204,6 +208,7 @@ export async function createApiServer(
       status: slices.recoveryStatus,
     }),
   );
+  await server.register(slices.replicationRoutes);
   const { fronting } = slices;
   await server.register(gatewayRoutes(fronting));
   await server.register(

@@ -26,6 +26,7 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_CLEANUP_CHECK_INTERVAL', 'cleanup tasks', 14],
   ['RAGWARDEN_QUOTA_CHECK_INTERVAL', 'quotas', 6],
   ['RAGWARDEN_TUNING_CHECK_INTERVAL', 'tuning', 11],
+  ['LIGHTRAG_REPLICATION_HEALTH_CHECK_INTERVAL', 'replication', 9],
 ];
 
 let dataDir: string;
@@ -127,7 +128,8 @@ describe('each interval variable drives the job that it names', () => {
       'notify.group_interval_seconds',
       'notify.repeat_interval_seconds',
       'recovery.checkpoint_interval_seconds recovery',
-      'replication.health_check_interval_seconds replication',
+      'replication.interval_seconds',
+      'replication.verify_interval_seconds',
     ]);
   });
 

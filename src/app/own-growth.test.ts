@@ -24,6 +24,7 @@ const uncapped: GrowthCaps = {
   agents: 0,
   'point-history': 0,
   drills: 0,
+  'replication-log': 0,
   deliveries: 0,
   silences: 0,
   'quota-usage': 0,

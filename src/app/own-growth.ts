@@ -12,6 +12,7 @@ import type { Database } from '../platform/database/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { boundedQuotaUsage, boundedReservations, boundedViolations } from '../quotas/index.ts';
 import { boundedDrills, type DrillStore } from '../recovery/index.ts';
+import { boundedReplicationLog } from '../replication/index.ts';
 import {
   boundedCache,
   boundedStaging,
@@ -92,6 +93,7 @@ export function createOwnGrowth(options: {
       agents: boundedAgents(metricsDb),
       'point-history': boundedPointHistory({ db, points }),
       drills: boundedDrills({ db, drills }),
+      'replication-log': boundedReplicationLog(db),
       'alert-history': boundedAlertHistory(db),
       deliveries: boundedDeliveries(db),
       silences: boundedSilences({ db, clock }),

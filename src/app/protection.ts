@@ -13,6 +13,7 @@ import {
   type PointStore,
   type ProtectedTarget,
   parseRepositoryLocation,
+  type Repository,
   rpoSlackMs,
   type WriteBarrier,
 } from '../backup/index.ts';
@@ -55,6 +56,10 @@ export type Protection = {
   readonly backup: Backup;
   readonly schedule: BackupSchedule;
   readonly guarded: ProtectedTarget | undefined;
+  /** The one that points are stored in; whoever else works on it stands in the same line. */
+  readonly repository: Repository;
+  /** Told of every point that came to exist. */
+  onPoint(listener: () => void): void;
   /** Heads of the audit trail that recovery points noted, as the catalogue or as the repository has them. */
   auditAnchors(from: 'catalogue' | 'repository', signal: AbortSignal): Promise<readonly PointAnchor[]>;
 };
@@ -116,6 +121,7 @@ export async function createProtection(
       inspect: inspectFiles,
     });
   const repositoryMetrics = registerRepositoryMetrics(ground.registry, () => backup.upkeep.lastStates());
+  const listeners: (() => void)[] = [];
   const backup = createBackup({
     db,
     points,
@@ -178,6 +184,7 @@ export async function createProtection(
     onUpkeepFailed: (kind) => repositoryMetrics.failed(kind),
     onPoint(point) {
       documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
+      for (const tell of listeners) tell();
     },
   });
   const schedule = createBackupSchedule({
@@ -202,5 +209,6 @@ export async function createProtection(
   });
   const auditAnchors: Protection['auditAnchors'] = (from, signal) =>
     from === 'catalogue' ? anchorsOfCatalogue(points) : anchorsOfRepository(repository, signal);
-  return { points, backup, schedule, guarded, auditAnchors };
+  const onPoint = (listener: () => void): void => void listeners.push(listener);
+  return { points, backup, schedule, guarded, repository, onPoint, auditAnchors };
 }

@@ -39,6 +39,8 @@ const switches: readonly {
     jobs: ['alert evaluation'],
     routes: ['/api/v1/metrics/alerts/active', '/api/v1/metrics/alerts/rules'],
   },
+  // Off unless somebody asks for it, and then while it runs: its targets stay registered, and nothing is copied.
+  { variable: 'LIGHTRAG_REPLICATION_ENABLED', jobs: [], routes: [] },
   { variable: 'RAGWARDEN_CLEANUP_ENABLED', jobs: ['cleanup tasks'], routes: [] },
   // What was written before it was switched off still grows old.
   { variable: 'LIGHTRAG_EVENT_LOGGING_ENABLED', jobs: [], routes: ['/api/v1/events', '/api/v1/events/stream'] },

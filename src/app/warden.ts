@@ -74,6 +74,7 @@ import { createOwnParts } from './own-parts.ts';
 import { createProtection } from './protection.ts';
 import { createQuotaWiring } from './quota-wiring.ts';
 import { rememberCallers } from './remembered-callers.ts';
+import { createReplicationWiring } from './replication-wiring.ts';
 import { createResourceWiring } from './resource-wiring.ts';
 import type { SampleSize } from './sample.ts';
 import { createServices } from './service-wiring.ts';
@@ -298,6 +299,7 @@ export function createWarden(options: WardenOptions): Warden {
       requireSpace: (what) => lowDisk.requireSpace(what, 'low'),
     });
     const { drills, drillSchedule } = drilling;
+    const replicating = createReplicationWiring(ground, watching, protection, { step: (name) => options.step?.(name) });
 
     const tuningWiring = createTuningWiring(ground, watching, backup, {
       history: () => metrics.history,
@@ -318,6 +320,7 @@ export function createWarden(options: WardenOptions): Warden {
       settlers: {
         ...{ ...backup.settlers, ...drills.settlers, ...tuningWiring.tuningSettlers },
         ...cleanupWiring.cleanup.settlers,
+        ...replicating.replication.settlers,
       },
     });
     for (const operation of settled)
@@ -424,6 +427,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...(config.backup.enabled
         ? targets.map((one) => backupCheck(one.target.id, () => schedule.lastStatus(one.target.id), clock, startedMs))
         : []),
+      ...(config.backup.enabled && targets.length > 0 ? [replicating.replicationCheck] : []),
       ...(rehearses ? targets.map((one) => drillCheck(one.target.id, drillSchedule)) : []),
       ...storeChecks(ground, targets[0]),
       ...externalChecks(ground, () => indexDimension(targets[0], inspections, health)),
@@ -441,6 +445,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...watching,
       ...protection,
       ...drilling,
+      ...replicating,
       ...traffic,
       ...resourceWiring,
       ...tuningWiring,
@@ -512,6 +517,7 @@ export function createWarden(options: WardenOptions): Warden {
       await begin(tuningWiring.tuningJob);
     }
     if (config.backup.enabled) await begin(schedule);
+    if (config.backup.enabled) await begin(replicating.replicationJob);
     if (rehearses) await begin(drillSchedule);
     for (const part of resourceWiring.resourceParts) await begin(part);
     if (config.alerts.enabled && config.metrics.enabled) await begin(alertWiring.job);

@@ -7,7 +7,8 @@ export { anchorsOfCatalogue, anchorsOfRepository, type PointAnchor } from './aud
 export { type Backup, createBackup, rememberRepository } from './backup.ts';
 export type { Inspection, ProtectedTarget } from './backup-deps.ts';
 export { type BackupSchedule, type BackupStatus, createBackupSchedule, rpoSlackMs } from './backup-schedule.ts';
-export { catalogueReport, rebuildCatalogue } from './catalogue/index.ts';
+export { catalogueReport, factTagChanges, rebuildCatalogue } from './catalogue/index.ts';
+export { type Graph, requireGraph } from './graphs/graph.ts';
 export { findTornEnd } from './looks-complete.ts';
 export { renderManifest } from './manifest.ts';
 export type { RecoveryPoint } from './point.ts';
@@ -36,9 +37,11 @@ export {
 export {
   createResticRepository,
   ensurePasswordFile,
+  type LocationOrigin,
   parseRecoveryKit,
   parseRepositoryLocation,
   type Repository,
+  type RepositoryLocation,
   recoveryKit,
 } from './repository/index.ts';
 export { createCommandRestorer } from './restore/command/command-restorer.ts';

@@ -13,6 +13,7 @@ const lists = {
   token: { path: '/api/v1/access/tokens', query: { limit: 500 }, id: 'id' },
   key: { path: '/api/v1/gateway/keys', query: { limit: 500 }, id: 'id' },
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
+  replica: { path: '/api/v1/backup-replication/replication/targets', query: {}, id: 'target_id' },
   metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
   parameter: { path: '/api/v1/tuning/parameters', query: {}, id: 'name' },
   provider: { path: '/api/v1/tuning/providers', query: {}, id: 'provider' },

@@ -26,6 +26,7 @@ import { declareGateway } from './declare-gateway.ts';
 import { declareHealth } from './declare-health.ts';
 import { declareMetrics } from './declare-metrics.ts';
 import { declareQuota } from './declare-quota.ts';
+import { declareReplicate } from './declare-replicate.ts';
 import { declareRepository } from './declare-repository.ts';
 import { declareResources } from './declare-resources.ts';
 import { declareSystem } from './declare-system.ts';
@@ -128,6 +129,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
 
   declareBackup(program, context, does);
   declareDrill(program, context, does);
+  declareReplicate(program, context, does);
   declareRepository(program, context, does);
   declareRecover(program, context, does);
 

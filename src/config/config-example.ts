@@ -130,6 +130,21 @@ const structures: Readonly<Record<string, string>> = {
   # folders:
   #   - {path: /srv/graphrag/logs, pattern: "*.log", how: copy-truncate, recursive: false}
 `,
+  replication: `  # Where recovery points are copied to. Secrets are named: a variable, or a file.
+  # targets:
+  #   - {id: cellar, location: /mnt/cellar/ragwarden, zone: cellar}
+  #   - id: cloud
+  #     location: s3:https://s3.example.org/bucket/ragwarden
+  #     zone: provider
+  #     credentials:
+  #       AWS_ACCESS_KEY_ID: {value_env: STORE_KEY_ID}
+  #       AWS_SECRET_ACCESS_KEY: {value_file: /etc/ragwarden/s3-secret}
+  #     limit_kib_per_second: 20000
+  #   - {id: tape, location: /mnt/usb/ragwarden, offline: true, zone: safe}
+
+  # How many copies of the newest point there shall be, the repository itself counted, and where.
+  # placement: {copies: 3, zones: 2, offline: true, zone: house, within_seconds: 3600, offline_within_seconds: 691200}
+`,
   traffic: `  # What models take, in US dollars per million tokens. A name, or a beginning of names followed by *.
   # prices:
   #   - {model: gpt-4o-mini*, input_usd: 0.15, cached_input_usd: 0.075, output_usd: 0.6}

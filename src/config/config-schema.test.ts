@@ -140,7 +140,7 @@ describe('the example of a file', () => {
       .map((line, index) => {
         const before = lines[index - 1] ?? '';
         return /^ *# Value: /.test(before) ||
-          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:|scrape:|prices:|read_back:|endpoints:|providers:|receivers:|routes:|default:|folders:|tasks:|models:|vector_stores:|http:|tcp:|processes:| {2})/.test(
+          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:|scrape:|prices:|read_back:|endpoints:|providers:|receivers:|routes:|default:|folders:|tasks:|models:|vector_stores:|http:|tcp:|processes:|targets:|placement:| {2})/.test(
             line,
           )
           ? line.replace('# ', '')
@@ -158,6 +158,7 @@ describe('the example of a file', () => {
         OPENAI_API_KEY: 'k',
         PAGER_SIGNING_KEY: 'k',
         MAIL_PASSWORD: 'p',
+        STORE_KEY_ID: 'k',
       },
       cwd,
     });

@@ -21,6 +21,7 @@ import {
 import { buildNotify, type NotifyConfig } from './notify-config.ts';
 import type { QuotaConfig } from './quota-config.ts';
 import type { Origins } from './read-config.ts';
+import { buildReplication, type ReplicationConfig } from './replication-config.ts';
 import { buildWatchedProcesses, type WatchedProcess } from './resource-settings.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -133,6 +134,7 @@ export type Config = {
     readonly agents: number;
     readonly 'point-history': number;
     readonly drills: number;
+    readonly 'replication-log': number;
     readonly deliveries: number;
     readonly silences: number;
     readonly 'quota-usage': number;
@@ -184,6 +186,7 @@ export type Config = {
   };
   readonly cleanup: CleanupConfig;
   readonly quotas: { readonly checkIntervalMs: number; readonly definitions: readonly QuotaConfig[] };
+  readonly replication: ReplicationConfig;
   readonly logs: LogsConfig;
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
@@ -380,6 +383,7 @@ export function buildConfig(
       checkIntervalMs: values.quotaCheckIntervalSeconds * 1_000,
       definitions: structure.quotas.definitions ?? [],
     },
+    replication: buildReplication(values, structure.replication, { env, cwd, problems }),
     logs: buildLogs(values, structure.logs, cwd),
     traffic: { maxExchanges: values.trafficMaxExchanges, prices: buildPrices(structure.traffic) },
     settingsFile,
@@ -392,6 +396,7 @@ export function buildConfig(
       agents: values.growthAgents,
       'point-history': values.growthPointHistory,
       drills: values.growthDrills,
+      'replication-log': values.growthReplicationLog,
       deliveries: values.growthDeliveries,
       silences: values.growthSilences,
       'quota-usage': values.growthQuotaUsage,

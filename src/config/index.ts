@@ -25,6 +25,12 @@ export {
   readSources,
   requireConfig,
 } from './read-config.ts';
+export type {
+  PlacementConfig,
+  ReplicaConfig,
+  ReplicaSecret,
+  ReplicationConfig,
+} from './replication-config.ts';
 export type { Setting } from './setting.ts';
 export { findSettingByKey, type SettingName, settingEntries, settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';

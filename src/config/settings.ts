@@ -10,6 +10,7 @@ import { logSettings } from './log-config.ts';
 import { notifySettings } from './notify-settings.ts';
 import { quotaSettings } from './quota-config.ts';
 import { recoverySettings } from './recovery-settings.ts';
+import { replicationSettings } from './replication-settings.ts';
 import { resourceSettings } from './resource-settings.ts';
 import { serverSettings } from './server-settings.ts';
 import type { Setting } from './setting.ts';
@@ -44,6 +45,7 @@ export const settings = {
   ...notifySettings,
   ...cleanupSettings,
   ...quotaSettings,
+  ...replicationSettings,
   ...awaitedSettings,
 } as const;
 

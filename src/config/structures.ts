@@ -7,6 +7,7 @@ import { logStructure } from './log-config.ts';
 import { metricsStructure } from './metrics-structure.ts';
 import { notifyStructure } from './notify-config.ts';
 import { quotasStructure } from './quota-config.ts';
+import { replicationStructure } from './replication-config.ts';
 import { resourcesStructure } from './resource-settings.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
@@ -28,6 +29,7 @@ const structures = {
   cleanup: cleanupStructure,
   quotas: quotasStructure,
   tuning: tuningStructure,
+  replication: replicationStructure,
   logs: logStructure,
 } as const;
 type Section = keyof typeof structures;
@@ -46,6 +48,7 @@ export const noStructure: Structure = {
   cleanup: {},
   quotas: {},
   tuning: {},
+  replication: {},
   logs: {},
 };
 

@@ -108,6 +108,15 @@ export const systemSettings = {
     runtime: true,
     about: 'Ended drills kept at most with their evidence; the last of each target that passed stays. 0: no cap.',
   }),
+  growthReplicationLog: setting({
+    key: 'growth.replication_log',
+    env: env('RAGWARDEN_GROWTH_REPLICATION_LOG'),
+    parser: cap,
+    fallback: 20_000,
+    unit: 'entries',
+    runtime: true,
+    about: 'Entries of the replication log kept at most; the oldest that ended go first. 0: no cap.',
+  }),
   growthDeliveries: setting({
     key: 'growth.deliveries',
     env: env('RAGWARDEN_GROWTH_DELIVERIES'),

@@ -12,6 +12,8 @@ export type DashboardDeps = {
   readonly health: Health;
   /** Every workspace under watch. */
   graphs(): readonly GraphFacts[];
+  /** Where points are copied to; its slice says the words. */
+  replication(): Promise<z.infer<typeof replicationBody>>;
   now(): number;
 };
 
@@ -32,17 +34,14 @@ export const reportFor = (health: Health, fresh: boolean): Promise<HealthReport>
 
 const replicationBody = z.object({
   configured: z.boolean(),
+  enabled: z.boolean(),
   status: z.string(),
   message: z.string(),
+  paused: z.string().nullable(),
+  refused: z.array(z.unknown()),
   targets: z.array(z.unknown()),
+  placement: z.array(z.unknown()),
 });
-/** No replica can be named yet: what is not there is neither healthy nor ill. */
-const replication: z.infer<typeof replicationBody> = {
-  configured: false,
-  status: 'not configured',
-  message: 'No replication target is configured.',
-  targets: [],
-};
 
 const metricsBody = z.object({
   timestamp: z.string(),
@@ -215,7 +214,7 @@ export const dashboardHealthRoutes =
         config: admin('read replication'),
         schema: { tags, summary: 'Whether there are replicas, and how they are', response: { 200: replicationBody } },
       },
-      async () => replication,
+      async () => deps.replication(),
     );
 
     app.post(
@@ -255,7 +254,7 @@ export const dashboardHealthRoutes =
                 { status: result.status, message: result.message },
               ]),
           ),
-          replication,
+          replication: await deps.replication(),
         };
       },
     );

@@ -106,8 +106,14 @@ async function serve(found: { database?: typeof database } = {}) {
     () => runner.stop?.(),
   );
   const graphs = () => [graph];
+  const replication = {
+    ...{ configured: false, enabled: false, status: 'not configured', message: 'No replication target is configured.' },
+    ...{ paused: null, refused: [], targets: [], placement: [] },
+  };
   await app.register(healthRoutes({ health, dashboard: undefined }));
-  await app.register(dashboardHealthRoutes({ health, graphs, now: () => clock.now() }));
+  await app.register(
+    dashboardHealthRoutes({ health, graphs, replication: async () => replication, now: () => clock.now() }),
+  );
   await app.register(systemStatusRoutes({ health, graphs, facts: async () => facts }));
   const call = (path: string, role?: string, method: 'GET' | 'POST' = 'GET') =>
     app.inject({ method, url: path, headers: role === undefined ? {} : { authorization: `Bearer ${role}` } });

@@ -24,6 +24,7 @@ import * as resourcesObserved from './state/0020_resources_observed.ts';
 import * as cleanup from './state/0021_cleanup.ts';
 import * as quotas from './state/0022_quotas.ts';
 import * as tuningWatch from './state/0023_tuning_watch.ts';
+import * as replication from './state/0024_replication.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -50,6 +51,7 @@ export const stateMigrations: MigrationList = {
   '0021_cleanup': cleanup,
   '0022_quotas': quotas,
   '0023_tuning_watch': tuningWatch,
+  '0024_replication': replication,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -9,6 +9,7 @@ import { createMetricCalls } from './metric-calls.ts';
 import { createNotificationCalls } from './notification-calls.ts';
 import { createOperationCalls, type StartOptions } from './operation-calls.ts';
 import { createQuotaCalls } from './quota-calls.ts';
+import { createReplicationCalls } from './replication-calls.ts';
 import { createResourceCalls } from './resource-calls.ts';
 import { createSystemCalls } from './system-calls.ts';
 import { createMonitoringCalls, createTrafficCalls } from './traffic-calls.ts';
@@ -123,6 +124,7 @@ export function createClient(options: ClientOptions) {
     cleanup: createCleanupCalls(transport),
     quotas: createQuotaCalls(transport),
     alerts: createAlertCalls(transport),
+    replication: createReplicationCalls(transport),
     targets: {
       /** Everything that is watched, as it was last seen. */
       list: (call?: CallOptions) => get<Page<TargetBody>>('/api/v1/targets', call),

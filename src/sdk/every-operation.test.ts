@@ -270,6 +270,36 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postBackupReplicationBackupSchedule: ({ snapshots }) => snapshots.setSchedule('g', { frequencySeconds: 60 }),
   getBackupReplicationBackupScheduleByGraphId: ({ snapshots }) => snapshots.schedule('g'),
   getHealthDashboardBackupsSummary: ({ snapshots }) => snapshots.summary(),
+  getBackupReplicationReplicationTargets: ({ replication }) => replication.targets({ enabledOnly: true }),
+  postBackupReplicationReplicationTargets: ({ replication }) =>
+    replication.register({
+      ...{ name: 'n', targetId: 'far', baseUrl: 'https://far.example.org', apiKey: 'k', zone: 'z', offline: false },
+      ...{ enabled: true, limitKibPerSecond: 5, metadata: { by: 'me' } },
+    }),
+  getBackupReplicationReplicationTargetsByTargetId: ({ replication }) => replication.target('far'),
+  patchBackupReplicationReplicationTargetsByTargetId: ({ replication }) =>
+    replication.change('far', {
+      name: 'n',
+      zone: null,
+      credentials: { AWS_ACCESS_KEY_ID: 'k' },
+      limitKibPerSecond: null,
+    }),
+  deleteBackupReplicationReplicationTargetsByTargetId: ({ replication }) => replication.remove('far'),
+  getBackupReplicationReplicationTargetsByTargetIdHealth: ({ replication }) =>
+    replication.health('far', { fresh: true }),
+  postBackupReplicationReplicationTargetsByTargetIdReplicate: ({ replication }) => replication.replicate('far'),
+  postBackupReplicationReplicationTargetsByTargetIdVerify: ({ replication }) =>
+    replication.verify('far', { percent: 5 }),
+  postBackupReplicationReplicationTargetsByTargetIdHeal: ({ replication }) =>
+    replication.heal('far', { damaged: 'target', confirm: true }),
+  postBackupReplicationReplicationGraphsByGraphIdReplicate: ({ replication }) =>
+    replication.replicateGraph('g', { targetIds: ['far'], waitSeconds: 1 }),
+  getBackupReplicationReplicationGraphsByGraphIdStatus: ({ replication }) => replication.graph('g'),
+  getBackupReplicationReplicationLogs: ({ replication }) =>
+    replication.logs({
+      ...{ targetId: 'far', graphId: 'g', backupId: 'b', operationType: 'sync', status: 'failed' },
+      ...{ limit: 5, cursor: `1.repl_${'0'.repeat(26)}` },
+    }),
   getOperations: ({ operations }) =>
     operations.list({ state: 'running', kind: 'k', targetId: 't', cursor: 'c', limit: 5 }),
   getOperationsById: ({ operations }) => operations.get('o'),

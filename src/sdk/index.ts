@@ -75,6 +75,8 @@ export {
   QuotaType,
 } from './quota-manager.ts';
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
+export type { NewReplica, ReplicaChange, ReplicationLogQuery } from './replication-calls.ts';
+export { GraphReplicator, ReplicationManager } from './replication-manager.ts';
 export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
 export { getResourceManager, ResourceManager, type ResourcesCleaned, ResourceType } from './resource-manager.ts';
 export type { StreamOptions } from './server-sent.ts';

@@ -20,6 +20,7 @@ export type * from './wire/operations.ts';
 export type * from './wire/orphans.ts';
 export type * from './wire/quotas.ts';
 export type * from './wire/recovery.ts';
+export type * from './wire/replication.ts';
 export type * from './wire/repository.ts';
 export type * from './wire/resources.ts';
 export type * from './wire/settings.ts';

@@ -42,6 +42,11 @@ export const growthKinds = {
     unit: 'entries',
     setting: 'growth.drills',
   },
+  'replication-log': {
+    what: 'entries of the replication log; the oldest that ended go',
+    unit: 'entries',
+    setting: 'growth.replication_log',
+  },
   deliveries: {
     what: 'notifications that were sent or given up; the oldest go, what waits to be sent never',
     unit: 'entries',

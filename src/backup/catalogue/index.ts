@@ -5,7 +5,7 @@
  */
 export { type Catalogue, createCatalogue } from './catalogue.ts';
 export { catalogueReport } from './catalogue-report.ts';
-export { factsOfTags, rejectedTag } from './facts.ts';
+export { factsOfTags, rejectedTag, tagChanges as factTagChanges } from './facts.ts';
 export { markRejected, noteFacts } from './note-facts.ts';
 export { readRepository } from './read-repository.ts';
 export { type CatalogueDeps, rebuildCatalogue, requireRepository } from './rebuild-catalogue.ts';

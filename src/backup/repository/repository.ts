@@ -9,8 +9,22 @@ export type Repository = {
   version(): Promise<ToolVersion>;
   /** Looks without changing anything; a place that looks the same as before from outside is not opened again. An unreachable place is neither open nor missing: it throws. */
   open(call?: Call): Promise<OpenResult>;
-  /** @throws AppError `conflict/state` when there is a repository already */
-  init(call?: Call): Promise<{ id: string; formatVersion: number }>;
+  /**
+   * With `like` it cuts files where that repository does, so that what is copied from there is deduplicated.
+   * @throws AppError `conflict/state` when there is a repository already
+   */
+  init(call?: Call & { readonly like?: Repository }): Promise<{ id: string; formatVersion: number }>;
+  /**
+   * Takes snapshots over from another repository of the same kind of tool; of each what is not here yet. They get other ids,
+   * while tree, time and tags stay. What a killed run had brought is used by the next one as far as its index tells.
+   */
+  copyFrom(request: CopyRequest): Promise<{ readonly durationMs: number }>;
+  /** Which snapshots need these packs. Reads trees: what is missing may make it fail with `repository/damaged`. */
+  usersOfPacks(request: { readonly packs: readonly string[] } & Call): Promise<string[]>;
+  /** Makes the index say what is there: packs that are gone leave it. Those in `setAside` are moved there first (a folder only). */
+  mendIndex(
+    request: { readonly packs: readonly string[]; readonly setAside: string | undefined } & Call,
+  ): Promise<{ readonly moved: readonly string[] }>;
   backup(request: BackupRequest): Promise<BackupResult>;
   /**
    * Stores one stream as a snapshot that holds nothing but the file `name` at its root. After a producer that failed, or an
@@ -66,6 +80,14 @@ export type Repository = {
 export type Call = {
   readonly signal?: AbortSignal;
   readonly operationId?: string;
+};
+
+export type CopyRequest = Call & {
+  /** Made by the same factory. */
+  readonly from: Repository;
+  readonly snapshotIds: readonly string[];
+  /** KiB per second; 0: none. */
+  readonly limitKiB?: number;
 };
 
 export type ToolVersion = { readonly name: string; readonly version: string };

@@ -35,7 +35,11 @@ export type ResticOptions = {
   readonly program?: string;
 };
 
-type Run = Call & Partial<Pick<ChildSpec, 'cwd' | 'input' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>>;
+type Run = Call &
+  Partial<Pick<ChildSpec, 'cwd' | 'input' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>> & {
+    /** Besides what every run gets: of another repository that is copied from. */
+    readonly env?: Readonly<Record<string, string>>;
+  };
 
 export type ResticTool = {
   version(call?: Call): Promise<ToolVersion>;
@@ -86,7 +90,7 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     return known;
   };
 
-  const spec: ResticTool['spec'] = async (doing, args, { signal, operationId, ...rest } = {}) => {
+  const spec: ResticTool['spec'] = async (doing, args, { signal, operationId, env: more = {}, ...rest } = {}) => {
     await version({ signal, operationId });
     const hint = await lightKey.hint(await readPassword(passwordFile));
     await mkdir(tempDir, { recursive: true, mode: 0o700 });
@@ -94,7 +98,8 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     return {
       program: first,
       args: words,
-      env: hint === undefined ? env : { ...env, RESTIC_KEY_HINT: hint },
+      // What is ours wins: two stores of one kind cannot have different credentials.
+      env: { ...more, ...env, ...(hint === undefined ? {} : { RESTIC_KEY_HINT: hint }) },
       purpose: doing,
       stopSignal: 'SIGINT',
       signal,

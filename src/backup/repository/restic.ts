@@ -9,6 +9,7 @@ import { endAtMissingPack } from './missing-pack.ts';
 import type { Call, CheckRequest, CheckResult, OpenResult, Repository, RestoreRequest } from './repository.ts';
 import { absolutePath, dataSubset, exactPattern, plainTag, snapshotId } from './restic-arguments.ts';
 import { backUp } from './restic-backup.ts';
+import { copySnapshots, type Inside, initArguments, insideOf, mendIndex, usersOfPacks } from './restic-copy.ts';
 import { resticFailure } from './restic-errors.ts';
 import { listSnapshot } from './restic-listing.ts';
 import {
@@ -24,6 +25,9 @@ import { createResticTool, type ResticOptions, type ResticTool } from './restic-
 import { createLockKeeper, type LockKeeper } from './restic-unlock.ts';
 
 export type { ResticOptions } from './restic-tool.ts';
+
+/** What another repository needs to know of one that it copies from. Its password and credentials stay in here. */
+const insides = new WeakMap<Repository, Inside>();
 
 const readLimitBytes = 16 * 1024 * 1024;
 
@@ -62,7 +66,7 @@ export function createResticRepository(options: ResticOptions): Repository {
     }
   };
 
-  return {
+  const repository: Repository = {
     location: { kind: location.kind, display: location.display },
     version: () => tool.version(),
     open,
@@ -70,12 +74,18 @@ export function createResticRepository(options: ResticOptions): Repository {
     removeOwnStaleLocks: keeper.removeOwnStaleLocks,
     unlock: keeper.unlock,
 
-    async init({ signal, operationId } = {}) {
+    async init({ signal, operationId, like } = {}) {
       if (location.kind === 'folder') {
         await mkdir(location.resticArgument, { recursive: true, mode: 0o700 });
         await clearHalfMade(location.resticArgument);
       }
-      await tool.demand('making the repository', ['init', '--repository-version', '2'], { signal, operationId });
+      const from = like && insideOf(insides, like);
+      const args = ['init', '--repository-version', '2', ...(from ? initArguments(from) : [])];
+      await tool.demand('making the repository', args, {
+        signal,
+        operationId,
+        ...(from ? { env: await from.asSource() } : {}),
+      });
       await lightKey.ensure();
       const made = await open({ signal, operationId });
       if (made.state !== 'ok')
@@ -168,12 +178,44 @@ export function createResticRepository(options: ResticOptions): Repository {
         return { freedBytes: parseFreedBytes(result.stdout), durationMs: result.durationMs };
       }),
 
+    copyFrom: (request) => {
+      const from = insideOf(insides, request.from);
+      // Neither side may be thinned out meanwhile by ourselves.
+      return from.gate.shared(request.signal, () =>
+        gate.shared(request.signal, () =>
+          keeper
+            .unlessLocked(request, () => copySnapshots(tool, location, from, request))
+            .catch(async (err: unknown) => {
+              await keeper.removeOwnStaleLocks().catch(() => undefined);
+              await request.from.removeOwnStaleLocks().catch(() => undefined);
+              throw err;
+            }),
+        ),
+      );
+    },
+    usersOfPacks: (request) => usersOfPacks(tool, request),
+    mendIndex: (request) => alone(request, () => mendIndex(tool, location, request)),
+
     async stats(call = {}) {
       const args = ['stats', '--json', '--mode=raw-data', '--no-lock'];
       const found = statsJson.parse(await tool.ask('measuring the repository', args, call));
       return { storedBytes: found.total_size, blobs: found.total_blob_count, snapshots: found.snapshots_count };
     },
   };
+  insides.set(repository, {
+    location,
+    passwordFile: options.passwordFile,
+    gate,
+    async asSource() {
+      const hint = await lightKey.hint(await readPassword(options.passwordFile));
+      return {
+        ...options.environment,
+        RESTIC_FROM_REPOSITORY: location.resticArgument,
+        ...(hint === undefined ? {} : { RESTIC_FROM_KEY_HINT: hint }),
+      };
+    },
+  });
+  return repository;
 }
 
 /**

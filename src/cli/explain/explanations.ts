@@ -430,6 +430,34 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['The id is misspelt.', 'It is the id of another operation.'],
     mend: ['List drills: `ragwarden drill list`.'],
   },
+  'replication/unknown-target': {
+    means: 'No place that points are copied to has this id.',
+    causes: ['The id is misspelt.', 'Somebody removed the target.'],
+    mend: ['List them: `ragwarden replicate targets`.'],
+  },
+  'replication/conflict': {
+    means: 'Here and at the target there is a recovery point of one id whose contents differ. Nothing was copied.',
+    causes: [
+      'Two installations with one target id copy to one place.',
+      'The target was restored from an old copy, or was changed by hand.',
+    ],
+    mend: [
+      'Look at both: the answer names the tree of each.',
+      'Forget the wrong one with restic, then copy again: `ragwarden replicate run TARGET`.',
+    ],
+    runbook: 'replication-conflict.md',
+  },
+  'replication/source-unsound': {
+    means: 'The repository that is copied from failed its last check, so nothing is copied: damage stays in one place.',
+    causes: ['Bytes in the repository changed, or a file of it is gone.'],
+    mend: ['Heal it from a good copy: `ragwarden replicate heal TARGET --damaged source`.'],
+    runbook: 'replication-heal.md',
+  },
+  'replication/digest-mismatch': {
+    means: 'What arrived has another digest than its sender named. It was set aside and is not listed.',
+    causes: ['The transfer was damaged on its way.', 'The sender computed the digest of something else.'],
+    mend: ['Send it again.'],
+  },
   'restore/plan-changed': {
     means: 'What was confirmed is no longer what would happen, so it was not done.',
     causes: ['Files or points changed between plan and confirmation.', 'The confirmation came late.'],

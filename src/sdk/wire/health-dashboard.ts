@@ -1,3 +1,4 @@
+import type { ReplicationStatus } from './replication.ts';
 export type HealthWord = 'healthy' | 'unknown' | 'degraded' | 'unhealthy' | 'critical';
 type Fact = string | number | boolean | null;
 type Facts = Readonly<Record<string, Fact>>;
@@ -120,13 +121,6 @@ export type GraphStatus = {
   } | null;
   readonly size_bytes: number | null;
   readonly last_backup: { readonly verified_at: string | null; readonly objective_met: boolean } | null;
-};
-
-export type ReplicationStatus = {
-  readonly configured: boolean;
-  readonly status: string;
-  readonly message: string;
-  readonly targets: readonly unknown[];
 };
 
 export type RecoveryHealth = {

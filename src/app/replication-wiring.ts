@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createResticRepository,
+  parseRepositoryLocation,
+  type RepositoryLocation,
+  requireGraph,
+} from '../backup/index.ts';
+import type { ReplicaSecret } from '../config/index.ts';
+import type { HealthCheck } from '../health/index.ts';
+import { AppError } from '../platform/errors.ts';
+import type { RoutePlugin } from '../platform/http/index.ts';
+import { createLeases } from '../platform/leases.ts';
+import { createSeal } from '../platform/seal.ts';
+import {
+  bodyOfOverview,
+  createReplicas,
+  createReplication,
+  createReplicationJob,
+  createReplicationMetrics,
+  createReplicationStore,
+  createRepositoryPlace,
+  environmentOf,
+  judgeOverview,
+  placeWithCredentials,
+  type Replica,
+  type Replication,
+  type ReplicationJob,
+  replicaLeaseMs,
+  replicationRoutes,
+} from '../replication/index.ts';
+import type { Ground } from './ground.ts';
+import type { Protection } from './protection.ts';
+import type { Watching } from './watching.ts';
+
+export type ReplicationWiring = {
+  readonly replication: Replication;
+  readonly replicationJob: ReplicationJob;
+  readonly replicationRoutes: RoutePlugin;
+  readonly replicationCheck: HealthCheck;
+  /** Everything about replicas, as the API tells it. */
+  replicationOverview(): Promise<ReturnType<typeof bodyOfOverview>>;
+};
+
+/** Copies of points elsewhere. Nothing of it runs yet. */
+export function createReplicationWiring(
+  ground: Ground,
+  watching: Watching,
+  protection: Protection,
+  ports: { step(name: string): void | Promise<void> },
+): ReplicationWiring {
+  const { config, clock, random, logOf, children, db, events, operations, http, registry, documentMetrics } = ground;
+  const { targets } = watching;
+  const { backup, points, repository, guarded } = protection;
+  const log = logOf('replication');
+  const store = createReplicationStore(db);
+  const metrics = createReplicationMetrics(registry, documentMetrics);
+  const allowed = http.forUntrusted({ allowPrivate: true });
+  const replicas = createReplicas({
+    ...{ store, db, events, clock },
+    seal: createSeal({ given: config.access.sealKey, file: join(config.dataDir, 'seal.key'), random }),
+    configured: config.replication.targets,
+    maxTargets: config.replication.maxTargets,
+    living: () => [
+      config.dataDir,
+      config.backup.location,
+      ...targets.flatMap((one) => one.target.stores.map((place) => place.path)),
+    ],
+    parseLocation: parseRepositoryLocation,
+    readSecret,
+    admit: (host, port) => allowed.admit(host, port),
+  });
+
+  const openPlace = async (replica: Replica) => {
+    const credentials = await replicas.credentials(replica);
+    const written = placeWithCredentials(replica.kind, replica.place, credentials);
+    const location: RepositoryLocation = parseRepositoryLocation(written, replica.origin === 'file' ? 'file' : 'api');
+    return createRepositoryPlace({
+      source: repository,
+      folder: replica.kind === 'folder' ? location.resticArgument : undefined,
+      repository: createResticRepository({
+        location,
+        passwordFile: replica.passwordFile ?? config.backup.passwordFile,
+        cacheDir: join(config.dataDir, 'cache', 'restic'),
+        environment: environmentOf(replica.kind, credentials),
+        ...{ children, log, clock },
+      }),
+    });
+  };
+
+  const replication = createReplication({
+    ...{ db, store, replicas, points, events, operations, clock, random, log, openPlace },
+    leases: createLeases({ db, clock, instance: config.state.instance, ttlMs: replicaLeaseMs }),
+    source: repository,
+    targetIds: targets.map((one) => one.target.id),
+    settings: () => ground.config.replication,
+    async sourceUnsound() {
+      const check = (await backup.upkeep.states()).find(({ kind }) => kind === 'check');
+      const failed = check?.lastFailureMs != null && check.lastFailureMs > (check.lastSuccessMs ?? 0);
+      return failed && /damaged/.test(check.lastError ?? '') ? (check.lastError ?? undefined) : undefined;
+    },
+    asideDir: join(config.dataDir, 'damaged-packs'),
+    onTransfer: ({ replicaId, point, outcome, bytes }) =>
+      metrics.count({ targetId: point.targetId, replicaId, outcome, bytes }),
+    step: async (name) => ports.step(name),
+  });
+  const job = createReplicationJob({
+    ...{ replication, operations, clock, log, db, events },
+    settings: () => ground.config.replication,
+    onOverview: (overview) => metrics.show(overview),
+  });
+  ground.live.onChange((now) => {
+    job.setIntervalMs(now.replication.checkIntervalMs);
+    job.wake();
+  });
+  protection.onPoint(() => job.wake());
+  return {
+    replication,
+    replicationJob: job,
+    replicationRoutes: replicationRoutes({
+      ...{ replication, operations },
+      requireGraph: (id) =>
+        requireGraph(id, (targetId) => (guarded?.target.id === targetId ? guarded.workspaces() : undefined)),
+      wake: () => job.wake(),
+    }),
+    replicationCheck: {
+      name: 'replication',
+      kind: 'application',
+      about: 'watched',
+      read() {
+        const overview = job.latest();
+        if (!overview) return { status: 'unknown', message: 'Not looked at yet.', atMs: undefined };
+        const { status, message } = judgeOverview(overview);
+        // Who asked for no copies lacks none.
+        const word = status === 'not configured' || (status === 'unknown' && !overview.enabled) ? 'healthy' : status;
+        return { status: word, message, atMs: overview.atMs };
+      },
+    },
+    replicationOverview: async () => bodyOfOverview(await replication.overview()),
+  };
+}
+
+async function readSecret(secret: ReplicaSecret): Promise<string> {
+  if ('value' in secret) return secret.value;
+  const text = await readFile(secret.file, 'utf8').catch((cause: unknown) => {
+    throw new AppError('outgoing/failed', `The secret in ${secret.file} cannot be read.`, { cause });
+  });
+  return text.trim();
+}

@@ -1,0 +1,224 @@
+import { join } from 'node:path';
+import type { Repository } from '../backup/index.ts';
+import type { OperationContext } from '../operations/index.ts';
+import { AppError } from '../platform/errors.ts';
+import { newId } from '../platform/ids.ts';
+import { isManifest, type ListedSnapshot, pointOf } from './plan-sync.ts';
+import type { LogEntry, Replica } from './replica.ts';
+import type { ReplicationDeps } from './replication-deps.ts';
+
+export type HealResult = {
+  readonly target_id: string;
+  readonly healed: 'target' | 'source';
+  /** What was wrong at first. */
+  readonly findings: readonly string[];
+  readonly damaged_packs: readonly string[];
+  /** Points whose snapshots were dropped and brought back. */
+  readonly backup_ids: readonly string[];
+  readonly rounds: number;
+};
+
+/** Each round mends what the one before made visible: a check that misses a pack does not read the others. */
+const mostRounds = 4;
+
+/** Ids of packs that a check found missing, or with other bytes than their name promises. */
+export function damagedPacks(findings: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const line of findings) {
+    for (const [, id] of line.matchAll(/\bpack ([0-9a-f]{64})\b/gi)) if (id !== undefined) found.add(id);
+    const wanted = /Pack ID does not match, want ([0-9a-f]{64})/.exec(line)?.[1];
+    if (wanted !== undefined) found.add(wanted);
+  }
+  return [...found];
+}
+
+/**
+ * What has to be dropped in the damaged repository so that it is copied anew: a snapshot that is still there is passed over by a
+ * copy, whatever its data look like. Only what the good one holds, with the same point and tree, is ever dropped.
+ * @param users snapshots that need a damaged pack; undefined: nobody can tell
+ */
+export function planHeal(
+  damaged: readonly ListedSnapshot[],
+  good: readonly ListedSnapshot[],
+  users: ReadonlySet<string> | undefined,
+): {
+  readonly drop: readonly ListedSnapshot[];
+  readonly bring: readonly ListedSnapshot[];
+  readonly lost: readonly ListedSnapshot[];
+} {
+  const affected = damaged.filter((one) => users?.has(one.id) ?? true);
+  const twinOf = (one: ListedSnapshot): ListedSnapshot | undefined =>
+    good.find((other) => other.tree === one.tree && pointOf(other) !== undefined && pointOf(other) === pointOf(one));
+  const drop = affected.filter((one) => twinOf(one) !== undefined);
+  return {
+    drop,
+    bring: [...new Map(drop.flatMap((one) => twinOf(one) ?? []).map((one) => [one.tree, one])).values()],
+    // Without a reason to think that it is touched it is left alone.
+    lost: users === undefined ? [] : affected.filter((one) => twinOf(one) === undefined),
+  };
+}
+
+/**
+ * Mends a damaged repository from a good one: finds the packs, takes them out of the index, forgets the snapshots that need them,
+ * copies those back and reads everything again. After a kill the next heal goes on.
+ * @throws AppError `repository/damaged` when it still is, with what is left
+ */
+export async function heal(
+  deps: ReplicationDeps,
+  replica: Replica,
+  { damaged: which }: { readonly damaged: 'target' | 'source' },
+  context: OperationContext,
+): Promise<HealResult> {
+  const { db, store, clock } = deps;
+  const call = { signal: context.signal, operationId: context.id };
+  const entry: LogEntry = {
+    id: newId('repl', clock.now(), deps.random),
+    operationId: context.id,
+    ...{ replicaId: replica.id, targetId: null, pointId: null, type: 'heal', status: 'in_progress' },
+    ...{ startedMs: clock.now(), completedMs: null, bytes: null, dataHash: null, error: null },
+  };
+  await db.unit((tx) => store.writeLog(tx, entry));
+  try {
+    const there = (await deps.openPlace(replica)).repository;
+    if (!there)
+      throw new AppError(
+        'conflict/state',
+        `${replica.id} is another ragwarden, which keeps points as they came: send them again, or bring them back from there.`,
+      );
+    const [damaged, good] = which === 'target' ? [there, deps.source] : [deps.source, there];
+    await damaged.removeOwnStaleLocks(call);
+    const result = await healRepository(deps, { damaged, good, replica, which }, context);
+    const nowMs = clock.now();
+    await db.unit(async (tx) => {
+      if (which === 'target')
+        await store.changeState(tx, replica.id, {
+          ...{
+            status: 'healthy',
+            error: null,
+            findings: [],
+            verifiedMs: nowMs,
+            verifiedPercent: 100,
+            failuresInRow: 0,
+          },
+          ...{ checkedMs: nowMs, reachedMs: nowMs },
+        });
+      await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs });
+      await deps.events.record(tx, {
+        type: 'replication.healed',
+        severity: 'warning',
+        operationId: context.id,
+        message: `${damaged.location.display} was healed from ${good.location.display}: ${result.backup_ids.length} points were brought back.`,
+        data: {
+          replica: replica.id,
+          healed: which,
+          packs: result.damaged_packs.slice(0, 50),
+          points: result.backup_ids.slice(0, 50),
+        },
+      });
+    });
+    return result;
+  } catch (err) {
+    const error = err instanceof AppError ? err.detail : 'It ended with an error of another kind.';
+    await db.unit((tx) => store.writeLog(tx, { ...entry, status: 'failed', completedMs: clock.now(), error }));
+    throw err;
+  }
+}
+
+async function healRepository(
+  deps: Pick<ReplicationDeps, 'asideDir' | 'step' | 'log' | 'points'>,
+  facts: { damaged: Repository; good: Repository; replica: Replica; which: 'target' | 'source' },
+  context: OperationContext,
+): Promise<HealResult> {
+  const { damaged, good, replica, which } = facts;
+  const call = { signal: context.signal, operationId: context.id };
+  const firstFindings: string[] = [];
+  const packs = new Set<string>();
+  const points = new Set<string>();
+  for (let round = 1; round <= mostRounds; round += 1) {
+    await context.phase(`reading ${round}`);
+    const found = await damaged.check({ ...call, readData: 'all' });
+    if (found.ok) {
+      await context.phase('comparing');
+      for (const id of await bringBack(deps, facts, call)) points.add(id);
+      return {
+        ...{ target_id: replica.id, healed: which, findings: firstFindings.slice(0, 50), rounds: round },
+        ...{ damaged_packs: [...packs], backup_ids: [...points] },
+      };
+    }
+    if (round === 1) firstFindings.push(...found.findings);
+    const doomed = damagedPacks(found.findings);
+    for (const pack of doomed) packs.add(pack);
+
+    await context.phase(`dropping ${round}`);
+    const users = await damaged
+      .usersOfPacks({ ...call, packs: doomed })
+      .then((ids) => (ids.length === 0 && doomed.length === 0 ? undefined : new Set(ids)))
+      .catch((err: unknown) => {
+        context.signal.throwIfAborted();
+        deps.log.warn(
+          { err },
+          'what needs a damaged pack cannot be read: everything that the other side holds is copied anew',
+        );
+        return undefined;
+      });
+    const [bad, whole] = await Promise.all([damaged.snapshots(call), good.snapshots(call)]);
+    const plan = planHeal(bad, whole, users);
+    const [lost] = plan.lost;
+    if (lost && plan.drop.length === 0)
+      throw new AppError(
+        'repository/damaged',
+        `${damaged.location.display} is damaged, and ${good.location.display} does not hold what is (${pointOf(lost) ?? 'a snapshot of somebody else'}). Heal it from another copy.`,
+      );
+    for (const one of plan.drop) points.add(pointOf(one) ?? '');
+    await deps.step('heal:planned');
+    await context.checkHeld();
+    // Manifests first: nobody takes what is left for a point.
+    for (const list of [plan.drop.filter(isManifest), plan.drop.filter((one) => !isManifest(one))])
+      if (list.length > 0) await damaged.forget({ ...call, snapshotIds: list.map(({ id }) => id) });
+    await deps.step('heal:forgotten');
+    const { moved } = await damaged.mendIndex({ ...call, packs: doomed, setAside: join(deps.asideDir, context.id) });
+    // Elsewhere than in a folder a pack goes only when nothing needs it any more.
+    if (moved.length < doomed.length) await damaged.prune({ ...call, withoutRepacking: true });
+    await deps.step('heal:mended');
+
+    await context.phase(`copying ${round}`);
+    await copyBack(facts, plan.bring, call);
+    await deps.step('heal:copied');
+  }
+  const last = await damaged.check({ ...call, readData: 'all' });
+  throw new AppError(
+    'repository/damaged',
+    `${damaged.location.display} is still damaged after ${mostRounds} rounds: ${last.findings[0] ?? 'no finding was named'}.`,
+  );
+}
+
+/**
+ * What a heal that was killed had dropped and not brought yet, or what was lost: points that exist by the catalogue, that the good
+ * side has and this one not. At a target the next copy brings them anyway; here nobody else does.
+ */
+async function bringBack(
+  { points }: Pick<ReplicationDeps, 'points'>,
+  { damaged, good, which }: { damaged: Repository; good: Repository; which: 'target' | 'source' },
+  call: { signal: AbortSignal; operationId: string },
+): Promise<string[]> {
+  if (which === 'target') return [];
+  const [mine, theirs] = await Promise.all([damaged.snapshots(call), good.snapshots(call)]);
+  const missing: ListedSnapshot[] = [];
+  for (const one of theirs) {
+    const id = pointOf(one);
+    if (id === undefined || mine.some((own) => own.tree === one.tree && pointOf(own) === id)) continue;
+    if ((await points.find(id))?.forgottenMs === null) missing.push(one);
+  }
+  await copyBack({ damaged, good }, missing, call);
+  return [...new Set(missing.flatMap((one) => pointOf(one) ?? []))];
+}
+
+/** Manifests last: a point exists where its manifest does. */
+async function copyBack(
+  { damaged, good }: { damaged: Repository; good: Repository },
+  list: readonly ListedSnapshot[],
+  call: { signal: AbortSignal; operationId: string },
+): Promise<void> {
+  for (const part of [list.filter((one) => !isManifest(one)), list.filter(isManifest)])
+    await damaged.copyFrom({ ...call, from: good, snapshotIds: part.map(({ id }) => id) });
+}

@@ -1,0 +1,81 @@
+import type { Operation, OperationContext, Operations } from '../operations/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import { AppError } from '../platform/errors.ts';
+import type { Lease, Leases } from '../platform/leases.ts';
+
+/** Longer than anything but the death of its holder delays a renewal. */
+export const replicaLeaseMs = 60_000;
+export const leaseOf = (replicaId: string): string => `replica:${replicaId}`;
+
+export type Started = {
+  readonly requestedBy: string;
+  readonly idempotency?: Parameters<Operations['start']>[0]['idempotency'];
+};
+
+/**
+ * One piece of work per replica at a time, over all instances: the lease is renewed as long as the work goes on, and when it is lost
+ * the work ends.
+ */
+export async function whileHeld<Result>(
+  { leases, clock }: { readonly leases: Leases; readonly clock: Clock },
+  lease: Lease,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const over = new AbortController();
+  const lost = new AbortController();
+  const renewing = (async () => {
+    for (;;) {
+      await clock.sleep(replicaLeaseMs / 3, over.signal);
+      if (!(await leases.renew(lease)))
+        lost.abort(new AppError('operation/lease-lost', 'Another instance took the work on this replica over.'));
+    }
+    // Ended by the signal, when the work is over.
+  })().catch(() => undefined);
+  try {
+    return await work(signal ? AbortSignal.any([signal, lost.signal]) : lost.signal);
+  } finally {
+    over.abort();
+    await renewing;
+    await leases.release(lease);
+  }
+}
+
+/**
+ * The same as an operation that can be followed and cancelled.
+ * @throws AppError `operation/busy` while somebody works on the replica
+ */
+export async function startHeld<Result>(
+  deps: { readonly operations: Operations; readonly leases: Leases; readonly clock: Clock },
+  request: Started & {
+    readonly kind: string;
+    readonly replicaId: string;
+    readonly input: object;
+    run(context: OperationContext): Promise<Result>;
+  },
+): Promise<Operation> {
+  const { kind, replicaId, requestedBy, idempotency } = request;
+  const lease = await deps.leases.acquire(leaseOf(replicaId));
+  if (!lease)
+    throw new AppError(
+      'operation/busy',
+      `Somebody works on the replication target ${replicaId} already. Wait for it, or cancel it.`,
+    );
+  let begun = false;
+  try {
+    return await deps.operations.start<unknown, Result>({
+      kind,
+      exclusive: false,
+      input: { replicaId, ...request.input },
+      requestedBy,
+      idempotency,
+      run: (context) => {
+        begun = true;
+        return whileHeld(deps, lease, context.signal, (signal) => request.run({ ...context, signal }));
+      },
+    });
+  } finally {
+    // Also after a repeated request, which found the operation of the first one.
+    if (!begun) await deps.leases.release(lease);
+  }
+}

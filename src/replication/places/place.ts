@@ -1,0 +1,27 @@
+import type { RecoveryPoint, Repository } from '../../backup/index.ts';
+import type { SyncPlan } from '../plan-sync.ts';
+
+export type PlaceCall = { readonly signal: AbortSignal; readonly operationId?: string };
+
+export type PlaceLook = { readonly repositoryId: string | null; readonly storedBytes: number | null };
+
+/** What a transfer brought. `bytes`: as stored there; null where that place cannot tell. */
+export type Brought = { readonly treeId: string; readonly bytes: number | null; readonly dataHash: string | null };
+
+/** Where points are copied to. Each kind of place is one adapter; limits, leases, log and retries wrap it. */
+export type Place = {
+  /**
+   * Looks whether it can be used, and makes it where it was never used before.
+   * @param known the repository that was seen there before; undefined: none
+   * @throws AppError `repository/replaced` when another one lies there now, and whatever the place throws
+   */
+  look(known: string | null, call: PlaceCall): Promise<PlaceLook>;
+  plan(points: readonly RecoveryPoint[], call: PlaceCall): Promise<SyncPlan>;
+  bring(item: SyncPlan['copy'][number], limitKiB: number, call: PlaceCall): Promise<Brought>;
+  /** Which of these lie there; and drops them. @returns ids of points that are gone now */
+  forget(pointIds: readonly string[], call: PlaceCall): Promise<string[]>;
+  /** Reads a share of the data; `subset` as restic takes it. */
+  verify(percent: number, call: PlaceCall): Promise<{ readonly ok: boolean; readonly findings: readonly string[] }>;
+  /** Where points can be restored from directly; undefined: they have to be brought back first. */
+  readonly repository: Repository | undefined;
+};

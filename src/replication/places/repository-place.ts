@@ -1,0 +1,114 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Repository } from '../../backup/index.ts';
+import { factTagChanges } from '../../backup/index.ts';
+import { AppError } from '../../platform/errors.ts';
+import { isManifest, planSync, pointOf } from '../plan-sync.ts';
+import type { Place, PlaceCall } from './place.ts';
+
+/** A repository that takes copies of snapshots: a folder, a mount, S3, Azure, GCS, SFTP or a REST server. */
+export function createRepositoryPlace(options: {
+  readonly repository: Repository;
+  readonly source: Repository;
+  /** Where packs that are damaged are put, so that nobody takes them for data. */
+  readonly folder: string | undefined;
+}): Place {
+  const { repository, source, folder } = options;
+
+  /** Of a folder what lies in it; elsewhere restic has to read every tree, which is done only when it is verified. */
+  const storedBytes = async (): Promise<number | null> => (folder === undefined ? null : sizeOf(join(folder, 'data')));
+
+  const open = async (known: string | null, call: PlaceCall): Promise<string> => {
+    const opened = await repository.open(call);
+    const { display } = repository.location;
+    switch (opened.state) {
+      case 'ok':
+        if (known !== null && opened.id !== known)
+          throw new AppError(
+            'repository/replaced',
+            `The repository at ${display} is not the one that was copied to before (${known.slice(0, 10)}, now ${opened.id.slice(0, 10)}). Check what is mounted there, or register the place anew.`,
+          );
+        return opened.id;
+      case 'missing': {
+        if (known !== null)
+          throw new AppError(
+            'repository/missing',
+            `The repository at ${display} is gone. Check that its place is mounted; register the place anew to begin again.`,
+          );
+        if (folder !== undefined) await requireEmpty(folder);
+        const { id } = await repository.init({ ...call, like: source });
+        return id;
+      }
+      case 'wrong-password':
+        throw new AppError(
+          'repository/wrong-password',
+          `The repository at ${display} has another password. Name its file in password_file, or take another place.`,
+        );
+    }
+  };
+
+  return {
+    repository,
+    async look(known, call) {
+      return { repositoryId: await open(known, call), storedBytes: await storedBytes() };
+    },
+    async plan(points, call) {
+      const [here, there] = await Promise.all([source.snapshots(call), repository.snapshots(call)]);
+      const plan = planSync(points, here, there);
+      // What became known of a point since it was copied, such as that it is pinned, goes after it.
+      for (const { point } of plan.held) {
+        const [mine, copy] = [here, there].map((list) =>
+          list.find((one) => isManifest(one) && pointOf(one) === point.id),
+        );
+        const changes = mine && copy && factTagChanges(copy.tags, mine.tags);
+        if (copy && changes && changes.add.length + changes.remove.length > 0)
+          await repository.tag({ ...call, snapshotId: copy.id, ...changes });
+      }
+      return plan;
+    },
+    async bring(item, limitKiB, call) {
+      const before = await storedBytes();
+      const facts = { ...call, from: source, limitKiB };
+      // A point exists where its manifest does, so that comes last.
+      await repository.copyFrom({ ...facts, snapshotIds: item.streams });
+      if (item.manifest !== undefined) await repository.copyFrom({ ...facts, snapshotIds: [item.manifest] });
+      const after = await storedBytes();
+      const bytes = before === null || after === null ? null : Math.max(0, after - before);
+      return { treeId: item.treeId, bytes, dataHash: null };
+    },
+    async forget(pointIds, call) {
+      const doomed = new Set(pointIds);
+      const there = (await repository.snapshots(call)).filter((one) => doomed.has(pointOf(one) ?? ''));
+      // The manifest first: without it nobody takes the rest for a point.
+      for (const list of [there.filter(isManifest), there.filter((one) => !isManifest(one))])
+        if (list.length > 0) await repository.forget({ ...call, snapshotIds: list.map(({ id }) => id) });
+      return [...new Set(there.flatMap((one) => pointOf(one) ?? []))];
+    },
+    async verify(percent, call) {
+      return repository.check(
+        percent >= 100 ? { ...call, readData: 'all' } : { ...call, readData: 'subset', subset: `${percent}%` },
+      );
+    },
+  };
+}
+
+/** Somebody's files are never mixed with ours. */
+async function requireEmpty(folder: string): Promise<void> {
+  const names: string[] = await readdir(folder).catch(() => []);
+  const foreign = names.filter((name) => !repositoryNames.has(name));
+  if (foreign.length > 0)
+    throw new AppError(
+      'repository/invalid-location',
+      `${folder} holds other things than a repository (${foreign.slice(0, 3).join(', ')}). Name an empty folder.`,
+    );
+}
+/** An init that was killed leaves some of them. */
+const repositoryNames = new Set(['config', 'data', 'index', 'keys', 'locks', 'snapshots', 'lost+found']);
+
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  let bytes = 0;
+  for (const entry of entries)
+    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name)).catch(() => undefined))?.size ?? 0;
+  return bytes;
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+
+/** A place that points are copied to: a repository, or another ragwarden. */
+export const replicaKinds = ['folder', 's3', 'azure', 'gs', 'rest', 'sftp', 'rclone', 'ragwarden'] as const;
+export type ReplicaKind = (typeof replicaKinds)[number];
+
+/** `degraded`: it answers, and something about it is wrong. Nothing is healthy before it was looked at. */
+export const replicaStatuses = ['healthy', 'degraded', 'unreachable', 'unknown'] as const;
+export type ReplicaStatus = (typeof replicaStatuses)[number];
+
+/** What is registered. Its secrets are elsewhere. */
+export type Replica = {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: ReplicaKind;
+  /** A location of a repository, or the base URL of another ragwarden; without credentials. */
+  readonly place: string;
+  readonly zone: string | null;
+  /** Usually not attached: that it cannot be reached is no fault. */
+  readonly offline: boolean;
+  readonly enabled: boolean;
+  /** KiB per second; null: as the setting says. */
+  readonly limitKiB: number | null;
+  /** Of the repository there; null: the same as here. From the file only. */
+  readonly passwordFile: string | null;
+  readonly metadata: Readonly<Record<string, z.core.util.JSONType>>;
+  readonly origin: 'file' | 'api';
+  readonly createdMs: number | null;
+};
+
+/** Where a point lies besides its repository. Times are epoch milliseconds. */
+export type Copy = {
+  readonly replicaId: string;
+  readonly pointId: string;
+  readonly targetId: string;
+  /** Of its manifest: with the id, what a point is known by. */
+  readonly treeId: string;
+  readonly takenMs: number;
+  readonly copiedMs: number;
+};
+
+/** What is known of a replica; every number was looked at, none is made up. */
+export const replicaState = z.object({
+  status: z.enum(replicaStatuses).catch('unknown').default('unknown'),
+  checkedMs: z.number().nullable().default(null),
+  reachedMs: z.number().nullable().default(null),
+  error: z.string().nullable().default(null),
+  repositoryId: z.string().nullable().default(null),
+  storedBytes: z.number().nullable().default(null),
+  /** The last copy that brought all there was to bring. */
+  syncedMs: z.number().nullable().default(null),
+  attemptedMs: z.number().nullable().default(null),
+  failuresInRow: z.number().default(0),
+  /** Two points of one id that differ: nothing is copied until somebody looked. */
+  conflict: z.string().nullable().default(null),
+  verifiedMs: z.number().nullable().default(null),
+  verifiedPercent: z.number().nullable().default(null),
+  findings: z.array(z.string()).default([]),
+});
+export type ReplicaState = z.infer<typeof replicaState>;
+export const freshState: ReplicaState = replicaState.parse({});
+
+export const logTypes = ['sync', 'validate', 'health_check', 'heal', 'receive', 'forget'] as const;
+export type LogType = (typeof logTypes)[number];
+export const logStatuses = ['pending', 'in_progress', 'completed', 'failed', 'validated'] as const;
+export type LogStatus = (typeof logStatuses)[number];
+
+export type LogEntry = {
+  readonly id: string;
+  readonly operationId: string | null;
+  readonly replicaId: string;
+  readonly targetId: string | null;
+  readonly pointId: string | null;
+  readonly type: LogType;
+  readonly status: LogStatus;
+  readonly startedMs: number;
+  readonly completedMs: number | null;
+  readonly bytes: number | null;
+  readonly dataHash: string | null;
+  readonly error: string | null;
+};

@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseRepositoryLocation } from '../backup/index.ts';
+import { createEventLog, type EventLog } from '../events/index.ts';
+import { openTestState, type TestState } from '../migrations/test-state.ts';
+import { AppError } from '../platform/errors.ts';
+import { createFakeClock } from '../platform/fake-clock.ts';
+import { systemRandom } from '../platform/ids.ts';
+import { createSeal } from '../platform/seal.ts';
+import { createReplicas, type NewReplica, type Replicas } from './replicas.ts';
+import { createReplicationStore } from './replication-store.ts';
+
+let state: TestState;
+let replicas: Replicas;
+let events: EventLog;
+const key = systemRandom(32).toString('base64');
+const build = (): Replicas =>
+  createReplicas({
+    ...{ store: createReplicationStore(state.db), db: state.db, clock: createFakeClock(), maxTargets: 3, events },
+    seal: createSeal({ given: key, file: '', random: systemRandom }),
+    configured: [
+      {
+        ...{ id: 'file', name: 'file', place: { location: '/mnt/one' }, zone: 'a', offline: false, enabled: true },
+        ...{ apiKey: undefined, credentials: {}, passwordFile: undefined, limitKiB: undefined },
+      },
+    ],
+    living: () => ['/srv/rag', '/var/lib/ragwarden'],
+    parseLocation: parseRepositoryLocation,
+    readSecret: async (secret) => ('value' in secret ? secret.value : 'of a file'),
+    async admit(host) {
+      if (host.startsWith('169.254.')) throw new AppError('outgoing/refused-address', 'a metadata address');
+    },
+  });
+beforeEach(async () => {
+  state = await openTestState();
+  events = createEventLog({ db: state.db, clock: createFakeClock(), instance: 'test' });
+  replicas = build();
+});
+afterEach(() => state.remove());
+
+const wanted = (more: Partial<NewReplica>): NewReplica => ({
+  ...{ id: undefined, name: 'Far Away', location: undefined, baseUrl: undefined, credentials: {}, zone: null },
+  ...{ offline: false, enabled: true, limitKiB: null, metadata: {} },
+  ...more,
+});
+const cloud = wanted({
+  location: 's3:https://s3.example.org/bucket/rw',
+  credentials: { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'the-secret-of-this-test' },
+});
+
+test('a key is taken once, kept sealed, never shown, and opens after a restart', async () => {
+  const made = await replicas.register(cloud, 'local:admin');
+  expect(made).toMatchObject({ id: 'far-away', kind: 's3', origin: 'api' });
+  expect(JSON.stringify(await replicas.list())).not.toContain('the-secret');
+  expect(await state.everything()).not.toContain('the-secret-of-this-test');
+  const after = build();
+  expect(await after.credentials(await after.require('far-away'))).toEqual(cloud.credentials);
+  expect((await events.listAudit({ limit: 1 }))[0]).toMatchObject({
+    ...{ actor: 'local:admin', action: 'replication.target-registered', object: 'far-away' },
+  });
+  await replicas.change('far-away', { credentials: { AWS_ACCESS_KEY_ID: 'new' }, enabled: false }, 'local:admin');
+  expect(await replicas.credentials(await replicas.require('far-away'))).toEqual({ AWS_ACCESS_KEY_ID: 'new' });
+  await replicas.remove('far-away', 'local:admin');
+  expect((await replicas.list()).map(({ id }) => id)).toEqual(['file']);
+});
+
+test.each([
+  ['an option', { location: '--password-command=id' }, 'repository/invalid-location'],
+  ['a program', { location: 'rclone:remote:path' }, 'repository/invalid-location'],
+  ['an option of ssh', { location: 'sftp://-oProxyCommand=id@host/path' }, 'repository/invalid-location'],
+  ['a password in the place', { location: 'rest:https://me:secret@host/path' }, 'repository/invalid-location'],
+  ['a metadata service', { location: 's3:http://169.254.169.254/bucket/x' }, 'outgoing/refused-address'],
+  [
+    'a metadata service as a ragwarden',
+    { baseUrl: 'http://169.254.169.254/', credentials: { API_KEY: 'k' } },
+    'outgoing/refused-address',
+  ],
+  ['credentials in a URL', { baseUrl: 'http://me:secret@host/' }, 'request/invalid'],
+  ['another scheme', { baseUrl: 'file:///etc/passwd' }, 'request/invalid'],
+  ['the data that is protected', { location: '/srv/rag/copies' }, 'target/foreign-path'],
+  ['a folder around our own', { location: '/var/lib' }, 'target/foreign-path'],
+  [
+    'a variable that names a program',
+    { location: '/mnt/two', credentials: { RESTIC_PASSWORD_COMMAND: 'id' } },
+    'request/invalid',
+  ],
+  ['the place of another target', { location: '/mnt/one' }, 'conflict/state'],
+  ['an id with other characters', { location: '/mnt/two', id: '../x' }, 'request/invalid'],
+])('%s is refused, and nothing is kept of it', async (_, more, code) => {
+  await expect(replicas.register(wanted(more), 'local:admin')).rejects.toMatchObject({ code });
+  expect((await replicas.list()).map(({ id }) => id)).toEqual(['file']);
+});
+
+test('those of the file are changed in the file, and there are no more than may be', async () => {
+  for (const change of [replicas.remove('file', 'a'), replicas.change('file', { enabled: false }, 'a')])
+    await expect(change).rejects.toMatchObject({ code: 'conflict/state' });
+  await replicas.register(wanted({ location: '/mnt/two' }), 'a');
+  expect(await replicas.register(wanted({ location: '/mnt/three' }), 'a')).toMatchObject({ id: 'far-away-2' });
+  await expect(replicas.register(wanted({ location: '/mnt/four' }), 'a')).rejects.toMatchObject({
+    code: 'conflict/state',
+  });
+  await expect(replicas.require('nobody')).rejects.toMatchObject({ code: 'replication/unknown-target' });
+});

@@ -1,0 +1,144 @@
+import type { Operations } from '../operations/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import { isAppError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logging.ts';
+import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
+import type { Overview, ReplicaOverview } from './overview.ts';
+import type { Replication } from './replication.ts';
+import type { ReplicationDeps } from './replication-deps.ts';
+
+type Timing = {
+  readonly checkIntervalMs: number;
+  readonly intervalMs: number;
+  readonly verifyIntervalMs: number;
+};
+
+/** What is to be done with a replica now, if anything. A copy looks as well, so one of them is enough. */
+export function decideReplicaWork(
+  { replica, state, targets }: ReplicaOverview,
+  { paused }: Pick<Overview, 'paused'>,
+  timing: Timing,
+  nowMs: number,
+): 'sync' | 'verify' | 'look' | 'nothing' {
+  if (!replica.enabled) return 'nothing';
+  // After failures it waits longer and longer, up to twelve intervals; a place that came back is seen by a look.
+  const patienceMs = timing.checkIntervalMs * Math.min(2 ** Math.max(0, state.failuresInRow - 1), 12);
+  const retried = state.failuresInRow === 0 || state.attemptedMs === null || nowMs - state.attemptedMs >= patienceMs;
+  const due = state.syncedMs === null || nowMs - state.syncedMs >= timing.intervalMs;
+  const missing = targets.some(({ points }) => points > 0);
+  if (missing && paused === null && state.conflict === null && due && retried) return 'sync';
+  const copies = targets.some((one) => one.copies > 0);
+  const verifiedMs = state.verifiedMs ?? state.syncedMs ?? nowMs;
+  if (
+    timing.verifyIntervalMs > 0 &&
+    copies &&
+    state.status === 'healthy' &&
+    !replica.offline &&
+    nowMs - verifiedMs >= timing.verifyIntervalMs
+  )
+    return 'verify';
+  if (state.checkedMs === null || nowMs - state.checkedMs >= timing.checkIntervalMs) return 'look';
+  return 'nothing';
+}
+
+export type ReplicationJob = Reconciler & {
+  /** As last put together; for metrics and checks, which never wait. */
+  latest(): Overview | undefined;
+};
+
+/** Copies what is missing, looks at the places, verifies them in turn, and tells when the placement rule is broken. */
+export function createReplicationJob(
+  deps: Pick<ReplicationDeps, 'settings' | 'db' | 'events'> & {
+    readonly replication: Replication;
+    readonly operations: Operations;
+    readonly clock: Clock;
+    readonly log: Logger;
+    onOverview(overview: Overview): void;
+  },
+): ReplicationJob {
+  const { replication, operations, clock, log } = deps;
+  let latest: Overview | undefined;
+  /** By target: whether the rule was met when it was last told. */
+  const told = new Map<string, boolean>();
+
+  const refresh = async (): Promise<Overview> => {
+    latest = await replication.overview();
+    deps.onOverview(latest);
+    return latest;
+  };
+
+  const tellPlacement = async ({ placement }: Overview): Promise<void> => {
+    for (const verdict of placement) {
+      const before = told.get(verdict.targetId);
+      told.set(verdict.targetId, verdict.met);
+      if (before === verdict.met || (before === undefined && verdict.met)) continue;
+      await deps.db.unit((tx) =>
+        deps.events.record(tx, {
+          type: verdict.met ? 'replication.placement-met' : 'replication.placement-broken',
+          severity: verdict.met ? 'info' : 'error',
+          targetId: verdict.targetId,
+          message: verdict.met
+            ? `The copies of ${verdict.targetId} lie where they shall again.`
+            : `The copies of ${verdict.targetId} do not lie where they shall: ${verdict.missing.join(' ')}`,
+          data: { copies: verdict.copies, zones: verdict.zones, offline: verdict.offline, missing: verdict.missing },
+        }),
+      );
+    }
+  };
+
+  const work = async (one: ReplicaOverview, overview: Overview, signal: AbortSignal): Promise<void> => {
+    const replicaId = one.replica.id;
+    const request = { replicaId, requestedBy: 'ragwarden' };
+    try {
+      switch (decideReplicaWork(one, overview, deps.settings(), clock.now())) {
+        case 'sync':
+          await operations.wait((await replication.sync(request)).id, { signal });
+          break;
+        case 'verify':
+          await operations.wait((await replication.verify(request)).id, { signal });
+          break;
+        case 'look':
+          await replication.look(replicaId, signal);
+          break;
+        case 'nothing':
+      }
+    } catch (err) {
+      if (signal.aborted) return;
+      // Somebody else works there, it went away, or we go down: the next look comes soon.
+      if (!isAppError(err) || !expected.has(err.code))
+        log.warn({ replica: replicaId, err }, 'a replica was not looked after');
+    }
+  };
+
+  const reconciler = createReconciler({
+    name: 'replication',
+    // It waits for the copies that it begins.
+    runLimitMs: 86_400_000,
+    intervalMs: deps.settings().checkIntervalMs,
+    clock,
+    log,
+    async run(signal) {
+      const overview = await refresh();
+      if (overview.enabled) {
+        const waiting = [...overview.replicas];
+        const next = async (): Promise<void> => {
+          for (let one = waiting.shift(); one && !signal.aborted; one = waiting.shift()) {
+            await work(one, overview, signal);
+            if (!signal.aborted) await refresh();
+          }
+        };
+        await Promise.all(Array.from({ length: deps.settings().maxConcurrent }, next));
+      }
+      if (!signal.aborted) await tellPlacement(await refresh());
+    },
+  });
+  return { ...reconciler, latest: () => latest };
+}
+
+const expected: ReadonlySet<string> = new Set([
+  'operation/busy',
+  'internal/stopping',
+  'feature/disabled',
+  'conflict/state',
+  'replication/unknown-target',
+]);

@@ -1,0 +1,243 @@
+import type { RecoveryPoint } from '../backup/index.ts';
+import type { OperationContext } from '../operations/index.ts';
+import { AppError, describeError, isAppError } from '../platform/errors.ts';
+import { newId } from '../platform/ids.ts';
+import type { Place } from './places/place.ts';
+import { type PointCopy, refusePoint, type SyncPlan } from './plan-sync.ts';
+import { freshState, type LogEntry, type Replica } from './replica.ts';
+import type { ReplicationDeps } from './replication-deps.ts';
+
+export type SyncResult = {
+  readonly target_id: string;
+  readonly copied: readonly string[];
+  readonly already_there: number;
+  readonly forgotten: readonly string[];
+  /** Points that are not handed on, each with the reason. */
+  readonly refused: readonly { readonly backup_id: string; readonly reason: string }[];
+  readonly bytes: number | null;
+};
+
+/** Points that shall be at every replica, newest first, and those that are not handed on. */
+export async function wantedPoints(
+  { points, targetIds }: Pick<ReplicationDeps, 'points' | 'targetIds'>,
+  ofTarget?: string,
+): Promise<{ wanted: RecoveryPoint[]; refused: { point: RecoveryPoint; reason: string }[] }> {
+  const wanted: RecoveryPoint[] = [];
+  const refused: { point: RecoveryPoint; reason: string }[] = [];
+  for (const targetId of ofTarget === undefined ? targetIds : [ofTarget])
+    for (const point of await points.list({ targetId, statuses: ['success', 'partial'], limit: 100_000 })) {
+      const reason = refusePoint(point);
+      if (reason === undefined) wanted.push(point);
+      else refused.push({ point, reason });
+    }
+  return { wanted, refused };
+}
+
+/**
+ * Brings what is missing to one replica, the newest first, each point with its own entry in the log; then drops what was forgotten
+ * here long enough ago. A kill at any moment leaves whole points there and leftovers; the next run goes on.
+ */
+export async function syncReplica(
+  deps: ReplicationDeps,
+  replica: Replica,
+  request: { readonly targetId?: string | undefined },
+  context: OperationContext,
+): Promise<SyncResult> {
+  const { store, db, clock } = deps;
+  const call = { signal: context.signal, operationId: context.id };
+  await db.unit((tx) => store.changeState(tx, replica.id, { attemptedMs: clock.now() }));
+  try {
+    await context.phase('looking');
+    const unsound = await deps.sourceUnsound();
+    if (unsound !== undefined)
+      throw new AppError(
+        'replication/source-unsound',
+        `Nothing is copied to ${replica.id}: ${unsound} Heal it first, so that the damage stays in one place.`,
+      );
+    const state = (await store.states()).get(replica.id) ?? freshState;
+    const place = await deps.openPlace(replica);
+    const seen = await place.look(state.repositoryId, call);
+    const nowMs = clock.now();
+    await db.unit((tx) =>
+      store.changeState(tx, replica.id, {
+        ...seen,
+        status: 'healthy',
+        error: null,
+        checkedMs: nowMs,
+        reachedMs: nowMs,
+      }),
+    );
+
+    await context.phase('comparing');
+    const { wanted, refused } = await wantedPoints(deps, request.targetId);
+    const plan = await place.plan(wanted, call);
+    await noteHeld(deps, replica, plan);
+    const [conflict] = plan.conflicts;
+    if (conflict)
+      throw new AppError(
+        'replication/conflict',
+        `${conflict.pointId} is another point here (${conflict.here.slice(0, 12)}) than at ${replica.id} (${conflict.there.slice(0, 12)}). Nothing was copied. Find out which one is right and forget the other.`,
+        { context: { conflicts: plan.conflicts } },
+      );
+
+    await context.phase('copying');
+    const copied: string[] = [];
+    let bytes: number | null = 0;
+    const filesTotal = plan.copy.length;
+    for (const item of plan.copy) {
+      context.progress({ filesDone: copied.length, filesTotal });
+      await context.checkHeld();
+      const brought = await copyOne(deps, replica, place, item, context);
+      copied.push(item.point.id);
+      bytes = bytes === null || brought === null ? null : bytes + brought;
+    }
+    context.progress({ filesDone: copied.length, filesTotal });
+
+    await context.phase('forgetting');
+    const forgotten = await forgetOld(deps, replica, place, call);
+    const after = copied.length + forgotten.length > 0 ? await place.look(seen.repositoryId, call) : seen;
+    const done = { syncedMs: clock.now(), failuresInRow: 0, conflict: null, error: null, status: 'healthy' as const };
+    await db.unit(async (tx) => {
+      await store.changeState(tx, replica.id, { ...done, ...after });
+      if (copied.length > 0)
+        await deps.events.record(tx, {
+          type: 'replication.synced',
+          severity: 'info',
+          operationId: context.id,
+          message: `${copied.length} recovery ${copied.length === 1 ? 'point' : 'points'} copied to ${replica.id}.`,
+          data: { replica: replica.id, points: copied.slice(0, 50), bytes, forgotten: forgotten.slice(0, 50) },
+        });
+    });
+    return {
+      target_id: replica.id,
+      copied,
+      already_there: plan.held.length,
+      forgotten,
+      refused: refused.map(({ point, reason }) => ({ backup_id: point.id, reason })),
+      bytes,
+    };
+  } catch (err) {
+    if (!context.signal.aborted) await tellFailure(deps, replica, err, context);
+    throw err;
+  }
+}
+
+/** A point that was there already, by whatever way it came, is a copy; one that is not there any more is none. */
+async function noteHeld(
+  { db, store, clock }: ReplicationDeps,
+  replica: Replica,
+  { held, copy }: Pick<SyncPlan, 'held' | 'copy'>,
+): Promise<void> {
+  const known = new Map((await store.copies({ replicaId: replica.id })).map((one) => [one.pointId, one]));
+  const gone = copy.map(({ point }) => point.id).filter((id) => known.has(id));
+  await db.unit(async (tx) => {
+    for (const { point, treeId } of held)
+      if (!known.has(point.id)) await store.writeCopy(tx, copyOf(replica, point, treeId, clock.now()));
+    await store.deleteCopies(tx, replica.id, gone);
+  });
+}
+
+const copyOf = (replica: Replica, point: RecoveryPoint, treeId: string, nowMs: number) => ({
+  ...{ replicaId: replica.id, pointId: point.id, targetId: point.targetId, treeId },
+  ...{ takenMs: point.takenMs, copiedMs: nowMs },
+});
+
+async function copyOne(
+  deps: ReplicationDeps,
+  replica: Replica,
+  place: Place,
+  item: PointCopy,
+  context: OperationContext,
+): Promise<number | null> {
+  const { db, store, clock } = deps;
+  const { point } = item;
+  const entry: LogEntry = {
+    id: newId('repl', clock.now(), deps.random),
+    operationId: context.id,
+    ...{ replicaId: replica.id, targetId: point.targetId, pointId: point.id },
+    ...{ type: 'sync', status: 'in_progress', startedMs: clock.now(), completedMs: null },
+    ...{ bytes: null, dataHash: null, error: null },
+  };
+  await db.unit((tx) => store.writeLog(tx, entry));
+  await deps.step('replicate:begun');
+  try {
+    const limitKiB = replica.limitKiB ?? deps.settings().limitKiB;
+    const call = { signal: context.signal, operationId: context.id };
+    const { treeId, bytes, dataHash } = await place.bring(item, limitKiB, call);
+    await deps.step('replicate:copied');
+    const nowMs = clock.now();
+    await db.unit(async (tx) => {
+      await store.writeCopy(tx, copyOf(replica, point, treeId, nowMs));
+      const hash = dataHash ?? treeId;
+      await store.writeLog(tx, { ...entry, status: 'completed', completedMs: nowMs, bytes, dataHash: hash });
+    });
+    deps.onTransfer({ replicaId: replica.id, point, outcome: 'success', bytes });
+    return bytes;
+  } catch (err) {
+    const failed = { ...entry, status: 'failed' as const, completedMs: clock.now(), error: describeError(err) };
+    await db.unit((tx) => store.writeLog(tx, failed));
+    if (!context.signal.aborted) deps.onTransfer({ replicaId: replica.id, point, outcome: 'error', bytes: null });
+    throw err;
+  }
+}
+
+/** Only what the catalogue says was forgotten, and long enough ago. What is lost, or unknown here, stays there. */
+async function forgetOld(
+  deps: ReplicationDeps,
+  replica: Replica,
+  place: Place,
+  call: { signal: AbortSignal; operationId: string },
+): Promise<string[]> {
+  const { store, points, db, clock } = deps;
+  const oldest = clock.now() - deps.settings().keepForgottenMs;
+  const doomed: string[] = [];
+  for (const { pointId } of await store.copies({ replicaId: replica.id })) {
+    const point = await points.find(pointId);
+    if (point && point.forgottenMs !== null && point.forgottenMs <= oldest) doomed.push(pointId);
+  }
+  if (doomed.length === 0) return [];
+  await place.forget(doomed, call);
+  await db.unit((tx) => store.deleteCopies(tx, replica.id, doomed));
+  return doomed;
+}
+
+async function tellFailure(
+  deps: ReplicationDeps,
+  replica: Replica,
+  err: unknown,
+  context: OperationContext,
+): Promise<void> {
+  const { db, store, clock } = deps;
+  const before = (await store.states()).get(replica.id) ?? freshState;
+  const error = isAppError(err) ? err.detail : describeError(err);
+  const conflict = isAppError(err) && err.code === 'replication/conflict' ? error : null;
+  await db.unit(async (tx) => {
+    await store.changeState(tx, replica.id, {
+      ...{ error, conflict, failuresInRow: before.failuresInRow + 1, checkedMs: clock.now() },
+      status: statusOfFailure(err),
+    });
+    // The first of a row, and another reason: an outage of a night is not told every five minutes.
+    if (before.failuresInRow > 0 && before.error === error) return;
+    await deps.events.record(tx, {
+      type: conflict === null ? 'replication.failed' : 'replication.conflict',
+      severity: replica.offline ? 'info' : 'error',
+      operationId: context.id,
+      message: `Copying to ${replica.id} failed: ${error}`,
+      data: { replica: replica.id, code: isAppError(err) ? err.code : null },
+    });
+  });
+}
+
+/** A place that answers and refuses is there; whether it is reachable at all is another question. */
+export function statusOfFailure(err: unknown): 'degraded' | 'unreachable' {
+  if (!isAppError(err)) return 'degraded';
+  switch (err.code) {
+    case 'outgoing/failed':
+    case 'outgoing/timeout':
+    case 'repository/failed':
+    case 'repository/missing':
+      return 'unreachable';
+    default:
+      return 'degraded';
+  }
+}

@@ -1,0 +1,68 @@
+import type { OperationContext } from '../operations/index.ts';
+import { AppError } from '../platform/errors.ts';
+import { newId } from '../platform/ids.ts';
+import { freshState, type LogEntry, type Replica } from './replica.ts';
+import type { ReplicationDeps } from './replication-deps.ts';
+
+export type VerifyResult = { readonly target_id: string; readonly sound: true; readonly read_percent: number };
+
+/**
+ * Reads a share of what lies at a replica, and says so when it is damaged.
+ * @throws AppError `repository/damaged` with the first finding
+ */
+export async function verifyReplica(
+  deps: ReplicationDeps,
+  replica: Replica,
+  { percent }: { readonly percent: number },
+  context: OperationContext,
+): Promise<VerifyResult> {
+  const { db, store, clock } = deps;
+  const call = { signal: context.signal, operationId: context.id };
+  const entry: LogEntry = {
+    id: newId('repl', clock.now(), deps.random),
+    operationId: context.id,
+    ...{ replicaId: replica.id, targetId: null, pointId: null, type: 'validate', status: 'in_progress' },
+    ...{ startedMs: clock.now(), completedMs: null, bytes: null, dataHash: null, error: null },
+  };
+  await db.unit((tx) => store.writeLog(tx, entry));
+  try {
+    await context.phase('looking');
+    const place = await deps.openPlace(replica);
+    await place.look(((await store.states()).get(replica.id) ?? freshState).repositoryId, call);
+    await context.phase('reading');
+    const found = await place.verify(percent, call);
+    const nowMs = clock.now();
+    if (!found.ok) {
+      await db.unit(async (tx) => {
+        await store.changeState(tx, replica.id, {
+          ...{ findings: found.findings.slice(0, 50), status: 'degraded', checkedMs: nowMs },
+          error: `Damaged: ${found.findings[0] ?? 'no finding was named'}`,
+        });
+        await deps.events.record(tx, {
+          type: 'replication.damaged',
+          severity: 'critical',
+          operationId: context.id,
+          message: `What lies at ${replica.id} is damaged: ${found.findings[0] ?? 'no finding was named'}. Heal it from the repository.`,
+          data: { replica: replica.id, findings: found.findings.slice(0, 20) },
+        });
+      });
+      throw new AppError(
+        'repository/damaged',
+        `What lies at ${replica.id} is damaged: ${found.findings[0] ?? 'no finding was named'}.`,
+        { context: { findings: found.findings.slice(0, 50) } },
+      );
+    }
+    await db.unit(async (tx) => {
+      await store.changeState(tx, replica.id, {
+        ...{ verifiedMs: nowMs, verifiedPercent: percent, findings: [], status: 'healthy', error: null },
+        ...{ checkedMs: nowMs, reachedMs: nowMs },
+      });
+      await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs });
+    });
+    return { target_id: replica.id, sound: true, read_percent: percent };
+  } catch (err) {
+    const error = err instanceof AppError ? err.detail : 'It ended with an error of another kind.';
+    await db.unit((tx) => store.writeLog(tx, { ...entry, status: 'failed', completedMs: clock.now(), error }));
+    throw err;
+  }
+}
