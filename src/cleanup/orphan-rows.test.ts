@@ -86,7 +86,7 @@ describe.skipIf(!hasPart('postgresql'))('rows that belong to nothing any more, i
     ]);
     for (const { bytes } of items) expect(bytes).toBeGreaterThan(20);
     expect(kept.map(({ what, why }) => [what, why])).toEqual([
-      ['default: 4 in vdb_chunks.json, vector-without-chunk', expect.stringContaining('hang together')],
+      ['default: 4 in vdb_chunks.json, vector-without-chunk', expect.stringContaining('leaves holes')],
       ['default: 2 in ., temporary-file', 'the strategy `temporary-files` takes them'],
     ]);
     state = 'up';

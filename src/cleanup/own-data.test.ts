@@ -67,7 +67,9 @@ test('old samples in full resolution go, in bounded batches, and their coarser t
     );
   const blocks = async (): Promise<Record<string, number>> => {
     const rows = await metrics.db.reader<Tables>().selectFrom('metric_block').select('tier').execute();
-    return rows.reduce<Record<string, number>>((sum, { tier }) => ({ ...sum, [tier]: (sum[tier] ?? 0) + 1 }), {});
+    const count: Record<string, number> = {};
+    for (const { tier } of rows) count[tier] = (count[tier] ?? 0) + 1;
+    return count;
   };
   for (let n = 0; n < 250; n += 1) await put('raw', nowMs - 9 * day + n * 10_000);
   await put('values', nowMs - 8 * day);

@@ -5,6 +5,7 @@ import { type ContainedInNewestPoint, type KeptItem, mostKept, type PlanItem } f
 import type { OpenQuarantine } from '../quarantine.ts';
 import { type CleanupStrategy, notItsTurn, type Outcome } from '../strategy.ts';
 import type { SqlSession } from './database-sessions-store.ts';
+import { countOrphanRecords, findOrphanRecords, leafKinds, takeOrphanRecords } from './orphan-records.ts';
 import {
   countLost,
   countRows,
@@ -31,8 +32,8 @@ export type FileOrphans = (
   readonly { readonly kind: string; readonly place: string; readonly count: number; readonly reason: string }[]
 >;
 
-const noDatabase =
-  'No PostgreSQL of a LightRAG backend is named. Set POSTGRES_HOST, or `target.postgres` in the settings file.';
+const nothingNamed =
+  'No PostgreSQL and no folder of a LightRAG backend is named. Set POSTGRES_HOST or WORKING_DIR, or `target` in the settings file.';
 /** Above it one transaction would hold too much at once. */
 const mostRows = 50_000;
 
@@ -43,11 +44,12 @@ const inFiles: Readonly<Record<string, string>> = {
   'graphrag-update-folder': 'the strategy `graphrag-updates` takes them',
 };
 const filesStay =
-  'records, vectors and the graph of the files hang together and the backend writes each file whole; they stay. Delete the documents and insert them anew, or restore';
+  'vectors stand in one matrix by their number, and chunks, vectors and the graph of the files name each other: taking one leaves holes in the others. They stay. Delete the documents and insert them anew, or restore';
 
 /**
- * Rows of the backend's PostgreSQL that belong to nothing any more. Between two writes of one document much looks left over, so they
- * go only while the backend is stopped and nobody is connected under its name; all of one kind in one transaction.
+ * Rows of the backend's PostgreSQL that belong to nothing any more, and records of its files that nothing else names. Between two writes
+ * of one document much looks left over, so they go only while the backend is stopped and nobody is connected under its name; all rows of
+ * one kind in one transaction, all records of one file by one rename.
  */
 export function createOrphanRows(deps: {
   targets(): readonly OfflineTarget[];
@@ -55,13 +57,64 @@ export function createOrphanRows(deps: {
   files: FileOrphans;
   contained: ContainedInNewestPoint;
 }): CleanupStrategy<Params> {
+  const filesOf = (): readonly OfflineTarget[] => deps.targets().filter((one) => one.workspaceRoot !== undefined);
+  const mayGo = async (target: OfflineTarget | undefined, wanted: Params): Promise<boolean> =>
+    (await target?.backend())?.state === 'down' || (wanted.stop_backend && target?.lifecycle.automatic === true);
+
+  const findRows = async (
+    database: OrphanDatabase,
+    wanted: Params,
+    found: { readonly items: PlanItem[]; keep(what: string, why: string): void; readonly signal: AbortSignal },
+  ): Promise<void> => {
+    const { items, keep, signal } = found;
+    const target = deps.targets().find(({ id }) => id === database.targetId);
+    const isDown = await mayGo(target, wanted);
+    const session = await database.open(signal);
+    try {
+      await inOneTransaction(session, 'read only', async () => {
+        const { column, questions } = await database.lostRows(session);
+        for (const lost of questions) {
+          if (wanted.kind !== undefined && wanted.kind !== lost.kind) continue;
+          signal.throwIfAborted();
+          const found = await countLost(session, column, lost);
+          if (found.count === 0) continue;
+          const what = `${database.targetId}: ${found.count} rows of ${lost.table}, ${lost.kind}`;
+          const stays = whyKept(lost, found, isDown);
+          if (stays !== undefined) {
+            keep(what, stays);
+            continue;
+          }
+          items.push({
+            ...{
+              key: `${lost.kind} ${lost.schema}.${lost.table}`,
+              what,
+              why: lost.reason,
+              bytes: found.bytes,
+              risk: 'high',
+            },
+            contained: await deps.contained({
+              ...{ kind: 'database', targetId: database.targetId, changedMs: found.newestMs },
+            }),
+            seen: {
+              ...{ kind: lost.kind, schema: lost.schema, table: lost.table, workspace: column },
+              ...{ rows: found.count, digest: found.digest },
+            },
+          });
+        }
+      });
+    } finally {
+      await session.close();
+    }
+  };
+
   return {
     name: 'orphans',
-    about: "Rows of the backend's PostgreSQL that belong to nothing any more: texts, chunks, vectors and cache.",
+    about:
+      'What belongs to nothing any more: in PostgreSQL texts, chunks, vectors and cache, in files texts and cache.',
     undo: 'quarantine',
     params,
-    missing: () => (deps.database() ? undefined : noDatabase),
-    target: (wanted) => (wanted.stop_backend ? deps.database()?.targetId : undefined),
+    missing: () => (deps.database() || filesOf().length > 0 ? undefined : nothingNamed),
+    target: (wanted) => (wanted.stop_backend ? (deps.database()?.targetId ?? filesOf()[0]?.id) : undefined),
     async find(wanted, { signal }) {
       const items: PlanItem[] = [];
       const kept: KeptItem[] = [];
@@ -69,55 +122,23 @@ export function createOrphanRows(deps: {
         if (kept.length < mostKept) kept.push({ what, why });
       };
       const database = deps.database();
-      if (!database) return { items, kept, complete: true };
-      const target = deps.targets().find(({ id }) => id === database.targetId);
-      const state = await target?.backend();
-      const canStop = wanted.stop_backend && target?.lifecycle.automatic === true;
-      const session = await database.open(signal);
-      try {
-        await inOneTransaction(session, 'read only', async () => {
-          const { column, questions } = await database.lostRows(session);
-          for (const lost of questions) {
-            if (wanted.kind !== undefined && wanted.kind !== lost.kind) continue;
-            signal.throwIfAborted();
-            const found = await countLost(session, column, lost);
-            if (found.count === 0) continue;
-            const what = `${database.targetId}: ${found.count} rows of ${lost.table}, ${lost.kind}`;
-            const stays = whyKept(lost, found, state?.state === 'down' || canStop);
-            if (stays !== undefined) {
-              keep(what, stays);
-              continue;
-            }
-            items.push({
-              ...{
-                key: `${lost.kind} ${lost.schema}.${lost.table}`,
-                what,
-                why: lost.reason,
-                bytes: found.bytes,
-                risk: 'high',
-              },
-              contained: await deps.contained({
-                ...{ kind: 'database', targetId: database.targetId, changedMs: found.newestMs },
-              }),
-              seen: {
-                ...{ kind: lost.kind, schema: lost.schema, table: lost.table, workspace: column },
-                ...{ rows: found.count, digest: found.digest },
-              },
-            });
-          }
-        });
-      } finally {
-        await session.close();
-      }
-      for (const one of await deps.files(database.targetId))
-        if (wanted.kind === undefined || wanted.kind === one.kind)
-          keep(`${database.targetId}: ${one.count} in ${one.place}, ${one.kind}`, inFiles[one.kind] ?? filesStay);
+      if (database) await findRows(database, wanted, { items, keep, signal });
       // What hangs on rows that are still there is asked about first: taking a chunk makes others of its vectors.
-      return { items: items.reverse(), kept, complete: true };
+      items.reverse();
+      // With a part of the stores in a database, what a file belongs to may stand there.
+      for (const target of database ? [] : filesOf()) {
+        const options = { target, kind: wanted.kind, contained: deps.contained, keep, signal };
+        items.push(...(await findOrphanRecords({ ...options, mayGo: await mayGo(target, wanted) })));
+      }
+      for (const id of new Set([...filesOf().map((one) => one.id), ...(database ? [database.targetId] : [])]))
+        for (const one of await deps.files(id))
+          if ((wanted.kind === undefined || wanted.kind === one.kind) && (database || !isTaken(one)))
+            keep(`${id}: ${one.count} in ${one.place}, ${one.kind}`, inFiles[one.kind] ?? filesStay);
+      return { items, kept, complete: true };
     },
     async begin(wanted, { signal, phase }) {
       const database = deps.database();
-      let start: (() => Promise<void>) | undefined;
+      const starts = new Map<string, () => Promise<void>>();
       let number = 0;
       const taken = new Map<string, { lost: LostRows; column: string; ids: readonly string[] }>();
       const nextFile = (): number => {
@@ -149,51 +170,78 @@ export function createOrphanRows(deps: {
         await quarantine.settle(done.entries);
         return { done: true, bytes: done.bytes };
       };
+      const stop = async (target: OfflineTarget): Promise<void> => {
+        if (starts.has(target.id)) return;
+        phase(`waiting until ${target.id} is stopped`);
+        starts.set(target.id, await standDown(target, wanted.stop_backend, signal));
+        phase('carrying out');
+      };
+      const takeFromFile = async (item: PlanItem, quarantine: OpenQuarantine): Promise<Outcome> => {
+        const target = filesOf().find(({ id }) => id === item.seen.target);
+        if (!target) return { done: false, why: 'its target is not watched any more' };
+        await stop(target);
+        return failureAsOutcome(() => takeOrphanRecords({ target, item, quarantine, number: nextFile(), signal }));
+      };
+      let session: SqlSession | undefined;
+      const takeRows = async (item: PlanItem, quarantine: OpenQuarantine): Promise<Outcome> => {
+        const target = deps.targets().find(({ id }) => id === database?.targetId);
+        if (!database || !target) return { done: false, why: 'its database is not named any more' };
+        await stop(target);
+        session ??= await database.open(signal);
+        const open = session;
+        return failureAsOutcome(() => take(open, item, quarantine));
+      };
       return {
         async carryOut(items, quarantine) {
-          const target = deps.targets().find(({ id }) => id === database?.targetId);
-          if (!database || !target)
-            return items.map(() => ({ done: false, why: 'its database is not named any more' }));
-          if (start === undefined) {
-            phase(`waiting until ${target.id} is stopped`);
-            start = await standDown(target, wanted.stop_backend, signal);
-            phase('carrying out');
-          }
           const outcomes: Outcome[] = [];
-          const session = await database.open(signal);
           try {
             for (const item of items) {
               if (signal.aborted) outcomes.push(notItsTurn);
-              else
-                try {
-                  outcomes.push(await take(session, item, quarantine));
-                } catch (err) {
-                  outcomes.push({ failed: describeError(err) });
-                }
+              else outcomes.push(await (item.seen.in === 'file' ? takeFromFile : takeRows)(item, quarantine));
             }
           } finally {
-            await session.close();
+            await session?.close();
+            session = undefined;
           }
           return outcomes;
         },
         async findLeft(items) {
-          if (!database) return undefined;
-          const session = await database.open(signal);
+          for (const item of items.filter(({ seen }) => seen.in === 'file')) {
+            const target = filesOf().find(({ id }) => id === item.seen.target);
+            const left = target ? await countOrphanRecords(target, item, signal) : 0;
+            if (left > 0) return `${left} of ${item.what}`;
+          }
+          if (!database || taken.size === 0) return undefined;
+          const asked = await database.open(signal);
           try {
             for (const item of items) {
               const gone = taken.get(item.key);
-              const left = gone ? await countRows(session, gone.lost, gone.column, gone.ids) : 0;
+              const left = gone ? await countRows(asked, gone.lost, gone.column, gone.ids) : 0;
               if (left > 0) return `${left} of ${item.what}`;
             }
             return undefined;
           } finally {
-            await session.close();
+            await asked.close();
           }
         },
-        end: async () => start?.(),
+        async end() {
+          for (const start of starts.values()) await start();
+        },
       };
     },
   };
+}
+
+/** Looked for in the file itself; of the cache that is what was extracted, not the answers. */
+const isTaken = ({ kind, place }: { readonly kind: string; readonly place: string }): boolean =>
+  leafKinds.has(kind) && !place.endsWith('#outdated');
+
+async function failureAsOutcome(run: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await run();
+  } catch (err) {
+    return { failed: describeError(err) };
+  }
 }
 
 function whyKept(
