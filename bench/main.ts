@@ -16,6 +16,7 @@ import { idle } from './idle.ts';
 import { leakDetection } from './leaks/leak-detection.ts';
 import { resourceScan } from './leaks/resource-scan.ts';
 import { lensReading } from './lens-reading.ts';
+import { managers } from './managers.ts';
 import { metricIntake } from './metric-intake.ts';
 import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
@@ -32,6 +33,7 @@ import { withSections } from './written-page.ts';
 const benches: readonly Bench[] = [
   startToReady,
   idle,
+  managers,
   hostSample,
   health,
   events,

@@ -297,6 +297,24 @@ test('on a full disk a log stays as it was, whichever way it is set aside, and n
   }
 });
 
+test.each(['rename', 'copy-truncate'] as const)(
+  'a log that may be read and not written is told, stays as it was, and keeps no other waiting: %s',
+  async (how) => {
+    const mounted = mountSmall();
+    if (mounted === undefined) return;
+    try {
+      writeFileSync(join(mounted, 'app.log'), 'x'.repeat(20_000));
+      execFileSync('mount', ['-o', 'remount,ro', mounted]);
+      const { failed_files: failed, rotated_files: rotated, state } = await rotate(make({ path: mounted, how }));
+      expect(failed).toEqual([{ file: join(mounted, 'app.log'), reason: expect.stringMatching(/EROFS|read-only/) }]);
+      expect([rotated, state]).toEqual([[], 'partial']);
+      expect(readdirSync(mounted)).toEqual(['app.log']);
+    } finally {
+      execFileSync('umount', [mounted]);
+    }
+  },
+);
+
 test('what a killed compression left goes, and the log it was of is compressed', async () => {
   writeFileSync(at('app_20260101_000000.log'), 'old lines\n');
   writeFileSync(at('app_20260101_000000.log.gz.partial'), 'half');
