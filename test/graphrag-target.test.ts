@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addUpdate, beginRun, copyProject, failRun } from '../src/targets/graphrag/project.fixture.ts';
@@ -58,6 +58,58 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
       expect([answer.status, field(answer.body, 'code')]).toEqual([409, 'target/not-applicable']);
     }
     expect(field(await look(), 'not_applicable', 0)).toMatchObject({ what: 'documents' });
+  });
+
+  test('its settings are told, changed and put back, and no other byte of the file moves', async () => {
+    const file = join(project, 'settings.yaml');
+    const before = readFileSync(file, 'utf8');
+    const tuning = async (path: string) => (await warden.call('GET', `/api/v1/tuning/${path}`)).body;
+    expect(field(await tuning('running'), 'items')).toContainEqual(
+      expect.objectContaining({ parameter: 'graphrag_chunk_size', value: 60, found_in: 'settings-file', wanted: null }),
+    );
+    expect(field(await tuning('running'), 'items')).toContainEqual(
+      expect.objectContaining({ parameter: 'graphrag_basic_k', value: 10, found_in: 'backend-default' }),
+    );
+    const set = (values: object) => warden.call('PUT', '/api/v1/tuning/values', { values });
+    const refused = await set({ graphrag_chunk_size: 90, graphrag_chunk_overlap: 10 });
+    expect([refused.status, field(refused.body, 'detail')]).toEqual([
+      409,
+      expect.stringContaining('3 chunks of default have to be read anew'),
+    ]);
+    expect((await set({ graphrag_global_data_max_tokens: 8_000, graphrag_snapshots_graphml: true })).status).toBe(200);
+    expect(field(await tuning('drift'), 'items')).toMatchObject([
+      { parameter: 'graphrag_snapshots_graphml', found: false, wanted: true, where: 'settings-file' },
+    ]);
+    const apply = async () => field((await warden.call('POST', '/api/v1/tuning/apply', {}, wait)).body, 'state');
+    expect(await apply()).toBe('succeeded');
+    expect(readFileSync(file, 'utf8')).toBe(
+      before
+        .replace('  graphml: false', '  graphml: true')
+        .replace('global_search:\n', 'global_search:\n  data_max_tokens: 8000\n'),
+    );
+    expect(field(await tuning('drift'), 'items')).toEqual([]);
+    expect((await warden.call('POST', '/api/v1/tuning/revisions/0/rollback', {})).status).toBe(200);
+    expect(await apply()).toBe('succeeded');
+    const after = readFileSync(file, 'utf8');
+    expect(after).toBe(before.replace('global_search:\n', 'global_search:\n#   data_max_tokens: 8000\n'));
+    appendFileSync(file, 'chunks:\n  size: 1\n');
+    const judged = await warden.call('POST', '/api/system/config/validate?config_type=graphrag');
+    expect([judged.status, JSON.stringify(judged.body)]).toEqual([
+      200,
+      expect.stringContaining('version 3 reads chunking'),
+    ]);
+    // Fits what is known here, and not what the file says beside it.
+    const mine = before.replace('local_search:\n', 'local_search:\n  community_prop: 0.6 # of mine\n');
+    writeFileSync(file, mine);
+    expect((await set({ graphrag_local_text_unit_prop: 0.55 })).status).toBe(200);
+    const failed = (await warden.call('POST', '/api/v1/tuning/apply', {}, wait)).body;
+    expect(field(failed, 'error')).toMatchObject({
+      code: 'tuning/rolled-back',
+      detail: expect.stringContaining('local_search.community_prop together may be at most 1'),
+    });
+    expect(readFileSync(file, 'utf8')).toBe(mine);
+    expect((await warden.call('DELETE', '/api/v1/tuning/values')).status).toBe(200);
+    writeFileSync(file, before);
   });
 
   test('comes back whole after a run that failed and a table that was lost, and is looked into again', async () => {

@@ -24,8 +24,10 @@ import {
   validateConfiguration,
 } from '../system/index.ts';
 import { createLightragDocuments, type WatchedTarget } from '../targets/index.ts';
+import { judgeProjectSettings } from '../tuning/index.ts';
 import type { Ground } from './ground.ts';
 import type { RememberedCallers } from './remembered-callers.ts';
+import { settingsFileOf } from './settings-file-of.ts';
 import type { Watch } from './watch-target.ts';
 
 export type SystemWiring = { readonly logs: Logs; readonly systemRoutes: readonly RoutePlugin[] };
@@ -66,7 +68,14 @@ export function createSystemWiring(
         caches,
         validate: (options) =>
           validateConfiguration(
-            { check: () => settings.check(), environments: envFile === undefined ? [] : [{ file: envFile }] },
+            {
+              check: () => settings.check(),
+              environments: envFile === undefined ? [] : [{ file: envFile }],
+              projects: targets.flatMap((one) => {
+                const file = settingsFileOf(one);
+                return file === undefined ? [] : [{ file, judge: judgeProjectSettings }];
+              }),
+            },
             options,
           ),
       }),

@@ -14,12 +14,15 @@ import {
   type WatchedTarget,
 } from '../targets/index.ts';
 import {
+  type ApplyTarget,
+  type ApplyTargetRest,
   applyRoutes,
   createApply,
   createChangeWatch,
   createDriftWatch,
   createProviderSwitch,
   createTuning,
+  graphragTarget,
   type IndexFacts,
   keysOf,
   lightragConfigRoutes,
@@ -28,11 +31,13 @@ import {
   providerRoutes,
   type RunningBackend,
   readFigures,
+  readProjectSettings,
   type SwitchTarget,
   type Tuning,
   tuningRoutes,
 } from '../tuning/index.ts';
 import type { Ground } from './ground.ts';
+import { settingsFileOf } from './settings-file-of.ts';
 
 export type TuningWiring = {
   readonly tuning: Tuning;
@@ -51,7 +56,7 @@ export function createTuningWiring(
   { config, db, events, clock, live, operations, registry, http, logOf }: Ground,
   seen: {
     readonly targets: readonly WatchedTarget[];
-    readonly inspections: Pick<Inspections, 'last'>;
+    readonly inspections: Pick<Inspections, 'lastOf'>;
     readonly watch: { readonly watched: WatchedTarget; readonly backend: BackendLifecycle } | undefined;
   },
   backup: Pick<Backup, 'take'>,
@@ -69,15 +74,18 @@ export function createTuningWiring(
   });
   const running = async (): Promise<RunningBackend[]> => {
     const environment = await readEnvironment(config.tuning.environmentFile);
-    return seen.targets.map((one) => {
-      const { kind, id } = one.target;
-      const { configuration, coreVersion } = one.observation() ?? {};
-      return {
-        graphId: id,
-        kind: kind === 'custom' ? undefined : kind,
-        running: { configuration, environment, version: coreVersion, index: factsOf(one) },
-      };
-    });
+    return Promise.all(
+      seen.targets.map(async (one): Promise<RunningBackend> => {
+        const { kind, id } = one.target;
+        const { configuration, coreVersion: version } = one.observation() ?? {};
+        const settings = kind === 'graphrag' ? await readProjectSettings(settingsFileOf(one)) : undefined;
+        return {
+          graphId: id,
+          kind: kind === 'custom' ? undefined : kind,
+          running: { configuration, environment, settings, version, index: factsOf(one) },
+        };
+      }),
+    );
   };
   const changes = createChangeWatch({
     ...{ db, events, clock, tuning, operations },
@@ -95,10 +103,7 @@ export function createTuningWiring(
   const { watch } = seen;
   const targets: readonly SwitchTarget[] = watch
     ? [
-        {
-          id: watch.watched.target.id,
-          environmentFile: config.tuning.environmentFile,
-          lifecycle: watch.backend,
+        applied(watch, config.tuning.environmentFile, {
           index: () => factsOf(watch.watched),
           probe: () => watch.watched.probe(),
           async currentProvider() {
@@ -120,7 +125,7 @@ export function createTuningWiring(
               `No recovery point was taken before the change, so nothing was changed: ${ended.error?.detail ?? ended.state}`,
             );
           },
-        },
+        }),
       ]
     : [];
   const switching = createProviderSwitch({
@@ -139,7 +144,7 @@ export function createTuningWiring(
       await app.register(tuningRoutes({ tuning, running, watches: changes.of }));
       await app.register(applyRoutes({ apply, operations, targets }));
       const providers = () => config.tuning.providers;
-      await app.register(providerRoutes({ providers, switching, operations, targets }));
+      await app.register(providerRoutes({ providers, switching, operations, targets: targets.filter(hasEnvironment) }));
     },
     tuningSettlers: {
       'tuning.apply': (operation) => apply.settle(operation),
@@ -163,10 +168,32 @@ export function createTuningWiring(
   };
 }
 
+/** LightRAG reads its environment file at its start, GraphRAG its settings at its next run. */
+function applied<Rest extends ApplyTargetRest>(
+  { watched, backend }: { readonly watched: WatchedTarget; readonly backend: BackendLifecycle },
+  environmentFile: string | undefined,
+  rest: Rest,
+): ApplyTarget & Rest {
+  const { id, kind } = watched.target;
+  if (kind !== 'graphrag') return { id, environmentFile, lifecycle: backend, ...rest };
+  const settingsFile = (): string | undefined => settingsFileOf(watched);
+  return graphragTarget({ id, settingsFile, observation: watched.observation, rest });
+}
+
+/** Whose models are named in settings.yaml asks them in another way. */
+const hasEnvironment = ({ format }: ApplyTarget): boolean => format === undefined;
+
 /** From what was inspected last; without an inspection only what the backend tells. */
-function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<Inspections, 'last'>): IndexFacts {
-  const report = inspections.last(target.id);
+function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<Inspections, 'lastOf'>): IndexFacts {
+  const inspected = inspections.lastOf(target.id);
   const told = observation();
+  if (inspected?.kind === 'graphrag') {
+    const { counts, isFresh } = inspected.report;
+    const { documents, text_units: chunks, entities, relationships: relations } = counts;
+    const figures = { documents: isFresh ? 0 : documents, chunks, entities, relations };
+    return { graphId: target.id, ...figures, dimension: undefined, embeddingModel: undefined };
+  }
+  const report = inspected?.kind === 'lightrag' ? inspected.report : undefined;
   const counts = report?.audit.counts;
   const dimensions = new Set(report?.dimension.files.filter(({ rows }) => rows > 0).map(({ dimension }) => dimension));
   return {

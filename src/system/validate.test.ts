@@ -60,3 +60,34 @@ test('ours are told beside them, and a file that cannot be read is an error, not
     findings: [{ severity: 'error', place: file, message: 'cannot be read (ENOENT)' }],
   });
 });
+
+test('settings of a project are judged by whoever knows them, with the names that its environment sets', async () => {
+  const project = join(folder, 'settings.yaml');
+  writeFileSync(project, 'chunking:\n  size: 9\n');
+  writeFileSync(file, 'KEY=k\n');
+  const seen: unknown[] = [];
+  const judge = (text: string, environment: ReadonlySet<string> | undefined) => {
+    seen.push([text, environment && [...environment]]);
+    return [
+      { severity: 'error' as const, paths: ['chunking.size'], line: 2, message: 'is small', mend: 'Raise it.' },
+      { severity: 'warning' as const, paths: ['embed_text.batch_size'], line: undefined, message: 'm', mend: 'm' },
+    ];
+  };
+  const sources = { check: () => own, environments: [], projects: [{ file: project, judge }] };
+  const { valid, findings, files } = await validateConfiguration(sources, { type: 'graphrag', strict: false });
+  expect({ valid, findings, files }).toEqual({
+    valid: false,
+    findings: [{ severity: 'error', of: 'graphrag', place: `${project}:2`, message: 'is small', mend: 'Raise it.' }],
+    files: [{ file: project, read: true }],
+  });
+  const provider = await validateConfiguration(sources, { type: 'provider', strict: false });
+  expect(provider.findings).toMatchObject([{ of: 'provider', place: project }]);
+  const gone = await validateConfiguration(
+    { ...sources, projects: [{ file: join(folder, 'gone.yaml'), judge }] },
+    { type: 'all', strict: false },
+  );
+  expect(gone.findings).toContainEqual(
+    expect.objectContaining({ severity: 'error', message: 'cannot be read (ENOENT)' }),
+  );
+  expect(seen[0]).toEqual(['chunking:\n  size: 9\n', ['KEY']]);
+});

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { systemCode } from '../platform/errors.ts';
 import { judgeEnvironment, parseEnvFile, type SettingFinding } from '../targets/index.ts';
 import { isSecretName } from './secret-values.ts';
@@ -28,12 +29,31 @@ export type Validation = {
 /** A backend's environment file, where one is named. */
 export type EnvironmentSource = { readonly file: string };
 
+/** Settings of a GraphRAG project, and who knows its rules. */
+export type ProjectSource = {
+  readonly file: string;
+  judge(
+    text: string,
+    environment: ReadonlySet<string> | undefined,
+  ): readonly {
+    readonly severity: ConfigFinding['severity'];
+    readonly paths: readonly string[];
+    readonly line: number | undefined;
+    readonly message: string;
+    readonly mend: string;
+  }[];
+};
+
 /**
  * Ours as they are written now, and the backend's by the rules of the backend; reads files and changes nothing.
  * @param options.strict warnings count as errors
  */
 export async function validateConfiguration(
-  sources: { check(): SettingsCheck; environments: readonly EnvironmentSource[] },
+  sources: {
+    check(): SettingsCheck;
+    readonly environments: readonly EnvironmentSource[];
+    readonly projects?: readonly ProjectSource[];
+  },
   options: { type: ConfigType; strict: boolean },
 ): Promise<Validation> {
   const wanted = (of: ConfigFinding['of']): boolean => options.type === 'all' || options.type === of;
@@ -42,16 +62,7 @@ export async function validateConfiguration(
   const values: Record<string, string> = {};
   if (options.type !== 'ragwarden')
     for (const { file } of sources.environments) {
-      const text = await readFile(file, 'utf8').catch((err: unknown) => {
-        findings.push({
-          severity: 'error',
-          of: 'workspace',
-          place: file,
-          message: `cannot be read (${systemCode(err) ?? 'unknown error'})`,
-          mend: 'Name the file as it is here with target.env_file, and let the user of ragwarden read it.',
-        });
-        return undefined;
-      });
+      const text = await readOrTell(file, 'target.env_file', findings);
       files.push({ file, read: text !== undefined });
       if (text === undefined) continue;
       const parsed = parseEnvFile(text);
@@ -59,9 +70,47 @@ export async function validateConfiguration(
       for (const [name, value] of parsed.values())
         values[name] = isSecretName(name) && value !== '' ? '***' : hideUserInfo(value);
     }
+  if (options.type !== 'ragwarden')
+    for (const { file, judge } of sources.projects ?? []) {
+      const text = await readOrTell(file, 'WORKING_DIR', findings);
+      files.push({ file, read: text !== undefined });
+      if (text === undefined) continue;
+      const beside = await readFile(join(dirname(file), '.env'), 'utf8').catch(() => undefined);
+      const names = beside === undefined ? undefined : new Set(parseEnvFile(beside).values().keys());
+      findings.push(
+        ...judge(text, names).flatMap(({ paths, line, ...found }): ConfigFinding[] => {
+          const of = kindOfPath(paths[0] ?? '');
+          const place = line === undefined ? file : `${file}:${line}`;
+          return wanted(of) ? [{ ...found, of, place }] : [];
+        }),
+      );
+    }
   const failing = findings.some(({ severity }) => severity === 'error' || (options.strict && severity === 'warning'));
   return { valid: !failing, findings, values: files.some(({ read }) => read) ? values : null, files };
 }
+
+/** Undefined, and a finding, where it cannot be read. */
+async function readOrTell(file: string, setting: string, findings: ConfigFinding[]): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (err) {
+    findings.push({
+      severity: 'error',
+      of: 'workspace',
+      place: file,
+      message: `cannot be read (${systemCode(err) ?? 'unknown error'})`,
+      mend: `Name the file as it is here with ${setting}, and let the user of ragwarden read it.`,
+    });
+    return undefined;
+  }
+}
+
+const kindOfPath = (path: string): ConfigFinding['of'] =>
+  /^(completion_models|embedding_models|embed_text|concurrent_requests)\b/.test(path)
+    ? 'provider'
+    : /^(\w+_storage|vector_store|cache|reporting|table_provider)\b/.test(path)
+      ? 'workspace'
+      : 'graphrag';
 
 function ownFindings(check: SettingsCheck): ConfigFinding[] {
   const of = 'ragwarden' as const;

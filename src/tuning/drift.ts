@@ -24,7 +24,7 @@ export type Drift = {
   readonly wanted: TuningValue | null;
   readonly found: TuningValue | null;
   /** Where the other value was seen. `environment-file`: written, and read at the next start. */
-  readonly where: 'backend' | 'environment-file' | 'index';
+  readonly where: 'backend' | 'environment-file' | 'settings-file' | 'index';
   readonly message: string;
 };
 
@@ -56,7 +56,10 @@ export function toldValue(parameter: Parameter, configuration: Running['configur
 export function findDrift(wanted: readonly EffectiveValue[], running: Running): DriftReport {
   const set = wanted.filter(
     ({ parameter, value, origin }) =>
-      origin !== 'built-in' && value !== null && parameter.backend === 'lightrag' && parameter.backendName !== null,
+      origin !== 'built-in' &&
+      value !== null &&
+      parameter.backend === (running.settings ? 'graphrag' : 'lightrag') &&
+      parameter.backendName !== null,
   );
   const drift: Drift[] = [];
   const unseen: string[] = [];
@@ -80,11 +83,13 @@ export function findDrift(wanted: readonly EffectiveValue[], running: Running): 
 const isSame = (one: TuningValue | null, other: TuningValue | null): boolean =>
   one === other || (typeof one === 'number' && typeof other === 'number' && Math.abs(one - other) < 1e-9);
 
-function seenOf(parameter: Parameter, { configuration, environment, index }: Running) {
+function seenOf(parameter: Parameter, { configuration, environment, settings, index }: Running) {
   const seen: { where: Drift['where']; found: TuningValue | null }[] = [];
   const told = toldValue(parameter, configuration);
   if (told !== undefined) seen.push({ where: 'backend', found: told });
-  if (environment) {
+  const written = settings?.get(parameter.name);
+  if (written !== undefined) seen.push({ where: 'settings-file', found: written });
+  if (environment && !settings) {
     const found = fromEnvironment(environment, parameter);
     // What does not stand in the file may come from elsewhere: only what stands there differs.
     if (found !== undefined) seen.push({ where: 'environment-file', found });
@@ -109,6 +114,7 @@ export function fromEnvironment(
 const places: Readonly<Record<Drift['where'], string>> = {
   backend: 'the backend runs with',
   'environment-file': 'its environment file says',
+  'settings-file': 'its settings.yaml says',
   index: 'the index has',
 };
 const tell = (

@@ -13,6 +13,8 @@ export { type ApplyPlanBody, applyRoutes } from './apply/apply-routes.ts';
 export type { IndexFacts } from './consequence.ts';
 export type { Running } from './drift.ts';
 export { findValues } from './found-values.ts';
+export { type ApplyTargetRest, graphragTarget, readProjectSettings } from './graphrag/apply-settings.ts';
+export { judgeProjectSettings } from './graphrag/judge-settings.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';
 export type { TuningValue } from './parameter.ts';
 export { lookAtProvider } from './provider/look-at-provider.ts';

@@ -49,6 +49,31 @@ const rules: readonly Rule[] = [
     holds: numbers((overlap, size) => overlap < size),
   },
   {
+    of: ['graphrag_local_text_unit_prop', 'graphrag_local_community_prop'],
+    severity: 'error',
+    message: 'graphrag_local_text_unit_prop and graphrag_local_community_prop together may be at most 1',
+    holds: numbers((text, community) => text + community <= 1),
+  },
+  {
+    of: ['graphrag_description_max_length', 'graphrag_description_max_input_length'],
+    severity: 'warning',
+    message: 'graphrag_description_max_length is above graphrag_description_max_input_length',
+    holds: numbers((length, input) => length <= input),
+  },
+  {
+    of: ['graphrag_report_max_length', 'graphrag_report_max_input_length'],
+    severity: 'warning',
+    message: 'graphrag_report_max_length is above graphrag_report_max_input_length',
+    holds: numbers((length, input) => length <= input),
+  },
+  {
+    of: ['graphrag_chunk_size', 'graphrag_embed_batch_max_tokens'],
+    severity: 'error',
+    message:
+      'graphrag_chunk_size is above graphrag_embed_batch_max_tokens: a chunk would not fit into one call of the embedding',
+    holds: numbers((size, most) => size <= most),
+  },
+  {
     of: ['max_entity_tokens', 'max_relation_tokens', 'max_total_tokens'],
     severity: 'error',
     message:

@@ -213,7 +213,7 @@ export const driftSchema = z.object({
   backend_name: z.string().nullable(),
   wanted: valueSchema.nullable().describe('Null: nobody set it, and two places contradict each other.'),
   found: valueSchema.nullable(),
-  where: z.enum(['backend', 'environment-file', 'index']),
+  where: z.enum(['backend', 'environment-file', 'settings-file', 'index']),
   message: z.string(),
 });
 export type DriftBody = z.infer<typeof driftSchema>;

@@ -134,7 +134,7 @@ export type DriftBody = {
   /** Null: nobody set it, and two places contradict each other. */
   readonly wanted: TuningValue | null;
   readonly found: TuningValue | null;
-  readonly where: 'backend' | 'environment-file' | 'index';
+  readonly where: 'backend' | 'environment-file' | 'settings-file' | 'index';
   readonly message: string;
 };
 

@@ -7,11 +7,11 @@ import type { Apply, ApplyTarget, FullPlan } from './apply.ts';
 
 const planSchema = z.object({
   target_id: z.string(),
-  environment_file: z.string().nullable().describe('Null: nobody said where it is.'),
+  environment_file: z.string().nullable().describe('Of GraphRAG its settings.yaml. Null: nobody said where it is.'),
   changes: z.array(
     z.object({
       parameter: z.string(),
-      variable: z.string(),
+      variable: z.string().describe('Or the path in settings.yaml.'),
       before: z.string().nullable().describe('As it stands there; null: it does not.'),
       after: z
         .string()

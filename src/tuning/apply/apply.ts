@@ -9,13 +9,17 @@ import { findDrift } from '../drift.ts';
 import type { Tuning } from '../tuning.ts';
 import type { ChangeWatch } from '../watch/change-watch.ts';
 import { forgetWritten, selectWritten, type Written, writeWritten } from '../watch/watch-store.ts';
-import { type ApplyPlan, type FileChange, planApply } from './plan-apply.ts';
+import { type ApplyPlan, type FileChange, planApply, type SettingsFormat } from './plan-apply.ts';
 import { digestOf, keepCopy, readPlainFile, rewriteFile } from './rewrite-file.ts';
 
 /** One backend whose environment file is known. */
 export type ApplyTarget = {
   readonly id: string;
+  /** The file that the backend reads; an environment file unless `format` says otherwise. */
   readonly environmentFile: string | undefined;
+  readonly format?: SettingsFormat;
+  /** Why nothing may be written just now. */
+  hindrance?(): string | undefined;
   readonly lifecycle: BackendLifecycle;
   index(): IndexFacts;
   /** Looks at it now. */
@@ -63,6 +67,14 @@ export type Apply = {
   settle(operation: { readonly id: string; readonly input: unknown }): Promise<SettledOutcome>;
 };
 
+const environmentFormat: SettingsFormat = {
+  backend: 'lightrag',
+  name: 'The environment file',
+  missing: 'The environment file of the backend is not known: set RAGWARDEN_TARGET_ENV_FILE (target.env_file).',
+  parse: parseEnvFile,
+};
+const formatOf = ({ format }: ApplyTarget): SettingsFormat => format ?? environmentFormat;
+
 const copyOf = (file: string, operationId: string): string => `${file}.before-${operationId}`;
 
 /**
@@ -87,15 +99,17 @@ export function createApply(options: {
         ...rest,
         file: undefined,
         ...{ text: '', written: [], changes: [], consequences: [] },
-        blockers: [
-          'The environment file of the backend is not known: set RAGWARDEN_TARGET_ENV_FILE (target.env_file).',
-        ],
+        blockers: [formatOf(target).missing],
       };
     const file = await realpath(target.environmentFile).catch(() => target.environmentFile as string); // just asked
     const text = await readPlainFile(file);
     const wanted = (await tuning.effective({ graphId: target.id })).filter(({ parameter }) => only(parameter.name));
     const written = await selectWritten(db, target.id);
-    return { ...rest, file, text, written, ...planApply(wanted, parseEnvFile(text), target.index(), written) };
+    const format = formatOf(target);
+    const made = planApply(wanted, format.parse(text), target.index(), written, format);
+    const hindrance = target.hindrance?.();
+    const blockers = hindrance === undefined ? made.blockers : [...made.blockers, hindrance];
+    return { ...rest, file, text, written, ...made, blockers };
   };
 
   const tell = (
@@ -141,7 +155,7 @@ export function createApply(options: {
           `${destructive.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
         );
       const secrets = by.secrets ?? {};
-      const next = withChanges(text, {
+      const next = withChanges(formatOf(target), text, {
         ...Object.fromEntries(changes.map(({ variable, after }) => [variable, after])),
         ...secrets,
       });
@@ -302,12 +316,16 @@ export function createApply(options: {
 }
 
 /** @throws AppError `conflict/state` for a value that cannot be written so that the backend reads it; never with the value */
-function withChanges(text: string, changes: Readonly<Record<string, string | null>>): string {
+function withChanges(
+  { name, parse }: SettingsFormat,
+  text: string,
+  changes: Readonly<Record<string, string | null>>,
+): string {
   try {
-    return parseEnvFile(text).with(changes);
+    return parse(text).with(changes);
   } catch (err) {
     if (!(err instanceof RangeError)) throw err;
-    throw new AppError('conflict/state', `The environment file cannot hold it: ${err.message}`, { cause: err });
+    throw new AppError('conflict/state', `${name} cannot hold it: ${err.message}`, { cause: err });
   }
 }
 

@@ -1,8 +1,25 @@
-import type { EnvFile } from '../../targets/index.ts';
 import { type Consequence, foresee, type IndexFacts } from '../consequence.ts';
 import type { EffectiveValue } from '../effective.ts';
 import { readValue, type TuningValue } from '../parameter.ts';
 import type { Written } from '../watch/watch-store.ts';
+
+/** How the file of a backend is read and written. */
+export type SettingsFormat = {
+  readonly backend: 'lightrag' | 'graphrag';
+  /** In sentences: `The environment file` … */
+  readonly name: string;
+  /** What to do where nobody said which file it is. */
+  readonly missing: string;
+  parse(text: string): SettingsText;
+};
+
+export type SettingsText = {
+  /** By variable or path. */
+  values(): ReadonlyMap<string, string>;
+  readonly unreadable: readonly { readonly line: number }[];
+  /** The file with these and everything else as it was; null takes one away. @throws RangeError where that cannot be written */
+  with(changes: Readonly<Record<string, string | null>>): string;
+};
 
 /** One variable that the environment file gets. Null: it does not stand there. */
 export type FileChange = {
@@ -31,16 +48,17 @@ const olderNames: Readonly<Record<string, string>> = { MAX_ASYNC_LLM: 'MAX_ASYNC
  */
 export function planApply(
   wanted: readonly EffectiveValue[],
-  file: EnvFile,
+  file: SettingsText,
   index: IndexFacts,
   written: readonly Written[] = [],
+  format: Pick<SettingsFormat, 'backend' | 'name'> = { backend: 'lightrag', name: 'The environment file' },
 ): ApplyPlan {
   const values = file.values();
   const changes: FileChange[] = [];
   const before: Record<string, TuningValue | null> = {};
   const backTo: Record<string, TuningValue | null> = {};
   for (const { parameter, value, origin } of wanted) {
-    const variable = parameter.backend === 'lightrag' ? parameter.backendName : null;
+    const variable = parameter.backend === format.backend ? parameter.backendName : null;
     if (variable === null) continue;
     if (value === null || origin === 'built-in' || origin === 'user') {
       const ours = written.find((one) => one.variable === variable);
@@ -62,12 +80,13 @@ export function planApply(
     ),
     index,
   );
-  return { changes, consequences, blockers: blockersOf(file, changes) };
+  return { changes, consequences, blockers: blockersOf(file, changes, format.name) };
 }
 
-function blockersOf(file: EnvFile, changes: readonly FileChange[]): string[] {
+function blockersOf(file: SettingsText, changes: readonly FileChange[], name: string): string[] {
   const blockers = file.unreadable.map(
-    ({ line }) => `Line ${line} of the environment file cannot be read; what is written might not be read either.`,
+    ({ line }) =>
+      `Line ${line} of ${name.charAt(0).toLowerCase()}${name.slice(1)} cannot be read; what is written might not be read either.`,
   );
   try {
     file.with(Object.fromEntries(changes.map(({ variable, after }) => [variable, after])));

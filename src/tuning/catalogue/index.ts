@@ -31,6 +31,14 @@ export const findParameter = (name: string): Parameter | undefined => byName.get
 export const findVariable = (variable: string): Parameter | undefined =>
   byVariable.get(olderVariables[variable] ?? variable);
 
+const bySetting = new Map(
+  parameters.flatMap((one) =>
+    one.backend === 'graphrag' && one.backendName !== null ? [[one.backendName, one] as const] : [],
+  ),
+);
+/** By the path in GraphRAG's settings.yaml. */
+export const findSetting = (path: string): Parameter | undefined => bySetting.get(path);
+
 /** The name that was probably meant. Also the backend's own names are known here. */
 export const nearestParameter = (name: string): string | undefined =>
   byVariable.get(name.toUpperCase())?.name ?? findNearestName(name, [...byName.keys()]);
