@@ -1,6 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 // Below the door of the slice: what is measured is what lies behind it.
@@ -13,7 +12,7 @@ import { metricsMigrations } from '../src/migrations/index.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { migrate, openSqlite } from '../src/platform/database/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
-import { cpuMs, sleep, temporaryFolder } from './processes.ts';
+import { cpuMs, isThere, sleep, startServer, temporaryFolder } from './processes.ts';
 import { type Bench, median, Skipped } from './report.ts';
 
 type Recorded = {
@@ -87,42 +86,6 @@ function writeOpenMetrics({ times, series }: Recorded, path: string): void {
   writeSync(file, '# EOF\n');
   closeSync(file);
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-
-async function startServer(program: string, args: (port: number) => string[], ready: string) {
-  const port = await freePort();
-  const child = spawn(program, args(port), { stdio: 'ignore' });
-  const url = `http://127.0.0.1:${port}`;
-  for (let i = 0; i < 200; i += 1) {
-    if (
-      await fetch(url + ready).then(
-        (answer) => answer.ok,
-        () => false,
-      )
-    )
-      break;
-    await sleep(50);
-  }
-  return {
-    url,
-    pid: child.pid ?? 0,
-    async stop() {
-      const exited = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await exited;
-    },
-  };
-}
-
-const isThere = (program: string): boolean =>
-  (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, program)));
 
 export const metricStorage: Bench = {
   name: 'metric-storage',

@@ -280,6 +280,47 @@ test('what a series never did fires with what was usual, is resolved, and a tria
   expect([times(lived, 0), times(lived, testIntervalMs)]).toContainEqual(times(tried.firings, 0));
 });
 
+test('rules that ask the same of single series share one question, and see what each would see alone', async () => {
+  const level = {
+    metric_name: 'level',
+    aggregation: 'max',
+    condition: 'gt',
+    threshold: 50,
+    duration_seconds: 0,
+  } as const;
+  const labels: AlertRuleBody['labels'][] = [
+    ...[{ target: 'a' }, { target: 'b' }, { target: ['a', 'c'] }, { target: { not: 'a' } }, { target: 'none' }],
+    ...[undefined, { target: 'c', instance: 'i1' }, { target: 'c', instance: 'other' }],
+  ];
+  const rules = labels.map((one, i) => ({ ...level, name: `r${i}`, ...(one === undefined ? {} : { labels: one }) }));
+  made = await openTestAlerts({ rules: [...rules, { ...level, name: 'grouped', group_by: ['instance'] }] });
+  for (const [target, value] of Object.entries({ a: 60, b: 40, c: 70, d: 80 })) made.set(value, target);
+  const { queries: before } = made.metrics.metrics.history.stats;
+  await made.tick();
+  // The first alone, all others of them together, and the one that groups.
+  expect(made.metrics.metrics.history.stats.queries - before).toBe(3);
+  expect(made.told.map(({ labels: { alertname, target = '-' } }) => `${alertname} ${target}`).toSorted()).toEqual([
+    ...['grouped -', 'r0 a', 'r2 a', 'r2 c', 'r3 c', 'r3 d', 'r5 a', 'r5 c', 'r5 d', 'r6 c'],
+  ]);
+});
+
+test('100 rules are evaluated in less than 100 ms', async () => {
+  const rules = Array.from({ length: 100 }, (_, i) => ({ ...high, name: `r${i}`, labels: { target: `t${i % 50}` } }));
+  made = await openTestAlerts({ rules });
+  for (let i = 0; i < 50; i += 1) made.set(i % 4 === 0 ? 90 : 10, `t${i}`);
+  // What fires is written first; after that each evaluation looks at all of them again.
+  await made.tick(4);
+  expect(made.alerts.evaluation.alerts().get('r0')).toHaveLength(1);
+  await made.clock.advance(testIntervalMs);
+  await made.metrics.registry.collect();
+  // Processor time, and far above what it takes, so that a busy machine does not decide; docs/benchmarks.md has the figures.
+  const before = process.cpuUsage();
+  await made.alerts.evaluation.job.runOnce();
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(100);
+  expect(made.alerts.evaluation.lastFacts()).toMatchObject({ rules: 100, failed: 0 });
+});
+
 test('a pager-free night: twelve hours of an input that comes and goes are one notification', async () => {
   made = await openTestAlerts({ rules: [{ name: 'high', metric_name: 'level', condition: 'gt', threshold: 85 }] });
   // Five minutes and more above, at most four below, all night; the numbers are those of a small generator, the same each time.

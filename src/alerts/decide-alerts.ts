@@ -49,12 +49,11 @@ export function decideAlerts(
   const { condition, threshold } = rule;
   const steady = decideSteady(rule, readings, state, at);
   if (steady !== undefined) return { state: steady, changes: none };
+  if (isQuiet(rule, readings, state)) return { state, changes: none };
   const holding: Reading[] = [];
   if (condition !== 'absent')
     for (const reading of readings) if (compare(condition, reading.value, threshold)) holding.push(reading);
   const baseHolds = readings.length === 0 && (condition === 'absent' || rule.noData === 'fire');
-  if (holding.length === 0 && !baseHolds && state.alerts.length === 0 && !state.capped) return { state, changes: none };
-
   const changes: AlertChange[] = [];
   const readingOf = findByLabels(condition === 'absent' ? noReadings : readings);
   const known = findByLabels(state.alerts);
@@ -107,13 +106,27 @@ function decideSteady(
   state: RuleState,
   at: EvaluationTime,
 ): RuleState | undefined {
-  const [alert] = state.alerts;
-  const [reading] = readings;
+  if (state.alerts.length !== 1 || readings.length !== 1 || state.capped || rule.condition === 'absent')
+    return undefined;
+  const alert = state.alerts[0];
+  const reading = readings[0];
   if (alert === undefined || reading === undefined || alert.labels !== reading.labels) return undefined;
-  if (state.alerts.length > 1 || readings.length > 1 || state.capped || rule.condition === 'absent') return undefined;
   const { next, change } = step(rule, alert, look(rule, alert, reading, false, at.nowMs), state.remembered, at);
   if (next === undefined || change !== undefined) return undefined;
   return { alerts: [next], remembered: state.remembered, capped: false };
+}
+
+/** Nothing holds, and nothing did. */
+function isQuiet(rule: AlertRule, readings: readonly Reading[], state: RuleState): boolean {
+  if (state.alerts.length > 0 || state.capped) return false;
+  const { condition, threshold } = rule;
+  if (readings.length === 0) return condition !== 'absent' && rule.noData !== 'fire';
+  if (condition === 'absent') return true;
+  for (let i = 0; i < readings.length; i += 1) {
+    const reading = readings[i];
+    if (reading !== undefined && compare(condition, reading.value, threshold)) return false;
+  }
+  return true;
 }
 
 const none: readonly AlertChange[] = [];

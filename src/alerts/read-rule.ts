@@ -2,6 +2,7 @@ import type { CurrentValues, MetricHistory } from '../metrics/index.ts';
 import { type AlertRule, type SeriesChoice, wants } from './alert-rule.ts';
 import { createAnomalyReader } from './read-anomaly.ts';
 import { labelText, type Reading } from './reading.ts';
+import { findShared } from './shared-readings.ts';
 
 /** A rule bound to where its values come from. */
 export type RuleReader = {
@@ -59,9 +60,12 @@ async function readValues(
   view: Pick<MetricHistory, 'query'>,
   nowMs: number,
 ): Promise<readonly Reading[]> {
+  const range = { fromMs: nowMs - rule.windowMs + 1, toMs: nowMs, limit: mostReadings };
+  const shared = await findShared(rule, choice, view, range);
+  if (shared?.whole) return shared.find(choice);
   const { series } = await view.query({
     ...{ name: choice.metricName, where: wants(choice), groupBy: rule.groupBy, aggregation: rule.aggregation },
-    ...{ fromMs: nowMs - rule.windowMs + 1, toMs: nowMs, limit: mostReadings },
+    ...range,
   });
   return series.flatMap(({ labels, values: [value] }) =>
     value === null || value === undefined ? [] : [{ labels, value }],

@@ -357,6 +357,77 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     });
   });
 
+  describe('the view of alerts', () => {
+    let attempts = 0;
+    let rule = '';
+    const removeRule = async (): Promise<void> => {
+      const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+      const path = `api/v1/metrics/alerts/rules/${rule}`;
+      await fetch(new URL(path, `${product.api}/`), {
+        ...{ method: 'DELETE', headers: { authorization: `Bearer ${token}` } },
+      });
+    };
+    afterAll(async () => {
+      await removeRule();
+      await page.goto(`${product.api}/health`);
+    });
+
+    test('what fires is looked after and silenced, its rule is tried out on the past, and its end is in the history', async () => {
+      attempts += 1;
+      rule = `page_up_${attempts}`;
+      await asAdmin('api/v1/metrics/alerts/rules', {
+        ...{ name: rule, metric_name: 'ragwarden_target_up', condition: 'gte', threshold: 0, duration_seconds: 0 },
+        ...{ severity: 'warning', runbook_url: 'docs/runbooks/backend-offline.md' },
+      });
+      await page.getByRole('link', { name: 'Alerts', exact: true }).click();
+      const alert = page
+        .getByRole('region', { name: 'Alerts', exact: true })
+        .getByRole('article', { name: new RegExp(`^${rule} .*target=sample`) });
+      await alert.getByText('warning, firing', { exact: true }).waitFor();
+      expect(await alert.innerText()).toContain('ragwarden_target_up is at or above 0');
+      expect(await alert.innerText()).toContain('docs/runbooks/backend-offline.md');
+
+      await alert.getByRole('button', { name: /^Fill in a silence/ }).click();
+      const silences = page.getByRole('region', { name: 'Silences' });
+      await silences.getByLabel(/^Why/).fill('tried in a browser');
+      await silences.getByRole('button', { name: 'Silence', exact: true }).click();
+      const held = silences.getByRole('listitem').filter({ hasText: `alertname=${rule}` });
+      await held.getByText('tried in a browser').waitFor();
+      await alert.getByText('warning, silenced', { exact: true }).waitFor();
+
+      await alert.getByRole('button', { name: /^Acknowledge/ }).click();
+      await alert.getByLabel(/^Note/).fill('on it');
+      await alert.getByRole('button', { name: 'Acknowledge', exact: true }).click();
+      await alert.getByText(/looks after it since .*: on it$/).waitFor();
+
+      const rules = page.getByRole('region', { name: 'Rules' });
+      await rules.getByRole('button', { name: `Try out ${rule} on what is stored` }).click();
+      await expect.poll(() => rules.getByRole('combobox').first().inputValue(), { timeout: 30_000 }).toBe(rule);
+      await rules.getByRole('form', { name: 'Try a rule out' }).getByRole('button', { name: 'Try out' }).click();
+      await rules
+        .getByRole('status')
+        .getByText(/^It would (not )?have fired/)
+        .waitFor();
+      expect(await faults()).toEqual([]);
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
+
+      await held.getByRole('button', { name: /^End the silence/ }).click();
+      await held.getByRole('button', { name: 'End', exact: true }).click();
+      await held.waitFor({ state: 'detached' });
+      await removeRule();
+      await alert.waitFor({ state: 'detached' });
+      const past = page
+        .getByRole('region', { name: 'History' })
+        .getByRole('listitem')
+        .filter({ hasText: rule })
+        .first();
+      await past.locator('summary').click();
+      await past.getByText('The rule was removed.').waitFor();
+    });
+  });
+
   describe('the view of events', () => {
     afterAll(async () => void (await page.goto(`${product.api}/health`)));
 
