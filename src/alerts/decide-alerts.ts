@@ -177,7 +177,10 @@ function step(
 ): { readonly next: Alert | undefined; readonly change?: AlertChange } {
   if (seen === 'frozen') return { next: alert };
   const { holds, value, why, reading } = seen;
-  const current = value === null ? alert : measured(alert, value, worse(rule, alert.worst, value), nowMs);
+  const current =
+    value === null
+      ? alert
+      : measured(alert, reading?.labels ?? alert.labels, value, worse(rule, alert.worst, value), nowMs);
 
   if (alert.phase === 'pending') {
     if (!holds)
@@ -203,10 +206,11 @@ function step(
 }
 
 /** Written out: a copy by spreading takes several times as long, and this one is made for each that fires at each evaluation. */
-const measured = (alert: Alert, value: number, worst: number, nowMs: number): Alert => ({
+const measured = (alert: Alert, labels: Labels, value: number, worst: number, nowMs: number): Alert => ({
   id: alert.id,
   fingerprint: alert.fingerprint,
-  labels: alert.labels,
+  // The same ones; those of the reading are found again at once, those that stood on disk are not.
+  labels,
   phase: alert.phase,
   sinceMs: alert.sinceMs,
   firedAtMs: alert.firedAtMs,

@@ -23,6 +23,7 @@ export function createCurrentValues(options: {
   const { registry, instance } = options;
   let seen: readonly Family[] | undefined;
   let byName = new Map<string, Family>();
+  const labelsByOrder = new WeakMap<readonly number[], readonly Labels[]>();
   const find = (name: string): Family | undefined => {
     const families = registry.families();
     if (families !== seen) {
@@ -35,6 +36,12 @@ export function createCurrentValues(options: {
     }
     return byName.get(name);
   };
+  /** Made once for all who choose among the same series. */
+  const labelsIn = (family: Family, order: readonly number[]): readonly Labels[] => {
+    const known = labelsByOrder.get(order) ?? order.map((slot) => labelsOf(family, slot, instance));
+    labelsByOrder.set(order, known);
+    return known;
+  };
   return {
     choose(name, wants) {
       const family = find(name);
@@ -44,9 +51,10 @@ export function createCurrentValues(options: {
       let found: CurrentSeries[] = [];
       const choose = (): void => {
         order = family.slotsInOrder();
-        chosen = order.flatMap((slot) => {
-          const labels = labelsOf(family, slot, instance);
-          return wants(labels) ? [{ slot, series: { labels, value: 0 } }] : [];
+        const labels = labelsIn(family, order);
+        chosen = order.flatMap((slot, at) => {
+          const own = labels[at];
+          return own !== undefined && wants(own) ? [{ slot, series: { labels: own, value: 0 } }] : [];
         });
         found = [];
       };
