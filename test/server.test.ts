@@ -131,6 +131,7 @@ describe('the server with the sample', () => {
       'own disk',
       'queues sample',
       'quota ledger',
+      'replication',
       'scheduler',
       'state database',
       'target sample',

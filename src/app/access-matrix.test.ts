@@ -106,7 +106,10 @@ describe('the trail', () => {
       'needs a graph; audited where it is written (graph-schedules.ts)',
     'POST /api/v1/backup-replication/replication/targets':
       'needs a place; audited where it is registered, shown in src/replication/replicas.test.ts',
-    'PATCH /api/v1/backup-replication/replication/targets/:target_id': 'the same',
+    'POST /api/v1/backup-replication/backup/snapshots/upload':
+      'a service tells what it sent; kept in the replication log, shown in src/replication/receive/receive.test.ts',
+    'POST /api/v1/backup-replication/backup/snapshots/received/verify': 'only looks; told as a read',
+    'PATCH /api/v1/backup-replication/replication/targets/:target_id': 'the same as of a place that is registered',
     'DELETE /api/v1/backup-replication/replication/targets/:target_id': 'the same',
     'POST /api/v1/backup-replication/replication/targets/:target_id/replicate':
       'needs a place; audited where it begins (replication.ts)',

@@ -209,6 +209,7 @@ export async function createApiServer(
     }),
   );
   await server.register(slices.replicationRoutes);
+  await server.register(slices.receiveRoutes);
   const { fronting } = slices;
   await server.register(gatewayRoutes(fronting));
   await server.register(

@@ -14,6 +14,9 @@ import { createLeases } from '../platform/leases.ts';
 import { createSeal } from '../platform/seal.ts';
 import {
   bodyOfOverview,
+  createRagwardenPlace,
+  createReceivedStore,
+  createReceiver,
   createReplicas,
   createReplication,
   createReplicationJob,
@@ -26,6 +29,7 @@ import {
   type Replica,
   type Replication,
   type ReplicationJob,
+  receiveRoutes,
   replicaLeaseMs,
   replicationRoutes,
 } from '../replication/index.ts';
@@ -37,6 +41,7 @@ export type ReplicationWiring = {
   readonly replication: Replication;
   readonly replicationJob: ReplicationJob;
   readonly replicationRoutes: RoutePlugin;
+  readonly receiveRoutes: RoutePlugin;
   readonly replicationCheck: HealthCheck;
   /** Everything about replicas, as the API tells it. */
   replicationOverview(): Promise<ReturnType<typeof bodyOfOverview>>;
@@ -73,6 +78,18 @@ export function createReplicationWiring(
 
   const openPlace = async (replica: Replica) => {
     const credentials = await replicas.credentials(replica);
+    if (replica.kind === 'ragwarden')
+      return createRagwardenPlace({
+        ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', source: repository, children },
+        http: replica.origin === 'file' ? http : allowed,
+        spool: join(config.dataDir, 'outgoing', replica.id),
+        repositoryAt: (folder) =>
+          createResticRepository({
+            location: parseRepositoryLocation(folder, 'file'),
+            passwordFile: config.backup.passwordFile,
+            ...{ cacheDir: join(config.dataDir, 'cache', 'restic'), environment: {}, children, log, clock },
+          }),
+      });
     const written = placeWithCredentials(replica.kind, replica.place, credentials);
     const location: RepositoryLocation = parseRepositoryLocation(written, replica.origin === 'file' ? 'file' : 'api');
     return createRepositoryPlace({
@@ -114,8 +131,14 @@ export function createReplicationWiring(
     job.wake();
   });
   protection.onPoint(() => job.wake());
+  const receiver = createReceiver({
+    ...{ db, events, clock, random, store: createReceivedStore(db), log: store },
+    folder: join(config.dataDir, 'received'),
+    limits: () => ground.config.replication.receive,
+  });
   return {
     replication,
+    receiveRoutes: receiveRoutes({ receiver, enabled: () => ground.config.replication.receive.enabled }),
     replicationJob: job,
     replicationRoutes: replicationRoutes({
       ...{ replication, operations },

@@ -33,10 +33,10 @@ export function declareReplicate(program: Command, context: CommandContext, does
   remote(replicate.command('show').argument('<replica>').description('one of them')).action(
     does((id: string, flags: RemoteFlags) => showReplica(context, id, flags)),
   );
-  remote(replicate.command('add').argument('<id>').description('register a place'))
+  remote(replicate.command('add').argument('<name>').description('register a place'))
     .option('--location <place>', 'a repository: an absolute folder, s3:, azure:, gs:, rest: or sftp:')
     .option('--url <url>', 'another ragwarden')
-    .option('--name <text>', 'for people (default: the id)')
+    .option('--title <text>', 'for people (default: the name)')
     .option('--zone <name>', 'whatever falls out together')
     .option('--offline', 'usually not attached')
     .option('--limit <kib>', 'greatest rate in KiB per second', count(100_000_000))

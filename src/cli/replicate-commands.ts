@@ -149,7 +149,7 @@ export async function showReplica(context: CommandContext, id: string, flags: Re
 export type AddFlags = RemoteFlags & {
   readonly location?: string;
   readonly url?: string;
-  readonly name?: string;
+  readonly title?: string;
   readonly zone?: string;
   readonly offline?: boolean;
   readonly limit?: number;
@@ -169,7 +169,7 @@ export async function addReplica(context: CommandContext, id: string, flags: Add
       method: 'POST',
       body: {
         target_id: id,
-        name: flags.name ?? id,
+        name: flags.title ?? id,
         ...(flags.location === undefined ? {} : { location: flags.location }),
         ...(flags.url === undefined ? {} : { base_url: flags.url }),
         ...(apiKey === undefined ? {} : { api_key: apiKey }),

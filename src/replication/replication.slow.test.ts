@@ -1,10 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../../test/setup/parts.ts';
 import type { Operation } from '../operations/index.ts';
 import { leaseOf } from './held-work.ts';
+import { openTestReceiver } from './receive/test-receiver.ts';
 import { createReplicationJob } from './replication-job.ts';
 import { openTestReplication, type TestReplication } from './test-replication.ts';
 
@@ -188,6 +192,60 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
     for (const { targets } of job.latest()?.replicas ?? [])
       expect(targets[0]).toMatchObject({ lagMs: 0, points: 0, newestTherePointId: newest.id });
     await job.stop?.();
+  });
+
+  test('another ragwarden takes points whole, a transfer goes on where it stopped, and what answers otherwise is no ragwarden', async () => {
+    const other = await openTestReceiver();
+    try {
+      const baseUrl = await other.server.listen({ host: '127.0.0.1', port: 0 });
+      await given.replication.replicas.remove('third', 'local:admin');
+      await given.register({ id: 'other', location: undefined, baseUrl, credentials: { API_KEY: 'here' } });
+      const [newest] = await given.points.list({ targetId: 'default', limit: 1 });
+      // The first part came through, then the line broke.
+      other.limits.enabled = false;
+      expect((await sync('other')).error?.detail).toContain('not taken here');
+      other.limits.enabled = true;
+      const brought = await sync('other');
+      expect(brought.error).toBeNull();
+      expect(brought.result).toMatchObject({ copied: expect.arrayContaining([newest?.id]) });
+      expect((await sync('other')).result).toMatchObject({ copied: [] });
+      expect(await readdir(join(given.folder, 'outgoing'))).toEqual([]);
+      // What was received opens with the password of the sender, and with nothing else.
+      const [file = ''] = (await readdir(other.folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+      const unpacked = join(given.folder, 'unpacked');
+      await mkdir(unpacked);
+      execFileSync('tar', ['-xf', join(other.folder, file), '-C', unpacked]);
+      expect(await given.repositoryAt(unpacked).check({ readData: 'all' })).toMatchObject({ ok: true });
+      expect((await done(given.replication.verify({ ...one, replicaId: 'other', percent: 100 }))).error).toBeNull();
+      await writeFile(join(other.folder, file), 'x');
+      const damaged = await done(given.replication.verify({ ...one, replicaId: 'other', percent: 100 }));
+      expect(damaged.error?.code).toBe('repository/damaged');
+
+      await given.replication.replicas.change('other', { credentials: { API_KEY: 'wrong' } }, 'a');
+      expect(await given.replication.look('other', new AbortController().signal)).toMatchObject({ status: 'degraded' });
+    } finally {
+      await other.remove();
+    }
+    expect(await given.replication.look('other', new AbortController().signal)).toMatchObject({
+      status: 'unreachable',
+    });
+    const impostor = createServer((_request, response) => response.end('<html>welcome</html>'));
+    await new Promise<void>((resolve) => impostor.listen(0, '127.0.0.1', resolve));
+    try {
+      await given.replication.replicas.remove('other', 'local:admin');
+      const { port } = impostor.address() as AddressInfo;
+      await given.register({
+        id: 'liar',
+        location: undefined,
+        baseUrl: `http://127.0.0.1:${port}`,
+        credentials: { API_KEY: 'k' },
+      });
+      expect((await sync('liar')).error?.detail).toContain('does not answer as a ragwarden');
+      await given.replication.replicas.remove('liar', 'local:admin');
+    } finally {
+      impostor.closeAllConnections();
+      await new Promise((resolve) => impostor.close(resolve));
+    }
   });
 
   test('a folder that holds other things, or is in use, is refused', async () => {

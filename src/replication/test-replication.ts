@@ -16,12 +16,14 @@ import { createOperations, type Operations } from '../operations/index.ts';
 import { createChildProcesses } from '../platform/child-processes/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
+import { createHttpClient } from '../platform/http-client.ts';
 import { systemRandom } from '../platform/ids.ts';
 import { createLeases } from '../platform/leases.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { createSeal } from '../platform/seal.ts';
 import { environmentOf, placeWithCredentials } from './credentials.ts';
 import { replicaLeaseMs } from './held-work.ts';
+import { createRagwardenPlace } from './places/ragwarden-place.ts';
 import { createRepositoryPlace } from './places/repository-place.ts';
 import type { Replica } from './replica.ts';
 import { createReplicas, type NewReplica } from './replicas.ts';
@@ -68,6 +70,7 @@ export async function openTestReplication(): Promise<TestReplication> {
       ...{ passwordFile, cacheDir: join(folder, 'cache'), environment, children, log: silentLogger },
       clock: systemClock,
     });
+  const http = createHttpClient();
   const source = repositoryAt(join(folder, 'source'));
   await source.init();
   const points = createPointStore(db);
@@ -127,6 +130,7 @@ export async function openTestReplication(): Promise<TestReplication> {
       ),
     async remove() {
       await operations.stop();
+      await http.close();
       await children.stop();
       await state.remove();
       await rm(folder, { recursive: true, force: true });
@@ -139,6 +143,11 @@ export async function openTestReplication(): Promise<TestReplication> {
     settings: () => test.settings,
     async openPlace(replica) {
       const credentials = await replicas.credentials(replica);
+      if (replica.kind === 'ragwarden')
+        return createRagwardenPlace({
+          ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', http, source, children, repositoryAt },
+          spool: join(folder, 'outgoing'),
+        });
       const place = placeWithCredentials(replica.kind, replica.place, credentials);
       return createRepositoryPlace({
         source,

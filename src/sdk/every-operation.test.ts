@@ -295,6 +295,9 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postBackupReplicationReplicationGraphsByGraphIdReplicate: ({ replication }) =>
     replication.replicateGraph('g', { targetIds: ['far'], waitSeconds: 1 }),
   getBackupReplicationReplicationGraphsByGraphIdStatus: ({ replication }) => replication.graph('g'),
+  getBackupReplicationBackupSnapshotsReceived: ({ replication }) =>
+    replication.received({ graphId: 'g', backupId: 'b', dataHash: 'a'.repeat(64) }),
+  postBackupReplicationBackupSnapshotsReceivedVerify: ({ replication }) => replication.verifyReceived({ percent: 5 }),
   getBackupReplicationReplicationLogs: ({ replication }) =>
     replication.logs({
       ...{ targetId: 'far', graphId: 'g', backupId: 'b', operationType: 'sync', status: 'failed' },
@@ -406,6 +409,7 @@ const left: Record<string, string> = {
   deleteApiSystemCache: 'the same as POST /api/system/cache/clear',
   postV1Metrics: 'for exporters of OpenTelemetry, which know it',
   postOtlpV1Metrics: 'the same',
+  postBackupReplicationBackupSnapshotsUpload: 'between two ragwardens, in parts of bytes',
   getRoot: 'leads browsers to the page',
   getRagwardenSchemaJson: 'for editors; it lies in the package as docs/ragwarden.schema.json',
   getAssetsByName: 'files of the page',

@@ -6,6 +6,7 @@ import type {
   GraphReplicationBody,
   OperationBody,
   Page,
+  ReceivedBody,
   ReplicaBody,
   ReplicaHealth,
   ReplicationLogBody,
@@ -50,6 +51,7 @@ export function createReplicationCalls({ send }: Transport) {
   // The server checks every answer against the schema that these types are made of.
   const ask = async <T>(path: string, call?: Call): Promise<T> => (await send(path, call)) as T;
   const below = '/api/v1/backup-replication/replication';
+  const sent = '/api/v1/backup-replication/backup/snapshots';
   const target = (id: string, verb?: string): string =>
     `${below}/targets/${pathPart(id)}${verb === undefined ? '' : `/${verb}`}`;
   const bodyOf = ({ targetId, baseUrl, apiKey, limitKibPerSecond, ...rest }: Partial<NewReplica>) => ({
@@ -100,6 +102,24 @@ export function createReplicationCalls({ send }: Transport) {
         ...call,
         method: 'POST',
         body: { target_ids: targetIds },
+      }),
+    /** What other installations sent here; of the caller alone unless an admin asks. */
+    received: async ({
+      signal,
+      graphId,
+      backupId,
+      dataHash,
+    }: CallOptions & { graphId?: string; backupId?: string; dataHash?: string } = {}) =>
+      ask<Page<ReceivedBody> & { readonly received_bytes: number | null }>(`${sent}/received`, {
+        signal,
+        query: { graph_id: graphId, backup_id: backupId, data_hash: dataHash },
+      }),
+    /** Reads a share of what was sent here against its digests. */
+    verifyReceived: async ({ percent, ...call }: CallOptions & { percent?: number } = {}) =>
+      ask<{ readonly points: number; readonly findings: readonly string[] }>(`${sent}/received/verify`, {
+        ...call,
+        method: 'POST',
+        body: { percent },
       }),
     graph: async (graphId: string, call?: CallOptions) =>
       ask<GraphReplicationBody>(`${below}/graphs/${pathPart(graphId)}/status`, call),

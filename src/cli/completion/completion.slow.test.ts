@@ -156,7 +156,15 @@ test('every id and every enumerated value has a source', async () => {
       (path) =>
         ![
           ...['metrics record', 'token create', 'key create', 'token end-sessions', 'quota set'],
-          ...['settings set', 'tune set', 'tune check', 'alerts silence', 'alerts rules put', 'alerts receivers add'],
+          ...[
+            'settings set',
+            'tune set',
+            'tune check',
+            'alerts silence',
+            'alerts rules put',
+            'alerts receivers add',
+            'replicate add',
+          ],
           // A measure of a process, a kind of cache, a workspace that is not served, a check by its own name.
           ...['leaks evidence', 'system clear-caches', 'cleanup workspace', 'health check'],
         ].includes(path ?? ''),

@@ -105,3 +105,15 @@ export type BegunReplication = {
   /** Targets at which somebody works already. */
   readonly busy: readonly string[];
 };
+
+/** A point that another ragwarden sent. */
+export type ReceivedBody = {
+  readonly sender: string;
+  readonly graph_id: string;
+  readonly backup_id: string;
+  readonly data_hash: string;
+  readonly tree_id: string | null;
+  readonly taken_at: string | null;
+  readonly size_bytes: number;
+  readonly received_at: string;
+};

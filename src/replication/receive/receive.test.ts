@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openTestReceiver, type TestReceiver } from './test-receiver.ts';
+
+let other: TestReceiver;
+beforeEach(async () => {
+  other = await openTestReceiver();
+});
+afterEach(() => other.remove());
+
+const sha = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+const below = '/api/v1/backup-replication/backup/snapshots';
+const content = Buffer.from('what a point holds, sealed');
+
+function upload(bytes: Buffer, query: Record<string, string | number> = {}, token = 'far') {
+  const all = { graph_id: 'default', backup_id: 'backup_1', data_hash: sha(content), ...query };
+  return other.server.inject({
+    method: 'POST',
+    url: `${below}/upload?${new URLSearchParams(Object.entries(all).map(([name, value]) => [name, String(value)]))}`,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
+    payload: bytes,
+  });
+}
+const list = async (token = 'far', query = '') =>
+  (
+    await other.server.inject({ url: `${below}/received${query}`, headers: { authorization: `Bearer ${token}` } })
+  ).json();
+
+test('a point is listed once all of it is there with the digest that was named, part by part, for its sender and admins', async () => {
+  const first = await upload(content.subarray(0, 10), { total_bytes: content.length });
+  expect(first.json()).toMatchObject({ success: true, status: 'receiving', received_bytes: 10 });
+  expect(await list()).toMatchObject({ items: [] });
+  const asked = `?graph_id=default&backup_id=backup_1&data_hash=${sha(content)}`;
+  expect(await list('far', asked)).toMatchObject({ received_bytes: 10 });
+  // A part that leaves a gap, or came already, is not taken.
+  expect((await upload(content.subarray(12), { total_bytes: content.length, offset: 12 })).statusCode).toBe(409);
+  expect((await upload(content.subarray(0, 10), { total_bytes: content.length })).statusCode).toBe(409);
+  const last = await upload(content.subarray(10), { total_bytes: content.length, offset: 10, tree_id: 'a'.repeat(64) });
+  expect(last.json()).toMatchObject({ status: 'validated', received_bytes: content.length });
+  expect((await list()).items).toMatchObject([{ sender: 'local:far', backup_id: 'backup_1', data_hash: sha(content) }]);
+  expect((await list('admin')).items).toHaveLength(1);
+  expect((await list('stranger')).items).toEqual([]);
+  // The same again is the same again.
+  expect((await upload(content)).json()).toMatchObject({ status: 'validated' });
+  expect(await other.log.log({ type: 'receive', limit: 5 })).toMatchObject([
+    { status: 'validated', pointId: 'backup_1' },
+  ]);
+});
+
+test('what has another digest is set aside and not listed, and a good one is taken afterwards', async () => {
+  const broken = await upload(Buffer.from('something else that came'));
+  expect(broken.statusCode).toBe(422);
+  expect(broken.json()).toMatchObject({ code: 'replication/digest-mismatch' });
+  expect(await list()).toMatchObject({ items: [] });
+  expect(readdirSync(join(other.folder, 'quarantine'))).toHaveLength(1);
+  expect((await other.events.list({ limit: 1 }))[0]).toMatchObject({ type: 'replication.received', severity: 'error' });
+  expect((await upload(content)).json()).toMatchObject({ status: 'validated' });
+});
+
+test('the same id with another digest changes nothing, and both are named', async () => {
+  await upload(content);
+  const next = Buffer.from('another point of this id');
+  const refused = await upload(next, { data_hash: sha(next) });
+  expect(refused.json()).toMatchObject({ code: 'replication/conflict' });
+  for (const digest of [sha(content), sha(next)]) expect(refused.json().detail).toContain(digest.slice(0, 12));
+  expect((await list()).items).toMatchObject([{ data_hash: sha(content) }]);
+  // Of somebody else it is another point.
+  expect((await upload(next, { data_hash: sha(next) }, 'elsewhere')).statusCode).toBe(200);
+});
+
+test.each([
+  ['too large', { maxBytes: 5 }, 413, 'request/too-large'],
+  ['too much together', { totalBytes: 5 }, 507, 'storage/full'],
+  ['switched off', { enabled: false }, 409, 'feature/disabled'],
+])('%s is refused before anything is kept', async (_, limits, status, code) => {
+  Object.assign(other.limits, limits);
+  const refused = await upload(content);
+  expect([refused.statusCode, refused.json().code]).toEqual([status, code]);
+  expect(readdirSync(other.folder).filter((name) => name !== 'partial')).toEqual([]);
+});
+
+test('ids and digests that are none reach no path, and strangers nothing at all', async () => {
+  const wrong: Record<string, string>[] = [
+    { backup_id: '../../etc/passwd' },
+    { graph_id: 'a/b' },
+    { data_hash: 'short' },
+  ];
+  for (const query of wrong) expect((await upload(content, query)).statusCode).toBe(422);
+  expect((await upload(content, {}, 'wrong')).statusCode).toBe(401);
+  expect(readdirSync(other.folder)).toEqual([]);
+});
+
+test('the oldest of one graph goes when there are as many as are kept, and a check finds what changed on the disk', async () => {
+  other.limits.keep = 2;
+  for (const count of [1, 2, 3]) {
+    other.clock.advance(1_000);
+    await upload(content, { backup_id: `backup_${count}` });
+  }
+  expect((await list()).items.map((one: { backup_id: string }) => one.backup_id)).toEqual(['backup_3', 'backup_2']);
+  const files = readdirSync(other.folder).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  expect(files).toHaveLength(2);
+  const verify = async () =>
+    (
+      await other.server.inject({
+        ...{ method: 'POST', url: `${below}/received/verify`, payload: { percent: 100 } },
+        headers: { authorization: 'Bearer far' },
+      })
+    ).json();
+  expect(await verify()).toEqual({ points: 2, findings: [] });
+  const file = join(other.folder, files[0] ?? '');
+  writeFileSync(file, readFileSync(file).fill(0, 3, 4));
+  expect((await verify()).findings).toHaveLength(1);
+});

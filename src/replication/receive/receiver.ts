@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { EventRecorder } from '../../events/index.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Database } from '../../platform/database/index.ts';
+import { AppError } from '../../platform/errors.ts';
+import { newId, type RandomSource } from '../../platform/ids.ts';
+import type { ReplicationStore } from '../replication-store.ts';
+import type { Received, ReceivedStore } from './received-store.ts';
+
+export type UploadPart = {
+  readonly sender: string;
+  readonly graphId: string;
+  readonly pointId: string;
+  /** SHA-256 of the whole, as its sender has it. */
+  readonly dataHash: string;
+  readonly treeId: string | null;
+  readonly takenMs: number | null;
+  readonly totalBytes: number;
+  readonly offset: number;
+  readonly bytes: Buffer;
+};
+
+export type UploadState =
+  | { readonly state: 'absent' }
+  | { readonly state: 'receiving'; readonly receivedBytes: number }
+  | { readonly state: 'validated'; readonly received: Received };
+
+export type Receiver = {
+  /** @throws AppError `replication/conflict`, `replication/digest-mismatch`, `request/too-large`, `storage/full`, `conflict/state`, `feature/disabled` */
+  take(part: UploadPart): Promise<Exclude<UploadState, { state: 'absent' }>>;
+  find(key: Pick<UploadPart, 'sender' | 'graphId' | 'pointId' | 'dataHash'>): Promise<UploadState>;
+  list(sender: string | undefined): Promise<Received[]>;
+  /** Reads a share of what a sender has here against its digests, those first that were not read for longest. */
+  verify(
+    sender: string | undefined,
+    percent: number,
+  ): Promise<{ readonly read: number; readonly findings: readonly string[] }>;
+};
+
+const staleMs = 86_400_000;
+const mostQuarantined = 5;
+
+/**
+ * Takes points of other installations, in parts so that a transfer goes on where it stopped. Nothing is listed before all of it is
+ * on disk and has the digest that its sender named; what has not is set aside.
+ */
+export function createReceiver(deps: {
+  readonly db: Database;
+  readonly store: ReceivedStore;
+  readonly log: ReplicationStore;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly folder: string;
+  limits(): {
+    readonly enabled: boolean;
+    readonly maxBytes: number;
+    readonly totalBytes: number;
+    readonly keep: number;
+  };
+}): Receiver {
+  const { db, store, events, clock, folder } = deps;
+  const partial = join(folder, 'partial');
+  const quarantine = join(folder, 'quarantine');
+  /** Parts of one point come one after another, whoever sends them. */
+  const lines = new Map<string, Promise<unknown>>();
+  /** By file: when it was last read whole. */
+  const lastRead = new Map<string, number>();
+
+  const nameOf = ({ sender, graphId, pointId }: Pick<UploadPart, 'sender' | 'graphId' | 'pointId'>): string =>
+    createHash('sha256')
+      .update(JSON.stringify([sender, graphId, pointId]))
+      .digest('hex');
+  const partOf = (part: Pick<UploadPart, 'sender' | 'graphId' | 'pointId' | 'dataHash'>): string =>
+    join(partial, `${nameOf(part).slice(0, 40)}-${part.dataHash.slice(0, 24)}`);
+
+  const inLine = async <T>(key: string, work: () => Promise<T>): Promise<T> => {
+    const before = lines.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const settled = mine.catch(() => undefined);
+    lines.set(key, settled);
+    try {
+      return await mine;
+    } finally {
+      if (lines.get(key) === settled) lines.delete(key);
+    }
+  };
+
+  const requireRoom = async ({ totalBytes, offset }: UploadPart): Promise<void> => {
+    const limits = deps.limits();
+    if (totalBytes > limits.maxBytes)
+      throw new AppError(
+        'request/too-large',
+        `Points of up to ${limits.maxBytes} bytes are taken (replication.receive_max_bytes).`,
+      );
+    const kept = (await store.list(undefined)).reduce((sum, one) => sum + one.bytes, 0);
+    if (kept + totalBytes > limits.totalBytes)
+      throw new AppError(
+        'storage/full',
+        `What others sent takes ${kept} bytes already; ${limits.totalBytes} are allowed (replication.receive_total_bytes).`,
+      );
+    const { bavail, bsize, blocks } = await statfs(folder);
+    // The last twentieth is for what lives here.
+    if (bavail * bsize - (totalBytes - offset) < (blocks * bsize) / 20)
+      throw new AppError('storage/full', 'The disk has no room for this point.');
+  };
+
+  const removeStale = async (): Promise<void> => {
+    for (const name of await readdir(partial).catch((): string[] => [])) {
+      const seen = await stat(join(partial, name)).catch(() => undefined);
+      if (seen && clock.now() - seen.mtimeMs > staleMs) await rm(join(partial, name), { force: true });
+    }
+  };
+
+  const setAside = async (part: UploadPart, found: string): Promise<never> => {
+    await mkdir(quarantine, { recursive: true, mode: 0o700 });
+    await rename(partOf(part), join(quarantine, `${clock.now()}-${part.pointId}-${found.slice(0, 12)}`));
+    const names = (await readdir(quarantine)).sort();
+    for (const name of names.slice(0, Math.max(0, names.length - mostQuarantined))) await rm(join(quarantine, name));
+    const message = `${part.pointId} of ${part.graphId}, sent by ${part.sender}, has the digest ${found.slice(0, 12)} instead of ${part.dataHash.slice(0, 12)}. It was set aside.`;
+    await db.unit(async (tx) => {
+      await events.record(tx, {
+        type: 'replication.received',
+        severity: 'error',
+        message,
+        data: { point: part.pointId, outcome: 'quarantined' },
+      });
+      await writeLog(tx, part, { status: 'failed', error: message });
+    });
+    throw new AppError('replication/digest-mismatch', message);
+  };
+
+  const writeLog = (
+    tx: Parameters<ReplicationStore['writeLog']>[0],
+    part: UploadPart,
+    end: { status: 'validated' | 'failed'; error: string | null },
+  ): Promise<void> =>
+    deps.log.writeLog(tx, {
+      ...{ id: newId('repl', clock.now(), deps.random), operationId: null, replicaId: part.sender.slice(0, 100) },
+      ...{ targetId: part.graphId, pointId: part.pointId, type: 'receive', ...end },
+      ...{ startedMs: clock.now(), completedMs: clock.now(), bytes: part.totalBytes, dataHash: part.dataHash },
+    });
+
+  const conclude = async (part: UploadPart): Promise<UploadState & { state: 'validated' }> => {
+    const found = await digestOf(partOf(part));
+    if (found !== part.dataHash) await setAside(part, found);
+    const file = nameOf(part);
+    await rename(partOf(part), join(folder, file));
+    const handle = await open(folder, 'r');
+    await handle.sync().finally(() => handle.close());
+    const received: Received = {
+      ...{ sender: part.sender, graphId: part.graphId, pointId: part.pointId, dataHash: part.dataHash },
+      ...{ treeId: part.treeId, takenMs: part.takenMs, bytes: part.totalBytes, file, receivedMs: clock.now() },
+    };
+    const before = (await store.list(part.sender, part.graphId)).sort(
+      (one, other) => (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs),
+    );
+    const doomed = before.slice(Math.max(0, deps.limits().keep - 1));
+    await db.unit(async (tx) => {
+      await store.insert(tx, received);
+      for (const one of doomed) await store.delete(tx, one);
+      await writeLog(tx, part, { status: 'validated', error: null });
+      await events.record(tx, {
+        type: 'replication.received',
+        severity: 'info',
+        message: `${part.pointId} of ${part.graphId} was received from ${part.sender}.`,
+        data: { point: part.pointId, bytes: part.totalBytes, outcome: 'validated' },
+      });
+    });
+    for (const one of doomed) await rm(join(folder, one.file), { force: true });
+    return { state: 'validated', received };
+  };
+
+  const find: Receiver['find'] = async (key) => {
+    const received = await store.find(key.sender, key.graphId, key.pointId);
+    if (received) return { state: 'validated', received };
+    const seen = await stat(partOf(key)).catch(() => undefined);
+    return seen ? { state: 'receiving', receivedBytes: seen.size } : { state: 'absent' };
+  };
+
+  return {
+    find,
+    list: (sender) => store.list(sender),
+    take: (part) =>
+      inLine(nameOf(part), async () => {
+        if (!deps.limits().enabled)
+          throw new AppError(
+            'feature/disabled',
+            'Points of others are not taken here: RAGWARDEN_REPLICATION_RECEIVE (replication.receive_enabled) is off.',
+          );
+        const known = await find(part);
+        if (known.state === 'validated') {
+          if (known.received.dataHash === part.dataHash) return known;
+          throw new AppError(
+            'replication/conflict',
+            `${part.pointId} of ${part.graphId} is here with the digest ${known.received.dataHash.slice(0, 12)}, and was sent with ${part.dataHash.slice(0, 12)}. Nothing was changed.`,
+          );
+        }
+        const there = known.state === 'receiving' ? known.receivedBytes : 0;
+        // A part that came already is told as such; one that leaves a gap is not taken.
+        if (part.offset !== there)
+          throw new AppError('conflict/state', `The next part begins at ${there}, not at ${part.offset}.`);
+        if (part.offset + part.bytes.length > part.totalBytes)
+          throw new AppError('conflict/state', `More came than the ${part.totalBytes} bytes that were announced.`);
+        await mkdir(partial, { recursive: true, mode: 0o700 });
+        if (there === 0) await removeStale();
+        await requireRoom(part);
+        const file = await open(partOf(part), 'a', 0o600);
+        try {
+          await file.writeFile(part.bytes);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        const receivedBytes = there + part.bytes.length;
+        return receivedBytes === part.totalBytes ? conclude(part) : { state: 'receiving', receivedBytes };
+      }),
+
+    async verify(sender, percent) {
+      const all = (await store.list(sender)).sort(
+        (one, other) => (lastRead.get(one.file) ?? 0) - (lastRead.get(other.file) ?? 0),
+      );
+      const chosen = all.slice(0, Math.ceil((all.length * percent) / 100));
+      const findings: string[] = [];
+      for (const one of chosen) {
+        const found = await digestOf(join(folder, one.file)).catch(() => 'nothing');
+        if (found !== one.dataHash)
+          findings.push(
+            `${one.pointId} of ${one.graphId} has the digest ${found.slice(0, 12)} instead of ${one.dataHash.slice(0, 12)}`,
+          );
+        else lastRead.set(one.file, clock.now());
+      }
+      return { read: chosen.length, findings };
+    },
+  };
+}
+
+/** SHA-256 of a file. */
+export async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
