@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../../../test/setup/parts.ts';
@@ -104,6 +108,45 @@ describe.skipIf(!hasPart('redis'))('a Redis that is looked at', () => {
       blocks: ['ingest'],
       checks: { performance: { status: 'unhealthy', operation_time: null } },
     });
+  });
+
+  test('cannot write to its disk, which is full: it takes no writes until it can again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ragwarden-full-redis-'));
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'ragwarden-test', folder], { stdio: 'ignore' });
+    } catch {
+      process.stderr.write('SKIPPED: mounting a small tmpfs needs root; a Redis on a full disk was not tested\n');
+      rmSync(folder, { recursive: true });
+      return;
+    }
+    const full = await startRedis('--dir', folder);
+    const its = new Redis(full.url());
+    its.on('error', () => undefined);
+    const saved = async (word: string): Promise<void> => {
+      await its.bgsave();
+      await expect
+        .poll(() => its.info('persistence'), { timeout: 30_000 })
+        .toMatch(new RegExp(`rdb_bgsave_in_progress:0[\\s\\S]*rdb_last_bgsave_status:${word}`));
+    };
+    try {
+      const ballast = join(folder, 'ballast');
+      expect(() => writeFileSync(ballast, Buffer.alloc(2 ** 17))).toThrow('ENOSPC');
+      await its.config('SET', 'save', '3600 1');
+      await saved('err');
+      expect(await lookOf(full.url())()).toMatchObject({
+        status: 'unhealthy',
+        message: expect.stringMatching(/cannot write to its disk.*Its last write to disk failed/),
+        blocks: ['ingest'],
+      });
+      rmSync(ballast);
+      await saved('ok');
+      expect((await lookOf(full.url())()).status).toBe('healthy');
+    } finally {
+      its.disconnect();
+      await full.remove();
+      execFileSync('umount', ['-l', folder]);
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('became a replica in a failover, which takes no writes', async () => {

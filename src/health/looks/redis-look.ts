@@ -41,7 +41,10 @@ export function createRedisLook(options: {
       const openedMs = clock.monotonic();
       session = await options.open(signal);
       const { call } = session;
-      await call('PING');
+      // A server that cannot save refuses even this, and is still read: what it does not take the probe below tells.
+      await call('PING').catch((err: unknown) => {
+        if (refusalOf(describeError(rootOf(err))) === undefined) throw err;
+      });
       const pingSeconds = (clock.monotonic() - openedMs) / 1_000;
       const info = readInfo(String(await call('INFO')));
       const probe = await probeKey(call, options.key(), clock);
