@@ -219,6 +219,16 @@ test('a lock held elsewhere is said to be one, and writes go on afterwards', asy
   expect(await ids()).toEqual([2]);
 });
 
+test('a file that somebody else writes to is opened without waiting for them', async () => {
+  const other = new DatabaseSync(path);
+  other.exec('begin immediate');
+  const beside = openSqlite({ name: 'state', path, synchronous: 'FULL', log: silentLogger, lockTimeoutMs: 0 });
+  expect(await beside.reader<Tables>().selectFrom('item').select('id').execute()).toEqual([]);
+  other.exec('rollback');
+  other.close();
+  await beside.close();
+});
+
 test('a copy is one consistent state while writes go on', async () => {
   await db.unit((tx) => put(tx, 1));
   const copy = join(folder, 'copy.sqlite');

@@ -11,6 +11,8 @@ import { tryWhileLocked } from './while-locked.ts';
 
 /** Moved at once when free space is given back: half a MiB. */
 const shrinkPages = 64;
+/** What `pragma auto_vacuum` says where it is incremental. */
+const incrementalVacuum = 2;
 
 /**
  * One SQLite file in WAL mode: one writing connection whose units share commits, one read-only connection beside it.
@@ -30,12 +32,15 @@ export function openSqlite(options: {
   const write = new DatabaseSync(path, { timeout });
   // The files that SQLite makes beside it inherit its mode.
   chmodSync(path, 0o600);
-  tryWhileLocked(timeout, () =>
+  tryWhileLocked(timeout, () => {
+    // Setting this writes even where it is set: whoever opens beside a busy writer could wait for his lock in vain.
+    if (write.prepare('pragma auto_vacuum').get()?.auto_vacuum !== incrementalVacuum)
+      write.exec('pragma page_size = 8192; pragma auto_vacuum = incremental;');
     write.exec(
-      `pragma page_size = 8192; pragma auto_vacuum = incremental; pragma journal_mode = wal;
-       pragma synchronous = ${options.synchronous}; pragma foreign_keys = on; pragma temp_store = memory;`,
-    ),
-  );
+      `pragma journal_mode = wal; pragma synchronous = ${options.synchronous};
+       pragma foreign_keys = on; pragma temp_store = memory;`,
+    );
+  });
   const read = new DatabaseSync(path, { readOnly: true, timeout });
   let grouping = false;
   const writer = new Kysely<unknown>({
