@@ -10,6 +10,7 @@ import {
   createQuotas,
   createQuotaWatch,
   createQuotaWriter,
+  createResourceQuota,
   findFaults,
   type GatewayQuota,
   type PastUse,
@@ -21,6 +22,7 @@ import {
   quotaRoutes,
   registerQuotaMetrics,
 } from '../quotas/index.ts';
+import type { ResourceQuota } from '../resources/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import { createPriceTable } from '../traffic/index.ts';
 import type { Ground } from './ground.ts';
@@ -28,6 +30,7 @@ import type { Ground } from './ground.ts';
 export type QuotaWiring = {
   readonly quotas: Quotas;
   readonly gatewayQuota: GatewayQuota;
+  readonly resourceQuota: ResourceQuota;
   readonly quotaRoutes: RoutePlugin;
   readonly quotaCheck: HealthCheck;
   readonly quotaParts: readonly Part[];
@@ -66,6 +69,7 @@ export async function createQuotaWiring(ground: Ground, onlyTarget: string | nul
   return {
     quotas,
     gatewayQuota,
+    resourceQuota: createResourceQuota({ quotas, onlyTarget: () => onlyTarget }),
     quotaRoutes: quotaRoutes({
       ...{ quotas, db },
       now: () => clock.now(),

@@ -3,12 +3,14 @@ import type { Recorder } from '../metrics/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import {
+  createClaims,
   createLeakScan,
   createResourceMetrics,
   createResourceRegistry,
   type LeakChange,
   observedLeakBody,
   observedRoutes,
+  type ResourceQuota,
   type ResourceRegistry,
   registerObservedMetrics,
   resourceRoutes,
@@ -28,14 +30,25 @@ export type ResourceWiring = {
 /** What programs register, what is seen of processes, and the search for what nobody seems to hold. */
 export function createResourceWiring(
   ground: Ground,
-  { recorder, sampler, watching }: { recorder: Recorder; sampler: Pick<HostSampler, 'latest'>; watching: Watching },
+  ports: {
+    readonly recorder: Recorder;
+    readonly sampler: Pick<HostSampler, 'latest'>;
+    readonly watching: Watching;
+    readonly quota: ResourceQuota;
+  },
 ): ResourceWiring {
+  const { recorder, sampler, watching, quota } = ports;
   const { config, live, clock, db, events, registry, logOf } = ground;
   const mostTracked = (): number => live.config().resources.maxTracked;
   const memoryAtStart = process.memoryUsage.rss();
   // The scan tells what the registry finds, and is made from it.
   let note: (change: LeakChange) => void = () => undefined;
-  const resources = createResourceRegistry({ clock, mostTracked, onLeak: (change) => note(change) });
+  const resources = createResourceRegistry({
+    ...{ clock, mostTracked },
+    onLeak: (change) => note(change),
+    onGone: (id) => claims.gone(id),
+  });
+  const claims = createClaims({ resources, quota });
   const scan = createLeakScan({
     ...{ resources, db, events, clock },
     intervalMs: live.config().resources.leakCheckIntervalMs,
@@ -53,7 +66,7 @@ export function createResourceWiring(
     observedRoutes: observedRoutes({ observer, enabled: looks }),
     resourceRoutes: resourceRoutes({
       observed: () => (looks ? observer.series().flatMap((one) => observedLeakBody(one) ?? []) : undefined),
-      ...{ resources, mostTracked, db, events },
+      ...{ resources, claims, quota, mostTracked, db, events },
       surroundings() {
         const sample = sampler.latest();
         const memoryBytes = process.memoryUsage.rss();

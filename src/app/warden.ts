@@ -356,7 +356,10 @@ export function createWarden(options: WardenOptions): Warden {
     fronting.onObservations((items) => traffic.traffic.observe(items));
     fronting.onObservations((items) => quotaWiring.gatewayQuota.observe(items));
     fronting.onObservations((items) => tellDocuments(items, documentWiring));
-    const resourceWiring = createResourceWiring(ground, { recorder: metrics.recorder, sampler, watching });
+    const resourceWiring = createResourceWiring(ground, {
+      ...{ recorder: metrics.recorder, sampler, watching },
+      quota: quotaWiring.resourceQuota,
+    });
     const orphanWiring = createOrphanWiring(ground, watching);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({

@@ -14,7 +14,17 @@ export type { EndpointConfig, GatewayConfig, NamedKey, ProviderConfig } from './
 export { type ChangedSetting, type ConfigChange, createLiveConfig, type LiveConfig } from './live-config.ts';
 export { findNearestName } from './nearest-name.ts';
 export type { NotifyConfig, NotifySecret, ReceiverConfig, RouteConfig } from './notify-config.ts';
-export type { QuotaConfig } from './quota-config.ts';
+export {
+  countedKinds,
+  lostPolicies,
+  type QuotaConfig,
+  quotaActions,
+  quotaDimensions,
+  quotaPeriods,
+  quotaTypes,
+  quotaWindows,
+  resourceKinds,
+} from './quota-config.ts';
 export {
   type ApiValues,
   type ConfigReading,

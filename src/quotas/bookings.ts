@@ -87,6 +87,8 @@ export function createBookings(deps: {
   slowLane: ReturnType<typeof createSlowLane>;
   /** Told when violations wait to be written down. */
   onUse(): void;
+  /** Told of each use that a quota was a matter of: what was asked only was not denied. */
+  onChecked(outcome: 'passed' | 'slowed' | 'denied'): void;
 }): Bookings {
   const { db, clock, random, definitions, ledger, violations } = deps;
 
@@ -132,6 +134,7 @@ export function createBookings(deps: {
   /** Once more with what lies idle in this process, when it is denied; then in the slow lane, where there is one. */
   const attempt = async <T>(run: (forced: ReadonlySet<string>) => Promise<{ booked: Booked; value: T }>) => {
     let found = await run(new Set());
+    let slowed = false;
     const denied = (): readonly Quota[] =>
       found.booked.checked.results.flatMap((one) => (one.denial ? [one.quota] : []));
     if (denied().length > 0 && !ledger.isIdle()) {
@@ -143,15 +146,19 @@ export function createBookings(deps: {
       const nowMs = clock.now();
       const passes = found.booked.checked.results
         .filter(({ denial }) => denial)
-        .every(({ quota, bucket }) => {
+        .every(({ quota, bucket, amount }) => {
           const perMinute = slowRate(quota);
-          return deps.slowLane.enter(`${quota.id} ${bucket}`, perMinute, 1, nowMs) !== undefined;
+          return deps.slowLane.enter(`${quota.id} ${bucket}`, perMinute, amount, nowMs) !== undefined;
         });
       if (passes) {
         found = await run(new Set(slow.map(({ id }) => id)));
+        slowed = true;
       }
     }
-    return found;
+    return { ...found, slowed };
+  };
+  const tell = ({ results, allowed }: Checked, slowed: boolean): void => {
+    if (results.length > 0) deps.onChecked(allowed ? (slowed ? 'slowed' : 'passed') : 'denied');
   };
   const noteAll = (checked: Checked): void => {
     if (checked.results.some(({ verdict }) => verdict !== 'within')) deps.onUse();
@@ -197,12 +204,14 @@ export function createBookings(deps: {
 
   return {
     async check({ place, amounts, spend }) {
-      const { booked } = await attempt(async (forced) => ({
+      const { booked, slowed } = await attempt(async (forced) => ({
         booked: await db.unit((tx) => book(tx, { place, amounts }, spend ? 'use' : 'ask', forced)),
         value: undefined,
       }));
       // Whoever only asks has not passed anything.
       if (spend) noteAll(booked.checked);
+      if (spend) tell(booked.checked, slowed);
+      else if (booked.checked.results.length > 0) deps.onChecked('passed');
       return booked.checked;
     },
     async reserve({ place, amounts, subject, idempotencyKey, ttlMs, onExpiry }) {
@@ -227,7 +236,7 @@ export function createBookings(deps: {
           `${mostHeld} reservations are held, which is as many as may be. Settle or release some.`,
         );
       try {
-        const { booked, value } = await attempt(async (forced) => {
+        const { booked, value, slowed } = await attempt(async (forced) => {
           const id = newId('qr', clock.now(), random);
           return db.unit(async (tx) => {
             const done = await book(tx, { place, amounts }, 'hold', forced);
@@ -242,6 +251,7 @@ export function createBookings(deps: {
           });
         });
         noteAll(booked.checked);
+        tell(booked.checked, slowed);
         if (value) return { reservation: value, repeated: false };
         throw exceeded(booked.checked.denial);
       } catch (err) {

@@ -1,16 +1,16 @@
 import type { Observation, QuotaAnswer, QuotaAsk, QuotaDecision, QuotaGuard } from '../gateway/index.ts';
 import type { Taken } from './ledger.ts';
-import { type Amounts, type Counted, denies, type Place, type Quota } from './quota.ts';
+import { type Amounts, type Counted, denies, isAsked, type Place, type Quota } from './quota.ts';
 import type { Quotas, Spent } from './quotas.ts';
 import { periodMs } from './window.ts';
 
 /** What is counted at which door; everything else is told by whoever uses it. */
-const backendKinds = ['requests', 'documents', 'concurrent_inserts'] as const;
+const backendKinds = ['requests', 'documents', 'concurrent_inserts', 'stored_bytes'] as const;
 const llmKinds = ['llm_calls', 'tokens', 'cost_micros'] as const;
 const gatewayKinds: readonly Counted[] = [...backendKinds, ...llmKinds];
 /** Used up when it is granted; the rest is settled with what it took. */
 const isFinal = (kind: Counted): boolean => kind === 'requests' || kind === 'llm_calls';
-const writingKinds: readonly Counted[] = ['documents', 'concurrent_inserts'];
+const writingKinds: readonly Counted[] = ['documents', 'concurrent_inserts', 'stored_bytes'];
 
 /** Of a call of which nobody knows what it will take: before the first one of its target. */
 const firstGuessTokens = 1_000;
@@ -56,7 +56,9 @@ export function createGatewayQuota(options: {
       return { llm_calls: 1, tokens: guess.tokens, cost_micros: guess.costMicros };
     }
     if (ask.operation === 'read') return {};
-    return { requests: 1, ...(ask.operation === 'insert' ? { documents: 1, concurrent_inserts: 1 } : {}) };
+    if (ask.operation !== 'insert') return { requests: 1 };
+    // As much as it brings; what it makes of the store is measured there. Nothing beyond a full one, however little.
+    return { requests: 1, documents: 1, concurrent_inserts: 1, stored_bytes: Math.max(1, ask.requestBytes ?? 1) };
   };
 
   /** What it took, by kind; what it did not take is 0. */
@@ -72,7 +74,12 @@ export function createGatewayQuota(options: {
       learn(seen.targetId ?? '', tokens, costMicros);
       return { tokens, ...(costMicros === null ? { cost_micros: 0 } : { cost_micros: costMicros }) };
     }
-    return { documents: seen.outcome === 'ok' ? 1 : 0, concurrent_inserts: 1 };
+    const stays = seen.outcome === 'ok';
+    return {
+      documents: stays ? 1 : 0,
+      concurrent_inserts: 1,
+      stored_bytes: stays ? Math.max(1, seen.requestBytes) : 0,
+    };
   };
   const learn = (targetId: string, tokens: number, costMicros: number | null): void => {
     if (guesses.size >= mostTargets) guesses.clear();
@@ -116,12 +123,10 @@ export function createGatewayQuota(options: {
         if (one.targetId === null) continue;
         const isAsk = one.door === 'llm' ? one.operation === 'llm' : one.operation !== 'read';
         if (!isAsk || one.outcome.startsWith('refused_')) continue;
-        const amounts: Amounts = {
+        quotas.count(placeOf(one), {
           ...(one.door === 'llm' ? { llm_calls: 1 } : { requests: 1 }),
           ...(one.door === 'llm' || one.operation === 'insert' ? taken(one) : {}),
-        };
-        const { concurrent_inserts: _lasting, ...counted } = amounts;
-        quotas.count(placeOf(one), counted);
+        });
       }
     },
   };
@@ -129,17 +134,17 @@ export function createGatewayQuota(options: {
 
 function guardsOf(quotas: readonly Quota[]): readonly QuotaGuard[] {
   return quotas
-    .filter((quota) => denies(quota) && gatewayKinds.includes(quota.counts))
-    .map(({ id, counts, of, whenLost }) => ({
-      id,
-      doors: [backendKinds.some((kind) => kind === counts) ? 'backend' : 'llm'] as const,
-      writesOnly: writingKinds.includes(counts),
-      targetId: of.targetId,
-      workspace: of.workspace,
-      subject: of.userId,
-      keyId: of.keyId,
+    .filter((quota) => isAsked(quota) && gatewayKinds.includes(quota.counts))
+    .map((quota) => ({
+      id: quota.id,
+      doors: [backendKinds.some((kind) => kind === quota.counts) ? 'backend' : 'llm'] as const,
+      writesOnly: writingKinds.includes(quota.counts),
+      targetId: quota.of.targetId,
+      workspace: quota.of.workspace,
+      subject: quota.of.userId,
+      keyId: quota.of.keyId,
       // A share at hand is known to the other thread alone, which does not answer.
-      whenSilent: whenLost === 'open' ? 'open' : 'closed',
+      whenSilent: quota.whenLost === 'open' || !denies(quota) ? 'open' : 'closed',
     }));
 }
 

@@ -14,4 +14,5 @@ export { registerQuotaMetrics } from './quota-metrics.ts';
 export { quotaRoutes } from './quota-routes.ts';
 export { createQuotas, type Quotas } from './quotas.ts';
 export type { PastUse } from './replay.ts';
+export { createResourceQuota } from './resource-quota.ts';
 export { planThrottle } from './throttle-workspace.ts';

@@ -270,7 +270,7 @@ export async function setLevel(tx: Tx, spot: Spot, used: number): Promise<void> 
 }
 
 /** At most so many leases are taken away in one go. */
-const mostReaped = 500;
+export const mostReaped = 500;
 
 export type Reaped = {
   readonly quotaId: string;
@@ -286,9 +286,11 @@ export type Reaped = {
 export async function reapLeases(
   tx: Tx,
   which: { readonly expiredMs: number } | { readonly holderPrefix: string; readonly notHolder: string },
+  of?: { readonly quotaId: string; readonly bucket: string },
 ): Promise<readonly Reaped[]> {
   const db = tx.as<LedgerTables>();
-  const all = db.selectFrom('quota_lease').selectAll().limit(mostReaped);
+  let all = db.selectFrom('quota_lease').selectAll().limit(mostReaped);
+  if (of) all = all.where('quota_id', '=', of.quotaId).where('bucket', '=', of.bucket);
   const lapsed = await ('expiredMs' in which
     ? all.where('expires_ms', '<=', which.expiredMs)
     : all

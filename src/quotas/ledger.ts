@@ -15,6 +15,7 @@ import {
   addLease,
   debit,
   type LedgerTables,
+  mostReaped,
   openSlot,
   type Reaped,
   readStanding,
@@ -307,13 +308,17 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       });
       await flushing;
     },
-    reap: ({ atStart } = { atStart: false }) =>
-      db.unit(async (tx) => [
-        ...(atStart
-          ? await reapLeases(tx, { holderPrefix: holder.slice(0, holder.lastIndexOf(':') + 1), notHolder: holder })
-          : []),
-        ...(await reapLeases(tx, { expiredMs: clock.now() })),
-      ]),
+    async reap({ atStart } = { atStart: false }) {
+      const reaped: Reaped[] = [];
+      const earlier = { holderPrefix: holder.slice(0, holder.lastIndexOf(':') + 1), notHolder: holder };
+      for (const which of atStart ? [earlier, { expiredMs: clock.now() }] : [{ expiredMs: clock.now() }])
+        for (let some = mostReaped; some >= mostReaped; ) {
+          const found = await db.unit((tx) => reapLeases(tx, which));
+          some = found.length;
+          reaped.push(...found);
+        }
+      return reaped;
+    },
     isIdle: () => leases.size === 0,
     unwritten(quotaId, bucket) {
       let amount = 0;
@@ -337,6 +342,8 @@ type State = {
   /** Debited in advance. */
   extra: number;
   expiresMs: number;
+  /** Whether leases of the dead were looked for. */
+  reaped: boolean;
 };
 type Allocated = { readonly wish: Wish; readonly lease: Lease; readonly fromSlab: number };
 type Round = {
@@ -365,7 +372,6 @@ async function planRound(
   round: Round,
   { holder, nowMs }: { holder: string; nowMs: number },
 ): Promise<void> {
-  let reaped = false;
   const stateOf = async (holding: Holding): Promise<State> => {
     const found = round.states.get(holding);
     if (found) return found;
@@ -374,7 +380,8 @@ async function planRound(
     // Then what was carried over is seen.
     if (carryAbove(holding) !== null) await openSlot(tx, spot, carryAbove(holding));
     const standing = totalOf(await readStanding(tx.as<LedgerTables>(), spot));
-    const made: State = { lease, spot, standing, used: 0, held: 0, extra: 0, expiresMs: nowMs + leaseMs };
+    const expiresMs = nowMs + leaseMs;
+    const made: State = { lease, spot, standing, used: 0, held: 0, extra: 0, expiresMs, reaped: false };
     round.states.set(holding, made);
     return made;
   };
@@ -384,12 +391,14 @@ async function planRound(
   for (const one of batch) {
     for (const { holding } of one.wishes) await stateOf(holding);
     let refusals = findRefusals(one.wishes, round, freeOf);
-    if (refusals.length > 0 && !reaped && refusals.every(({ holding }) => comesBack(holding.quota))) {
-      reaped = true;
-      const dead = await reapLeases(tx, { expiredMs: nowMs });
-      for (const state of round.states.values())
-        for (const { quotaId, bucket, amount, comesBack: back } of dead)
-          if (back && quotaId === state.spot.quotaId && bucket === state.spot.bucket) state.standing -= amount;
+    // Room that the dead hold is looked for before anybody is turned away.
+    const held = refusals.flatMap(({ holding }) => round.states.get(holding) ?? []).filter(({ reaped }) => !reaped);
+    if (held.length > 0 && refusals.every(({ holding }) => comesBack(holding.quota))) {
+      for (const state of held) {
+        state.reaped = true;
+        for (const { amount, comesBack: back } of await reapLeases(tx, { expiredMs: nowMs }, state.spot))
+          if (back) state.standing -= amount;
+      }
       refusals = findRefusals(one.wishes, round, freeOf);
     }
     if (refusals.length > 0) {

@@ -6,7 +6,7 @@ export function registerQuotaMetrics(registry: MetricRegistry, quotas: Quotas): 
   const counters = {
     checks: registry.counter({
       name: 'ragwarden_quota_checks_total',
-      help: 'Uses about which at least one quota that can deny was asked.',
+      help: 'Uses that at least one quota was a matter of, those that only count too.',
     }),
     blocks: registry.counter({ name: 'ragwarden_quota_denials_total', help: 'Uses that a quota turned away.' }),
     throttles: registry.counter({

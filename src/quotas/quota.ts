@@ -1,36 +1,17 @@
-/** What can be counted. Money is in millionths of a US dollar, so that it is whole; bytes are whole bytes. */
-export const resourceKinds = [
-  'memory',
-  'file_handle',
-  'network_connection',
-  'database_connection',
-  'async_task',
-  'thread',
-  'process',
-  'cache',
-  'lock',
-  'temporary_file',
-] as const;
-export const countedKinds = [
-  'requests',
-  'llm_calls',
-  'tokens',
-  'cost_micros',
-  'documents',
-  'chunks',
-  'stored_bytes',
-  'backup_bytes',
-  'concurrent_inserts',
-  ...resourceKinds,
-] as const;
-export type Counted = (typeof countedKinds)[number];
+import {
+  countedKinds,
+  lostPolicies,
+  quotaActions,
+  quotaDimensions,
+  quotaPeriods,
+  quotaTypes,
+  quotaWindows,
+  resourceKinds,
+} from '../config/index.ts';
 
-export const quotaTypes = ['hard', 'soft', 'burst', 'dynamic'] as const;
-export const quotaPeriods = ['second', 'minute', 'hour', 'day', 'week', 'month', 'forever'] as const;
-export const quotaWindows = ['calendar', 'sliding'] as const;
-export const quotaActions = ['block', 'warn', 'throttle', 'queue', 'escalate'] as const;
-export const quotaDimensions = ['target', 'workspace', 'user', 'key'] as const;
-export const lostPolicies = ['closed', 'open', 'local_share'] as const;
+// The words of a definition are those of the file.
+export { countedKinds, lostPolicies, quotaActions, quotaDimensions, quotaPeriods, quotaTypes, quotaWindows };
+export type Counted = (typeof countedKinds)[number];
 
 export type QuotaPeriod = (typeof quotaPeriods)[number];
 export type QuotaAction = (typeof quotaActions)[number];
@@ -96,6 +77,16 @@ export const denies = (quota: Pick<Quota, 'shadow' | 'action' | 'enabled'>): boo
 /** Used while it is held, and free again afterwards; everything else is used up. */
 export const comesBack = ({ counts, period }: Pick<Quota, 'counts' | 'period'>): boolean =>
   counts === 'concurrent_inserts' || (period === 'forever' && resourceKinds.some((kind) => kind === counts));
+
+/**
+ * Whether it is asked before a use. Of what comes back also where it never denies: what is held must be given back when its
+ * holder dies, and only a lease does that.
+ */
+export const isAsked = (quota: Quota): boolean => denies(quota) || (quota.enabled && comesBack(quota));
+
+/** A level that ragwarden measures itself: what is stored, not what was used. */
+export const isLevel = ({ counts, period }: Pick<Quota, 'counts' | 'period'>): boolean =>
+  period === 'forever' && (counts === 'stored_bytes' || counts === 'backup_bytes');
 
 export type Verdict = 'within' | 'warned' | 'over';
 

@@ -11,7 +11,7 @@ import { hasAtHand } from './holding.ts';
 import { createLedger, type Ledger, type Refusal, type Taken, type Wish } from './ledger.ts';
 import { clearUsage, type Reaped, type Spot, setLevel } from './ledger-store.ts';
 import { createLostLedger, type LostLedger } from './lost-ledger.ts';
-import { type Amounts, type Counted, denies, judge, type Place, type Quota } from './quota.ts';
+import { type Amounts, type Counted, comesBack, denies, isAsked, judge, type Place, type Quota } from './quota.ts';
 import { createViolations, type Violations } from './violations.ts';
 import { createSlowLane, createWaitingRoom, type WaitingRoom } from './waiting-room.ts';
 import { slotAt } from './window.ts';
@@ -48,7 +48,8 @@ export type Quotas = {
   /** Reads the definitions and takes back what an earlier life held. @returns what that was */
   open(): Promise<readonly Reaped[]>;
   /**
-   * Takes a use from what is at hand, or from the ledger; only quotas that can deny are asked. `hold` is told when it waits.
+   * Takes a use from what is at hand, or from the ledger. Asked are quotas that can deny, and those of what comes back.
+   * `hold` is told when it waits.
    * @param final kinds that are used up when they are granted
    */
   spend(
@@ -95,14 +96,13 @@ export function createQuotas(options: {
   const lost = createLostLedger({ db, clock, events, log });
   let wake: () => void = () => undefined;
   const bookings = createBookings({
-    db,
-    clock,
-    random,
-    definitions,
-    ledger,
-    violations,
-    slowLane,
+    ...{ db, clock, random, definitions, ledger, violations, slowLane },
     onUse: () => wake(),
+    onChecked(outcome) {
+      counters.checks += 1;
+      if (outcome === 'denied') counters.blocks += 1;
+      if (outcome === 'slowed') counters.throttles += 1;
+    },
   });
   const counters = { checks: 0, blocks: 0, throttles: 0, queued: 0, resets: 0, unguarded: 0, refusedBlind: 0 };
 
@@ -111,7 +111,7 @@ export function createQuotas(options: {
     for (const holding of definitions.applied(place, nowMs)) {
       const { counts } = holding.quota;
       const amount = amounts[counts];
-      if (amount !== undefined && denies(holding.quota)) wishes.push({ holding, amount, final: final(counts) });
+      if (amount !== undefined && isAsked(holding.quota)) wishes.push({ holding, amount, final: final(counts) });
     }
     return wishes;
   };
@@ -129,7 +129,7 @@ export function createQuotas(options: {
         lost.answered();
         if (!acquired.granted) return deny(acquired.refusals);
         wake();
-        for (const { holding } of wishes) warnOf(holding.quota, holding.bucket, holding.standing);
+        for (const wish of wishes) noteStanding(wish);
         return acquired;
       } catch (err) {
         lost.failed(err);
@@ -137,13 +137,17 @@ export function createQuotas(options: {
     }
     return withoutLedger(wishes, clock.now());
   };
-  const warnOf = (quota: Quota, bucket: string, standing: number): void => {
-    if (judge(quota, standing, 0).verdict === 'warned') violations.noteWarning(quota, bucket, standing);
+  const noteStanding = ({ holding: { quota, bucket, standing }, amount }: Wish): void => {
+    const { verdict, exceededBy } = judge(quota, standing, 0);
+    if (verdict === 'warned') violations.noteWarning(quota, bucket, standing);
+    // Of what is held and never denied; of others the slow lane has told it.
+    if (verdict === 'over' && !denies(quota))
+      violations.note({ quota, bucket, standing: standing - amount, amount, exceededBy, action: doneBy(quota) });
   };
 
   const withoutLedger = (wishes: readonly Wish[], nowMs: number): Spent => {
     const short = wishes.filter(({ holding, amount }) => !hasAtHand(holding, amount, nowMs));
-    const closed = short.find(({ holding }) => holding.quota.whenLost !== 'open');
+    const closed = short.find(({ holding: { quota } }) => denies(quota) && quota.whenLost !== 'open');
     if (closed) {
       counters.refusedBlind += 1;
       const { quota } = closed.holding;
@@ -160,7 +164,8 @@ export function createQuotas(options: {
       nowMs,
     );
     // Written down when the ledger is back: used, though nobody could look whether there was room.
-    for (const { holding, amount } of short) ledger.count(holding, amount, nowMs);
+    // What comes back is not: nobody would give back what the ledger never saw.
+    for (const { holding, amount } of short) if (!comesBack(holding.quota)) ledger.count(holding, amount, nowMs);
     wake();
     return { granted: true, taken: taken ?? [] };
   };
@@ -268,22 +273,17 @@ export function createQuotas(options: {
     },
     count(place, amounts) {
       const nowMs = clock.now();
-      for (const holding of definitions.applied(place, nowMs)) {
+      const all = definitions.applied(place, nowMs).filter(({ quota }) => amounts[quota.counts] !== undefined);
+      // Whoever was asked before it has counted it as looked at.
+      if (all.length > 0 && !all.some(({ quota }) => isAsked(quota))) counters.checks += 1;
+      for (const holding of all) {
         const { quota, bucket } = holding;
-        const amount = amounts[quota.counts];
-        if (amount === undefined || amount === 0 || denies(quota)) continue;
+        const amount = amounts[quota.counts] ?? 0;
+        if (amount === 0 || isAsked(quota)) continue;
         ledger.count(holding, amount, nowMs);
         const standing = holding.standing + ledger.unwritten(quota.id, bucket) - amount;
         const { verdict, exceededBy } = judge(quota, standing, amount);
-        if (verdict === 'over')
-          violations.note({
-            quota,
-            bucket,
-            standing,
-            amount,
-            exceededBy,
-            action: quota.shadow ? 'none' : quota.action,
-          });
+        if (verdict === 'over') violations.note({ quota, bucket, standing, amount, exceededBy, action: doneBy(quota) });
         else if (verdict === 'warned') violations.noteWarning(quota, bucket, standing + amount);
         wake();
       }
@@ -297,6 +297,17 @@ export function createQuotas(options: {
       await db.unit(async (tx) => {
         for (const { quota, bucket } of levels) await setLevel(tx, spotOf(quota, bucket, nowMs), level);
       });
+      for (const holding of levels) {
+        const { quota, bucket } = holding;
+        holding.standing = level;
+        holding.refusedUntilMs = 0;
+        const { verdict, exceededBy } = judge(quota, level, 0);
+        // Nothing was turned away by looking; who asks for more will be.
+        const action = denies(quota) && quota.action !== 'escalate' ? 'none' : doneBy(quota);
+        if (verdict === 'over') violations.note({ quota, bucket, standing: level, amount: 0, exceededBy, action });
+        else if (verdict === 'warned') violations.noteWarning(quota, bucket, level);
+      }
+      wake();
     },
     async reset(id, bucket, actor) {
       const quota = definitions.require(id);
@@ -330,6 +341,9 @@ export function createQuotas(options: {
     totals: () => ({ ...counters }),
   };
 }
+
+/** What a quota that turned nothing away did. */
+const doneBy = (quota: Quota): string => (quota.shadow ? 'none' : quota.action);
 
 const spotOf = (quota: Quota, bucket: string, nowMs: number): Spot => ({
   quotaId: quota.id,

@@ -99,6 +99,7 @@ export async function writeViolation(tx: Tx, violation: Violation): Promise<void
 
 export type ViolationFilter = {
   readonly quotaId?: string | undefined;
+  readonly kinds?: readonly Counted[] | undefined;
   readonly resolved?: boolean | undefined;
   readonly sinceMs?: number | undefined;
   /** Of one user or workspace: what the bucket says. */
@@ -121,9 +122,10 @@ export async function countViolations(reader: Reader, filter: Omit<ViolationFilt
   return Number(row?.n ?? 0);
 }
 
-function filtered(reader: Reader, { quotaId, resolved, sinceMs, bucketHas }: Omit<ViolationFilter, 'limit'>) {
+function filtered(reader: Reader, { quotaId, kinds, resolved, sinceMs, bucketHas }: Omit<ViolationFilter, 'limit'>) {
   let query = reader.selectFrom('quota_violation');
   if (quotaId !== undefined) query = query.where('quota_id', '=', quotaId);
+  if (kinds !== undefined) query = query.where('counts', 'in', [...kinds]);
   if (resolved !== undefined) query = query.where('resolved_ms', resolved ? 'is not' : 'is', null);
   if (sinceMs !== undefined) query = query.where('last_ms', '>=', sinceMs);
   if (bucketHas !== undefined) {

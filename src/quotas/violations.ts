@@ -5,8 +5,9 @@ import { newId, type RandomSource } from '../platform/ids.ts';
 import type { QuotaAlarm } from './alarm.ts';
 import { describeAmount } from './denial.ts';
 import { type LedgerTables, readStanding, totalOf } from './ledger-store.ts';
-import { describeBucket, type Quota } from './quota.ts';
+import { type Counted, describeBucket, type Quota } from './quota.ts';
 import {
+  countViolations,
   findOpenViolation,
   listOpenViolations,
   pruneViolations,
@@ -41,6 +42,8 @@ export type Violations = {
   onViolation(listener: (violation: Violation) => void): void;
   onWarning(listener: (warning: { quota: Quota; bucket: string; standing: number }) => void): void;
   totals(): { readonly violations: number; readonly warnings: number };
+  /** Of these kinds: exceeded now, and found so since the start. */
+  countOf(kinds: readonly Counted[]): Promise<{ readonly open: number; readonly total: number }>;
   warningsOf(quotaId: string): number;
 };
 
@@ -63,6 +66,7 @@ export function createViolations(options: {
   const pending = new Map<string, { first: Excess; worst: Excess; times: number; firstMs: number; lastMs: number }>();
   const warned = new Map<string, number>();
   const warningsOf = new Map<string, number>();
+  const foundOf = new Map<Counted, number>();
   let toWarn: { quota: Quota; bucket: string; standing: number }[] = [];
   const listeners: ((violation: Violation) => void)[] = [];
   const warningListeners: ((warning: { quota: Quota; bucket: string; standing: number }) => void)[] = [];
@@ -90,6 +94,8 @@ export function createViolations(options: {
   return {
     note(excess) {
       violations += 1;
+      const { counts } = excess.quota;
+      foundOf.set(counts, (foundOf.get(counts) ?? 0) + 1);
       const key = `${excess.quota.id} ${excess.bucket}`;
       const nowMs = clock.now();
       const found = pending.get(key);
@@ -204,6 +210,10 @@ export function createViolations(options: {
     onViolation: (listener) => void listeners.push(listener),
     onWarning: (listener) => void warningListeners.push(listener),
     totals: () => ({ violations, warnings }),
+    countOf: async (kinds) => ({
+      open: await countViolations(db.reader(), { kinds, resolved: false }),
+      total: kinds.reduce((sum, kind) => sum + (foundOf.get(kind) ?? 0), 0),
+    }),
     warningsOf: (quotaId) => warningsOf.get(quotaId) ?? 0,
   };
 }

@@ -4,6 +4,7 @@
  * retracted when the resource is used, claimed or gone; growth is confirmed as a leak when the harmless stories are rejected, not because
  * something went up; nothing is freed here, only told.
  */
+export { createClaims, type ResourceQuota } from './claims.ts';
 export {
   type LeakEvidenceBody,
   type ObservedLeakBody,

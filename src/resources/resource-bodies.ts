@@ -149,13 +149,13 @@ export const summarySchema = z
       .object({ suspected: count, confirmed: count })
       .nullable()
       .describe('Of processes and servers, seen from outside; null while nothing is looked at.'),
-    quota_violations: count.nullable().describe('Null while ragwarden has no quotas.'),
+    quota_violations: count.describe('Quotas of resources that are exceeded now, those in shadow mode too.'),
     checked_at: z.iso.datetime().nullable().describe('When all were last looked at; null before the first time.'),
     metrics: z.object({
       total_resources_created: count.describe('Since ragwarden started, as the totals below.'),
       total_resources_cleaned: count,
       total_leaks_detected: count,
-      total_quota_violations: count.nullable(),
+      total_quota_violations: count,
       cleanup_success_rate: number.describe('Of releases, 0 to 1; null before the first.'),
       leak_detection_rate: number.describe('Leaks by resources that were registered; null before the first.'),
       memory_current_bytes: z.number().describe('Of ragwarden itself.'),
@@ -183,27 +183,31 @@ export type Surroundings = {
 
 export function summaryBody(
   totals: ResourceTotals,
-  mostTracked: number,
-  around: Surroundings,
-  observed: ResourceSummaryBody['observed_leaks'],
+  beside: {
+    readonly maxTracked: number;
+    readonly around: Surroundings;
+    readonly observed: ResourceSummaryBody['observed_leaks'];
+    readonly violations: { readonly open: number; readonly total: number };
+  },
 ): ResourceSummaryBody {
+  const { maxTracked, around, observed, violations } = beside;
   const { tracked, registered, released, releaseFailures, leaksFound } = totals;
   const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
   return {
     total_resources: tracked,
-    max_tracked: mostTracked,
+    max_tracked: maxTracked,
     resources_by_type: { ...totals.byType },
     resources_by_status: { ...totals.byStatus },
     total_leaks: totals.leaks,
     leaks_by_type: { ...totals.leaksByType },
     observed_leaks: observed,
-    quota_violations: null,
+    quota_violations: violations.open,
     checked_at: isoInstantOrNull(totals.checkedAtMs),
     metrics: {
       total_resources_created: registered,
       total_resources_cleaned: released,
       total_leaks_detected: leaksFound,
-      total_quota_violations: null,
+      total_quota_violations: violations.open,
       cleanup_success_rate: share(released, released + releaseFailures),
       leak_detection_rate: share(leaksFound, registered),
       memory_current_bytes: around.memoryBytes,

@@ -46,6 +46,8 @@ export type ResourceRegistry = {
    * @throws AppError `resource/too-many`; `conflict/state` when the id is somebody else's
    */
   register(given: NewResource, by: string): { readonly resource: Resource; readonly created: boolean };
+  /** Of those that are held. */
+  find(id: string): Resource | undefined;
   /** Also of one that was released lately. @throws AppError `resource/unknown` */
   require(id: string): Resource;
   /** It was used. @returns whether `by` did not register it and uses it for the first time @throws AppError `resource/unknown` */
@@ -86,8 +88,10 @@ export function createResourceRegistry(options: {
   /** As the setting is when it is read. */
   mostTracked(): number;
   onLeak?(change: LeakChange): void;
+  /** Released or forgotten, by whomever. */
+  onGone?(id: string): void;
 }): ResourceRegistry {
-  const { clock, mostTracked, onLeak } = options;
+  const { clock, mostTracked, onLeak, onGone } = options;
   // Epoch milliseconds that go on evenly: a clock that is set must not make leaks of everything.
   const offsetMs = clock.now() - clock.monotonic();
   const nowMs = (): number => Math.round(offsetMs + clock.monotonic());
@@ -151,6 +155,7 @@ export function createResourceRegistry(options: {
     held.delete(one.id);
     byType[one.type] -= 1;
     byStatus[one.status] -= 1;
+    onGone?.(one.id);
   };
 
   const renew = (one: Held, given: NewResource, atMs: number): Resource => {
@@ -191,6 +196,7 @@ export function createResourceRegistry(options: {
       stats.registered += 1;
       return { resource: one, created: true };
     },
+    find: (id) => held.get(id),
     require: (id) => released.get(id) ?? requireHeld(id),
     access(id, by) {
       const one = requireHeld(id);

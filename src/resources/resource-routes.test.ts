@@ -7,6 +7,7 @@ import { createHttpServer, type HttpServer, type Role } from '../platform/http/i
 import { silentLogger } from '../platform/logging.ts';
 import type { Reconciler } from '../platform/reconciler.ts';
 import { createClient, ResourceManager, ResourceType } from '../sdk/index.ts';
+import { createClaims, type ResourceQuota } from './claims.ts';
 import { createLeakScan } from './resource-jobs.ts';
 import { createResourceMetrics } from './resource-metrics.ts';
 import { createResourceRegistry, type LeakChange } from './resource-registry.ts';
@@ -19,13 +20,23 @@ let events: EventLog;
 let server: HttpServer;
 let scan: Reconciler;
 let stateFails = false;
+const claim: ResourceQuota['claim'] = async () => undefined;
 
 beforeAll(async () => {
   made = await openMetrics({ clock });
   state = await openTestState();
   events = createEventLog({ db: state.db, clock, instance: 'i1' });
   let note: (change: LeakChange) => void = () => undefined;
-  const resources = createResourceRegistry({ clock, mostTracked: () => 100, onLeak: (change) => note(change) });
+  const resources = createResourceRegistry({
+    ...{ clock, mostTracked: () => 100 },
+    onLeak: (change) => note(change),
+    onGone: (id) => claims.gone(id),
+  });
+  const quota = {
+    claim: (use: Parameters<typeof claim>[0]) => claim(use),
+    violations: async () => ({ open: 2, total: 7 }),
+  };
+  const claims = createClaims({ resources, quota });
   const db: Pick<typeof state.db, 'unit'> = {
     unit: (work) => (stateFails ? Promise.reject(new Error('away')) : state.db.unit(work)),
   };
@@ -49,7 +60,11 @@ beforeAll(async () => {
     ...{ memoryPercent: 50, cpuPercent: null, openFiles: 12, threads: null },
   });
   await server.register(
-    resourceRoutes({ resources, mostTracked: () => 100, surroundings, observed: () => undefined, db, events }),
+    resourceRoutes({
+      ...{ resources, claims, quota, surroundings, db, events },
+      mostTracked: () => 100,
+      observed: () => undefined,
+    }),
   );
 });
 afterAll(async () => {
@@ -91,7 +106,7 @@ const told = async () =>
 test('before anything is registered, numbers are zero and shares unknown', async () => {
   const { body } = await ask('GET', '/summary');
   expect(body).toMatchObject({
-    ...{ total_resources: 0, max_tracked: 100, total_leaks: 0, quota_violations: null, checked_at: null },
+    ...{ total_resources: 0, max_tracked: 100, total_leaks: 0, quota_violations: 2, checked_at: null },
     resources_by_status: { active: 0, idle: 0, leaked: 0, cleaned_up: 0, error: 0 },
   });
   expect(body.metrics).toEqual({
@@ -99,7 +114,7 @@ test('before anything is registered, numbers are zero and shares unknown', async
       total_resources_created: 0,
       total_resources_cleaned: 0,
       total_leaks_detected: 0,
-      total_quota_violations: null,
+      total_quota_violations: 7,
     },
     ...{ cleanup_success_rate: null, leak_detection_rate: null },
     ...{ memory_current_bytes: 30, memory_peak_bytes: 40, memory_growth_bytes: 10 },

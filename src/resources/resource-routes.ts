@@ -3,6 +3,7 @@ import type { EventRecorder } from '../events/index.ts';
 import { isoInstantOrNull } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import type { Claims, ResourceQuota } from './claims.ts';
 import { leakSeverities } from './leak.ts';
 import { type ObservedLeakBody, observedLeakSchema } from './observed/observed-bodies.ts';
 import { type Resource, resourceStatuses, resourceTypes } from './resource.ts';
@@ -23,6 +24,9 @@ import type { ResourceRegistry } from './resource-registry.ts';
 
 export type ResourceRouteDeps = {
   readonly resources: ResourceRegistry;
+  /** Registering and growing ask the quotas. */
+  readonly claims: Pick<Claims, 'register' | 'touch'>;
+  readonly quota: Pick<ResourceQuota, 'violations'>;
   mostTracked(): number;
   surroundings(): Surroundings;
   /** What is seen from outside; undefined while nothing is looked at. */
@@ -88,20 +92,20 @@ export const resourceRoutes =
         config: {
           access: 'service',
           activity: 'resources.register',
-          problems: ['resource/too-many', 'conflict/state'],
+          problems: ['resource/too-many', 'conflict/state', 'quota/exceeded', 'quota/unavailable'],
         },
         schema: {
           tags,
           summary: 'Register a resource',
           description:
-            'Kept in memory: a restart of ragwarden forgets it, and calls about it then answer 404. The same id once more, of the same type and owner, is a sign of life and takes over what is told now.',
+            'Kept in memory: a restart of ragwarden forgets it, and calls about it then answer 404. The same id once more, of the same type and owner, is a sign of life and takes over what is told now. Each quota of its type is asked, the owner as its user: memory counts its `size_bytes`, everything else as one; a quota that never begins anew has it back when the resource is gone.',
           body: newResourceSchema,
           response: { 200: resourceSchema, 201: resourceSchema },
         },
       },
       async ({ body, principal }, reply) => {
         const by = subjectOf(principal);
-        const { resource, created } = resources.register(newResource(body), by);
+        const { resource, created } = await deps.claims.register(newResource(body), by);
         if (created) await auditRegistration(by, resource);
         return reply.code(created ? 201 : 200).send(resourceBody(resource));
       },
@@ -154,7 +158,10 @@ export const resourceRoutes =
         const seen = deps.observed();
         const of = (level: ObservedLeakBody['level']): number => seen?.filter((one) => one.level === level).length ?? 0;
         const observed = seen === undefined ? null : { suspected: of('suspected'), confirmed: of('confirmed') };
-        return summaryBody(resources.totals(), deps.mostTracked(), deps.surroundings(), observed);
+        return summaryBody(resources.totals(), {
+          ...{ maxTracked: deps.mostTracked(), around: deps.surroundings(), observed },
+          violations: await deps.quota.violations(),
+        });
       },
     );
 
@@ -225,7 +232,11 @@ export const resourceRoutes =
     app.post(
       `${base}/:resource_id/touch`,
       {
-        config: { access: 'service', activity: 'resources.touch', problems: ['resource/unknown'] },
+        config: {
+          access: 'service',
+          activity: 'resources.touch',
+          problems: ['resource/unknown', 'quota/exceeded', 'quota/unavailable'],
+        },
         schema: {
           tags,
           summary: 'Give a sign of life, which is no use of it',
@@ -238,7 +249,7 @@ export const resourceRoutes =
       async ({ params, body }) => {
         const { size_bytes: sizeBytes, ttl_seconds: ttl, lease_seconds: lease } = body;
         const change = { sizeBytes, ttlMs: milliseconds(ttl), leaseMs: milliseconds(lease) };
-        return resourceBody(resources.touch(params.resource_id, change));
+        return resourceBody(await deps.claims.touch(params.resource_id, change));
       },
     );
 

@@ -1,15 +1,7 @@
-export const resourceTypes = [
-  'memory',
-  'file_handle',
-  'network_connection',
-  'database_connection',
-  'async_task',
-  'thread',
-  'process',
-  'cache',
-  'lock',
-  'temporary_file',
-] as const;
+import { resourceKinds as resourceTypes } from '../config/index.ts';
+
+// Quotas count the same ones, so the file of the settings has the words.
+export { resourceTypes };
 export type ResourceType = (typeof resourceTypes)[number];
 
 export const resourceStatuses = ['active', 'idle', 'leaked', 'cleaned_up', 'error'] as const;

@@ -125,13 +125,14 @@ export type ResourceSummaryBody = {
   readonly leaks_by_type: Readonly<Record<ResourceTypeName, number>>;
   /** Of processes and servers, seen from outside; null while nothing is looked at. */
   readonly observed_leaks: { readonly suspected: number; readonly confirmed: number } | null;
-  readonly quota_violations: number | null;
+  /** Exceeded now, those in shadow mode too. */
+  readonly quota_violations: number;
   readonly checked_at: string | null;
   readonly metrics: {
     readonly total_resources_created: number;
     readonly total_resources_cleaned: number;
     readonly total_leaks_detected: number;
-    readonly total_quota_violations: number | null;
+    readonly total_quota_violations: number;
     readonly cleanup_success_rate: number | null;
     readonly leak_detection_rate: number | null;
     readonly memory_current_bytes: number;
