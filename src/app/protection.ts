@@ -13,6 +13,7 @@ import {
   type PointStore,
   type ProtectedTarget,
   parseRepositoryLocation,
+  type RecoveryPoint,
   type Repository,
   rpoSlackMs,
   type WriteBarrier,
@@ -20,7 +21,7 @@ import {
 import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
-import { inspectProject, isIdle, storesElsewhere } from '../targets/index.ts';
+import { inspectProject, isIdle, measureFolder, storesElsewhere } from '../targets/index.ts';
 import { protectCommand, protectSqlite } from './file-stores.ts';
 import type { Ground } from './ground.ts';
 import { protectPostgres } from './postgres-store.ts';
@@ -59,7 +60,9 @@ export type Protection = {
   /** The one that points are stored in; whoever else works on it stands in the same line. */
   readonly repository: Repository;
   /** Told of every point that came to exist. */
-  onPoint(listener: () => void): void;
+  onPoint(listener: (point: RecoveryPoint) => void): void;
+  /** What the repository takes where it is. */
+  repositoryBytes(): Promise<number>;
   /** Heads of the audit trail that recovery points noted, as the catalogue or as the repository has them. */
   auditAnchors(from: 'catalogue' | 'repository', signal: AbortSignal): Promise<readonly PointAnchor[]>;
 };
@@ -121,7 +124,7 @@ export async function createProtection(
       inspect: inspectFiles,
     });
   const repositoryMetrics = registerRepositoryMetrics(ground.registry, () => backup.upkeep.lastStates());
-  const listeners: (() => void)[] = [];
+  const listeners: ((point: RecoveryPoint) => void)[] = [];
   const backup = createBackup({
     db,
     points,
@@ -184,7 +187,7 @@ export async function createProtection(
     onUpkeepFailed: (kind) => repositoryMetrics.failed(kind),
     onPoint(point) {
       documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
-      for (const tell of listeners) tell();
+      for (const tell of listeners) tell(point);
     },
   });
   const schedule = createBackupSchedule({
@@ -209,6 +212,10 @@ export async function createProtection(
   });
   const auditAnchors: Protection['auditAnchors'] = (from, signal) =>
     from === 'catalogue' ? anchorsOfCatalogue(points) : anchorsOfRepository(repository, signal);
-  const onPoint = (listener: () => void): void => void listeners.push(listener);
-  return { points, backup, schedule, guarded, repository, onPoint, auditAnchors };
+  const onPoint = (listener: (point: RecoveryPoint) => void): void => void listeners.push(listener);
+  const repositoryBytes = async (): Promise<number> =>
+    location.kind === 'folder'
+      ? (await measureFolder(location.resticArgument, AbortSignal.timeout(600_000))).bytes
+      : (await repository.stats()).storedBytes;
+  return { points, backup, schedule, guarded, repository, repositoryBytes, onPoint, auditAnchors };
 }

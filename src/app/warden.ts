@@ -72,6 +72,7 @@ import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createOwnParts } from './own-parts.ts';
 import { createProtection } from './protection.ts';
+import { createQuotaLevels } from './quota-levels.ts';
 import { createQuotaWiring } from './quota-wiring.ts';
 import { rememberCallers } from './remembered-callers.ts';
 import { createReplicationWiring } from './replication-wiring.ts';
@@ -291,7 +292,20 @@ export function createWarden(options: WardenOptions): Warden {
     const protection = await createProtection(ground, watching, {
       barrier: fronting.barrier,
       step: (name) => options.step?.(name),
-      requireSpace: (what) => lowDisk.requireSpace(what),
+      requireSpace(what) {
+        lowDisk.requireSpace(what);
+        quotaLevels.requireBackupRoom();
+      },
+    });
+    const quotaLevels = createQuotaLevels({
+      ...{ quotas: quotaWiring.quotas, clock, log: logOf('quotas') },
+      targetId: watching.targetConfig?.id ?? null,
+      repositoryBytes: protection.repositoryBytes,
+    });
+    protection.onPoint((point) => quotaLevels.notePoint(point));
+    sizes.onMeasured((target, stores) => {
+      const bytes = stores.reduce((sum, store) => sum + store.bytes, 0);
+      quotaLevels.noteStored(target, bytes);
     });
     const { backup, schedule, points } = protection;
     const drilling = await createDrilling(ground, watching, protection, {

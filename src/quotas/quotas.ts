@@ -11,7 +11,17 @@ import { hasAtHand } from './holding.ts';
 import { createLedger, type Ledger, type Refusal, type Taken, type Wish } from './ledger.ts';
 import { clearUsage, type Reaped, type Spot, setLevel } from './ledger-store.ts';
 import { createLostLedger, type LostLedger } from './lost-ledger.ts';
-import { type Amounts, type Counted, comesBack, denies, isAsked, judge, type Place, type Quota } from './quota.ts';
+import {
+  type Amounts,
+  type Counted,
+  comesBack,
+  denies,
+  isAsked,
+  isLevel,
+  judge,
+  type Place,
+  type Quota,
+} from './quota.ts';
 import { createViolations, type Violations } from './violations.ts';
 import { createSlowLane, createWaitingRoom, type WaitingRoom } from './waiting-room.ts';
 import { slotAt } from './window.ts';
@@ -62,8 +72,8 @@ export type Quotas = {
   spendAtHand(place: Place, amounts: Amounts, final: (kind: Counted) => boolean): Spent | undefined;
   /** What was taken was used up to this amount; kinds that are not named were used as granted. */
   settle(taken: readonly Taken[], used: Amounts): void;
-  /** Of quotas that only count: after the fact. */
-  count(place: Place, amounts: Amounts): void;
+  /** Of quotas that only count: after the fact. `unasked`: of all others too, since nobody could be asked before. */
+  count(place: Place, amounts: Amounts, how?: { readonly unasked: boolean }): void;
   /** Sets what was measured elsewhere, of quotas that never begin anew. */
   noteLevel(place: Place, counts: Counted, level: number): Promise<void>;
   /** Begins anew. @throws AppError `quota/unknown` */
@@ -271,19 +281,22 @@ export function createQuotas(options: {
       if (beyond) ledger.flush().catch((err: unknown) => lost.failed(err));
       wake();
     },
-    count(place, amounts) {
+    count(place, amounts, { unasked } = { unasked: false }) {
       const nowMs = clock.now();
       const all = definitions.applied(place, nowMs).filter(({ quota }) => amounts[quota.counts] !== undefined);
       // Whoever was asked before it has counted it as looked at.
-      if (all.length > 0 && !all.some(({ quota }) => isAsked(quota))) counters.checks += 1;
+      if (all.length > 0 && (unasked || !all.some(({ quota }) => isAsked(quota)))) counters.checks += 1;
       for (const holding of all) {
         const { quota, bucket } = holding;
         const amount = amounts[quota.counts] ?? 0;
-        if (amount === 0 || isAsked(quota)) continue;
+        // A level is measured, and what comes back is held.
+        const others = unasked ? isLevel(quota) || comesBack(quota) : isAsked(quota);
+        if (amount === 0 || others) continue;
         ledger.count(holding, amount, nowMs);
         const standing = holding.standing + ledger.unwritten(quota.id, bucket) - amount;
         const { verdict, exceededBy } = judge(quota, standing, amount);
-        if (verdict === 'over') violations.note({ quota, bucket, standing, amount, exceededBy, action: doneBy(quota) });
+        if (verdict === 'over')
+          violations.note({ quota, bucket, standing, amount, exceededBy, action: doneAfterwards(quota) });
         else if (verdict === 'warned') violations.noteWarning(quota, bucket, standing + amount);
         wake();
       }
@@ -302,9 +315,8 @@ export function createQuotas(options: {
         holding.standing = level;
         holding.refusedUntilMs = 0;
         const { verdict, exceededBy } = judge(quota, level, 0);
-        // Nothing was turned away by looking; who asks for more will be.
-        const action = denies(quota) && quota.action !== 'escalate' ? 'none' : doneBy(quota);
-        if (verdict === 'over') violations.note({ quota, bucket, standing: level, amount: 0, exceededBy, action });
+        if (verdict === 'over')
+          violations.note({ quota, bucket, standing: level, amount: 0, exceededBy, action: doneAfterwards(quota) });
         else if (verdict === 'warned') violations.noteWarning(quota, bucket, level);
       }
       wake();
@@ -344,6 +356,10 @@ export function createQuotas(options: {
 
 /** What a quota that turned nothing away did. */
 const doneBy = (quota: Quota): string => (quota.shadow ? 'none' : quota.action);
+
+/** People are told of what was found afterwards; nothing was turned away, but who asks for more will be. */
+const doneAfterwards = (quota: Quota): string =>
+  denies(quota) && quota.action !== 'escalate' ? 'none' : doneBy(quota);
 
 const spotOf = (quota: Quota, bucket: string, nowMs: number): Spot => ({
   quotaId: quota.id,

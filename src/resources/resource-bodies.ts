@@ -207,7 +207,7 @@ export function summaryBody(
       total_resources_created: registered,
       total_resources_cleaned: released,
       total_leaks_detected: leaksFound,
-      total_quota_violations: violations.open,
+      total_quota_violations: violations.total,
       cleanup_success_rate: share(released, released + releaseFailures),
       leak_detection_rate: share(leaksFound, registered),
       memory_current_bytes: around.memoryBytes,

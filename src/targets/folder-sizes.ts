@@ -43,7 +43,11 @@ export async function measureFolder(folder: string, signal: AbortSignal): Promis
   return { bytes, files };
 }
 
-export type FolderSizes = Reconciler & { sizes(targetId: string): readonly WorkspaceSize[] };
+export type FolderSizes = Reconciler & {
+  sizes(targetId: string): readonly WorkspaceSize[];
+  /** Told of each target whose stores were measured. Must neither wait nor throw. */
+  onMeasured(listener: (target: Target, sizes: readonly WorkspaceSize[]) => void): void;
+};
 
 /** Sizes the stores of every target in the background, so that no request ever walks a folder. */
 export function createFolderSizes(options: {
@@ -54,6 +58,7 @@ export function createFolderSizes(options: {
 }): FolderSizes {
   const { clock, log } = options;
   const known = new Map<string, readonly WorkspaceSize[]>();
+  const listeners: ((target: Target, sizes: readonly WorkspaceSize[]) => void)[] = [];
   const reconciler = createReconciler({
     name: 'workspace sizes',
     intervalMs: options.intervalMs,
@@ -65,8 +70,13 @@ export function createFolderSizes(options: {
         for (const store of target.stores)
           sizes.push({ store: store.name, ...(await measureFolder(store.path, signal)), atMs: clock.now() });
         known.set(target.id, sizes);
+        for (const listener of listeners) listener(target, sizes);
       }
     },
   });
-  return { ...reconciler, sizes: (targetId) => known.get(targetId) ?? [] };
+  return {
+    ...reconciler,
+    sizes: (targetId) => known.get(targetId) ?? [],
+    onMeasured: (listener) => void listeners.push(listener),
+  };
 }

@@ -25,7 +25,7 @@ export type { AcceptedInsert, InsertEnd } from './documents/insert-following.ts'
 export { createReprocessing } from './documents/reprocess.ts';
 export { type EnvFile, parseEnvFile } from './env-file/env-file.ts';
 export type { FolderInspection } from './folder-inspection.ts';
-export { createFolderSizes, type FolderSizes, type WorkspaceSize } from './folder-sizes.ts';
+export { createFolderSizes, type FolderSizes, measureFolder, type WorkspaceSize } from './folder-sizes.ts';
 export { createGraphragAdapter } from './graphrag/graphrag-adapter.ts';
 export { createGraphragService } from './graphrag/graphrag-service.ts';
 export { inspectProject } from './graphrag/inspect-project.ts';

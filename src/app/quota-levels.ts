@@ -1,0 +1,70 @@
+import type { RecoveryPoint } from '../backup/index.ts';
+import type { Clock } from '../platform/clock.ts';
+import { describeError } from '../platform/errors.ts';
+import type { Logger } from '../platform/logging.ts';
+import { type Place, type Quotas, requireRoom } from '../quotas/index.ts';
+
+export type QuotaLevels = {
+  /** What the stores of a target hold was measured. */
+  noteStored(target: { readonly id: string; readonly workspaces: readonly string[] }, bytes: number): void;
+  /** A point was taken: what it added counts in windows, what all of them take is measured anew. */
+  notePoint(point: Pick<RecoveryPoint, 'targetId' | 'storedBytes'>): void;
+  /** Whether another point may be begun, by what the repository took when it was last measured. @throws AppError `quota/exceeded` */
+  requireBackupRoom(): void;
+};
+
+/** A walk through the packs of a repository is no work for each look at the stores. */
+const measureAgainMs = 300_000;
+
+/**
+ * Tells the quotas of `stored_bytes` and `backup_bytes` what was measured. Nothing is measured for them while nobody has such a
+ * quota; what cannot be told now is told with the next measurement.
+ */
+export function createQuotaLevels(options: {
+  quotas: Pick<Quotas, 'definitions' | 'noteLevel' | 'count'>;
+  clock: Pick<Clock, 'now'>;
+  log: Logger;
+  targetId: string | null;
+  /** What the recovery points take where they are kept. */
+  repositoryBytes(): Promise<number>;
+}): QuotaLevels {
+  const { quotas, clock, log, targetId } = options;
+  const backups: Place = { targetId, workspace: null, userId: null, keyId: null };
+  let backupLevel: number | undefined;
+  let measuredMs = Number.NEGATIVE_INFINITY;
+  let measuring = false;
+
+  const told = (what: Promise<unknown>, counts: string): void => {
+    what.catch((err: unknown) =>
+      log.warn({ counts, why: describeError(err) }, 'a measured level was not told to quotas'),
+    );
+  };
+  const measureBackups = async (): Promise<void> => {
+    if (measuring || !quotas.definitions.counts(['backup_bytes']).any) return;
+    measuring = true;
+    try {
+      measuredMs = clock.now();
+      backupLevel = await options.repositoryBytes();
+      await quotas.noteLevel(backups, 'backup_bytes', backupLevel);
+    } finally {
+      measuring = false;
+    }
+  };
+
+  return {
+    noteStored({ id, workspaces }, bytes) {
+      if (clock.now() - measuredMs >= measureAgainMs) told(measureBackups(), 'backup_bytes');
+      if (!quotas.definitions.counts(['stored_bytes']).any) return;
+      const place = { targetId: id, workspace: workspaces[0] ?? '', userId: null, keyId: null };
+      told(quotas.noteLevel(place, 'stored_bytes', bytes), 'stored_bytes');
+    },
+    notePoint({ storedBytes }) {
+      if (storedBytes !== null) quotas.count(backups, { backup_bytes: storedBytes }, { unasked: true });
+      told(measureBackups(), 'backup_bytes');
+    },
+    requireBackupRoom() {
+      if (backupLevel === undefined) return;
+      requireRoom(quotas, { place: backups, counts: 'backup_bytes', level: backupLevel }, clock.now());
+    },
+  };
+}
