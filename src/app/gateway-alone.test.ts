@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StoredGatewayKey } from '../access/index.ts';
 import { readConfig } from '../config/index.ts';
+import { createEventLog } from '../events/index.ts';
+import { stateMigrations } from '../migrations/index.ts';
+import { systemClock } from '../platform/clock.ts';
+import { migrate, openSqlite } from '../platform/database/index.ts';
+import { systemRandom } from '../platform/ids.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
+import { createQuotas } from '../quotas/index.ts';
+import { draft } from '../quotas/test-quotas.ts';
 import { createGatewayAlone, writeKeysFile } from './gateway-alone.ts';
 
 let dataDir: string;
@@ -58,7 +65,7 @@ test('in a process of its own it leads to the target and follows the keys that t
   await expect.poll(() => ask(withKey), { timeout: 30_000 }).toBe('200 key the-real-one');
   rmSync(join(dataDir, 'gateway-keys.json'));
   await expect
-    .poll(() => said, { timeout: 30_000 })
+    .poll(() => said.filter((message) => message.includes('keys')), { timeout: 30_000 })
     .toEqual([
       expect.stringContaining('no keys are written down'),
       expect.stringContaining('those that were read last go on'),
@@ -68,6 +75,46 @@ test('in a process of its own it leads to the target and follows the keys that t
   await expect.poll(() => ask(withKey), { timeout: 30_000 }).toBe('401');
   await alone.stop('the test is over');
   await expect(fetch(gateway)).rejects.toThrow();
+});
+
+test('it asks the quotas of the other process in the same ledger, follows what is changed there, and obeys the file without it', async () => {
+  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
+  const definition = { quota_id: 'from-file', resource_type: 'documents', limit: 5, action: 'block' };
+  writeFileSync(join(dataDir, 'ragwarden.yaml'), JSON.stringify({ quotas: { definitions: [definition] } }));
+  const reading = readConfig({
+    env: { RAGWARDEN_TARGET_URL: url, RAGWARDEN_GATEWAY_PORT: '0' },
+    flags: { 'data-dir': dataDir, config: join(dataDir, 'ragwarden.yaml') },
+    cwd: dataDir,
+  });
+  const alone = createGatewayAlone({ reading, log: silentLogger });
+  const { gateway } = await alone.start();
+  const post = async (path: string): Promise<number> =>
+    (await fetch(new URL(path, gateway), { method: 'POST', body: '{}' })).status;
+  // Nobody has made the state yet.
+  expect(await post('/documents/text')).toBe(503);
+  expect(await post('/query')).toBe(200);
+  const db = openSqlite({
+    ...{ name: 'state', path: join(dataDir, 'state.sqlite'), synchronous: 'NORMAL', log: silentLogger },
+  });
+  await migrate(db, stateMigrations);
+  const owner = createQuotas({
+    ...{ db, clock: systemClock, random: systemRandom, log: silentLogger, instance: 'owner', fromFile: [] },
+    events: createEventLog({ db, clock: systemClock, instance: 'owner' }),
+  });
+  await owner.open();
+  await expect.poll(() => post('/documents/text'), { timeout: 30_000 }).toBe(200);
+  await owner.definitions.create(draft({ id: 'shared', limit: 40, period: 'forever' }), 'test');
+  const place = { targetId: 'default', workspace: '', userId: '', keyId: '' };
+  let granted = 0;
+  while ((await owner.spend(place, { requests: 1 }, () => true)).granted) granted += 1;
+  expect(granted).toBe(40);
+  await expect.poll(() => post('/query'), { timeout: 30_000 }).toBe(429);
+  await owner.definitions.update(draft({ id: 'shared', limit: 43, period: 'forever' }), 'test');
+  await expect.poll(() => post('/query'), { timeout: 30_000 }).toBe(200);
+  await alone.stop('the test is over');
+  await expect.poll(async () => (await owner.spend(place, { requests: 3 }, () => true)).granted).toBe(false);
+  await owner.ledger.flush({ everything: true });
+  await db.close();
 });
 
 test('a process with a gateway of its own keeps a file of keys true that is there, and makes none', async () => {

@@ -12,6 +12,7 @@ import { systemRandom } from '../platform/ids.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler } from '../platform/reconciler.ts';
+import { createGatewayAloneQuotas } from './gateway-alone-quotas.ts';
 import { gatewaySettings, gatewayState } from './gateway-state.ts';
 
 const keySchema = z.object({
@@ -57,7 +58,8 @@ const lookMs = 1_000;
 
 /**
  * The gateway in a process of its own, beside one with the state whose own gateway is off: the same settings, and the keys
- * that the other writes into the data folder. It takes no lock there and counts nothing; no recovery point holds it back.
+ * that the other writes into the data folder. It takes no lock there; quotas are asked in the same ledger, traffic is not
+ * counted, and no recovery point holds it back.
  * @throws AppError `config/invalid` when the settings are not right, or name nothing to lead to
  */
 export function createGatewayAlone(options: { reading: ConfigReading; log: Logger; clock?: Clock }): GatewayAlone {
@@ -72,11 +74,12 @@ export function createGatewayAlone(options: { reading: ConfigReading; log: Logge
       'There is nothing to lead to: set RAGWARDEN_TARGET_URL, or name providers in gateway.providers.',
     );
   const lifecycle = createLifecycle(log);
+  const quotas = createGatewayAloneQuotas({ config, clock, random: systemRandom, log });
   const gateway = createGateway({
     settings: gatewaySettings(config),
     state: nothing,
-    quota: undefined,
-    observe: () => undefined,
+    quota: quotas.decision,
+    observe: quotas.observe,
     onEvent: (event) => log[event.kind === 'died' ? 'error' : 'info']({ ...event }, 'the gateway'),
     clock,
     random: systemRandom,
@@ -110,6 +113,7 @@ export function createGatewayAlone(options: { reading: ConfigReading; log: Logge
   });
   return {
     async start() {
+      await lifecycle.begin(quotas.part);
       await lifecycle.begin(gateway);
       await lifecycle.begin(keys);
       await keys.runOnce();

@@ -33,6 +33,7 @@ export function createQuotaLevels(options: {
   let backupLevel: number | undefined;
   let measuredMs = Number.NEGATIVE_INFINITY;
   let measuring = false;
+  let again = false;
 
   const told = (what: Promise<unknown>, counts: string): void => {
     what.catch((err: unknown) =>
@@ -40,12 +41,16 @@ export function createQuotaLevels(options: {
     );
   };
   const measureBackups = async (): Promise<void> => {
+    again = measuring;
     if (measuring || !quotas.definitions.counts(['backup_bytes']).any) return;
     measuring = true;
     try {
-      measuredMs = clock.now();
-      backupLevel = await options.repositoryBytes();
-      await quotas.noteLevel(backups, 'backup_bytes', backupLevel);
+      do {
+        again = false;
+        measuredMs = clock.now();
+        backupLevel = await options.repositoryBytes();
+        await quotas.noteLevel(backups, 'backup_bytes', backupLevel);
+      } while (again);
     } finally {
       measuring = false;
     }

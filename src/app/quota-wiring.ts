@@ -1,8 +1,5 @@
 import type { ActionRunners } from '../alerts/index.ts';
-import type { QuotaConfig } from '../config/index.ts';
-import type { Observation } from '../gateway/index.ts';
 import type { HealthCheck } from '../health/index.ts';
-import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import {
@@ -11,21 +8,18 @@ import {
   createQuotaWatch,
   createQuotaWriter,
   createResourceQuota,
-  findFaults,
   type GatewayQuota,
   type PastUse,
   type Place,
   planThrottle,
-  type Quota,
-  type QuotaAlarm,
   type Quotas,
   quotaRoutes,
   registerQuotaMetrics,
 } from '../quotas/index.ts';
 import type { ResourceQuota } from '../resources/index.ts';
 import type { Traffic } from '../traffic/index.ts';
-import { createPriceTable } from '../traffic/index.ts';
 import type { Ground } from './ground.ts';
+import { costMicrosBy, quotaAlarm, quotaOf } from './quota-parts.ts';
 
 export type QuotaWiring = {
   readonly quotas: Quotas;
@@ -48,21 +42,12 @@ export async function createQuotaWiring(ground: Ground, onlyTarget: string | nul
     ...{ db, clock, random, events, log },
     instance: config.state.instance,
     fromFile: config.quotas.definitions.map(quotaOf),
-    alarm: alarmOf(ground),
+    alarm: quotaAlarm(ground),
   });
   const forfeited = await quotas.open();
   if (forfeited.length > 0) log.info({ count: forfeited.length }, 'what an earlier life held of quotas was taken back');
   let traffic: Traffic | undefined;
-  const prices = createPriceTable(config.traffic.prices);
-  const gatewayQuota = createGatewayQuota({
-    quotas,
-    costMicrosOf: ({ llm }: Observation) => {
-      if (llm === null || traffic === undefined || prices.find(llm.provider, llm.model ?? '') === undefined)
-        return null;
-      const usd = traffic.priceOf(llm);
-      return usd === null ? null : Math.ceil(usd * 1e6);
-    },
-  });
+  const gatewayQuota = createGatewayQuota({ quotas, costMicrosOf: costMicrosBy(config.traffic.prices) });
   const watch = createQuotaWatch({ quotas, db, clock, log, intervalMs: config.quotas.checkIntervalMs });
   live.onChange((now) => watch.setIntervalMs(now.quotas.checkIntervalMs));
   registerQuotaMetrics(registry, quotas);
@@ -95,73 +80,6 @@ export async function createQuotaWiring(ground: Ground, onlyTarget: string | nul
     remember(made) {
       traffic = made;
     },
-  };
-}
-
-/** @throws AppError `config/invalid` with everything that cannot be meant */
-function quotaOf(entry: QuotaConfig): Quota {
-  const quota: Quota = {
-    id: entry.quota_id,
-    name: entry.name ?? entry.quota_id,
-    description: entry.description,
-    counts: entry.resource_type,
-    type: entry.quota_type,
-    period: entry.period,
-    window: entry.window,
-    limit: entry.limit,
-    burstLimit: entry.burst_limit,
-    action: entry.action,
-    of: {
-      targetId: entry.target_id,
-      workspace: entry.workspace_id,
-      userId: entry.user_id,
-      keyId: entry.key_id,
-    },
-    per: entry.per,
-    enabled: entry.enabled,
-    shadow: entry.shadow,
-    whenLost: entry.when_lost ?? (entry.quota_type === 'hard' ? 'closed' : 'open'),
-    ratePerMinute: entry.rate_per_minute,
-    waitSeconds: entry.wait_seconds,
-    mostLimit: entry.max_limit,
-    endsMs: null,
-    tags: entry.tags,
-    origin: 'file',
-    createdMs: 0,
-    updatedMs: 0,
-  };
-  const faults = findFaults(quota);
-  if (faults.length > 0)
-    throw new AppError(
-      'config/invalid',
-      faults.map(({ at, message }) => `quotas.definitions: ${quota.id}: ${at} ${message}.`).join(' '),
-    );
-  return quota;
-}
-
-/** Whoever is on call hears of a quota whose action is `escalate`, and when it has room again. */
-function alarmOf({ notifier, clock }: Ground): QuotaAlarm {
-  const tell = (
-    tx: Parameters<QuotaAlarm['raise']>[0],
-    { quota, violation, message }: Parameters<QuotaAlarm['raise']>[1],
-    status: 'firing' | 'resolved',
-  ): Promise<void> =>
-    notifier.tell(tx, {
-      key: `quota:${quota.id}:${violation.bucket}`.slice(0, 200),
-      status,
-      severity: 'warning',
-      title: `Quota ${quota.name} is exceeded`,
-      summary: message,
-      labels: { alertname: 'QuotaExceeded', severity: 'warning', quota: quota.id },
-      annotations: { bucket: violation.bucket, exceeded_by: String(violation.exceededBy) },
-      startsAtMs: violation.firstMs,
-      endsAtMs: status === 'resolved' ? clock.now() : null,
-      runbookUrl: null,
-      receivers: null,
-    });
-  return {
-    raise: (tx, what) => tell(tx, what, 'firing'),
-    resolve: (tx, what) => tell(tx, { ...what, message: `The quota "${what.quota.name}" has room again.` }, 'resolved'),
   };
 }
 

@@ -6,6 +6,7 @@
  */
 export type { AttemptSeen } from './delivery-jobs.ts';
 export type { Notification, NotificationSeverity, Notifier } from './notification.ts';
+export { createNotifier } from './notifier.ts';
 export { createNotify, type Notify } from './notify.ts';
 export { boundedDeliveries, boundedSilences } from './notify-growth.ts';
 export { notifyRoutes } from './notify-routes.ts';

@@ -14,6 +14,8 @@ export type QuotaDraft = Omit<Quota, 'origin' | 'createdMs' | 'updatedMs'>;
 
 export type Definitions = {
   load(): Promise<void>;
+  /** What another process changed counts here too. */
+  refresh(): Promise<void>;
   /** In force, the adjusted limit of dynamic ones put in; in the order of their ids. */
   all(): readonly Quota[];
   find(id: string): Quota | undefined;
@@ -56,9 +58,11 @@ export function createDefinitions(options: {
   let plans = new Map<string, readonly Holding[]>();
   let nextEndMs = Number.POSITIVE_INFINITY;
   const listeners: (() => void)[] = [];
+  let changes = 0;
 
   /** The file wins over the API, and either over what ragwarden brings along. */
   const rebuild = (): void => {
+    changes += 1;
     const bases = new Map<string, Quota>();
     for (const one of [...defaultQuotas, ...stored.values(), ...fromFile]) bases.set(one.id, one);
     const before = byId;
@@ -78,6 +82,10 @@ export function createDefinitions(options: {
     plans = new Map();
     ledger.adopt(inForce);
     for (const listener of listeners) listener();
+  };
+  const take = (found: Awaited<ReturnType<typeof listDefinitions>>): void => {
+    stored = new Map(found.quotas.map((quota) => [quota.id, quota]));
+    adjusted = new Map(found.adjusted);
   };
   const baseOf = (id: string): Quota | undefined =>
     fromFile.find((one) => one.id === id) ?? stored.get(id) ?? defaultQuotas.find((one) => one.id === id);
@@ -115,10 +123,18 @@ export function createDefinitions(options: {
   };
 
   return {
-    async load() {
+    async refresh() {
+      const seen = changes;
       const found = await listDefinitions(db.reader());
-      stored = new Map(found.quotas.map((quota) => [quota.id, quota]));
-      adjusted = new Map(found.adjusted);
+      // Changed here meanwhile: what was read is older than that.
+      if (changes !== seen) return;
+      const before = JSON.stringify([[...stored.values()], [...adjusted]]);
+      if (JSON.stringify([found.quotas, [...found.adjusted]]) === before) return;
+      take(found);
+      rebuild();
+    },
+    async load() {
+      take(await listDefinitions(db.reader()));
       const shelved = fromFile.filter(({ id }) => stored.has(id));
       rebuild();
       if (shelved.length === 0) return;

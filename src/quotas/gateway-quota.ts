@@ -132,7 +132,8 @@ export function createGatewayQuota(options: {
   };
 }
 
-function guardsOf(quotas: readonly Quota[]): readonly QuotaGuard[] {
+/** Whom the gateway must ask about, by these definitions. */
+export function guardsOf(quotas: readonly Quota[]): readonly QuotaGuard[] {
   return quotas
     .filter((quota) => isAsked(quota) && gatewayKinds.includes(quota.counts))
     .map((quota) => ({

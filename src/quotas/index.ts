@@ -6,7 +6,7 @@
  */
 export type { QuotaAlarm } from './alarm.ts';
 export { findFaults, type QuotaDraft } from './definitions.ts';
-export { createGatewayQuota, type GatewayQuota } from './gateway-quota.ts';
+export { createGatewayQuota, type GatewayQuota, guardsOf } from './gateway-quota.ts';
 export { requireRoom } from './levels.ts';
 export type { Place, Quota } from './quota.ts';
 export { boundedQuotaUsage, boundedReservations, boundedViolations } from './quota-growth.ts';

@@ -34,6 +34,7 @@ export function createQuotaWatch(options: {
     async run() {
       const nowMs = clock.now();
       try {
+        await quotas.definitions.refresh();
         const reaped = await quotas.ledger.reap();
         if (reaped.length > 0) log.info({ count: reaped.length }, 'what dead processes held of quotas was taken back');
         await quotas.bookings.expire();

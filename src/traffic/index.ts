@@ -4,7 +4,7 @@
  * as done or as failed; no body, query or secret is kept; a cost is by a price that somebody set, or it is unknown.
  */
 export type { Exchange, Result } from './exchange.ts';
-export { createPriceTable, type Price } from './prices.ts';
+export { costOf, createPriceTable, type Price } from './prices.ts';
 export { createTraffic, type Traffic } from './traffic.ts';
 export { trafficDefinitions } from './traffic-metrics.ts';
 export { trafficRoutes } from './traffic-routes.ts';

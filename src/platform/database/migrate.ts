@@ -53,6 +53,12 @@ export async function migrate(database: OpenDatabase, steps: MigrationList): Pro
   return (results ?? []).filter((step) => step.status === 'Success').map((step) => step.migrationName);
 }
 
+/** Whether the schema is exactly what these steps make of it; for whoever may read and write, and not change it. */
+export async function isMigrated(database: OpenDatabase, steps: MigrationList): Promise<boolean> {
+  const applied = await appliedSteps(database);
+  return applied.length === Object.keys(steps).length && applied.every((step) => step in steps);
+}
+
 async function appliedSteps({ writer, stepTables }: OpenDatabase): Promise<string[]> {
   const noted = stepTables?.steps ?? 'kysely_migration';
   const tables = await writer.introspection.getTables({ withInternalKyselyTables: true });
