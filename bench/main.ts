@@ -23,6 +23,8 @@ import { metricStorage } from './metric-storage.ts';
 import { notify } from './notify.ts';
 import { operationWrapper } from './operation-wrapper.ts';
 import { built } from './processes.ts';
+import { quotaHammer } from './quota-hammer.ts';
+import { quotas } from './quotas.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
 import { restore } from './restore.ts';
 import { scatteredEdits } from './scattered-edits.ts';
@@ -54,6 +56,8 @@ const benches: readonly Bench[] = [
   leakDetection,
   resourceScan,
   cleanup,
+  quotas,
+  quotaHammer,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 

@@ -1,92 +1,44 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { stateMigrations } from '../src/migrations/index.ts';
 import { createTestDatabase } from '../src/migrations/test-databases.ts';
-import { openTestState, type TestState } from '../src/migrations/test-state.ts';
+import { openTestState } from '../src/migrations/test-state.ts';
 import { type Database, migrate, openPostgres } from '../src/platform/database/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
-import { writeDefinition } from '../src/quotas/definition-store.ts';
-import { auditHeld, type LedgerTables, reapLeases } from '../src/quotas/ledger-store.ts';
-import { quota } from '../src/quotas/test-quotas.ts';
+import { hammer } from '../src/quotas/test-hammer.ts';
 import { hasPart } from './setup/parts.ts';
 
-/** How many processes, and for how long; the measurement in bench/ takes sixteen and ten seconds. */
-const processes = 4;
-const kills = 4;
-const limit = 1_500;
-const fixture = join(import.meta.dirname, '../src/quotas/hammer.fixture.ts');
-const day = quota({ id: 'hammered', counts: 'tokens', limit, period: 'month' });
+/** `npm run bench -- quota-hammer` takes sixteen processes, ten seconds, and victims by chance. */
+const kills = 2;
+const limit = 300;
 
-const children: ChildProcess[] = [];
-afterEach(() => {
-  // Whoever is left of a test that failed would go on for ever.
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-});
-
-/** Many processes use one hard quota, and some of them are killed in the midst of it and begin anew. */
-async function hammer(place: string, db: Database): Promise<void> {
-  await db.unit((tx) => writeDefinition(tx, day));
-  let granted = 0;
-  let started = 0;
-  const begin = (): ChildProcess => {
-    started += 1;
-    const child = spawn(process.execPath, [fixture, place, `hammer${started}`], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    children.push(child);
-    child.stdout?.on('data', (dots: Buffer) => {
-      granted += dots.length;
-    });
-    return child;
-  };
-  const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
-  const over = async (child: ChildProcess): Promise<void> => {
-    if (!ended(child)) await once(child, 'close');
-  };
-  const running = Array.from({ length: processes }, begin);
-  const standing = async (): Promise<number> => {
-    const rows = await db.reader<LedgerTables>().selectFrom('quota_usage').selectAll().execute();
-    return rows.reduce((sum, row) => sum + Number(row.used) + Number(row.held) + Number(row.forfeited), 0);
-  };
-  for (let kill = 0; kill < kills; kill += 1) {
-    // In the midst of it: something was granted since the last one.
-    const before = granted;
-    // Or there is nothing left: what those that were killed held is nobody's until their leases end.
-    await expect.poll(async () => granted > before || (await standing()) >= limit, { timeout: 60_000 }).toBe(true);
-    const victim = running.shift();
-    if (victim) {
-      expect(ended(victim)).toBe(false);
-      const gone = over(victim);
-      victim.kill('SIGKILL');
-      await gone;
-    }
-    running.push(begin());
-  }
-  await expect.poll(standing, { timeout: 60_000 }).toBe(limit);
-  // Whoever ended by itself met an error, which it has printed.
-  expect(running.filter(ended).map((child) => child.exitCode ?? child.signalCode)).toEqual([]);
-  const gone = running.map(over);
-  for (const child of running) child.kill('SIGTERM');
-  await Promise.all(gone);
-  await db.unit((tx) => reapLeases(tx, { expiredMs: Number.MAX_SAFE_INTEGER }));
-  const rows = await db.reader<LedgerTables>().selectFrom('quota_usage').selectAll().execute();
-  const total = rows.reduce((sum, row) => sum + Number(row.used) + Number(row.held) + Number(row.forfeited), 0);
-  expect(total).toBeLessThanOrEqual(limit);
+async function judge(place: string, db: Database): Promise<void> {
+  let before = 0;
+  const seen = await hammer({
+    ...{ place, db, processes: 3, limit },
+    until: ({ standing, killed }) => killed >= kills && standing >= limit,
+    mayKill({ granted, standing, killed }) {
+      // In the midst of it: something was granted since the last one. Or there is nothing left for anybody.
+      if (killed >= kills || (granted <= before && standing < limit)) return false;
+      before = granted;
+      return true;
+    },
+    // The oldest of them: the young ones may not have begun.
+    victim: () => 0,
+  });
+  expect(seen.endedByThemselves).toEqual([]);
+  expect(seen.faults).toEqual([]);
+  expect(seen.total).toBeLessThanOrEqual(limit);
   // Never too little: each use that was granted stands in the ledger, as used or among what died with a process.
-  expect(granted).toBeLessThanOrEqual(total);
-  expect(granted).toBeGreaterThan(0);
-  expect(rows.map((row) => Number(row.held))).toEqual([0]);
-  expect(await auditHeld(db.reader<LedgerTables>(), new Map())).toEqual([]);
+  expect(seen.granted).toBeLessThanOrEqual(seen.total);
+  expect(seen.granted).toBeGreaterThan(0);
 }
 
-describe('processes that hammer one hard quota and are killed at random', () => {
+describe('processes that hammer one hard quota and are killed in the midst of it', () => {
   test('never get more than the limit together, and leave a ledger that adds up: SQLite', async () => {
-    const state: TestState = await openTestState({ on: 'sqlite', durable: true });
-    await hammer(state.path, state.db);
+    const state = await openTestState({ on: 'sqlite', durable: true });
+    await judge(state.path, state.db);
     await state.remove();
-  }, 120_000);
+  }, 180_000);
 
   test.skipIf(!hasPart('postgresql'))(
     'the same on PostgreSQL',
@@ -96,10 +48,10 @@ describe('processes that hammer one hard quota and are killed at random', () => 
         ...{ name: 'state', url: database.url, steps: stateMigrations, instance: 'judge', log: silentLogger },
       });
       await migrate(db, stateMigrations);
-      await hammer(database.url, db);
+      await judge(database.url, db);
       await db.close();
       await database.remove();
     },
-    120_000,
+    180_000,
   );
 });

@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs';
 import { stateMigrations } from '../migrations/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import { openPostgres, openSqlite } from '../platform/database/index.ts';
+import { systemCode } from '../platform/errors.ts';
 import { systemRandom } from '../platform/ids.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { anyPlace } from './quota.ts';
@@ -25,10 +26,21 @@ if (script?.endsWith('hammer.fixture.ts')) {
   process.on('SIGTERM', () => {
     ends = true;
   });
+  /** At once, so that a kill swallows none; a pipe that is full for the moment takes nothing, and is no fault. */
+  const say = async (): Promise<void> => {
+    for (;;)
+      try {
+        writeSync(1, '.');
+        return;
+      } catch (err) {
+        if (systemCode(err) !== 'EAGAIN') throw err;
+        await systemClock.sleep(5);
+      }
+  };
   const lane = async (): Promise<void> => {
     while (!ends) {
       const spent = await quotas.spend(anyPlace, { tokens: 1 }, () => true);
-      if (spent.granted) writeSync(1, '.');
+      if (spent.granted) await say();
       // Turned away: somebody may give something back.
       else await systemClock.sleep(20);
     }

@@ -1,4 +1,4 @@
-import { ceilingOf, comesBack, type Quota } from './quota.ts';
+import { ceilingOf, comesBack, isLevel, type Quota } from './quota.ts';
 import { type Slot, slotAt } from './window.ts';
 
 /**
@@ -50,6 +50,8 @@ export const newHolding = (quota: Quota, bucket: string): Holding => ({
 
 /** Asked again after so long: another process may have given something back. */
 const refusalMs = 100;
+/** The same where nothing can come back in this window: only when somebody begins it anew. */
+const certainMs = 5_000;
 const steadyMs = 2_000;
 const mostGrowth = 4_096;
 /** Of what is left, one process takes so much at most: near the limit that is nothing beyond what it needs. */
@@ -89,10 +91,19 @@ export function hasAtHand({ lease }: Holding, amount: number, nowMs: number): bo
 export const wasRefused = (holding: Holding, amount: number, nowMs: number): boolean =>
   nowMs < holding.refusedUntilMs && amount > holding.refusedFree;
 
-export function noteRefusal(holding: Holding, free: number, nowMs: number): void {
+/**
+ * @param free what is left
+ * @param most what would be left if everything that is only held were given back
+ */
+export function noteRefusal(
+  holding: Holding,
+  { free, most, amount }: { readonly free: number; readonly most: number; readonly amount: number },
+  nowMs: number,
+): void {
   const untilMs = holding.lease?.slot.untilMs ?? slotAt(holding.quota, nowMs).untilMs;
-  holding.refusedUntilMs = Math.min(nowMs + refusalMs, untilMs);
-  holding.refusedFree = free;
+  const isCertain = amount > most && !comesBack(holding.quota) && !isLevel(holding.quota);
+  holding.refusedUntilMs = Math.min(nowMs + (isCertain ? certainMs : refusalMs), untilMs);
+  holding.refusedFree = isCertain ? most : free;
 }
 
 /** What is taken beyond the need, so that the ledger need not be asked each time. Nothing of what never begins anew. */

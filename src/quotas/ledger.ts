@@ -335,6 +335,8 @@ type State = {
   readonly lease: Lease;
   readonly spot: Spot;
   standing: number;
+  /** Of it: what nothing gives back in this window. */
+  readonly settled: number;
   /** Debited and used up. */
   used: number;
   /** Debited for exchanges that settle later. */
@@ -379,9 +381,11 @@ async function planRound(
     const spot = { quotaId: holding.quota.id, bucket: holding.bucket, slot: lease.slot };
     // Then what was carried over is seen.
     if (carryAbove(holding) !== null) await openSlot(tx, spot, carryAbove(holding));
-    const standing = totalOf(await readStanding(tx.as<LedgerTables>(), spot));
+    const stood = await readStanding(tx.as<LedgerTables>(), spot);
+    const standing = totalOf(stood);
+    const settled = stood.used + stood.carried;
     const expiresMs = nowMs + leaseMs;
-    const made: State = { lease, spot, standing, used: 0, held: 0, extra: 0, expiresMs, reaped: false };
+    const made: State = { lease, spot, standing, settled, used: 0, held: 0, extra: 0, expiresMs, reaped: false };
     round.states.set(holding, made);
     return made;
   };
@@ -402,9 +406,12 @@ async function planRound(
       refusals = findRefusals(one.wishes, round, freeOf);
     }
     if (refusals.length > 0) {
-      for (const { holding } of refusals) {
+      for (const { holding, amount } of refusals) {
         const state = round.states.get(holding);
-        if (state) noteRefusal(holding, freeOf(state) + state.lease.slab, nowMs);
+        if (state) {
+          const most = ceilingOf(holding.quota) - state.settled - state.used;
+          noteRefusal(holding, { free: freeOf(state) + state.lease.slab, most, amount }, nowMs);
+        }
         if (state) holding.standing = state.standing + state.used + state.held;
       }
       round.outcomes.set(one, { refusals, allocated: [] });
