@@ -9,11 +9,17 @@ import {
   createClient,
   EventLogger,
   getBackupService,
+  getQuotaManager,
   getSystemHealth,
   getSystemMonitor,
   LogManager,
   MetricsCollector,
+  QuotaAction,
+  QuotaDefinition,
+  QuotaPeriod,
+  QuotaType,
   type RagwardenClient,
+  ResourceType,
   SystemHealthMonitor,
   SystemOperations,
 } from '../src/sdk/index.ts';
@@ -167,6 +173,41 @@ test('programs tell of backups, replications and recoveries, and find them by gr
   for await (const event of client.events.export({ kinds: ['recovery'] })) exported.push(event.seq);
   expect(exported).toContain(validated.seq);
   expect(await client.events.analytics({ kinds: ['replication'] })).toMatchObject({ total: 1 });
+});
+
+test('the quotas of document 003 are made and checked as its example does, and asked before something is registered', async () => {
+  const quota = new QuotaDefinition({
+    quotaId: 'user_memory_limit',
+    name: 'User Memory Limit',
+    description: 'Maximum memory usage per user',
+    resourceType: ResourceType.MEMORY,
+    quotaType: QuotaType.SOFT,
+    period: QuotaPeriod.HOUR,
+    limit: 1024 * 1024 * 1024,
+    action: QuotaAction.WARN,
+    per: ['user'],
+  });
+  const quotaManager = getQuotaManager(options);
+  // The second attempt of this test finds what the first one left.
+  await quotaManager.removeQuota(quota.quota.quotaId).catch(() => undefined);
+  await quotaManager.addQuota(quota);
+  const check = (usageAmount: number) =>
+    quotaManager.checkQuota({ resourceType: ResourceType.MEMORY, usageAmount, userId: 'user123' });
+  const ofOurs = (results: Awaited<ReturnType<typeof check>>) =>
+    results.find((one) => one.quota_id === 'user_memory_limit');
+  expect(ofOurs(await check(512 * 1024 * 1024))).toMatchObject({ allowed: true, is_warning: false, current_usage: 0 });
+  expect(ofOurs(await check(600 * 1024 * 1024))).toMatchObject({ allowed: true, is_warning: true });
+  await quotaManager.updateQuota('user_memory_limit', { action: QuotaAction.BLOCK });
+  const resource = { resourceId: 'index', resourceType: ResourceType.MEMORY, owner: 'user123', sizeBytes: 1 };
+  await expect(client.resources.register(resource)).rejects.toMatchObject({ code: 'quota/exceeded', status: 429 });
+  await client.resources.register({ ...resource, owner: 'user456' });
+  await client.resources.unregister('index');
+  const { usage } = await quotaManager.getQuotaStatus({ quotaId: 'user_memory_limit' });
+  expect(usage.user_memory_limit?.buckets.map(({ user_id, current_usage }) => [user_id, current_usage])).toEqual([
+    ['user123', 1112 * 1024 * 1024],
+    ['user456', 1],
+  ]);
+  await quotaManager.removeQuota('user_memory_limit');
 });
 
 test('logs, jobs and caches have the doors of document 002', async () => {

@@ -55,7 +55,7 @@ export function createDefinitions(options: {
   let adjusted = new Map<string, number>();
   let inForce: readonly Quota[] = [];
   let byId = new Map<string, Quota>();
-  let plans = new Map<string, readonly Holding[]>();
+  const plans = createPlans();
   let nextEndMs = Number.POSITIVE_INFINITY;
   const listeners: (() => void)[] = [];
   let changes = 0;
@@ -79,7 +79,7 @@ export function createDefinitions(options: {
     );
     inForce = [...byId.values()];
     nextEndMs = Math.min(...inForce.map(({ endsMs }) => endsMs ?? Number.POSITIVE_INFINITY));
-    plans = new Map();
+    plans.clear();
     ledger.adopt(inForce);
     for (const listener of listeners) listener();
   };
@@ -154,18 +154,16 @@ export function createDefinitions(options: {
     baseLimit: (id) => baseOf(id)?.limit ?? 0,
     applied(place, nowMs) {
       if (nowMs >= nextEndMs) {
-        plans = new Map();
+        plans.clear();
         const still = inForce.filter(({ endsMs }) => endsMs !== null && endsMs > nowMs);
         nextEndMs = Math.min(...still.map(({ endsMs }) => endsMs ?? Number.POSITIVE_INFINITY));
       }
-      const key = `${place.targetId}\0${place.workspace}\0${place.userId}\0${place.keyId}`;
-      const found = plans.get(key);
+      const found = plans.find(place);
       if (found) return found;
-      if (plans.size >= mostPlaces) plans.clear();
       const made = inForce
         .filter((quota) => concerns(quota, place, nowMs))
         .map((quota) => ledger.holdingOf(quota, bucketOf(quota, place)));
-      plans.set(key, made);
+      plans.keep(place, made);
       return made;
     },
     counts(kinds) {
@@ -248,6 +246,37 @@ export function createDefinitions(options: {
     onChange(listener) {
       listeners.push(listener);
     },
+  };
+}
+
+type Part = string | null;
+type Plans = {
+  find(place: Place): readonly Holding[] | undefined;
+  keep(place: Place, made: readonly Holding[]): void;
+  clear(): void;
+};
+
+/** What was found for each place. One part after the other: a key of all of them would be a new text for each use. */
+function createPlans(): Plans {
+  const byUser = new Map<Part, Map<Part, Map<Part, Map<Part, readonly Holding[]>>>>();
+  let kept = 0;
+  const inner = <Value>(of: Map<Part, Map<Part, Value>>, part: Part): Map<Part, Value> => {
+    const found = of.get(part) ?? new Map<Part, Value>();
+    of.set(part, found);
+    return found;
+  };
+  const clear = (): void => {
+    byUser.clear();
+    kept = 0;
+  };
+  return {
+    find: ({ targetId, workspace, userId, keyId }) => byUser.get(userId)?.get(workspace)?.get(keyId)?.get(targetId),
+    keep({ targetId, workspace, userId, keyId }, made) {
+      if (kept >= mostPlaces) clear();
+      kept += 1;
+      inner(inner(inner(byUser, userId), workspace), keyId).set(targetId, made);
+    },
+    clear,
   };
 }
 

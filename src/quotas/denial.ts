@@ -39,12 +39,36 @@ export function explainDenial(
   const { quota, bucket, standing, amount } = refusal;
   const limit = ceilingOf(quota);
   const remaining = Math.max(0, limit - standing);
+  const reset = comesBack(quota) ? null : resetAt(quota, nowMs);
+  return {
+    ...refusal,
+    limit,
+    remaining,
+    retryAfterSeconds: retryAfter(quota, reset, nowMs),
+    resetSeconds: reset === null ? null : Math.max(0, Math.ceil((reset - nowMs) / 1_000)),
+    // Written when it is read: most of the cost of turning away is this sentence.
+    get detail() {
+      return sentenceOf(quota, { bucket, amount, limit, remaining, reset });
+    },
+  };
+}
+
+function sentenceOf(
+  quota: Quota,
+  facts: {
+    readonly bucket: string;
+    readonly amount: number;
+    readonly limit: number;
+    readonly remaining: number;
+    readonly reset: number | null;
+  },
+): string {
+  const { bucket, amount, limit, remaining, reset } = facts;
   const whose = describeBucket(bucket);
   const per =
     quota.period === 'forever'
       ? 'in all'
       : `in ${quota.window === 'sliding' ? 'any' : quota.period === 'hour' ? 'an' : 'a'} ${quota.period}`;
-  const reset = comesBack(quota) ? null : resetAt(quota, nowMs);
   const when =
     reset === null
       ? comesBack(quota)
@@ -54,14 +78,7 @@ export function explainDenial(
         ? 'Room comes back as the uses before leave the window.'
         : `It begins anew at ${new Date(reset).toISOString()}.`;
   const more = amount > limit ? ' It asks for more than the whole limit.' : '';
-  return {
-    ...refusal,
-    limit,
-    remaining,
-    retryAfterSeconds: retryAfter(quota, reset, nowMs),
-    resetSeconds: reset === null ? null : Math.max(0, Math.ceil((reset - nowMs) / 1_000)),
-    detail: `The quota "${quota.name}" (${quota.id})${whose === '' ? '' : ` of ${whose}`} allows ${describeAmount(quota, limit)} ${per}; ${describeAmount(quota, remaining)} left, and this asks for ${describeAmount(quota, amount)}.${more} ${when} An administrator can raise it: \`ragwarden quota show ${quota.id}\`.`,
-  };
+  return `The quota "${quota.name}" (${quota.id})${whose === '' ? '' : ` of ${whose}`} allows ${describeAmount(quota, limit)} ${per}; ${describeAmount(quota, remaining)} left, and this asks for ${describeAmount(quota, amount)}.${more} ${when} An administrator can raise it: \`ragwarden quota show ${quota.id}\`.`;
 }
 
 function retryAfter(quota: Quota, resetMs: number | null, nowMs: number): number | null {

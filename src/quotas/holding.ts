@@ -110,7 +110,10 @@ export function noteRefusal(
 export function planSlab(holding: Holding, free: number, need: number, nowMs: number): number {
   const { quota } = holding;
   if (quota.period === 'forever' || comesBack(quota)) return 0;
-  holding.growth = nowMs - holding.refilledMs < steadyMs ? Math.min(mostGrowth, Math.max(1, holding.growth * 2)) : 0;
+  const sinceMs = nowMs - holding.refilledMs;
+  if (sinceMs < steadyMs) holding.growth = Math.min(mostGrowth, Math.max(1, holding.growth * 2));
+  // Who comes in waves need not begin at nothing each time.
+  else holding.growth = sinceMs < 10 * steadyMs ? holding.growth >> 1 : 0;
   holding.refilledMs = nowMs;
   const left = free - need;
   const extra = Math.min(Math.floor(left / shares), need * holding.growth);

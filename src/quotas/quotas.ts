@@ -187,7 +187,12 @@ export function createQuotas(options: {
         explainDenial({ quota, bucket, standing, amount }, nowMs),
       ),
     );
-    return { granted: false, denials, detail: denials[0]?.detail ?? '' };
+    return {
+      ...{ granted: false, denials },
+      get detail() {
+        return denials[0]?.detail ?? '';
+      },
+    };
   };
 
   /** What the actions of those that said no make of it: turned away, slowed down or kept waiting. */

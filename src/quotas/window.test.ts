@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readConfig } from '../config/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { decideAdjustment } from './dynamic.ts';
 import { forecastUse } from './forecast.ts';
@@ -70,6 +71,42 @@ test('the pace of a window tells when it will be used up, once enough of it has 
   expect(forecastUse(quota, 50, start + 60_000)).toBeUndefined();
   expect(forecastUse(quota, 50, start + 900_000)).toEqual({ atEnd: 200, exhaustedAtMs: start + 1_800_000 });
   expect(forecastUse(quota, 10, start + 900_000)).toEqual({ atEnd: 40, exhaustedAtMs: null });
+});
+
+test('warn: what is beyond the limit is allowed, and told as a warning or a violation', async () => {
+  const found = await openTestQuotas([
+    draft({ id: 'plain', limit: 1, action: 'warn' }),
+    draft({ id: 'room', type: 'soft', limit: 1, burstLimit: 5, action: 'warn' }),
+  ]);
+  const { quotas, events } = found;
+  const check = () => quotas.bookings.check({ place: anyPlace, amounts: { requests: 1 }, spend: true });
+  expect(await check()).toMatchObject({ allowed: true, results: [{ verdict: 'within' }, { verdict: 'within' }] });
+  expect(await check()).toMatchObject({ allowed: true, results: [{ verdict: 'over' }, { verdict: 'warned' }] });
+  await quotas.flush();
+  const told = await events.list({ types: ['quota.exceeded', 'quota.warned'], limit: 5, order: 'oldest-first' });
+  expect(told.map(({ type, data }) => [type, data?.quota_id, data?.action])).toEqual([
+    ['quota.exceeded', 'plain', 'warn'],
+    ['quota.warned', 'room', undefined],
+  ]);
+  expect(quotas.totals()).toMatchObject({ checks: 2, blocks: 0 });
+  await found.remove();
+});
+
+test('quotas are looked after every thirty seconds: what is over is resolved without anybody asking', async () => {
+  const found = await openTestQuotas([draft({ period: 'second', limit: 1 })]);
+  const { quotas, state, clock } = found;
+  const { config } = readConfig({ env: {}, cwd: '/' });
+  expect(config?.quotas.checkIntervalMs).toBe(30_000);
+  const watch = createQuotaWatch({ quotas, db: state.db, clock, log: silentLogger, intervalMs: 30_000 });
+  await watch.start?.(new AbortController().signal);
+  for (let use = 0; use < 2; use += 1) await quotas.spend(anyPlace, { requests: 1 }, () => true);
+  await quotas.flush();
+  await clock.advance(29_000);
+  expect((await quotas.violations.countOf(['requests'])).open).toBe(1);
+  await clock.advance(1_000);
+  await expect.poll(async () => (await quotas.violations.countOf(['requests'])).open, { timeout: 30_000 }).toBe(0);
+  await watch.stop?.();
+  await found.remove();
 });
 
 test('escalate: refused, people are told, and told again when it is over', async () => {
