@@ -34,7 +34,7 @@ const lookMs = 1_000;
  * slabs never grant more than the limit together. The other process owns the state: nothing is migrated here, and what is looked
  * after once (reservations that end, violations that are over, dynamic limits) is looked after there. While the ledger cannot be
  * opened, quotas of the file do what each says for that, and of the others nothing is known.
- * @see docs/decisions/0047-quotas.md
+ * @see docs/decisions/0049-quotas.md
  */
 export function createGatewayAloneQuotas(options: Options): GatewayAloneQuotas {
   const { config, clock, random, log } = options;
