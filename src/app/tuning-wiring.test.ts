@@ -88,6 +88,10 @@ test('what the backend runs with is told with where it was seen, and advice rest
   expect(advice.body.items).toMatchObject([
     { graph_id: 'default', rule: 'extract-cache-off', class: 'safe', changes: [{ from: false, to: true }] },
   ]);
+  expect(advice.body.items[0].already_set).toBe(false);
+  await ask('PUT', '/config/lightrag/default', { enable_llm_cache_for_extract: true });
+  const [waiting] = (await ask('GET', '/tuning/advice')).body.items;
+  expect(waiting).toMatchObject({ rule: 'extract-cache-off', already_set: true });
   const [{ unknown, fine }] = advice.body.backends;
   expect(unknown.map(({ rule }: { rule: string }) => rule)).toEqual(
     expect.arrayContaining(['llm-queue-full', 'slow-answers', 'cache-never-hit', 'files-beyond-storage']),

@@ -11,6 +11,7 @@ const proposal = z.object({
   rule: z.string(),
   class: z.string(),
   changes: z.array(z.object({ parameter: z.string(), from: value, to: value })),
+  already_set: z.boolean(),
   because: z.string(),
   evidence: z.array(z.object({ what: z.string(), value, unit: z.string().nullable() })),
   effect: z.string(),
@@ -74,7 +75,9 @@ function describeProposal(one: z.infer<typeof proposal>): string {
     `  effect: ${one.effect}`,
     `  to change it: ${describeClass(one.class)}`,
     `  ends when: ${one.withdrawn_when}`,
-    `  ragwarden tune set ${pairs.join(' ')} --reason "${one.rule}"`,
+    one.already_set
+      ? '  it is set and waits: ragwarden tune apply'
+      : `  ragwarden tune set ${pairs.join(' ')} --reason "${one.rule}"`,
   ].join('\n');
 }
 

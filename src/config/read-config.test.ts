@@ -446,6 +446,12 @@ test('only what somebody wrote down is a first value of the tuning', () => {
   });
 });
 
+test('the file gives first values of the tuning, and the environment counts more', () => {
+  const yaml = 'tuning:\n  chunk_size: 1200\n  cache_size: 50\n';
+  expect(read({}, yaml).config.tuning.first).toEqual({ chunk_size: 1_200, cache_size: 50 });
+  expect(read({ CHUNK_SIZE: '900' }, yaml).config.tuning.first).toEqual({ chunk_size: 900, cache_size: 50 });
+});
+
 test('resources are looked through each minute and 100,000 are tracked, unless told otherwise', () => {
   expect(read({}).config.resources).toMatchObject({ leakCheckIntervalMs: 60_000, maxTracked: 100_000 });
   const told = { RAGWARDEN_LEAK_CHECK_INTERVAL: '10', RAGWARDEN_MAX_TRACKED_RESOURCES: '7' };

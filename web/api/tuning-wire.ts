@@ -68,6 +68,7 @@ export type AdviceProposal = {
   rule: string;
   class: string;
   changes: { parameter: string; from: TuningValue; to: TuningValue }[];
+  already_set: boolean;
   because: string;
   evidence: { what: string; value: TuningValue; unit: 'ms' | 'share' | 'bytes' | 'count' | null }[];
   effect: string;

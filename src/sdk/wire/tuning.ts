@@ -215,6 +215,8 @@ export type AdviceProposalBody = {
   /** The dearest of what changes. */
   readonly class: TuningClass;
   readonly changes: readonly { readonly parameter: string; readonly from: TuningValue; readonly to: TuningValue }[];
+  /** Somebody set it here, and the backend does not run with it yet: it waits to be applied. */
+  readonly already_set: boolean;
   readonly because: string;
   readonly evidence: readonly {
     readonly what: string;

@@ -10,6 +10,9 @@ const proposalSchema = z.object({
   rule: z.string().describe('Which rule of the tuning guide.'),
   class: z.enum(tuningClasses).describe('The dearest of what changes.'),
   changes: z.array(z.object({ parameter: z.string(), from: valueSchema, to: valueSchema })),
+  already_set: z
+    .boolean()
+    .describe('Somebody set it here, and the backend does not run with it yet: it waits to be applied.'),
   because: z.string(),
   evidence: z.array(
     z.object({
@@ -38,16 +41,23 @@ export const adviceSchema = z.object({
 });
 export type AdviceBody = z.infer<typeof adviceSchema>;
 
-const shapeProposal = ({ graphId, withdrawnWhen, changes, evidence, ...one }: Proposal): AdviceProposalBody => ({
+/** Whether somebody set this value for this backend. */
+export type IsSet = (graphId: string, parameter: string, value: RunningValueBody['wanted']) => boolean;
+
+const shapeProposal = (
+  { graphId, withdrawnWhen, changes, evidence, ...one }: Proposal,
+  isSet: IsSet,
+): AdviceProposalBody => ({
   graph_id: graphId,
   ...one,
   changes: changes.map((change) => ({ ...change })),
+  already_set: changes.every(({ parameter, to }) => isSet(graphId, parameter, to)),
   evidence: evidence.map((line) => ({ ...line })),
   withdrawn_when: withdrawnWhen,
 });
 
-export const shapeAdvice = (all: readonly Advice[]): AdviceBody => ({
-  items: all.flatMap(({ proposals }) => proposals.map(shapeProposal)),
+export const shapeAdvice = (all: readonly Advice[], isSet: IsSet): AdviceBody => ({
+  items: all.flatMap(({ proposals }) => proposals.map((one) => shapeProposal(one, isSet))),
   next_cursor: null,
   backends: all.map(({ graphId, fromMs, toMs, fine, unknown }) => ({
     graph_id: graphId,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { RoutePlugin } from '../../platform/http/index.ts';
 import type { Running } from '../drift.ts';
 import { findValues } from '../found-values.ts';
+import type { TuningValue } from '../parameter.ts';
 import type { Tuning } from '../tuning.ts';
 import { adviceSchema, runningSchema, shapeAdvice, shapeRunning } from './advice-bodies.ts';
 import { advise } from './advise.ts';
@@ -23,6 +24,14 @@ export const adviceRoutes =
   }): RoutePlugin =>
   async (app) => {
     const tags = ['tuning'];
+    type Wishes = ReadonlyMap<string, TuningValue | null>;
+    /** What somebody set for a backend. */
+    const wishesFor = async (graphId: string): Promise<Wishes> =>
+      new Map(
+        (await deps.tuning.effective({ graphId })).flatMap(({ parameter, value, origin }) =>
+          origin === 'built-in' ? [] : [[parameter.name, value] as const],
+        ),
+      );
 
     app.get(
       '/api/v1/tuning/advice',
@@ -45,7 +54,12 @@ export const adviceRoutes =
           response: { 200: adviceSchema },
         },
       },
-      async (request) => shapeAdvice((await deps.facts(request.query.window * 1_000)).map((facts) => advise(facts))),
+      async (request) => {
+        const all = (await deps.facts(request.query.window * 1_000)).map((facts) => advise(facts));
+        const wishes = new Map<string, Wishes>();
+        for (const { graphId } of all) wishes.set(graphId, await wishesFor(graphId));
+        return shapeAdvice(all, (graphId, parameter, value) => wishes.get(graphId)?.get(parameter) === value);
+      },
     );
 
     app.get(
@@ -62,11 +76,7 @@ export const adviceRoutes =
         const all = await Promise.all(
           (await deps.running()).map(async ({ graphId, kind, running }) => {
             if (kind === undefined) return [];
-            const wanted = new Map(
-              (await deps.tuning.effective({ graphId })).flatMap(({ parameter, value, origin }) =>
-                origin === 'built-in' ? [] : [[parameter.name, value] as const],
-              ),
-            );
+            const wanted = await wishesFor(graphId);
             return findValues(kind, running).map((one) =>
               shapeRunning(graphId, one, wanted.get(one.parameter.name) ?? null),
             );

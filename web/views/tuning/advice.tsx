@@ -87,10 +87,12 @@ function Proposal({ of, onChanged }: { of: AdviceProposal; onChanged(): Promise<
           {refusal}
         </p>
       )}
-      {check === undefined ? (
+      {of.already_set ? (
+        <p class="trouble">It is set, and the backend does not run with it yet: it waits to be applied.</p>
+      ) : check === undefined ? (
         <Action
           label="Prepare it"
-          about={`Prepare ${what}`}
+          about={`Prepare it: ${what}`}
           why={busy ? 'It is under way.' : undefined}
           onPress={() => void act(async () => setCheck(await api.post<TuningCheck>(`${root}/check`, { values })))}
         />

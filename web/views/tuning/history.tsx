@@ -43,7 +43,7 @@ export function HistoryPanel({ asked, onChanged }: { asked: Followed<Page<Revisi
               {index > 0 && (
                 <Confirm
                   label="Go back to it"
-                  about={`Go back to revision ${one.revision}`}
+                  about={`Go back to it, revision ${one.revision}`}
                   question={`What counted after revision ${one.revision} comes back, of users and workspaces too.`}
                   why={busy ? 'It is under way.' : undefined}
                   onConfirm={() =>
