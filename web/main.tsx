@@ -12,6 +12,7 @@ import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
 import { Quotas } from './views/quotas/quotas.tsx';
+import { Replication } from './views/replication/replication.tsx';
 import { Resources } from './views/resources/resources.tsx';
 import { Traffic } from './views/traffic/traffic.tsx';
 import { Tuning } from './views/tuning/tuning.tsx';
@@ -26,6 +27,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   resources: Resources,
   quotas: Quotas,
   cleanup: Cleanup,
+  replication: Replication,
   tuning: Tuning,
 };
 

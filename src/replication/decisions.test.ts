@@ -185,6 +185,11 @@ describe('what is done with a replica', () => {
     expect(decide(seen({}, 1), 10 * hour + 1, null, { intervalMs: hour })).toBe('nothing');
     expect(decide(seen({}, 1), 11 * hour, null, { intervalMs: hour })).toBe('sync');
   });
+  test('a new place is left alone until there is a point', () => {
+    const fresh = { ...seen({ checkedMs: null, reachedMs: null }), targets: [] };
+    expect(decide(fresh, 10 * hour)).toBe('nothing');
+    expect(decide({ ...fresh, state: { ...fresh.state, reachedMs: 1 } }, 10 * hour)).toBe('look');
+  });
   test('one that is switched off, or offline, is left alone as far as that goes', () => {
     expect(decide({ ...seen({}, 1), replica: { ...replica, enabled: false } }, 99 * hour)).toBe('nothing');
     expect(decide({ ...seen({}), replica: { ...replica, offline: true } }, 99 * hour)).toBe('look');

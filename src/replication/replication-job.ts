@@ -37,6 +37,8 @@ export function decideReplicaWork(
     nowMs - verifiedMs >= timing.verifyIntervalMs
   )
     return 'verify';
+  // Before the first point there is nothing to make a repository like.
+  if (state.reachedMs === null && targets.every(({ lagMs }) => lagMs === null)) return 'nothing';
   if (state.checkedMs === null || nowMs - state.checkedMs >= timing.checkIntervalMs) return 'look';
   return 'nothing';
 }

@@ -11,6 +11,7 @@ const names: Readonly<Record<View, string>> = {
   resources: 'Resources',
   quotas: 'Quotas',
   cleanup: 'Cleanup',
+  replication: 'Replication',
   tuning: 'Tuning',
 };
 

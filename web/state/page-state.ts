@@ -73,6 +73,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   resources: [targets, operations],
   quotas: [targets],
   cleanup: [targets, operations],
+  replication: [targets, operations],
   tuning: [targets, operations],
 };
 

@@ -14,6 +14,7 @@ export const views = [
   'resources',
   'quotas',
   'cleanup',
+  'replication',
   'tuning',
 ] as const;
 export type View = (typeof views)[number];

@@ -1,0 +1,54 @@
+/** The answers about replication, as the API's description has them. */
+
+export type Replica = {
+  target_id: string;
+  name: string;
+  kind: string;
+  base_url: string | null;
+  location: string | null;
+  zone: string | null;
+  offline: boolean;
+  enabled: boolean;
+  origin: 'file' | 'api';
+  status: 'healthy' | 'degraded' | 'unreachable' | 'unknown';
+  error: string | null;
+  last_health_check: string | null;
+  last_synced: string | null;
+  last_verified: string | null;
+  verified_percent: number | null;
+  findings: string[];
+  conflict: string | null;
+  stored_bytes: number | null;
+  lag: {
+    target: string;
+    copies: number;
+    lag_seconds: number | null;
+    missing_points: number;
+    missing_bytes: number;
+    newest_taken_at: string | null;
+  }[];
+  allowed_actions: ('replicate' | 'verify' | 'heal' | 'change' | 'remove')[];
+};
+
+export type ReplicationStatus = {
+  configured: boolean;
+  enabled: boolean;
+  status: string;
+  message: string;
+  paused: string | null;
+  refused: { backup_id: string; reason: string }[];
+  targets: Replica[];
+  placement: { target: string; met: boolean; copies: number; zones: number; offline: boolean; missing: string[] }[];
+};
+
+export type ReplicationLogEntry = {
+  log_id: string;
+  target_id: string;
+  backup_id: string | null;
+  operation_type: string;
+  status: string;
+  started_at: string;
+  duration_seconds: number | null;
+  bytes_transferred: number | null;
+  error_message: string | null;
+};
