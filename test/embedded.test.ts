@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createWarden, type LogLine, startResourceSystems, type Warden } from '../src/embedded/index.ts';
 import {
+  type AlertRule,
   BackupReplicationConfig,
   CleanupPriority,
   CleanupTask,
@@ -101,6 +102,28 @@ test('the examples of the document record, and what they recorded can be asked f
     performance: { average_execution_time_ms: 120, total_llm_cost_usd: 0.02, total_tool_executions: 1 },
   });
   expect((await metrics.getMetricsSummary()).metrics_by_type.timer).toBeGreaterThanOrEqual(3);
+  const alertRule: AlertRule = {
+    name: 'high_memory_usage',
+    metricName: 'system_memory_percent',
+    condition: 'gt',
+    threshold: 85.0,
+    durationSeconds: 300, // 5 minutes
+    severity: 'warning',
+  };
+  await metrics.addAlertRule(alertRule);
+  // The same through the manager of alerts.
+  expect(await warden.alerts.getAlertRules()).toContainEqual(
+    expect.objectContaining({
+      name: 'high_memory_usage',
+      duration_seconds: 300,
+      says: 'system_memory_percent is above 85',
+    }),
+  );
+  expect(await warden.alerts.testAlertRule('high_memory_usage', { value: 86 })).toMatchObject({
+    value: { value: 86, matches: true },
+  });
+  expect(await warden.alerts.getAlertHistory({ rule: 'high_memory_usage' })).toEqual([]);
+  await warden.alerts.removeAlertRule('high_memory_usage');
   const names = (await warden.start()).client.metrics.definitions({ limit: 1_000 });
   expect((await names).items.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['system_cpu_percent', 'system_network_bytes_recv', 'queue_length', 'requests_processed']),

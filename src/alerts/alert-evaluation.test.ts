@@ -145,6 +145,27 @@ describe('of two instances on one state', () => {
   });
 });
 
+test('an instance that was held up between deciding and writing does not write over what the other decided', async () => {
+  made = await openTestAlerts({ rules: [{ ...high, duration_seconds: 0 }], leases: true });
+  const other = made.another('i2');
+  made.set(90);
+  await made.clock.advance(testIntervalMs);
+  await made.metrics.metrics.history.sampleOnce();
+  const gate = Promise.withResolvers<void>();
+  made.held.until = gate.promise;
+  const late = made.alerts.evaluation.job.runOnce();
+  await expect.poll(() => made.held.reached, { timeout: 30_000 }).toBe(true);
+  await made.clock.advance(testLeaseMs);
+  await made.metrics.metrics.history.sampleOnce();
+  await other.evaluation.job.runOnce();
+  gate.resolve();
+  await late;
+  expect(errorOf()).toContain('Another instance evaluates the alert rules now.');
+  expect(made.told.map(({ status }) => status)).toEqual(['firing']);
+  expect(await made.alerts.store.history({ limit: 9 })).toHaveLength(1);
+  await other.evaluation.job.stop?.();
+});
+
 describe('a rule that ends', () => {
   test.each([
     ['was removed', [], 'The rule was removed.'],

@@ -25,6 +25,8 @@ export type TestAlerts = {
   alerts: Alerts;
   /** Writing fails while it is true. */
   failing: { now: boolean };
+  /** Writing of the first instance waits for this; `reached` once it does. */
+  held: { until: Promise<void> | undefined; reached: boolean };
   /** Sets a level that others look up, as the gauge `level`. */
   set(value: number | null, target?: string): void;
   /** Moves time by one interval and evaluates. @returns what was told by it, as `status key` */
@@ -51,6 +53,7 @@ export async function openTestAlerts(
   const told: Notification[] = [];
   const acknowledged: string[] = [];
   const failing = { now: false };
+  const held: TestAlerts['held'] = { until: undefined, reached: false };
   const levels = new Map<string, number>();
   const gauge = metrics.registry.gauge({ name: 'level', help: 'A level.', labels: ['target'] });
   metrics.registry.collector({
@@ -75,18 +78,25 @@ export async function openTestAlerts(
     test.events = events;
     const db: Database = {
       ...state.db,
-      unit: (work) => (failing.now ? Promise.reject(new Error('away')) : state.db.unit(work)),
+      async unit(work) {
+        if (failing.now) throw new Error('away');
+        if (instance === 'i1' && held.until !== undefined) {
+          held.reached = true;
+          await held.until;
+        }
+        return state.db.unit(work);
+      },
     };
     return createAlerts({
       ...{ fileRules: rules, defaultRules: options.defaultRules ?? [], runners: options.runners ?? {} },
       history: metrics.metrics.history,
       current: createCurrentValues({ registry: metrics.registry, instance: 'i1' }),
-      leases: options.leases ? createLeases({ db, clock, instance, ttlMs: testLeaseMs }) : undefined,
+      leases: options.leases ? createLeases({ db: state.db, clock, instance, ttlMs: testLeaseMs }) : undefined,
       ...{ instance, intervalMs: testIntervalMs, db, events, notifier, clock },
       log: silentLogger,
     });
   };
-  const test = { clock, metrics, state, told, acknowledged, failing } as TestAlerts & { events: EventLog };
+  const test = { clock, metrics, state, told, acknowledged, failing, held } as TestAlerts & { events: EventLog };
   Object.assign(test, {
     set(value: number | null, target = 'a') {
       if (value === null) levels.delete(target);
