@@ -428,6 +428,62 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     });
   });
 
+  describe('the views of resources and of cleanup', () => {
+    afterAll(async () => void (await page.goto(`${product.api}/health`)));
+    const isPhone = async (): Promise<unknown> => {
+      await page.setViewportSize({ width: 360, height: 740 });
+      const width = await page.evaluate('document.documentElement.scrollWidth');
+      await page.setViewportSize({ width: 1280, height: 900 });
+      return width;
+    };
+    const register = (resource_id: string) =>
+      asAdmin('api/v1/metrics/resources', { resource_id, resource_type: 'lock', owner: resource_id });
+
+    test('what is registered, what leaks and what is left over are seen', async () => {
+      await register('seen');
+      await page.goto(`${product.api}/health?view=resources`);
+      await page
+        .getByRole('region', { name: 'Registered resources' })
+        .getByRole('row', { name: /^lock \d+ 0$/ })
+        .waitFor();
+      await page.getByRole('region', { name: 'Leaks', exact: true }).waitFor();
+      await page.getByRole('region', { name: 'Processes and servers' }).waitFor();
+      const orphans = page.getByRole('region', { name: /^Left over in/ });
+      await orphans.getByRole('button', { name: /^Look now/ }).click();
+      await orphans.getByText(/^Looked at/).waitFor();
+      expect(await faults()).toEqual([]);
+      expect(await isPhone()).toBe(360);
+    });
+
+    test('a plan is shown first, carried out when that was confirmed, and undone from the quarantine', async () => {
+      // Another one with each attempt.
+      const id = `lock-${Date.now()}`;
+      const statusOfLock = async () => field(await asAdmin(`api/v1/metrics/resources/${id}`), 'status');
+      await register(id);
+      await page.getByRole('link', { name: 'Cleanup', exact: true }).click();
+      await address((url) => url.searchParams.get('view')).toBe('cleanup');
+      const form = page.getByRole('region', { name: 'Clean up', exact: true });
+      await form.getByLabel('What to clean up').selectOption('resources');
+      await form.getByLabel('Parameters').fill(`owner=${id} force=true`);
+      await form.getByRole('button', { name: 'Show the plan' }).click();
+      const plan = form.getByRole('article', { name: 'Plan for resources' });
+      await plan.getByRole('row', { name: new RegExp(`^lock ${id} in use, and forced`) }).waitFor();
+      expect(await statusOfLock()).toBe('active');
+      await plan.getByRole('button', { name: 'Carry out' }).click();
+      expect(await faults()).toEqual([]);
+      await plan.getByRole('group', { name: 'Carry out' }).getByRole('button', { name: 'Carry out' }).click();
+      const entry = page.getByRole('region', { name: 'Quarantine' }).getByRole('listitem').filter({ hasText: id });
+      await entry.getByText(`lock ${id}`, { exact: true }).waitFor();
+      expect(await statusOfLock()).not.toBe('active');
+      expect(await isPhone()).toBe(360);
+      await entry.getByRole('button', { name: /^Undo/ }).click();
+      await entry.getByRole('group').getByRole('button', { name: 'Undo', exact: true }).click();
+      await entry.waitFor({ state: 'detached' });
+      await expect.poll(statusOfLock, { timeout: 30_000 }).toBe('active');
+      expect(await faults()).toEqual([]);
+    });
+  });
+
   describe('the view of events', () => {
     afterAll(async () => void (await page.goto(`${product.api}/health`)));
 

@@ -48,7 +48,7 @@ export function QuarantinePanel({ asked, onChanged }: { asked: Followed<Quaranti
                 </span>
                 <Confirm
                   label="Bring all back"
-                  about={`Bring back all of ${run}`}
+                  about={`Bring all back of ${run}`}
                   question="All that this run took away goes back to where it was. Nothing is overwritten."
                   why={why}
                   onConfirm={() => undo({ run_id: run })}

@@ -56,7 +56,7 @@ function Task(props: { task: CleanupTask; busy: boolean; press(task: CleanupTask
         )}
         <Confirm
           label="Run now"
-          about={`Run ${task.task_id} now`}
+          about={`Run now: ${task.task_id}`}
           question={`What ${task.cleanup_type} finds goes at once, without a plan being shown.`}
           why={under ?? (task.allowed_actions.includes('run') ? undefined : 'It runs.')}
           onConfirm={() => press(task, 'run')}

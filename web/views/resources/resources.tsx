@@ -69,7 +69,11 @@ function RegisteredPanel() {
 
 function OrphansPanel({ targetId }: { targetId: string }) {
   const path = `api/v1/targets/${encodeURIComponent(targetId)}/orphans`;
-  const { value, problem, refresh } = useFollowed<OrphanSearch>(path, {
+  const searches = (operations.value.value?.items ?? []).filter(({ kind }) => kind === 'target.find-orphans');
+  const searching = searches.some(({ state }) => state === 'running');
+  // A search that ended has something new to tell; another key asks at once.
+  const ended = searches.find(({ finished_at }) => finished_at !== null)?.id ?? '';
+  const { value, problem, refresh } = useFollowed<OrphanSearch>(`${path} ${ended}`, {
     load: (on) => api.get(path, on),
     everyMs: () => 30_000,
   });
@@ -81,8 +85,8 @@ function OrphansPanel({ targetId }: { targetId: string }) {
         <h2 id={title}>Left over in {targetId}</h2>
         <Action
           label="Look now"
-          about={`Look for what is left over in ${targetId}`}
-          why={busy ? 'It is being looked for.' : undefined}
+          about={`Look now for what is left over in ${targetId}`}
+          why={busy || searching ? 'It is being looked for.' : undefined}
           onPress={() => void act(() => api.post(`${path}/search`))}
         />
       </header>
