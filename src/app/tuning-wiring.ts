@@ -3,8 +3,10 @@ import type { Backup } from '../backup/index.ts';
 import type { ModelProviderHalf } from '../config/index.ts';
 import type { MetricHistory } from '../metrics/index.ts';
 import type { Settlers } from '../operations/index.ts';
+import type { Clock } from '../platform/clock.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import {
   type BackendLifecycle,
@@ -28,9 +30,11 @@ import {
   lightragConfigRoutes,
   lookAtProvider,
   nameOfRunning,
+  type PastWork,
   providerRoutes,
   type RunningBackend,
   readFigures,
+  readPastWork,
   readProjectSettings,
   type SwitchTarget,
   type Tuning,
@@ -62,12 +66,20 @@ export function createTuningWiring(
   backup: Pick<Backup, 'take'>,
   later: { history(): Pick<MetricHistory, 'query'>; readonly canaries: readonly Canary[] },
 ): TuningWiring {
-  const factsOf = (one: WatchedTarget): IndexFacts => indexFacts(one, seen.inspections);
+  const past = rememberPast({
+    ...{ clock, history: () => later.history(), targets: seen.targets, log: logOf('tuning') },
+  });
+  const factsOf = (one: WatchedTarget): IndexFacts => ({
+    ...indexFacts(one, seen.inspections),
+    past: past.of(one.target.id),
+    parallel: parallelOf(one),
+  });
   const listeners: (() => void)[] = [];
   const tuning = createTuning({
     ...{ db, events, clock },
     firstValues: () => live.config().tuning.first,
     indexes: () => seen.targets.map(factsOf),
+    lookBack: past.refresh,
     changed() {
       for (const listener of listeners) listener();
     },
@@ -105,6 +117,7 @@ export function createTuningWiring(
     ? [
         applied(watch, config.tuning.environmentFile, {
           index: () => factsOf(watch.watched),
+          lookBack: past.refresh,
           probe: () => watch.watched.probe(),
           async currentProvider() {
             const told = watch.watched.observation()?.configuration;
@@ -182,6 +195,40 @@ function applied<Rest extends ApplyTargetRest>(
 
 /** Whose models are named in settings.yaml asks them in another way. */
 const hasEnvironment = ({ format }: ApplyTarget): boolean => format === undefined;
+/** What reading took in the last month: asked for when a change is weighed, and then good for a while. */
+function rememberPast(options: {
+  readonly clock: Clock;
+  history(): Pick<MetricHistory, 'query'>;
+  readonly targets: readonly WatchedTarget[];
+  readonly log: Logger;
+}) {
+  const goodForMs = 60_000;
+  const known = new Map<string, PastWork>();
+  let readMs = Number.NEGATIVE_INFINITY;
+  return {
+    of: (targetId: string) => known.get(targetId),
+    async refresh(): Promise<void> {
+      const nowMs = options.clock.now();
+      if (nowMs - readMs < goodForMs) return;
+      readMs = nowMs;
+      for (const { target } of options.targets)
+        try {
+          known.set(target.id, await readPastWork(options.history(), target.id, nowMs));
+        } catch (err) {
+          // A change waits for no figure: it is told as unknown.
+          options.log.warn({ err, target: target.id }, 'what reading documents took before could not be looked up');
+          known.delete(target.id);
+        }
+    },
+  };
+}
+
+/** As the backend tells, else as LightRAG does by itself. */
+function parallelOf({ observation }: WatchedTarget): { chat: number; embeddings: number } {
+  const told = observation()?.configuration;
+  const of = (name: string, usual: number): number => (typeof told?.[name] === 'number' ? told[name] : usual);
+  return { chat: of('max_async', 4), embeddings: of('embedding_func_max_async', 8) };
+}
 
 /** From what was inspected last; without an inspection only what the backend tells. */
 function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<Inspections, 'lastOf'>): IndexFacts {

@@ -1,5 +1,6 @@
 import { findParameter } from './catalogue/index.ts';
 import type { TuningClass, TuningValue } from './parameter.ts';
+import { describeEstimate, type Estimate, estimateWork, type PastWork } from './past-work.ts';
 
 /** What is known of the index of one workspace; undefined where nobody could look. */
 export type IndexFacts = {
@@ -11,6 +12,10 @@ export type IndexFacts = {
   /** What the stored vectors have; undefined without vectors. */
   readonly dimension: number | undefined;
   readonly embeddingModel: string | undefined;
+  /** What reading took so far; undefined: nobody looked. */
+  readonly past?: PastWork | undefined;
+  /** Calls of models at once. */
+  readonly parallel?: { readonly chat: number; readonly embeddings: number } | undefined;
 };
 
 export type Consequence = {
@@ -24,6 +29,8 @@ export type Consequence = {
   /** How many vectors have to be made anew, how many chunks read anew; null where the index could not be looked at. */
   readonly embeddings: number | null;
   readonly extractions: number | null;
+  /** Of making it anew; null: nothing has to be. */
+  readonly estimate: Estimate | null;
   readonly message: string;
 };
 
@@ -49,6 +56,7 @@ export function foresee(
       destructive: false,
       embeddings: 0,
       extractions: 0,
+      estimate: null,
       message,
     });
     if (known.class === 'safe' && known.backendName === null)
@@ -79,6 +87,11 @@ function weigh(base: Pick<Consequence, 'parameter' | 'class' | 'before' | 'after
   const { graphId, chunks, entities, relations, dimension } = facts;
   const vectors = sum(chunks, entities, relations);
   const documents = plenty(facts.documents ?? null, 'documents');
+  const again = estimateWork(
+    facts.past,
+    { documents: facts.documents, reads: base.class === 're-extract' },
+    facts.parallel ?? { chat: 1, embeddings: 1 },
+  );
   switch (base.class) {
     case 're-embed': {
       const mismatch =
@@ -90,7 +103,8 @@ function weigh(base: Pick<Consequence, 'parameter' | 'class' | 'before' | 'after
         destructive: true,
         embeddings: vectors,
         extractions: 0,
-        message: `${plenty(vectors, 'vectors')} of ${graphId} have to be embedded anew (chunks, entities and relations of ${documents}).${mismatch}`,
+        estimate: again,
+        message: `${plenty(vectors, 'vectors')} of ${graphId} have to be embedded anew (chunks, entities and relations of ${documents}).${mismatch} ${describeEstimate(again)}`,
       };
     }
     case 're-extract':
@@ -99,7 +113,8 @@ function weigh(base: Pick<Consequence, 'parameter' | 'class' | 'before' | 'after
         destructive: true,
         embeddings: vectors,
         extractions: chunks ?? null,
-        message: `${plenty(chunks ?? null, 'chunks')} of ${graphId} have to be read anew by the model for the index to be of one kind, and what comes of them embedded anew.`,
+        estimate: again,
+        message: `${plenty(chunks ?? null, 'chunks')} of ${graphId} have to be read anew by the model for the index to be of one kind, and what comes of them embedded anew. ${describeEstimate(again)}`,
       };
     case 'never':
       return {
@@ -107,6 +122,7 @@ function weigh(base: Pick<Consequence, 'parameter' | 'class' | 'before' | 'after
         destructive: true,
         embeddings: vectors,
         extractions: chunks ?? null,
+        estimate: null,
         message: `The backend would look elsewhere: ${documents} of ${graphId} would not be seen any more. They are not deleted.`,
       };
     default:
@@ -115,6 +131,7 @@ function weigh(base: Pick<Consequence, 'parameter' | 'class' | 'before' | 'after
         destructive: false,
         embeddings: 0,
         extractions: 0,
+        estimate: null,
         message: `${documents} of ${graphId} keep what they were read with; for one kind throughout they have to be deleted and uploaded anew (${plenty(chunks ?? null, 'chunks')} to read, ${plenty(vectors, 'vectors')} to make).`,
       };
   }

@@ -17,6 +17,7 @@ export { type ApplyTargetRest, graphragTarget, readProjectSettings } from './gra
 export { judgeProjectSettings } from './graphrag/judge-settings.ts';
 export { lightragConfigRoutes } from './lightrag-config-routes.ts';
 export type { TuningValue } from './parameter.ts';
+export { type PastWork, readPastWork } from './past-work.ts';
 export { lookAtProvider } from './provider/look-at-provider.ts';
 export { keysOf, nameOfRunning } from './provider/provider.ts';
 export { type ProviderBody, type ProviderSwitchBody, providerRoutes } from './provider/provider-routes.ts';

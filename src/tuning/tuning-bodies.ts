@@ -202,6 +202,12 @@ export const consequenceSchema = z.object({
     .nullable()
     .describe('Vectors to make anew; null where the index could not be looked at.'),
   extractions: z.number().int().nullable().describe('Chunks to read anew.'),
+  estimate: z
+    .object({ usd: z.number().nullable(), seconds: z.number().nullable(), basis: z.string() })
+    .nullable()
+    .describe(
+      "Of making it anew, at most, by this backend's own past; a null in it: not known. Null: nothing has to be.",
+    ),
   message: z.string(),
 });
 export type ConsequenceBody = z.infer<typeof consequenceSchema>;

@@ -93,6 +93,8 @@ export function createTuning(options: {
   firstValues(): Values;
   /** Every index that could be looked at. */
   indexes(): readonly IndexFacts[];
+  /** Before a change is weighed: looks again at what reading took so far, where that was long ago. */
+  lookBack?(): Promise<void>;
   /** Told once a change is kept. */
   changed?(): void;
 }): Tuning {
@@ -100,6 +102,7 @@ export function createTuning(options: {
 
   /** One unit of work that may change something; told once it is kept. */
   const changing = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    await options.lookBack?.();
     const done = await db.unit(work);
     options.changed?.();
     return done;
@@ -172,7 +175,10 @@ export function createTuning(options: {
     effective: async (of) => layered(await selectValues(db), of),
     setValues: () => selectValues(db),
     etagSource: async (scope) => textOf(await selectValues(db), scope),
-    check: async (scope, values) => judge(await selectValues(db), scope, values),
+    async check(scope, values) {
+      await options.lookBack?.();
+      return judge(await selectValues(db), scope, values);
+    },
 
     set: (scope, values, asking) =>
       changing(async (tx) => {

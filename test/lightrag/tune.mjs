@@ -1,6 +1,6 @@
 // Tunes a real LightRAG with the built product: applied, refused, rolled back without a hand. See README.md.
 
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -105,12 +105,27 @@ async function tune(warden, backend, api) {
     (await readdir(folder)).filter((name) => name.startsWith('.env')).join() === '.env',
   );
 
+  const kept = await read();
+  const servedBy = await backend.readPid();
+  const gone = await warden.cli('tune', 'provider', 'switch', 'gone');
+  check(
+    'a provider that does not answer is not switched to, and nothing is touched',
+    gone.code === 4 && (await read()) === kept && (await backend.readPid()) === servedBy,
+    gone.stdout.trim(),
+  );
+  const switched = await warden.cli('tune', 'provider', 'switch', 'other');
+  check('another model is switched to', switched.code === 0, switched.stdout.trim() || switched.stderr.slice(-600));
+  check('the server runs with it', (await configuration()).llm_model === 'other-model', (await configuration()).llm_model);
+  const embedding = await warden.cli('tune', 'provider', 'switch', 'wide', '--confirm');
+  check('an embedding of another length is no provider for this index', embedding.code === 4, embedding.stdout.trim());
+  check('the server still runs', (await configuration()).llm_model === 'other-model');
+
   const back = await warden.cli('tune', 'rollback', '1');
   check('the revision before is one command away', back.code === 0, back.stdout.trim());
   const still = await warden.cli('tune', 'apply');
   check(
-    'and there is nothing to apply then',
-    still.code === 0 && /said all of it already/.test(still.stdout),
+    'and the model before comes back with it',
+    still.code === 0 && !(await read()).includes('LLM_MODEL=other-model'),
     still.stdout.trim(),
   );
 }
@@ -130,6 +145,8 @@ try {
     body: { texts: documents.map((d) => d.text), file_sources: documents.map((d) => d.source) },
   });
   await waitUntilIdle(api);
+  await writeFile(join(folder, 'model-key'), 'another-key');
+  const standIn = { binding: 'openai', host: llm.url, key_file: join(folder, 'model-key'), check: 'call' };
   const warden = await startWarden({
     folder,
     apiKey: KEY,
@@ -142,6 +159,13 @@ try {
         env_file: file,
         start_timeout_seconds: 60,
         lifecycle: { stop: { command: backend.stopCommand }, start: { command: backend.startCommand } },
+      },
+      tuning: {
+        providers: [
+          { id: 'other', llm: { ...standIn, model: 'other-model' } },
+          { id: 'gone', llm: { ...standIn, model: 'other-model', host: 'http://127.0.0.1:9' } },
+          { id: 'wide', embedding: { ...standIn, model: 'wide', dimension: DIM + 1 } },
+        ],
       },
     },
   });

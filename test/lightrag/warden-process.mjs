@@ -50,7 +50,7 @@ export async function startWarden({ folder, settings, apiKey, gatewayPort = 0 })
     'ragwarden',
     () => served,
     ({ stdout, code }) => stdout.includes('"ready"') || code !== undefined,
-    30_000,
+    180_000,
   );
   if (served.code !== undefined) throw new Error(`ragwarden ended with ${served.code}:\n${served.stderr}`);
   const ready = JSON.parse(served.stdout.split('\n', 1)[0]);

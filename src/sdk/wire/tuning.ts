@@ -124,6 +124,8 @@ export type ConsequenceBody = {
   /** Vectors to make anew, chunks to read anew; null where the index could not be looked at. */
   readonly embeddings: number | null;
   readonly extractions: number | null;
+  /** Of making it anew, at most, by this backend's own past; a null in it: not known. Null: nothing has to be. */
+  readonly estimate: { readonly usd: number | null; readonly seconds: number | null; readonly basis: string } | null;
   readonly message: string;
 };
 

@@ -22,6 +22,8 @@ export type ApplyTarget = {
   hindrance?(): string | undefined;
   readonly lifecycle: BackendLifecycle;
   index(): IndexFacts;
+  /** Before a plan is weighed. */
+  lookBack?(): Promise<void>;
   /** Looks at it now. */
   probe(): Promise<Observation | undefined>;
   /** A recovery point, before what cannot be undone by a restart. Rejects when none was taken. */
@@ -105,6 +107,7 @@ export function createApply(options: {
     const text = await readPlainFile(file);
     const wanted = (await tuning.effective({ graphId: target.id })).filter(({ parameter }) => only(parameter.name));
     const written = await selectWritten(db, target.id);
+    await target.lookBack?.();
     const format = formatOf(target);
     const made = planApply(wanted, format.parse(text), target.index(), written, format);
     const hindrance = target.hindrance?.();
