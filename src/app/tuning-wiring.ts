@@ -64,13 +64,18 @@ export function createTuningWiring(
     readonly watch: { readonly watched: WatchedTarget; readonly backend: BackendLifecycle } | undefined;
   },
   backup: Pick<Backup, 'take'>,
-  later: { history(): Pick<MetricHistory, 'query'>; readonly canaries: readonly Canary[] },
+  later: {
+    history(): Pick<MetricHistory, 'query'>;
+    readonly canaries: readonly Canary[];
+    /** Of the vectors of the first target, where they lie in a database. */
+    databaseDimension(): number | undefined;
+  },
 ): TuningWiring {
   const past = rememberPast({
     ...{ clock, history: () => later.history(), targets: seen.targets, log: logOf('tuning') },
   });
   const factsOf = (one: WatchedTarget): IndexFacts => ({
-    ...indexFacts(one, seen.inspections),
+    ...indexFacts(one, seen.inspections, one === seen.targets[0] ? later.databaseDimension() : undefined),
     past: past.of(one.target.id),
     parallel: parallelOf(one),
   });
@@ -231,7 +236,11 @@ function parallelOf({ observation }: WatchedTarget): { chat: number; embeddings:
 }
 
 /** From what was inspected last; without an inspection only what the backend tells. */
-function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<Inspections, 'lastOf'>): IndexFacts {
+function indexFacts(
+  { target, observation }: WatchedTarget,
+  inspections: Pick<Inspections, 'lastOf'>,
+  elsewhere: number | undefined,
+): IndexFacts {
   const inspected = inspections.lastOf(target.id);
   const told = observation();
   if (inspected?.kind === 'graphrag') {
@@ -249,7 +258,7 @@ function indexFacts({ target, observation }: WatchedTarget, inspections: Pick<In
     chunks: counts?.text_chunks,
     entities: counts?.vdb_entities,
     relations: counts?.vdb_relationships,
-    dimension: dimensions.size === 1 ? [...dimensions][0] : undefined,
+    dimension: dimensions.size === 1 ? [...dimensions][0] : dimensions.size === 0 ? elsewhere : undefined,
     embeddingModel: told?.embeddingModel,
   };
 }

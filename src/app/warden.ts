@@ -318,6 +318,7 @@ export function createWarden(options: WardenOptions): Warden {
     const tuningWiring = createTuningWiring(ground, watching, backup, {
       history: () => metrics.history,
       canaries: documentWiring.canaries,
+      databaseDimension: () => indexDimension(targets[0], inspections, health),
     });
     const adviceWiring = createAdviceWiring(ground, watching, tuningWiring, () => traffic.traffic);
     const cleanupWiring = createCleanupWiring(ground, watching, {

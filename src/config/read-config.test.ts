@@ -452,6 +452,29 @@ test('the file gives first values of the tuning, and the environment counts more
   expect(read({ CHUNK_SIZE: '900' }, yaml).config.tuning.first).toEqual({ chunk_size: 900, cache_size: 50 });
 });
 
+test('the providers that the backend may be switched to are those of the file, with their keys from where it says', () => {
+  const yaml = [
+    'tuning:',
+    '  providers:',
+    '    - {id: ollama, llm: {binding: ollama, model: q, host: "http://127.0.0.1:1"}}',
+    '    - {id: google_gemini, llm: {binding: gemini, model: g, host: "https://example.org/", key_env: GEMINI}}',
+    '    - {id: quiet, embedding: {binding: openai, model: e, host: "http://127.0.0.1:2", check: none, key_file: key}}',
+  ].join('\n');
+  const { config, problems } = read({ GEMINI: 'k' }, yaml);
+  expect(problems).toEqual([]);
+  expect(config.tuning.providers).toMatchObject([
+    { id: 'ollama', llm: { key: undefined, check: { api: 'ollama', look: 'list', url: 'http://127.0.0.1:1' } } },
+    { llm: { key: { value: 'k' }, check: { api: 'openai', url: 'https://example.org/v1beta/openai' } } },
+    { embedding: { key: { file: expect.stringMatching(/\/key$/) }, check: undefined, dimension: undefined } },
+  ]);
+  const wrong = `${yaml}\n    - {id: ollama}\n`;
+  expect(read({}, wrong).problems.map(({ message }) => message)).toEqual([
+    'names the variable GEMINI, which is not set',
+    'stands there twice',
+    'names no model',
+  ]);
+});
+
 test('resources are looked through each minute and 100,000 are tracked, unless told otherwise', () => {
   expect(read({}).config.resources).toMatchObject({ leakCheckIntervalMs: 60_000, maxTracked: 100_000 });
   const told = { RAGWARDEN_LEAK_CHECK_INTERVAL: '10', RAGWARDEN_MAX_TRACKED_RESOURCES: '7' };

@@ -190,6 +190,60 @@ test('a file that changes under the hand or cannot be read is left alone', async
   await expect(carryOut(true)).rejects.toMatchObject({ code: 'conflict/state' });
 });
 
+test('a stop that fails puts the file back and leaves the backend running with what it had', async () => {
+  const before = content();
+  await tuning.set(everybody, { top_k: 60 }, asking);
+  let stops = 0;
+  onStop = () => {
+    stops += 1;
+    if (stops === 1) throw new AppError('target/lifecycle-failed', 'The command ended with 1.');
+  };
+  const ended = await carryOut();
+  expect(ended).toMatchObject({
+    state: 'failed',
+    error: { code: 'tuning/rolled-back', detail: expect.stringContaining('The command ended with 1.') },
+  });
+  expect(content()).toBe(before);
+  expect(did.at(-1)).toBe('start with 40');
+});
+
+test('a restart that hangs can be called off: the file is put back and the backend started with it all the same', async () => {
+  const before = content();
+  await tuning.set(everybody, { top_k: 60 }, asking);
+  const hanging = target();
+  let hangs = true;
+  const begun = await apply.begin(
+    {
+      ...hanging,
+      lifecycle: {
+        ...hanging.lifecycle,
+        start: (signal) =>
+          hangs
+            ? new Promise((_, reject) => {
+                did.push('hangs');
+                signal.addEventListener('abort', () => reject(signal.reason));
+              })
+            : hanging.lifecycle.start(signal),
+      },
+    },
+    { requestedBy: 'local:admin', confirm: false },
+  );
+  await expect.poll(() => did, { timeout: 30_000 }).toContain('hangs');
+  hangs = false;
+  await operations.cancel(begun.id);
+  const ended = await operations.wait(begun.id);
+  expect(ended.state).not.toBe('succeeded');
+  expect([content(), did.at(-1), readdirSync(folder)]).toEqual([before, 'start with 40', ['.env']]);
+});
+
+test('a variable that stands twice is changed where it counts, and a file without an end of line gets one', async () => {
+  writeFileSync(file, "TOP_K=1\nTOP_K='2'\nMAX_ASYNC=4");
+  await tuning.set(everybody, { top_k: 60, workers: 3 }, asking);
+  expect((await apply.plan(target())).changes).toMatchObject([{ before: '2' }, { variable: 'WORKERS' }]);
+  await carryOut();
+  expect(content()).toBe('TOP_K=1\nTOP_K=60\nMAX_ASYNC=4\nWORKERS=3\n');
+});
+
 test('through a link what it leads to is replaced, and the link stays', async () => {
   const link = join(folder, 'link.env');
   symlinkSync('.env', link);

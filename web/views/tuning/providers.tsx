@@ -43,7 +43,7 @@ export function ProvidersPanel({ onChanged }: { onChanged(): Promise<unknown> })
             </span>{' '}
             {one.current !== true && (
               <Confirm
-                label="Switch to it"
+                label="Switch"
                 about={`Switch to ${one.provider}`}
                 question={`It is looked at, the backend is restarted with it, and what fails is put back.${one.embedding === null ? '' : ' The index may have to be embedded anew; a recovery point is taken first.'}`}
                 why={busy || running !== undefined ? 'Something else is under way.' : undefined}
