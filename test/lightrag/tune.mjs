@@ -115,7 +115,11 @@ async function tune(warden, backend, api) {
   );
   const switched = await warden.cli('tune', 'provider', 'switch', 'other');
   check('another model is switched to', switched.code === 0, switched.stdout.trim() || switched.stderr.slice(-600));
-  check('the server runs with it', (await configuration()).llm_model === 'other-model', (await configuration()).llm_model);
+  check(
+    'the server runs with it',
+    (await configuration()).llm_model === 'other-model',
+    (await configuration()).llm_model,
+  );
   const embedding = await warden.cli('tune', 'provider', 'switch', 'wide', '--confirm');
   check('an embedding of another length is no provider for this index', embedding.code === 4, embedding.stdout.trim());
   check('the server still runs', (await configuration()).llm_model === 'other-model');
