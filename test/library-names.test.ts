@@ -48,7 +48,7 @@ const inJavaScript = (name: string): string => name.replace(/_([a-z])/g, (_, let
 describe('the names of the documents', () => {
   test('are all in one of the two groups, each once', () => {
     expect(present.length).toBeGreaterThan(10);
-    expect(missing.length).toBeGreaterThan(10);
+    expect(missing.length).toBeGreaterThan(0);
     const names = rows.map(({ row, name }) => `${row} ${name}`);
     expect(names.filter((one, index) => names.indexOf(one) !== index)).toEqual([]);
     expect(page.match(/^\| F/gm)).toHaveLength(rows.length);

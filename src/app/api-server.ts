@@ -26,6 +26,7 @@ import type { CleanupWiring } from './cleanup-wiring.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
 import type { Drilling } from './drilling.ts';
+import type { FailoverWiring } from './failover-wiring.ts';
 import type { Fronting } from './fronting.ts';
 import type { Ground } from './ground.ts';
 import { graphFacts, systemFacts } from './health-facts.ts';
@@ -54,6 +55,7 @@ export async function createApiServer(
     CleanupWiring &
     AlertWiring &
     DocumentWiring &
+    FailoverWiring &
     QuotaWiring &
     Pick<SystemWiring, 'systemRoutes'> & {
       readonly metrics: Metrics;
@@ -210,6 +212,8 @@ export async function createApiServer(
   );
   await server.register(slices.replicationRoutes);
   await server.register(slices.receiveRoutes);
+  await server.register(slices.failoverRoutes);
+  await server.register(slices.checkpointRoutes);
   const { fronting } = slices;
   await server.register(gatewayRoutes(fronting));
   await server.register(

@@ -19,12 +19,14 @@ export function cleanableTarget(
   deps: { operations: Operations; clock: Clock; endpointWorkspaces: readonly string[] },
 ): CleanableTarget {
   const { target } = watched;
-  const root = target.stores.find(({ kind }) => kind === 'workspace-folder')?.path;
-  const isHere = target.endpoints.every(({ url }) => loopback.has(new URL(url).hostname));
+  // Read when it is needed: the target may have been brought up at another place.
+  const rootNow = (): string | undefined => target.stores.find(({ kind }) => kind === 'workspace-folder')?.path;
+  const isHere = (): boolean => target.endpoints.every(({ url }) => loopback.has(new URL(url).hostname));
   const state = async (): Promise<BackendState['state']> => {
     if ((await backend.findSignOfLife()) !== undefined) return 'up';
     // Of another machine, or behind a network that fails, no answer proves nothing.
-    if (!isHere && !backend.isExpectedDown()) return 'unknown';
+    if (!isHere() && !backend.isExpectedDown()) return 'unknown';
+    const root = rootNow();
     if (root === undefined) return 'down';
     const open = await findOpenPaths([root]);
     if (open === undefined) return 'unknown';
@@ -32,14 +34,21 @@ export function cleanableTarget(
   };
   return {
     id: target.id,
-    workspaceRoot: root,
-    workspaces: () => (root === undefined ? [] : [...new Set([...target.workspaces, ...findWorkspaceFolders(root)])]),
-    folderOf: (workspace) => workspaceFolder(root ?? '', workspace),
+    get workspaceRoot() {
+      return rootNow();
+    },
+    workspaces() {
+      const root = rootNow();
+      return root === undefined ? [] : [...new Set([...target.workspaces, ...findWorkspaceFolders(root)])];
+    },
+    folderOf: (workspace) => workspaceFolder(rootNow() ?? '', workspace),
     async backend() {
       return { state: await state(), startedMs: await startOf(server.pid(), deps.clock) };
     },
     lifecycle: {
-      automatic: backend.automatic,
+      get automatic() {
+        return backend.automatic;
+      },
       stop: (signal) => backend.stop(signal),
       start: (signal) => backend.start(signal),
       expectUp: () => backend.expectUp(),

@@ -66,11 +66,6 @@ test('a restore is timed from the order to its end, by how it ended; one whose o
   ]);
 });
 
-test('what nothing can tell yet is announced and claims nothing', async () => {
-  const { registry } = eventMetrics();
-  for (const name of ['recovery_failovers_total']) expect(await shown(registry, name)).toEqual([]);
-});
-
 test('graphs are one per workspace, their entities and relations as last counted, absent where nobody counted', async () => {
   const registry = createMetricRegistry({ clock });
   const target = (id: string, workspaces: string[]) => ({ target: { id, workspaces } });

@@ -8,8 +8,7 @@ import type { Inspections, WatchedTarget } from '../targets/index.ts';
 const restoreBuckets = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
 
 /**
- * Families that are named in the documents and count what events tell. What nothing can tell yet (failovers) shows its help and
- * type and no sample.
+ * Families that are named in the documents and count what events tell.
  */
 export type EventMetrics = {
   /** Shows the counters of a target from zero on: else the first failure would begin a series, which no alert takes for growth. */
@@ -29,7 +28,6 @@ export function createEventMetrics(options: {
   const errors = counter('backup_errors_total', 'Recovery points that could not be taken.', 'target');
   const validations = counter('recovery_validations_total', 'Rehearsed restores that ended.', 'target');
   const invalid = counter('recovery_validation_failures_total', 'Rehearsed restores that did not pass.', 'target');
-  counter('recovery_failovers_total', 'Failovers to another backend.', 'target');
   const restores = registry.histogram({
     name: 'ragwarden_backup_restore_duration_seconds',
     help: 'Time from the order to restore until the backend was back.',

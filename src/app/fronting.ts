@@ -29,6 +29,8 @@ export type Fronting = {
   setKeys(keys: readonly StoredGatewayKey[]): void;
   /** What is added to queries that leave it open changed. */
   setOverrides(overrides: QueryOverrides): void;
+  /** The target lives elsewhere now: the gateway leads there. Requests under way end where they began. */
+  follow(): void;
   /** @throws AppError `target/unknown`, `gateway/unknown-workspace` */
   requirePlace(targetId: string, workspace: string | null): { targetId: string };
   /** Told of all that passed, in batches, soon after it ended. Must neither wait nor throw. */
@@ -77,6 +79,7 @@ export function createFronting(
       gateway: undefined,
       setKeys: () => undefined,
       setOverrides: () => undefined,
+      follow: () => undefined,
       barrier: noBarrier,
       checks: [],
     };
@@ -103,6 +106,10 @@ export function createFronting(
     },
     setOverrides(next) {
       overrides = next;
+      state = build();
+      gateway.update(state);
+    },
+    follow() {
       state = build();
       gateway.update(state);
     },

@@ -76,7 +76,7 @@ beforeEach(async () => {
     points: createPointStore(state.db),
     drills: createDrillStore(state.db),
     dataDir,
-    roots: [root],
+    roots: () => [root],
     cleanup: {
       'cleanup-history': boundedCleanupHistory(state.db),
       quarantine: { measure: async () => 0, trim: async () => 0 },

@@ -70,7 +70,7 @@ export function createOwnGrowth(options: {
   drills: DrillStore;
   dataDir: string;
   /** Folders of the targets, in which restores set former states aside. */
-  roots: readonly string[];
+  roots(): readonly string[];
   /** What cleanups leave. */
   cleanup: { readonly 'cleanup-history': Bounded; readonly quarantine: Bounded };
   clock: Clock;
@@ -104,7 +104,7 @@ export function createOwnGrowth(options: {
       'state-copies': boundedStateCopies(dataDir),
       'restic-cache': boundedCache(join(dataDir, 'cache', 'restic'), idle),
       staging: boundedStaging(join(dataDir, 'staging'), idle),
-      undo: boundedUndo(() => options.roots, idle),
+      undo: boundedUndo(options.roots, idle),
       ...options.cleanup,
     },
   });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { TargetConfig } from '../config/index.ts';
+import type { PlaceId, TargetConfig } from '../config/index.ts';
 import { type ChildProcesses, systemSearchPath } from '../platform/child-processes/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -11,7 +11,11 @@ import { createSupervisedDriver, type SupervisedDriver, type TargetTimings } fro
 
 export type SampleSize = 'tiny' | 'small';
 
-export type Sample = { readonly config: TargetConfig; readonly driver: SupervisedDriver };
+/** Its second place stands in another folder of the data folder, and is only started when it is failed over to. */
+export type Sample = {
+  readonly config: TargetConfig;
+  readonly drivers: Readonly<Record<PlaceId, SupervisedDriver>>;
+};
 
 /**
  * The bundled sample backend: a server with LightRAG's HTTP API over a real workspace in the data folder, which is generated
@@ -45,28 +49,26 @@ export async function prepareSample(options: {
       });
     await writeFile(marker, 'Generated once. Delete this folder as a whole to get a fresh sample.\n');
   }
-  const port = await findFreePort();
-  const driver = createSupervisedDriver({
-    children,
-    graceMs: 5_000,
-    spec: {
-      program: process.execPath,
-      args: [
-        programFile('sample-backend'),
-        '--port',
-        String(port),
-        '--working-dir',
-        workingDir,
-        '--input-dir',
-        inputDir,
-      ],
-      env: { PATH: systemSearchPath },
-      purpose: 'sample backend',
-      onStderrLine: (line) => log.debug({ program: 'sample backend' }, line),
-    },
-  });
+  const home2 = join(options.dataDir, 'sample-standby');
+  const standby = { workingDir: join(home2, 'rag_storage'), inputDir: join(home2, 'inputs') };
+  const [port, standbyPort] = await findFreePorts(2);
+  const driverAt = (at: number | undefined, folders: { workingDir: string; inputDir: string }): SupervisedDriver =>
+    createSupervisedDriver({
+      children,
+      graceMs: 5_000,
+      spec: {
+        program: process.execPath,
+        args: [
+          programFile('sample-backend'),
+          ...['--port', String(at), '--working-dir', folders.workingDir, '--input-dir', folders.inputDir],
+        ],
+        env: { PATH: systemSearchPath },
+        purpose: 'sample backend',
+        onStderrLine: (line) => log.debug({ program: 'sample backend' }, line),
+      },
+    });
   return {
-    driver,
+    drivers: { home: driverAt(port, { workingDir, inputDir }), standby: driverAt(standbyPort, standby) },
     config: {
       id: 'sample',
       kind: 'lightrag',
@@ -83,6 +85,11 @@ export async function prepareSample(options: {
       commandEnvironment: {},
       configFiles: [],
       paths: {},
+      standby: {
+        ...standby,
+        url: `http://127.0.0.1:${standbyPort}`,
+        ...{ apiKey: undefined, lifecycle: undefined, zone: 'second folder', shared: [] },
+      },
       // Of the settings; see target-timings.ts.
       ...options.timings,
     },
@@ -96,18 +103,24 @@ function programFile(name: 'sample-backend' | 'generate-workspace'): string {
   return join(productRoot(), 'examples/sample-backend', name === 'sample-backend' ? 'main.ts' : 'generate-main.ts');
 }
 
-/** The sample keeps its port over restarts, so one is chosen first and given to it. */
-async function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null
-          ? resolve(address.port)
-          : reject(new Error('no port was given')),
-      );
-    });
-  });
+/** The sample keeps its ports over restarts, so they are chosen first and given to it; all at once, so that they differ. */
+async function findFreePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  try {
+    return await Promise.all(
+      servers.map(
+        (server) =>
+          new Promise<number>((resolve, reject) => {
+            server.once('error', reject);
+            server.listen({ host: '127.0.0.1', port: 0 }, () => {
+              const address = server.address();
+              if (typeof address === 'object' && address !== null) resolve(address.port);
+              else reject(new Error('no port was given'));
+            });
+          }),
+      ),
+    );
+  } finally {
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
 }

@@ -35,7 +35,7 @@ import { createJobs, type Jobs } from '../platform/jobs.ts';
 import { createLifecycle, type Part } from '../platform/lifecycle.ts';
 import type { Logger, LogLevels } from '../platform/logging.ts';
 import { productVersion } from '../platform/product-version.ts';
-import type { DrillSchedule } from '../recovery/index.ts';
+import { type DrillSchedule, readActivePlace } from '../recovery/index.ts';
 import { createHeartbeat, createSettingsControl, readRuntimeSettings, type SettingsControl } from '../system/index.ts';
 import type { WatchedTarget } from '../targets/index.ts';
 import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
@@ -48,6 +48,7 @@ import { wireDocuments } from './document-wiring.ts';
 import { createDrilling, drillCheck } from './drilling.ts';
 import { countingEvents, createEventMetrics, type EventMetrics, registerGraphMetrics } from './event-metrics.ts';
 import { externalChecks, indexDimension } from './external-checks.ts';
+import { createFailoverWiring } from './failover-wiring.ts';
 import { followSettings, haveOtherLevels, levelsOf } from './follow-settings.ts';
 import { createFronting } from './fronting.ts';
 import { writeKeysFile } from './gateway-alone.ts';
@@ -71,6 +72,7 @@ import { createOverrideJob } from './override-wiring.ts';
 import { createOwnGrowth, createOwnLowDisk } from './own-growth.ts';
 import { createOwnMetrics } from './own-metrics.ts';
 import { createOwnParts } from './own-parts.ts';
+import { foldersOfPlaces } from './places.ts';
 import { createProtection } from './protection.ts';
 import { createQuotaLevels } from './quota-levels.ts';
 import { createQuotaWiring } from './quota-wiring.ts';
@@ -268,7 +270,11 @@ export function createWarden(options: WardenOptions): Warden {
     // Its settings stay those of the moment: a copy would freeze them.
     const ground: Ground = Object.assign(base, { notifier: notifying.notify.notifier });
     const wantsSample = options.command === 'up' || config.profile === 'development';
-    const watching = await createWatching(ground, { wantsSample, sampleSize: options.sampleSize });
+    const watching = await createWatching(ground, {
+      wantsSample,
+      sampleSize: options.sampleSize,
+      activePlace: (targetId) => readActivePlace(db, targetId),
+    });
     const { sample, watch, targets, sampler, sizes, inspections } = watching;
     for (const { target } of targets) eventMetrics.begin(target.id);
     const quotaWiring = await createQuotaWiring(ground, watching.targetConfig?.id ?? null);
@@ -314,6 +320,12 @@ export function createWarden(options: WardenOptions): Warden {
     });
     const { drills, drillSchedule } = drilling;
     const replicating = createReplicationWiring(ground, watching, protection, { step: (name) => options.step?.(name) });
+    const failoverWiring = createFailoverWiring(ground, {
+      ...{ watching, protection, drilling, fronting, canaries: documentWiring.canaries },
+      replication: replicating.replication,
+      step: (name) => options.step?.(name),
+    });
+    const { failovers } = failoverWiring;
 
     const tuningWiring = createTuningWiring(ground, watching, backup, {
       history: () => metrics.history,
@@ -333,7 +345,7 @@ export function createWarden(options: WardenOptions): Warden {
     // Settled before anything is served: a restore that a kill interrupted is completed or undone here.
     const settled = await operations.settle({
       settlers: {
-        ...{ ...backup.settlers, ...drills.settlers, ...tuningWiring.tuningSettlers },
+        ...{ ...backup.settlers, ...drills.settlers, ...failovers.settlers, ...tuningWiring.tuningSettlers },
         ...cleanupWiring.cleanup.settlers,
         ...replicating.replication.settlers,
       },
@@ -347,7 +359,9 @@ export function createWarden(options: WardenOptions): Warden {
         name: 'sample backend',
         // Until it answers: the first probe would say OFFLINE otherwise.
         start: (signal) => watch?.backend.start(signal),
-        stop: () => sample.driver.stop(lifecycle.signal),
+        stop: async () => {
+          for (const driver of Object.values(sample.drivers)) await driver.stop(lifecycle.signal);
+        },
       });
     await lifecycle.begin({ name: 'operations', stop: () => operations.stop() });
 
@@ -414,7 +428,7 @@ export function createWarden(options: WardenOptions): Warden {
       points,
       drills: drilling.drillStore,
       dataDir: config.dataDir,
-      roots: targets.flatMap((one) => one.target.stores.map((store) => store.path)),
+      roots: () => foldersOfPlaces(watching),
       cleanup: cleanupWiring.cleanupGrowth,
       clock,
       log,
@@ -464,6 +478,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...protection,
       ...drilling,
       ...replicating,
+      ...failoverWiring,
       ...traffic,
       ...resourceWiring,
       ...tuningWiring,
@@ -534,6 +549,8 @@ export function createWarden(options: WardenOptions): Warden {
       await begin(orphanWiring.orphans);
       await begin(tuningWiring.tuningJob);
     }
+    // Before points are taken again: what was half-done goes on first.
+    if (rehearses && targets.length > 0) await begin(failovers.job);
     if (config.backup.enabled) await begin(schedule);
     if (config.backup.enabled) await begin(replicating.replicationJob);
     if (rehearses) await begin(drillSchedule);

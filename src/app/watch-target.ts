@@ -1,4 +1,4 @@
-import type { TargetConfig } from '../config/index.ts';
+import type { PlaceId } from '../config/index.ts';
 import type { EventRecorder } from '../events/index.ts';
 import type { DocumentMetrics } from '../metrics/index.ts';
 import type { ChildProcesses } from '../platform/child-processes/index.ts';
@@ -8,18 +8,17 @@ import type { HttpClient } from '../platform/http-client.ts';
 import type { Logger } from '../platform/logging.ts';
 import {
   type BackendLifecycle,
-  createBackendLifecycle,
-  createConfiguredDriver,
   createWatchedTarget,
   type LightragConnection,
-  nothingToStop,
   type Observation,
+  type TargetAdapter,
   type TargetTimings,
   targetFromConfig,
   type WatchedTarget,
 } from '../targets/index.ts';
-import { adapterFor } from './adapter-for.ts';
-import { type BackendProcess, findBackendProcess, noProcess } from './backend-process.ts';
+import type { BackendProcess } from './backend-process.ts';
+import { createPlaceAccess, type PlaceAccess } from './place-access.ts';
+import type { Places } from './places.ts';
 import type { Sample } from './sample.ts';
 
 export type Watch = {
@@ -28,13 +27,15 @@ export type Watch = {
   readonly process: BackendProcess;
   /** Undefined for what is no LightRAG server. */
   readonly connection: LightragConnection | undefined;
+  /** The same of one place, whether the target lives there or not. @throws Error for a place that the settings do not have */
+  at(place: PlaceId): PlaceAccess;
   /** Called after each probe. */
   onObservation(callback: (seen: Observation) => void): void;
 };
 
 /** Puts one target under watch: its adapter, its lifecycle, its process, and what a change of its state means to the others. */
 export function watchTarget(options: {
-  from: TargetConfig;
+  places: Places;
   /** As the settings are when it is called. */
   timings: () => TargetTimings;
   stuckLimits(): { readonly idleMs: number; readonly noProgressMs: number };
@@ -48,17 +49,46 @@ export function watchTarget(options: {
   clock: Clock;
   log: Logger;
 }): Watch {
-  const { from, sample, http, clock, log, db, events } = options;
-  const target = targetFromConfig(from, sample !== undefined, options.timings);
-  const backendProcess = from.url === undefined ? noProcess : findBackendProcess(from.url);
-  const { adapter, connection } = adapterFor(from, target, {
-    http,
-    clock,
-    quietMs: () => options.stuckLimits().noProgressMs,
-  });
+  const { places, sample, clock, log, db, events } = options;
+  const target = targetFromConfig(places.config, sample !== undefined, options.timings);
+  const accesses = new Map(
+    places.all.map(({ id, config }) => [
+      id,
+      createPlaceAccess({
+        ...{ id, config, ...options },
+        quietMs: () => options.stuckLimits().noProgressMs,
+        // Where it lives the look counts for everybody.
+        probe: () => (places.active() === id ? watched.probe() : undefined),
+      }),
+    ]),
+  );
+  const at = (id: PlaceId): PlaceAccess => {
+    const found = accesses.get(id);
+    if (!found) throw new Error(`the target has no place ${id}`);
+    return found;
+  };
+  const here = (): PlaceAccess => at(places.active());
+  const adapter: TargetAdapter = {
+    probe: (signal) => here().adapter.probe(signal),
+    answers: (signal) => here().adapter.answers(signal),
+  };
+  const backendProcess: BackendProcess = { pid: () => here().process.pid(), look: () => here().process.look() };
   // Its first failure is then an increase to whoever scrapes, not the beginning of a series.
   options.metrics.healthCheckFailures.labels(target.id, 'target').inc(0);
   const callbacks: ((seen: Observation) => void)[] = [];
+  const backend: BackendLifecycle = {
+    get automatic() {
+      return here().backend.automatic;
+    },
+    get describe() {
+      return here().backend.describe;
+    },
+    stop: (signal, progress) => here().backend.stop(signal, progress),
+    start: (signal, progress) => here().backend.start(signal, progress),
+    findSignOfLife: () => here().backend.findSignOfLife(),
+    isExpectedDown: () => here().backend.isExpectedDown(),
+    expectUp: () => here().backend.expectUp(),
+  };
   const watched = createWatchedTarget({
     target,
     adapter,
@@ -90,43 +120,20 @@ export function watchTarget(options: {
       );
     },
   });
-  const driver =
-    sample?.driver ??
-    (from.lifecycle === undefined && from.url === undefined ? nothingToStop : undefined) ??
-    (from.lifecycle &&
-      createConfiguredDriver({
-        lifecycle: from.lifecycle,
-        children: options.children,
-        http,
-        get stopTimeoutMs() {
-          return target.stopTimeoutMs;
-        },
-        get startTimeoutMs() {
-          return target.startTimeoutMs;
-        },
-        environment: from.commandEnvironment,
-      }));
-  const backend = createBackendLifecycle({
-    target,
-    driver,
-    answers: (signal) => adapter.answers(signal),
-    healthy: async () => {
-      const seen = await watched.probe();
-      return (
-        seen?.reachable === true &&
-        seen.kind === target.kind &&
-        !seen.faults.some(({ kind }) => kind === 'server-error' || kind === 'says-unhealthy')
-      );
-    },
-    clock,
-    log,
-    ownPids: () => new Set([process.pid]),
-  });
+  const { connection } = here();
   return {
     watched,
     backend,
     process: backendProcess,
-    connection,
+    connection: connection && forwarded(() => here().connection ?? connection),
+    at,
     onObservation: (callback) => callbacks.push(callback),
   };
 }
+
+const forwarded = (to: () => LightragConnection): LightragConnection => ({
+  send: (path, init) => to().send(path, init),
+  call: (path, init) => to().call(path, init),
+  prepare: (signal) => to().prepare(signal),
+  describeRefusal: () => to().describeRefusal(),
+});

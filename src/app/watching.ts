@@ -1,4 +1,4 @@
-import type { TargetConfig } from '../config/index.ts';
+import type { PlaceId, TargetConfig } from '../config/index.ts';
 import {
   type Consumption,
   createConsumptionLog,
@@ -18,6 +18,7 @@ import {
 import { followRuns } from './follow-runs.ts';
 import type { Ground } from './ground.ts';
 import { recordOomKills } from './host-events.ts';
+import { createPlaces, type Places } from './places.ts';
 import { prepareSample, type Sample, type SampleSize } from './sample.ts';
 import { registerTargetMetrics } from './target-metrics.ts';
 import { targetTimings } from './target-timings.ts';
@@ -26,7 +27,9 @@ import { type Watch, watchTarget } from './watch-target.ts';
 export type Watching = {
   /** Set while the bundled sample stands for a backend. */
   readonly sample: Sample | undefined;
+  /** As it is at the place where it lives now. */
   readonly targetConfig: TargetConfig | undefined;
+  readonly places: Places | undefined;
   readonly watch: Watch | undefined;
   readonly targets: readonly WatchedTarget[];
   readonly inspector: Inspector;
@@ -40,7 +43,12 @@ export type Watching = {
 /** What is looked at: the machine, and the target or the sample that stands for one. Nothing of it runs yet. */
 export async function createWatching(
   ground: Ground,
-  options: { wantsSample: boolean; sampleSize: SampleSize | undefined },
+  options: {
+    wantsSample: boolean;
+    sampleSize: SampleSize | undefined;
+    /** Where a target lived when ragwarden ended. */
+    activePlace(targetId: string): Promise<PlaceId>;
+  },
 ): Promise<Watching> {
   const { config, live, clock, logOf, children, http, db, events, documentMetrics, registry } = ground;
   const sample =
@@ -53,12 +61,14 @@ export async function createWatching(
           log: logOf('targets'),
         })
       : undefined;
-  const targetConfig = config.target ?? sample?.config;
+  const given = config.target ?? sample?.config;
+  const places = given && createPlaces(given, await options.activePlace(given.id));
+  const targetConfig = places?.config;
   const inspector = createInspector({ log: logOf('targets'), clock });
   const watch =
-    targetConfig &&
+    places &&
     watchTarget({
-      from: targetConfig,
+      places,
       timings: () => targetTimings(live, sample !== undefined),
       stuckLimits: () => ({
         idleMs: ground.config.documents.stuckAfterMs,
@@ -102,9 +112,11 @@ export async function createWatching(
       // A run that ended has written other tables.
       inspections.wake();
     });
+  places?.onSwitch(() => inspections.wake());
   return {
     sample,
     targetConfig,
+    places,
     watch,
     targets,
     inspector,

@@ -14,6 +14,12 @@ const lists = {
   key: { path: '/api/v1/gateway/keys', query: { limit: 500 }, id: 'id' },
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
   replica: { path: '/api/v1/backup-replication/replication/targets', query: {}, id: 'target_id' },
+  failover: { path: '/api/v1/recovery/failovers', query: { limit: 100 }, id: 'failover_id' },
+  checkpoint: {
+    path: '/api/v1/backup-replication/recovery/checkpoints',
+    query: { limit: 100 },
+    id: 'checkpoint_id',
+  },
   metric: { path: '/api/v1/metrics/definitions', query: { limit: 1_000 }, id: 'name' },
   parameter: { path: '/api/v1/tuning/parameters', query: {}, id: 'name' },
   provider: { path: '/api/v1/tuning/providers', query: {}, id: 'provider' },

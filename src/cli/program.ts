@@ -22,6 +22,7 @@ import { declareCleanup } from './declare-cleanup.ts';
 import { declareDocuments } from './declare-documents.ts';
 import { declareDrill } from './declare-drill.ts';
 import { declareEvents } from './declare-events.ts';
+import { declareFailover } from './declare-failover.ts';
 import { declareGateway } from './declare-gateway.ts';
 import { declareHealth } from './declare-health.ts';
 import { declareMetrics } from './declare-metrics.ts';
@@ -129,6 +130,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
 
   declareBackup(program, context, does);
   declareDrill(program, context, does);
+  declareFailover(program, context, does);
   declareReplicate(program, context, does);
   declareRepository(program, context, does);
   declareRecover(program, context, does);

@@ -1,9 +1,11 @@
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { buildCustom, type CustomConfig } from './custom-target.ts';
 import { buildEndpoints, type EndpointConfig } from './gateway-config.ts';
+import { isInside } from './is-inside.ts';
 import type { Origins } from './read-config.ts';
 import type { SettingName, SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
+import { buildStandby, type StandbyConfig } from './standby-config.ts';
 import type { LifecycleStep, TargetStructure } from './target-config.ts';
 import { decideKind, type KindOrigin, type TargetKind } from './target-kind.ts';
 
@@ -41,6 +43,8 @@ export type TargetConfig = {
   readonly probeTimeoutMs: number;
   readonly stopTimeoutMs: number;
   readonly startTimeoutMs: number;
+  /** A second place for it; undefined: there is none. */
+  readonly standby?: StandbyConfig | undefined;
 };
 
 const commandVariables = ['PATH', 'HOME', 'USER', 'LANG', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS', 'DOCKER_HOST'];
@@ -78,7 +82,7 @@ export function buildTarget(
         mend: 'Keep them apart, or put the input folder directly into the working folder.',
       });
   }
-  return {
+  const target: TargetConfig = {
     id: values.targetId,
     kind,
     kindFrom,
@@ -105,6 +109,10 @@ export function buildTarget(
     probeTimeoutMs: values.probeTimeoutSeconds * 1000,
     stopTimeoutMs: values.stopTimeoutSeconds * 1000,
     startTimeoutMs: values.startTimeoutSeconds * 1000,
+  };
+  return {
+    ...target,
+    standby: buildStandby(structure.standby, target, { env, dataDir: path(values.dataDir), problems }),
   };
 }
 
@@ -181,8 +189,3 @@ export const foldersOfTarget = (target: TargetConfig): readonly string[] => [
   ...(target.inputDir === undefined ? [] : [target.inputDir]),
   ...(target.custom?.folders ?? []).map(({ path }) => path),
 ];
-
-export const isInside = (child: string, parent: string): boolean => {
-  const way = relative(parent, child);
-  return way === '' || (!way.startsWith('..') && !isAbsolute(way));
-};

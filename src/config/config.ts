@@ -3,11 +3,12 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
 import type { AlertRuleBody } from './alert-structure.ts';
-import { buildTarget, foldersOfTarget, isInside, type TargetConfig } from './build-target.ts';
+import { buildTarget, foldersOfTarget, type TargetConfig } from './build-target.ts';
 import { buildCleanup, type CleanupConfig } from './cleanup-settings.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
 import { buildGateway, type GatewayConfig } from './gateway-config.ts';
 import { buildHealth, type HealthConfig } from './health-config.ts';
+import { isInside } from './is-inside.ts';
 import { buildJwt, type JwtConfig } from './jwt-config.ts';
 import { buildLogs, type LogsConfig } from './log-config.ts';
 import {

@@ -40,6 +40,28 @@ export const dumpCommand = z.strictObject({
 });
 export type DumpCommand = z.infer<typeof dumpCommand>;
 
+/** A second place that the target can be brought up at. Its login is that of the first. */
+const standbyEntry = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .regex(
+      /^[hH][tT][tT][pP][sS]?:\/\/[^@?#\\]*$/,
+      'must be http:// or https:// without credentials, query and fragment',
+    ),
+  /** Where its key is another than that of the target. */
+  api_key_env: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')
+    .optional(),
+  working_dir: absolute,
+  input_dir: absolute.optional(),
+  lifecycle: z.strictObject({ stop: lifecycleStep, start: lifecycleStep }).optional(),
+  zone: z.string().min(1).max(100).optional(),
+  /** Components that both places use where they are, such as a database with a high availability of its own. */
+  shared: z.array(componentName).optional(),
+});
+export type StandbyStructure = z.infer<typeof standbyEntry>;
+
 /** What of a target cannot be said in one scalar; the scalars are in settings.ts. */
 export const targetStructure = z.strictObject({
   lifecycle: z.strictObject({ stop: lifecycleStep, start: lifecycleStep }).optional(),
@@ -49,6 +71,7 @@ export const targetStructure = z.strictObject({
   commands: z.array(dumpCommand).optional(),
   endpoints: z.array(endpointEntry).optional(),
   custom: customTarget.optional(),
+  standby: standbyEntry.optional(),
 });
 export type TargetStructure = z.infer<typeof targetStructure>;
 

@@ -217,6 +217,36 @@ export const dashboardHealthRoutes =
       async () => deps.replication(),
     );
 
+    const bodyOfRecovery = async (report: HealthReport): Promise<z.infer<typeof recoveryHealthBody>> => {
+      const graphs = deps.graphs().map((graph) => bodyOfGraph(graph, deps.now()));
+      return {
+        overall_status: report.status,
+        timestamp: isoInstant(report.atMs),
+        graphs: Object.fromEntries(
+          graphs.map((graph) => [
+            graph.graph_id,
+            {
+              component_id: graph.graph_id,
+              component_type: 'graph' as const,
+              status: graphWords[graph.status],
+              message: graph.reasons.map(({ message }) => message).join(' '),
+              last_check: graph.observed_at,
+              details: { documents: graph.documents, stuck: graph.stuck?.documents ?? 0 },
+            },
+          ]),
+        ),
+        backups: Object.fromEntries(
+          report.checks
+            .filter(({ name }) => name.startsWith('backup '))
+            .map(({ name, result }) => [
+              name.slice('backup '.length),
+              { status: result.status, message: result.message },
+            ]),
+        ),
+        replication: await deps.replication(),
+      };
+    };
+
     app.post(
       '/api/v1/backup-replication/recovery/health-check',
       {
@@ -227,36 +257,20 @@ export const dashboardHealthRoutes =
           response: { 200: recoveryHealthBody },
         },
       },
-      async () => {
-        const report = await health.freshReport();
-        const graphs = deps.graphs().map((graph) => bodyOfGraph(graph, deps.now()));
-        return {
-          overall_status: report.status,
-          timestamp: isoInstant(report.atMs),
-          graphs: Object.fromEntries(
-            graphs.map((graph) => [
-              graph.graph_id,
-              {
-                component_id: graph.graph_id,
-                component_type: 'graph' as const,
-                status: graphWords[graph.status],
-                message: graph.reasons.map(({ message }) => message).join(' '),
-                last_check: graph.observed_at,
-                details: { documents: graph.documents, stuck: graph.stuck?.documents ?? 0 },
-              },
-            ]),
-          ),
-          backups: Object.fromEntries(
-            report.checks
-              .filter(({ name }) => name.startsWith('backup '))
-              .map(({ name, result }) => [
-                name.slice('backup '.length),
-                { status: result.status, message: result.message },
-              ]),
-          ),
-          replication: await deps.replication(),
-        };
+      async () => bodyOfRecovery(await health.freshReport()),
+    );
+
+    app.get(
+      '/api/v1/backup-replication/recovery/health',
+      {
+        config: admin('read recovery health'),
+        schema: {
+          tags,
+          summary: 'Graphs, backups and replication, as they were seen last',
+          response: { 200: recoveryHealthBody },
+        },
       },
+      async () => bodyOfRecovery(health.report()),
     );
   };
 

@@ -25,6 +25,7 @@ import * as cleanup from './state/0021_cleanup.ts';
 import * as quotas from './state/0022_quotas.ts';
 import * as tuningWatch from './state/0023_tuning_watch.ts';
 import * as replication from './state/0024_replication.ts';
+import * as recoveryFailover from './state/0025_recovery_failover.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -52,6 +53,7 @@ export const stateMigrations: MigrationList = {
   '0022_quotas': quotas,
   '0023_tuning_watch': tuningWatch,
   '0024_replication': replication,
+  '0025_recovery_failover': recoveryFailover,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -2,6 +2,7 @@ import { createAlertCalls } from './alert-calls.ts';
 import { createCleanupCalls } from './cleanup-calls.ts';
 import { createDocumentCalls } from './document-calls.ts';
 import { createEventCalls } from './event-calls.ts';
+import { createFailoverCalls } from './failover-calls.ts';
 import { createGatewayCalls } from './gateway-calls.ts';
 import { createGraphCalls } from './graph-calls.ts';
 import { createHealthCalls } from './health-calls.ts';
@@ -228,6 +229,7 @@ export function createClient(options: ClientOptions) {
         post<{ readonly message: string }>('/api/v1/backup/repository/adopt', { ...call, body: { confirm } }),
     },
     recovery: {
+      ...createFailoverCalls(transport),
       /** RPO and RTO of each target: objective, measured, how much of it is used, trend. @throws `target/unknown` */
       objectives: ({ target, ...call }: CallOptions & { target?: string } = {}) =>
         get<Page<RecoveryObjectives>>('/api/v1/recovery/objectives', { ...call, query: { target } }),

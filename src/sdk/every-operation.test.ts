@@ -252,6 +252,23 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
     recovery.startDrill({ target: 't', kind: 'restore', backupId: 'b', choice: 'risk' }),
   getRecoveryDrillsByDrillId: ({ recovery }) => recovery.drill('d'),
   getRecoveryDrillsByDrillIdEvidence: ({ recovery }) => recovery.evidence('d'),
+  getRecoveryFailover: ({ recovery }) => recovery.failoverStatus({ target: 't' }),
+  postRecoveryFailoverPlan: ({ recovery }) => recovery.planFailover({ target: 't', backupId: 'b' }),
+  postRecoveryFailover: ({ recovery }) =>
+    recovery.failover({ target: 't', backupId: 'b', planId: 'p', confirm: true, force: true }),
+  postRecoveryReseed: ({ recovery }) => recovery.reseed({ target: 't', confirm: true }),
+  getRecoveryFailovers: ({ recovery }) => recovery.failovers({ target: 't', limit: 5, cursor: 'c' }),
+  getRecoveryFailoversByFailoverId: ({ recovery }) => recovery.failoverReport('f'),
+  postBackupReplicationRecoveryCheckpoints: ({ recovery }) =>
+    recovery.createCheckpoint({ graphIds: ['g'], description: 'd', metadata: { a: 1 } }),
+  getBackupReplicationRecoveryCheckpoints: ({ recovery }) => recovery.checkpoints({ limit: 5, cursor: 'c' }),
+  getBackupReplicationRecoveryCheckpointsByCheckpointId: ({ recovery }) => recovery.checkpoint('c'),
+  deleteBackupReplicationRecoveryCheckpointsByCheckpointId: ({ recovery }) => recovery.removeCheckpoint('c'),
+  postBackupReplicationRecoveryCheckpointsByCheckpointIdValidate: ({ recovery }) => recovery.validateCheckpoint('c'),
+  postBackupReplicationRecoveryCheckpointsByCheckpointIdFailover: ({ recovery }) =>
+    recovery.failoverToCheckpoint('c', { planId: 'p', confirm: true, force: true }),
+  getBackupReplicationRecoveryStatus: ({ recovery }) => recovery.status(),
+  getBackupReplicationRecoveryHealth: ({ recovery }) => recovery.health(),
   getRepository: ({ repository }) => repository.get(),
   postRepositoryCheck: ({ repository }) => repository.check({ readData: true, subset: '1/7' }),
   postRepositoryForget: ({ repository }) => repository.forget({ target: 't', dryRun: true }),

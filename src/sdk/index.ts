@@ -28,6 +28,7 @@ export {
   type RestoreWish,
 } from './client.ts';
 export type { CollectedMetric } from './collected-metrics.ts';
+export { DisasterRecoveryManager, HealthValidator } from './disaster-recovery-manager.ts';
 export type {
   AuditQuery,
   EventFilter,
@@ -38,6 +39,7 @@ export type {
   VerifyOptions,
 } from './event-calls.ts';
 export { EventLogger, type TimeRange } from './event-logger.ts';
+export type { FailoverWish } from './failover-calls.ts';
 export { GraphBackup, type RestoreSnapshotOptions, type TakeSnapshotOptions } from './graph-backup.ts';
 export type { WorkOptions } from './graph-calls.ts';
 export type { HealthOptions } from './health-calls.ts';

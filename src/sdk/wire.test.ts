@@ -5,6 +5,7 @@ import type * as events from '../events/index.ts';
 import type * as health from '../health/index.ts';
 import type * as host from '../host/index.ts';
 import type * as operations from '../operations/index.ts';
+import type * as recovery from '../recovery/index.ts';
 import type * as resources from '../resources/index.ts';
 import type * as system from '../system/index.ts';
 import type * as targets from '../targets/index.ts';
@@ -51,5 +52,10 @@ test('the types of the library are those of the schemas that the server answers 
   expectTypeOf<Mutable<wire.CleanupTaskBody>>().toEqualTypeOf<Mutable<cleanup.CleanupTaskBody>>();
   expectTypeOf<Mutable<wire.CleanupStrategyBody>>().toEqualTypeOf<Mutable<cleanup.CleanupStrategyBody>>();
   expectTypeOf<Mutable<wire.QuarantineEntryBody>>().toEqualTypeOf<Mutable<cleanup.QuarantineEntryBody>>();
+  expectTypeOf<Mutable<wire.FailoverBody>>().toEqualTypeOf<Mutable<recovery.FailoverBody>>();
+  expectTypeOf<Mutable<wire.FailoverStatusBody>>().toEqualTypeOf<Mutable<recovery.FailoverStatusBody>>();
+  expectTypeOf<Mutable<wire.FailoverPlanBody>>().toEqualTypeOf<Mutable<recovery.FailoverPlanBody>>();
+  expectTypeOf<Mutable<wire.RecoveryStatusBody>>().toEqualTypeOf<Mutable<recovery.RecoveryStatusBody>>();
+  expectTypeOf<recovery.CheckpointBody>().toExtend<wire.CheckpointBody>();
   expectTypeOf<Mutable<wire.TargetBody>>().toEqualTypeOf<Mutable<targets.TargetBody>>();
 });

@@ -9,6 +9,7 @@ export type * from './wire/backup.ts';
 export type * from './wire/cleanup.ts';
 export type * from './wire/documents.ts';
 export type * from './wire/events.ts';
+export type * from './wire/failover.ts';
 export type * from './wire/gateway.ts';
 export type * from './wire/graphs.ts';
 export type * from './wire/health.ts';

@@ -14,6 +14,7 @@ export {
 } from './audit/audit-report.ts';
 export { extractStores, extractTogether, type StoreExtract, type StoreExtracts } from './audit/store-extract.ts';
 export type { StoreName, StoreReader, StoreReaders, StoreRows, TakeRow } from './audit/store-rows.ts';
+export { askCanaryOnce } from './canary/ask-once.ts';
 export { type Canary, createCanary } from './canary/canary.ts';
 export { type CanaryBody, canaryRoutes } from './canary/canary-routes.ts';
 export { createCustomAdapter } from './custom/custom-adapter.ts';
@@ -25,6 +26,7 @@ export type { AcceptedInsert, InsertEnd } from './documents/insert-following.ts'
 export { createReprocessing } from './documents/reprocess.ts';
 export { type EnvFile, parseEnvFile } from './env-file/env-file.ts';
 export type { FolderInspection } from './folder-inspection.ts';
+export { findFolderMismatches } from './folder-match.ts';
 export { createFolderSizes, type FolderSizes, measureFolder, type WorkspaceSize } from './folder-sizes.ts';
 export { createGraphragAdapter } from './graphrag/graphrag-adapter.ts';
 export { createGraphragService } from './graphrag/graphrag-service.ts';

@@ -59,13 +59,21 @@ export function targetFromConfig(
   sample: boolean,
   timings: () => TargetTimings = () => config,
 ): Target {
-  const { id, kind, kindFrom, url, workspace, apiKey, username, password } = config;
+  const { id, kind, kindFrom } = config;
   return {
     ...{ id, kind, kindFrom, sample },
-    endpoints: url === undefined ? [] : [{ url, workspace, apiKey, username, password }],
-    stores: storesOf(config),
+    // Read when they are needed: a target that was brought up at another place has others.
+    get endpoints() {
+      const { url, workspace, apiKey, username, password } = config;
+      return url === undefined ? [] : [{ url, workspace, apiKey, username, password }];
+    },
+    get stores() {
+      return storesOf(config);
+    },
     workspaces: [config.workspace],
-    userDataDir: config.userDataDir,
+    get userDataDir() {
+      return config.userDataDir;
+    },
     paths: config.paths,
     get probeIntervalMs() {
       return timings().probeIntervalMs;

@@ -19,6 +19,7 @@ import { type Answer, field, temporaryFolder, until } from '../warden-harness.ts
 /** What faults are tried on: the product over a small generated workspace, in this process where no kill is needed. */
 export type OpenWarden = {
   readonly dataDir: string;
+  readonly api: string;
   /** Where a test switched it on. */
   readonly gateway: string | undefined;
   /** As admin, with the local token. */
@@ -150,6 +151,7 @@ export async function openWarden(
   const started = await warden.start();
   return {
     dataDir,
+    api: started.api,
     gateway: started.gateway,
     ...callsOf(started.api, dataDir),
     log: () => log,
@@ -158,7 +160,10 @@ export async function openWarden(
 }
 
 /** What tests ask of a running product, here or in another process. */
-export function callsOf(api: string, dataDir: string): Omit<OpenWarden, 'dataDir' | 'gateway' | 'log' | 'stop'> {
+export function callsOf(
+  api: string,
+  dataDir: string,
+): Omit<OpenWarden, 'dataDir' | 'api' | 'gateway' | 'log' | 'stop'> {
   const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
   const call: OpenWarden['call'] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${api}${path}`, {

@@ -16,6 +16,8 @@ export const dynamicNames = [
   'token',
   'key',
   'drill',
+  'failover',
+  'checkpoint',
   'replica',
   'lock',
   'metric',
@@ -106,6 +108,8 @@ function optionValues({ argChoices, flags, long }: Option): Values {
   switch (long) {
     case '--target':
       return { kind: 'dynamic', name: 'target' };
+    case '--point':
+      return { kind: 'dynamic', name: 'point' };
     case '--graph':
       return { kind: 'dynamic', name: 'graph' };
     case '--severity':
@@ -125,6 +129,9 @@ const groupIds: Readonly<Record<string, DynamicName>> = {
   'target id': 'target',
   'drill id': 'drill',
   'drill point': 'point',
+  'failover id': 'failover',
+  'checkpoint id': 'checkpoint',
+  'checkpoint graph': 'graph',
   'replicate replica': 'replica',
   'repo lock': 'lock',
   'metrics metric': 'metric',

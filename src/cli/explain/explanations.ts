@@ -425,6 +425,37 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['Stop it there, not only the process, and restore again.'],
     runbook: 'restore-a-workspace.md',
   },
+  'recovery/no-standby': {
+    means: 'The target has no second place that it could be brought up at. Nothing was done.',
+    causes: ['target.standby is not in the settings file.', 'ragwarden was not restarted since it is.'],
+    mend: ['Describe the second place in target.standby of ragwarden.yaml and restart.'],
+    runbook: 'zone-lost.md',
+  },
+  'recovery/failover-failed': {
+    means: 'A failover or a reseed could not be carried to its end. Its text says where the target lives now.',
+    causes: [
+      'The place that is left still answers and could not be stopped.',
+      'What answers at the second place is another server, or serves another folder.',
+      'The canary fails there, or the documents are not as many as the point has.',
+    ],
+    mend: [
+      'Look at the report: `ragwarden failover status`.',
+      'Mend what it names, and fail over again; what was restored is found again.',
+    ],
+    runbook: 'zone-lost.md',
+  },
+  'recovery/unknown-failover': {
+    means: 'There is no failover of that id.',
+    causes: ['A typing error.', 'It is old, and was dropped to keep the history short.'],
+    mend: ['List them: `ragwarden failover list`.'],
+    runbook: 'zone-lost.md',
+  },
+  'recovery/unknown-checkpoint': {
+    means: 'There is no checkpoint of that id.',
+    causes: ['A typing error.', 'It was removed.'],
+    mend: ['List them: `ragwarden checkpoint list`.'],
+    runbook: 'zone-lost.md',
+  },
   'recovery/unknown-drill': {
     means: 'No drill has this id, or its row was the oldest above growth.drills and went.',
     causes: ['The id is misspelt.', 'It is the id of another operation.'],

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { Database, Tx } from '../../platform/database/index.ts';
+import { type Checkpoint, checkpointGraph, checkpointValidation } from './checkpoint.ts';
+
+type CheckpointTable = {
+  id: string;
+  description: string;
+  graphs: string;
+  metadata: string;
+  validated: number;
+  validated_ms: number | null;
+  validation: string | null;
+  created_by: string;
+  created_ms: number;
+};
+type Tables = { recovery_checkpoint: CheckpointTable };
+
+export type CheckpointStore = {
+  insert(tx: Tx, checkpoint: Checkpoint): Promise<void>;
+  update(tx: Tx, checkpoint: Checkpoint): Promise<void>;
+  remove(tx: Tx, id: string): Promise<void>;
+  find(id: string): Promise<Checkpoint | undefined>;
+  /** Newest first. */
+  list(filter: { before?: { createdMs: number; id: string } | undefined; limit: number }): Promise<Checkpoint[]>;
+  count(): Promise<{ total: number; validated: number }>;
+};
+
+export function createCheckpointStore(db: Database): CheckpointStore {
+  const read = () => db.reader<Tables>();
+  return {
+    async insert(tx, checkpoint) {
+      await tx.as<Tables>().insertInto('recovery_checkpoint').values(toRow(checkpoint)).execute();
+    },
+    async update(tx, checkpoint) {
+      const { id, ...row } = toRow(checkpoint);
+      await tx.as<Tables>().updateTable('recovery_checkpoint').set(row).where('id', '=', id).execute();
+    },
+    async remove(tx, id) {
+      await tx.as<Tables>().deleteFrom('recovery_checkpoint').where('id', '=', id).execute();
+    },
+    async find(id) {
+      const row = await read().selectFrom('recovery_checkpoint').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async list({ before, limit }) {
+      let query = read().selectFrom('recovery_checkpoint').selectAll();
+      if (before)
+        query = query.where((eb) =>
+          eb.or([
+            eb('created_ms', '<', before.createdMs),
+            eb.and([eb('created_ms', '=', before.createdMs), eb('id', '<', before.id)]),
+          ]),
+        );
+      const rows = await query.orderBy('created_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
+      return rows.map(fromRow);
+    },
+    async count() {
+      const row = await read()
+        .selectFrom('recovery_checkpoint')
+        .select((eb) => [eb.fn.countAll<number>().as('total'), eb.fn.sum<number>('validated').as('validated')])
+        .executeTakeFirstOrThrow();
+      return { total: Number(row.total), validated: Number(row.validated ?? 0) };
+    },
+  };
+}
+
+const toRow = (checkpoint: Checkpoint): CheckpointTable => ({
+  id: checkpoint.id,
+  description: checkpoint.description,
+  graphs: JSON.stringify(checkpoint.graphs),
+  metadata: JSON.stringify(checkpoint.metadata),
+  validated: checkpoint.validated ? 1 : 0,
+  validated_ms: checkpoint.validatedMs,
+  validation: checkpoint.validation && JSON.stringify(checkpoint.validation),
+  created_by: checkpoint.createdBy,
+  created_ms: checkpoint.createdMs,
+});
+
+const fromRow = (row: CheckpointTable): Checkpoint => ({
+  id: row.id,
+  description: row.description,
+  graphs: z.array(checkpointGraph).parse(JSON.parse(row.graphs)),
+  metadata: z.record(z.string(), z.json()).parse(JSON.parse(row.metadata)),
+  validated: Number(row.validated) === 1,
+  validatedMs: row.validated_ms === null ? null : Number(row.validated_ms),
+  validation: row.validation === null ? null : checkpointValidation.parse(JSON.parse(row.validation)),
+  createdBy: row.created_by,
+  createdMs: Number(row.created_ms),
+});

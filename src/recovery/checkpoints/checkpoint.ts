@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+/** One graph of a checkpoint, and the verified point that stands for it. */
+export const checkpointGraph = z.object({
+  graphId: z.string(),
+  targetId: z.string(),
+  workspace: z.string(),
+  pointId: z.string(),
+  takenMs: z.number(),
+});
+export type CheckpointGraph = z.infer<typeof checkpointGraph>;
+
+/** What the drills of its points proved when it was validated last. */
+export const checkpointValidation = z.object({
+  valid: z.boolean(),
+  drills: z.array(
+    z.object({
+      pointId: z.string(),
+      drillId: z.string().nullable(),
+      verdict: z.string(),
+      reasons: z.array(z.string()),
+    }),
+  ),
+});
+export type CheckpointValidation = z.infer<typeof checkpointValidation>;
+
+/** A named set of verified points, one per graph, that are kept, validated and used together. */
+export type Checkpoint = {
+  readonly id: string;
+  readonly description: string;
+  readonly graphs: readonly CheckpointGraph[];
+  readonly metadata: Readonly<Record<string, z.core.util.JSONType>>;
+  /** Every point was restored in a drill, and every drill passed. */
+  readonly validated: boolean;
+  readonly validatedMs: number | null;
+  readonly validation: CheckpointValidation | null;
+  readonly createdBy: string;
+  readonly createdMs: number;
+};
+
+/** Every point once, in the order of the graphs. */
+export const pointsOf = ({ graphs }: Pick<Checkpoint, 'graphs'>): string[] => [
+  ...new Set(graphs.map(({ pointId }) => pointId)),
+];

@@ -1,0 +1,249 @@
+import type { Backup, PointStore } from '../../backup/index.ts';
+import type { EventRecorder } from '../../events/index.ts';
+import type { Operation, OperationContext, Operations } from '../../operations/index.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Database } from '../../platform/database/index.ts';
+import { AppError, describeError } from '../../platform/errors.ts';
+import { newId, type RandomSource } from '../../platform/ids.ts';
+import type { DrillStore } from '../drill-store.ts';
+import type { Drills } from '../drills.ts';
+import type { Failovers } from '../failover/failovers.ts';
+import { type Checkpoint, type CheckpointGraph, type CheckpointValidation, pointsOf } from './checkpoint.ts';
+import type { CheckpointStore } from './checkpoint-store.ts';
+
+type Requested = {
+  readonly requestedBy: string;
+  readonly idempotency?: Parameters<Operations['start']>[0]['idempotency'];
+};
+
+export type Checkpoints = {
+  /**
+   * Names the newest verified point of each graph, and pins it.
+   * @throws AppError `target/unknown` for a graph that is not there, `conflict/state` for one without a verified point, and at
+   * the limit of their number
+   */
+  create(
+    request: Requested & { graphIds: readonly string[]; description: string; metadata: Checkpoint['metadata'] },
+  ): Promise<Checkpoint>;
+  /** @throws AppError `recovery/unknown-checkpoint` */
+  require(id: string): Promise<Checkpoint>;
+  /** Its points are unpinned, unless another one names them. */
+  remove(id: string, requestedBy: string): Promise<void>;
+  /** Restores every point of it in a drill; the result is its validation. */
+  validate(id: string, request: Requested): Promise<Operation>;
+  /**
+   * Brings the target of its graphs up at its other place from its point.
+   * @throws AppError `conflict/state` when it is not validated, or names graphs of several targets or of one workspace alone;
+   * and what a failover throws
+   */
+  failover(
+    id: string,
+    request: Requested & { confirm: boolean; force: boolean; planId: string | undefined },
+  ): Promise<Operation>;
+};
+
+const mostCheckpoints = 200;
+
+/** Sets of verified points, one per graph, that are kept, rehearsed and failed over to together. */
+export function createCheckpoints(deps: {
+  readonly db: Database;
+  readonly store: CheckpointStore;
+  readonly points: Pick<PointStore, 'newest' | 'find'>;
+  readonly backup: Pick<Backup, 'pin'>;
+  readonly drills: Pick<Drills, 'start'>;
+  readonly drillStore: Pick<DrillStore, 'find'>;
+  readonly failovers: Pick<Failovers, 'start'>;
+  readonly operations: Operations;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  /** @throws AppError `target/unknown` */
+  requireGraph(id: string): Promise<{ readonly id: string; readonly targetId: string; readonly workspace: string }>;
+}): Checkpoints {
+  const { db, store, points, operations, events, clock } = deps;
+
+  const require = async (id: string): Promise<Checkpoint> => {
+    const found = await store.find(id);
+    if (!found)
+      throw new AppError(
+        'recovery/unknown-checkpoint',
+        `There is no checkpoint ${id.slice(0, 100)}. \`ragwarden checkpoint list\` shows them.`,
+      );
+    return found;
+  };
+
+  const bind = async (graphId: string): Promise<CheckpointGraph> => {
+    const graph = await deps.requireGraph(graphId);
+    const whole = await points.newest(graph.targetId, 'good');
+    const own = await points.newest(graph.targetId, 'good', graph.workspace);
+    // Only a point of the whole target can be failed over to: the other one counts where there is none.
+    const point = whole ?? own;
+    if (!point)
+      throw new AppError(
+        'conflict/state',
+        `There is no verified point of ${graph.id}. Take one with \`ragwarden backup create\`.`,
+      );
+    return {
+      graphId: graph.id,
+      targetId: graph.targetId,
+      workspace: graph.workspace,
+      pointId: point.id,
+      takenMs: point.takenMs,
+    };
+  };
+
+  const rehearse = async (
+    checkpoint: Checkpoint,
+    pointId: string,
+    requestedBy: string,
+    context: OperationContext,
+  ): Promise<CheckpointValidation['drills'][number]> => {
+    const targetId = checkpoint.graphs.find((one) => one.pointId === pointId)?.targetId ?? '';
+    try {
+      const drill = await deps.drills.start({ targetId, kind: 'restore', pointId, choice: 'newest', requestedBy });
+      await operations.wait(drill.id, { signal: context.signal });
+      context.signal.throwIfAborted();
+      const ended = await deps.drillStore.find(drill.id);
+      return {
+        pointId,
+        drillId: drill.id,
+        verdict: ended?.verdict ?? 'error',
+        reasons: (ended?.reasons ?? []).slice(0, 20),
+      };
+    } catch (err) {
+      context.signal.throwIfAborted();
+      return { pointId, drillId: null, verdict: 'error', reasons: [describeError(err)] };
+    }
+  };
+
+  return {
+    require,
+    async create({ graphIds, description, metadata, requestedBy }) {
+      const { total } = await store.count();
+      if (total >= mostCheckpoints)
+        throw new AppError(
+          'conflict/state',
+          `There are ${total} checkpoints already. Remove some: each keeps its points from being forgotten.`,
+        );
+      const graphs: CheckpointGraph[] = [];
+      for (const id of new Set(graphIds)) graphs.push(await bind(id));
+      const checkpoint: Checkpoint = {
+        id: newId('checkpoint', clock.now(), deps.random),
+        ...{ description, graphs, metadata, createdBy: requestedBy, createdMs: clock.now() },
+        ...{ validated: false, validatedMs: null, validation: null },
+      };
+      for (const pointId of pointsOf(checkpoint)) await deps.backup.pin({ pointId, pinned: true, requestedBy });
+      await db.unit(async (tx) => {
+        await store.insert(tx, checkpoint);
+        await events.record(tx, {
+          type: 'recovery.checkpoint-created',
+          severity: 'info',
+          message: `The checkpoint ${checkpoint.id} was created by ${requestedBy}.`,
+          data: {
+            checkpoint: checkpoint.id,
+            graphs: graphs.map(({ graphId }) => graphId),
+            points: pointsOf(checkpoint),
+          },
+        });
+        await events.audit(tx, {
+          actor: requestedBy,
+          action: 'recovery.create-checkpoint',
+          object: checkpoint.id,
+          outcome: 'done',
+        });
+      });
+      return checkpoint;
+    },
+
+    async remove(id, requestedBy) {
+      const checkpoint = await require(id);
+      await db.unit(async (tx) => {
+        await store.remove(tx, id);
+        await events.audit(tx, {
+          actor: requestedBy,
+          action: 'recovery.remove-checkpoint',
+          object: id,
+          outcome: 'done',
+        });
+      });
+      const kept = new Set((await store.list({ limit: mostCheckpoints })).flatMap(pointsOf));
+      for (const pointId of pointsOf(checkpoint)) {
+        const point = await points.find(pointId);
+        if (kept.has(pointId) || !point?.pinned) continue;
+        // One that is gone by itself has no pin to lose.
+        await deps.backup.pin({ pointId, pinned: false, requestedBy }).catch(() => undefined);
+      }
+    },
+
+    async validate(id, { requestedBy, idempotency }) {
+      const [{ targetId } = { targetId: undefined }] = (await require(id)).graphs;
+      return operations.start({
+        kind: 'recovery.validate-checkpoint',
+        targetId,
+        exclusive: false,
+        input: { checkpointId: id },
+        requestedBy,
+        idempotency,
+        async run(context) {
+          const checkpoint = await require(id);
+          const all = pointsOf(checkpoint);
+          const drills: CheckpointValidation['drills'] = [];
+          for (const pointId of all) {
+            await context.phase(`rehearsing ${drills.length + 1} of ${all.length}`);
+            drills.push(await rehearse(checkpoint, pointId, requestedBy, context));
+          }
+          const valid = drills.length > 0 && drills.every(({ verdict }) => verdict === 'passed');
+          const validation = { valid, drills };
+          await db.unit(async (tx) => {
+            await store.update(tx, { ...checkpoint, validated: valid, validatedMs: clock.now(), validation });
+            await events.record(tx, {
+              type: 'recovery.checkpoint-validated',
+              severity: valid ? 'info' : 'error',
+              ...(targetId === undefined ? {} : { targetId }),
+              operationId: context.id,
+              message: valid
+                ? `Every point of the checkpoint ${id} was restored in a drill that passed.`
+                : `The checkpoint ${id} is not valid: ${drills.find(({ verdict }) => verdict !== 'passed')?.reasons[0] ?? 'a drill did not pass'}`,
+              data: { checkpoint: id, valid, points: all },
+            });
+            await events.audit(tx, {
+              actor: requestedBy,
+              action: 'recovery.validate-checkpoint',
+              object: id,
+              outcome: valid ? 'done' : 'failed',
+            });
+          });
+          if (!valid) context.markPartial();
+          return {
+            checkpoint_id: id,
+            valid,
+            drills: drills.map(({ pointId, drillId, verdict, reasons }) => ({
+              ...{ backup_id: pointId, drill_id: drillId, verdict, reasons },
+            })),
+          };
+        },
+      });
+    },
+
+    async failover(id, { requestedBy, idempotency, confirm, force, planId }) {
+      const checkpoint = await require(id);
+      const [first, ...others] = checkpoint.graphs;
+      if (!first || others.some(({ targetId, pointId }) => targetId !== first.targetId || pointId !== first.pointId))
+        throw new AppError(
+          'conflict/state',
+          `${id} names graphs of several targets. Make one checkpoint of each, and fail over to them one by one.`,
+        );
+      if (!checkpoint.validated && !force)
+        throw new AppError(
+          'conflict/state',
+          `${id} was not validated, or did not pass. Validate it first, or send "force": true.`,
+        );
+      return deps.failovers.start({
+        targetId: first.targetId,
+        pointId: first.pointId,
+        checkpointId: id,
+        ...{ planId, confirm, force, requestedBy, idempotency },
+      });
+    },
+  };
+}
