@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AppError } from '../src/platform/errors.ts';
@@ -15,7 +15,7 @@ import {
   whenFree,
 } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
-import { contentOf, field, removeFolder, until } from './warden-harness.ts';
+import { contentOf, field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 const standbyOf = (dataDir: string) => ({
   workspace: join(dataDir, 'sample-standby', 'rag_storage'),
@@ -49,6 +49,7 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
     const response = await fetch(`${warden.gateway}/documents/status_counts`);
     return response.status === 200 ? await response.json() : `status ${response.status}`;
   };
+  const door = () => ({ url: warden.api, token: readFileSync(join(dataDir, 'local-token'), 'utf8').trim() });
   /** The machine is gone: its process killed, its folders removed. */
   const destroyHome = async (): Promise<void> => {
     const { workspace, inputs } = sampleOf(dataDir);
@@ -61,7 +62,7 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
   beforeAll(async () => {
     dataDir = await prepareDataFolder('failover');
     const { workspace } = sampleOf(dataDir);
-    settings = { RAGWARDEN_GATEWAY_ENABLED: 'true', ...canaryOf(workspace) };
+    settings = { RAGWARDEN_GATEWAY_ENABLED: 'true', LIGHTRAG_REPLICATION_ENABLED: 'true', ...canaryOf(workspace) };
     warden = await open();
     good = contentOf(workspace);
     pointId = await takeGood(warden);
@@ -147,8 +148,7 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
   });
 
   test('a checkpoint names verified points, is validated by drills, and only then failed over to; through the doors of the document', async () => {
-    const door = { url: warden.api, token: readFileSync(join(dataDir, 'local-token'), 'utf8').trim() };
-    const recovery = new DisasterRecoveryManager(door);
+    const recovery = new DisasterRecoveryManager(door());
     await expect(recovery.createRecoveryPoint(['no-such-graph'])).rejects.toMatchObject({ code: 'target/unknown' });
     const made = await recovery.createRecoveryPoint(['sample'], 'before the upgrade', { ticket: 7 });
     expect(made).toMatchObject({ graphs: ['sample'], validated: false, validation_timestamp: null });
@@ -173,10 +173,11 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
     });
     expect(await recovery.validateRecovery()).toBe(true);
     expect(await recovery.healthCheck()).toMatchObject({ graphs: { sample: { component_type: 'graph' } } });
-    const validator = new HealthValidator(door);
+    const validator = new HealthValidator(door());
     expect(await validator.validateGraph('sample')).toMatchObject({ component_id: 'sample' });
     expect(Object.keys(await validator.validateAllGraphs())).toEqual(['sample']);
     await expect(validator.validateGraph('none')).rejects.toMatchObject({ code: 'target/unknown' });
+    expect(await validator.validateBackup(named)).toBe(true);
     expect(await validator.validateReplication()).toHaveProperty('status');
     expect(await validator.fullHealthCheck()).toHaveProperty('backups');
     expect((await warden.call('GET', '/api/v1/backup-replication/recovery/health')).body).toHaveProperty(
@@ -186,5 +187,32 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
     expect((await warden.call('DELETE', removed)).status).toBe(200);
     expect((await warden.call('GET', removed)).status).toBe(404);
     expect((await warden.call('GET', `/api/v1/backup/points/${named}`)).body).toMatchObject({ pinned: false });
+  });
+
+  test('its repository is gone as well: the point of a checkpoint comes from a replica, and that is said', async () => {
+    const cellar = temporaryFolder('failover-replica');
+    const below = '/api/v1/backup-replication/replication/targets';
+    const registered = await warden.call('POST', below, { name: 'cellar', target_id: 'cellar', location: cellar });
+    expect(registered.status).toBe(201);
+    const copied = await whenFree(() => warden.call('POST', `${below}/cellar/replicate`, undefined, wait));
+    expect(field(copied.body, 'error')).toBeNull();
+    const newest = String(field((await warden.points())[0], 'backup_id'));
+    const recovery = new DisasterRecoveryManager(door());
+    // Nobody rehearsed it, so it takes force.
+    const { checkpoint_id } = await recovery.createRecoveryPoint(['sample']);
+    const repository = join(dataDir, 'repository');
+    renameSync(repository, `${repository}-away`);
+    try {
+      const order = { confirm: true, force: true };
+      const result = await recovery.initiateFailover(checkpoint_id, order);
+      expect(result).toMatchObject({ state: 'succeeded', backup_id: newest });
+      const { last } = (await status()) as { last: unknown };
+      expect(last).toMatchObject({ source: 'cellar', from: 'home', to: 'standby', canary: { verdict: 'passed' } });
+      expect(last).toMatchObject({ checkpoint_id, forced: true });
+      expect(String(field(last, 'notes'))).toContain('there is no repository any more');
+    } finally {
+      renameSync(`${repository}-away`, repository);
+      removeFolder(cellar);
+    }
   });
 });

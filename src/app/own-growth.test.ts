@@ -11,7 +11,7 @@ import { createOperations, type Operations } from '../operations/index.ts';
 import { type Database, migrate, openSqlite } from '../platform/database/index.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
 import { silentLogger } from '../platform/logging.ts';
-import { createDrillStore } from '../recovery/index.ts';
+import { createDrillStore, createFailoverStore } from '../recovery/index.ts';
 import { type Growth, type GrowthCaps, measureGrowth } from '../system/index.ts';
 import { createOwnGrowth } from './own-growth.ts';
 
@@ -75,6 +75,7 @@ beforeEach(async () => {
     operations,
     points: createPointStore(state.db),
     drills: createDrillStore(state.db),
+    failovers: createFailoverStore(state.db),
     dataDir,
     roots: () => [root],
     cleanup: {

@@ -11,7 +11,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Logger } from '../platform/logging.ts';
 import { boundedQuotaUsage, boundedReservations, boundedViolations } from '../quotas/index.ts';
-import { boundedDrills, type DrillStore } from '../recovery/index.ts';
+import { boundedDrills, type DrillStore, type FailoverStore } from '../recovery/index.ts';
 import { boundedReplicationLog } from '../replication/index.ts';
 import {
   boundedCache,
@@ -68,6 +68,7 @@ export function createOwnGrowth(options: {
   operations: Operations;
   points: PointStore;
   drills: DrillStore;
+  failovers: FailoverStore;
   dataDir: string;
   /** Folders of the targets, in which restores set former states aside. */
   roots(): readonly string[];
@@ -76,7 +77,7 @@ export function createOwnGrowth(options: {
   clock: Clock;
   log: Logger;
 }): Growth {
-  const { db, metricsDb, events, operations, points, drills, dataDir, clock, log } = options;
+  const { db, metricsDb, events, operations, points, drills, failovers, dataDir, clock, log } = options;
   /** Long work uses cache and staging. */
   const idle = async (): Promise<boolean> => (await operations.list({ state: 'running', limit: 1 })).length === 0;
   return createGrowth({
@@ -92,7 +93,7 @@ export function createOwnGrowth(options: {
       logins: boundedLogins({ db, clock }),
       agents: boundedAgents(metricsDb),
       'point-history': boundedPointHistory({ db, points }),
-      drills: boundedDrills({ db, drills }),
+      drills: boundedDrills({ db, drills, failovers }),
       'replication-log': boundedReplicationLog(db),
       'alert-history': boundedAlertHistory(db),
       deliveries: boundedDeliveries(db),

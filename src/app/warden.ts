@@ -427,6 +427,7 @@ export function createWarden(options: WardenOptions): Warden {
       operations,
       points,
       drills: drilling.drillStore,
+      failovers: failoverWiring.failoverStore,
       dataDir: config.dataDir,
       roots: () => foldersOfPlaces(watching),
       cleanup: cleanupWiring.cleanupGrowth,

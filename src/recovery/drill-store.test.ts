@@ -4,6 +4,7 @@ import type { Drill } from './drill.ts';
 import { boundedDrills } from './drill-growth.ts';
 import { createDrillStore, type DrillStore } from './drill-store.ts';
 import { type Evidence, evidenceSchema, sealEvidence } from './evidence.ts';
+import { createFailoverStore } from './failover/failover-store.ts';
 
 let state: TestState;
 let drills: DrillStore;
@@ -104,7 +105,7 @@ test('pages follow each other without a gap, newest first', async () => {
 
 test('above the cap the oldest go; what runs and the last that passed of each target stay', async () => {
   await insert(ended('1', 'passed'), ended('2', 'passed'), ended('3', 'failed'), ended('4', 'failed'), drill('5'));
-  const bounded = boundedDrills({ db: state.db, drills });
+  const bounded = boundedDrills({ db: state.db, drills, failovers: createFailoverStore(state.db) });
   expect(await bounded.measure()).toBe(4);
   expect(await bounded.trim(1, 100)).toBe(3);
   expect((await drills.list({ limit: 9 })).map((one) => one.id)).toEqual(['5', '2']);

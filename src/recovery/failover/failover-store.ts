@@ -45,7 +45,6 @@ export type FailoverStore = {
     limit: number;
   }): Promise<Failover[]>;
   count(): Promise<number>;
-  countByState(): Promise<{ targetId: string; kind: string; state: string; failovers: number }[]>;
   /** The oldest that are over. @returns how many went */
   deleteOldest(tx: Tx, limit: number): Promise<number>;
   writeActivePlace(tx: Tx, targetId: string, place: PlaceId): Promise<void>;
@@ -104,19 +103,6 @@ export function createFailoverStore(db: Database): FailoverStore {
         .where('state', '!=', 'running')
         .executeTakeFirstOrThrow();
       return Number(row.failovers);
-    },
-    async countByState() {
-      const rows = await read()
-        .selectFrom('recovery_failover')
-        .select((eb) => ['target_id', 'kind', 'state', eb.fn.countAll<number>().as('failovers')])
-        .groupBy(['target_id', 'kind', 'state'])
-        .execute();
-      return rows.map((row) => ({
-        targetId: row.target_id,
-        kind: row.kind,
-        state: row.state,
-        failovers: Number(row.failovers),
-      }));
     },
     async deleteOldest(tx, limit) {
       const { numDeletedRows } = await tx

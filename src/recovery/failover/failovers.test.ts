@@ -11,6 +11,8 @@ import { createFakeClock, type FakeClock } from '../../platform/fake-clock.ts';
 import { systemRandom } from '../../platform/ids.ts';
 import { silentLogger } from '../../platform/logging.ts';
 import type { Observation } from '../../targets/index.ts';
+import { boundedDrills } from '../drill-growth.ts';
+import { createDrillStore } from '../drill-store.ts';
 import type { PlaceName } from './failover.ts';
 import type { FailoverDeps, FailoverPlace, FailoverSource } from './failover-deps.ts';
 import { createFailoverStore, type FailoverStore, readActivePlace } from './failover-store.ts';
@@ -271,4 +273,20 @@ test('without a point, or with one that nobody holds, nothing begins', async () 
   points = [];
   await expect(fail()).rejects.toMatchObject({ code: 'restore/blocked' });
   expect(done).toEqual([]);
+});
+
+test('those that are over go above the cap, the oldest first, after the drills; the one that runs stays', async () => {
+  for (let at = 0; at < 3; at += 1) {
+    await fail({ force: true });
+    [active, up] = ['home', { home: true, standby: false }];
+  }
+  step = (name) => {
+    if (name === 'failover:starting') throw new AppError('internal/stopping', 'The process ends here.');
+  };
+  await fail();
+  const bounded = boundedDrills({ db: state.db, drills: createDrillStore(state.db), failovers: store });
+  expect(await bounded.measure()).toBe(3);
+  const newest = (await store.list({ limit: 4 })).slice(0, 2).map(({ id }) => id);
+  expect(await bounded.trim(1, 10)).toBe(2);
+  expect((await store.list({ limit: 9 })).map(({ id }) => id)).toEqual(newest);
 });
