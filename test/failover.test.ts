@@ -1,12 +1,14 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { AppError } from '../src/platform/errors.ts';
 import { DisasterRecoveryManager, HealthValidator } from '../src/sdk/index.ts';
 import {
   failureOf,
   type OpenWarden,
   openWarden,
+  password,
   prepareDataFolder,
   processesOf,
   sampleOf,
@@ -191,6 +193,7 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
 
   test('its repository is gone as well: the point of a checkpoint comes from a replica, and that is said', async () => {
     const cellar = temporaryFolder('failover-replica');
+    await makeLightRepository(cellar, password);
     const below = '/api/v1/backup-replication/replication/targets';
     const registered = await warden.call('POST', below, { name: 'cellar', target_id: 'cellar', location: cellar });
     expect(registered.status).toBe(201);
