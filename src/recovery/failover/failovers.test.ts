@@ -290,3 +290,9 @@ test('those that are over go above the cap, the oldest first, after the drills; 
   expect(await bounded.trim(1, 10)).toBe(2);
   expect((await store.list({ limit: 9 })).map(({ id }) => id)).toEqual(newest);
 });
+
+test('that it answers through the gateway is not told as a canary that passed where there is none', async () => {
+  canary = 'not-asked';
+  expect(await fail()).toMatchObject({ state: 'succeeded' });
+  expect((await last())?.facts.canary?.verdict).toBe('not-asked');
+});

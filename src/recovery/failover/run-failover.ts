@@ -135,8 +135,10 @@ const phases: Readonly<Record<FailoverPhase, (work: Work) => Promise<void>>> = {
   verifying: async ({ run, target, context }) => {
     const answer = await target.askThroughGateway(context.signal);
     if (answer.verdict === 'not-asked') await noteOnce(run, answer.message ?? 'nobody asked through the gateway');
-    else if (answer.verdict === 'passed') await run.note({ canary: answer });
-    else if (run.current().forced) {
+    else if (answer.verdict === 'passed') {
+      // That it answers says nothing of a canary that nobody set.
+      if (run.current().facts.canary?.verdict !== 'not-asked') await run.note({ canary: answer });
+    } else if (run.current().forced) {
       await run.note({ canary: answer });
       await noteOnce(run, answer.message ?? 'the canary fails');
     } else throw failed(answer.message ?? `it does not answer through the gateway: ${answer.verdict}`);
