@@ -30,15 +30,7 @@ const structures: Readonly<Record<string, string>> = {
   #     restore: [neo4j-admin, database, load, neo4j, --from-stdin, --overwrite-destination]
   #     online: false
 
-  # A second place that the target can be brought up at when the first one is lost. docs/failover.md tells how.
-  # standby:
-  #   url: 'http://10.0.2.7:9621'
-  #   working_dir: /mnt/zone-b/rag_storage
-  #   input_dir: /mnt/zone-b/inputs
-  #   zone: b
-  #   lifecycle:
-  #     stop: {command: [ssh, zone-b, systemctl, stop, lightrag]}
-  #     start: {command: [ssh, zone-b, systemctl, start, lightrag]}
+  # A second place, where the target is brought up when the first one is lost, is described in target.standby: docs/failover.md.
 
   # A backend of your own is described in target.custom: its health, folders and routes. docs/pointing-at-a-backend.md tells how.
 
