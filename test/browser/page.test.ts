@@ -484,6 +484,37 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     });
   });
 
+  describe('the view of quotas', () => {
+    const quotaId = 'page_chunks';
+    afterAll(async () => {
+      const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+      await fetch(new URL(`api/v1/metrics/quotas/${quotaId}`, `${product.api}/`), {
+        ...{ method: 'DELETE', headers: { authorization: `Bearer ${token}` } },
+      });
+      await page.goto(`${product.api}/health`);
+    });
+
+    test('what was used of a limit is seen, who passed it, and counting begins anew when that was confirmed', async () => {
+      await asAdmin('api/v1/metrics/quotas', {
+        ...{ quota_id: quotaId, name: 'Chunks of the page', resource_type: 'chunks', limit: 10, action: 'block' },
+      });
+      for (const amount of [8, 5])
+        await asAdmin('api/v1/metrics/quotas/check', { resource_type: 'chunks', usage_amount: amount });
+      await page.getByRole('link', { name: 'Quotas', exact: true }).click();
+      const limit = page.getByRole('region', { name: 'Limits' }).getByRole('article', { name: 'Chunks of the page' });
+      await limit.getByText(/^8 .*of 10 .*\(80 %\)/).waitFor();
+      await page.getByRole('region', { name: 'Beyond the limit' }).getByText(quotaId).waitFor();
+      await page.getByRole('region', { name: 'Ledger' }).waitFor();
+      expect(await faults()).toEqual([]);
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await limit.getByRole('button', { name: `Begin to count ${quotaId} anew`, exact: true }).click();
+      await limit.getByRole('group').getByRole('button', { name: 'Reset', exact: true }).click();
+      await limit.getByText('Nothing of it was used in this period.').waitFor();
+    });
+  });
+
   describe('the view of events', () => {
     afterAll(async () => void (await page.goto(`${product.api}/health`)));
 
