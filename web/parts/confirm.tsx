@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Action } from './text.tsx';
+import { Action, spokenName } from './text.tsx';
 
 /** A button for what cannot be taken back, or costs: it says what happens and asks once more in its own place. */
 export function Confirm(props: {
@@ -28,7 +28,7 @@ export function Confirm(props: {
       {isOpen ? (
         <fieldset
           class="asks-again"
-          aria-label={props.about ?? props.label}
+          aria-label={spokenName(props.label, props.about) ?? props.label}
           onKeyDown={(event) => {
             if (event.key === 'Escape') leave();
           }}

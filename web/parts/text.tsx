@@ -34,6 +34,10 @@ export function Fact({ name, children }: { name: string; children: ComponentChil
   );
 }
 
+/** What a screen reader says of a button: it holds the words that are seen, so that who speaks to the page can name it (WCAG 2.5.3). */
+export const spokenName = (label: string, about: string | undefined): string | undefined =>
+  about === undefined || about.toLowerCase().includes(label.toLowerCase()) ? about : `${label}: ${about}`;
+
 /** A button that cannot be used says why, also to those who cannot point at it. */
 export function Action(props: {
   label: string;
@@ -53,7 +57,7 @@ export function Action(props: {
         class={`button is-${props.kind ?? 'plain'}`}
         disabled={why !== undefined}
         title={why ?? props.about}
-        aria-label={props.about}
+        aria-label={spokenName(props.label, props.about)}
         onClick={props.onPress}
       >
         {props.label}

@@ -60,7 +60,7 @@ function Limit(props: { quota: Quota; usage: QuotaUsage | undefined; refresh(): 
         <Word {...modes[modeOf(quota)]} />
         <Confirm
           label="Reset"
-          about={`Begin to count ${quota.quota_id} anew`}
+          about={`Reset what was counted of ${quota.quota_id}`}
           question={`What was used of ${quota.quota_id} is forgotten, of ${buckets.length > 1 ? 'all who have it' : 'this period'}; what is held goes on to count.`}
           why={busy ? 'It is under way.' : buckets.length === 0 ? 'Nothing of it was used.' : undefined}
           onConfirm={() => void act(() => api.post(path))}
@@ -135,7 +135,7 @@ function Bucket(props: { quota: Quota; bucket: QuotaBucket; why: string | undefi
         {bucket.bucket !== '' && (
           <Confirm
             label="Reset"
-            about={`Begin to count ${quota.quota_id} anew for ${who}`}
+            about={`Reset what was counted of ${quota.quota_id} for ${who}`}
             question={`What ${who} used of it is forgotten; what is held goes on to count.`}
             why={props.why}
             onConfirm={props.onReset}

@@ -27,7 +27,11 @@ export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown>
     <section class="panel" aria-labelledby="reservations-title">
       <header class="table-head">
         <h2 id="reservations-title">Reservations</h2>
-        <Action label={all ? 'Only what is held' : 'All'} about="Choose reservations" onPress={() => setAll(!all)} />
+        <Action
+          label={all ? 'Only what is held' : 'All'}
+          about={all ? 'Only what is held of the reservations' : 'All reservations'}
+          onPress={() => setAll(!all)}
+        />
       </header>
       {refusal !== undefined && (
         <p class="refusal" role="alert">

@@ -20,7 +20,11 @@ export function ViolationsPanel() {
     <section class="panel" aria-labelledby="violations-title">
       <header class="table-head">
         <h2 id="violations-title">Beyond the limit</h2>
-        <Action label={all ? 'Only what lasts' : 'All'} about="Choose violations" onPress={() => setAll(!all)} />
+        <Action
+          label={all ? 'Only what lasts' : 'All'}
+          about={all ? 'Only what lasts of what passed a limit' : 'All that passed a limit'}
+          onPress={() => setAll(!all)}
+        />
       </header>
       <Trouble text={value === undefined ? undefined : problem} />
       {value === undefined ? (
