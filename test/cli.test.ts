@@ -397,7 +397,7 @@ describe('alerts', () => {
     );
     expect(JSON.parse((await alerts('rules', 'show', 'cli_up')).stdout)).toMatchObject({ origin: 'api', ...atOnce });
     const exported = await alerts('rules', 'export', '--origin', 'api');
-    expect([exported.code, exported.stdout]).toEqual([0, expect.stringContaining('alert: cli_up')]);
+    expect([exported.code, exported.stdout]).toEqual([0, expect.stringMatching(/^ *- alert: cli_up$/m)]);
     expect((await alerts('rules', 'delete', 'cli_up')).code).toBe(0);
     await vi.waitUntil(async () => (await alerts('list', '--rule', 'cli_up')).code === 0, {
       ...{ timeout: 60_000, interval: 100 },

@@ -11,7 +11,7 @@ import { hasPart } from './setup/parts.ts';
 import { field, type RunningWarden, removeFolder, startWarden, temporaryFolder, until } from './warden-harness.ts';
 
 /** Requests per operation (a third where only headers can differ), and where the making of them begins; the same seed makes the same requests. */
-const runs = Number(process.env.FUZZ_RUNS ?? 20);
+const runs = Number(process.env.FUZZ_RUNS ?? 14);
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_101);
 
 /** How often an operation may really begin work; afterwards only those ask who may not. */

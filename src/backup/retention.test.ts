@@ -93,7 +93,10 @@ test('every plan keeps the newest complete and verified point and gives a reason
   );
   fc.assert(
     fc.property(points, fc.nat(40), fc.nat(80), (ages, retentionDays, dailyRetentionDays) => {
-      const all = ages.map(({ age, verified, status }) => point(age, { status, verifiedMs: verified ? nowMs : null }));
+      // However close in time two are, no two have one id.
+      const all = ages.map(({ age, verified, status }, n) =>
+        point(age, { id: `backup_${n}`, status, verifiedMs: verified ? nowMs : null }),
+      );
       const plan = planRetention(all, { retentionDays, dailyRetentionDays }, nowMs);
       const good = plan.find((item) => item.point.status === 'success' && item.point.verifiedMs !== null);
       expect(plan.every((item) => item.reason !== '')).toBe(true);

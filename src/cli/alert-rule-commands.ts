@@ -7,7 +7,7 @@ import { alertsBase, type TestRuleFlags, testRule } from './alert-commands.ts';
 import { pageOf, pathPart, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
-import { formatTable } from './format.ts';
+import { formatTable, withoutControls } from './format.ts';
 import { coloured } from './words.ts';
 
 const ruleAnswer = z.looseObject({
@@ -102,10 +102,12 @@ export async function exportRuleFile(
   const { terminal } = context;
   return withApi(context, flags, async (api) => {
     const document = await api.call(`${alertsBase}/rules/export`, { query: { origin: flags.origin } });
-    const { rule_file: text, left_out: leftOut } = read(exportAnswer, document);
+    const { left_out: leftOut } = read(exportAnswer, document);
     if (flags.json) printJson(terminal, document);
     else {
-      terminal.out(text.trimEnd());
+      // Line by line: as one text it would lose its ends of lines, and be no file.
+      const { rule_file: text } = exportAnswer.parse(document);
+      for (const line of text.trimEnd().split('\n')) terminal.out(withoutControls(line));
       for (const { rule_name: name, reason } of leftOut) terminal.note(`not in the file: ${name}: ${reason}`);
     }
     return leftOut.length > 0 ? exitCodes.partial : exitCodes.ok;

@@ -51,7 +51,16 @@ test('with the key the queues before the models are read, the one that is not th
   const { queues } = await adapterFor(url, { apiKey: key }).probe();
   expect(queues?.map(({ name }) => name)).toEqual(['extract', 'keyword', 'query', 'vlm', 'embedding']);
   expect(queues?.[0]).toEqual({
-    ...{ name: 'extract', queued: 0, running: 1, mostRunning: 4, mostQueued: 1_000, failed: 0, rejected: 0 },
+    ...{
+      name: 'extract',
+      queued: 0,
+      running: 1,
+      mostRunning: 4,
+      mostQueued: 1_000,
+      failed: 0,
+      rejected: 0,
+      submitted: 1,
+    },
   });
   const stranger = await serve(keyMode);
   expect((await adapterFor(stranger.url).probe()).queues).toBeUndefined();
