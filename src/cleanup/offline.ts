@@ -36,9 +36,8 @@ export async function standDown(
       `The backend of ${target.id} ${state === 'up' ? 'runs' : 'may run'} and would write over it. Stop it, or let it be stopped (\`stop_backend\`; needs target.lifecycle).`,
     );
   if (state === 'down') return async () => undefined;
-  await target.lifecycle.stop(signal);
   // Started again even when the run was cancelled meanwhile: a backend that stays down is worse than a late answer.
-  return async () => {
+  const startAgain = async (): Promise<void> => {
     const own = new AbortController();
     try {
       await target.lifecycle.start(own.signal);
@@ -47,4 +46,12 @@ export async function standDown(
       throw err;
     }
   };
+  try {
+    await target.lifecycle.stop(signal);
+  } catch (err) {
+    // It may be down already, and whoever is told of the failure has nothing in hand to start it. Told is why it was not stopped.
+    await startAgain().catch(() => undefined);
+    throw err;
+  }
+  return startAgain;
 }
