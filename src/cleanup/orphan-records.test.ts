@@ -65,7 +65,13 @@ async function open() {
   };
   const plan = (params: object = {}) => made.cleanup.plan({ strategy: 'orphans', params, requestedBy: 'tester' });
   const read = (name: keyof typeof file) => JSON.parse(readFileSync(paths[name], 'utf8'));
-  return { ...made, backend, put, paths, plan, read };
+  /** Has the target for itself, as a restore that stopped the backend, until it is cancelled. */
+  const holdTarget = () =>
+    made.operations.start({
+      ...{ kind: 'backup.restore', targetId: 'default', input: {}, requestedBy: 'tester' },
+      run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    });
+  return { ...made, backend, put, paths, plan, read, holdTarget };
 }
 
 test('in files go texts without a document and what was extracted from chunks that are gone, byte for byte the rest stays, and they come back', async () => {
@@ -123,4 +129,23 @@ test('nothing goes while the backend runs, nor when what it could belong to chan
   put('status', {});
   expect(await why()).toContain('names none of them');
   expect([read('texts'), read('cache')]).toEqual([texts, cache]);
+});
+
+test('while a restore has the backend stopped nothing goes from its files and nothing comes back into them', async () => {
+  const { run, undo, plan, operations, holdTarget, read } = await open();
+  const restore = await holdTarget();
+  expect((await plan()).items).toHaveLength(2);
+  await expect(run('orphans')).rejects.toMatchObject({ code: 'operation/busy' });
+  expect([read('texts'), read('cache')]).toEqual([texts, cache]);
+  await operations.cancel(restore.id);
+  await operations.wait(restore.id);
+  const ended = await run('orphans');
+  expect(ended.result).toMatchObject({ cleaned: 2 });
+
+  const next = await holdTarget();
+  await expect(undo({ runId: ended.id })).rejects.toMatchObject({ code: 'operation/busy' });
+  expect(Object.keys(read('texts'))).toEqual(['doc-1', 'doc-3']);
+  await operations.cancel(next.id);
+  await operations.wait(next.id);
+  expect((await undo({ runId: ended.id })).result).toMatchObject({ undone: 2 });
 });

@@ -229,6 +229,15 @@ test('old answers go from the file of a stopped backend, byte for byte the rest 
   expect(held.items).toEqual([]);
   expect(held.kept.map(({ why }) => why).join()).toMatch(/extraction stays.*the backend runs/s);
   state = 'down';
+  // As a restore that stopped it, and puts other files there.
+  const { operations } = opened;
+  const restore = await operations.start({
+    ...{ kind: 'backup.restore', targetId: 'default', input: {}, requestedBy: 't' },
+    run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  });
+  await expect(run('llm-cache')).rejects.toMatchObject({ code: 'operation/busy' });
+  await operations.cancel(restore.id);
+  await operations.wait(restore.id);
   const ended = await run('llm-cache');
   expect(ended.result).toMatchObject({ cleaned: 1, outcome: 'success' });
   const { 'mix:query:1': _, 'mix:keywords:1': __, ...kept } = rows;

@@ -17,6 +17,12 @@ export type Undo = {
 
 const undoInput = z.object({ runId: z.string().nullable(), entryIds: z.array(z.string()).nullable() });
 
+/** Whose stores are written to when these come back: no restore and no backup may work on them meanwhile. */
+function targetOf(entries: readonly QuarantineEntry[]): string | undefined {
+  const inStores = entries.find(({ kind }) => kind === 'records' || kind === 'rows');
+  return typeof inStores?.data.target === 'string' ? inStores.data.target : undefined;
+}
+
 export function createUndo(deps: {
   store: CleanupStore;
   quarantine: Quarantine;
@@ -50,11 +56,13 @@ export function createUndo(deps: {
   return {
     async undo({ runId, entryIds }, requestedBy, idempotency) {
       const found = await requireHeld({ runId, entryIds });
+      const targetId = targetOf(found);
       const operation = await operations.start({
         kind: 'cleanup.undo',
         input: { runId: runId ?? null, entryIds: entryIds ? [...entryIds] : null },
         requestedBy,
         ...(idempotency ? { idempotency } : {}),
+        ...(targetId === undefined ? {} : { targetId }),
         async run(context) {
           await context.phase('bringing back');
           const { undone, failed } = await quarantine.undo(found, context.signal);

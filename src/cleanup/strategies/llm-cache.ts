@@ -117,8 +117,8 @@ export function createLlmCache(deps: {
       deps.targets().length > 0 || deps.database()
         ? undefined
         : 'No target is configured whose cache could be looked at.',
-    // Only what changes files needs the target for itself.
-    target: (wanted) => (wanted.stop_backend ? chosen(wanted)[0]?.id : undefined),
+    // Only what changes files needs the target for itself; down is also the backend that a restore or a failover stopped.
+    target: (wanted) => chosen(wanted).find((one) => wanted.stop_backend || one.workspaceRoot !== undefined)?.id,
     async find(wanted, context) {
       const found = { items: [] as PlanItem[], kept: [] as KeptItem[] };
       for (const target of chosen(wanted)) await findInFiles(target, wanted, context, found);

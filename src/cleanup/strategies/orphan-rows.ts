@@ -114,7 +114,8 @@ export function createOrphanRows(deps: {
     undo: 'quarantine',
     params,
     missing: () => (deps.database() || filesOf().length > 0 ? undefined : nothingNamed),
-    target: (wanted) => (wanted.stop_backend ? (deps.database()?.targetId ?? filesOf()[0]?.id) : undefined),
+    // Down is also the backend that a restore or a failover stopped, whose files it changes.
+    target: () => deps.database()?.targetId ?? filesOf()[0]?.id,
     async find(wanted, { signal }) {
       const items: PlanItem[] = [];
       const kept: KeptItem[] = [];
