@@ -4,7 +4,7 @@ import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import type { Place } from './places/place.ts';
 import { type PointCopy, refusePoint, type SyncPlan } from './plan-sync.ts';
-import { freshState, type LogEntry, type Replica } from './replica.ts';
+import { freshState, type LogEntry, type Replica, type ReplicaState } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 
 export type SyncResult = {
@@ -61,8 +61,7 @@ export async function syncReplica(
     await db.unit((tx) =>
       store.changeState(tx, replica.id, {
         ...seen,
-        status: 'healthy',
-        error: null,
+        ...statusByFindings(state),
         checkedMs: nowMs,
         reachedMs: nowMs,
       }),
@@ -96,7 +95,7 @@ export async function syncReplica(
     await context.phase('forgetting');
     const forgotten = await forgetOld(deps, replica, place, call);
     const after = copied.length + forgotten.length > 0 ? await place.look(seen.repositoryId, call) : seen;
-    const done = { syncedMs: clock.now(), failuresInRow: 0, conflict: null, error: null, status: 'healthy' as const };
+    const done = { syncedMs: clock.now(), failuresInRow: 0, conflict: null, ...statusByFindings(state) };
     await db.unit(async (tx) => {
       await store.changeState(tx, replica.id, { ...done, ...after });
       if (copied.length > 0)
@@ -121,6 +120,12 @@ export async function syncReplica(
     throw err;
   }
 }
+
+/** A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read. */
+export const statusByFindings = ({ findings: [first] }: Pick<ReplicaState, 'findings'>) =>
+  first === undefined
+    ? { status: 'healthy' as const, error: null }
+    : { status: 'degraded' as const, error: `Damaged: ${first}` };
 
 /** A point that was there already, by whatever way it came, is a copy; one that is not there any more is none. */
 async function noteHeld(

@@ -3,6 +3,7 @@ import { AppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { freshState, type LogEntry, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
+import { statusByFindings } from './sync-replica.ts';
 
 export type VerifyResult = { readonly target_id: string; readonly sound: true; readonly read_percent: number };
 
@@ -28,7 +29,8 @@ export async function verifyReplica(
   try {
     await context.phase('looking');
     const place = await deps.openPlace(replica);
-    await place.look(((await store.states()).get(replica.id) ?? freshState).repositoryId, call);
+    const before = (await store.states()).get(replica.id) ?? freshState;
+    await place.look(before.repositoryId, call);
     await context.phase('reading');
     const found = await place.verify(percent, call);
     const nowMs = clock.now();
@@ -52,9 +54,11 @@ export async function verifyReplica(
         { context: { findings: found.findings.slice(0, 50) } },
       );
     }
+    // A share without damage says nothing of where some was found.
+    const findings = percent >= 100 ? [] : before.findings;
     await db.unit(async (tx) => {
       await store.changeState(tx, replica.id, {
-        ...{ verifiedMs: nowMs, verifiedPercent: percent, findings: [], status: 'healthy', error: null },
+        ...{ verifiedMs: nowMs, verifiedPercent: percent, findings, ...statusByFindings({ findings }) },
         ...{ checkedMs: nowMs, reachedMs: nowMs },
       });
       await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs });
