@@ -4,7 +4,7 @@ import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { isManifest, type ListedSnapshot, pointOf } from './plan-sync.ts';
-import type { LogEntry, Replica } from './replica.ts';
+import { freshState, type LogEntry, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 
 export type HealResult = {
@@ -60,7 +60,9 @@ export function planHeal(
 
 /**
  * Mends a damaged repository from a good one: finds the packs, takes them out of the index, forgets the snapshots that need them,
- * copies those back and reads everything again. After a kill the next heal goes on.
+ * copies those back and reads everything again. After a kill the next heal goes on. Before anything is dropped the good one is read
+ * as well.
+ * @throws AppError `replication/source-unsound` when that is damaged too; nothing was changed
  * @throws AppError `repository/damaged` when it still is, with what is left
  */
 export async function heal(
@@ -79,11 +81,21 @@ export async function heal(
   };
   await db.unit((tx) => store.writeLog(tx, entry));
   try {
-    const there = (await deps.openPlace(replica)).repository;
+    const place = await deps.openPlace(replica);
+    const there = place.repository;
     if (!there)
       throw new AppError(
         'conflict/state',
         `${replica.id} is another ragwarden, which keeps points as they came: send them again, or bring them back from there.`,
+      );
+    const state = (await store.states()).get(replica.id) ?? freshState;
+    // The one that is known, and not the repository here by another way.
+    await place.look(state.repositoryId, call);
+    const unsound = which === 'target' ? await deps.sourceUnsound() : state.findings[0];
+    if (unsound !== undefined)
+      throw new AppError(
+        'replication/source-unsound',
+        `${which === 'target' ? 'The repository here' : replica.id} is damaged itself: ${unsound} Nothing was changed. Heal from a copy that is sound.`,
       );
     const [damaged, good] = which === 'target' ? [there, deps.source] : [deps.source, there];
     await damaged.removeOwnStaleLocks(call);
@@ -145,7 +157,11 @@ async function healRepository(
         ...{ damaged_packs: [...packs], backup_ids: [...points] },
       };
     }
-    if (round === 1) firstFindings.push(...found.findings);
+    if (round === 1) {
+      firstFindings.push(...found.findings);
+      await context.phase('reading the other side');
+      await requireSound(good, call);
+    }
     const doomed = damagedPacks(found.findings);
     for (const pack of doomed) packs.add(pack);
 
@@ -190,6 +206,16 @@ async function healRepository(
     'repository/damaged',
     `${damaged.location.display} is still damaged after ${mostRounds} rounds: ${last.findings[0] ?? 'no finding was named'}.`,
   );
+}
+
+/** Whatever is dropped at one side has to come back whole from the other. */
+async function requireSound(good: Repository, call: { signal: AbortSignal; operationId: string }): Promise<void> {
+  const { ok, findings } = await good.check({ ...call, readData: 'all' });
+  if (!ok)
+    throw new AppError(
+      'replication/source-unsound',
+      `${good.location.display} is damaged as well: ${findings[0] ?? 'no finding was named'}. Nothing was changed. Heal from a copy that is sound.`,
+    );
 }
 
 /**

@@ -479,9 +479,13 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     runbook: 'replication-conflict.md',
   },
   'replication/source-unsound': {
-    means: 'The repository that is copied from failed its last check, so nothing is copied: damage stays in one place.',
+    means:
+      'What would be copied from is damaged: the repository that failed its last check, or the side a heal would take the data from. Nothing was changed, so that the damage stays in one place.',
     causes: ['Bytes in the repository changed, or a file of it is gone.'],
-    mend: ['Heal it from a good copy: `ragwarden replicate heal TARGET --damaged source`.'],
+    mend: [
+      'Heal the repository from a good copy: `ragwarden replicate heal TARGET --damaged source`.',
+      'Where that copy is damaged too, heal from another one.',
+    ],
     runbook: 'replication-heal.md',
   },
   'replication/digest-mismatch': {

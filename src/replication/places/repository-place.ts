@@ -18,6 +18,17 @@ export function createRepositoryPlace(options: {
   /** Of a folder what lies in it; elsewhere restic has to read every tree, which is done only when it is verified. */
   const storedBytes = async (): Promise<number | null> => (folder === undefined ? null : sizeOf(join(folder, 'data')));
 
+  /** Through a link, another name of this host or a server before the same folder it may be the repository here: no path tells. */
+  const requireOther = async (id: string, call: PlaceCall): Promise<void> => {
+    // While that cannot be opened nothing is copied or healed, and the copy is what counts.
+    const own = await source.open(call).catch(() => undefined);
+    if (own?.state === 'ok' && own.id === id)
+      throw new AppError(
+        'repository/invalid-location',
+        `${repository.location.display} is the repository itself, no copy of it. Name another place.`,
+      );
+  };
+
   const open = async (known: string | null, call: PlaceCall): Promise<string> => {
     const opened = await repository.open(call);
     const { display } = repository.location;
@@ -28,6 +39,7 @@ export function createRepositoryPlace(options: {
             'repository/replaced',
             `The repository at ${display} is not the one that was copied to before (${known.slice(0, 10)}, now ${opened.id.slice(0, 10)}). Check what is mounted there, or register the place anew.`,
           );
+        await requireOther(opened.id, call);
         return opened.id;
       case 'missing': {
         if (known !== null)

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Repository } from '../backup/index.ts';
+import { createEventLog } from '../events/index.ts';
+import { openTestState, type TestState } from '../migrations/test-state.ts';
+import type { OperationContext } from '../operations/index.ts';
+import { createFakeClock } from '../platform/fake-clock.ts';
+import { systemRandom } from '../platform/ids.ts';
+import { silentLogger } from '../platform/logging.ts';
+import { heal } from './heal.ts';
+import type { Place } from './places/place.ts';
+import { createRepositoryPlace } from './places/repository-place.ts';
+import type { Replica } from './replica.ts';
+import type { ReplicationDeps } from './replication-deps.ts';
+import { createReplicationStore } from './replication-store.ts';
+import { syncReplica } from './sync-replica.ts';
+import { verifyReplica } from './verify-replica.ts';
+
+const pack = 'a'.repeat(64);
+/** Of a repository what is asked here; every snapshot of it lies at the other one too. */
+const repository = (id: string, findings: string[] = []) => ({
+  location: { kind: 'folder', display: id },
+  open: async () => ({ state: 'ok' as const, id, formatVersion: 2 }),
+  check: vi.fn(async () => ({ ok: findings.length === 0, findings })),
+  snapshots: async () => [{ id: `${id}-1`, tree: 't1', tags: ['rp:a', 'manifest'] }],
+  removeOwnStaleLocks: async () => ({ removed: [], remaining: [] }),
+  usersOfPacks: async () => [`${id}-1`],
+  forget: vi.fn(async () => ({ forgotten: 1 })),
+  mendIndex: vi.fn(async () => ({ moved: [pack] })),
+  prune: vi.fn(async () => ({ freedBytes: 0 })),
+  copyFrom: vi.fn(async () => ({ durationMs: 0 })),
+});
+type Fake = ReturnType<typeof repository>;
+
+let state: TestState;
+beforeEach(async () => {
+  state = await openTestState();
+});
+afterEach(() => state.remove());
+
+const replica = { id: 'far', offline: false, limitKiB: null } as Replica;
+const context = {
+  ...{ id: 'op', epoch: 1, signal: new AbortController().signal, log: silentLogger, phase: async () => undefined },
+  ...{ progress: () => undefined, markPartial: () => undefined, checkHeld: async () => undefined },
+} satisfies OperationContext;
+
+function given(source: Fake, there: Fake, more: Partial<ReplicationDeps> = {}): ReplicationDeps {
+  const [here, copy] = [source, there] as unknown as Repository[];
+  const clock = createFakeClock();
+  return {
+    ...{ db: state.db, store: createReplicationStore(state.db), clock, random: systemRandom, log: silentLogger },
+    events: createEventLog({ db: state.db, clock, instance: 'test' }),
+    source: here,
+    openPlace: async () =>
+      createRepositoryPlace({ source: here as Repository, repository: copy as Repository, folder: undefined }),
+    ...{ sourceUnsound: async () => undefined, asideDir: '/nowhere', step: async () => undefined, targetIds: [] },
+    settings: () => ({ keepForgottenMs: 0 }),
+    ...more,
+    // Of what replication is given, what these pieces of work use.
+  } as unknown as ReplicationDeps;
+}
+
+test.each(['target', 'source'] as const)(
+  'what is the repository itself by another way is no copy: %s is not healed from it',
+  async (damaged) => {
+    const [source, there] = [repository('same', [`pack ${pack}: x`]), repository('same', [`pack ${pack}: x`])];
+    await expect(heal(given(source, there), replica, { damaged }, context)).rejects.toMatchObject({
+      code: 'repository/invalid-location',
+    });
+    for (const one of [source, there]) expect(one.forget).not.toHaveBeenCalled();
+  },
+);
+
+test('nothing is dropped where the other side is damaged by the books, or as soon as it is read', async () => {
+  const damage = [`pack ${pack}: does not exist`];
+  const [source, there] = [repository('here', damage), repository('there', damage)];
+  const unsound = given(source, there, { sourceUnsound: async () => 'The repository is damaged.' });
+  const deps = given(source, there);
+  for (const run of [
+    heal(unsound, replica, { damaged: 'target' }, context),
+    heal(deps, replica, { damaged: 'target' }, context),
+    heal(deps, replica, { damaged: 'source' }, context),
+  ])
+    await expect(run).rejects.toMatchObject({ code: 'replication/source-unsound' });
+  there.check.mockResolvedValue({ ok: true, findings: [] });
+  await state.db.unit((tx) => deps.store.changeState(tx, 'far', { findings: damage }));
+  await expect(heal(deps, replica, { damaged: 'source' }, context)).rejects.toMatchObject({
+    code: 'replication/source-unsound',
+  });
+  for (const one of [source, there])
+    for (const change of [one.forget, one.mendIndex, one.prune, one.copyFrom]) expect(change).not.toHaveBeenCalled();
+});
+
+test('another repository than the one that was copied to is not healed', async () => {
+  const deps = given(repository('here'), repository('there', [`pack ${pack}: x`]));
+  await state.db.unit((tx) => deps.store.changeState(tx, 'far', { repositoryId: 'the one before' }));
+  await expect(heal(deps, replica, { damaged: 'target' }, context)).rejects.toMatchObject({
+    code: 'repository/replaced',
+  });
+});
+
+test('damage that was found stays found over copies and shares without damage, until everything was read', async () => {
+  const place: Partial<Place> = {
+    look: async () => ({ repositoryId: 'r', storedBytes: 1 }),
+    plan: async () => ({ copy: [], held: [], conflicts: [] }),
+    verify: async () => ({ ok: true, findings: [] }),
+  };
+  const deps = given(repository('here'), repository('there'), {
+    // Of a place, what a copy without points and a verification ask.
+    openPlace: async () => place as Place,
+  });
+  await state.db.unit((tx) => deps.store.changeState(tx, 'far', { findings: ['a pack'], status: 'degraded' }));
+  await syncReplica(deps, replica, {}, context);
+  const stateOf = async () => (await deps.store.states()).get('far');
+  expect(await stateOf()).toMatchObject({ status: 'degraded', error: 'Damaged: a pack', findings: ['a pack'] });
+  await verifyReplica(deps, replica, { percent: 5 }, context);
+  expect(await stateOf()).toMatchObject({ status: 'degraded', error: 'Damaged: a pack', verifiedPercent: 5 });
+  await verifyReplica(deps, replica, { percent: 100 }, context);
+  expect(await stateOf()).toMatchObject({ status: 'healthy', error: null, findings: [] });
+});
