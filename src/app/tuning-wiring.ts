@@ -147,7 +147,7 @@ export function createTuningWiring(
       ]
     : [];
   const switching = createProviderSwitch({
-    ...{ tuning, apply, operations, db, events },
+    ...{ tuning, apply, operations, db, events, watch: changes },
     providers: () => config.tuning.providers,
     look: (provider, dimension, signal) =>
       lookAtProvider({ http, clock, readKey: readModelKey }, provider, dimension, signal),
@@ -166,10 +166,7 @@ export function createTuningWiring(
     },
     tuningSettlers: {
       'tuning.apply': (operation) => apply.settle(operation),
-      'tuning.provider-switch': async ({ targetId }) => ({
-        message: `The switch of the provider of ${targetId} was interrupted. \`ragwarden tune drift\` tells whether the backend runs with it; run it again, or go back with \`ragwarden tune rollback\`.`,
-        severity: 'warning',
-      }),
+      'tuning.provider-switch': (operation) => switching.settle(operation),
     },
     tuningJob: createReconciler({
       name: 'tuning',

@@ -158,6 +158,7 @@ export function createApply(options: {
           `${destructive.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
         );
       const secrets = by.secrets ?? {};
+      if (!by.confirm) requireOwnKey(formatOf(target).parse(text).values(), changes, secrets);
       const next = withChanges(formatOf(target), text, {
         ...Object.fromEntries(changes.map(({ variable, after }) => [variable, after])),
         ...secrets,
@@ -315,6 +316,23 @@ export function createApply(options: {
       `The backend was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
       { cause },
     );
+  }
+}
+
+/** A key goes to whom it belongs. @throws AppError `conflict/confirmation-required` where another host would be sent the one in the file */
+function requireOwnKey(
+  values: ReadonlyMap<string, string>,
+  changes: readonly FileChange[],
+  secrets: Readonly<Record<string, string | null>>,
+): void {
+  for (const half of ['LLM', 'EMBEDDING']) {
+    const key = `${half}_BINDING_API_KEY`;
+    const another = changes.some(({ variable }) => [`${half}_BINDING`, `${half}_BINDING_HOST`].includes(variable));
+    if (another && !Object.hasOwn(secrets, key) && (values.get(key) ?? '') !== '')
+      throw new AppError(
+        'conflict/confirmation-required',
+        `${key} in the file belongs to the provider before, and would be sent to the new one. Use \`tune provider switch\`, or repeat it with \`confirm\`.`,
+      );
   }
 }
 

@@ -14,13 +14,13 @@ import { createHttpServer, type HttpServer } from '../../platform/http/index.ts'
 import { createHttpClient } from '../../platform/http-client.ts';
 import { silentLogger } from '../../platform/logging.ts';
 import { parseEnvFile } from '../../targets/index.ts';
-import { createApply } from '../apply/apply.ts';
+import { type Apply, createApply } from '../apply/apply.ts';
 import type { IndexFacts } from '../consequence.ts';
 import { createTuning, type Tuning } from '../tuning.ts';
 import { lookAtProvider } from './look-at-provider.ts';
 import { findProvider, keysOf, nameOfRunning } from './provider.ts';
 import { providerRoutes } from './provider-routes.ts';
-import { createProviderSwitch, type SwitchTarget } from './provider-switch.ts';
+import { createProviderSwitch, type ProviderSwitch, type SwitchTarget } from './provider-switch.ts';
 
 /** Speaks as OpenAI does; what it has, and whether it answers, is up to the test. */
 let models: string[];
@@ -35,6 +35,11 @@ let state: TestState;
 let events: EventLog;
 let operations: Operations;
 let tuning: Tuning;
+let apply: Apply;
+let switching: ProviderSwitch;
+let target: SwitchTarget;
+/** Revisions that the backend was restarted with. */
+let applied: number[];
 let server: HttpServer;
 let index: IndexFacts;
 let did: string[];
@@ -108,14 +113,18 @@ beforeEach(async () => {
   };
   tuning = createTuning({ db: state.db, events, clock: systemClock, firstValues: () => ({}), indexes: () => [index] });
   const nothing = { requests: 0, failed: 0, answers: {}, canary: null };
-  const apply = createApply({
+  applied = [];
+  apply = createApply({
     ...{ tuning, operations, db: state.db, events },
-    watch: { look: async () => ({ before: nothing, previousRevision: 0 }), begin: async () => undefined },
+    watch: {
+      look: async () => ({ before: nothing, previousRevision: 0 }),
+      begin: async (_, { revision }) => void applied.push(revision),
+    },
   });
   const values = () => parseEnvFile(readFileSync(file, 'utf8')).values();
   told = (of) => ({ llm_binding: of.get('LLM_BINDING') ?? '', llm_model: of.get('LLM_MODEL') ?? '' });
   onStart = () => undefined;
-  const target: SwitchTarget = {
+  target = {
     id: 'main',
     environmentFile: file,
     lifecycle: {
@@ -137,8 +146,10 @@ beforeEach(async () => {
       nameOfRunning(providers, { binding: values().get('LLM_BINDING'), model: values().get('LLM_MODEL') }),
   };
   const readKey = async (key: { value: string } | { file: string }) => ('value' in key ? key.value : '');
-  const switching = createProviderSwitch({
+  switching = createProviderSwitch({
     ...{ tuning, apply, operations, db: state.db, events, providers: () => providers },
+    watch: { of: async (of) => new Map(of.filter((one) => applied.includes(one)).map((one) => [one, {} as never])) }, // whether there is one
+
     look: (one, of, signal) => lookAtProvider({ http, clock: systemClock, readKey }, one, of, signal),
     keys: (one) => keysOf(one, readKey),
   });
@@ -172,6 +183,7 @@ const setNow = async () =>
       ? []
       : Object.entries((await tuning.setValues()).get('default') ?? {}),
   );
+const asking = { actor: 'a', reason: null };
 const original = 'LLM_BINDING=ollama\nLLM_MODEL=qwen3 # local\nLLM_BINDING_API_KEY=the-old-key\n';
 
 test.each(['/api/system/provider/switch', '/api/provider/switch'])(
@@ -288,6 +300,37 @@ test('what else was set is not applied along, and a key that belongs to another 
   const text = readFileSync(file, 'utf8');
   expect(text).toContain('# LLM_BINDING_API_KEY=the-old-key');
   expect(text).not.toContain('TOP_K');
+});
+
+test('the key of one provider is not sent to the host of another, unless that is meant', async () => {
+  await ask({ provider: 'google_gemini' });
+  await tuning.rollback(0, { actor: 'a', reason: null });
+  const written = readFileSync(file, 'utf8');
+  const begin = (confirm: boolean) => apply.begin(target, { requestedBy: 'a', confirm });
+  await expect(begin(false)).rejects.toMatchObject({
+    code: 'conflict/confirmation-required',
+    detail: expect.stringMatching(/^LLM_BINDING_API_KEY in the file belongs to the provider before/),
+  });
+  expect(readFileSync(file, 'utf8')).toBe(written);
+  // What does not name whom to ask goes on as ever, and so does a file without a key.
+  await tuning.set({ kind: 'default' }, { llm_binding: 'gemini', llm_binding_host: 'https://example.org' }, asking);
+  expect(await operations.wait((await begin(false)).id)).toMatchObject({ state: 'succeeded' });
+  writeFileSync(file, 'LLM_BINDING=ollama\n');
+  expect(await operations.wait((await begin(false)).id)).toMatchObject({ state: 'succeeded' });
+});
+
+test('what a killed switch had set is taken back with the file, and stays where the backend was restarted with it', async () => {
+  await tuning.set({ kind: 'default' }, { llm_model: 'qwen3', top_k: 60 }, asking);
+  const left = { targetId: 'main', input: { provider: 'google_gemini', revision: 1 } };
+  expect((await switching.settle(left)).message).toContain('was not switched to');
+  const values = { llm_binding: 'gemini', llm_model: 'big' };
+  await tuning.set({ kind: 'default' }, values, { actor: 'a', reason: 'switch to provider google_gemini' });
+  applied = [2];
+  expect((await switching.settle(left)).message).toContain('was restarted with provider google_gemini');
+  expect(await setNow()).toMatchObject(values);
+  applied = [];
+  expect((await switching.settle(left)).message).toContain('what it had set was taken back');
+  expect(await setNow()).toEqual({ llm_model: 'qwen3', top_k: 60 });
 });
 
 test.each([

@@ -1,15 +1,19 @@
 import type { ModelProvider } from '../../config/index.ts';
 import type { EventRecorder } from '../../events/index.ts';
-import type { Idempotency, Operation, OperationContext, Operations } from '../../operations/index.ts';
+import type { Idempotency, Operation, OperationContext, Operations, SettledOutcome } from '../../operations/index.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
 import type { Observation } from '../../targets/index.ts';
 import type { Apply, ApplyTarget } from '../apply/apply.ts';
 import type { Consequence } from '../consequence.ts';
 import type { Tuning } from '../tuning.ts';
+import type { ChangeWatch } from '../watch/change-watch.ts';
 import { findProvider, type Looked, parametersOf, type SwitchOutcome } from './provider.ts';
 
 const everybody = { kind: 'default' } as const;
+const reasonOf = (provider: string): string => `switch to provider ${provider}`;
+/** What was newest before it: its own revision comes later. */
+type Input = { readonly provider: string; readonly revision: number };
 
 export type SwitchTarget = ApplyTarget & {
   /** Who is asked now, as the settings or the backend call it; null: nobody can tell. */
@@ -29,6 +33,8 @@ export type ProviderSwitch = {
    * @throws AppError `request/invalid` for a name that the settings do not have; `conflict/confirmation-required`, `conflict/state`
    */
   begin(target: SwitchTarget, asking: SwitchAsking): Promise<Operation>;
+  /** What a killed one had set is no wish any more, unless the backend was restarted with it. */
+  settle(operation: Pick<Operation, 'targetId' | 'input'>): Promise<SettledOutcome>;
 };
 
 export function createProviderSwitch(options: {
@@ -36,6 +42,7 @@ export function createProviderSwitch(options: {
   readonly tuning: Pick<Tuning, 'check' | 'set' | 'rollback' | 'revisions'>;
   readonly apply: Pick<Apply, 'plan' | 'begin'>;
   readonly operations: Pick<Operations, 'start' | 'wait' | 'cancel'>;
+  readonly watch: Pick<ChangeWatch, 'of'>;
   readonly db: Pick<Database, 'unit'>;
   readonly events: EventRecorder;
   look(provider: ModelProvider, indexDimension: number | undefined, signal: AbortSignal): Promise<readonly Looked[]>;
@@ -102,7 +109,7 @@ export function createProviderSwitch(options: {
     if (bad.length > 0) return outcome(false, `Nothing was changed: ${sentences(bad)}`, null);
 
     await context.phase('set');
-    const by = { actor: asking.requestedBy, reason: `switch to provider ${provider.id}`, confirm: true };
+    const by = { actor: asking.requestedBy, reason: reasonOf(provider.id), confirm: true };
     const [newest] = await tuning.revisions({ limit: 1 });
     const { revision } = await tuning.set(everybody, parametersOf(provider), by);
     try {
@@ -165,12 +172,13 @@ export function createProviderSwitch(options: {
   return {
     async begin(target, asking) {
       const provider = await requireProvider(target, asking);
-      return operations.start<{ provider: string }, SwitchOutcome>({
+      const [newest] = await tuning.revisions({ limit: 1 });
+      return operations.start<Input, SwitchOutcome>({
         kind: 'tuning.provider-switch',
         targetId: target.id,
         // What is exclusive in it are the point and the apply, each by itself.
         exclusive: false,
-        input: { provider: provider.id },
+        input: { provider: provider.id, revision: newest?.number ?? 0 },
         requestedBy: asking.requestedBy,
         idempotency: asking.idempotency,
         async run(context) {
@@ -179,6 +187,29 @@ export function createProviderSwitch(options: {
           return outcome;
         },
       });
+    },
+
+    async settle({ targetId, input }) {
+      const { provider, revision: base } = input as Input; // written by `begin`
+      const later = (await tuning.revisions({ limit: 50 })).filter(({ number }) => number > base);
+      const made = later.find(({ what, reason }) => what === 'set' && reason === reasonOf(provider));
+      const again = 'Run it again, or see what the backend runs with: `ragwarden tune drift`.';
+      if (made === undefined) return { message: `Provider ${provider} was not switched to. ${again}` };
+      if ((await options.watch.of([made.number])).has(made.number))
+        return {
+          message: `${targetId} was restarted with provider ${provider}; whether it passes was not looked at to the end. ${again}`,
+          severity: 'warning',
+        };
+      const parameters = new Set(made.changes.map(({ parameter }) => parameter));
+      await tuning.rollback(
+        made.number - 1,
+        { actor: 'ragwarden', reason: `the switch to provider ${provider} was interrupted`, confirm: true },
+        ({ scope, parameter }) => scope === 'default' && parameters.has(parameter),
+      );
+      return {
+        message: `The switch of ${targetId} to provider ${provider} was interrupted; what it had set was taken back. ${again}`,
+        severity: 'warning',
+      };
     },
   };
 }
