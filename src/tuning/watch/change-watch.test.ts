@@ -36,6 +36,8 @@ let policy: WatchPolicy;
 /** What was seen since the change, and what the known question brings now. */
 let since: Figures;
 let canary: boolean | null;
+/** Between the look at the figures and the verdict. */
+let meanwhile: () => Promise<void>;
 let failStart: (text: string) => boolean;
 let starts: string[];
 
@@ -70,7 +72,11 @@ function build(): void {
   tuning = createTuning({ db: state.db, events, clock, firstValues: () => ({}), indexes: () => [] });
   watch = createChangeWatch({
     ...{ db: state.db, events, clock, tuning, operations, policy: () => policy },
-    figures: async (_, __, toMs) => (toMs > appliedMs ? since : calm),
+    async figures(_, __, toMs) {
+      const seen = toMs > appliedMs ? since : calm;
+      await meanwhile();
+      return seen;
+    },
     askCanary: async () => canary,
     apply: (_, only) => apply.begin(target(), { requestedBy: 'ragwarden', confirm: false, watched: false, only }),
   });
@@ -88,6 +94,7 @@ beforeEach(async () => {
   since = calm;
   canary = true;
   failStart = () => false;
+  meanwhile = async () => undefined;
   starts = [];
   build();
 });
@@ -207,6 +214,34 @@ test('what cannot be taken back is told, and left to people', async () => {
   expect((await stateOf(revision))?.reasons.at(-1)).toContain('could not be taken back: The backend was not healthy');
   expect(readFileSync(file, 'utf8')).toContain('TOP_K=60');
   expect((await events.list({ limit: 3 })).map(({ severity }) => severity)).toContain('error');
+});
+
+test('a newer change is not taken back along: neither when it comes while the one before is judged, nor once that goes back', async () => {
+  const first = await change({ top_k: 60 });
+  since = broken;
+  let second = 0;
+  meanwhile = async () => {
+    meanwhile = async () => undefined;
+    second = await change({ top_k: 61 });
+  };
+  await watch.step();
+  expect(await stateOf(first)).toMatchObject({ state: 'superseded' });
+  expect([await topK(), starts]).toMatchObject([{ value: 61 }, ['60', '61']]);
+
+  const held = await operations.start({
+    ...{ kind: 'backup.create', targetId: 'main', input: {}, requestedBy: 'a' },
+    run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  });
+  await watch.step();
+  expect(await stateOf(second)).toMatchObject({ state: 'rolling-back' });
+  await operations.cancel(held.id);
+  await operations.wait(held.id);
+  since = calm;
+  const third = await change({ top_k: 62 });
+  await watch.step();
+  expect(await stateOf(second)).toMatchObject({ state: 'superseded' });
+  expect(await stateOf(third)).toMatchObject({ state: 'watching' });
+  expect([await topK(), starts.at(-1)]).toMatchObject([{ value: 62 }, '62']);
 });
 
 test('another change ends the watch of the one before, and with a window of nothing none is watched', async () => {

@@ -8,6 +8,7 @@ import type { Tuning } from '../tuning.ts';
 import { decideWatch, type Figures, type WatchLimits, type WatchVerdict } from './decide-watch.ts';
 import {
   insertWatch,
+  isGoingBack,
   moveWatch,
   selectAppliedRevision,
   selectOpenWatches,
@@ -88,17 +89,21 @@ export function createChangeWatch(options: {
     if (cannot) reasons.push('It is not taken back by itself: the key of the provider before is not kept.');
     const goesBack = verdict === 'worse' && policy.rollBack && !cannot;
     const state = goesBack ? 'rolling-back' : verdict;
-    await db.unit(async (tx) => {
+    const moved = await db.unit(async (tx) => {
       const to = { state, after, reasons, decidedMs: nowMs } as const;
-      if (!(await moveWatch(tx, watch.operationId, 'watching', to))) return;
+      // Another change came meanwhile, or somebody else judged it.
+      if (!(await moveWatch(tx, watch.operationId, 'watching', to))) return false;
       await tell(tx, watch, verdict === 'worse' ? 'warning' : 'info', sentence(watch, verdict, reasons, goesBack));
+      return true;
     });
-    if (goesBack) await goBack({ ...watch, state: 'rolling-back' });
+    if (goesBack && moved) await goBack({ ...watch, reasons, state: 'rolling-back' });
   };
 
   /** First what somebody set, then the file and the backend. Each half finds that it is done when it is done again. */
   const goBack = async (watch: Watch): Promise<void> => {
     if (watch.backOperation !== null) return finish(watch, watch.backOperation);
+    // A newer change may have superseded it since it was read.
+    if (!(await isGoingBack(db, watch.operationId))) return;
     try {
       await tuning.rollback(
         watch.previousRevision,

@@ -4,7 +4,7 @@ import type { Figures } from './decide-watch.ts';
 
 /**
  * `unwatched`: nobody wanted it watched. `watching` ends as `kept`, `unjudged`, `worse`, or `superseded` by another change; where
- * the way back goes by itself, `worse` is `rolling-back`, then `rolled-back` or `rollback-failed`.
+ * the way back goes by itself, `worse` is `rolling-back`, then `rolled-back` or `rollback-failed`, or `superseded` as well.
  */
 export const watchStates = [
   ...(['unwatched', 'watching', 'kept', 'unjudged', 'worse', 'superseded'] as const),
@@ -70,14 +70,15 @@ const watchOf = (row: Row): Watch => ({
 const reader = (db: Database): Kysely<WatchTables> => db.reader<WatchTables>();
 const mostKept = 1_000;
 
-/** Ends what is watched of the same target, and forgets the oldest beyond a thousand. */
+/** Ends what is watched of the same target, and by a change of somebody's also what goes back there; forgets the oldest beyond a thousand. */
 export async function insertWatch(tx: Tx, watch: Watch, nowMs: number): Promise<void> {
   const db = tx.as<WatchTables>();
   await db
     .updateTable('tuning_watch')
     .set({ state: 'superseded', decided_ms: nowMs })
     .where('target_id', '=', watch.targetId)
-    .where('state', '=', 'watching')
+    // The way back is itself a change, and not watched.
+    .where('state', 'in', watch.state === 'watching' ? ['watching', 'rolling-back'] : ['watching'])
     .execute();
   await db
     .insertInto('tuning_watch')
@@ -145,6 +146,15 @@ export async function selectOpenWatches(db: Database): Promise<Watch[]> {
     .orderBy('from_ms')
     .execute();
   return rows.map(watchOf);
+}
+
+export async function isGoingBack(db: Database, operationId: string): Promise<boolean> {
+  const row = await reader(db)
+    .selectFrom('tuning_watch')
+    .select('state')
+    .where('operation_id', '=', operationId)
+    .executeTakeFirst();
+  return row?.state === 'rolling-back';
 }
 
 /** The newest of each of these revisions. */
