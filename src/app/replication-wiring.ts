@@ -34,6 +34,7 @@ import {
   replicationRoutes,
 } from '../replication/index.ts';
 import type { Ground } from './ground.ts';
+import { foldersOfPlaces } from './places.ts';
 import type { Protection } from './protection.ts';
 import type { Watching } from './watching.ts';
 
@@ -70,6 +71,8 @@ export function createReplicationWiring(
       config.dataDir,
       config.backup.location,
       ...targets.flatMap((one) => one.target.stores.map((place) => place.path)),
+      // Also where it does not live now: a failover puts aside what lies there.
+      ...foldersOfPlaces(watching),
     ],
     parseLocation: parseRepositoryLocation,
     readSecret,

@@ -26,6 +26,7 @@ import { buildReplication, type ReplicationConfig } from './replication-config.t
 import { buildWatchedProcesses, type WatchedProcess } from './resource-settings.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
+import { findRepositoriesInStandby } from './standby-config.ts';
 import type { Structure } from './structures.ts';
 import { type DumpCommand, findNameProblems } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
@@ -289,13 +290,21 @@ export function buildConfig(
         mend: 'Lower the one or raise the other.',
       });
   const target = buildTarget(values, structure.target, cwd, origins, problems, env);
-  if (target !== undefined && foldersOfTarget(target).some((folder) => isInside(location, folder)))
-    problems.push({
-      place: origins.backupLocation.place,
-      message: 'the repository lies inside the folder it protects',
-      mend: 'Put it elsewhere.',
-    });
-  problems.push(...findNameProblems(structure.target));
+  const repositories = [
+    { place: origins.backupLocation.place, location },
+    ...(structure.replication.targets ?? []).map((one) => ({
+      place: `replication.targets ${one.id}`,
+      location: one.location ?? '',
+    })),
+  ];
+  for (const { place, location } of repositories)
+    if (isAbsolute(location) && target && foldersOfTarget(target).some((folder) => isInside(location, folder)))
+      problems.push({
+        place,
+        message: 'the repository lies inside the folder it protects',
+        mend: 'Put it elsewhere.',
+      });
+  problems.push(...findRepositoriesInStandby(target?.standby, repositories), ...findNameProblems(structure.target));
   const config: Config = {
     profile: values.profile,
     dataDir,

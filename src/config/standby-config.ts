@@ -1,3 +1,4 @@
+import { dirname, isAbsolute } from 'node:path';
 import type { TargetConfig } from './build-target.ts';
 import { isInside } from './is-inside.ts';
 import type { Problem } from './settings-file.ts';
@@ -46,6 +47,15 @@ export function buildStandby(
     for (const other of foreign)
       if (isInside(folder, other) || isInside(other, folder))
         refuse(`${folder} and ${other} lie inside each other`, 'Give the second place folders of its own.');
+  // As at the first place: the input folder may lie directly in the working folder.
+  if (given.input_dir !== undefined) {
+    const nestedDeeply = isInside(given.input_dir, given.working_dir) && dirname(given.input_dir) !== given.working_dir;
+    if (nestedDeeply || isInside(given.working_dir, given.input_dir))
+      refuse(
+        'has an input folder and a working folder that lie inside each other',
+        'Keep them apart, or put the input folder directly into the working folder.',
+      );
+  }
   const apiKey = given.api_key_env === undefined ? target.apiKey : env[given.api_key_env];
   if (given.api_key_env !== undefined && !apiKey)
     refuse(`names the variable ${given.api_key_env}, which is not set`, `Set ${given.api_key_env}.`);
@@ -58,6 +68,26 @@ export function buildStandby(
     zone: given.zone ?? null,
     shared: given.shared ?? [],
   };
+}
+
+/**
+ * A failover sets aside what it finds in the folders of the other place, and growth removes that some day: no repository may lie there.
+ * @param repositories where points are kept and copied to; what is no folder lies nowhere here
+ */
+export function findRepositoriesInStandby(
+  standby: Pick<StandbyConfig, 'workingDir' | 'inputDir'> | undefined,
+  repositories: readonly { readonly place: string; readonly location: string }[],
+): Problem[] {
+  const folders = [standby?.workingDir, standby?.inputDir].filter((folder) => folder !== undefined);
+  return repositories.flatMap(({ place, location }) => {
+    const folder = folders.find((one) => isInside(location, one) || isInside(one, location));
+    if (!isAbsolute(location) || folder === undefined) return [];
+    return {
+      place,
+      message: `the repository ${location} and ${folder} of ${at} lie inside each other`,
+      mend: 'Keep them apart: a failover puts aside what lies there.',
+    };
+  });
 }
 
 /** The places that a target can live at. `home` is the one that its settings describe first. */
