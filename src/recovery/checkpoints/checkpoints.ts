@@ -27,7 +27,7 @@ export type Checkpoints = {
   ): Promise<Checkpoint>;
   /** @throws AppError `recovery/unknown-checkpoint` */
   require(id: string): Promise<Checkpoint>;
-  /** Its points are unpinned, unless another one names them. */
+  /** Its points are unpinned, unless another one names them, or they were pinned before. */
   remove(id: string, requestedBy: string): Promise<void>;
   /** Restores every point of it in a drill; the result is its validation. */
   validate(id: string, request: Requested): Promise<Operation>;
@@ -72,7 +72,10 @@ export function createCheckpoints(deps: {
     return found;
   };
 
-  const bind = async (graphId: string): Promise<CheckpointGraph> => {
+  const named = async (): Promise<readonly CheckpointGraph[]> =>
+    (await store.list({ limit: mostCheckpoints })).flatMap(({ graphs }) => graphs);
+
+  const bind = async (graphId: string, present: readonly CheckpointGraph[]): Promise<CheckpointGraph> => {
     const graph = await deps.requireGraph(graphId);
     const whole = await points.newest(graph.targetId, 'good');
     const own = await points.newest(graph.targetId, 'good', graph.workspace);
@@ -89,7 +92,25 @@ export function createCheckpoints(deps: {
       workspace: graph.workspace,
       pointId: point.id,
       takenMs: point.takenMs,
+      // A pin of another checkpoint is passed on to the one that lasts longer.
+      pinnedHere: !point.pinned || present.some((one) => one.pointId === point.id && one.pinnedHere === true),
     };
+  };
+
+  /** Its row is gone already. */
+  const unpin = async (checkpoint: Checkpoint, requestedBy: string): Promise<void> => {
+    const pin = (pointId: string, pinned: boolean) =>
+      // One that is gone by itself has no pin to lose.
+      deps.backup.pin({ pointId, pinned, requestedBy }).catch(() => undefined);
+    const isNamed = async (pointId: string) => (await named()).some((one) => one.pointId === pointId);
+    const ours = new Set(checkpoint.graphs.filter((one) => one.pinnedHere === true).map(({ pointId }) => pointId));
+    for (const pointId of ours) {
+      const point = await points.find(pointId);
+      if (!point?.pinned || (await isNamed(pointId))) continue;
+      await pin(pointId, false);
+      // One that was created meanwhile had pinned it before its pin was taken away.
+      if (await isNamed(pointId)) await pin(pointId, true);
+    }
   };
 
   const rehearse = async (
@@ -126,15 +147,23 @@ export function createCheckpoints(deps: {
           `There are ${total} checkpoints already. Remove some: each keeps its points from being forgotten.`,
         );
       const graphs: CheckpointGraph[] = [];
-      for (const id of new Set(graphIds)) graphs.push(await bind(id));
+      const present = await named();
+      for (const id of new Set(graphIds)) graphs.push(await bind(id, present));
       const checkpoint: Checkpoint = {
         id: newId('checkpoint', clock.now(), deps.random),
         ...{ description, graphs, metadata, createdBy: requestedBy, createdMs: clock.now() },
         ...{ validated: false, validatedMs: null, validation: null },
       };
-      for (const pointId of pointsOf(checkpoint)) await deps.backup.pin({ pointId, pinned: true, requestedBy });
+      // The row first: a pin that no row names would stay for ever.
+      await db.unit((tx) => store.insert(tx, checkpoint));
+      try {
+        for (const pointId of pointsOf(checkpoint)) await deps.backup.pin({ pointId, pinned: true, requestedBy });
+      } catch (err) {
+        await db.unit((tx) => store.remove(tx, checkpoint.id));
+        await unpin(checkpoint, requestedBy);
+        throw err;
+      }
       await db.unit(async (tx) => {
-        await store.insert(tx, checkpoint);
         await events.record(tx, {
           type: 'recovery.checkpoint-created',
           severity: 'info',
@@ -166,13 +195,7 @@ export function createCheckpoints(deps: {
           outcome: 'done',
         });
       });
-      const kept = new Set((await store.list({ limit: mostCheckpoints })).flatMap(pointsOf));
-      for (const pointId of pointsOf(checkpoint)) {
-        const point = await points.find(pointId);
-        if (kept.has(pointId) || !point?.pinned) continue;
-        // One that is gone by itself has no pin to lose.
-        await deps.backup.pin({ pointId, pinned: false, requestedBy }).catch(() => undefined);
-      }
+      await unpin(checkpoint, requestedBy);
     },
 
     async validate(id, { requestedBy, idempotency }) {
@@ -194,16 +217,22 @@ export function createCheckpoints(deps: {
           }
           const valid = drills.length > 0 && drills.every(({ verdict }) => verdict === 'passed');
           const validation = { valid, drills };
+          // Of drills that could not be done nothing is known: what earlier ones proved stays.
+          const stays = checkpoint.validated && !valid && !drills.some(({ verdict }) => verdict === 'failed');
+          const reason = drills.find(({ verdict }) => verdict !== 'passed')?.reasons[0] ?? 'a drill did not pass';
           await db.unit(async (tx) => {
-            await store.update(tx, { ...checkpoint, validated: valid, validatedMs: clock.now(), validation });
+            if (!stays)
+              await store.update(tx, { ...checkpoint, validated: valid, validatedMs: clock.now(), validation });
             await events.record(tx, {
               type: 'recovery.checkpoint-validated',
-              severity: valid ? 'info' : 'error',
+              severity: valid ? 'info' : stays ? 'warning' : 'error',
               ...(targetId === undefined ? {} : { targetId }),
               operationId: context.id,
               message: valid
                 ? `Every point of the checkpoint ${id} was restored in a drill that passed.`
-                : `The checkpoint ${id} is not valid: ${drills.find(({ verdict }) => verdict !== 'passed')?.reasons[0] ?? 'a drill did not pass'}`,
+                : stays
+                  ? `The checkpoint ${id} could not be rehearsed now, and stays valid: ${reason}`
+                  : `The checkpoint ${id} is not valid: ${reason}`,
               data: { checkpoint: id, valid, points: all },
             });
             await events.audit(tx, {
