@@ -221,6 +221,8 @@ export function createCleanup(options: {
               working = left;
             });
           } finally {
+            // Its target is given free with the end of the operation: not while its backend is still being started.
+            if (targetId !== undefined) await working;
             // What was given up and still runs keeps its place: nothing overlaps itself.
             void working.then(settle);
           }

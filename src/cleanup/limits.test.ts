@@ -20,12 +20,16 @@ async function open(
   more: {
     contained?: (n: number) => Containment;
     meanwhile?: (batch: Batch, signal: AbortSignal) => Promise<unknown> | unknown;
+    /** Has this target for itself. */
+    target?: string;
+    end?: () => Promise<void>;
   } = {},
 ) {
   const clock = createFakeClock();
   const batches: Batch[] = [];
   const strategy: CleanupStrategy = {
     ...{ name: 'made-up', about: '', undo: 'none', params: z.object({}) },
+    target: () => more.target,
     find: async () => ({
       items: Array.from(
         { length: count },
@@ -44,7 +48,7 @@ async function open(
         await more.meanwhile?.(batch, signal);
         return items.map((_, at) => (signal.aborted && at > 0 ? notItsTurn : { done: true, bytes: 100 }));
       },
-      end: async () => undefined,
+      end: more.end ?? (async () => undefined),
     }),
   };
   opened = await openTestCleanup(() => ({ strategies: [strategy] }), { clock });
@@ -175,6 +179,42 @@ test('whoever does not stop when told keeps its place: the same is not begun bes
       { timeout: 30_000 },
     )
     .toBeDefined();
+});
+
+test('stopped, it keeps its target until its end is through: nobody else works on it while the backend is being started', async () => {
+  let started = (): void => undefined;
+  const starts = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  let ending = false;
+  const { begin, operations, store, clock } = await open(1, {
+    target: 'default',
+    end() {
+      ending = true;
+      return starts;
+    },
+  });
+  const other = () =>
+    operations.start({
+      ...{ kind: 'backup.create', targetId: 'default', input: {}, requestedBy: 'tester', run: async () => null },
+    });
+  const { id } = await begin();
+  await expect.poll(() => ending, { timeout: 30_000 }).toBe(true);
+  await operations.cancel(id);
+  // Longer than anybody waits for it: the history has its end.
+  await expect
+    .poll(() => clock.advance(10_000).then(async () => (await store.listRuns({ limit: 1 }))[0]?.outcome), {
+      timeout: 30_000,
+    })
+    .not.toBeNull();
+  for (let looks = 0; looks < 20; looks += 1) {
+    await clock.advance(1_000);
+    expect((await operations.require(id)).state).toBe('running');
+  }
+  await expect(other()).rejects.toMatchObject({ code: 'operation/busy' });
+  started();
+  await operations.wait(id);
+  expect(await operations.wait((await other()).id)).toMatchObject({ state: 'succeeded' });
 });
 
 test('it pauses while the backend is under pressure, and goes on when that is over', async () => {
