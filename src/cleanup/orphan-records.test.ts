@@ -19,7 +19,7 @@ const file = {
   cache: 'rag/ws/kv_store_llm_response_cache.json',
 };
 const texts = { 'doc-1': { content: 'ä "}{' }, 'doc-2': { content: 'gone' }, 'doc-3': { content: 'three' } };
-const status = { 'doc-1': { status: 'processed' }, 'doc-3': { status: 'failed' } };
+const status = { 'doc-1': { status: 'processed' }, 'doc-3': { status: 'processed' } };
 const cache = {
   'default:extract:a': { return: 'kept', cache_type: 'extract', chunk_id: 'chunk-1' },
   'default:extract:b': { return: 'left over', cache_type: 'extract', chunk_id: 'chunk-gone' },
@@ -114,6 +114,7 @@ test('nothing goes while the backend runs, nor when what it could belong to chan
     ...{ cleaned: 0, skipped: 1, notes: [{ why: 'what they could belong to changed since it was planned' }] },
   });
 
+  put('status', status);
   const again = await plan({ kind: 'stale-cache' });
   backend.state = 'up';
   const refused = await cleanup.runPlan(again.id, { requestedBy: 'tester' });
@@ -129,6 +130,24 @@ test('nothing goes while the backend runs, nor when what it could belong to chan
   put('status', {});
   expect(await why()).toContain('names none of them');
   expect([read('texts'), read('cache')]).toEqual([texts, cache]);
+});
+
+test('what was extracted stays while a document is not processed: taken up again it would be asked for', async () => {
+  const { plan, put, cleanup, operations, read, paths } = await open();
+  const { id, items } = await plan({ kind: 'stale-cache' });
+  expect(items).toHaveLength(1);
+  put('status', { ...status, 'doc-3': { status: 'failed' } });
+  const again = await plan({ kind: 'stale-cache' });
+  expect(again.items).toEqual([]);
+  expect(again.kept[0]?.why).toContain('1 documents are not processed');
+  // Of a plan from before it failed too.
+  const operation = await cleanup.runPlan(id, { requestedBy: 'tester' });
+  expect((await operations.wait(operation.id)).result).toMatchObject({
+    ...{ cleaned: 0, skipped: 1, notes: [{ why: expect.stringContaining('are not processed') }] },
+  });
+  rmSync(paths.status);
+  expect((await plan({ kind: 'stale-cache' })).kept[0]?.why).toContain('which documents failed');
+  expect(read('cache')).toEqual(cache);
 });
 
 test('while a restore has the backend stopped nothing goes from its files and nothing comes back into them', async () => {

@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describeError } from '../../platform/errors.ts';
 import { storeFiles } from '../../targets/index.ts';
 import { findReal } from '../folder-walk.ts';
@@ -23,6 +23,8 @@ type Leaf = {
   readonly why: string;
   /** What it belongs to is written after it: where that is much older, it is kept elsewhere by now. */
   readonly ownersAreNewer: boolean;
+  /** Of a document that failed the chunks were never written; taken up again it asks for exactly what was extracted of them. */
+  readonly onlyAllProcessed: boolean;
 };
 
 /** Between the two writes of one document lie its extraction and its queue. */
@@ -34,6 +36,7 @@ const leaves: readonly Leaf[] = [
     ownerOf: ({ key }) => key,
     why: 'no document has this text any more',
     ownersAreNewer: true,
+    onlyAllProcessed: false,
   },
   {
     ...{ kind: 'stale-cache', file: cacheFile, owners: storeFiles.text_chunks },
@@ -42,6 +45,7 @@ const leaves: readonly Leaf[] = [
       fields.cache_type === 'extract' && fields.chunk_id !== 'null' ? fields.chunk_id : undefined,
     why: 'it was extracted from a chunk that is gone, so nobody asks for it again',
     ownersAreNewer: false,
+    onlyAllProcessed: true,
   },
 ];
 
@@ -49,11 +53,30 @@ const leaves: readonly Leaf[] = [
 export const leafKinds: ReadonlySet<string> = new Set(leaves.map(({ kind }) => kind));
 
 const none: ReadonlySet<string> = new Set();
+const ofStatus: ReadonlySet<string> = new Set(['status']);
 
 async function keysOf(path: string, signal: AbortSignal): Promise<Set<string>> {
   const keys = new Set<string>();
   await scanRecords(path, none, ({ key }) => keys.add(key), signal);
   return keys;
+}
+
+/** Why nothing of this kind may go from a workspace yet. */
+async function findWaiting(leaf: Leaf, root: string, folder: string, signal: AbortSignal): Promise<string | undefined> {
+  if (!leaf.onlyAllProcessed) return undefined;
+  const place = await placeOf(root, join(folder, storeFiles.doc_status), signal);
+  if (!place) return `${storeFiles.doc_status} was lost or is kept elsewhere: it cannot be told which documents failed`;
+  let waiting = 0;
+  await scanRecords(
+    place.path,
+    ofStatus,
+    ({ fields }) => {
+      if (fields.status !== 'processed') waiting += 1;
+    },
+    signal,
+  );
+  if (waiting === 0) return undefined;
+  return `${waiting} documents are not processed, and taking one up again asks for what was extracted of it. Retry them or delete them first`;
 }
 
 type Place = { readonly path: string; readonly seen: Seen };
@@ -90,6 +113,7 @@ export async function findOrphanRecords(options: {
       if (!place) continue;
       const what = `${target.id}:${workspace === '' ? '(unnamed)' : workspace} ${leaf.file}`;
       const found = { all: 0, count: 0, bytes: 0 };
+      let waits: string | undefined;
       try {
         // Without the file that says what belongs to what, everything would look left over.
         const keys = owners ? await keysOf(owners.path, signal) : new Set<string>();
@@ -106,6 +130,7 @@ export async function findOrphanRecords(options: {
           },
           signal,
         );
+        waits = found.count === 0 ? undefined : await findWaiting(leaf, root, folder, signal);
       } catch (err) {
         signal.throwIfAborted();
         keep(what, describeError(err));
@@ -120,6 +145,7 @@ export async function findOrphanRecords(options: {
           counted,
           `${leaf.owners} was lost, is out of date or is kept elsewhere: it names none of them, or was written long before. Look at it by hand`,
         );
+      else if (waits !== undefined) keep(counted, waits);
       else if (!options.mayGo)
         keep(
           counted,
@@ -157,6 +183,8 @@ export async function takeOrphanRecords(options: {
   const owners = await placeOf(root, join(root, String(seen.owners)), signal);
   if (!owners || owners.seen.inode !== seen.owners_inode || owners.seen.stamp !== seen.owners_stamp)
     return { done: false, why: 'what they could belong to changed since it was planned' };
+  const waits = await findWaiting(leaf, root, dirname(owners.path), signal);
+  if (waits !== undefined) return { done: false, why: waits };
   const keys = await keysOf(owners.path, signal);
   return takeRecords({
     ...{ root, item, fields: leaf.fields, quarantine, targetId: target.id, signal, number },
