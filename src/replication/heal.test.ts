@@ -7,6 +7,7 @@ import { createFakeClock } from '../platform/fake-clock.ts';
 import { systemRandom } from '../platform/ids.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { heal } from './heal.ts';
+import { readOverview } from './overview.ts';
 import type { Place } from './places/place.ts';
 import { createRepositoryPlace } from './places/repository-place.ts';
 import type { Replica } from './replica.ts';
@@ -116,4 +117,28 @@ test('damage that was found stays found over copies and shares without damage, u
   expect(await stateOf()).toMatchObject({ status: 'degraded', error: 'Damaged: a pack', verifiedPercent: 5 });
   await verifyReplica(deps, replica, { percent: 100 }, context);
   expect(await stateOf()).toMatchObject({ status: 'healthy', error: null, findings: [] });
+});
+
+test('a copy that the other side dropped by itself is none any more, and what it would not keep is not missing', async () => {
+  const place: Partial<Place> = {
+    look: async () => ({ repositoryId: null, storedBytes: 1, keep: 1 }),
+    plan: async () => ({ copy: [], held: [], conflicts: [], listed: new Set(['new']) }),
+  };
+  const deps = given(repository('here'), repository('there'), {
+    openPlace: async () => place as Place,
+    points: { find: async () => undefined } as unknown as ReplicationDeps['points'],
+  });
+  for (const [pointId, takenMs] of [['old', 1] as const, ['new', 2] as const])
+    await state.db.unit((tx) =>
+      deps.store.writeCopy(tx, { replicaId: 'far', pointId, targetId: 'a', treeId: 't', takenMs, copiedMs: 3 }),
+    );
+  await syncReplica(deps, replica, {}, context);
+  expect((await deps.store.copies()).map(({ pointId }) => pointId)).toEqual(['new']);
+  const points = ['new', 'old'].map((id) => ({ id, targetId: 'a', takenMs: id === 'new' ? 2 : 1, verifiedMs: 1 }));
+  const overview = await readOverview({
+    ...{ ...deps, targetIds: ['a'], settings: () => ({ enabled: true }), points: { list: async () => points } },
+    replicas: { list: async () => [replica] },
+    // Of replication, what its overview reads.
+  } as unknown as ReplicationDeps);
+  expect(overview.replicas[0]?.targets).toMatchObject([{ copies: 1, points: 0, lagMs: 0 }]);
 });

@@ -43,14 +43,16 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
   const { wanted, refused } = await wantedPoints(deps, ofTarget);
   const targetIds = ofTarget === undefined ? deps.targetIds : [ofTarget];
   const pointsOf = (targetId: string): RecoveryPoint[] => wanted.filter((point) => point.targetId === targetId);
-  const overviews = replicas.map((replica) => ({
-    replica,
-    state: states.get(replica.id) ?? freshState,
-    targets: targetIds.map((targetId) => {
+  const overviews = replicas.map((replica) => {
+    const state = states.get(replica.id) ?? freshState;
+    const targets = targetIds.map((targetId) => {
       const there = copies.filter((one) => one.replicaId === replica.id && one.targetId === targetId);
-      return { targetId, copies: there.length, ...measureLag(pointsOf(targetId), there, nowMs) };
-    }),
-  }));
+      // What it would not keep is not missing there.
+      const asked = pointsOf(targetId).slice(0, state.keep ?? undefined);
+      return { targetId, copies: there.length, ...measureLag(asked, there, nowMs) };
+    });
+    return { replica, state, targets };
+  });
   return {
     atMs: nowMs,
     enabled,

@@ -15,6 +15,8 @@ export type SyncPlan = {
   readonly copy: readonly PointCopy[];
   /** There, whole, already. */
   readonly held: readonly { readonly point: RecoveryPoint; readonly treeId: string }[];
+  /** Points that lie there, wanted or not; undefined: what is not in the plan is not known. */
+  readonly listed?: ReadonlySet<string>;
   /** One id, two contents. */
   readonly conflicts: readonly { readonly pointId: string; readonly here: string; readonly there: string }[];
 };

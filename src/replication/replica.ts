@@ -47,6 +47,8 @@ export const replicaState = z.object({
   error: z.string().nullable().default(null),
   repositoryId: z.string().nullable().default(null),
   storedBytes: z.number().nullable().default(null),
+  /** How many points of one target it keeps, the newest; null: all. */
+  keep: z.number().nullable().default(null),
   /** The last copy that brought all there was to bring. */
   syncedMs: z.number().nullable().default(null),
   attemptedMs: z.number().nullable().default(null),

@@ -131,10 +131,12 @@ export const statusByFindings = ({ findings: [first] }: Pick<ReplicaState, 'find
 async function noteHeld(
   { db, store, clock }: ReplicationDeps,
   replica: Replica,
-  { held, copy }: Pick<SyncPlan, 'held' | 'copy'>,
+  { held, copy, listed }: Pick<SyncPlan, 'held' | 'copy' | 'listed'>,
 ): Promise<void> {
   const known = new Map((await store.copies({ replicaId: replica.id })).map((one) => [one.pointId, one]));
-  const gone = copy.map(({ point }) => point.id).filter((id) => known.has(id));
+  const gone = [...copy.map(({ point }) => point.id), ...(listed ? [...known.keys()] : [])].filter(
+    (id) => known.has(id) && listed?.has(id) !== true,
+  );
   await db.unit(async (tx) => {
     for (const { point, treeId } of held)
       if (!known.has(point.id)) await store.writeCopy(tx, copyOf(replica, point, treeId, clock.now()));

@@ -110,7 +110,7 @@ export function createReplicationCalls({ send }: Transport) {
       backupId,
       dataHash,
     }: CallOptions & { graphId?: string; backupId?: string; dataHash?: string } = {}) =>
-      ask<Page<ReceivedBody> & { readonly received_bytes: number | null }>(`${sent}/received`, {
+      ask<Page<ReceivedBody> & { readonly received_bytes: number | null; readonly keep: number }>(`${sent}/received`, {
         signal,
         query: { graph_id: graphId, backup_id: backupId, data_hash: dataHash },
       }),

@@ -3,7 +3,12 @@ import type { SyncPlan } from '../plan-sync.ts';
 
 export type PlaceCall = { readonly signal: AbortSignal; readonly operationId?: string };
 
-export type PlaceLook = { readonly repositoryId: string | null; readonly storedBytes: number | null };
+export type PlaceLook = {
+  readonly repositoryId: string | null;
+  readonly storedBytes: number | null;
+  /** How many points of one target it keeps, the newest; left out or null: all. */
+  readonly keep?: number | null;
+};
 
 /** What a transfer brought. `bytes`: as stored there; null where that place cannot tell. */
 export type Brought = { readonly treeId: string; readonly bytes: number | null; readonly dataHash: string | null };

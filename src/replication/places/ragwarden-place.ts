@@ -12,7 +12,12 @@ import { partBytes, receivedBody, uploadBody } from '../receive/receive-routes.t
 import { digestOf } from '../receive/receiver.ts';
 import type { Place, PlaceCall } from './place.ts';
 
-const listAnswer = z.object({ items: z.array(receivedBody), received_bytes: z.number().nullable() });
+const listAnswer = z.object({
+  items: z.array(receivedBody),
+  received_bytes: z.number().nullable(),
+  /** An older one does not tell it. */
+  keep: z.number().optional(),
+});
 const problemAnswer = z.object({ code: z.string(), detail: z.string().default('') });
 const verifyAnswer = z.object({ points: z.number(), findings: z.array(z.string()) });
 const below = '/api/v1/backup-replication/backup/snapshots';
@@ -92,18 +97,23 @@ export function createRagwardenPlace(options: {
   return {
     repository: undefined,
     async look(_known, call) {
-      const { items } = await ask(listAnswer, '/received', {}, call);
-      return { repositoryId: null, storedBytes: items.reduce((sum, one) => sum + one.size_bytes, 0) };
+      const { items, keep = null } = await ask(listAnswer, '/received', {}, call);
+      return { repositoryId: null, storedBytes: items.reduce((sum, one) => sum + one.size_bytes, 0), keep };
     },
 
     async plan(points, call) {
-      const { items } = await ask(listAnswer, '/received', {}, call);
+      const { items, keep } = await ask(listAnswer, '/received', {}, call);
       const there = new Map(items.map((one) => [`${one.graph_id} ${one.backup_id}`, one]));
       const here = await source.snapshots(call);
       const copy: PointCopy[] = [];
       const held: SyncPlan['held'][number][] = [];
       const conflicts: SyncPlan['conflicts'][number][] = [];
+      const seen = new Map<string, number>();
       for (const point of [...points].sort((one, other) => other.takenMs - one.takenMs)) {
+        const newer = seen.get(point.targetId) ?? 0;
+        seen.set(point.targetId, newer + 1);
+        // It would go there at once.
+        if (keep !== undefined && newer >= keep) continue;
         const mine = here.filter((one) => one.tags.includes(`rp:${point.id}`));
         const manifest = mine.find((one) => one.tags.includes('manifest') && !one.tags.includes('rejected'));
         if (!manifest) continue;
@@ -114,7 +124,7 @@ export function createRagwardenPlace(options: {
         } else if (found.tree_id === manifest.tree) held.push({ point, treeId: manifest.tree });
         else conflicts.push({ pointId: point.id, here: manifest.tree, there: found.tree_id ?? found.data_hash });
       }
-      return { copy, held, conflicts };
+      return { copy, held, conflicts, listed: new Set(items.map((one) => one.backup_id)) };
     },
 
     async bring(item, limitKiB, call) {

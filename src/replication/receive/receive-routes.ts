@@ -134,6 +134,7 @@ export const receiveRoutes =
                 .number()
                 .nullable()
                 .describe('Of an upload that was asked for and is not whole; null without one.'),
+              keep: z.number().describe('How many points of one graph are kept of a sender, the newest.'),
               next_cursor: z.null(),
             }),
           },
@@ -159,6 +160,7 @@ export const receiveRoutes =
         return {
           items: items.map(bodyOf),
           received_bytes: part?.state === 'receiving' ? part.receivedBytes : null,
+          keep: receiver.keep(),
           next_cursor: null,
         };
       },

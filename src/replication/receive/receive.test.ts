@@ -113,3 +113,15 @@ test('the oldest of one graph goes when there are as many as are kept, and a che
   writeFileSync(file, readFileSync(file).fill(0, 3, 4));
   expect((await verify()).findings).toHaveLength(1);
 });
+
+test('what is older than as many as are kept is refused at its first byte, and the oldest goes, in whatever order they come', async () => {
+  other.limits.keep = 2;
+  const at = (day: number) => ({ backup_id: `backup_${day}`, taken_at: `2025-01-0${day}T00:00:00Z` });
+  for (const day of [3, 2]) expect((await upload(content, at(day))).statusCode).toBe(200);
+  const old = await upload(content, at(1));
+  expect([old.statusCode, old.json().code]).toEqual([409, 'conflict/state']);
+  expect(await upload(content, at(4)).then((answer) => answer.statusCode)).toBe(200);
+  const { items, keep } = await list();
+  expect(keep).toBe(2);
+  expect(items.map((one: { backup_id: string }) => one.backup_id).sort()).toEqual(['backup_3', 'backup_4']);
+});

@@ -34,6 +34,8 @@ export type Receiver = {
   take(part: UploadPart): Promise<Exclude<UploadState, { state: 'absent' }>>;
   find(key: Pick<UploadPart, 'sender' | 'graphId' | 'pointId' | 'dataHash'>): Promise<UploadState>;
   list(sender: string | undefined): Promise<Received[]>;
+  /** How many points of one graph of one sender are kept, the newest; nobody need send others. */
+  keep(): number;
   /** Reads a share of what a sender has here against its digests, those first that were not read for longest. */
   verify(
     sender: string | undefined,
@@ -109,6 +111,19 @@ export function createReceiver(deps: {
       throw new AppError('storage/full', 'The disk has no room for this point.');
   };
 
+  /** What would go at once is not sent at all. */
+  const requireNew = async ({ sender, graphId, takenMs }: UploadPart): Promise<void> => {
+    const { keep } = deps.limits();
+    const newer = (await store.list(sender, graphId)).filter(
+      (one) => (one.takenMs ?? one.receivedMs) > (takenMs ?? clock.now()),
+    );
+    if (newer.length >= keep)
+      throw new AppError(
+        'conflict/state',
+        `${newer.length} newer points of ${graphId} are here, and ${keep} are kept (replication.receive_keep).`,
+      );
+  };
+
   const removeStale = async (): Promise<void> => {
     for (const name of await readdir(partial).catch((): string[] => [])) {
       const seen = await stat(join(partial, name)).catch(() => undefined);
@@ -156,10 +171,10 @@ export function createReceiver(deps: {
       ...{ sender: part.sender, graphId: part.graphId, pointId: part.pointId, dataHash: part.dataHash },
       ...{ treeId: part.treeId, takenMs: part.takenMs, bytes: part.totalBytes, file, receivedMs: clock.now() },
     };
-    const before = (await store.list(part.sender, part.graphId)).sort(
-      (one, other) => (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs),
-    );
-    const doomed = before.slice(Math.max(0, deps.limits().keep - 1));
+    const doomed = [received, ...(await store.list(part.sender, part.graphId))]
+      .sort(newestFirst)
+      .slice(deps.limits().keep)
+      .filter((one) => one !== received);
     await db.unit(async (tx) => {
       await store.insert(tx, received);
       for (const one of doomed) await store.delete(tx, one);
@@ -185,6 +200,7 @@ export function createReceiver(deps: {
   return {
     find,
     list: (sender) => store.list(sender),
+    keep: () => deps.limits().keep,
     take: (part) =>
       inLine(nameOf(part), async () => {
         if (!deps.limits().enabled)
@@ -207,7 +223,10 @@ export function createReceiver(deps: {
         if (part.offset + part.bytes.length > part.totalBytes)
           throw new AppError('conflict/state', `More came than the ${part.totalBytes} bytes that were announced.`);
         await mkdir(partial, { recursive: true, mode: 0o700 });
-        if (there === 0) await removeStale();
+        if (there === 0) {
+          await removeStale();
+          await requireNew(part);
+        }
         await requireRoom(part);
         const file = await open(partOf(part), 'a', 0o600);
         try {
@@ -238,6 +257,9 @@ export function createReceiver(deps: {
     },
   };
 }
+
+const newestFirst = (one: Received, other: Received): number =>
+  (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs);
 
 /** SHA-256 of a file. */
 export async function digestOf(path: string): Promise<string> {
