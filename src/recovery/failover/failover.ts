@@ -39,6 +39,8 @@ export const failoverFacts = z.object({
   fromAnswered: z.boolean().nullable().default(null),
   /** Durable: from here on the target lives at the other place. */
   switchedMs: z.number().nullable().default(null),
+  /** Durable: why it goes back. From here on no life goes forward any more. */
+  retreating: z.string().nullable().default(null),
   canary: z.object({ verdict: z.string(), message: z.string().nullable() }).nullable().default(null),
   /** Processed documents, as the point and as the backend count them. */
   documents: z.object({ expected: z.number().nullable(), found: z.number().nullable() }).nullable().default(null),

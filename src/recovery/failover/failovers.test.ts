@@ -170,7 +170,7 @@ test('ended in any phase it goes on in the next life, at most one phase is done 
     await fail();
     expect(await last()).toMatchObject({ state: 'running', phase });
     // Somebody brings it back in between.
-    if (phase !== 'verifying') up.home = true;
+    up.home = true;
     await failovers.job.runOnce();
     await vi.waitFor(async () => expect(await store.running('rag')).toBeUndefined(), { timeout: 30_000 });
     await operations.wait((await last())?.operationId ?? '');
@@ -248,6 +248,36 @@ test('whoever cancels before the switch finds the target where it was', async ()
   expect([active, up.home]).toEqual(['home', true]);
   expect(await store.running('rag')).toBeUndefined();
 });
+
+test.each([
+  ['failover:retreating', 'error', 'passed'],
+  ['failover:taken-back', 'error', 'passed'],
+  ['failover:retreating', 'passed', 'empty'],
+  ['failover:taken-back', 'passed', 'empty'],
+])(
+  'ended at %s, one that goes back (gateway %s, canary %s) goes on back in the next life',
+  async (at, gateway, asked) => {
+    [through, canary] = [gateway, asked];
+    const pending = new Set([at]);
+    step = (name) => {
+      if (pending.delete(name)) throw new AppError('internal/stopping', 'The process ends here.');
+    };
+    await fail();
+    const phase = gateway === 'error' ? 'verifying' : 'checking';
+    expect(await last()).toMatchObject({ state: 'running', phase });
+    [through, canary, done] = ['passed', 'passed', []];
+    await failovers.job.runOnce();
+    await vi.waitFor(async () => expect(await store.running('rag')).toBeUndefined(), { timeout: 30_000 });
+    await operations.wait((await last())?.operationId ?? '');
+    const lives = [active, await readActivePlace(state.db, 'rag'), up];
+    expect(lives).toEqual(['home', 'home', { home: true, standby: false }]);
+    expect(await last()).toMatchObject({ state: 'failed', phase, facts: { lives: 2, switchedMs: null } });
+    expect((await last())?.outcome).toMatch(
+      new RegExp(`in the phase ${phase}.*lives at home as before, and runs there`),
+    );
+    expect(done.filter((one) => /stop home|start standby|gateway to standby/.test(one))).toEqual([]);
+  },
+);
 
 test('the newest verified point is taken from a replica when its repository is gone; another tree under its id is another point', async () => {
   const gone = source('own', () => Promise.reject(new AppError('repository/missing', 'There is no repository.')));

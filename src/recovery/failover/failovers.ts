@@ -133,15 +133,19 @@ export function createFailovers(deps: FailoverDeps): Failovers {
       await tell(current, context.id);
       return current;
     }
-    let failure: unknown;
-    try {
-      await runPhases({ deps, target, from, to, run, context });
-    } catch (err) {
-      if (isOverForNow(context.signal.aborted ? context.signal.reason : err)) throw err;
-      failure = err;
+    if (begun.facts.retreating === null) {
+      try {
+        await runPhases({ deps, target, from, to, run, context });
+      } catch (err) {
+        if (isOverForNow(context.signal.aborted ? context.signal.reason : err)) throw err;
+        const why = `It could not go on in the phase ${current.phase}: ${describeError(err)}`;
+        // On disk before anything is stopped or started: the next life goes on back, not forward.
+        await run.note({ retreating: why });
+        await deps.step('failover:retreating');
+      }
     }
-    const ended =
-      failure === undefined ? endOf(current) : await retreat({ deps, target, from, to, run, context }, failure);
+    const why = current.facts.retreating;
+    const ended = why === null ? endOf(current) : await retreat({ deps, target, from, to, run, context }, why);
     current = { ...current, ...ended, finishedMs: clock.now() };
     await tell(current, context.id);
     deps.onEnd(current);
@@ -226,7 +230,7 @@ export function createFailovers(deps: FailoverDeps): Failovers {
     const left = operation.targetId === null ? undefined : await store.running(operation.targetId);
     return left
       ? {
-          message: `The ${left.kind} ${left.id} was interrupted in the phase ${left.phase}, and goes on by itself.`,
+          message: `The ${left.kind} ${left.id} was interrupted in the phase ${left.phase}, and ${left.facts.retreating === null ? 'goes on' : 'goes back'} by itself.`,
           data: { failover_id: left.id },
         }
       : { message: 'It was interrupted before anything was done, or after all was done.', severity: 'info' };
@@ -303,7 +307,7 @@ function endOf(failover: Failover): Pick<Failover, 'state' | 'outcome'> {
   };
 }
 
-/** Back to where the target lived, as far as that can be; the sentence tells how it stands. */
+/** Back to where the target lived, as far as that can be; the sentence tells how it stands. Each step of it can be done twice. */
 async function retreat(
   work: {
     deps: FailoverDeps;
@@ -313,11 +317,10 @@ async function retreat(
     run: FailoverRun;
     context: OperationContext;
   },
-  failure: unknown,
+  why: string,
 ): Promise<Pick<Failover, 'state' | 'outcome'>> {
   const { deps, target, from, to, run, context } = work;
-  const { targetId, phase, facts } = run.current();
-  const why = `It could not go on in the phase ${phase}: ${describeError(failure)}`;
+  const { targetId, facts } = run.current();
   // Whoever cancels does not ask for a target that is left lying between two places.
   const { signal } = new AbortController();
   const attempt = (what: string, work: () => Promise<void>): Promise<string | undefined> =>
@@ -349,6 +352,7 @@ async function retreat(
   }
   const reached = facts.phases.some(({ name }) => name === 'starting');
   if (reached) troubles.push(await stopOther());
+  await deps.step('failover:taken-back');
   const fenced = facts.phases.some(({ name }) => name === 'fencing');
   if (fenced && facts.fromAnswered === true) troubles.push(await startFrom());
   const trouble = troubles.filter((one) => one !== undefined);

@@ -35,11 +35,10 @@ type Work = {
 /** From the phase where it stands to its end. @throws what a phase throws; the row then says which */
 export async function runPhases(work: Work): Promise<void> {
   const { deps, run, context } = work;
-  // Whoever started the place that is left in between would write beside the other one.
+  // Whoever started the place that is left in between would write beside the other one, also after the switch.
   const order: readonly FailoverPhase[] = failoverPhases[run.current().kind];
   const fenced = order.indexOf('fencing');
-  if (fenced >= 0 && order.indexOf(run.current().phase) > fenced && run.current().facts.switchedMs === null)
-    await fence(work);
+  if (fenced >= 0 && order.indexOf(run.current().phase) > fenced) await fence(work);
   for (let phase: FailoverPhase | undefined = run.current().phase; phase; ) {
     context.signal.throwIfAborted();
     await context.checkHeld();
