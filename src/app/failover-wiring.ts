@@ -80,6 +80,7 @@ export function createFailoverWiring(
     scratchDir: join(config.dataDir, 'failover'),
     enabled: () => config.backup.enabled && config.recovery.enabled,
     requireTarget,
+    targetIds: () => (target ? [target.targetId] : []),
     sources: async () => [own, ...(await replicasOf(slices.replication))],
     restorerOf: (_, component) => guarded?.restorerOf(component),
     takePoint: (targetId, requestedBy) => backup.take({ targetId, cause: 'manual', requestedBy }),

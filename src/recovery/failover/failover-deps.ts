@@ -57,6 +57,7 @@ export type FailoverDeps = {
   readonly log: Logger;
   readonly scratchDir: string;
   readonly enabled: () => boolean;
+  targetIds(): readonly string[];
   /** @throws AppError `target/unknown` */
   requireTarget(id: string): FailoverTarget;
   /** Its repository first, then replicas. */

@@ -103,6 +103,7 @@ function create(): Failovers {
     },
     scratchDir: scratch,
     enabled: () => true,
+    targetIds: () => ['rag'],
     requireTarget: () => ({
       targetId: 'rag',
       active: () => active,
@@ -128,6 +129,11 @@ const fail = async (more: { force?: boolean; pointId?: string } = {}): Promise<O
   await clock.advance(1);
   const request = { targetId: 'rag', requestedBy: 'admin', confirm: true, force: false, ...more };
   return operations.wait((await failovers.start(request)).id);
+};
+/** As before the first failover. */
+const backHome = async () => {
+  [done, up, active] = [[], { home: true, standby: false }, 'home'];
+  await state.db.unit((tx) => store.writeActivePlace(tx, 'rag', 'home'));
 };
 const last = async () => (await store.list({ limit: 1 }))[0];
 
@@ -162,7 +168,7 @@ test('the place that is left is stopped before the other one begins, and the cho
 
 test('ended in any phase it goes on in the next life, at most one phase is done twice, and the place that is left is stopped again', async () => {
   for (const phase of ['choosing', 'fencing', 'restoring', 'starting', 'checking', 'switching', 'verifying']) {
-    [done, up, active] = [[], { home: true, standby: false }, 'home'];
+    await backHome();
     const pending = new Set([`failover:${phase}`]);
     step = (name) => {
       if (pending.delete(name)) throw new AppError('internal/stopping', 'The process ends here.');
@@ -291,6 +297,37 @@ test('the newest verified point is taken from a replica when its repository is g
   expect((await last())?.facts.notes.join()).toMatch(/There is no repository.*other content under this id/);
 });
 
+test('where another instance led the target is read before anything is planned, begun or filled', async () => {
+  const ledElsewhere = () => state.db.unit((tx) => store.writeActivePlace(tx, 'rag', 'standby'));
+  up = { home: false, standby: true };
+  await ledElsewhere();
+  const plan = await failovers.plan({ targetId: 'rag' }, new AbortController().signal);
+  expect(plan).toMatchObject({ from: { place: 'standby' }, to: { place: 'home' } });
+  [active, done] = ['home', []];
+  expect(await fail()).toMatchObject({ state: 'succeeded' });
+  expect(done).toEqual(['gateway to standby', 'stop standby', 'start home', 'gateway to home']);
+  await backHome();
+  await ledElsewhere();
+  await failovers.job.runOnce();
+  expect([active, done]).toEqual(['standby', ['gateway to standby']]);
+  await backHome();
+  await ledElsewhere();
+  const request = { targetId: 'rag', requestedBy: 'admin', confirm: true };
+  await clock.advance(1);
+  await operations.wait((await failovers.reseed(request)).id);
+  expect(await last()).toMatchObject({ kind: 'reseed', from: 'standby', to: 'home' });
+});
+
+test('one that another instance overtakes stops nothing', async () => {
+  step = (name) =>
+    name === 'failover:begun'
+      ? state.db.unit((tx) => store.writeActivePlace(tx, 'rag', 'standby')).then(() => undefined)
+      : undefined;
+  expect(await fail()).toMatchObject({ state: 'failed' });
+  expect(done).toEqual(['gateway to standby']);
+  expect((await last())?.outcome).toContain('lives at standby already');
+});
+
 test('without a point, or with one that nobody holds, nothing begins', async () => {
   sources = [source('own', async () => repository([olderId]))];
   const plan = await failovers.plan({ targetId: 'rag' }, new AbortController().signal);
@@ -308,7 +345,7 @@ test('without a point, or with one that nobody holds, nothing begins', async () 
 test('those that are over go above the cap, the oldest first, after the drills; the one that runs stays', async () => {
   for (let at = 0; at < 3; at += 1) {
     await fail({ force: true });
-    [active, up] = ['home', { home: true, standby: false }];
+    await backHome();
   }
   step = (name) => {
     if (name === 'failover:starting') throw new AppError('internal/stopping', 'The process ends here.');

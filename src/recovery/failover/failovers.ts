@@ -12,6 +12,7 @@ import {
   noFacts,
 } from './failover.ts';
 import type { FailoverDeps, FailoverPlace, FailoverTarget } from './failover-deps.ts';
+import { readActivePlace } from './failover-store.ts';
 import { type FailoverPlan, planFailover, requirePlaces } from './plan-failover.ts';
 import { type FailoverRun, runPhases } from './run-failover.ts';
 
@@ -76,6 +77,14 @@ export function createFailovers(deps: FailoverDeps): Failovers {
     return found;
   };
 
+  /** Another instance may have led the target elsewhere: what is on disk counts, never what was read once. */
+  const follow = async (targetId: string): Promise<FailoverTarget> => {
+    const target = deps.requireTarget(targetId);
+    const stored = await readActivePlace(db, targetId);
+    if (stored !== target.active() && target.at(stored)) await target.switchTo(stored);
+    return target;
+  };
+
   const requireNoneRunning = async (targetId: string): Promise<void> => {
     if (here.has(targetId)) throw new AppError('operation/busy', `A failover of ${targetId} is just beginning.`);
     const running = await store.running(targetId);
@@ -124,11 +133,15 @@ export function createFailovers(deps: FailoverDeps): Failovers {
       },
       note: (facts: Partial<FailoverFacts>) => run.write({ facts: { ...current.facts, ...facts } }),
     };
-    const target = deps.requireTarget(begun.targetId);
+    const target = await follow(begun.targetId);
     const from = target.at(begun.from);
     const to = target.at(begun.to);
-    if (!from || !to) {
-      const outcome = `The settings have no place ${from ? begun.to : begun.from} any more; the target lives at ${target.active()}.`;
+    // What was planned before another one ended would stop the living place, and put its folders aside.
+    const overtaken = begun.facts.switchedMs === null && target.active() === begun.to;
+    if (!from || !to || overtaken) {
+      const outcome = overtaken
+        ? `${begun.targetId} lives at ${begun.to} already: another failover led it there meanwhile. Nothing was done.`
+        : `The settings have no place ${from ? begun.to : begun.from} any more; the target lives at ${target.active()}.`;
       current = { ...current, state: 'failed', outcome, finishedMs: clock.now() };
       await tell(current, context.id);
       return current;
@@ -215,6 +228,7 @@ export function createFailovers(deps: FailoverDeps): Failovers {
     clock,
     log: deps.log,
     async run() {
+      for (const targetId of deps.targetIds()) if (!here.has(targetId)) await follow(targetId);
       const left = await store.running();
       if (!left || !deps.enabled() || here.has(left.targetId)) return;
       const operation = left.operationId === null ? undefined : await operations.find(left.operationId);
@@ -242,14 +256,14 @@ export function createFailovers(deps: FailoverDeps): Failovers {
     settlers: Object.fromEntries(Object.values(kinds).map((kind) => [kind, settler])),
     async plan({ targetId, pointId }, signal) {
       requireEnabled();
+      await follow(targetId);
       return planFailover(deps, { targetId, pointId: pointId ?? null }, signal);
     },
 
     async start(request) {
       requireEnabled();
-      const target = deps.requireTarget(request.targetId);
-      const places = requirePlaces(target);
       await requireNoneRunning(request.targetId);
+      const places = requirePlaces(await follow(request.targetId));
       if (!request.confirm)
         throw new AppError(
           'conflict/confirmation-required',
@@ -276,9 +290,8 @@ export function createFailovers(deps: FailoverDeps): Failovers {
 
     async reseed(request) {
       requireEnabled();
-      const target = deps.requireTarget(request.targetId);
-      const places = requirePlaces(target);
       await requireNoneRunning(request.targetId);
+      const places = requirePlaces(await follow(request.targetId));
       if (!request.confirm)
         throw new AppError(
           'conflict/confirmation-required',
