@@ -71,6 +71,21 @@ async function bench({ root, say, args }) {
   });
 }
 
+/** Tells the whole story on the sample, from a point to a failover and back. */
+async function demo({ root, say, args }) {
+  const release = await useInstalled(root, { what: 'npm run demo', say });
+  try {
+    if (isStale(root)) {
+      const code = await build(root, ['--if-stale']);
+      if (code !== 0) return code;
+    }
+  } finally {
+    release();
+  }
+  for (const { reason } of await installMissing('product', say)) say(`${reason}. The demo cannot do without it.`);
+  return run(process.execPath, [path.join(root, 'examples', 'demo', 'demo.mjs'), ...args], { env: environment() });
+}
+
 /** The built product against a real LightRAG, which is installed below .cache/ where that can be. */
 async function lightrag({ root, say, args }) {
   return usingModules(root, 'npm run test:lightrag', say, async () => {
@@ -125,6 +140,7 @@ async function packAll({ root, say, args: [folder = root] }) {
 
 export const commands = {
   start,
+  demo,
   test,
   check,
   exec,

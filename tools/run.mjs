@@ -8,7 +8,7 @@ import { requireNode, withNodeFirst } from './node-runtime.mjs';
 const self = fileURLToPath(import.meta.url);
 const root = path.dirname(path.dirname(self));
 const say = (line) => process.stderr.write(`ragwarden: ${line}\n`);
-const COMMANDS = ['start', 'test', 'check', 'build', 'pack', 'bench', 'lightrag', 'exec'];
+const COMMANDS = ['start', 'test', 'check', 'build', 'pack', 'bench', 'demo', 'lightrag', 'exec'];
 
 async function main([command, ...args]) {
   if (!COMMANDS.includes(command)) {

@@ -85,7 +85,7 @@ export const errorCatalogue = {
   'replication/source-unsound': kind(409, 'What would be copied failed its audit', 4),
   'replication/digest-mismatch': kind(422, 'What arrived is not what was sent', 4),
   'recovery/no-standby': kind(409, 'There is no second place', 10),
-  'recovery/failover-failed': kind(409, 'The failover failed', 10),
+  'recovery/failover-failed': kind(409, 'The failover failed'),
   'recovery/unknown-failover': kind(404, 'No such failover', 10),
   'recovery/unknown-checkpoint': kind(404, 'No such checkpoint', 10),
   'storage/full': kind(507, 'There is not enough space', 1, true),

@@ -78,7 +78,13 @@ async function candidatesOf(
   }
   // One that is lost here may lie at a replica.
   const known = await points.list({ targetId, series: null, statuses: ['success', 'lost'], limit: 200 });
-  return known.filter((one) => one.verifiedMs !== null && one.forgottenMs === null).slice(0, mostTried);
+  return (
+    known
+      .filter((one) => one.verifiedMs !== null && one.forgottenMs === null)
+      // What stood before a restore was given up for something: nobody fails over to it who does not name it.
+      .filter((one) => one.cause !== 'safety')
+      .slice(0, mostTried)
+  );
 }
 
 async function findAt(
