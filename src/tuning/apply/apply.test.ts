@@ -207,6 +207,28 @@ test('a stop that fails puts the file back and leaves the backend running with w
   expect(did.at(-1)).toBe('start with 40');
 });
 
+test('a file that somebody else wrote meanwhile is not put back, the backend is started all the same, and both are told', async () => {
+  const before = content();
+  await tuning.set(everybody, { top_k: 60 }, asking);
+  let stops = 0;
+  onStop = () => {
+    stops += 1;
+    if (stops > 1) return;
+    writeFileSync(file, 'TOP_K=1\n');
+    throw new AppError('target/lifecycle-failed', 'The command ended with 1.');
+  };
+  const ended = await carryOut();
+  expect(ended).toMatchObject({ state: 'failed', error: { code: 'tuning/rolled-back' } });
+  const copy = `${file}.before-${ended.id}`;
+  for (const said of [
+    'The command ended with 1.',
+    `was not put back, and what it was stands in ${copy}`,
+    'somebody else',
+  ])
+    expect(ended.error?.detail).toContain(said);
+  expect([content(), did.at(-1), readFileSync(copy, 'utf8')]).toEqual(['TOP_K=1\n', 'start with 1', before]);
+});
+
 test('a restart that hangs can be called off: the file is put back and the backend started with it all the same', async () => {
   const before = content();
   await tuning.set(everybody, { top_k: 60 }, asking);

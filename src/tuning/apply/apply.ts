@@ -243,10 +243,13 @@ export function createApply(options: {
           await target.takePoint(by.requestedBy, context.signal);
           await context.phase('apply');
           const applied = await start(undefined);
-          const ended = await operations.wait(applied.id, { signal: context.signal });
-          if (context.signal.aborted) await operations.cancel(applied.id, by).catch(() => undefined);
-          context.signal.throwIfAborted();
-          if (ended.state !== 'succeeded')
+          let ended = await operations.wait(applied.id, { signal: context.signal });
+          if (context.signal.aborted) {
+            await operations.cancel(applied.id, by).catch(() => undefined);
+            ended = await operations.wait(applied.id);
+          }
+          if (ended.state !== 'succeeded') {
+            context.signal.throwIfAborted();
             throw new AppError(
               // What failed there is what failed here.
               ended.error !== null && ended.error.code in errorCatalogue
@@ -254,6 +257,7 @@ export function createApply(options: {
                 : 'conflict/state',
               ended.error?.detail ?? `Operation ${applied.id} ended as ${ended.state}.`,
             );
+          }
           return ended.result;
         },
       });
@@ -294,28 +298,26 @@ export function createApply(options: {
     const why = describeError(cause);
     // A cancelled operation still has to leave the backend running; its own signal would end that too.
     const undisturbed = new AbortController().signal;
-    await rewriteFile(done.file, done.next, done.text, `new-${context.id}`);
-    await rm(done.copy, { force: true });
+    const { name } = formatOf(target);
+    let file = `${name} was put back`;
     let back = 'the backend runs with what it had';
+    try {
+      await rewriteFile(done.file, done.next, done.text, `new-${context.id}`);
+      await rm(done.copy, { force: true });
+    } catch (err) {
+      file = `${name} was not put back, and what it was stands in ${done.copy}: ${describeError(err)}`;
+      back = 'the backend was started with what the file says now';
+    }
     try {
       await target.lifecycle.stop(undisturbed);
       await target.lifecycle.start(undisturbed);
     } catch (err) {
-      back = `the backend does not start with what it had either: ${describeError(err)}`;
+      back = `the backend does not start with it either: ${describeError(err)}`;
     }
+    const message = `not healthy with ${done.names.join(', ')}: ${why} ${file}; ${back}.`;
     const data = { revision: done.revision, variables: done.names };
-    await tell(
-      target,
-      context,
-      'tuning.rolled-back',
-      `${target.id} was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
-      data,
-    );
-    throw new AppError(
-      'tuning/rolled-back',
-      `The backend was not healthy with ${done.names.join(', ')}: ${why} The environment file was put back; ${back}.`,
-      { cause },
-    );
+    await tell(target, context, 'tuning.rolled-back', `${target.id} was ${message}`, data);
+    throw new AppError('tuning/rolled-back', `The backend was ${message}`, { cause });
   }
 }
 

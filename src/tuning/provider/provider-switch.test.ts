@@ -36,6 +36,7 @@ let events: EventLog;
 let operations: Operations;
 let tuning: Tuning;
 let apply: Apply;
+let parts: Parameters<typeof createProviderSwitch>[0];
 let switching: ProviderSwitch;
 let target: SwitchTarget;
 /** Revisions that the backend was restarted with. */
@@ -146,13 +147,14 @@ beforeEach(async () => {
       nameOfRunning(providers, { binding: values().get('LLM_BINDING'), model: values().get('LLM_MODEL') }),
   };
   const readKey = async (key: { value: string } | { file: string }) => ('value' in key ? key.value : '');
-  switching = createProviderSwitch({
+  parts = {
     ...{ tuning, apply, operations, db: state.db, events, providers: () => providers },
     watch: { of: async (of) => new Map(of.filter((one) => applied.includes(one)).map((one) => [one, {} as never])) }, // whether there is one
 
     look: (one, of, signal) => lookAtProvider({ http, clock: systemClock, readKey }, one, of, signal),
     keys: (one) => keysOf(one, readKey),
-  });
+  };
+  switching = createProviderSwitch(parts);
   server = createHttpServer({
     log: silentLogger,
     clock: systemClock,
@@ -250,7 +252,7 @@ describe('when the check of the new provider fails', () => {
     };
     const { body } = await ask({ provider: 'google_gemini' });
     expect(body).toMatchObject({ success: false, current_provider: 'ollama', validation_result: { valid: false } });
-    expect(body.message).toContain('refuses the credentials (401)');
+    expect(body.message).toMatch(/^The provider was not switched: .*refuses the credentials \(401\)/);
     expect(readFileSync(file, 'utf8')).toBe(original);
     expect(did).toEqual(['start with gemini', 'start with ollama']);
     expect(await setNow()).toEqual({ llm_model: 'qwen3', top_k: 60 });
@@ -273,6 +275,19 @@ describe('when the check of the new provider fails', () => {
     expect(body.message).toContain('its own environment counts more than its file');
     expect([readFileSync(file, 'utf8'), await setNow()]).toEqual([original, {}]);
   });
+});
+
+test('a switch that was called off when the backend already asks the new provider is told as made', async () => {
+  // What is called off hears of it where nothing can be ended any more.
+  const whole = createProviderSwitch({
+    ...parts,
+    operations: { ...operations, cancel: (id) => operations.wait(id) },
+  });
+  const begun = await whole.begin(target, { provider: 'google_gemini', requestedBy: 'a', confirm: false });
+  onStart = () => void operations.cancel(begun.id);
+  expect(await operations.wait(begun.id)).toMatchObject({ result: { success: true } });
+  expect(readFileSync(file, 'utf8')).toContain('LLM_BINDING=gemini');
+  expect(await setNow()).toMatchObject({ llm_binding: 'gemini' });
 });
 
 test('another embedding is stopped with the numbers of the index, and with confirm a point is taken first', async () => {

@@ -126,14 +126,16 @@ export function createProviderSwitch(options: {
           if (failed.length > 0) throw new AppError('conflict/state', sentences(failed));
         },
       });
-      const ended = await operations.wait(begun.id, { signal: context.signal });
+      let ended = await operations.wait(begun.id, { signal: context.signal });
       if (context.signal.aborted) {
         await operations.cancel(begun.id).catch(() => undefined);
-        await operations.wait(begun.id);
+        ended = await operations.wait(begun.id);
       }
-      context.signal.throwIfAborted();
-      if (ended.state !== 'succeeded')
+      // What was done before it heard of it stays done, and is told so.
+      if (ended.state !== 'succeeded') {
+        context.signal.throwIfAborted();
         throw new AppError('conflict/state', ended.error?.detail ?? `Operation ${begun.id} ended as ${ended.state}.`);
+      }
       return outcome(true, `The backend asks ${provider.id} now.`, revision?.number ?? null);
     } catch (err) {
       // What was set is no wish any more: nobody runs with it.
@@ -144,7 +146,7 @@ export function createProviderSwitch(options: {
       );
       context.signal.throwIfAborted();
       if (!(err instanceof AppError) || err.code === 'operation/busy') throw err;
-      return outcome(false, `Everything was put back: ${describeError(err)}`, null);
+      return outcome(false, `The provider was not switched: ${describeError(err)}`, null);
     }
   };
 
