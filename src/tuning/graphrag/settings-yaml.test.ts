@@ -50,6 +50,10 @@ test('what is taken back becomes a comment, with its section when nothing else i
   expect(change(text, { 'chunking.size': null })).toBe(text.replace('  size', '#   size'));
   expect(change(text, { 'basic_search.k': null })).toBe(text.replace('basic_search:\n  k', '# basic_search:\n#   k'));
   expect(change(text, { 'global_search.map_max_length': null })).toBe(text);
+  const crlf = text.replaceAll('\n', '\r\n');
+  expect(change(crlf, { 'basic_search.k': null })).toBe(
+    crlf.replace('basic_search:\r\n  k', '# basic_search:\r\n#   k'),
+  );
 });
 
 test.each([

@@ -151,7 +151,8 @@ function remove(text: string, pairs: readonly Pair[]): string {
   const start = startOfLine(text, rangeOf(pair.key)[0]);
   const [, reach] = rangeOf(pair.value ?? pair.key);
   const lines = text.slice(start, reach).trimEnd();
-  return `${text.slice(0, start)}${lines.replace(/^/gm, '# ')}${text.slice(start + lines.length)}`;
+  // Between \r and \n no line begins, although a regular expression finds one there.
+  return `${text.slice(0, start)}${lines.replace(/^(?!\n)/gm, '# ')}${text.slice(start + lines.length)}`;
 }
 
 const isAlone = (section: unknown): boolean => isMap(section) && section.items.length === 1;
