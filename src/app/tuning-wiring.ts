@@ -176,8 +176,12 @@ export function createTuningWiring(
       clock,
       log: logOf('tuning'),
       async run() {
-        await drift.look();
-        await changes.step();
+        // What cannot be compared does not keep a change from being judged.
+        try {
+          await drift.look();
+        } finally {
+          await changes.step();
+        }
       },
     }),
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { judgeProjectSettings } from './judge-settings.ts';
 import { parseSettingsYaml } from './settings-yaml.ts';
 
 const recorded = readFileSync(
@@ -54,6 +55,21 @@ test('what is taken back becomes a comment, with its section when nothing else i
   expect(change(crlf, { 'basic_search.k': null })).toBe(
     crlf.replace('basic_search:\r\n  k', '# basic_search:\r\n#   k'),
   );
+});
+
+test.each([
+  ['a reference to nothing', 'chunking: *x\n'],
+  [
+    'references that multiply',
+    `a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n${['b', 'c', 'd', 'e', 'f']
+      .map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcde'[at]}`).join(', ')}]\n`)
+      .join('')}`,
+  ],
+])('%s cannot be read, and nobody has to catch it', (_what, text) => {
+  const settings = parseSettingsYaml(text);
+  expect([settings.unreadable, settings.values()]).toEqual([[{ line: 1 }], new Map()]);
+  expect(judgeProjectSettings(text, undefined)).toMatchObject([{ severity: 'error', line: 1 }]);
+  expect(() => settings.with({ 'chunking.size': '9' })).toThrow(RangeError);
 });
 
 test.each([

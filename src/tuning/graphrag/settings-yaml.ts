@@ -20,7 +20,8 @@ const most = { maxAliasCount: 100 };
 
 export function parseSettingsYaml(text: string): SettingsYaml {
   const document = parse(text);
-  const unreadable = document.errors.map(({ linePos }) => ({ line: linePos?.[0].line ?? 1 }));
+  const wrong = document.errors.map(({ linePos }) => ({ line: linePos?.[0].line ?? 1 }));
+  const unreadable = wrong.length > 0 || canBeRead(document) ? wrong : [{ line: 1 }];
   return {
     unreadable,
     values: () => (unreadable.length > 0 ? new Map() : valuesOf(document)),
@@ -35,6 +36,17 @@ export function parseSettingsYaml(text: string): SettingsYaml {
 }
 
 const parse = (text: string): Document.Parsed => parseDocument(text, { prettyErrors: true, logLevel: 'error' });
+
+/** False: it refers to what is not there, or so often that nobody should follow. */
+function canBeRead(document: Document.Parsed): boolean {
+  try {
+    document.toJS(most);
+    return true;
+  } catch (err) {
+    if (!(err instanceof ReferenceError)) throw err;
+    return false;
+  }
+}
 
 function valuesOf(document: Document.Parsed): ReadonlyMap<string, string> {
   const plain: unknown = document.toJS(most);
