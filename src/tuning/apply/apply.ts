@@ -158,11 +158,15 @@ export function createApply(options: {
           `${destructive.map(({ parameter, message }) => `${parameter}: ${message}`).join(' ')} Nothing was changed. Repeat it with \`confirm\` if that is meant.`,
         );
       const secrets = by.secrets ?? {};
-      if (!by.confirm) requireOwnKey(formatOf(target).parse(text).values(), changes, secrets);
+      const values = formatOf(target).parse(text).values();
+      if (!by.confirm) requireOwnKey(values, changes, secrets);
       const next = withChanges(formatOf(target), text, {
         ...Object.fromEntries(changes.map(({ variable, after }) => [variable, after])),
         ...secrets,
       });
+      const keysWritten = Object.entries(secrets).flatMap(([name, value]) =>
+        (values.get(name) ?? null) === value ? [] : [name],
+      );
       const names = [
         ...changes.map(({ variable }) => variable),
         ...Object.keys(secrets).filter((name) => next.includes(name)),
@@ -221,8 +225,9 @@ export function createApply(options: {
                     previousRevision,
                     before,
                   },
-                  ...{ parameters: [...new Set(changes.map(({ parameter }) => parameter))] },
-                  watched: by.watched !== false,
+                  ...{ parameters: [...new Set(changes.map(({ parameter }) => parameter)), ...keysWritten] },
+                  // A key alone has no way back, and no figure of it is worth a verdict.
+                  watched: by.watched !== false && changes.length > 0,
                 });
               },
             );

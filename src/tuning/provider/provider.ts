@@ -20,8 +20,9 @@ export function parametersOf({ llm, embedding }: ModelProvider): Readonly<Record
   };
 }
 
-/** Parameters whose way back needs a key that nobody keeps: such a change is judged and not taken back by itself. */
-export const namesProvider = (parameter: string): boolean => /^(llm|embedding)_binding(_host)?$/.test(parameter);
+/** What was changed with another key beside it, or names whose it is: such a change is judged and not taken back by itself, since nobody keeps the key of before. */
+export const namesProvider = (changed: string): boolean =>
+  /^(llm|embedding)_binding(_host)?$|_BINDING_API_KEY$/.test(changed);
 
 /** Variables that hold the keys; null takes a key away that belongs to somebody else. */
 export async function keysOf(

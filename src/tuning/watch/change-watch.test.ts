@@ -206,6 +206,32 @@ test('a restart of ragwarden loses neither a window nor a way back that was begu
   expect((await tuning.revisions({ limit: 9 })).map(({ what }) => what)).toEqual(['rollback', 'set']);
 });
 
+test('a key that was written alone is not judged, and what came with one is not taken back without it', async () => {
+  const withKey = async (key: string) => {
+    const secrets = { LLM_BINDING_API_KEY: key };
+    const begun = await apply.begin(target(), { requestedBy: 'a', confirm: false, secrets });
+    expect(await operations.wait(begun.id)).toMatchObject({ state: 'succeeded' });
+  };
+  const revision = await change({ top_k: 60 });
+  await withKey('first');
+  await clock.advance(1_000);
+  since = broken;
+  await watch.step();
+  expect(await stateOf(revision)).toMatchObject({ state: 'unwatched', parameters: ['LLM_BINDING_API_KEY'] });
+
+  await tuning.set(everybody, { top_k: 61 }, asking);
+  appliedMs = clock.now();
+  await withKey('second');
+  await clock.advance(1_000);
+  await watch.step();
+  expect(await stateOf(revision + 1)).toMatchObject({
+    state: 'worse',
+    parameters: ['top_k', 'LLM_BINDING_API_KEY'],
+    reasons: [expect.anything(), 'It is not taken back by itself: the key of the provider before is not kept.'],
+  });
+  expect(starts.at(-1)).toBe('61');
+});
+
 test('what cannot be taken back is told, and left to people', async () => {
   const revision = await change({ top_k: 60 });
   since = broken;

@@ -19,6 +19,7 @@ export type Watch = {
   readonly revision: number;
   /** What was applied before it; 0: nothing. */
   readonly previousRevision: number;
+  /** And the variables of keys that were written along. */
   readonly parameters: readonly string[];
   readonly fromMs: number;
   readonly untilMs: number;
