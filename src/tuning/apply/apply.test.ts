@@ -20,6 +20,7 @@ import { AppError } from '../../platform/errors.ts';
 import { silentLogger } from '../../platform/logging.ts';
 import { parseEnvFile } from '../../targets/index.ts';
 import type { IndexFacts } from '../consequence.ts';
+import { parseSettingsYaml } from '../graphrag/settings-yaml.ts';
 import { createTuning, type Tuning } from '../tuning.ts';
 import { type Apply, type ApplyTarget, createApply } from './apply.ts';
 
@@ -137,6 +138,22 @@ test('what was set is written with everything else as it was, the backend restar
   expect(await events.list({ limit: 1 })).toMatchObject([{ type: 'tuning.applied', targetId: 'main' }]);
   expect((await carryOut()).result).toMatchObject({ outcome: 'nothing' });
   expect(did).toHaveLength(2);
+});
+
+test('of what reads its file at its next run nobody is told that it was restarted', async () => {
+  writeFileSync(file, 'chunking:\n  size: 1200\n');
+  await tuning.set(everybody, { graphrag_chunk_size: 600 }, asking);
+  const next = {
+    ...target(),
+    format: { backend: 'graphrag', name: 'settings.yaml', missing: '', parse: parseSettingsYaml },
+  } as const;
+  const lifecycle = { ...next.lifecycle, start: async () => undefined };
+  const begun = await apply.begin({ ...next, lifecycle }, { requestedBy: 'a', confirm: true });
+  await operations.wait(begun.id);
+  expect(content()).toContain('size: 600');
+  expect((await events.list({ limit: 9 })).find(({ type }) => type === 'tuning.applied')?.message).toBe(
+    'The next run of main begins with chunking.size of revision 1.',
+  );
 });
 
 test('when the backend does not become healthy the file is put back, and it is started with what it had', async () => {

@@ -213,7 +213,7 @@ export function createApply(options: {
               target,
               context,
               'tuning.applied',
-              `${target.id} was restarted with ${names.join(', ')} of revision ${revision ?? 0}${notTaken.length === 0 ? '' : `; not taken: ${notTaken.join(' ')}`}.`,
+              `${target.format === undefined ? `${target.id} was restarted with` : `The next run of ${target.id} begins with`} ${names.join(', ')} of revision ${revision ?? 0}${notTaken.length === 0 ? '' : `; not taken: ${notTaken.join(' ')}`}.`,
               { revision, variables: names, not_taken: notTaken.length },
               async (tx) => {
                 await rememberWritten(tx, target.id, changes, written);
