@@ -20,6 +20,7 @@ import { AppError } from '../../platform/errors.ts';
 import { silentLogger } from '../../platform/logging.ts';
 import { parseEnvFile } from '../../targets/index.ts';
 import type { IndexFacts } from '../consequence.ts';
+import { findDrift } from '../drift.ts';
 import { parseSettingsYaml } from '../graphrag/settings-yaml.ts';
 import { createTuning, type Tuning } from '../tuning.ts';
 import { type Apply, type ApplyTarget, createApply } from './apply.ts';
@@ -78,7 +79,7 @@ beforeEach(async () => {
   state = await openTestState();
   events = createEventLog({ db: state.db, clock: systemClock, instance: 'warden-1' });
   operations = createOperations({ db: state.db, clock: systemClock, log: silentLogger, events, instance: 'warden-1' });
-  tuning = createTuning({ db: state.db, events, clock: systemClock, firstValues: () => ({}), indexes: () => [] });
+  tuning = createTuning({ db: state.db, events, clock: systemClock, firstValues: () => ({}), indexes: () => [index] });
   apply = createApply({
     ...{ tuning, operations, db: state.db, events },
     // How it goes afterwards is shown in change-watch.test.ts.
@@ -179,6 +180,26 @@ test('when the backend does not become healthy the file is put back, and it is s
   expect(await events.list({ limit: 10 })).toContainEqual(
     expect.objectContaining({ type: 'tuning.rolled-back', severity: 'error' }),
   );
+});
+
+test('another dimension on a filled index: confirmed, a point, a revision, the file, a restart, and no drift once the vectors are made anew', async () => {
+  const drift = async () =>
+    findDrift(await tuning.effective({ graphId: 'main' }), { configuration: undefined, environment: running, index })
+      .drift;
+  await expect(tuning.set(everybody, { vector_dimension: 2_048 }, { ...asking, confirm: false })).rejects.toMatchObject(
+    { code: 'conflict/confirmation-required' },
+  );
+  const { revision } = await tuning.set(everybody, { vector_dimension: 2_048 }, asking);
+  await expect(carryOut()).rejects.toMatchObject({ code: 'conflict/confirmation-required' });
+  expect(await carryOut(true)).toMatchObject({ state: 'succeeded', result: { revision: revision?.number } });
+  expect(did).toEqual(['point', 'stop', 'start with 40']);
+  expect(running?.get('EMBEDDING_DIM')).toBe('2048');
+  expect((await drift()).map(({ where, found }) => [where, found])).toEqual([
+    ['index', 1_024],
+    ['environment-file', 2_048],
+  ]);
+  index = { ...index, dimension: 2_048 };
+  expect(await drift()).toEqual([]);
 });
 
 test('without a recovery point nothing that would ruin the index is written', async () => {
