@@ -3,6 +3,7 @@ import type { QuotaAsk } from '../gateway/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { createGatewayQuota } from '../quotas/index.ts';
 import { draft, openTestQuotas, type TestQuotas } from '../quotas/test-quotas.ts';
+import type { Store } from '../targets/index.ts';
 import { createQuotaLevels } from './quota-levels.ts';
 
 let found: TestQuotas;
@@ -24,21 +25,29 @@ async function open(...drafts: Parameters<typeof draft>[0][]) {
       return repository.bytes;
     },
   });
-  const measured = (bytes: number): void => levels.noteStored({ id: 'main', workspaces: ['a'] }, bytes);
+  const store: Store = { name: 'workspace', kind: 'workspace-folder', path: '/none', separation: 'folder' };
+  const target = { id: 'main', workspaces: ['a'], stores: [store] };
+  /** Of workspace a, beside what others have. */
+  const measured = (bytes: number, others = 0, unread: string | null = null): void =>
+    levels.noteStored(target, [
+      { store: 'workspace', bytes: bytes + others, unread, below: new Map(Object.entries({ a: bytes, b: others })) },
+    ]);
   const openViolations = async () => {
     await found.quotas.flush();
     return (await found.quotas.violations.countOf(['stored_bytes', 'backup_bytes'])).open;
   };
   const gateway = createGatewayQuota({ quotas: found.quotas, costMicrosOf: () => null });
-  return { levels, measured, repository, gateway, openViolations };
-}
-
-test('a workspace that was measured full takes no more inserts, until it is smaller again', async () => {
-  const { measured, gateway, openViolations } = await open({ counts: 'stored_bytes', per: ['workspace'], ...forever });
   const granted = async (ask: QuotaAsk = insert): Promise<boolean> => {
     await found.clock.advance(200);
     return (await gateway.decide(ask)).granted;
   };
+  return { levels, target, measured, repository, gateway, granted, openViolations };
+}
+
+test('a workspace that was measured full takes no more inserts, until it is smaller again', async () => {
+  const { measured, gateway, granted, openViolations } = await open({
+    ...{ counts: 'stored_bytes', per: ['workspace'], ...forever },
+  });
   measured(901);
   expect(await granted()).toBe(false);
   expect(await gateway.decide(insert)).toMatchObject({ policy: 'q', retryAfterSeconds: null, remaining: 99 });
@@ -50,6 +59,32 @@ test('a workspace that was measured full takes no more inserts, until it is smal
   expect(await granted()).toBe(true);
   // What it brought counts until the next look: it fits once.
   expect(await granted()).toBe(false);
+});
+
+test('a workspace has the bytes of its own folder, whatever lies beside it; a limit for all has all of them', async () => {
+  const { measured, granted } = await open({ counts: 'stored_bytes', per: ['workspace'], ...forever });
+  measured(400, 5_000);
+  expect(await granted()).toBe(true);
+  measured(950, 0);
+  expect(await granted()).toBe(false);
+  await found.remove();
+  const shared = await open({ counts: 'stored_bytes', ...forever });
+  shared.measured(400, 5_000);
+  expect(await shared.granted()).toBe(false);
+});
+
+test('what could not be read is no empty store: the level stays what it was', async () => {
+  const { measured, granted, levels, target } = await open({ counts: 'stored_bytes', ...forever });
+  measured(950);
+  expect(await granted()).toBe(false);
+  for (const unread of ['ENOENT', 'EACCES']) {
+    measured(0, 0, unread);
+    expect(await granted()).toBe(false);
+  }
+  levels.noteStored({ ...target, stores: [] }, []);
+  expect(await granted()).toBe(false);
+  measured(0);
+  expect(await granted()).toBe(true);
 });
 
 test('no point is begun beyond what recovery points may take, and each one that is taken counts in its window', async () => {

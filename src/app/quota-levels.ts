@@ -3,15 +3,19 @@ import type { Clock } from '../platform/clock.ts';
 import { describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { type Place, type Quotas, requireRoom } from '../quotas/index.ts';
+import { findWorkspaceFolders, type Target, type WorkspaceSize } from '../targets/index.ts';
 
 export type QuotaLevels = {
-  /** What the stores of a target hold was measured. */
-  noteStored(target: { readonly id: string; readonly workspaces: readonly string[] }, bytes: number): void;
+  /** What the stores of a target hold was measured. Where it has none, or one could not be read, nothing is known and nothing told. */
+  noteStored(target: MeasuredTarget, measured: readonly MeasuredStore[]): void;
   /** A point was taken: what it added counts in windows, what all of them take is measured anew. */
   notePoint(point: Pick<RecoveryPoint, 'targetId' | 'storedBytes'>): void;
   /** Whether another point may be begun, by what the repository took when it was last measured. @throws AppError `quota/exceeded` */
   requireBackupRoom(): void;
 };
+
+type MeasuredTarget = Pick<Target, 'id' | 'workspaces' | 'stores'>;
+type MeasuredStore = Pick<WorkspaceSize, 'store' | 'bytes' | 'unread' | 'below'>;
 
 /** A walk through the packs of a repository is no work for each look at the stores. */
 const measureAgainMs = 300_000;
@@ -57,11 +61,19 @@ export function createQuotaLevels(options: {
   };
 
   return {
-    noteStored({ id, workspaces }, bytes) {
+    noteStored(target, measured) {
       if (clock.now() - measuredMs >= measureAgainMs) told(measureBackups(), 'backup_bytes');
       if (!quotas.definitions.counts(['stored_bytes']).any) return;
-      const place = { targetId: id, workspace: workspaces[0] ?? '', userId: null, keyId: null };
-      told(quotas.noteLevel(place, 'stored_bytes', bytes), 'stored_bytes');
+      if (!isKnown(target, measured)) return;
+      const note = (workspace: string | null, bytes: number): void => {
+        const place = { targetId: target.id, workspace, userId: null, keyId: null };
+        told(quotas.noteLevel(place, 'stored_bytes', bytes), 'stored_bytes');
+      };
+      note(
+        null,
+        measured.reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+      for (const workspace of target.workspaces) note(workspace, bytesOf(workspace, target, measured));
     },
     notePoint({ storedBytes }) {
       if (storedBytes !== null) quotas.count(backups, { backup_bytes: storedBytes }, { unasked: true });
@@ -72,4 +84,24 @@ export function createQuotaLevels(options: {
       requireRoom(quotas, { place: backups, counts: 'backup_bytes', level: backupLevel }, clock.now());
     },
   };
+}
+
+/** Folders that are closed, or on a disk that is not mounted, would look empty. Before the first upload there is no input folder. */
+function isKnown({ stores }: MeasuredTarget, measured: readonly MeasuredStore[]): boolean {
+  const kindOf = (name: string) => stores.find((one) => one.name === name)?.kind;
+  return (
+    measured.some(({ unread }) => unread === null) &&
+    measured.every(({ store, unread }) => unread === null || (unread === 'ENOENT' && kindOf(store) === 'input-folder'))
+  );
+}
+
+/** What of the stores is this workspace's: its own folders, and all of what knows no workspaces. Of the unnamed one what is no other's. */
+function bytesOf(workspace: string, { stores }: MeasuredTarget, measured: readonly MeasuredStore[]): number {
+  const root = stores.find(({ kind }) => kind === 'workspace-folder')?.path;
+  const others = workspace !== '' || root === undefined ? [] : findWorkspaceFolders(root);
+  return measured.reduce((sum, { store, bytes, below }) => {
+    if (stores.find(({ name }) => name === store)?.separation !== 'folder') return sum + bytes;
+    if (workspace !== '') return sum + (below.get(workspace) ?? 0);
+    return sum + bytes - others.reduce((all, other) => all + (below.get(other) ?? 0), 0);
+  }, 0);
 }

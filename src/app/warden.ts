@@ -309,10 +309,7 @@ export function createWarden(options: WardenOptions): Warden {
       repositoryBytes: protection.repositoryBytes,
     });
     protection.onPoint((point) => quotaLevels.notePoint(point));
-    sizes.onMeasured((target, stores) => {
-      const bytes = stores.reduce((sum, store) => sum + store.bytes, 0);
-      quotaLevels.noteStored(target, bytes);
-    });
+    sizes.onMeasured((target, measured) => quotaLevels.noteStored(target, measured));
     const { backup, schedule, points } = protection;
     const drilling = await createDrilling(ground, watching, protection, {
       step: (name) => options.step?.(name),

@@ -74,7 +74,7 @@ export type Quotas = {
   settle(taken: readonly Taken[], used: Amounts): void;
   /** Of quotas that only count: after the fact. `unasked`: of all others too, since nobody could be asked before. */
   count(place: Place, amounts: Amounts, how?: { readonly unasked: boolean }): void;
-  /** Sets what was measured elsewhere, of quotas that never begin anew. */
+  /** Sets what was measured elsewhere, of quotas that never begin anew. Of one workspace: of those that are by workspace. */
   noteLevel(place: Place, counts: Counted, level: number): Promise<void>;
   /** Begins anew. @throws AppError `quota/unknown` */
   reset(id: string, bucket: string | undefined, actor: string): Promise<void>;
@@ -310,7 +310,10 @@ export function createQuotas(options: {
       const nowMs = clock.now();
       const levels = definitions
         .applied(place, nowMs)
-        .filter(({ quota }) => quota.counts === counts && quota.period === 'forever');
+        .filter(({ quota }) => quota.counts === counts && quota.period === 'forever')
+        .filter(
+          ({ quota }) => place.workspace === null || quota.of.workspace !== null || quota.per.includes('workspace'),
+        );
       if (levels.length === 0) return;
       await db.unit(async (tx) => {
         for (const { quota, bucket } of levels) await setLevel(tx, spotOf(quota, bucket, nowMs), level);

@@ -67,6 +67,14 @@ test('sizes are known after a run, with their instant, and not before', async ()
   const sizes = createFolderSizes({ targets: [target], intervalMs: 60_000, clock, log: silentLogger });
   expect(sizes.sizes('default')).toEqual([]);
   await sizes.runOnce();
-  expect(sizes.sizes('default')).toEqual([{ store: 'workspace', bytes: 4, files: 1, atMs: clock.now() }]);
+  const ofStore = { store: 'workspace', atMs: clock.now() };
+  expect(sizes.sizes('default')).toEqual([{ ...ofStore, bytes: 4, files: 1, unread: null, below: new Map() }]);
   expect(sizes.sizes('other')).toEqual([]);
+  mkdirSync(join(folder, 'acme/deep'), { recursive: true });
+  writeFileSync(join(folder, 'acme/deep/b'), '12345');
+  await sizes.runOnce();
+  expect(sizes.sizes('default')).toMatchObject([{ bytes: 9, below: new Map([['acme', 5]]) }]);
+  rmSync(folder, { recursive: true });
+  await sizes.runOnce();
+  expect(sizes.sizes('default')).toMatchObject([{ bytes: 0, unread: 'ENOENT' }]);
 });

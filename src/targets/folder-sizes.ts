@@ -11,11 +11,25 @@ export type WorkspaceSize = {
   /** Sum of the sizes of plain files; a store that does not exist has none. */
   readonly bytes: number;
   readonly files: number;
+  /** Code of the system error when its folder is not there or closed to us, so that the zero says nothing. */
+  readonly unread: string | null;
+  /** Bytes below each folder at its top. */
+  readonly below: ReadonlyMap<string, number>;
   readonly atMs: number;
 };
 
 /** Bytes and plain files below a folder, our own `.ragwarden` left out; zero when it does not exist. */
 export async function measureFolder(folder: string, signal: AbortSignal): Promise<{ bytes: number; files: number }> {
+  const { bytes, files } = await measureStore(folder, signal);
+  return { bytes, files };
+}
+
+async function measureStore(
+  folder: string,
+  signal: AbortSignal,
+): Promise<Pick<WorkspaceSize, 'bytes' | 'files' | 'unread' | 'below'>> {
+  const below = new Map<string, number>();
+  let unread: string | null = null;
   let bytes = 0;
   let files = 0;
   const walk = async (path: string, depth: number): Promise<void> => {
@@ -25,22 +39,27 @@ export async function measureFolder(folder: string, signal: AbortSignal): Promis
       for await (const entry of await opendir(path)) names.push(entry.name);
     } catch (err) {
       // Files come and go under us, and some folders may be closed to us.
-      if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(err) ?? '')) return;
-      throw err;
+      const code = systemCode(err);
+      if (code === undefined || !['ENOENT', 'ENOTDIR', 'EACCES'].includes(code)) throw err;
+      if (depth === 0) unread = code;
+      return;
     }
     for (const name of names) {
       if (depth === 0 && name === '.ragwarden') continue;
       const inner = join(path, name);
       const stat = await lstat(inner).catch(() => undefined);
-      if (stat?.isDirectory()) await walk(inner, depth + 1);
-      else if (stat?.isFile()) {
+      if (stat?.isDirectory()) {
+        const before = bytes;
+        await walk(inner, depth + 1);
+        if (depth === 0) below.set(name, bytes - before);
+      } else if (stat?.isFile()) {
         bytes += stat.size;
         files += 1;
       }
     }
   };
   await walk(folder, 0);
-  return { bytes, files };
+  return { bytes, files, unread, below };
 }
 
 export type FolderSizes = Reconciler & {
@@ -68,7 +87,7 @@ export function createFolderSizes(options: {
       for (const target of options.targets) {
         const sizes: WorkspaceSize[] = [];
         for (const store of target.stores)
-          sizes.push({ store: store.name, ...(await measureFolder(store.path, signal)), atMs: clock.now() });
+          sizes.push({ store: store.name, ...(await measureStore(store.path, signal)), atMs: clock.now() });
         known.set(target.id, sizes);
         for (const listener of listeners) listener(target, sizes);
       }

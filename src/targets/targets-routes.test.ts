@@ -90,7 +90,7 @@ async function serve() {
       targets: [watched],
       inspections: createInspections({ targets: [watched], inspector, clock, log: silentLogger }),
       operations,
-      sizes: () => [{ store: 'workspace', bytes: 12, files: 3, atMs: clock.now() }],
+      sizes: () => [{ store: 'workspace', bytes: 12, files: 3, unread: null, below: new Map(), atMs: clock.now() }],
       lifecycle: () => ({ automatic: false, describe: { stop: 'stop it', start: 'start it' } }),
     }),
   );
