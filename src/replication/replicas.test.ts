@@ -13,13 +13,13 @@ let state: TestState;
 let replicas: Replicas;
 let events: EventLog;
 const key = systemRandom(32).toString('base64');
-const build = (): Replicas =>
+const build = (location = '/mnt/one'): Replicas =>
   createReplicas({
     ...{ store: createReplicationStore(state.db), db: state.db, clock: createFakeClock(), maxTargets: 3, events },
     seal: createSeal({ given: key, file: '', random: systemRandom }),
     configured: [
       {
-        ...{ id: 'file', name: 'file', place: { location: '/mnt/one' }, zone: 'a', offline: false, enabled: true },
+        ...{ id: 'file', name: 'file', place: { location }, zone: 'a', offline: false, enabled: true },
         ...{ apiKey: undefined, credentials: {}, passwordFile: undefined, limitKiB: undefined },
       },
     ],
@@ -99,4 +99,17 @@ test('those of the file are changed in the file, and there are no more than may 
     code: 'conflict/state',
   });
   await expect(replicas.require('nobody')).rejects.toMatchObject({ code: 'replication/unknown-target' });
+});
+
+test.each(['rest:http://host:8000', 'rest:https://Host.example:443/Path', 'rest:https://me@host/path'])(
+  '%s has no password, and is taken from the file and over the API',
+  async (location) => {
+    expect(await build(location).require('file')).toMatchObject({ kind: 'rest', place: location });
+    expect(await replicas.register(wanted({ location }), 'a')).toMatchObject({ place: location });
+  },
+);
+
+test('a location of the file that cannot be is told with the target that it stands at', () => {
+  expect(() => build('rest:https://me:secret@host/')).toThrow(/replication\.targets file: A password has no place/);
+  expect(() => build('nowhere')).toThrow(/replication\.targets file: /);
 });

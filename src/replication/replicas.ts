@@ -3,7 +3,7 @@ import type { ReplicaConfig, ReplicaSecret } from '../config/index.ts';
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
-import { AppError } from '../platform/errors.ts';
+import { AppError, isAppError } from '../platform/errors.ts';
 import type { Seal } from '../platform/seal.ts';
 import { type Credentials, requireKnownCredentials } from './credentials.ts';
 import type { Replica, ReplicaKind } from './replica.ts';
@@ -191,18 +191,30 @@ function replicaOfFile(
   parseLocation: (text: string, origin: LocationOrigin) => RepositoryLocation,
 ): Replica {
   const { id, name, zone, offline, enabled, limitKiB, passwordFile } = config;
+  const location = 'location' in config.place ? config.place.location : '';
   const { kind, place } =
     'baseUrl' in config.place
       ? { kind: 'ragwarden' as const, place: plainUrl(config.place.baseUrl) }
-      : placeOf(parseLocation(config.place.location, 'file'));
+      : ofTarget(id, () => placeOf(parseLocation(location, 'file')));
   return {
     ...{ id, name, kind, place, zone, offline, enabled, limitKiB: limitKiB ?? null },
     ...{ passwordFile: passwordFile ?? null, metadata: {}, origin: 'file', createdMs: null },
   };
 }
 
+/** Names the one of several in the file that is meant. */
+function ofTarget<Result>(id: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (err) {
+    if (!isAppError(err)) throw err;
+    throw new AppError(err.code, `replication.targets ${id}: ${err.detail}`, { cause: err });
+  }
+}
+
 function placeOf(location: RepositoryLocation): { kind: ReplicaKind; place: string } {
-  if (location.resticArgument !== location.display)
+  // Compared as text a URL without one would differ too: what is shown has a slash at its end, and small letters.
+  if (location.kind === 'rest' && new URL(location.resticArgument.slice('rest:'.length)).password !== '')
     throw new AppError(
       'repository/invalid-location',
       'A password has no place in the location of a replication target. Hand it in as RESTIC_REST_PASSWORD.',
