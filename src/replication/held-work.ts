@@ -5,6 +5,8 @@ import type { Lease, Leases } from '../platform/leases.ts';
 
 /** Longer than anything but the death of its holder delays a renewal. */
 export const replicaLeaseMs = 60_000;
+/** How soon a renewal that failed is tried again. */
+const retryMs = replicaLeaseMs / 12;
 export const leaseOf = (replicaId: string): string => `replica:${replicaId}`;
 
 export type Started = {
@@ -13,8 +15,8 @@ export type Started = {
 };
 
 /**
- * One piece of work per replica at a time, over all instances: the lease is renewed as long as the work goes on, and when it is lost
- * the work ends.
+ * One piece of work per replica at a time, over all instances: the lease is renewed as long as the work goes on, and when it is lost,
+ * or could not be renewed for so long that it may be, the work ends.
  */
 export async function whileHeld<Result>(
   { leases, clock }: { readonly leases: Leases; readonly clock: Clock },
@@ -25,10 +27,18 @@ export async function whileHeld<Result>(
   const over = new AbortController();
   const lost = new AbortController();
   const renewing = (async () => {
-    for (;;) {
-      await clock.sleep(replicaLeaseMs / 3, over.signal);
-      if (!(await leases.renew(lease)))
+    let renewedMs = clock.now();
+    let waitMs = replicaLeaseMs / 3;
+    while (!lost.signal.aborted) {
+      await clock.sleep(waitMs, over.signal);
+      const nowMs = clock.now();
+      const renewed = await leases.renew(lease).catch(() => undefined);
+      if (renewed) renewedMs = nowMs;
+      waitMs = renewed ? replicaLeaseMs / 3 : retryMs;
+      if (renewed === false)
         lost.abort(new AppError('operation/lease-lost', 'Another instance took the work on this replica over.'));
+      else if (clock.now() - renewedMs >= replicaLeaseMs - retryMs)
+        lost.abort(new AppError('operation/lease-lost', 'The lease of this replica could not be renewed in time.'));
     }
     // Ended by the signal, when the work is over.
   })().catch(() => undefined);
