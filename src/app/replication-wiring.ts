@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createResticRepository,
@@ -62,8 +62,11 @@ export function createReplicationWiring(
   const store = createReplicationStore(db);
   const metrics = createReplicationMetrics(registry, documentMetrics);
   const allowed = http.forUntrusted({ allowPrivate: true });
+  const leases = createLeases({ db, clock, instance: config.state.instance, ttlMs: replicaLeaseMs });
+  const spoolOf = (replica: Replica): string => join(config.dataDir, 'outgoing', replica.id);
   const replicas = createReplicas({
-    ...{ store, db, events, clock },
+    ...{ store, db, events, clock, leases },
+    forgetSpool: (replica) => rm(spoolOf(replica), { recursive: true, force: true }),
     seal: createSeal({ given: config.access.sealKey, file: join(config.dataDir, 'seal.key'), random }),
     configured: config.replication.targets,
     maxTargets: config.replication.maxTargets,
@@ -85,7 +88,7 @@ export function createReplicationWiring(
       return createRagwardenPlace({
         ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', source: repository, children },
         http: replica.origin === 'file' ? http : allowed,
-        spool: join(config.dataDir, 'outgoing', replica.id),
+        spool: spoolOf(replica),
         repositoryAt: (folder) =>
           createResticRepository({
             location: parseRepositoryLocation(folder, 'file'),
@@ -110,7 +113,7 @@ export function createReplicationWiring(
 
   const replication = createReplication({
     ...{ db, store, replicas, points, events, operations, clock, random, log, openPlace },
-    leases: createLeases({ db, clock, instance: config.state.instance, ttlMs: replicaLeaseMs }),
+    leases,
     source: repository,
     targetIds: targets.map((one) => one.target.id),
     settings: () => ground.config.replication,

@@ -41,6 +41,8 @@ export type Copy = {
 
 /** What is known of a replica; every number was looked at, none is made up. */
 export const replicaState = z.object({
+  /** Where all this was seen; null: not written down then. */
+  place: z.string().nullable().default(null),
   status: z.enum(replicaStatuses).catch('unknown').default('unknown'),
   checkedMs: z.number().nullable().default(null),
   reachedMs: z.number().nullable().default(null),

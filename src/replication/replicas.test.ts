@@ -5,7 +5,9 @@ import { openTestState, type TestState } from '../migrations/test-state.ts';
 import { AppError } from '../platform/errors.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { systemRandom } from '../platform/ids.ts';
+import { createLeases } from '../platform/leases.ts';
 import { createSeal } from '../platform/seal.ts';
+import { leaseOf, replicaLeaseMs } from './held-work.ts';
 import { createReplicas, type NewReplica, type Replicas } from './replicas.ts';
 import { createReplicationStore } from './replication-store.ts';
 
@@ -13,6 +15,8 @@ let state: TestState;
 let replicas: Replicas;
 let events: EventLog;
 const key = systemRandom(32).toString('base64');
+const unspooled: string[] = [];
+const leases = () => createLeases({ db: state.db, clock: createFakeClock(), instance: 'test', ttlMs: replicaLeaseMs });
 const build = (location = '/mnt/one'): Replicas =>
   createReplicas({
     ...{ store: createReplicationStore(state.db), db: state.db, clock: createFakeClock(), maxTargets: 3, events },
@@ -23,6 +27,10 @@ const build = (location = '/mnt/one'): Replicas =>
         ...{ apiKey: undefined, credentials: {}, passwordFile: undefined, limitKiB: undefined },
       },
     ],
+    leases: leases(),
+    async forgetSpool({ id }) {
+      unspooled.push(id);
+    },
     living: () => ['/srv/rag', '/var/lib/ragwarden'],
     parseLocation: parseRepositoryLocation,
     readSecret: async (secret) => ('value' in secret ? secret.value : 'of a file'),
@@ -112,4 +120,14 @@ test.each(['rest:http://host:8000', 'rest:https://Host.example:443/Path', 'rest:
 test('a location of the file that cannot be is told with the target that it stands at', () => {
   expect(() => build('rest:https://me:secret@host/')).toThrow(/replication\.targets file: A password has no place/);
   expect(() => build('nowhere')).toThrow(/replication\.targets file: /);
+});
+
+test('a place where somebody works is not removed, and what waited for one that is removed goes', async () => {
+  await replicas.register(wanted({ location: '/mnt/two' }), 'a');
+  const lease = await leases().acquire(leaseOf('far-away'));
+  await expect(replicas.remove('far-away', 'a')).rejects.toMatchObject({ code: 'operation/busy' });
+  if (lease) await leases().release(lease);
+  unspooled.length = 0;
+  await replicas.remove('far-away', 'a');
+  expect(unspooled).toEqual(['far-away']);
 });

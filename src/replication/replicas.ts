@@ -4,8 +4,10 @@ import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import { AppError, isAppError } from '../platform/errors.ts';
+import type { Leases } from '../platform/leases.ts';
 import type { Seal } from '../platform/seal.ts';
 import { type Credentials, requireKnownCredentials } from './credentials.ts';
+import { leaseOf } from './held-work.ts';
 import type { Replica, ReplicaKind } from './replica.ts';
 import type { ReplicationStore } from './replication-store.ts';
 
@@ -37,6 +39,7 @@ export type Replicas = {
   /** @throws AppError `repository/invalid-location`, `request/invalid`, `conflict/state`, `outgoing/refused-address` */
   register(wanted: NewReplica, actor: string): Promise<Replica>;
   change(id: string, change: ReplicaChange, actor: string): Promise<Replica>;
+  /** @throws AppError `operation/busy` while somebody works there */
   remove(id: string, actor: string): Promise<void>;
 };
 
@@ -57,6 +60,9 @@ export function createReplicas(deps: {
   readonly living: () => readonly string[];
   parseLocation(text: string, origin: LocationOrigin): RepositoryLocation;
   readSecret(secret: ReplicaSecret): Promise<string>;
+  readonly leases: Leases;
+  /** What waits on this disk to be sent there. */
+  forgetSpool(replica: Replica): Promise<void>;
   /** @throws AppError `outgoing/refused-address` for an address that nobody may have us call */
   admit(host: string, port: number): Promise<unknown>;
 }): Replicas {
@@ -159,10 +165,22 @@ export function createReplicas(deps: {
 
     async remove(id, actor) {
       const replica = await requireOwn(id);
-      await db.unit(async (tx) => {
-        await store.deleteReplica(tx, id);
-        await tell(tx, actor, 'removed', replica);
-      });
+      // Whoever works there would write down anew what is forgotten here.
+      const lease = await deps.leases.acquire(leaseOf(id));
+      if (!lease)
+        throw new AppError(
+          'operation/busy',
+          `Somebody works on the replication target ${id}. Wait for it, or cancel it.`,
+        );
+      try {
+        await db.unit(async (tx) => {
+          await store.deleteReplica(tx, id);
+          await tell(tx, actor, 'removed', replica);
+        });
+        await deps.forgetSpool(replica);
+      } finally {
+        await deps.leases.release(lease);
+      }
     },
   };
 

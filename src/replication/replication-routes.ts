@@ -155,7 +155,10 @@ export const replicationRoutes =
     app.delete(
       `${below}/targets/:target_id`,
       {
-        config: { ...admin('remove replication target'), problems: [unknownTarget, 'conflict/state'] },
+        config: {
+          ...admin('remove replication target'),
+          problems: [unknownTarget, 'conflict/state', 'operation/busy'],
+        },
         schema: {
           tags,
           summary: 'Copy there no more. What lies there stays',

@@ -95,6 +95,10 @@ export function createReplicationStore(db: Database) {
     async deleteReplica(tx: Tx, id: string): Promise<void> {
       const tables = tx.as<Tables>();
       await tables.deleteFrom('replication_target').where('id', '=', id).execute();
+      await this.forgetSeen(tx, id);
+    },
+    async forgetSeen(tx: Tx, id: string): Promise<void> {
+      const tables = tx.as<Tables>();
       await tables.deleteFrom('replication_state').where('replica_id', '=', id).execute();
       await tables.deleteFrom('replication_copy').where('replica_id', '=', id).execute();
     },

@@ -76,10 +76,23 @@ export function createReplication(deps: ReplicationDeps): Replication {
       ...request,
       kind: replicationKinds[kind],
       input,
-      run: (context) => run(replica, context),
+      async run(context) {
+        await settlePlace(replica);
+        return run(replica, context);
+      },
     });
     await audit(request.requestedBy, replicationKinds[kind], replica.id);
     return operation;
+  };
+
+  /** What is known of an id holds for the place where it was seen; the file may name another one by now. */
+  const settlePlace = async ({ id, place }: Replica): Promise<void> => {
+    const known = (await store.states()).get(id);
+    if (known?.place === place) return;
+    await db.unit(async (tx) => {
+      if (known && known.place !== null) await store.forgetSeen(tx, id);
+      await store.changeState(tx, id, { place });
+    });
   };
 
   const noteLook = async (replica: Replica, before: ReplicaState, change: Partial<ReplicaState>): Promise<void> => {
@@ -108,6 +121,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   };
 
   const lookNow = async (replica: Replica, signal: AbortSignal): Promise<void> => {
+    await settlePlace(replica);
     const before = (await store.states()).get(replica.id) ?? freshState;
     const late = new AbortController();
     const waited = new AbortController();

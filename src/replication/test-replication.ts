@@ -75,8 +75,10 @@ export async function openTestReplication(): Promise<TestReplication> {
   await source.init();
   const points = createPointStore(db);
   const store = createReplicationStore(db);
+  const leases = createLeases({ db, clock, instance: 'test', ttlMs: replicaLeaseMs });
   const replicas = createReplicas({
-    ...{ store, db, events, clock, configured: [], maxTargets: 5, living: () => [join(folder, 'source')] },
+    ...{ store, db, events, clock, leases, forgetSpool: async () => undefined },
+    ...{ configured: [], maxTargets: 5, living: () => [join(folder, 'source')] },
     seal: createSeal({ given: undefined, file: join(folder, 'seal.key'), random: systemRandom }),
     parseLocation: parseRepositoryLocation,
     readSecret: async (secret) => ('value' in secret ? secret.value : ''),
@@ -138,7 +140,7 @@ export async function openTestReplication(): Promise<TestReplication> {
   };
   const deps: ReplicationDeps = {
     ...{ db, store, replicas, points, events, operations, clock, random: systemRandom, log: silentLogger, source },
-    leases: createLeases({ db, clock, instance: 'test', ttlMs: replicaLeaseMs }),
+    leases,
     targetIds: ['default'],
     settings: () => test.settings,
     async openPlace(replica) {
