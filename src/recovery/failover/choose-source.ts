@@ -27,8 +27,8 @@ export async function chooseSource(
   wanted: { readonly targetId: string; readonly pointId: string | null },
   signal: AbortSignal,
 ): Promise<{ found: readonly FoundSource[]; notes: readonly string[] }> {
-  const candidates = await candidatesOf(deps, wanted);
-  const notes: string[] = [];
+  const { candidates, damaged } = await candidatesOf(deps, wanted);
+  const notes = damaged.map(({ id }) => `${id} is passed over: its own audit found it damaged`);
   const open: { source: FailoverSource; repository: Repository }[] = [];
   for (const source of await deps.sources()) {
     signal.throwIfAborted();
@@ -61,30 +61,34 @@ export async function chooseSource(
   throw new AppError(
     'backup/unknown-point',
     candidates.length === 0
-      ? `There is no verified point of ${wanted.targetId}. Take one with \`ragwarden backup create\`, or name one.`
+      ? `There is no verified point of ${wanted.targetId}${damaged.length > 0 ? ` (${notes.join('; ')})` : ''}. Take one with \`ragwarden backup create\`, or name one.`
       : `No point of ${wanted.targetId} could be found: ${notes.join('; ')}.`,
   );
 }
 
+/** Verified says that its bytes are there; its audit, that what they say does not fit together. */
+const isDamaged = ({ manifest }: Pick<RecoveryPoint, 'manifest'>): boolean =>
+  manifest?.content_audit?.verdict === 'damaged';
+
 async function candidatesOf(
   { points }: Pick<FailoverDeps, 'points'>,
   { targetId, pointId }: { readonly targetId: string; readonly pointId: string | null },
-): Promise<readonly RecoveryPoint[]> {
+): Promise<{ candidates: readonly RecoveryPoint[]; damaged: readonly RecoveryPoint[] }> {
   if (pointId !== null) {
     const named = await points.find(pointId);
     if (named?.targetId !== targetId || named.scope !== 'target')
       throw new AppError('backup/unknown-point', `There is no point ${pointId} of the whole target ${targetId}.`);
-    return [named];
+    return { candidates: [named], damaged: [] };
   }
   // One that is lost here may lie at a replica.
   const known = await points.list({ targetId, series: null, statuses: ['success', 'lost'], limit: 200 });
-  return (
-    known
-      .filter((one) => one.verifiedMs !== null && one.forgottenMs === null)
-      // What stood before a restore was given up for something: nobody fails over to it who does not name it.
-      .filter((one) => one.cause !== 'safety')
-      .slice(0, mostTried)
-  );
+  const verified = known
+    .filter((one) => one.verifiedMs !== null && one.forgottenMs === null)
+    // What stood before a restore was given up for something: nobody fails over to it who does not name it.
+    .filter((one) => one.cause !== 'safety');
+  const candidates = verified.filter((one) => !isDamaged(one)).slice(0, mostTried);
+  const until = candidates[0] ? verified.indexOf(candidates[0]) : mostTried;
+  return { candidates, damaged: verified.slice(0, until).filter(isDamaged) };
 }
 
 async function findAt(

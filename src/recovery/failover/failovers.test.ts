@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -17,6 +17,7 @@ import type { PlaceName } from './failover.ts';
 import type { FailoverDeps, FailoverPlace, FailoverSource } from './failover-deps.ts';
 import { createFailoverStore, type FailoverStore, readActivePlace } from './failover-store.ts';
 import { createFailovers, type Failovers } from './failovers.ts';
+import { findLittleRoom } from './plan-failover.ts';
 
 const pointId = 'backup_20261122_093000_x7k2';
 const olderId = 'backup_20261121_093000_x7k2';
@@ -326,6 +327,36 @@ test('one that another instance overtakes stops nothing', async () => {
   expect(await fail()).toMatchObject({ state: 'failed' });
   expect(done).toEqual(['gateway to standby']);
   expect((await last())?.outcome).toContain('lives at standby already');
+});
+
+test('a point that its own audit found damaged is passed over for an older sound one, and named it is brought with a warning', async () => {
+  const damaged = { content_audit: { verdict: 'damaged' } } as unknown as RecoveryPoint['manifest'];
+  points = [point(pointId, { manifest: damaged }), point(olderId)];
+  const { signal } = new AbortController();
+  expect(await failovers.plan({ targetId: 'rag' }, signal)).toMatchObject({
+    point: { id: olderId },
+    warnings: expect.arrayContaining([expect.stringMatching(new RegExp(`${pointId}.*damaged`))]),
+  });
+  points = [point(pointId, { manifest: damaged })];
+  expect((await failovers.plan({ targetId: 'rag' }, signal)).blockers.join()).toMatch(/no verified point.*damaged/);
+  points = [point(pointId, { verifiedMs: null })];
+  expect(await failovers.plan({ targetId: 'rag', pointId }, signal)).toMatchObject({
+    point: { id: pointId },
+    warnings: expect.arrayContaining([`${pointId} was never verified`]),
+  });
+});
+
+test('too little room blocks where nothing lies, and only warns where parts of the point may lie; each disk is summed up once', async () => {
+  const [folder, other] = [join(scratch, 'deep', 'store'), join(scratch, 'inputs')];
+  const half = Number.MAX_SAFE_INTEGER;
+  const both = [
+    { folder, bytes: half },
+    { folder: other, bytes: half },
+  ];
+  expect(await findLittleRoom([{ folder, bytes: 0 }])).toEqual([]);
+  expect(await findLittleRoom(both)).toMatchObject([{ needed: 2 * half, empty: true }]);
+  mkdirSync(join(other, 'of before'), { recursive: true });
+  expect(await findLittleRoom(both)).toMatchObject([{ needed: 2 * half, empty: false }]);
 });
 
 test('without a point, or with one that nobody holds, nothing begins', async () => {

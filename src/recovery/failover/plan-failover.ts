@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecoverablePoint } from '../../backup/index.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
@@ -61,10 +61,15 @@ export async function planFailover(
   const { parts, leftAlone, blocked } = placed(to, best?.point, (name) => deps.restorerOf(wanted.targetId, name));
   blockers.push(...blocked);
   if (best) {
-    const needed = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-    const free = await freeBytes(parts[0]?.folder);
-    if (free !== undefined && free < needed)
-      blockers.push(`the other place has ${free} bytes free, and the point needs ${needed}`);
+    for (const { free, needed, empty } of await findLittleRoom(parts)) {
+      const little = `the other place has ${free} bytes free, and the point needs ${needed}`;
+      if (empty) blockers.push(little);
+      else warnings.push(`${little}, less what of it lies there already`);
+    }
+    if (!best.point.verified) warnings.push(`${best.point.id} was never verified`);
+    const { partial, content_audit: audit } = best.point.manifest;
+    if (partial) warnings.push(`${best.point.id} is partial: it has not all that the target had`);
+    if (audit?.verdict === 'damaged') warnings.push(`the audit of ${best.point.id} found it damaged`);
     if (best.source.id !== 'own') warnings.push(`the point comes from ${best.source.title}`);
     const lostMinutes = Math.max(0, Math.round((deps.clock.now() - best.point.takenMs) / 60_000));
     warnings.push(`what was written in the ${lostMinutes} minutes since the point was taken is not in it`);
@@ -139,11 +144,43 @@ const planIdOf = (from: string, pointId: string | null, source: string | null, p
     .digest('hex')
     .slice(0, 16);
 
+/**
+ * File systems with less room than what goes there needs.
+ * @returns `empty`: nothing lies in those folders. Where something does, parts of a point that was brought before count for nothing.
+ */
+export async function findLittleRoom(
+  parts: readonly { readonly folder: string; readonly bytes: number }[],
+): Promise<readonly { readonly free: number; readonly needed: number; readonly empty: boolean }[]> {
+  const disks = new Map<number, { free: number; needed: number; empty: boolean }>();
+  for (const { folder, bytes } of parts) {
+    const disk = await diskOf(folder);
+    if (!disk) continue;
+    const before = disks.get(disk.device) ?? { free: disk.free, needed: 0, empty: true };
+    disks.set(disk.device, {
+      free: disk.free,
+      needed: before.needed + bytes,
+      empty: before.empty && (await isEmpty(folder)),
+    });
+  }
+  return [...disks.values()].filter(({ free, needed }) => free < needed);
+}
+
+/** But for what is our own. */
+export const isEmpty = (folder: string): Promise<boolean> =>
+  readdir(folder).then(
+    (names) => names.every((name) => name === '.ragwarden'),
+    () => true,
+  );
+
 /** Of the nearest folder that is there. */
-async function freeBytes(folder: string | undefined): Promise<number | undefined> {
-  for (let path = folder; path !== undefined; path = path === dirname(path) ? undefined : dirname(path)) {
-    const found = await statfs(path).catch(() => undefined);
-    if (found) return found.bavail * found.bsize;
+async function diskOf(folder: string): Promise<{ device: number; free: number } | undefined> {
+  for (
+    let path: string | undefined = folder;
+    path !== undefined;
+    path = path === dirname(path) ? undefined : dirname(path)
+  ) {
+    const found = await Promise.all([stat(path), statfs(path)]).catch(() => undefined);
+    if (found) return { device: found[0].dev, free: found[1].bavail * found[1].bsize };
   }
   return undefined;
 }

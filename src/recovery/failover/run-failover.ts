@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planRecovery, recoverPoint, setFolderAside } from '../../backup/index.ts';
 import type { OperationContext } from '../../operations/index.ts';
@@ -14,7 +14,7 @@ import {
   nextPhase,
 } from './failover.ts';
 import type { FailoverDeps, FailoverPlace, FailoverTarget } from './failover-deps.ts';
-import { notOfAPlace } from './plan-failover.ts';
+import { isEmpty, notOfAPlace } from './plan-failover.ts';
 
 /** Keeps the row true: whatever is known is on disk before the next thing is done. */
 export type FailoverRun = {
@@ -256,10 +256,3 @@ async function noteOnce(run: FailoverRun, sentence: string): Promise<void> {
 
 const failed = (why: string): AppError =>
   new AppError('recovery/failover-failed', `${why.slice(0, 1).toUpperCase()}${why.slice(1).replace(/\.$/, '')}.`);
-
-/** But for what is our own. */
-const isEmpty = (folder: string): Promise<boolean> =>
-  readdir(folder).then(
-    (names) => names.every((name) => name === '.ragwarden'),
-    () => true,
-  );
