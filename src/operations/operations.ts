@@ -68,6 +68,13 @@ export type Operations = {
    */
   start<Input, Result>(options: StartOptions<Input, Result>): Promise<Operation>;
   find(id: string): Promise<Operation | undefined>;
+  /**
+   * What the first request with this key began, for kinds of work that look at the state of things before they start.
+   * @throws AppError `request/idempotency-conflict`
+   */
+  findRepeated(
+    request: Pick<StartOptions<unknown, unknown>, 'requestedBy' | 'idempotency'>,
+  ): Promise<Operation | undefined>;
   /** @throws AppError `operation/unknown` */
   require(id: string): Promise<Operation>;
   list(filter: OperationFilter & { limit: number }): Promise<Operation[]>;
@@ -218,21 +225,28 @@ export function createOperations(options: {
     return ended;
   };
 
+  const repeated = async (
+    tx: Tx,
+    { requestedBy, createdMs }: Pick<Operation, 'requestedBy' | 'createdMs'>,
+    { route, key, requestHash }: Idempotency,
+  ): Promise<Operation | undefined> => {
+    const known = await findByIdempotencyKey(tx, { subject: requestedBy, route, key }, createdMs - idempotencyMs);
+    if (known && known.requestHash !== requestHash)
+      throw new AppError(
+        'request/idempotency-conflict',
+        `This Idempotency-Key belongs to operation ${known.operation.id}, whose request was another one. Use a new key.`,
+      );
+    return known?.operation;
+  };
+
   const admit = async (
     tx: Tx,
     operation: Operation,
     idempotency: Idempotency | undefined,
   ): Promise<{ operation: Operation; lease?: Lease | undefined }> => {
     const key = idempotency && { subject: operation.requestedBy, route: idempotency.route, key: idempotency.key };
-    if (key) {
-      const known = await findByIdempotencyKey(tx, key, operation.createdMs - idempotencyMs);
-      if (known && known.requestHash !== idempotency.requestHash)
-        throw new AppError(
-          'request/idempotency-conflict',
-          `This Idempotency-Key belongs to operation ${known.operation.id}, whose request was another one. Use a new key.`,
-        );
-      if (known) return { operation: known.operation };
-    }
+    const known = idempotency && (await repeated(tx, operation, idempotency));
+    if (known) return { operation: known };
     let lease: Lease | undefined;
     if (operation.exclusive && operation.targetId !== null) {
       const holder = await findExclusive(tx, operation.targetId);
@@ -316,6 +330,11 @@ export function createOperations(options: {
       return begun.finally(() => beginning.delete(begun));
     },
     find: async (id) => live.get(id)?.running.current ?? (await find(id)),
+    async findRepeated({ requestedBy, idempotency }) {
+      if (!idempotency) return undefined;
+      const known = await db.unit((tx) => repeated(tx, { requestedBy, createdMs: clock.now() }, idempotency));
+      return known && (live.get(known.id)?.running.current ?? known);
+    },
     require,
     lastEnds: () => selectLastEnds(db),
     async list({ limit, ...filter }) {

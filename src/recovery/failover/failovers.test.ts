@@ -207,6 +207,21 @@ test('while one is not over no other begins, not even between two lives of the p
   await expect(failovers.start(request)).rejects.toMatchObject({ code: 'operation/busy' });
 });
 
+test('the same request again, while the first one runs and afterwards, is answered with its operation', async () => {
+  const held = Promise.withResolvers<void>();
+  step = (name) => (name === 'failover:begun' ? held.promise : undefined);
+  const idempotency = { key: 'k', route: 'POST /x', requestHash: 'h' };
+  const request = { targetId: 'rag', requestedBy: 'admin', confirm: true, force: false, idempotency };
+  const { id } = await failovers.start(request);
+  expect((await failovers.start(request)).id).toBe(id);
+  await expect(
+    failovers.start({ ...request, idempotency: { ...idempotency, requestHash: 'another' } }),
+  ).rejects.toMatchObject({ code: 'request/idempotency-conflict' });
+  held.resolve();
+  await operations.wait(id);
+  expect(await failovers.start(request)).toMatchObject({ id, state: 'succeeded' });
+});
+
 test('what answers at the other place is another server: everything goes back, and the report says where the target lives', async () => {
   amiss = ['it serves /srv/other'];
   const ended = await fail();

@@ -262,6 +262,8 @@ export function createFailovers(deps: FailoverDeps): Failovers {
 
     async start(request) {
       requireEnabled();
+      const repeated = await operations.findRepeated(request);
+      if (repeated) return repeated;
       await requireNoneRunning(request.targetId);
       const places = requirePlaces(await follow(request.targetId));
       if (!request.confirm)
@@ -290,6 +292,8 @@ export function createFailovers(deps: FailoverDeps): Failovers {
 
     async reseed(request) {
       requireEnabled();
+      const repeated = await operations.findRepeated(request);
+      if (repeated) return repeated;
       await requireNoneRunning(request.targetId);
       const places = requirePlaces(await follow(request.targetId));
       if (!request.confirm)
