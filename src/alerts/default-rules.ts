@@ -137,6 +137,12 @@ const recoveryRules: readonly AlertRuleBody[] = [
     ...{ description: 'A recovery point could not be taken.', window_seconds: 3_600, group_by: ['target'] },
     ...{ condition: 'gt', threshold: 0, duration_seconds: 0 },
   }),
+  rule('zone-lost', {
+    ...{ name: 'failover_failed', metric_name: 'ragwarden_recovery_failovers_total', aggregation: 'increase' },
+    ...{ labels: { outcome: ['partial', 'failed'] }, window_seconds: 3_600, group_by: ['target'] },
+    ...{ description: 'A failover went back, or ended with something amiss at the other place.' },
+    ...{ condition: 'gt', threshold: 0, duration_seconds: 0, severity: 'error' },
+  }),
   rule('failed-drill', {
     ...{ name: 'drill_failed', metric_name: 'ragwarden_recovery_validation_failures_total', severity: 'error' },
     ...{ description: 'A rehearsed restore did not pass.', aggregation: 'increase', window_seconds: 3_600 },
