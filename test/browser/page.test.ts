@@ -36,6 +36,7 @@ async function startProduct(dataDir: string): Promise<Product> {
         RAGWARDEN_NO_INSTALL: '1',
         RAGWARDEN_SAMPLE_INTERVAL: '0.5',
         RAGWARDEN_PROBE_INTERVAL: '1',
+        LIGHTRAG_REPLICATION_ENABLED: 'true',
       },
     },
   );
@@ -708,6 +709,33 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       const table = page.getByRole('region', { name: 'Repository' });
       expect(await table.getByRole('row').count()).toBe(4);
       expect(await table.innerText()).toMatch(/Checked[\s\S]*never yet/);
+      expect(await faults()).toEqual([]);
+      await page.setViewportSize({ width: 320, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.setViewportSize({ width: 1280, height: 900 });
+    });
+  });
+
+  describe.skipIf(!hasPart('restic'))('the view of replication', () => {
+    const copies = temporaryFolder('page-copies');
+    afterAll(async () => {
+      await page.goto(`${product.api}/health`);
+      removeFolder(copies);
+    });
+
+    test('points are copied to a place, and what was done there is its history', async () => {
+      await asAdmin('api/v1/backup-replication/replication/targets', {
+        ...{ name: 'second place', target_id: 'second', location: join(copies, 'repository') },
+      });
+      await page.getByRole('link', { name: 'Replication', exact: true }).click();
+      const places = page.getByRole('region', { name: 'Copies elsewhere' });
+      await places.getByText(/^[1-9]\d* there, 0 missing$/).waitFor();
+      await places.getByText('healthy', { exact: true }).first().waitFor();
+      const history = page.getByRole('region', { name: 'What was done' }).getByRole('listitem');
+      await history
+        .filter({ hasText: /backup_.* → second/ })
+        .first()
+        .waitFor();
       expect(await faults()).toEqual([]);
       await page.setViewportSize({ width: 320, height: 740 });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
