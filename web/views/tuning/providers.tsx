@@ -31,16 +31,18 @@ export function ProvidersPanel({ onChanged }: { onChanged(): Promise<unknown> })
           {switched.message}
         </p>
       )}
-      <ul class="to-write">
+      <ul class="to-write providers">
         {items.map((one) => (
           <li key={one.provider}>
-            <strong>{one.provider}</strong>{' '}
-            <span class="faint">
-              {[one.llm, one.embedding]
-                .flatMap((half) => (half === null ? [] : `${half.binding} ${half.model}`))
-                .join(', ')}
-              {one.current === true ? ' · asked now' : ''}
-            </span>{' '}
+            <span>
+              <strong>{one.provider}</strong>{' '}
+              <span class="faint">
+                {[one.llm, one.embedding]
+                  .flatMap((half) => (half === null ? [] : `${half.binding} ${half.model}`))
+                  .join(', ')}
+                {one.current === true ? ' · asked now' : ''}
+              </span>
+            </span>
             {one.current !== true && (
               <Confirm
                 label="Switch"
