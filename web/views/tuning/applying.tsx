@@ -72,7 +72,8 @@ export function ApplyingPanel({ plan }: { plan: Followed<ApplyPlan> }) {
                       ? 'Something else is under way.'
                       : undefined
                 }
-                onConfirm={() => void act(() => api.post('api/v1/tuning/apply', { confirm: true }))}
+                // Confirmed is what is told here; what else asks to be, such as a key that would go elsewhere, is refused.
+                onConfirm={() => void act(() => api.post('api/v1/tuning/apply', { confirm: value.takes_point }))}
               />
             </>
           )}
