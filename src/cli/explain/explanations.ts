@@ -161,12 +161,15 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
   },
   'tuning/rolled-back': {
     means:
-      'The backend did not become healthy with new values. Its environment file was put back, and it was started with what it had.',
+      'The backend did not become healthy with new values. Its environment file was put back, and it was started with what it had, unless the message says otherwise.',
     causes: [
       'A value that the backend refuses, such as another dimension than its index has.',
       'A start that takes longer than `target.start_timeout_seconds`.',
     ],
-    mend: ['Look at the log of the backend, correct the value with `ragwarden tune set`, and apply again.'],
+    mend: [
+      'Look at the log of the backend, correct the value with `ragwarden tune set`, and apply again.',
+      'Where the message says that the file was not put back: what it was stands beside it, under the name that is told.',
+    ],
   },
   'settings/unknown': {
     means: 'No setting has this key.',

@@ -168,7 +168,7 @@ export type ProviderBody = {
 };
 
 export type ProviderSwitchBody = {
-  /** False: nothing was changed, or all of it was put back; `message` says which. */
+  /** False: the backend was not switched; `message` says why, and what stands now. */
   readonly success: boolean;
   readonly previous_provider: string | null;
   readonly current_provider: string | null;

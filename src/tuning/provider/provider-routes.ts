@@ -30,7 +30,7 @@ const providerSchema = configSchema.extend({
 export type ProviderBody = z.infer<typeof providerSchema>;
 
 const switchedSchema = z.object({
-  success: z.boolean().describe('False: nothing was changed, or all of it was put back; `message` says which.'),
+  success: z.boolean().describe('False: the backend was not switched; `message` says why, and what stands now.'),
   previous_provider: z.string().nullable(),
   current_provider: z.string().nullable(),
   message: z.string(),
