@@ -73,6 +73,17 @@ test('memory is counted by its bytes, as it grows and shrinks, and what does not
   expect(await standing()).toBe(800);
 });
 
+test('two signs of life at once claim what it grew by once', async () => {
+  const { claims, register } = await open({ counts: 'memory', period: 'forever', limit: 1_000 });
+  await Promise.all([register('heap', { type: 'memory', sizeBytes: 100 }), register('heap', { type: 'memory' })]);
+  await Promise.all([claims.touch('heap', { sizeBytes: 600 }), claims.touch('heap', { sizeBytes: 600 })]);
+  expect(await standing()).toBe(600);
+  // One that is refused holds up none after it.
+  const turned = [claims.touch('heap', { sizeBytes: 2_000 }), claims.touch('heap', { sizeBytes: 700 })];
+  expect((await Promise.allSettled(turned)).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  expect(await standing()).toBe(700);
+});
+
 test('of a quota that begins anew registering is a use, which nothing gives back', async () => {
   const { resources, register } = await open({ counts: 'database_connection', period: 'minute', limit: 1 });
   await register('one');

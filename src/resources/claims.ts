@@ -45,6 +45,19 @@ export function createClaims({
   quota: Pick<ResourceQuota, 'claim'>;
 }): Claims {
   const held = new Map<string, Claim[]>();
+  const turns = new Map<string, Promise<unknown>>();
+
+  /** One after the other for each resource: two signs of life at once would both claim the same growth. */
+  const inTurn = <T>(id: string, work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(id);
+    const mine = before === undefined ? work() : before.then(work, work);
+    turns.set(id, mine);
+    const over = (): void => {
+      if (turns.get(id) === mine) turns.delete(id);
+    };
+    mine.then(over, over);
+    return mine;
+  };
 
   const resize = async (one: Resource, amount: number): Promise<void> => {
     const more = amount - amountOf(one);
@@ -65,32 +78,35 @@ export function createClaims({
     }
   };
 
+  const register = async (given: NewResource, by: string): ReturnType<Claims['register']> => {
+    const known = resources.find(given.id);
+    // Of somebody else's nothing is claimed: the registry says so.
+    const isSame = known !== undefined && known.type === given.type && known.owner === given.owner;
+    if (isSame) await resize(known, amountOf(given));
+    if (known !== undefined) return resources.register(given, by);
+    const { type, owner, workspaceId } = given;
+    const claim = await quota.claim({ type, owner, workspaceId, amount: amountOf(given) });
+    try {
+      const made = resources.register(given, by);
+      if (claim && made.created) held.set(given.id, [claim]);
+      else claim?.release();
+      return made;
+    } catch (err) {
+      claim?.release();
+      throw err;
+    }
+  };
+
   return {
-    async register(given, by) {
-      const known = resources.find(given.id);
-      // Of somebody else's nothing is claimed: the registry says so.
-      const isSame = known !== undefined && known.type === given.type && known.owner === given.owner;
-      if (isSame) await resize(known, amountOf(given));
-      if (known !== undefined) return resources.register(given, by);
-      const { type, owner, workspaceId } = given;
-      const claim = await quota.claim({ type, owner, workspaceId, amount: amountOf(given) });
-      try {
-        const made = resources.register(given, by);
-        if (claim && made.created) held.set(given.id, [claim]);
-        else claim?.release();
-        return made;
-      } catch (err) {
-        claim?.release();
-        throw err;
-      }
-    },
+    register: (given, by) => inTurn(given.id, () => register(given, by)),
     async touch(id, change) {
       const { sizeBytes } = change;
-      if (sizeBytes !== undefined) {
+      if (sizeBytes === undefined) return resources.touch(id, change);
+      return inTurn(id, async () => {
         const one = resources.find(id);
         if (one) await resize(one, amountOf({ ...one, sizeBytes }));
-      }
-      return resources.touch(id, change);
+        return resources.touch(id, change);
+      });
     },
     gone(id) {
       for (const claim of held.get(id) ?? []) claim.release();
