@@ -171,6 +171,8 @@ export function createViolations(options: {
           if (later) later.times += one.times;
           else pending.set(key, one);
         }
+        // A bucket that was warned is not warned anew for minutes: what is lost here nobody would tell.
+        toWarn = [...tell, ...toWarn].slice(0, mostPending);
         throw err;
       }
     },
