@@ -112,9 +112,9 @@ const rules: readonly Rule[] = [
   },
   {
     of: ['ollama_llm_num_ctx', 'max_total_tokens'],
-    severity: 'warning',
-    message: 'ollama_llm_num_ctx must be at least max_total_tokens and 2000 more, or the context is cut',
-    holds: numbers((window, total) => window >= total + 2_000),
+    severity: 'error',
+    message: 'ollama_llm_num_ctx must be above max_total_tokens and 2000, or the context is cut',
+    holds: numbers((window, total) => window > total + 2_000),
   },
   {
     of: ['enable_llm_cache_for_extract'],

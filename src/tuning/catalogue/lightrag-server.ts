@@ -61,7 +61,7 @@ export const lightragServerParameters: readonly Parameter[] = [
     kind: whole(512, 4_000_000),
     fallback: null,
     unit: 'tokens',
-    meaning: 'The context that Ollama gives; at least max_total_tokens and 2000 more.',
+    meaning: 'The context that Ollama gives; above max_total_tokens and 2000.',
   },
   {
     ...safe,
