@@ -213,11 +213,13 @@ test('the same request again, while the first one runs and afterwards, is answer
   const idempotency = { key: 'k', route: 'POST /x', requestHash: 'h' };
   const request = { targetId: 'rag', requestedBy: 'admin', confirm: true, force: false, idempotency };
   const { id } = await failovers.start(request);
-  expect((await failovers.start(request)).id).toBe(id);
-  await expect(
-    failovers.start({ ...request, idempotency: { ...idempotency, requestHash: 'another' } }),
-  ).rejects.toMatchObject({ code: 'request/idempotency-conflict' });
-  held.resolve();
+  const other = { ...request, idempotency: { ...idempotency, requestHash: 'another' } };
+  try {
+    expect((await failovers.start(request)).id).toBe(id);
+    await expect(failovers.start(other)).rejects.toMatchObject({ code: 'request/idempotency-conflict' });
+  } finally {
+    held.resolve();
+  }
   await operations.wait(id);
   expect(await failovers.start(request)).toMatchObject({ id, state: 'succeeded' });
 });
