@@ -60,6 +60,12 @@ export function createReplicationJob(
 ): ReplicationJob {
   const { replication, operations, clock, log } = deps;
   let latest: Overview | undefined;
+  /** Places that are worked on: a run begins work and does not wait for it, so that a slow place holds up no other. */
+  const busy = new Set<string>();
+  const workers = new Set<Promise<void>>();
+  let active = 0;
+  /** Of the latest run, what no worker has taken yet. */
+  let waiting: ReplicaOverview[] = [];
   /** By target: whether the rule was met when it was last told. */
   const told = new Map<string, boolean>();
 
@@ -112,29 +118,50 @@ export function createReplicationJob(
     }
   };
 
+  const drain = async (overview: Overview, signal: AbortSignal): Promise<void> => {
+    active += 1;
+    try {
+      for (let one = waiting.shift(); one && !signal.aborted; one = waiting.shift()) {
+        const { id } = one.replica;
+        busy.add(id);
+        await work(one, overview, signal).finally(() => busy.delete(id));
+        if (!signal.aborted) await tellPlacement(await refresh());
+      }
+    } finally {
+      // In the same breath as nothing was found waiting: a run never counts on one that is leaving.
+      active -= 1;
+    }
+  };
+
   const reconciler = createReconciler({
     name: 'replication',
-    // It waits for the copies that it begins.
-    runLimitMs: 86_400_000,
     intervalMs: deps.settings().checkIntervalMs,
     clock,
     log,
     async run(signal) {
       const overview = await refresh();
-      if (overview.enabled) {
-        const waiting = [...overview.replicas];
-        const next = async (): Promise<void> => {
-          for (let one = waiting.shift(); one && !signal.aborted; one = waiting.shift()) {
-            await work(one, overview, signal);
-            if (!signal.aborted) await refresh();
-          }
-        };
-        await Promise.all(Array.from({ length: deps.settings().maxConcurrent }, next));
+      // Each is worked on at most once per run, so that what ends at once is not begun again at once.
+      waiting = overview.enabled ? overview.replicas.filter(({ replica }) => !busy.has(replica.id)) : [];
+      while (waiting.length > 0 && active < deps.settings().maxConcurrent) {
+        const worker: Promise<void> = drain(overview, signal)
+          .catch((err: unknown) => {
+            if (!signal.aborted) log.warn({ err }, 'the replicas could not be read');
+          })
+          .finally(() => workers.delete(worker));
+        workers.add(worker);
       }
-      if (!signal.aborted) await tellPlacement(await refresh());
+      await tellPlacement(overview);
     },
   });
-  return { ...reconciler, latest: () => latest };
+  return {
+    ...reconciler,
+    latest: () => latest,
+    async stop() {
+      // Its signal ends the waiting of the workers as well.
+      await reconciler.stop?.();
+      await Promise.all(workers);
+    },
+  };
 }
 
 const expected: ReadonlySet<string> = new Set([

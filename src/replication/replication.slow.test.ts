@@ -189,8 +189,10 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
     ]);
     const job = createReplicationJob({ ...given.deps, replication: given.replication, onOverview: () => undefined });
     await job.runOnce();
-    for (const { targets } of job.latest()?.replicas ?? [])
-      expect(targets[0]).toMatchObject({ lagMs: 0, points: 0, newestTherePointId: newest.id });
+    const whole = { lagMs: 0, points: 0, newestTherePointId: newest.id };
+    await expect
+      .poll(() => job.latest()?.replicas.map(({ targets }) => targets[0]), { timeout: 60_000, interval: 50 })
+      .toEqual([expect.objectContaining(whole), expect.objectContaining(whole)]);
     await job.stop?.();
   });
 
