@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -121,13 +121,19 @@ export function createRagwardenPlace(options: {
         if (!found) {
           const streams = mine.filter((one) => !one.tags.includes('manifest')).map(({ id }) => id);
           copy.push({ point, streams, manifest: manifest.id, treeId: manifest.tree });
-        } else if (found.tree_id === manifest.tree) held.push({ point, treeId: manifest.tree });
-        else conflicts.push({ pointId: point.id, here: manifest.tree, there: found.tree_id ?? found.data_hash });
+        } else if (found.tree_id === manifest.tree) {
+          held.push({ point, treeId: manifest.tree });
+          // Its last answer was lost.
+          await rm(join(spool, `${point.id}.tar`), { force: true });
+        } else conflicts.push({ pointId: point.id, here: manifest.tree, there: found.tree_id ?? found.data_hash });
       }
       return { copy, held, conflicts, listed: new Set(items.map((one) => one.backup_id)) };
     },
 
     async bring(item, limitKiB, call) {
+      // One is packed at a time: whatever else lies there was left by a point that is there by now, or is not wanted any more.
+      for (const name of await readdir(spool).catch((): string[] => []))
+        if (!name.startsWith(`${item.point.id}.`)) await rm(join(spool, name), { recursive: true, force: true });
       const { file, dataHash, bytes } = await pack(item, call);
       const { point, treeId } = item;
       const about = { graph_id: point.targetId, backup_id: point.id, data_hash: dataHash };
@@ -146,7 +152,12 @@ export function createRagwardenPlace(options: {
             tree_id: treeId,
             taken_at: isoInstant(point.takenMs),
           };
-          const answer = await ask(uploadBody, '/upload', query, call, { body: part });
+          // The other side reads all of it before it answers the last part.
+          const last = offset + part.length >= bytes;
+          const answer = await ask(uploadBody, '/upload', query, call, {
+            body: part,
+            ...(last ? { timeoutMs: 600_000 } : {}),
+          });
           offset += part.length;
           if (answer.data_hash !== dataHash || answer.received_bytes !== offset)
             throw new AppError('outgoing/failed', `${baseUrl} says that it has something else than was sent.`);
