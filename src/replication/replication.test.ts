@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => state.remove());
 
-test('what was seen at one place is forgotten when the file names another one under the same id', async () => {
+test('a failing copy is told until one succeeds, and what was seen at one place is forgotten when the file names another', async () => {
   const { db } = state;
   const [clock, store] = [createFakeClock(), createReplicationStore(db)];
   let place = '/mnt/one';
@@ -43,8 +43,12 @@ test('what was seen at one place is forgotten when the file names another one un
   );
   await look();
   expect(await store.copies()).toHaveLength(1);
+  // A place that answers and takes nothing is not well because it answers.
+  const failed = { failuresInRow: 2, status: 'degraded' as const, error: 'it is full' };
+  await db.unit((tx) => store.changeState(tx, 'far', failed));
+  expect(await look()).toMatchObject(failed);
   place = '/mnt/two';
   expect(await look()).toMatchObject({ status: 'healthy', repositoryId: '/mnt/two' });
-  expect(asked).toEqual([null, '/mnt/one', null]);
+  expect(asked).toEqual([null, '/mnt/one', '/mnt/one', null]);
   expect(await store.copies()).toEqual([]);
 });

@@ -133,7 +133,8 @@ export function createReplication(deps: ReplicationDeps): Replication {
       const place = await deps.openPlace(replica);
       const seen = await place.look(before.repositoryId, { signal: AbortSignal.any([signal, late.signal]) });
       // What a verification or a copy found stays until one of them finds it gone.
-      const troubled = before.findings.length > 0 || before.conflict !== null;
+      const refused = before.failuresInRow > 0 && before.status === 'degraded';
+      const troubled = before.findings.length > 0 || before.conflict !== null || refused;
       await noteLook(replica, before, {
         ...seen,
         reachedMs: clock.now(),

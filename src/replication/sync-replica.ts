@@ -219,10 +219,12 @@ async function tellFailure(
   const error = isAppError(err) ? err.detail : describeError(err);
   const conflict = isAppError(err) && err.code === 'replication/conflict' ? error : null;
   await db.unit(async (tx) => {
-    await store.changeState(tx, replica.id, {
-      ...{ error, conflict, failuresInRow: before.failuresInRow + 1, checkedMs: clock.now() },
-      status: statusOfFailure(err),
-    });
+    // That the repository here is damaged says nothing of the place.
+    if (!isAppError(err) || err.code !== 'replication/source-unsound')
+      await store.changeState(tx, replica.id, {
+        ...{ error, conflict, failuresInRow: before.failuresInRow + 1, checkedMs: clock.now() },
+        status: statusOfFailure(err),
+      });
     // The first of a row, and another reason: an outage of a night is not told every five minutes.
     if (before.failuresInRow > 0 && before.error === error) return;
     await deps.events.record(tx, {
