@@ -112,6 +112,13 @@ test('the oldest of one graph goes when there are as many as are kept, and a che
   const file = join(other.folder, files[0] ?? '');
   writeFileSync(file, readFileSync(file).fill(0, 3, 4));
   expect((await verify()).findings).toHaveLength(1);
+  // It is set aside and may be sent again: what is damaged is mended by its sender.
+  const [left] = (await list()).items;
+  expect((await list()).items).toHaveLength(1);
+  expect(readdirSync(join(other.folder, 'quarantine'))).toHaveLength(1);
+  const lost = left.backup_id === 'backup_3' ? 'backup_2' : 'backup_3';
+  expect((await upload(content, { backup_id: lost })).json()).toMatchObject({ status: 'validated' });
+  expect(await verify()).toEqual({ points: 2, findings: [] });
 });
 
 test('what is older than as many as are kept is refused at its first byte, and the oldest goes, in whatever order they come', async () => {

@@ -131,11 +131,29 @@ export function createReceiver(deps: {
     }
   };
 
-  const setAside = async (part: UploadPart, found: string): Promise<never> => {
+  const quarantineFile = async (path: string, name: string): Promise<void> => {
     await mkdir(quarantine, { recursive: true, mode: 0o700 });
-    await rename(partOf(part), join(quarantine, `${clock.now()}-${part.pointId}-${found.slice(0, 12)}`));
+    await rename(path, join(quarantine, `${clock.now()}-${name}`));
     const names = (await readdir(quarantine)).sort();
-    for (const name of names.slice(0, Math.max(0, names.length - mostQuarantined))) await rm(join(quarantine, name));
+    for (const one of names.slice(0, Math.max(0, names.length - mostQuarantined))) await rm(join(quarantine, one));
+  };
+
+  /** What is damaged is not listed any more, so that its sender brings it again. */
+  const dropDamaged = async (one: Received, found: string): Promise<void> => {
+    await quarantineFile(join(folder, one.file), `${one.pointId}-${found.slice(0, 12)}`);
+    await db.unit(async (tx) => {
+      await store.delete(tx, one);
+      await events.record(tx, {
+        type: 'replication.received',
+        severity: 'error',
+        message: `${one.pointId} of ${one.graphId}, received from ${one.sender}, is damaged. It was set aside; its sender brings it again.`,
+        data: { point: one.pointId, outcome: 'quarantined' },
+      });
+    });
+  };
+
+  const setAside = async (part: UploadPart, found: string): Promise<never> => {
+    await quarantineFile(partOf(part), `${part.pointId}-${found.slice(0, 12)}`);
     const message = `${part.pointId} of ${part.graphId}, sent by ${part.sender}, has the digest ${found.slice(0, 12)} instead of ${part.dataHash.slice(0, 12)}. It was set aside.`;
     await db.unit(async (tx) => {
       await events.record(tx, {
@@ -247,11 +265,13 @@ export function createReceiver(deps: {
       const findings: string[] = [];
       for (const one of chosen) {
         const found = await digestOf(join(folder, one.file)).catch(() => 'nothing');
-        if (found !== one.dataHash)
+        if (found !== one.dataHash) {
+          // What cannot be read now stays: the next look may be able to.
+          if (found !== 'nothing') await inLine(nameOf(one), () => dropDamaged(one, found));
           findings.push(
             `${one.pointId} of ${one.graphId} has the digest ${found.slice(0, 12)} instead of ${one.dataHash.slice(0, 12)}`,
           );
-        else lastRead.set(one.file, clock.now());
+        } else lastRead.set(one.file, clock.now());
       }
       return { read: chosen.length, findings };
     },
