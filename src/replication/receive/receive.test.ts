@@ -132,3 +132,16 @@ test('what is older than as many as are kept is refused at its first byte, and t
   expect(keep).toBe(2);
   expect(items.map((one: { backup_id: string }) => one.backup_id).sort()).toEqual(['backup_3', 'backup_4']);
 });
+
+test('a full store takes the newest for the oldest, and what is unfinished counts as well', async () => {
+  other.limits.keep = 2;
+  other.limits.totalBytes = 2 * content.length;
+  for (const count of [1, 2, 3]) {
+    other.clock.advance(1_000);
+    expect((await upload(content, { backup_id: `backup_${count}` })).statusCode).toBe(200);
+  }
+  other.limits.totalBytes = 3 * content.length;
+  const half = { total_bytes: content.length, graph_id: 'second' };
+  expect((await upload(content.subarray(0, 5), half)).statusCode).toBe(200);
+  expect((await upload(content, { graph_id: 'third' })).json()).toMatchObject({ code: 'storage/full' });
+});

@@ -92,14 +92,34 @@ export function createReceiver(deps: {
     }
   };
 
-  const requireRoom = async ({ totalBytes, offset }: UploadPart): Promise<void> => {
+  /** What is here of unfinished uploads but this one, and set aside. */
+  const unlistedBytes = async (own: string): Promise<number> => {
+    let bytes = 0;
+    for (const place of [partial, quarantine])
+      for (const name of await readdir(place).catch((): string[] => []))
+        if (join(place, name) !== own) bytes += (await stat(join(place, name)).catch(() => undefined))?.size ?? 0;
+    return bytes;
+  };
+
+  const requireRoom = async (part: UploadPart): Promise<void> => {
+    const { totalBytes, offset, sender, graphId, takenMs } = part;
     const limits = deps.limits();
     if (totalBytes > limits.maxBytes)
       throw new AppError(
         'request/too-large',
         `Points of up to ${limits.maxBytes} bytes are taken (replication.receive_max_bytes).`,
       );
-    const kept = (await store.list(undefined)).reduce((sum, one) => sum + one.bytes, 0);
+    const all = await store.list(undefined);
+    // What goes for this one makes room for it: a full store takes the newest still.
+    const going = new Set(
+      all
+        .filter((one) => one.sender === sender && one.graphId === graphId)
+        .sort(newestFirst)
+        .filter(
+          (one, index) => index >= limits.keep - 1 && (one.takenMs ?? one.receivedMs) <= (takenMs ?? clock.now()),
+        ),
+    );
+    const kept = all.reduce((sum, one) => sum + (going.has(one) ? 0 : one.bytes), await unlistedBytes(partOf(part)));
     if (kept + totalBytes > limits.totalBytes)
       throw new AppError(
         'storage/full',
