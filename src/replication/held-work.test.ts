@@ -43,9 +43,16 @@ test('a renewal that fails is tried again, and the work goes on when one succeed
 test.each([
   ['nobody can renew it', () => Promise.reject(new Error('the database is away'))],
   ['somebody else has it', () => Promise.resolve(false)],
+  ['a renewal hangs', () => new Promise<boolean>(() => undefined)],
 ])('the work ends before another instance may begin it when %s', async (_, renew) => {
   const held = await heldWith(renew);
   await held.clock.advance(replicaLeaseMs - 1);
   expect(held.told()).toMatchObject({ code: 'operation/lease-lost' });
-  await held.finish();
+  let over = false;
+  const finished = held.finish().then(() => {
+    over = true;
+  });
+  // What hangs is waited for a little, and no longer.
+  for (let step = 0; step < 50 && !over; step += 1) await held.clock.advance(replicaLeaseMs / 12);
+  await finished;
 });

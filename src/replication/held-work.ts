@@ -26,8 +26,8 @@ export async function whileHeld<Result>(
 ): Promise<Result> {
   const over = new AbortController();
   const lost = new AbortController();
+  let renewedMs = clock.now();
   const renewing = (async () => {
-    let renewedMs = clock.now();
     let waitMs = replicaLeaseMs / 3;
     while (!lost.signal.aborted) {
       await clock.sleep(waitMs, over.signal);
@@ -37,17 +37,30 @@ export async function whileHeld<Result>(
       waitMs = renewed ? replicaLeaseMs / 3 : retryMs;
       if (renewed === false)
         lost.abort(new AppError('operation/lease-lost', 'Another instance took the work on this replica over.'));
-      else if (clock.now() - renewedMs >= replicaLeaseMs - retryMs)
-        lost.abort(new AppError('operation/lease-lost', 'The lease of this replica could not be renewed in time.'));
     }
     // Ended by the signal, when the work is over.
+  })().catch(() => undefined);
+  // Beside it, since a renewal may hang as well as fail.
+  const expiring = (async () => {
+    for (;;) {
+      const leftMs = renewedMs + replicaLeaseMs - retryMs - clock.now();
+      if (leftMs <= 0) break;
+      await clock.sleep(leftMs, over.signal);
+    }
+    lost.abort(new AppError('operation/lease-lost', 'The lease of this replica could not be renewed in time.'));
   })().catch(() => undefined);
   try {
     return await work(signal ? AbortSignal.any([signal, lost.signal]) : lost.signal);
   } finally {
     over.abort();
-    await renewing;
-    await leases.release(lease);
+    await expiring;
+    // Not while a renewal is under way, which would take back what is released. One that hangs is left to itself: the lease runs out.
+    const tired = new AbortController();
+    const released = renewing
+      .then(() => leases.release(lease))
+      .catch(() => undefined)
+      .finally(() => tired.abort());
+    await Promise.race([released, clock.sleep(retryMs, tired.signal).catch(() => undefined)]);
   }
 }
 

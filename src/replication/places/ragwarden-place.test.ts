@@ -1,10 +1,17 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeCertificate } from '../../../test/setup/certificate.ts';
+import { hasPart } from '../../../test/setup/parts.ts';
 import type { RecoveryPoint, Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
-import type { HttpRequester } from '../../platform/http-client.ts';
+import { createHttpClient, type HttpClient, type HttpRequester } from '../../platform/http-client.ts';
+import { openTestReceiver } from '../receive/test-receiver.ts';
 import { createRagwardenPlace } from './ragwarden-place.ts';
 
 const call = { signal: new AbortController().signal };
@@ -54,4 +61,153 @@ test('nothing is left packed of a point that is there, or of another one than is
   } finally {
     await rm(spool, { recursive: true, force: true });
   }
+});
+
+/** Over real sockets: what the other side says is nobody's but its own. */
+let folder: string;
+let http: HttpClient;
+let servers: Server[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ragwarden-place-'));
+  http = createHttpClient();
+  servers = [];
+});
+afterEach(async () => {
+  await http.close();
+  for (const server of servers) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function serve(answer: RequestListener, server: Server = createServer()): Promise<number> {
+  servers.push(server.on('request', answer));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+/** A point that is packed already, so that sending it is all there is to do. */
+async function placeAt(baseUrl: string, more: { requester?: HttpRequester; partBytes?: number; bytes?: Buffer } = {}) {
+  await writeFile(join(folder, 'p1.tar'), more.bytes ?? 'packed');
+  return createRagwardenPlace({
+    ...{
+      baseUrl,
+      apiKey: 'far',
+      source,
+      spool: folder,
+      repositoryAt: () => source,
+      partBytes: more.partBytes ?? 1_000,
+    },
+    children: {} as ChildProcesses,
+    http: more.requester ?? http,
+  });
+}
+const item = { point: points[0] as RecoveryPoint, streams: [], manifest: 's-p1', treeId: 'a'.repeat(64) };
+
+test('a transfer that broke in its middle goes on with the next part, also when an answer was lost', async () => {
+  const other = await openTestReceiver();
+  try {
+    const bytes = randomBytes(10_500);
+    const sent: number[] = [];
+    let breaks: 'before' | 'after' | 'never' = 'before';
+    const requester: HttpRequester = {
+      async request(request) {
+        const offset = new URL(request.url).searchParams.get('offset');
+        if (offset === null) return http.request(request);
+        const broken = sent.length === 4 && breaks !== 'never';
+        if (broken && breaks === 'before') throw new Error('the line broke');
+        const answer = await http.request(request);
+        sent.push(Number(offset));
+        if (sent.length === 7 && breaks === 'after') throw new Error('the answer was lost');
+        return answer;
+      },
+    };
+    const baseUrl = await other.server.listen({ host: '127.0.0.1', port: 0 });
+    const place = await placeAt(baseUrl, { requester, bytes });
+    await expect(place.bring(item, 0, call)).rejects.toThrow('the line broke');
+    expect((await place.plan(points, call)).listed).toEqual(new Set());
+    breaks = 'after';
+    sent.push(-1);
+    await expect(place.bring(item, 0, call)).rejects.toThrow('the answer was lost');
+    breaks = 'never';
+    expect(await place.bring(item, 0, call)).toMatchObject({ bytes: bytes.length });
+    expect(sent).toEqual([0, 1_000, 2_000, 3_000, -1, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000]);
+    const [file = ''] = (await readdir(other.folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    expect((await readFile(join(other.folder, file))).equals(bytes)).toBe(true);
+    expect(await readdir(folder)).toEqual([]);
+  } finally {
+    await other.remove();
+  }
+});
+
+const json =
+  (document: object): RequestListener =>
+  (_, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
+  };
+const empty = { items: [], received_bytes: null, keep: 5 };
+const taken = { success: true, graph_id: 'default', backup_id: 'p1', received_bytes: 6 };
+
+test.each<[string, RequestListener, string]>([
+  ['a page of somebody else', (_, response) => response.end('<html>welcome</html>'), 'does not answer as a ragwarden'],
+  ['an error without a word', (_, response) => response.writeHead(500).end('<html>oops</html>'), 'answered 500'],
+  [
+    'a word that it took something else',
+    (request, response) =>
+      json(request.method === 'GET' ? empty : { ...taken, status: 'validated', data_hash: 'b'.repeat(64) })(
+        request,
+        response,
+      ),
+    'has something else than was sent',
+  ],
+  [
+    'an answer that breaks off',
+    (_, response) => response.writeHead(200).write('{"items":[', () => response.destroy()),
+    'could not be reached',
+  ],
+  ['no HTTP at all', (_, response) => response.socket?.end('220 mail.example.org ESMTP\r\n'), 'could not be reached'],
+])('%s is no success, and the point stays packed', async (_, answer, told) => {
+  const place = await placeAt(`http://127.0.0.1:${await serve(answer)}`);
+  await expect(place.bring(item, 0, call)).rejects.toMatchObject({
+    code: 'outgoing/failed',
+    message: expect.stringContaining(told),
+  });
+  expect(await readdir(folder)).toEqual(['p1.tar']);
+});
+
+test('the key goes to nobody but the place itself: a redirect is not followed', async () => {
+  const elsewhere: unknown[] = [];
+  const port = await serve((request, response) => {
+    elsewhere.push(request.headers);
+    json(empty)(request, response);
+  });
+  const first = await serve((request, response) =>
+    response.writeHead(307, { location: `http://127.0.0.1:${port}${request.url}` }).end(),
+  );
+  const place = await placeAt(`http://127.0.0.1:${first}`);
+  await expect(place.look(null, call)).rejects.toThrow('answered 307');
+  await expect(place.bring(item, 0, call)).rejects.toThrow('answered 307');
+  expect(elsewhere).toEqual([]);
+});
+
+test.skipIf(!hasPart('openssl'))('a certificate that nobody vouches for is told, and the key is not', async () => {
+  const seen: unknown[] = [];
+  const { key, cert } = makeCertificate(folder);
+  const port = await serve((request) => seen.push(request.headers), createTlsServer({ key, cert }));
+  const place = await placeAt(`https://localhost:${port}`);
+  await expect(place.bring(item, 0, call)).rejects.toMatchObject({
+    code: 'outgoing/failed',
+    message: expect.stringContaining('its certificate is self-signed'),
+  });
+  expect(seen).toEqual([]);
+});
+
+test('one that takes the call and never answers is left when the caller gives up', async () => {
+  const asked = Promise.withResolvers<void>();
+  const place = await placeAt(`http://127.0.0.1:${await serve(() => asked.resolve())}`);
+  const patience = new AbortController();
+  const looking = place.look(null, { signal: patience.signal });
+  await asked.promise;
+  patience.abort(new Error('waited long enough'));
+  await expect(looking).rejects.toThrow('waited long enough');
 });

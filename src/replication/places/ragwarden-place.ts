@@ -8,7 +8,7 @@ import { isoInstant } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
 import type { HttpRequester } from '../../platform/http-client.ts';
 import type { PointCopy, SyncPlan } from '../plan-sync.ts';
-import { partBytes, receivedBody, uploadBody } from '../receive/receive-routes.ts';
+import { mostPartBytes, receivedBody, uploadBody } from '../receive/receive-routes.ts';
 import { digestOf } from '../receive/receiver.ts';
 import type { Place, PlaceCall } from './place.ts';
 
@@ -36,8 +36,10 @@ export function createRagwardenPlace(options: {
   readonly children: ChildProcesses;
   /** A repository in a folder, with the password of the source. */
   repositoryAt(folder: string): Repository;
+  /** How much goes in one request. */
+  readonly partBytes?: number;
 }): Place {
-  const { baseUrl, source, spool } = options;
+  const { baseUrl, source, spool, partBytes = mostPartBytes } = options;
 
   const ask = async <T>(
     schema: z.ZodType<T>,

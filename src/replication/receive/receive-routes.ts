@@ -5,7 +5,8 @@ import type { RoutePlugin } from '../../platform/http/index.ts';
 import type { Received } from './received-store.ts';
 import type { Receiver } from './receiver.ts';
 
-export const partBytes = 8 * 1024 * 1024;
+/** As the sender cuts them; twice that is taken. */
+export const mostPartBytes = 8 * 1024 * 1024;
 const octets = 'application/octet-stream';
 const below = '/api/v1/backup-replication/backup/snapshots';
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256 in hexadecimal digits');
@@ -44,7 +45,7 @@ export const receiveRoutes =
   async (app) => {
     const { receiver } = deps;
     const tags = ['replication'];
-    app.addContentTypeParser(octets, { parseAs: 'buffer', bodyLimit: 2 * partBytes }, (_request, body, done) =>
+    app.addContentTypeParser(octets, { parseAs: 'buffer', bodyLimit: 2 * mostPartBytes }, (_request, body, done) =>
       done(null, body),
     );
     app.addHook('onRequest', async (request) => {
@@ -62,7 +63,7 @@ export const receiveRoutes =
     app.post(
       `${below}/upload`,
       {
-        bodyLimit: 2 * partBytes,
+        bodyLimit: 2 * mostPartBytes,
         config: {
           access: 'service',
           activity: 'receive point',

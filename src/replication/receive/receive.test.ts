@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestReceiver, type TestReceiver } from './test-receiver.ts';
@@ -144,4 +144,30 @@ test('a full store takes the newest for the oldest, and what is unfinished count
   const half = { total_bytes: content.length, graph_id: 'second' };
   expect((await upload(content.subarray(0, 5), half)).statusCode).toBe(200);
   expect((await upload(content, { graph_id: 'third' })).json()).toMatchObject({ code: 'storage/full' });
+});
+
+test('of one sender four uploads may be unfinished: a fifth is refused until one was finished or left alone for an hour', async () => {
+  const begin = (id: string, token = 'far') =>
+    upload(content.subarray(0, 5), { backup_id: id, total_bytes: content.length }, token);
+  // Files have the time of the disk.
+  await other.clock.advance(Date.now() - other.clock.now());
+  expect((await begin('a')).statusCode).toBe(200);
+  const earlier = new Date(Date.now() - 600_000);
+  for (const name of readdirSync(join(other.folder, 'partial')))
+    utimesSync(join(other.folder, 'partial', name), earlier, earlier);
+  for (const id of ['b', 'c', 'd']) expect((await begin(id)).statusCode).toBe(200);
+  const fifth = await begin('e');
+  expect([fifth.statusCode, fifth.json().detail]).toEqual([409, expect.stringContaining('4 uploads of yours')]);
+  // Others are not held up by it, nor is what comes whole, nor the four themselves.
+  expect((await begin('e', 'elsewhere')).statusCode).toBe(200);
+  expect((await upload(content, { backup_id: 'whole' })).statusCode).toBe(200);
+  const last = { backup_id: 'd', total_bytes: content.length, offset: 5 };
+  expect((await upload(content.subarray(5), last)).json()).toMatchObject({ status: 'validated' });
+  expect((await begin('e')).statusCode).toBe(200);
+  expect((await begin('f')).statusCode).toBe(409);
+  await other.clock.advance(2 * 3_600_000);
+  expect((await begin('f')).statusCode).toBe(200);
+  const left = async (id: string) =>
+    (await list('far', `?graph_id=default&backup_id=${id}&data_hash=${sha(content)}`)).received_bytes;
+  expect(await Promise.all(['a', 'b', 'c', 'e', 'f'].map(left))).toEqual([null, 5, 5, 5, 5]);
 });

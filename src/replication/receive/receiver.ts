@@ -44,6 +44,9 @@ export type Receiver = {
 };
 
 const staleMs = 86_400_000;
+/** Of one sender at a time. */
+const mostUnfinished = 4;
+const idleAfterMs = 3_600_000;
 const mostQuarantined = 5;
 
 /**
@@ -77,8 +80,9 @@ export function createReceiver(deps: {
     createHash('sha256')
       .update(JSON.stringify([sender, graphId, pointId]))
       .digest('hex');
+  const begun = (sender: string): string => createHash('sha256').update(sender).digest('hex').slice(0, 16);
   const partOf = (part: Pick<UploadPart, 'sender' | 'graphId' | 'pointId' | 'dataHash'>): string =>
-    join(partial, `${nameOf(part).slice(0, 40)}-${part.dataHash.slice(0, 24)}`);
+    join(partial, `${begun(part.sender)}-${nameOf(part).slice(0, 40)}-${part.dataHash.slice(0, 24)}`);
 
   const inLine = async <T>(key: string, work: () => Promise<T>): Promise<T> => {
     const before = lines.get(key) ?? Promise.resolve();
@@ -149,6 +153,26 @@ export function createReceiver(deps: {
       const seen = await stat(join(partial, name)).catch(() => undefined);
       if (seen && clock.now() - seen.mtimeMs > staleMs) await rm(join(partial, name), { force: true });
     }
+  };
+
+  /** What nobody added to for a while goes for what begins now, the oldest first; what is under way does not. */
+  const requireFew = async (part: UploadPart): Promise<void> => {
+    const others: { path: string; idleMs: number }[] = [];
+    for (const name of await readdir(partial).catch((): string[] => [])) {
+      const path = join(partial, name);
+      const seen =
+        name.startsWith(`${begun(part.sender)}-`) && path !== partOf(part) && (await stat(path).catch(() => undefined));
+      if (seen) others.push({ path, idleMs: clock.now() - seen.mtimeMs });
+    }
+    const tooMany = others
+      .sort((one, other) => other.idleMs - one.idleMs)
+      .slice(0, Math.max(0, others.length + 1 - mostUnfinished));
+    if (tooMany.some(({ idleMs }) => idleMs < idleAfterMs))
+      throw new AppError(
+        'conflict/state',
+        `${others.length} uploads of yours are not finished here, and ${mostUnfinished} may be. Finish one of them; one that nothing is added to for ${idleAfterMs / 60_000} minutes goes for the next.`,
+      );
+    for (const { path } of tooMany) await rm(path, { force: true });
   };
 
   const quarantineFile = async (path: string, name: string): Promise<void> => {
@@ -261,18 +285,18 @@ export function createReceiver(deps: {
         if (part.offset + part.bytes.length > part.totalBytes)
           throw new AppError('conflict/state', `More came than the ${part.totalBytes} bytes that were announced.`);
         await mkdir(partial, { recursive: true, mode: 0o700 });
-        if (there === 0) {
-          await removeStale();
-          await requireNew(part);
-        }
-        await requireRoom(part);
-        const file = await open(partOf(part), 'a', 0o600);
-        try {
-          await file.writeFile(part.bytes);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
+        if (there === 0)
+          // Two that begin at once are counted one after the other.
+          await inLine(part.sender, async () => {
+            await removeStale();
+            await requireNew(part);
+            await requireRoom(part);
+            if (part.bytes.length === part.totalBytes) return;
+            await requireFew(part);
+            await appendTo(partOf(part), Buffer.alloc(0));
+          });
+        else await requireRoom(part);
+        await appendTo(partOf(part), part.bytes);
         const receivedBytes = there + part.bytes.length;
         return receivedBytes === part.totalBytes ? conclude(part) : { state: 'receiving', receivedBytes };
       }),
@@ -296,6 +320,17 @@ export function createReceiver(deps: {
       return { read: chosen.length, findings };
     },
   };
+}
+
+/** On disk when it resolves. */
+async function appendTo(path: string, bytes: Buffer): Promise<void> {
+  const file = await open(path, 'a', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 const newestFirst = (one: Received, other: Received): number =>
