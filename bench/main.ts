@@ -17,6 +17,7 @@ import { leakDetection } from './leaks/leak-detection.ts';
 import { resourceScan } from './leaks/resource-scan.ts';
 import { lensReading } from './lens-reading.ts';
 import { managers } from './managers.ts';
+import { manyUsers } from './many-users.ts';
 import { metricIntake } from './metric-intake.ts';
 import { metricRecording } from './metric-recording.ts';
 import { metricStorage } from './metric-storage.ts';
@@ -25,6 +26,8 @@ import { operationWrapper } from './operation-wrapper.ts';
 import { built } from './processes.ts';
 import { quotaHammer } from './quota-hammer.ts';
 import { quotas } from './quotas.ts';
+import { recovery } from './recovery.ts';
+import { replication } from './replication.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
 import { restore } from './restore.ts';
 import { scatteredEdits } from './scattered-edits.ts';
@@ -41,10 +44,13 @@ const benches: readonly Bench[] = [
   events,
   apiRoute,
   gateway,
+  manyUsers,
   backup,
   databaseDump,
   wholePoint,
   restore,
+  replication,
+  recovery,
   scatteredEdits,
   metricRecording,
   metricStorage,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
-import { built, type Running, startProgram, temporaryFolder } from './processes.ts';
+import { built, type Running, sleep, startProgram, temporaryFolder } from './processes.ts';
 import type { Size } from './report.ts';
 
 export const adminToken = 'bench-token-of-an-administrator';
@@ -11,6 +11,7 @@ export type Sample = {
   readonly workingDir: string;
   readonly inputDir: string;
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 };
 
@@ -28,17 +29,17 @@ export async function startSample(size: 'tiny' | 'small' | 'medium'): Promise<Sa
     ...['--working-dir', workingDir, '--input-dir', inputDir],
   ]);
   const { url } = JSON.parse(server.line) as { url: string };
-  return { workingDir, inputDir, url, stop: server.stop };
+  return { workingDir, inputDir, url, pid: server.pid, stop: server.stop };
 }
 
 export type Product = Running & { readonly api: string; readonly metrics: string; readonly dataDir: string };
 
 /**
- * The built product, watching the sample, sampling each second; backups wait until they are asked for. In `tiny` it finds a
- * repository whose key costs nothing to open, instead of making one.
+ * The built product, watching the sample, sampling each second; backups wait until they are asked for. Without a sample it has one
+ * of its own, with a second place. In `tiny` it finds a repository whose key costs nothing to open, instead of making one.
  */
 export async function startProduct(
-  sample: Sample,
+  sample: Sample | undefined,
   size: Size,
   settings: Record<string, string> = {},
 ): Promise<Product> {
@@ -49,15 +50,18 @@ export async function startProduct(
     writeFileSync(join(dataDir, 'repository-password'), `${password}\n`, { mode: 0o600 });
     await makeLightRepository(join(dataDir, 'repository'), password);
   }
+  const command = sample ? 'serve' : 'up';
   const running = await startProgram(
     process.execPath,
-    [built('main.js'), 'serve', '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
+    [built('main.js'), command, '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
     {
       env: {
         RAGWARDEN_ADMIN_TOKEN: adminToken,
-        RAGWARDEN_TARGET_URL: sample.url,
-        WORKING_DIR: sample.workingDir,
-        INPUT_DIR: sample.inputDir,
+        ...(sample && {
+          RAGWARDEN_TARGET_URL: sample.url,
+          WORKING_DIR: sample.workingDir,
+          INPUT_DIR: sample.inputDir,
+        }),
         RAGWARDEN_SAMPLE_INTERVAL: '1',
         RAGWARDEN_BACKUP_AT_START: 'false',
         RAGWARDEN_LOG_LEVEL: 'warning',
@@ -67,4 +71,37 @@ export async function startProduct(
   );
   const { api, metrics } = JSON.parse(running.line) as { api: string; metrics: string };
   return { ...running, api, metrics, dataDir };
+}
+
+/** A call of the API as an administrator; `waitSeconds`: for the end of what it begins. @throws where it answers with an error */
+export async function call(
+  api: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: object,
+  waitSeconds?: number,
+): Promise<Record<string, unknown>> {
+  const answer = await fetch(new URL(path, api), {
+    method,
+    headers: {
+      authorization: `Bearer ${adminToken}`,
+      ...(body && { 'content-type': 'application/json' }),
+      ...(waitSeconds && { prefer: `wait=${waitSeconds}` }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${path} answers ${answer.status}: ${text}`);
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+/** The same, asked again while other work holds what it needs. */
+export async function callWhenFree(api: string, path: string, body: object, waitSeconds: number) {
+  for (;;)
+    try {
+      return await call(api, 'POST', path, body, waitSeconds);
+    } catch (err) {
+      if (!String(err).includes('answers 409')) throw err;
+      await sleep(200);
+    }
 }

@@ -20,7 +20,7 @@ const oneLine = (value: unknown): string =>
     .replaceAll(' ]', ']');
 
 /** Changes every hundredth record of every file, each file written anew and renamed, as the backend does it. */
-function editWorkspace(folder: string, round: number): void {
+export function editWorkspace(folder: string, round: number): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     const text = readFileSync(path, 'utf8');

@@ -9,6 +9,8 @@ const rowsSchema = z.array(
     row: z.string(),
     what: z.string().min(3).max(120),
     tests: z.array(z.strictObject({ file: z.string(), name: z.string().min(8) })),
+    /** Where the promise is one of time or size: what was measured, by the heading and the line of docs/benchmarks.md. */
+    figures: z.array(z.strictObject({ section: z.string().min(3), line: z.string().min(3) })).optional(),
   }),
 );
 
@@ -38,7 +40,29 @@ const holds = (title: string, name: string): boolean => {
   return title.includes(name) || (fixed.length < title.length && fixed.length >= 8 && name.startsWith(fixed));
 };
 
+/** The last word of a figure's line in a section of the written figures: `met`, `**missed**`, or nothing where none was wanted. */
+function verdictOf(page: string, section: string, line: string): string | undefined {
+  const text = page.split(/^## /m).find((part) => part.startsWith(`${section}\n`));
+  const cells = text?.split('\n').find((one) => one.startsWith(`| ${line} |`));
+  return cells?.split('|').at(-2)?.trim();
+}
+
+const figures = readFileSync(join(root, 'docs/benchmarks.md'), 'utf8');
+
 describe('the list of promises', () => {
+  test('reads a figure as it is written', () => {
+    const page =
+      '## A\n\n| x | 1 ms | ≤ 2 ms | met |\n\n## B\n\n| x | 3 ms | ≤ 2 ms | **missed** |\n| y | 1 ms |  |  |\n';
+    expect(
+      [
+        ['A', 'x'],
+        ['B', 'x'],
+        ['B', 'y'],
+        ['A', 'y'],
+      ].map(([section = '', line = '']) => verdictOf(page, section, line)),
+    ).toEqual(['met', '**missed**', '', undefined]);
+  });
+
   test('reads titles as they are written', () => {
     const source = [
       "test('one', () => {});",
@@ -64,7 +88,7 @@ describe('the list of promises', () => {
     expect(keys).toEqual(sorted);
   });
 
-  test.each(rows)('$row: $what', ({ row, tests }) => {
+  test.each(rows)('$row: $what', ({ row, tests, figures: measured = [] }) => {
     expect(tests.length, `${row} is claimed without a test`).toBeGreaterThan(0);
     for (const { file, name } of tests) {
       expect(file).toMatch(/^(src|test|web|examples|tools)\/.+\.test\.(ts|tsx|mjs)$/);
@@ -75,5 +99,7 @@ describe('the list of promises', () => {
         `${row}: no test called "${name}" in ${file}`,
       ).toBe(true);
     }
+    for (const { section, line } of measured)
+      expect(verdictOf(figures, section, line), `${row}: "${line}" of "${section}" in docs/benchmarks.md`).toBe('met');
   });
 });
