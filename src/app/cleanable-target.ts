@@ -56,7 +56,8 @@ export function cleanableTarget(
     served: () => [...target.endpoints.map(({ workspace }) => workspace), ...deps.endpointWorkspaces],
     async findWork() {
       const [work] = (await deps.operations.list({ state: 'running', targetId: target.id, limit: 5 })).filter(
-        ({ exclusive }) => exclusive,
+        // A cleanup that has the target for itself is the one that asks; another could not have begun.
+        ({ exclusive, kind }) => exclusive && kind !== 'cleanup.run',
       );
       return work && `${work.kind} (${work.id}) is under way`;
     },

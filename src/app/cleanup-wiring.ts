@@ -195,6 +195,7 @@ export function createCleanupWiring(
         ? `the machine is busy (CPU ${Math.round(percent)} %)`
         : undefined;
     },
+    targets: () => cleanable,
     onRun: (run) => metrics.note(run),
   });
   const scheduler = createCleanupScheduler({

@@ -15,7 +15,7 @@ import { createRunSettler } from './settle-run.ts';
 import { createSlots } from './slots.ts';
 import type { AnyStrategy } from './strategy.ts';
 import { createStrategyList, type StrategyList } from './strategy-list.ts';
-import { createUndo, type Undo } from './undo.ts';
+import { createUndo, type TargetFolder, type Undo } from './undo.ts';
 
 export type RunOptions = Limits & {
   readonly requestedBy: string;
@@ -87,11 +87,13 @@ export function createCleanup(options: {
   log: Logger;
   settings(): CleanupSettings;
   findPressure?(): string | undefined;
+  /** Whose folders files may come back to. */
+  targets(): readonly TargetFolder[];
   onRun?(run: CleanupRun): void;
 }): Cleanup {
   const { store, quarantine, operations, db, events, clock, log, settings } = options;
   const strategies = createStrategyList(options.strategies);
-  const undo = createUndo({ store, quarantine, operations, db, events });
+  const undo = createUndo({ store, quarantine, operations, db, events, targets: options.targets });
   const slots = createSlots(() => settings().maxConcurrent);
   const underWay = new Set<string>();
   const keyOf = (strategy: string, params: Facts): string => `${strategy} ${JSON.stringify(params)}`;

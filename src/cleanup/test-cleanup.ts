@@ -14,6 +14,7 @@ import type { Containment } from './plan.ts';
 import { createQuarantine, type Quarantine, type QuarantineKind } from './quarantine.ts';
 import { createExpiredQuarantine } from './strategies/expired-quarantine.ts';
 import type { AnyStrategy } from './strategy.ts';
+import type { TargetFolder } from './undo.ts';
 
 export type TestCleanup = {
   readonly folder: string;
@@ -43,6 +44,7 @@ export async function openTestCleanup(
   strategies: (deps: { folder: string; clock: Clock }) => {
     strategies: readonly AnyStrategy[];
     kinds?: readonly QuarantineKind[];
+    targets?: readonly TargetFolder[];
   },
   options: { clock?: Clock; folder?: string; state?: TestState; step?: (name: string) => void | Promise<void> } = {},
 ): Promise<TestCleanup> {
@@ -69,6 +71,7 @@ export async function openTestCleanup(
       ...{ store, quarantine, quarantineFolder, operations, db, events, clock, log, random: systemRandom },
       settings: () => test.settings,
       findPressure: () => test.pressure,
+      targets: () => made.targets ?? [],
     }),
     file(path, { ageMs = day, text = 'text' } = {}) {
       const whole = join(folder, path);

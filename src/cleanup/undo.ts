@@ -4,6 +4,7 @@ import type { Idempotency, Operation, Operations, Settlers } from '../operations
 import type { Database } from '../platform/database/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { CleanupStore } from './cleanup-store.ts';
+import { findReal } from './folder-walk.ts';
 import type { Quarantine, QuarantineEntry } from './quarantine.ts';
 
 const mostUndone = 10_000;
@@ -15,12 +16,21 @@ export type Undo = {
   readonly settle: Settlers[string];
 };
 
+export type TargetFolder = { readonly id: string; readonly workspaceRoot: string | undefined };
+
 const undoInput = z.object({ runId: z.string().nullable(), entryIds: z.array(z.string()).nullable() });
 
-/** Whose stores are written to when these come back: no restore and no backup may work on them meanwhile. */
-function targetOf(entries: readonly QuarantineEntry[]): string | undefined {
+/** Whose data are written to when these come back: no restore and no backup may work on them meanwhile. */
+async function findTargetOf(
+  entries: readonly QuarantineEntry[],
+  targets: readonly TargetFolder[],
+): Promise<string | undefined> {
   const inStores = entries.find(({ kind }) => kind === 'records' || kind === 'rows');
-  return typeof inStores?.data.target === 'string' ? inStores.data.target : undefined;
+  if (typeof inStores?.data.target === 'string') return inStores.data.target;
+  const roots = new Set(entries.flatMap(({ kind, data }) => (kind === 'files' ? [data.root] : [])));
+  for (const { id, workspaceRoot } of targets)
+    if (workspaceRoot !== undefined && roots.has(await findReal(workspaceRoot))) return id;
+  return undefined;
 }
 
 export function createUndo(deps: {
@@ -29,6 +39,7 @@ export function createUndo(deps: {
   operations: Operations;
   db: Database;
   events: EventRecorder;
+  targets(): readonly TargetFolder[];
 }): Undo {
   const { store, quarantine, operations, db, events } = deps;
 
@@ -56,7 +67,7 @@ export function createUndo(deps: {
   return {
     async undo({ runId, entryIds }, requestedBy, idempotency) {
       const found = await requireHeld({ runId, entryIds });
-      const targetId = targetOf(found);
+      const targetId = await findTargetOf(found, deps.targets());
       const operation = await operations.start({
         kind: 'cleanup.undo',
         input: { runId: runId ?? null, entryIds: entryIds ? [...entryIds] : null },

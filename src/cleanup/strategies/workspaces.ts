@@ -129,6 +129,14 @@ export function createWorkspaceCleanup(deps: {
       deps.targets().some(({ workspaceRoot }) => workspaceRoot !== undefined)
         ? undefined
         : 'No target has a working folder here. Set WORKING_DIR.',
+    target: ({ workspace: asked }) =>
+      deps
+        .targets()
+        .find(
+          (target) =>
+            target.workspaceRoot !== undefined &&
+            target.workspaces().some((workspace) => isAsked(target, workspace, asked)),
+        )?.id,
     async find({ workspace: asked, force }, { signal, nowMs }) {
       const items: PlanItem[] = [];
       const kept: KeptItem[] = [];
