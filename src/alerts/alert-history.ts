@@ -1,4 +1,5 @@
 import type { Severity } from '../events/index.ts';
+import type { PagePlace } from '../platform/paging.ts';
 import type { ActionOutcome } from './action.ts';
 import type { Condition } from './alert-rule.ts';
 import type { Labels } from './reading.ts';
@@ -39,7 +40,7 @@ export type HistoryFilter = {
   readonly sinceMs?: number | undefined;
   readonly untilMs?: number | undefined;
   readonly open?: boolean | undefined;
-  readonly before?: { readonly firedAtMs: number; readonly id: string } | undefined;
+  readonly before?: PagePlace | undefined;
   readonly offset?: number | undefined;
   readonly limit: number;
 };

@@ -1,16 +1,13 @@
 import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import { pageCursor, pageOf, placeOfCursor } from '../platform/paging.ts';
 import { type AlertBody, alertSchema, firedBody, pendingBody } from './alert-bodies.ts';
 import { type AlertRouteDeps, base } from './route-deps.ts';
 import { ruleRoutes } from './rule-routes.ts';
 
 const severity = z.enum(['info', 'warning', 'error', 'critical']).optional();
 const instant = z.iso.datetime({ offset: true }).optional();
-const cursor = z
-  .string()
-  .regex(/^\d{1,16}\.al_[0-9a-f]{1,64}$/, 'is the `next_cursor` of a page before')
-  .optional();
 
 /** What is pending and firing, what fired, and whoever looks after it. */
 export const alertRoutes =
@@ -102,7 +99,7 @@ export const alertRoutes =
             state: z.enum(['active', 'resolved']).optional(),
             limit: z.coerce.number().int().min(1).max(1_000).default(100),
             offset: z.coerce.number().int().min(0).max(1_000_000).optional(),
-            cursor,
+            cursor: pageCursor('al_[0-9a-f]{1,64}'),
           }),
           response: {
             200: z.object({ items: z.array(alertSchema), next_cursor: z.string().nullable(), total: z.number().int() }),
@@ -116,14 +113,10 @@ export const alertRoutes =
           untilMs: query.to === undefined ? undefined : Date.parse(query.to),
           open: query.state === undefined ? undefined : query.state === 'active',
         };
-        const [firedAt = '', id = ''] = query.cursor?.split('.') ?? [];
-        const before = query.cursor === undefined ? undefined : { firedAtMs: Number(firedAt), id };
+        const before = placeOfCursor(query.cursor);
         const found = await alerts.store.history({ ...filter, before, offset: query.offset, limit: query.limit + 1 });
-        const page = found.slice(0, query.limit);
-        const last = page.at(-1);
         return {
-          items: page.map((one) => firedBody(one)),
-          next_cursor: found.length > query.limit && last ? `${last.firedAtMs}.${last.id}` : null,
+          ...pageOf(found, query.limit, { atMs: (one) => one.firedAtMs, body: (one) => firedBody(one) }),
           total: await alerts.store.countHistory(filter),
         };
       },

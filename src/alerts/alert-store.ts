@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Severity } from '../events/index.ts';
-import type { Database, Tx } from '../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
 import type { ActionOutcome } from './action.ts';
 import type { Alert, Remembered, RuleState } from './alert.ts';
 import type { FiredAlert, HistoryFilter } from './alert-history.ts';
@@ -226,13 +226,7 @@ export function createAlertStore(db: Database): AlertStore {
     },
     async history({ before, offset, limit, ...filter }) {
       let query = filtered(filter).selectAll();
-      if (before !== undefined)
-        query = query.where((eb) =>
-          eb.or([
-            eb('fired_ms', '<', before.firedAtMs),
-            eb.and([eb('fired_ms', '=', before.firedAtMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before !== undefined) query = query.where(olderThan('fired_ms', before));
       if (offset !== undefined) query = query.offset(offset);
       const rows = await query.orderBy('fired_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
       return rows.map(firedOf);

@@ -1,3 +1,4 @@
+import type { PagePlace } from '../platform/paging.ts';
 import { readRepository } from './catalogue/index.ts';
 import type { Manifest } from './manifest.ts';
 import type { PointStore } from './point-store.ts';
@@ -16,13 +17,13 @@ const pageSize = 500;
 /** As the catalogue has them: quick, and in the same database as the trail itself. Points that exist, newest first. */
 export async function anchorsOfCatalogue(points: PointStore): Promise<readonly PointAnchor[]> {
   const anchors: PointAnchor[] = [];
-  let before: { takenMs: number; id: string } | undefined;
+  let before: PagePlace | undefined;
   for (;;) {
     const page = await points.list({ before, limit: pageSize });
     for (const { id, manifest } of page) if (manifest) anchors.push(anchorOf(id, manifest));
     const last = page.at(-1);
     if (!last || page.length < pageSize) return anchors;
-    before = { takenMs: last.takenMs, id: last.id };
+    before = { atMs: last.takenMs, id: last.id };
   }
 }
 

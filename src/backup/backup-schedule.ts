@@ -117,7 +117,7 @@ export function createBackupSchedule(options: {
       targetId,
       ...(workspace === null ? { series: null } : { workspace }),
       statuses: ['success', 'partial'],
-      ...(nowMs === undefined ? {} : { before: { takenMs: nowMs + 1, id: '' } }),
+      ...(nowMs === undefined ? {} : { before: { atMs: nowMs + 1, id: '' } }),
       limit: 20,
     });
     return rows.filter(countsForSchedule);

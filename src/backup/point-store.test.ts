@@ -54,12 +54,12 @@ test('points are listed newest first, those of one moment by id byte by byte, pa
   const all = await points.list({ limit: 10 });
   expect(ids(all)).toEqual(['z', 'ab1', 'a_1', 'aB1', 'a-1']);
   const paged: string[] = [];
-  for (let before: { takenMs: number; id: string } | undefined; ; ) {
+  for (let before: { atMs: number; id: string } | undefined; ; ) {
     const page = await points.list({ limit: 2, before });
     paged.push(...ids(page));
     const last = page.at(-1);
     if (!last) break;
-    before = { takenMs: last.takenMs, id: last.id };
+    before = { atMs: last.takenMs, id: last.id };
   }
   expect(paged).toEqual(ids(all));
 });

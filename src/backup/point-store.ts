@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
-import type { Database, Tx } from '../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
+import type { PagePlace } from '../platform/paging.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
 import type { PointId, PointStatus, RecoveryPoint } from './point.ts';
 import type { PointCause } from './point-cause.ts';
@@ -47,7 +48,7 @@ export type PointStore = {
     series?: string | null | undefined;
     statuses?: readonly PointStatus[] | undefined;
     withForgotten?: boolean | undefined;
-    before?: { takenMs: number; id: string } | undefined;
+    before?: PagePlace | undefined;
     limit: number;
   }): Promise<RecoveryPoint[]>;
   /** Every run since then, newest first, without what its manifest tells. */
@@ -101,13 +102,7 @@ export function createPointStore(db: Database): PointStore {
       if (filter.statuses) query = query.where('status', 'in', [...filter.statuses]);
       if (!filter.withForgotten) query = query.where('forgotten_ms', 'is', null);
       const { before } = filter;
-      if (before)
-        query = query.where((eb) =>
-          eb.or([
-            eb('taken_ms', '<', before.takenMs),
-            eb.and([eb('taken_ms', '=', before.takenMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before) query = query.where(olderThan('taken_ms', before));
       const rows = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
       return rows.map(fromRow);
     },

@@ -269,9 +269,8 @@ export const cleanupRoutes =
         },
       },
       async ({ query }) => {
-        const after = cursorOf(query.cursor);
+        const before = cursorOf(query.cursor);
         const filter = { taskId: query.task_id, strategy: query.strategy };
-        const before = after && { startedMs: after.atMs, id: after.id };
         const [found, total, sums, tasks] = await Promise.all([
           store.listRuns({ ...filter, before, limit: query.limit + 1 }),
           store.countRuns(filter),

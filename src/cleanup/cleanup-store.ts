@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import type { Database, Tx } from '../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
+import type { PagePlace } from '../platform/paging.ts';
 import type { CleanupPlan, KeptItem, PlanItem } from './plan.ts';
 import type { QuarantineEntry } from './quarantine.ts';
 import type { CleanupRun, RunOutcome } from './run.ts';
@@ -57,7 +58,7 @@ type Tables = {
 export type RunFilter = {
   readonly taskId?: string | undefined;
   readonly strategy?: string | undefined;
-  readonly before?: { readonly startedMs: number; readonly id: string } | undefined;
+  readonly before?: PagePlace | undefined;
   readonly limit: number;
 };
 
@@ -164,13 +165,7 @@ export function createCleanupStore(db: Database): CleanupStore {
       let query = read().selectFrom('cleanup_run').selectAll();
       if (taskId !== undefined) query = query.where('task_id', '=', taskId);
       if (strategy !== undefined) query = query.where('strategy', '=', strategy);
-      if (before)
-        query = query.where((eb) =>
-          eb.or([
-            eb('started_ms', '<', before.startedMs),
-            eb.and([eb('started_ms', '=', before.startedMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before) query = query.where(olderThan('started_ms', before));
       const rows = await query.orderBy('started_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
       return rows.map(runOf);
     },

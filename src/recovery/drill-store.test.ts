@@ -98,7 +98,7 @@ test('pages follow each other without a gap, newest first', async () => {
   await insert(drill('1'), drill('2', { startedMs: 1 }), drill('3'), drill('4', { kind: 'chaos' }));
   const first = await drills.list({ targetId: 't', limit: 2 });
   expect(first.map((one) => one.id)).toEqual(['4', '3']);
-  const before = { startedMs: 3, id: '3' };
+  const before = { atMs: 3, id: '3' };
   expect((await drills.list({ targetId: 't', before, limit: 9 })).map((one) => one.id)).toEqual(['2', '1']);
   expect((await drills.list({ kind: 'chaos', limit: 9 })).map((one) => one.id)).toEqual(['4']);
 });

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import type { Database, Tx } from '../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
+import type { PagePlace } from '../platform/paging.ts';
 import { type Drill, type DrillChoice, type DrillKind, drillChoices, drillKinds } from './drill.ts';
 import type { DrillHistory } from './drill-due.ts';
 import { type Evidence, evidenceSchema } from './evidence.ts';
@@ -33,7 +34,7 @@ export type DrillStore = {
   list(filter: {
     targetId?: string | undefined;
     kind?: DrillKind | undefined;
-    before?: { startedMs: number; id: string } | undefined;
+    before?: PagePlace | undefined;
     limit: number;
   }): Promise<Drill[]>;
   /** Restore drills of the target; without when drills could have begun, which is not known here. */
@@ -80,13 +81,7 @@ export function createDrillStore(db: Database): DrillStore {
       if (filter.targetId !== undefined) query = query.where('target_id', '=', filter.targetId);
       if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
       const { before } = filter;
-      if (before)
-        query = query.where((eb) =>
-          eb.or([
-            eb('started_ms', '<', before.startedMs),
-            eb.and([eb('started_ms', '=', before.startedMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before) query = query.where(olderThan('started_ms', before));
       const rows = await query.orderBy('started_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
       return rows.map(fromRow);
     },

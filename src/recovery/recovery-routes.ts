@@ -3,6 +3,7 @@ import { idempotencyOf, type Operations, operationAnswers, respondWithOperation 
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import { pageCursor, pageOf, placeOfCursor } from '../platform/paging.ts';
 import { type Drill, drillChoices, drillKinds } from './drill.ts';
 import type { DrillStore } from './drill-store.ts';
 import type { Drills } from './drills.ts';
@@ -132,29 +133,20 @@ export const recoveryRoutes =
             target,
             kind: z.enum(drillKinds).optional(),
             limit: z.coerce.number().int().min(1).max(500).default(50),
-            cursor: z
-              .string()
-              .max(100)
-              .regex(/^\d{1,15}\.op_[0-9a-z]{26}$/, 'is not a cursor of this list')
-              .optional(),
+            cursor: pageCursor('op_[0-9a-z]{26}'),
           }),
           response: { 200: z.object({ items: z.array(drillBody), next_cursor: z.string().nullable() }) },
         },
       },
       async (request) => {
         const { cursor, limit, kind } = request.query;
-        const [startedMs, id] = cursor?.split('.') ?? [];
         const rows = await store.list({
           targetId: request.query.target,
           kind,
-          before: startedMs === undefined || id === undefined ? undefined : { startedMs: Number(startedMs), id },
+          before: placeOfCursor(cursor),
           limit: limit + 1,
         });
-        const last = rows.length > limit ? rows[limit - 1] : undefined;
-        return {
-          items: rows.slice(0, limit).map(drillOf),
-          next_cursor: last ? `${last.startedMs}.${last.id}` : null,
-        };
+        return pageOf(rows, limit, { atMs: (row) => row.startedMs, body: drillOf });
       },
     );
 

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import type { Database, Tx } from '../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
+import type { PagePlace } from '../platform/paging.ts';
 import {
   type Copy,
   freshState,
@@ -51,7 +52,7 @@ export type LogFilter = {
   readonly pointId?: string | undefined;
   readonly type?: LogType | undefined;
   readonly status?: LogStatus | undefined;
-  readonly before?: { readonly startedMs: number; readonly id: string } | undefined;
+  readonly before?: PagePlace | undefined;
   readonly limit: number;
 };
 
@@ -195,13 +196,7 @@ export function createReplicationStore(db: Database) {
       if (filter.type !== undefined) query = query.where('operation_type', '=', filter.type);
       if (filter.status !== undefined) query = query.where('status', '=', filter.status);
       const { before } = filter;
-      if (before)
-        query = query.where((eb) =>
-          eb.or([
-            eb('started_ms', '<', before.startedMs),
-            eb.and([eb('started_ms', '=', before.startedMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before) query = query.where(olderThan('started_ms', before));
       const rows = await query.orderBy('started_ms', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
       return rows.map((row) => ({
         id: row.id,

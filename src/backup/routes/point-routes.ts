@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idempotencyOf, operationAnswers, respondWithOperation } from '../../operations/index.ts';
 import { AppError } from '../../platform/errors.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
+import { pageCursor, pageOf, placeOfCursor } from '../../platform/paging.ts';
 import { backupResult, backupResultSchema } from '../backup-result.ts';
 import { pointContents, pointContentsSchema } from '../point-contents.ts';
 import { type BackupRoutesDeps, pointParams, target, who } from './route-deps.ts';
@@ -22,29 +23,20 @@ export const pointRoutes =
           querystring: z.object({
             target,
             limit: z.coerce.number().int().min(1).max(500).default(50),
-            cursor: z
-              .string()
-              .max(100)
-              .regex(/^\d{1,15}\.backup_[0-9a-z_]{20,30}$/, 'is not a cursor of this list')
-              .optional(),
+            cursor: pageCursor('backup_[0-9a-z_]{20,30}'),
           }),
           response: { 200: z.object({ items: z.array(backupResultSchema), next_cursor: z.string().nullable() }) },
         },
       },
       async (request) => {
         const { cursor, limit } = request.query;
-        const [takenMs, id] = cursor?.split('.') ?? [];
         const rows = await points.list({
           targetId: request.query.target,
           statuses: ['success', 'partial'],
-          before: takenMs === undefined || id === undefined ? undefined : { takenMs: Number(takenMs), id },
+          before: placeOfCursor(cursor),
           limit: limit + 1,
         });
-        const last = rows.length > limit ? rows[limit - 1] : undefined;
-        return {
-          items: rows.slice(0, limit).map(backupResult),
-          next_cursor: last ? `${last.takenMs}.${last.id}` : null,
-        };
+        return pageOf(rows, limit, { atMs: (row) => row.takenMs, body: backupResult });
       },
     );
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idempotencyOf, type Operations, operationAnswers, respondWithOperation } from '../../operations/index.ts';
 import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
+import { pageCursor, pageOf, placeOfCursor } from '../../platform/paging.ts';
 import type { FailoverStore } from '../failover/failover-store.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
@@ -115,25 +116,15 @@ export const checkpointRoutes =
           summary: 'Checkpoints, newest first',
           querystring: z.object({
             limit: z.coerce.number().int().min(1).max(500).default(50),
-            cursor: z
-              .string()
-              .max(100)
-              .regex(/^\d{1,15}\.checkpoint_[0-9a-z]{26}$/, 'is not a cursor of this list')
-              .optional(),
+            cursor: pageCursor('checkpoint_[0-9a-z]{26}'),
           }),
           response: { 200: z.object({ items: z.array(checkpointBody), next_cursor: z.string().nullable() }) },
         },
       },
       async (request) => {
         const { cursor, limit } = request.query;
-        const [createdMs, id] = cursor?.split('.') ?? [];
-        const before = createdMs === undefined || id === undefined ? undefined : { createdMs: Number(createdMs), id };
-        const rows = await store.list({ before, limit: limit + 1 });
-        const last = rows.length > limit ? rows[limit - 1] : undefined;
-        return {
-          items: rows.slice(0, limit).map(bodyOf),
-          next_cursor: last ? `${last.createdMs}.${last.id}` : null,
-        };
+        const rows = await store.list({ before: placeOfCursor(cursor), limit: limit + 1 });
+        return pageOf(rows, limit, { atMs: (row) => row.createdMs, body: bodyOf });
       },
     );
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Database, Tx } from '../../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../../platform/database/index.ts';
+import type { PagePlace } from '../../platform/paging.ts';
 import { type Checkpoint, checkpointGraph, checkpointValidation } from './checkpoint.ts';
 
 type CheckpointTable = {
@@ -21,7 +22,7 @@ export type CheckpointStore = {
   remove(tx: Tx, id: string): Promise<void>;
   find(id: string): Promise<Checkpoint | undefined>;
   /** Newest first. */
-  list(filter: { before?: { createdMs: number; id: string } | undefined; limit: number }): Promise<Checkpoint[]>;
+  list(filter: { before?: PagePlace | undefined; limit: number }): Promise<Checkpoint[]>;
   count(): Promise<{ total: number; validated: number }>;
 };
 
@@ -44,13 +45,7 @@ export function createCheckpointStore(db: Database): CheckpointStore {
     },
     async list({ before, limit }) {
       let query = read().selectFrom('recovery_checkpoint').selectAll();
-      if (before)
-        query = query.where((eb) =>
-          eb.or([
-            eb('created_ms', '<', before.createdMs),
-            eb.and([eb('created_ms', '=', before.createdMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before) query = query.where(olderThan('created_ms', before));
       const rows = await query.orderBy('created_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
       return rows.map(fromRow);
     },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { idempotencyOf, type Operations, operationAnswers, respondWithOperation } from '../../operations/index.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
+import { pageCursor, pageOf, placeOfCursor } from '../../platform/paging.ts';
 import {
   bodyOfFailover,
   bodyOfPlan,
@@ -158,28 +159,19 @@ export const failoverRoutes =
           querystring: z.object({
             target,
             limit: z.coerce.number().int().min(1).max(500).default(50),
-            cursor: z
-              .string()
-              .max(100)
-              .regex(/^\d{1,15}\.failover_[0-9a-z]{26}$/, 'is not a cursor of this list')
-              .optional(),
+            cursor: pageCursor('failover_[0-9a-z]{26}'),
           }),
           response: { 200: z.object({ items: z.array(failoverBody), next_cursor: z.string().nullable() }) },
         },
       },
       async (request) => {
         const { cursor, limit } = request.query;
-        const [createdMs, id] = cursor?.split('.') ?? [];
         const rows = await store.list({
           targetId: request.query.target,
-          before: createdMs === undefined || id === undefined ? undefined : { createdMs: Number(createdMs), id },
+          before: placeOfCursor(cursor),
           limit: limit + 1,
         });
-        const last = rows.length > limit ? rows[limit - 1] : undefined;
-        return {
-          items: rows.slice(0, limit).map(bodyOfFailover),
-          next_cursor: last ? `${last.createdMs}.${last.id}` : null,
-        };
+        return pageOf(rows, limit, { atMs: (row) => row.createdMs, body: bodyOfFailover });
       },
     );
 

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type PlaceId, placeIds } from '../../config/index.ts';
-import type { Database, Tx } from '../../platform/database/index.ts';
+import { type Database, olderThan, type Tx } from '../../platform/database/index.ts';
+import type { PagePlace } from '../../platform/paging.ts';
 import {
   type Failover,
   type FailoverPhase,
@@ -39,11 +40,7 @@ export type FailoverStore = {
   find(id: string): Promise<Failover | undefined>;
   /** The one that is not over; there is at most one of a target. */
   running(targetId?: string): Promise<Failover | undefined>;
-  list(filter: {
-    targetId?: string | undefined;
-    before?: { createdMs: number; id: string } | undefined;
-    limit: number;
-  }): Promise<Failover[]>;
+  list(filter: { targetId?: string | undefined; before?: PagePlace | undefined; limit: number }): Promise<Failover[]>;
   count(): Promise<number>;
   /** The oldest that are over. @returns how many went */
   deleteOldest(tx: Tx, limit: number): Promise<number>;
@@ -86,13 +83,7 @@ export function createFailoverStore(db: Database): FailoverStore {
     async list({ targetId, before, limit }) {
       let query = read().selectFrom('recovery_failover').selectAll();
       if (targetId !== undefined) query = query.where('target_id', '=', targetId);
-      if (before)
-        query = query.where((eb) =>
-          eb.or([
-            eb('created_ms', '<', before.createdMs),
-            eb.and([eb('created_ms', '=', before.createdMs), eb('id', '<', before.id)]),
-          ]),
-        );
+      if (before) query = query.where(olderThan('created_ms', before));
       const rows = await query.orderBy('created_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
       return rows.map(fromRow);
     },

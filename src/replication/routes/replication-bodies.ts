@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
-import type { Overview, ReplicaOverview } from './overview.ts';
-import { type LogEntry, logStatuses, logTypes, replicaKinds, replicaStatuses } from './replica.ts';
+import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
+import type { Overview, ReplicaOverview } from '../overview.ts';
+import { type LogEntry, logStatuses, logTypes, replicaKinds, replicaStatuses } from '../replica.ts';
 
 const line = (most: number) =>
   z
