@@ -69,3 +69,14 @@ test.skipIf(!hasPart('prometheus'))('and promtool takes it', () => {
     /SUCCESS: \d{2} rules found/,
   );
 });
+
+test('searches, queries and the own API are slow from the bars on that were promised: 200 ms, 3 s, 500 ms', () => {
+  const bars = rules
+    .filter(({ name }) => ['search_slow', 'query_slow', 'api_slow'].includes(name))
+    .map(({ name, aggregation, condition, threshold }) => [name, aggregation, condition, threshold]);
+  expect(bars).toEqual([
+    ['search_slow', 'p95', 'gt', 200],
+    ['query_slow', 'p95', 'gt', 3_000],
+    ['api_slow', 'p95', 'gt', 500],
+  ]);
+});
