@@ -114,6 +114,7 @@ describe('the trail', () => {
     'POST /api/v1/backup-replication/replication/targets/:target_id/replicate':
       'needs a place; audited where it begins (replication.ts)',
     'POST /api/v1/backup-replication/replication/targets/:target_id/verify': 'the same',
+    'POST /api/v1/backup-replication/replication/targets/:target_id/prune': 'the same',
     'POST /api/v1/backup-replication/replication/targets/:target_id/heal': 'the same',
     'POST /api/v1/backup-replication/replication/graphs/:graph_id/replicate': 'the same',
     'POST /api/v1/backup/points/:backup_id/verify': 'an operation, which keeps who asked for it',

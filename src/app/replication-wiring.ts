@@ -111,12 +111,13 @@ export function createReplicationWiring(
     });
   };
 
+  const settings = () => ({ ...ground.config.replication, pruneIntervalMs: ground.config.backup.pruneIntervalMs });
   const replication = createReplication({
     ...{ db, store, replicas, points, events, operations, clock, random, log, openPlace },
     leases,
     source: repository,
     targetIds: targets.map((one) => one.target.id),
-    settings: () => ground.config.replication,
+    settings,
     async sourceUnsound() {
       const check = (await backup.upkeep.states()).find(({ kind }) => kind === 'check');
       const failed = check?.lastFailureMs != null && check.lastFailureMs > (check.lastSuccessMs ?? 0);
@@ -125,11 +126,13 @@ export function createReplicationWiring(
     asideDir: join(config.dataDir, 'damaged-packs'),
     onTransfer: ({ replicaId, point, outcome, bytes }) =>
       metrics.count({ targetId: point.targetId, replicaId, outcome, bytes }),
+    onPruned: (facts) => metrics.countPruned(facts),
+    onSourceHealed: () => backup.upkeep.noteSound(),
     step: async (name) => ports.step(name),
   });
   const job = createReplicationJob({
     ...{ replication, operations, clock, log, db, events },
-    settings: () => ground.config.replication,
+    settings,
     onOverview: (overview) => metrics.show(overview),
   });
   ground.live.onChange((now) => {

@@ -78,13 +78,24 @@ export function declareReplicate(program: Command, context: CommandContext, does
         workOnReplica(context, id, 'heal', flags),
       ),
     );
+  remote(
+    replicate.command('prune').argument('<replica>').description('free what nothing needs there any more, now'),
+  ).action(does((id: string, flags: RemoteFlags) => workOnReplica(context, id, 'prune', flags)));
   remote(replicate.command('logs').description('what was copied, verified and healed, newest first'))
     .option('--target <replica>', 'at one place')
     .addOption(
       choiceOption('--status <status>', 'only these', ['pending', 'in_progress', 'completed', 'failed', 'validated']),
     )
     .addOption(
-      choiceOption('--type <type>', 'only these', ['sync', 'validate', 'health_check', 'heal', 'receive', 'forget']),
+      choiceOption('--type <type>', 'only these', [
+        'sync',
+        'validate',
+        'health_check',
+        'heal',
+        'receive',
+        'forget',
+        'prune',
+      ]),
     )
     .option('--limit <number>', 'how many (default 50)', count(500))
     .action(does((flags: Parameters<typeof listReplicationLog>[1]) => listReplicationLog(context, flags)));

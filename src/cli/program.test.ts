@@ -72,6 +72,7 @@ test('offers the commands that are promised', () => {
     'replicate run',
     'replicate verify',
     'replicate heal',
+    'replicate prune',
     'replicate logs',
     'repo status',
     'repo check',

@@ -21,6 +21,7 @@ const replicaAnswer = z.object({
   zone: textOrNull,
   offline: z.boolean(),
   enabled: z.boolean(),
+  idle_reason: textOrNull,
   origin: z.string(),
   status: z.string(),
   error: textOrNull,
@@ -134,6 +135,7 @@ export async function showReplica(context: CommandContext, id: string, flags: Re
           ['place', one.base_url ?? one.location ?? '-'],
           ['zone', `${one.zone ?? '-'}${one.offline ? ', offline' : ''}`],
           ['status', `${coloured(terminal.colours, one.status)}${one.error === null ? '' : `: ${one.error}`}`],
+          ...(one.idle_reason === null ? [] : [['copies', one.idle_reason] as [string, string]]),
           ['lag', lagWords(one)],
           ['points', `${sum(one, 'copies')} there, ${sum(one, 'missing_points')} missing`],
           ['stored', one.stored_bytes === null ? '-' : formatBytes(one.stored_bytes)],
@@ -180,7 +182,11 @@ export async function addReplica(context: CommandContext, id: string, flags: Add
       },
     });
     if (flags.json) printJson(terminal, document);
-    else if (!flags.quiet) terminal.out(`${read(replicaAnswer, document).target_id} is registered.`);
+    else if (!flags.quiet) {
+      const { target_id, idle_reason } = read(replicaAnswer, document);
+      terminal.out(`${target_id} is registered.`);
+      if (idle_reason !== null) terminal.note(`Nothing is copied there: ${idle_reason}`);
+    }
     return exitCodes.ok;
   });
 }
@@ -226,7 +232,7 @@ export async function setReplicaEnabled(
 export async function workOnReplica(
   context: CommandContext,
   id: string,
-  verb: 'replicate' | 'verify' | 'heal',
+  verb: 'replicate' | 'verify' | 'heal' | 'prune',
   flags: RemoteFlags & { readonly percent?: number; readonly damaged?: string; readonly yes?: boolean },
 ): Promise<number> {
   const { terminal } = context;
@@ -259,15 +265,20 @@ const resultAnswer = z.object({
   read_percent: z.number().default(0),
   backup_ids: z.array(z.string()).default([]),
   damaged_packs: z.array(z.string()).default([]),
+  freed_bytes: z.number().nullable().default(null),
 });
 
-function sentenceOf(verb: 'replicate' | 'verify' | 'heal', id: string, result: unknown): string {
+function sentenceOf(verb: 'replicate' | 'verify' | 'heal' | 'prune', id: string, result: unknown): string {
   const found = read(resultAnswer, result);
   switch (verb) {
     case 'replicate':
       return `${found.copied.length} points were copied to ${id}${found.bytes === null ? '' : ` (${formatBytes(found.bytes)})`}; ${found.already_there} were there.`;
     case 'verify':
       return `${id} is sound: ${found.read_percent} % of its data were read.`;
+    case 'prune':
+      return found.freed_bytes === null
+        ? `${id} was pruned.`
+        : `Pruning ${id} freed ${formatBytes(found.freed_bytes)}.`;
     case 'heal':
       return found.damaged_packs.length === 0
         ? 'Nothing was damaged.'

@@ -9,7 +9,7 @@ export type Severity = (typeof severities)[number];
  * Types are `area.what-happened`, in lower case. Each slice names its own; a type is public, so it is never renamed.
  * In use so far: `warden.started`, `warden.stopped`, `access.login`, `target.status-changed`, `target.workspace-changed`, `target.index-run-began`, `target.index-run-ended`, `host.threshold`, `host.oom-kill`,
  * `backup.point-taken`, `backup.point-failed`, `backup.point-lost`, `backup.catalogue-rebuilt`, `backup.catalogue-differs`,
- * `replication.synced`, `replication.failed`, `replication.conflict`, `replication.damaged`, `replication.healed`, `replication.target-registered`, `replication.target-changed`,
+ * `replication.synced`, `replication.failed`, `replication.conflict`, `replication.damaged`, `replication.healed`, `replication.pruned`, `replication.target-registered`, `replication.target-changed`,
  * `replication.target-removed`, `replication.target-lost`, `replication.target-back`, `replication.placement-met`, `replication.placement-broken`, `replication.received`,
  * `restore.finished`, `restore.rolled-back`, `restore.undo-waits`, `operation.failed`,
  * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `health.status-changed`, `ingest.stuck`,

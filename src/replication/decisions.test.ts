@@ -146,7 +146,8 @@ describe('credentials', () => {
 });
 
 describe('what is done with a replica', () => {
-  const timing = { checkIntervalMs: 300_000, intervalMs: 0, verifyIntervalMs: 24 * hour };
+  const timing = { checkIntervalMs: 300_000, intervalMs: 0, verifyIntervalMs: 24 * hour, pruneIntervalMs: 20 * hour };
+  const litter = (hours: number) => ({ litteredMs: hours * hour, verifiedMs: hours * hour });
   const replica = { id: 'r', enabled: true, offline: false } as Replica;
   const seen = (state: object, points = 0): ReplicaOverview => ({
     replica,
@@ -172,6 +173,14 @@ describe('what is done with a replica', () => {
     ['after a failure it waits', seen({ failuresInRow: 1, attemptedMs: 10 * hour }, 1), 10 * hour + 299_999, 'nothing'],
     ['and then tries again', seen({ failuresInRow: 1, attemptedMs: 10 * hour }, 1), 10 * hour + 300_000, 'sync'],
     ['after many failures longer', seen({ failuresInRow: 3, attemptedMs: 10 * hour }, 1), 10 * hour + 600_000, 'look'],
+    ['where a share found damage all of it is read at once', seen({ findings: ['a'] }), 10 * hour + 1, 'verify all'],
+    ['and once only', seen({ findings: ['a'], damageReadMs: 1, status: 'degraded' }), 34 * hour, 'look'],
+    ['what was forgotten there is not freed at once', seen(litter(10)), 29 * hour, 'look'],
+    ['but in turn', seen(litter(10)), 30 * hour, 'prune'],
+    ['and only where there is something to free', seen({ ...litter(9), prunedMs: 10 * hour }), 31 * hour, 'look'],
+    ['what came while it was freed is freed in turn', seen({ ...litter(10), prunedMs: 10 * hour }), 30 * hour, 'prune'],
+    ['freeing that failed waits', seen({ ...litter(10), pruneTriedMs: 30 * hour }), 30 * hour + 299_999, 'look'],
+    ['and is tried again', seen({ ...litter(10), pruneTriedMs: 30 * hour }), 31 * hour, 'prune'],
     [
       'and never longer than twelve intervals',
       seen({ failuresInRow: 99, attemptedMs: 10 * hour }, 1),
@@ -192,6 +201,14 @@ describe('what is done with a replica', () => {
   });
   test('one that is switched off, or offline, is left alone as far as that goes', () => {
     expect(decide({ ...seen({}, 1), replica: { ...replica, enabled: false } }, 99 * hour)).toBe('nothing');
-    expect(decide({ ...seen({}), replica: { ...replica, offline: true } }, 99 * hour)).toBe('look');
+    const littered = seen({ ...litter(10), findings: ['a'] });
+    for (const one of [seen({}), littered])
+      expect(decide({ ...one, replica: { ...replica, offline: true } }, 99 * hour)).toBe('look');
+  });
+  test('space is freed by itself neither at another ragwarden, nor while the setting says never', () => {
+    const littered = seen({ ...litter(10), verifiedMs: 90 * hour });
+    expect(decide({ ...littered, replica: { ...replica, kind: 'ragwarden' } }, 99 * hour)).toBe('look');
+    expect(decide(littered, 99 * hour, null, { pruneIntervalMs: 0 })).toBe('look');
+    expect(decide(littered, 99 * hour)).toBe('prune');
   });
 });

@@ -3,6 +3,7 @@ import type { Repository } from '../backup/index.ts';
 import { createEventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
 import type { OperationContext } from '../operations/index.ts';
+import { AppError } from '../platform/errors.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { systemRandom } from '../platform/ids.ts';
 import { silentLogger } from '../platform/logging.ts';
@@ -10,6 +11,7 @@ import { heal } from './heal.ts';
 import { readOverview } from './overview.ts';
 import type { Place } from './places/place.ts';
 import { createRepositoryPlace } from './places/repository-place.ts';
+import { pruneReplica } from './prune-replica.ts';
 import type { Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 import { createReplicationStore } from './replication-store.ts';
@@ -141,4 +143,51 @@ test('a copy that the other side dropped by itself is none any more, and what it
     // Of replication, what its overview reads.
   } as unknown as ReplicationDeps);
   expect(overview.replicas[0]?.targets).toMatchObject([{ copies: 1, points: 0, lagMs: 0 }]);
+});
+
+test('space is freed at a replica, also where none is left to repack; the log, the state and the figures tell it', async () => {
+  const there = repository('there');
+  there.prune
+    .mockRejectedValueOnce(new AppError('storage/full', 'It is full.'))
+    .mockResolvedValueOnce({ freedBytes: 700 })
+    .mockRejectedValueOnce(new AppError('repository/locked', 'Somebody works there.'));
+  const onPruned = vi.fn();
+  const deps = given(repository('here'), there, { onPruned });
+  expect(await pruneReplica(deps, replica, context)).toEqual({ target_id: 'far', freed_bytes: 700 });
+  expect(there.prune).toHaveBeenLastCalledWith(expect.objectContaining({ withoutRepacking: true }));
+  expect(onPruned.mock.calls).toEqual([[{ replicaId: 'far', freedBytes: 700 }]]);
+  const nowMs = deps.clock.now();
+  const stateOf = async () => (await deps.store.states()).get('far');
+  expect(await stateOf()).toMatchObject({ prunedMs: nowMs, pruneTriedMs: nowMs, repositoryId: 'there' });
+  await expect(pruneReplica(deps, replica, context)).rejects.toMatchObject({ code: 'repository/locked' });
+  const log = await deps.store.log({ type: 'prune', limit: 9 });
+  expect(log.map(({ status, bytes, error }) => [status, bytes, error]).sort()).toEqual([
+    ['completed', 700, null],
+    ['failed', null, 'Somebody works there.'],
+  ]);
+  // Of a place that keeps whole files, what is asked before it is known as one.
+  const whole = { look: async () => ({ repositoryId: null, storedBytes: 1 }) } as Partial<Place> as Place;
+  await expect(pruneReplica({ ...deps, openPlace: async () => whole }, replica, context)).rejects.toMatchObject({
+    code: 'conflict/state',
+  });
+});
+
+test('a share that found damage asks for a reading of everything, once; the repository here, healed, is copied from again', async () => {
+  const [source, there] = [repository('here', ['a pack']), repository('there', ['a pack'])];
+  const onSourceHealed = vi.fn(async () => undefined);
+  const deps = given(source, there, { onSourceHealed });
+  const stateOf = async () => (await deps.store.states()).get('far');
+  await expect(verifyReplica(deps, replica, { percent: 5 }, context)).rejects.toThrow();
+  expect(await stateOf()).toMatchObject({ status: 'degraded', findings: ['a pack'], damageReadMs: null });
+  await expect(verifyReplica(deps, replica, { percent: 100 }, context)).rejects.toThrow();
+  await expect(verifyReplica(deps, replica, { percent: 5 }, context)).rejects.toThrow();
+  expect(await stateOf()).toMatchObject({ findings: ['a pack'], damageReadMs: deps.clock.now() });
+  there.check.mockResolvedValue({ ok: true, findings: [] });
+  await verifyReplica(deps, replica, { percent: 100 }, context);
+  expect(await stateOf()).toMatchObject({ status: 'healthy', findings: [], damageReadMs: null });
+  expect(onSourceHealed).not.toHaveBeenCalled();
+  source.check.mockResolvedValue({ ok: true, findings: [] });
+  const points = { find: async () => undefined } as unknown as ReplicationDeps['points'];
+  await heal({ ...deps, points }, replica, { damaged: 'source' }, context);
+  expect(onSourceHealed).toHaveBeenCalledOnce();
 });

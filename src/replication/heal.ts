@@ -108,6 +108,8 @@ export async function heal(
             status: 'healthy',
             error: null,
             findings: [],
+            damageReadMs: null,
+            litteredMs: nowMs,
             verifiedMs: nowMs,
             verifiedPercent: 100,
             failuresInRow: 0,
@@ -128,6 +130,7 @@ export async function heal(
         },
       });
     });
+    if (which === 'source') await deps.onSourceHealed();
     return result;
   } catch (err) {
     const error = err instanceof AppError ? err.detail : 'It ended with an error of another kind.';

@@ -60,11 +60,18 @@ export const replicaState = z.object({
   verifiedMs: z.number().nullable().default(null),
   verifiedPercent: z.number().nullable().default(null),
   findings: z.array(z.string()).default([]),
+  /** When all of it was read since damage was found; null: not yet. */
+  damageReadMs: z.number().nullable().default(null),
+  /** When something last became useless there: forgotten, or left by a copy that was cut off. */
+  litteredMs: z.number().nullable().default(null),
+  /** Begin of the last prune that ended well: what became useless meanwhile is left for the next. */
+  prunedMs: z.number().nullable().default(null),
+  pruneTriedMs: z.number().nullable().default(null),
 });
 export type ReplicaState = z.infer<typeof replicaState>;
 export const freshState: ReplicaState = replicaState.parse({});
 
-export const logTypes = ['sync', 'validate', 'health_check', 'heal', 'receive', 'forget'] as const;
+export const logTypes = ['sync', 'validate', 'health_check', 'heal', 'receive', 'forget', 'prune'] as const;
 export type LogType = (typeof logTypes)[number];
 export const logStatuses = ['pending', 'in_progress', 'completed', 'failed', 'validated'] as const;
 export type LogStatus = (typeof logStatuses)[number];

@@ -27,7 +27,11 @@ export type ReplicationDeps = {
   readonly source: Repository;
   readonly targetIds: readonly string[];
   /** They may change. */
-  settings(): Omit<ReplicationConfig, 'targets' | 'placement'> & { readonly placement: PlacementConfig | undefined };
+  settings(): Omit<ReplicationConfig, 'targets' | 'placement'> & {
+    readonly placement: PlacementConfig | undefined;
+    /** As in the repository here; 0: not by itself. */
+    readonly pruneIntervalMs: number;
+  };
   /** Opened with its credentials just before it is used. */
   openPlace(replica: Replica): Promise<Place>;
   /** Why nothing may be copied from here now; undefined: the repository passed its last check. */
@@ -41,6 +45,9 @@ export type ReplicationDeps = {
     readonly outcome: 'success' | 'error';
     readonly bytes: number | null;
   }): void;
+  onPruned(facts: { readonly replicaId: string; readonly freedBytes: number | null }): void;
+  /** All of the repository here was read and is sound, after it was healed. */
+  onSourceHealed(): Promise<void>;
   /** Named boundaries of the work, so that tests can end the process at each of them. */
   step(name: string): Promise<void>;
 };

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
+import { createEventLog } from '../events/index.ts';
+import { openTestState } from '../migrations/test-state.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { silentLogger } from '../platform/logging.ts';
-import type { Overview } from './overview.ts';
+import { measureLag } from './lag.ts';
+import type { Overview, ReplicaOverview } from './overview.ts';
 import { freshState } from './replica.ts';
-import { createReplicationJob } from './replication-job.ts';
+import { createReplicationJob, decideReplicaWork } from './replication-job.ts';
 
 test('a place that is slow holds up no other: those are looked at, and the lag is read, while it copies', async () => {
   const clock = createFakeClock();
@@ -35,7 +38,13 @@ test('a place that is slow holds up no other: those are looked at, and the lag i
       wait: (_id: string, { signal }: { signal: AbortSignal }) =>
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     },
-    settings: () => ({ checkIntervalMs: 1_000, intervalMs: 0, verifyIntervalMs: 0, maxConcurrent: 2 }),
+    settings: () => ({
+      checkIntervalMs: 1_000,
+      intervalMs: 0,
+      verifyIntervalMs: 0,
+      pruneIntervalMs: 0,
+      maxConcurrent: 2,
+    }),
     // Of replication, what the job uses.
   } as unknown as Parameters<typeof createReplicationJob>[0];
   const job = createReplicationJob(given);
@@ -47,4 +56,121 @@ test('a place that is slow holds up no other: those are looked at, and the lag i
   expect(syncs).toBe(1);
   expect(job.latest()?.atMs).toBeGreaterThan(2);
   await job.stop?.();
+});
+
+test('no more places are copied to at once than may be, and the rest follows as soon as one is done', async () => {
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  const done = new Set<string>();
+  let [active, most] = [0, 0];
+  const ends: (() => void)[] = [];
+  const given = {
+    ...{ clock: createFakeClock(), log: silentLogger, onOverview: () => undefined },
+    replication: {
+      overview: async () => ({
+        ...{ atMs: 0, enabled: true, paused: null, placement: [] },
+        replicas: ids.map((id) => ({
+          replica: { id, enabled: true, offline: false },
+          state: { ...freshState, reachedMs: 1 },
+          targets: [{ targetId: 't', copies: 0, points: done.has(id) ? 0 : 1, lagMs: 0, bytes: 0 }],
+        })),
+      }),
+      sync: async ({ replicaId }: { replicaId: string }) => ({ id: replicaId }),
+      look: async () => freshState,
+    },
+    operations: {
+      async wait(id: string) {
+        active += 1;
+        most = Math.max(most, active);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        active -= 1;
+        done.add(id);
+      },
+    },
+    settings: () => ({
+      checkIntervalMs: 1_000,
+      intervalMs: 0,
+      verifyIntervalMs: 0,
+      pruneIntervalMs: 0,
+      maxConcurrent: 3,
+    }),
+    // Of replication, what the job uses.
+  } as unknown as Parameters<typeof createReplicationJob>[0];
+  const job = createReplicationJob(given);
+  await job.runOnce();
+  await expect.poll(() => ends.length, { timeout: 30_000 }).toBe(3);
+  // Another run meanwhile begins nothing more.
+  await job.runOnce();
+  for (let ended = 1; ended <= ids.length; ended += 1) {
+    ends.shift()?.();
+    await expect.poll(() => done.size, { timeout: 30_000 }).toBe(ended);
+    await expect.poll(() => active, { timeout: 30_000 }).toBe(Math.min(3, ids.length - ended));
+  }
+  expect(most).toBe(3);
+  await job.stop?.();
+});
+
+test('a placement rule that is broken is told once, and once that it is met again', async () => {
+  const state = await openTestState();
+  try {
+    const clock = createFakeClock();
+    const events = createEventLog({ db: state.db, clock, instance: 'test' });
+    let met = false;
+    const verdict = () => ({ targetId: 'rag', met, copies: met ? 2 : 1, zones: 1, offline: false });
+    const given = {
+      ...{ db: state.db, events, clock, log: silentLogger, onOverview: () => undefined, operations: {} },
+      replication: {
+        overview: async () => ({
+          ...{ atMs: 0, enabled: true, paused: null, replicas: [] },
+          placement: [{ ...verdict(), missing: met ? [] : ['1 of 2 copies hold the newest point that is due.'] }],
+        }),
+      },
+      settings: () => ({ checkIntervalMs: 1_000, maxConcurrent: 1 }),
+      // Of replication, what the job uses.
+    } as unknown as Parameters<typeof createReplicationJob>[0];
+    const job = createReplicationJob(given);
+    for (const now of [false, false, true, true, false]) {
+      met = now;
+      await job.runOnce();
+    }
+    const types = ['replication.placement-broken', 'replication.placement-met'];
+    const told = await events.list({ types, limit: 9 });
+    expect(told.map(({ type, severity }) => [type.split('-').at(-1), severity])).toEqual([
+      ['broken', 'error'],
+      ['met', 'info'],
+      ['broken', 'error'],
+    ]);
+    expect(told[0]).toMatchObject({ targetId: 'rag', message: expect.stringContaining('1 of 2 copies') });
+    await job.stop?.();
+  } finally {
+    await state.remove();
+  }
+});
+
+test('with a point each hour and an interval of an hour nothing waits longer than an hour and a look; damage here holds it up until it is healed', () => {
+  const [hour, look] = [3_600_000, 300_000];
+  const timing = { checkIntervalMs: look, intervalMs: hour, verifyIntervalMs: 0, pruneIntervalMs: 0 };
+  const points: { id: string; takenMs: number; storedBytes: number; logicalBytes: number }[] = [];
+  const copies: { pointId: string; takenMs: number }[] = [];
+  const state = { ...freshState, status: 'healthy' as const, reachedMs: 0 };
+  const lags: number[] = [];
+  const lagAt: Record<number, number | null> = {};
+  const damagedFrom = 12 * hour;
+  const healedAt = 15 * hour;
+  for (let nowMs = 0; nowMs <= 24 * hour; nowMs += look) {
+    if (nowMs % hour === 0) points.push({ id: `p${nowMs / hour}`, takenMs: nowMs, storedBytes: 1, logicalBytes: 1 });
+    const lag = measureLag(points, copies, nowMs);
+    lagAt[nowMs] = lag.lagMs;
+    if (nowMs < damagedFrom || nowMs > healedAt) lags.push(lag.lagMs ?? 0);
+    const one = { replica: { id: 'r', enabled: true }, state, targets: [{ targetId: 't', copies: 0, ...lag }] };
+    const paused = nowMs >= damagedFrom && nowMs < healedAt ? 'The repository is damaged.' : null;
+    // Of a replica, what is decided by.
+    if (decideReplicaWork(one as unknown as ReplicaOverview, { paused }, timing, nowMs) !== 'sync') continue;
+    for (const { id, takenMs } of points)
+      if (!copies.some(({ pointId }) => pointId === id)) copies.push({ pointId: id, takenMs });
+    state.syncedMs = nowMs + 60_000;
+  }
+  expect(Math.max(...lags)).toBeLessThanOrEqual(hour + look);
+  expect(lags.filter((lag) => lag === 0).length).toBeGreaterThan(lags.length / 2);
+  expect(lagAt[healedAt]).toBe(3 * hour);
+  expect(lagAt[healedAt + look]).toBe(0);
 });

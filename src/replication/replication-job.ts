@@ -4,6 +4,7 @@ import { isAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import type { Overview, ReplicaOverview } from './overview.ts';
+import type { Replica, ReplicaState } from './replica.ts';
 import type { Replication } from './replication.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 
@@ -11,6 +12,7 @@ type Timing = {
   readonly checkIntervalMs: number;
   readonly intervalMs: number;
   readonly verifyIntervalMs: number;
+  readonly pruneIntervalMs: number;
 };
 
 /** What is to be done with a replica now, if anything. A copy looks as well, so one of them is enough. */
@@ -19,7 +21,7 @@ export function decideReplicaWork(
   { paused }: Pick<Overview, 'paused'>,
   timing: Timing,
   nowMs: number,
-): 'sync' | 'verify' | 'look' | 'nothing' {
+): 'sync' | 'verify' | 'verify all' | 'prune' | 'look' | 'nothing' {
   if (!replica.enabled) return 'nothing';
   // After failures it waits longer and longer, up to twelve intervals; a place that came back is seen by a look.
   const patienceMs = timing.checkIntervalMs * Math.min(2 ** Math.max(0, state.failuresInRow - 1), 12);
@@ -27,6 +29,9 @@ export function decideReplicaWork(
   const due = state.syncedMs === null || nowMs - state.syncedMs >= timing.intervalMs;
   const missing = targets.some(({ points }) => points > 0);
   if (missing && paused === null && state.conflict === null && due && retried) return 'sync';
+  // A share found damage: how far it goes is known when all of it was read, which healing does as well.
+  if (timing.verifyIntervalMs > 0 && state.findings.length > 0 && state.damageReadMs === null && !replica.offline)
+    return 'verify all';
   const copies = targets.some((one) => one.copies > 0);
   const verifiedMs = state.verifiedMs ?? state.syncedMs ?? nowMs;
   if (
@@ -37,10 +42,25 @@ export function decideReplicaWork(
     nowMs - verifiedMs >= timing.verifyIntervalMs
   )
     return 'verify';
+  if (state.status === 'healthy' && isPruneDue(replica, state, timing, nowMs)) return 'prune';
   // Before the first point there is nothing to make a repository like.
   if (state.reachedMs === null && targets.every(({ lagMs }) => lagMs === null)) return 'nothing';
   if (state.checkedMs === null || nowMs - state.checkedMs >= timing.checkIntervalMs) return 'look';
   return 'nothing';
+}
+
+/** Only where something became useless since: looking for it costs reading the whole index, and writing what is repacked. */
+function isPruneDue(
+  { kind, offline }: Replica,
+  { litteredMs, prunedMs, pruneTriedMs }: ReplicaState,
+  timing: Pick<Timing, 'pruneIntervalMs' | 'checkIntervalMs'>,
+  nowMs: number,
+): boolean {
+  if (timing.pruneIntervalMs <= 0 || offline || kind === 'ragwarden' || litteredMs === null) return false;
+  if (prunedMs !== null && litteredMs < prunedMs) return false;
+  const failedLast = pruneTriedMs !== null && pruneTriedMs !== prunedMs;
+  if (failedLast && nowMs - pruneTriedMs < 12 * timing.checkIntervalMs) return false;
+  return nowMs - (prunedMs ?? litteredMs) >= timing.pruneIntervalMs;
 }
 
 export type ReplicationJob = Reconciler & {
@@ -104,6 +124,12 @@ export function createReplicationJob(
           break;
         case 'verify':
           await operations.wait((await replication.verify(request)).id, { signal });
+          break;
+        case 'verify all':
+          await operations.wait((await replication.verify({ ...request, percent: 100 })).id, { signal });
+          break;
+        case 'prune':
+          await operations.wait((await replication.prune(request)).id, { signal });
           break;
         case 'look':
           await replication.look(replicaId, signal);

@@ -29,7 +29,7 @@ test('shows lag, copies, transfers and bytes as they are, and nothing of a place
   const far = {
     // Of a place, what the figures look at.
     replica: { id: 'far', enabled: true, offline: false } as Replica,
-    state: { ...freshState, status: 'healthy' as const },
+    state: { ...freshState, status: 'healthy' as const, prunedMs: 9_000 },
     targets: [
       {
         ...{ targetId: 'a', copies: 3, lagMs: 90_000, points: 2, bytes: 700 },
@@ -40,8 +40,12 @@ test('shows lag, copies, transfers and bytes as they are, and nothing of a place
   metrics.show(overview([far]));
   metrics.count({ targetId: 'a', replicaId: 'far', outcome: 'success', bytes: 100 });
   metrics.count({ targetId: 'a', replicaId: 'far', outcome: 'error', bytes: null });
+  metrics.countPruned({ replicaId: 'far', freedBytes: 40 });
+  metrics.countPruned({ replicaId: 'far', freedBytes: null });
   expect(await lines()).toEqual(
     expect.arrayContaining([
+      'ragwarden_replication_freed_bytes_total far 40',
+      'ragwarden_replication_pruned_timestamp_seconds far 9',
       'replication_lag_seconds a far 90',
       'replication_errors_total a far 1',
       'ragwarden_replication_operations_total a far success 1',
@@ -56,5 +60,5 @@ test('shows lag, copies, transfers and bytes as they are, and nothing of a place
     ]),
   );
   metrics.show(overview([]));
-  expect((await lines()).filter((line) => /lag_seconds|copies|target_up/.test(line))).toEqual([]);
+  expect((await lines()).filter((line) => /lag_seconds|copies|target_up|damaged|pruned/.test(line))).toEqual([]);
 });

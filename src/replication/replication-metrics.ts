@@ -9,6 +9,7 @@ export type ReplicationMetrics = {
     readonly outcome: 'success' | 'error';
     readonly bytes: number | null;
   }): void;
+  countPruned(facts: { readonly replicaId: string; readonly freedBytes: number | null }): void;
 };
 
 type OfReplica = readonly ['target', 'replica'];
@@ -55,7 +56,19 @@ export function createReplicationMetrics(
     help: 'Bytes that transfers added at a replica, where that can be told.',
     labels: ['target', 'replica'],
   });
+  const pruned: Gauge<readonly ['replica']> = registry.gauge({
+    name: 'ragwarden_replication_pruned_timestamp_seconds',
+    help: 'When the last prune that freed what nothing needs at a replica began, since the Unix epoch. Absent before the first.',
+    unit: 'seconds',
+    labels: ['replica'],
+  });
+  const freed: Counter<readonly ['replica']> = registry.counter({
+    name: 'ragwarden_replication_freed_bytes_total',
+    help: 'Bytes that pruning freed at a replica since ragwarden started, where that was told.',
+    labels: ['replica'],
+  });
   let shown: (readonly [string, string])[] = [];
+  let known = new Set<string>();
   const upWords = { healthy: 1, degraded: 0.5, unreachable: 0, unknown: undefined } as const;
 
   return {
@@ -66,6 +79,8 @@ export function createReplicationMetrics(
         // What is offline is not asked to be up.
         if (word === undefined || !replica.enabled || replica.offline) up.remove(replica.id);
         else up.labels(replica.id).set(word);
+        if (state.prunedMs === null) pruned.remove(replica.id);
+        else pruned.labels(replica.id).set(state.prunedMs / 1_000);
         damaged.labels(replica.id).set(state.findings.length > 0 ? 1 : 0);
         if (!replica.enabled) continue;
         for (const one of targets) {
@@ -87,18 +102,17 @@ export function createReplicationMetrics(
         for (const metric of [document.replicationLagSeconds, missing, missingBytes, copies, newest])
           metric.remove(...labels);
       const ids = new Set(replicas.map(({ replica }) => replica.id));
-      for (const [, id] of shown)
-        if (!ids.has(id)) {
-          up.remove(id);
-          damaged.remove(id);
-        }
-      shown = now;
+      for (const id of known) if (!ids.has(id)) for (const metric of [up, damaged, pruned]) metric.remove(id);
+      [shown, known] = [now, ids];
       for (const one of placement) met.labels(one.targetId).set(one.met ? 1 : 0);
     },
     count({ targetId, replicaId, outcome, bytes: moved }) {
       operations.labels(targetId, replicaId, outcome).inc();
       if (outcome === 'error') document.replicationErrors.labels(targetId, replicaId).inc();
       if (moved !== null) bytes.labels(targetId, replicaId).inc(moved);
+    },
+    countPruned({ replicaId, freedBytes }) {
+      if (freedBytes !== null) freed.labels(replicaId).inc(freedBytes);
     },
   };
 }

@@ -106,7 +106,7 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
 
   test('what was forgotten here stays a while longer there, and what the catalogue lost stays for good', async () => {
     const { points, state, folder } = given;
-    const doomed = await given.makePoint(randomBytes(1_000), { takenMs: 5 });
+    const doomed = await given.makePoint(randomBytes(300_000), { takenMs: 5 });
     await sync('near');
     const here = await given.source.snapshots({ tags: [`rp:${doomed.id}`] });
     await given.source.forget({ snapshotIds: here.map(({ id }) => id) });
@@ -116,6 +116,15 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
     expect((await sync('near')).result).toMatchObject({ forgotten: [doomed.id] });
     const near = given.repositoryAt(join(folder, 'near'));
     expect(await near.snapshots({ tags: [`rp:${doomed.id}`] })).toEqual([]);
+    // Its bytes go with the next prune, not before.
+    const before = (await stateOf('near'))?.storedBytes ?? 0;
+    expect((await stateOf('near'))?.litteredMs).toBe(given.clock.now());
+    const pruned = await done(given.replication.prune({ ...one, replicaId: 'near' }));
+    expect(pruned.error).toBeNull();
+    const after = await stateOf('near');
+    expect(before - (after?.storedBytes ?? 0)).toBeGreaterThan(200_000);
+    expect(given.pruned).toEqual([{ replicaId: 'near', freedBytes: expect.any(Number) }]);
+    expect(await near.check({ readData: 'all' })).toMatchObject({ ok: true });
   });
 
   test('one id with two contents stops everything and names both', async () => {

@@ -5,6 +5,7 @@ import { newId } from '../platform/ids.ts';
 import { heal } from './heal.ts';
 import { leaseOf, type Started, startHeld, whileHeld } from './held-work.ts';
 import { type Overview, readOverview } from './overview.ts';
+import { pruneReplica } from './prune-replica.ts';
 import { freshState, type Replica, type ReplicaState } from './replica.ts';
 import type { Replicas } from './replicas.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
@@ -16,6 +17,7 @@ export const replicationKinds = {
   sync: 'replication.sync',
   verify: 'replication.verify',
   heal: 'replication.heal',
+  prune: 'replication.prune',
 } as const;
 
 /** A place from which a point can be brought, the repository itself aside. */
@@ -28,6 +30,7 @@ export type Replication = {
   /** @throws AppError `feature/disabled`, `operation/busy`, `replication/unknown-target`, `conflict/state` when it is switched off */
   sync(request: Started & { readonly replicaId: string; readonly targetId?: string | undefined }): Promise<Operation>;
   verify(request: Started & { readonly replicaId: string; readonly percent?: number | undefined }): Promise<Operation>;
+  prune(request: Started & { readonly replicaId: string }): Promise<Operation>;
   heal(request: Started & { readonly replicaId: string; readonly damaged: 'target' | 'source' }): Promise<Operation>;
   /** Looks now, unless somebody works there: then what was seen last. Never throws for what the place is like. */
   look(replicaId: string, signal: AbortSignal): Promise<ReplicaState>;
@@ -155,7 +158,11 @@ export function createReplication(deps: ReplicationDeps): Replication {
     const left =
       replicaId === undefined ? undefined : await deps.leases.takeOver(leaseOf(replicaId), operation.instance);
     if (left) await deps.leases.release(left);
-    await db.unit((tx) => store.closeLog(tx, operation.id, 'ragwarden ended while it ran', clock.now()));
+    await db.unit(async (tx) => {
+      await store.closeLog(tx, operation.id, 'ragwarden ended while it ran', clock.now());
+      if (replicaId !== undefined && operation.kind === replicationKinds.sync)
+        await store.changeState(tx, replicaId, { litteredMs: clock.now() });
+    });
     return {
       message:
         operation.kind === replicationKinds.heal
@@ -177,6 +184,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
       begin('verify', request, { percent: percent ?? null }, (replica, context) =>
         verifyReplica(deps, replica, { percent: percent ?? deps.settings().verifyPercent }, context),
       ),
+    prune: (request) => begin('prune', request, {}, (replica, context) => pruneReplica(deps, replica, context)),
     heal: ({ damaged, ...request }) =>
       begin('heal', request, { damaged }, (replica, context) => heal(deps, replica, { damaged }, context)),
 

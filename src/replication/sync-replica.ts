@@ -182,7 +182,10 @@ async function copyOne(
     return bytes;
   } catch (err) {
     const failed = { ...entry, status: 'failed' as const, completedMs: clock.now(), error: describeError(err) };
-    await db.unit((tx) => store.writeLog(tx, failed));
+    await db.unit(async (tx) => {
+      await store.writeLog(tx, failed);
+      await store.changeState(tx, replica.id, { litteredMs: clock.now() });
+    });
     if (!context.signal.aborted) deps.onTransfer({ replicaId: replica.id, point, outcome: 'error', bytes: null });
     throw err;
   }
@@ -204,7 +207,10 @@ async function forgetOld(
   }
   if (doomed.length === 0) return [];
   await place.forget(doomed, call);
-  await db.unit((tx) => store.deleteCopies(tx, replica.id, doomed));
+  await db.unit(async (tx) => {
+    await store.deleteCopies(tx, replica.id, doomed);
+    await store.changeState(tx, replica.id, { litteredMs: clock.now() });
+  });
   return doomed;
 }
 

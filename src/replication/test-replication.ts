@@ -42,6 +42,7 @@ export type TestReplication = {
   readonly replication: Replication;
   readonly deps: ReplicationDeps;
   readonly transfers: Parameters<ReplicationDeps['onTransfer']>[0][];
+  readonly pruned: Parameters<ReplicationDeps['onPruned']>[0][];
   /** What may be changed while it runs. */
   settings: ReturnType<ReplicationDeps['settings']>;
   unsound: string | undefined;
@@ -85,14 +86,16 @@ export async function openTestReplication(): Promise<TestReplication> {
     admit: async () => undefined,
   });
   const transfers: TestReplication['transfers'] = [];
+  const pruned: TestReplication['pruned'] = [];
   let made = 0;
   const test = {
-    ...{ folder, state, clock, events, operations, points, source, transfers, repositoryAt },
+    ...{ folder, state, clock, events, operations, points, source, transfers, pruned, repositoryAt },
     unsound: undefined as string | undefined,
     onStep: (_name: string): void | Promise<void> => undefined,
     settings: {
       ...{ enabled: true, checkIntervalMs: 300_000, intervalMs: 0, maxTargets: 5, maxConcurrent: 3, limitKiB: 0 },
       ...{ verifyIntervalMs: 86_400_000, verifyPercent: 100, keepForgottenMs: 1_000, placement: undefined },
+      pruneIntervalMs: 7 * 86_400_000,
       receive: { enabled: true, maxBytes: 1e9, totalBytes: 1e10, keep: 10 },
     } as TestReplication['settings'],
     async makePoint(bytes: Buffer, { stream, ...more }: Partial<RecoveryPoint> & { stream?: Buffer } = {}) {
@@ -160,6 +163,10 @@ export async function openTestReplication(): Promise<TestReplication> {
     sourceUnsound: async () => test.unsound,
     asideDir: join(folder, 'aside'),
     onTransfer: (facts) => transfers.push(facts),
+    onPruned: (facts) => pruned.push(facts),
+    onSourceHealed: async () => {
+      test.unsound = undefined;
+    },
     step: async (name) => test.onStep(name),
   };
   return Object.assign(test, { deps, replication: createReplication(deps) });

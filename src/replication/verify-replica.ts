@@ -38,6 +38,7 @@ export async function verifyReplica(
       await db.unit(async (tx) => {
         await store.changeState(tx, replica.id, {
           ...{ findings: found.findings.slice(0, 50), status: 'degraded', checkedMs: nowMs },
+          damageReadMs: percent >= 100 ? nowMs : before.damageReadMs,
           error: `Damaged: ${found.findings[0] ?? 'no finding was named'}`,
         });
         await deps.events.record(tx, {
@@ -59,6 +60,7 @@ export async function verifyReplica(
     await db.unit(async (tx) => {
       await store.changeState(tx, replica.id, {
         ...{ verifiedMs: nowMs, verifiedPercent: percent, findings, ...statusByFindings({ findings }) },
+        ...(findings.length === 0 ? { damageReadMs: null } : {}),
         ...{ checkedMs: nowMs, reachedMs: nowMs },
       });
       await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs });

@@ -309,6 +309,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
     replication.verify('far', { percent: 5 }),
   postBackupReplicationReplicationTargetsByTargetIdHeal: ({ replication }) =>
     replication.heal('far', { damaged: 'target', confirm: true }),
+  postBackupReplicationReplicationTargetsByTargetIdPrune: ({ replication }) => replication.prune('far'),
   postBackupReplicationReplicationGraphsByGraphIdReplicate: ({ replication }) =>
     replication.replicateGraph('g', { targetIds: ['far'], waitSeconds: 1 }),
   getBackupReplicationReplicationGraphsByGraphIdStatus: ({ replication }) => replication.graph('g'),

@@ -93,6 +93,9 @@ export function createReplicationCalls({ send }: Transport) {
       targetId: string,
       { damaged, confirm, ...call }: StartOptions & { damaged: 'target' | 'source'; confirm: boolean },
     ) => ask<OperationBody>(target(targetId, 'heal'), { ...call, method: 'POST', body: { damaged, confirm } }),
+    /** Begins to free what nothing refers to there. @throws RagwardenError `feature/disabled`, `operation/busy` */
+    prune: async (targetId: string, call?: StartOptions) =>
+      ask<OperationBody>(target(targetId, 'prune'), { ...call, method: 'POST' }),
     /** Begins to copy the points of one graph to every target that is switched on, or to those that are named. */
     replicateGraph: async (
       graphId: string,

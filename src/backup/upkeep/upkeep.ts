@@ -37,6 +37,8 @@ export type Upkeep = {
   unlock(request: Started & { lockIds?: readonly string[] | undefined }): Promise<Operation>;
   /** One run of what is due, after another. */
   runDue(targetIds: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Somebody else read all of the repository just now and found it sound, as after it was healed. */
+  noteSound(): Promise<void>;
   states(): Promise<readonly UpkeepState[]>;
   /** As last read; for metrics, which never wait. */
   lastStates(): readonly UpkeepState[];
@@ -224,6 +226,10 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
     prune,
     check,
     unlock,
+    async noteSound() {
+      const record = { ...(await readRecord('check')), lastSuccessMs: clock.now(), lastError: null };
+      await db.unit((tx) => points.writeSetting(tx, 'upkeep.check', JSON.stringify(record)));
+    },
     states,
     lastStates: () => last,
     async runDue(targetIds, signal) {

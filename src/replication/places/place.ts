@@ -25,6 +25,8 @@ export type Place = {
   bring(item: SyncPlan['copy'][number], limitKiB: number, call: PlaceCall): Promise<Brought>;
   /** Which of these lie there; and drops them. @returns ids of points that are gone now */
   forget(pointIds: readonly string[], call: PlaceCall): Promise<string[]>;
+  /** Frees what nothing refers to; left out where points are whole files, which go with their bytes. */
+  prune?(call: PlaceCall): Promise<{ readonly freedBytes: number | null }>;
   /** Reads a share of the data; `subset` as restic takes it. */
   verify(percent: number, call: PlaceCall): Promise<{ readonly ok: boolean; readonly findings: readonly string[] }>;
   /** Where points can be restored from directly; undefined: they have to be brought back first. */

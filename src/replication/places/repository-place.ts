@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Repository } from '../../backup/index.ts';
 import { factTagChanges } from '../../backup/index.ts';
-import { AppError } from '../../platform/errors.ts';
+import { AppError, isAppError } from '../../platform/errors.ts';
 import { isManifest, planSync, pointOf } from '../plan-sync.ts';
 import type { Place, PlaceCall } from './place.ts';
 
@@ -95,6 +95,15 @@ export function createRepositoryPlace(options: {
       for (const list of [there.filter(isManifest), there.filter((one) => !isManifest(one))])
         if (list.length > 0) await repository.forget({ ...call, snapshotIds: list.map(({ id }) => id) });
       return [...new Set(there.flatMap((one) => pointOf(one) ?? []))];
+    },
+    async prune(call) {
+      await repository.removeOwnStaleLocks(call);
+      const { freedBytes } = await repository.prune(call).catch((err: unknown) => {
+        if (!isAppError(err) || err.code !== 'storage/full') throw err;
+        // Without repacking nothing is written before something was freed.
+        return repository.prune({ ...call, withoutRepacking: true });
+      });
+      return { freedBytes };
     },
     async verify(percent, call) {
       return repository.check(

@@ -105,6 +105,28 @@ export const copyRoutes =
     );
 
     app.post(
+      `${below}/targets/:target_id/prune`,
+      {
+        config: { ...admin('prune replication target'), problems: begins },
+        schema: {
+          tags,
+          summary:
+            'Free what nothing refers to at one target: what was forgotten there, or left by a copy that was cut off',
+          params: targetParams,
+          response: operationAnswers,
+        },
+      },
+      async (request, reply) => {
+        const operation = await replication.prune({
+          replicaId: request.params.target_id,
+          requestedBy: who(request),
+          idempotency: idempotencyOf(request),
+        });
+        return respondWithOperation(operations, request, reply, operation);
+      },
+    );
+
+    app.post(
       `${below}/graphs/:graph_id/replicate`,
       {
         config: { ...admin('replicate'), problems: [...begins, 'target/unknown'] },

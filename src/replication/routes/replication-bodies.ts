@@ -87,6 +87,7 @@ export const replicaBody = z.object({
   zone: z.string().nullable(),
   offline: z.boolean(),
   enabled: z.boolean(),
+  idle_reason: z.string().nullable().describe('Why nothing is copied there, whatever the place is like; null: it is.'),
   limit_kib_per_second: z.number().nullable(),
   metadata: z.record(z.string(), z.json()),
   origin: z.enum(['file', 'api']),
@@ -98,11 +99,12 @@ export const replicaBody = z.object({
   last_synced: z.string().nullable(),
   last_verified: z.string().nullable(),
   verified_percent: z.number().nullable(),
+  last_pruned: z.string().nullable().describe('When what nothing needs was last freed there.'),
   findings: z.array(z.string()).describe('Damage that was found there and not healed.'),
   conflict: z.string().nullable(),
   stored_bytes: z.number().nullable(),
   lag: z.array(lagBody),
-  allowed_actions: z.array(z.enum(['replicate', 'verify', 'heal', 'change', 'remove'])),
+  allowed_actions: z.array(z.enum(['replicate', 'verify', 'heal', 'prune', 'change', 'remove'])),
 });
 
 export function bodyOfReplica(
@@ -119,6 +121,11 @@ export function bodyOfReplica(
     zone: replica.zone,
     offline: replica.offline,
     enabled: replica.enabled,
+    idle_reason: !enabled
+      ? 'Replication is switched off. LIGHTRAG_REPLICATION_ENABLED (replication.enabled) switches it on.'
+      : replica.enabled
+        ? null
+        : 'This target is switched off.',
     limit_kib_per_second: replica.limitKiB,
     metadata: replica.metadata,
     origin: replica.origin,
@@ -130,6 +137,7 @@ export function bodyOfReplica(
     last_synced: isoInstantOrNull(state.syncedMs),
     last_verified: isoInstantOrNull(state.verifiedMs),
     verified_percent: state.verifiedPercent,
+    last_pruned: isoInstantOrNull(state.prunedMs),
     findings: [...state.findings],
     conflict: state.conflict,
     stored_bytes: state.storedBytes,
@@ -144,7 +152,7 @@ export function bodyOfReplica(
     })),
     allowed_actions: [
       ...(works ? (['replicate', 'verify'] as const) : []),
-      ...(works && replica.kind !== 'ragwarden' ? (['heal'] as const) : []),
+      ...(works && replica.kind !== 'ragwarden' ? (['heal', 'prune'] as const) : []),
       ...(replica.origin === 'api' ? (['change', 'remove'] as const) : []),
     ],
   };

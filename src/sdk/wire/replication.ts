@@ -10,6 +10,8 @@ export type ReplicaBody = {
   readonly zone: string | null;
   readonly offline: boolean;
   readonly enabled: boolean;
+  /** Why nothing is copied there, whatever the place is like; null: it is. */
+  readonly idle_reason: string | null;
   readonly limit_kib_per_second: number | null;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly origin: 'file' | 'api';
@@ -21,6 +23,7 @@ export type ReplicaBody = {
   readonly last_synced: string | null;
   readonly last_verified: string | null;
   readonly verified_percent: number | null;
+  readonly last_pruned: string | null;
   /** Damage that was found there and not healed. */
   readonly findings: readonly string[];
   readonly conflict: string | null;
@@ -35,7 +38,7 @@ export type ReplicaBody = {
     readonly newest_backup_id: string | null;
     readonly newest_taken_at: string | null;
   }[];
-  readonly allowed_actions: readonly ('replicate' | 'verify' | 'heal' | 'change' | 'remove')[];
+  readonly allowed_actions: readonly ('replicate' | 'verify' | 'heal' | 'prune' | 'change' | 'remove')[];
 };
 
 export type ReplicaHealth = {
@@ -81,7 +84,7 @@ export type GraphReplicationBody = {
   readonly targets: readonly ReplicaBody[];
 };
 
-export type ReplicationLogType = 'sync' | 'validate' | 'health_check' | 'heal' | 'receive' | 'forget';
+export type ReplicationLogType = 'sync' | 'validate' | 'health_check' | 'heal' | 'receive' | 'forget' | 'prune';
 export type ReplicationLogStatus = 'pending' | 'in_progress' | 'completed' | 'failed' | 'validated';
 export type ReplicationLogBody = {
   readonly log_id: string;
