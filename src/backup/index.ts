@@ -42,6 +42,7 @@ export {
   parseRepositoryLocation,
   type Repository,
   type RepositoryLocation,
+  type ResticOptions,
   recoveryKit,
 } from './repository/index.ts';
 export { createCommandRestorer } from './restore/command/command-restorer.ts';

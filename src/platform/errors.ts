@@ -71,6 +71,8 @@ export const errorCatalogue = {
   'repository/locked': kind(409, 'The repository is locked', 11, true),
   'repository/wrong-password': kind(409, 'The password does not open the repository', 12),
   'repository/damaged': kind(500, 'The repository is damaged', 1),
+  'repository/refused': kind(502, 'The store of the repository refuses what it was asked', 12),
+  'repository/unreachable': kind(502, 'The store of the repository could not be reached', 13, true),
   'repository/failed': kind(502, 'The repository tool failed', 1, true),
   'repository/invalid-location': kind(422, 'This is not a repository location', 2),
   'restore/blocked': kind(409, 'The folder cannot be restored into as it is', 1),

@@ -11,12 +11,18 @@ import { openKeyFile, parseKeyFile, renderLightKey, seal } from './restic-key.ts
 export async function lightenKey(repository: string, password: string): Promise<void> {
   const folder = join(repository, 'keys');
   const [name = ''] = await readdir(folder);
-  const key = parseKeyFile(await readFile(join(folder, name), 'utf8'));
+  const light = await lightKeyLike(await readFile(join(folder, name), 'utf8'), password);
+  await writeFile(join(folder, light.name), light.text, { mode: 0o600 });
+  await unlink(join(folder, name));
+}
+
+/** The same for a store elsewhere: what to put in the place of a key file, and under which name. */
+export async function lightKeyLike(keyText: string, password: string): Promise<{ name: string; text: string }> {
+  const key = parseKeyFile(keyText);
   const master = key && (await openKeyFile(key, password));
   if (!master) throw new Error('this is not the password of the repository');
   const text = await renderLightKey(master, password, facts);
-  await writeFile(join(folder, createHash('sha256').update(text).digest('hex')), text, { mode: 0o600 });
-  await unlink(join(folder, name));
+  return { name: createHash('sha256').update(text).digest('hex'), text };
 }
 
 /**

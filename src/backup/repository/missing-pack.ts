@@ -1,14 +1,17 @@
 import type { AppError } from '../../platform/errors.ts';
 import type { RepositoryLocation } from './location.ts';
-import { resticFailure } from './restic-errors.ts';
+import { codeOfWords, objectGone, resticFailure } from './restic-errors.ts';
 
-/** The pack that restic looked for in vain in a folder, or undefined. */
-export const missingPackIn = (stderrLine: string): string | undefined =>
-  /^Load\(<data\/(\w+)>.* returned error, retrying after .*: no such file or directory$/.exec(stderrLine)?.[1];
+/** The pack that restic looked for in vain, or undefined. */
+const missingPackIn = (stderrLine: string): string | undefined => {
+  const [, pack, why = ''] =
+    /^Load\(<data\/(\w+)>.* returned error, retrying after [^:]*: (.*)$/.exec(stderrLine) ?? [];
+  return objectGone.test(why) && codeOfWords(why) !== 'repository/refused' ? pack : undefined;
+};
 
 /**
  * Ends a restic that reads once it has looked for one pack twice in vain. Versions up to 0.16 try eleven times, which takes
- * most of a minute for each of them, and a file that is gone from a folder does not come back meanwhile.
+ * most of a minute for each of them, and up to a quarter of an hour in a store elsewhere; what is gone does not come back meanwhile.
  * @returns what restic is run with; an aborted `signal` has `repository/damaged` as its reason
  */
 export function endAtMissingPack(facts: {

@@ -541,7 +541,7 @@ describe.runIf(hasRestic)('a restic repository', () => {
       clock: systemClock,
     });
     const err = await far.open().catch((reason) => reason);
-    expect(err).toMatchObject({ code: 'repository/failed' });
+    expect(err).toMatchObject({ code: 'repository/unreachable' });
     expect(JSON.stringify([err.message, err.detail, err.context])).not.toContain('s3cret');
     expect(existsSync(join(folder, 'cache', 'tmp'))).toBe(true);
   });

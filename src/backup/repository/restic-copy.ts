@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError, isAppError, systemCode } from '../../platform/errors.ts';
 import type { Gate } from './gate.ts';
-import type { RepositoryLocation } from './location.ts';
+import type { LocationKind, RepositoryLocation } from './location.ts';
 import type { Call, CopyRequest, Repository } from './repository.ts';
 import { snapshotId } from './restic-arguments.ts';
 import type { ResticTool } from './restic-tool.ts';
@@ -12,6 +13,8 @@ import type { ResticTool } from './restic-tool.ts';
 export type Inside = {
   readonly location: RepositoryLocation;
   readonly passwordFile: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly caFile: string | undefined;
   readonly gate: Gate;
   /** The environment with which a run that writes elsewhere reads here. */
   asSource(): Promise<Readonly<Record<string, string>>>;
@@ -23,22 +26,66 @@ export function insideOf(insides: WeakMap<Repository, Inside>, repository: Repos
   return inside;
 }
 
-export const initArguments = (from: Pick<Inside, 'passwordFile'>): string[] => [
+type Side = Pick<Inside, 'location' | 'environment'> & { readonly caFile?: string | undefined };
+
+export const initArguments = (from: Inside, to: Pick<Side, 'location' | 'caFile'>): string[] => [
+  ...trustOfBoth(from, to),
   '--copy-chunker-params',
   '--from-password-file',
   from.passwordFile,
 ];
 
+const prefixes: Partial<Record<LocationKind, string>> = { s3: 'AWS_', azure: 'AZURE_', gs: 'GOOGLE_' };
+/** What a store's tools read, by its kind: restic knows one set of them for both sides of a copy. */
+const keysOf = ({ location, environment }: Pick<Side, 'location' | 'environment'>): string => {
+  const prefix = prefixes[location.kind];
+  return JSON.stringify(
+    Object.entries(environment)
+      .filter(([name]) => prefix !== undefined && name.startsWith(prefix))
+      .sort(),
+  );
+};
+
+/** @throws AppError `conflict/state` */
+export function requireOneSetOfKeys(to: Pick<Side, 'location' | 'environment'>, from: Side): void {
+  if (to.location.kind !== from.location.kind || keysOf(to) === keysOf(from)) return;
+  throw new AppError(
+    'conflict/state',
+    `${from.location.display} and ${to.location.display} have different credentials, and restic takes one set for both sides of a copy. Make one user that may use both, and name its keys at both.`,
+  );
+}
+
+/** Where systems keep what they trust. */
+const bundles = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+/** A named certificate holds for both sides, and instead of the system's: what the other side needs is named beside it. */
+function trustOfBoth(from: Side, to: Pick<Side, 'location' | 'caFile'>): string[] {
+  if (from.caFile === to.caFile) return [];
+  const bySystem = [from, to].some((side) => side.caFile === undefined && side.location.kind !== 'folder');
+  const files = [
+    ...(from.caFile === undefined ? [] : [from.caFile]),
+    ...(bySystem ? bundles.filter((file) => existsSync(file)).slice(0, 1) : []),
+  ];
+  return files.flatMap((file) => ['--cacert', file]);
+}
+
 /** restic skips what is there already, by its content: a run that was killed is gone on with by the same call. */
 export async function copySnapshots(
   tool: ResticTool,
-  { display }: RepositoryLocation,
+  to: Pick<Side, 'location' | 'caFile'>,
   from: Inside,
   { snapshotIds, limitKiB = 0, signal, operationId }: CopyRequest,
 ): Promise<{ durationMs: number }> {
   if (snapshotIds.length === 0) return { durationMs: 0 };
+  const { display } = to.location;
   const limits = limitKiB > 0 ? [`--limit-upload=${limitKiB}`, `--limit-download=${limitKiB}`] : [];
-  const args = ['copy', ...limits, '--from-password-file', from.passwordFile, '--', ...snapshotIds.map(snapshotId)];
+  const both = [...trustOfBoth(from, to), '--from-password-file', from.passwordFile];
+  const args = ['copy', ...limits, ...both, '--', ...snapshotIds.map(snapshotId)];
   const call = { signal, operationId, env: await from.asSource() };
   const { durationMs, stderr } = await tool.demand(`copying to ${display}`, args, call).catch((err: unknown) => {
     throw isAppError(err) && err.code === 'repository/damaged' ? tellWhose(err, from.location, display) : err;

@@ -11,24 +11,38 @@ const codeByExit: Partial<Record<number, ErrorCode>> = {
 };
 
 const notThere = /no such file|does ?n[o']t exist|not found|NoSuchKey|NoSuchBucket|NotFound|\b404\b/i;
+/** Of an object that a store elsewhere does not have, as far as it lets one see. */
+export const objectGone = /no such file|specified (key|blob) does not exist|object doesn't exist|\b404\b|not found/i;
+/** Said in words by those that do not tell the code: `The access key ID you provided does not exist` is nothing that is missing. */
+const refused =
+  /access ?denied|access key id .*does not exist|request signature we calculated|InvalidAccessKeyId|SignatureDoesNotMatch|(Expired|Invalid)Token|AuthenticationFailed|AuthorizationFailure|permission denied \(|\b40[13]\b/i;
+const unreachable =
+  /connection (refused|reset|timed out)|broken pipe|no such host|no route to host|network is unreachable|i\/o timeout|handshake timeout|unexpected EOF|: EOF|x509:|HTTP response to HTTPS client|could not resolve|connection closed|\b50[234]\b|SlowDown|service ?unavailable/i;
+/** A line of restic about a request that it makes again. It may have gone well then. */
+export const triedAgain = /returned error, retrying after /;
 
 /** In this order: a full disk also makes locking fail, a missing permission also makes the config file unreadable. */
 const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[] = [
   [
     'storage/full',
-    (text) => /no space left on device|disk quota exceeded|EntityTooLarge|QuotaExceeded|507 Insufficient/i.test(text),
+    (text) =>
+      /no space left on device|quota ?exceeded|EntityTooLarge|StorageFull|InsufficientStorage|507 Insufficient/i.test(
+        text,
+      ),
   ],
   ['backup/unknown-point', (text) => /no matching ID found|no snapshot found/.test(text)],
   ['repository/wrong-password', (text) => /wrong password or no key found/.test(text)],
   ['repository/locked', (text) => /is already locked|repo already locked|already locked (exclusively )?by/.test(text)],
   ['conflict/state', (text) => /config file already exists|already initialized/.test(text)],
+  ['repository/refused', (text) => refused.test(text)],
+  ['repository/failed', (text) => /permission denied/i.test(text)],
   [
-    'repository/failed',
-    (text) => /permission denied|access ?denied|connection refused|no such host|\b403\b/i.test(text),
+    'repository/unreachable',
+    (text) => /(unable to open|client\.|dial |Stat:|: Get )/.test(text) && unreachable.test(text),
   ],
   ['repository/missing', (text) => /unable to open (config file|repository)/.test(text) && notThere.test(text)],
   // A pack that the index promises.
-  ['repository/damaged', (text) => /Load\(<data\/\w+>/.test(text) && notThere.test(text)],
+  ['repository/damaged', (text) => /Load\(<data\/\w+>/.test(text) && objectGone.test(text)],
   [
     'repository/damaged',
     (text) =>
@@ -41,10 +55,7 @@ const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[]
 /** The one error for a run of restic that did not do what was asked. */
 export function resticFailure(ended: Ended, doing: string, location: RepositoryLocation): AppError {
   const stderr = withoutCredentials(ended.stderr, location);
-  const code =
-    codeByExit[ended.exitCode ?? -1] ??
-    codeByText.find(([, matches]) => matches(ended.stderr))?.[0] ??
-    'repository/failed';
+  const code = codeByExit[ended.exitCode ?? -1] ?? codeOfWords(ended.stderr) ?? 'repository/failed';
   const context = {
     doing,
     repository: location.display,
@@ -53,6 +64,19 @@ export function resticFailure(ended: Ended, doing: string, location: RepositoryL
     stderr: stderr.slice(-4_000),
   };
   return new AppError(code, detailOf(code, doing, location.display, stderr, ended), { context });
+}
+
+/** What it says at last counts; what it tried again only where it says nothing else. */
+export function codeOfWords(stderr: string): ErrorCode | undefined {
+  const atLast = stderr
+    .split('\n')
+    .filter((line) => !triedAgain.test(line))
+    .join('\n');
+  for (const text of [atLast, stderr]) {
+    const code = codeByText.find(([, matches]) => matches(text))?.[0];
+    if (code !== undefined) return code;
+  }
+  return unreachable.test(stderr) ? 'repository/unreachable' : undefined;
 }
 
 function detailOf(code: ErrorCode, doing: string, display: string, stderr: string, ended: Ended): string {
@@ -71,6 +95,12 @@ function detailOf(code: ErrorCode, doing: string, display: string, stderr: strin
       return `There is no repository at ${display}. Check that the place is mounted and spelled right, or let a new one be made.`;
     case 'repository/damaged':
       return `The repository ${display} is damaged: ${lastWords(stderr)}. Run a check that reads all data, and keep the other copies.`;
+    case 'repository/refused':
+      return `${display} refuses what was asked of it: ${lastWords(stderr)}. Check the credentials, and what they may do there.`;
+    case 'repository/unreachable':
+      return /x509:/.test(stderr)
+        ? `${display} cannot be trusted: ${lastWords(stderr)}. Name the certificate of its authority in ca_file.`
+        : `${display} cannot be reached: ${lastWords(stderr)}. Check that it runs, its address, and the network between.`;
     default:
       return `restic failed while ${doing} (${display}): ${ended.signal ? `ended by ${ended.signal}` : lastWords(stderr)}.`;
   }

@@ -93,7 +93,37 @@ test.each([
   [
     1,
     'Fatal: unable to open config file: client.Head: Head "…": dial tcp 127.0.0.1:9: connect: connection refused',
-    'repository/failed',
+    'repository/unreachable',
+  ],
+  // As an S3 server (Ceph) words them through restic; the first two are not something that is missing.
+  [
+    1,
+    'Fatal: unable to open config file: Stat: The access key ID you provided does not exist in our records.',
+    'repository/refused',
+  ],
+  [
+    1,
+    'Fatal: unable to open config file: Stat: The request signature we calculated does not match the signature you provided.',
+    'repository/refused',
+  ],
+  [1, 'Fatal: unable to open config file: Stat: Access Denied.', 'repository/refused'],
+  [1, 'Fatal: unable to open config file: Stat: The specified bucket does not exist.', 'repository/missing'],
+  [
+    1,
+    'Fatal: unable to open config file: Stat: Get "https://h/b/": x509: certificate signed by unknown authority',
+    'repository/unreachable',
+  ],
+  [1, 'Fatal: create repository at s3:http://h/b failed: client.MakeBucket: Access Denied.', 'repository/refused'],
+  [
+    1,
+    'Save(<data/4657fa47c4>) returned error, retrying after 552.3ms: client.PutObject: Error response code QuotaExceeded.',
+    'storage/full',
+  ],
+  // What it got over does not count.
+  [
+    1,
+    'Load(<data/4657fa47c4>, 1, 0) returned error, retrying after 552.3ms: dial tcp: connection refused\nFatal: wrong password or no key found',
+    'repository/wrong-password',
   ],
   [1, 'Fatal: unable to open repository at /x: ReadDir: open /x/keys: permission denied', 'repository/failed'],
   [1, 'Fatal: unable to save snapshot: write /x: no space left on device', 'storage/full'],

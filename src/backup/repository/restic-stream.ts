@@ -27,12 +27,13 @@ export async function storeStream(
   const consumer = await tool.spec(doing, argumentsOf(request), {
     signal,
     operationId,
+    waits: 6,
     onStdoutLine: (line) => noteLine(line, seen, request.onProgress),
   });
   const { result, sha256 } =
     Symbol.asyncIterator in from
       ? await storeBytes(options, consumer, from)
-      : { result: await storeOutput(options, consumer, from, signal), sha256: undefined };
+      : { result: await storeOutput(options, consumer, from), sha256: undefined };
   if (result.exitCode !== 0 || !seen.summary) throw resticFailure(result, doing, options.location);
   const { snapshot } = await listSnapshot(tool, options, seen.summary.snapshot_id, { signal, operationId });
   return {
@@ -85,13 +86,8 @@ async function* hashed(
   }
 }
 
-async function storeOutput(
-  { children }: ResticOptions,
-  consumer: ChildSpec,
-  from: PipedProgram,
-  signal: AbortSignal | undefined,
-): Promise<ChildResult> {
-  const { signal: _, ...spec } = consumer;
+async function storeOutput({ children }: ResticOptions, consumer: ChildSpec, from: PipedProgram): Promise<ChildResult> {
+  const { signal, ...spec } = consumer;
   const piped = await children
     .pipe(producerSpec(from, consumer.operationId), spec, signal ? { signal } : {})
     .catch((err: unknown) => {
@@ -119,13 +115,9 @@ export async function pipeFile(
   const { signal, operationId, to } = request;
   const reading = 'reading a stream';
   const args = ['dump', '--no-lock', '--', snapshotId(request.snapshotId), absolutePath(request.path)];
-  const { signal: _, ...producer } = await tool.spec(reading, args, { operationId });
   const watched = endAtMissingPack({ doing: reading, location, signal });
-  const piped = await children.pipe(
-    { ...producer, onStderrLine: watched.onStderrLine },
-    consumerSpec(to, operationId),
-    { signal: watched.signal },
-  );
+  const { signal: ended, ...producer } = await tool.spec(reading, args, { operationId, waits: 0, ...watched });
+  const piped = await children.pipe(producer, consumerSpec(to, operationId), ended ? { signal: ended } : {});
   if (piped.succeeded) return { stdout: piped.consumer.stdout, stderr: piped.consumer.stderr };
   // A program that refuses its input breaks the pipe, so restic fails too: the program knows why.
   if (piped.consumer.exitCode !== null && piped.consumer.exitCode !== 0)

@@ -14,6 +14,7 @@ import { readPassword } from './keys.ts';
 import type { LightKey } from './light-key.ts';
 import type { RepositoryLocation } from './location.ts';
 import { endAtMissingPack } from './missing-pack.ts';
+import { endAtRefusal } from './refusing-store.ts';
 import type { Call, ToolVersion } from './repository.ts';
 import { resticFailure } from './restic-errors.ts';
 import { parseVersion } from './restic-output.ts';
@@ -33,12 +34,20 @@ export type ResticOptions = {
   readonly through?: readonly string[];
   /** A path or a name on the search path; `restic` unless told. */
   readonly program?: string;
+  /** Certificates that vouch for a store elsewhere, instead of those that the system trusts. */
+  readonly caFile?: string | undefined;
+  /** How long a store elsewhere may take to say whether a repository is there, and how long to move any byte at all. */
+  readonly patience?: { readonly answerMs: number; readonly silenceMs: number };
 };
+
+export const ordinaryPatience = { answerMs: 60_000, silenceMs: 600_000 };
 
 type Run = Call &
   Partial<Pick<ChildSpec, 'cwd' | 'input' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>> & {
     /** Besides what every run gets: of another repository that is copied from. */
     readonly env?: Readonly<Record<string, string>>;
+    /** How many times longer nothing may move, since it waits for another program; 0: for ever. */
+    readonly waits?: number;
   };
 
 export type ResticTool = {
@@ -72,6 +81,7 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     TMPDIR: tempDir,
   };
   const searchPath = env.PATH ?? systemSearchPath;
+  const { silenceMs } = options.patience ?? ordinaryPatience;
   let known: ToolVersion | undefined;
 
   const version = async ({ signal, operationId }: Call = {}): Promise<ToolVersion> => {
@@ -90,11 +100,28 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     return known;
   };
 
-  const spec: ResticTool['spec'] = async (doing, args, { signal, operationId, env: more = {}, ...rest } = {}) => {
+  const spec: ResticTool['spec'] = async (
+    doing,
+    args,
+    { signal, operationId, env: more = {}, waits = 1, ...rest } = {},
+  ) => {
     await version({ signal, operationId });
     const hint = await lightKey.hint(await readPassword(passwordFile));
     await mkdir(tempDir, { recursive: true, mode: 0o700 });
-    const [first = program, ...words] = [...(options.through ?? []), program, '--password-file', passwordFile, ...args];
+    const trust = options.caFile === undefined ? [] : ['--cacert', options.caFile];
+    const [first = program, ...words] = [
+      ...(options.through ?? []),
+      ...[program, '--password-file', passwordFile, ...trust, ...args],
+    ];
+    const elsewhere =
+      location.kind === 'folder'
+        ? {}
+        : {
+            ...endAtRefusal({ doing, location, signal, onStderrLine: rest.onStderrLine }),
+            ...(waits === 0
+              ? {}
+              : { silence: { limitMs: silenceMs * waits, reason: () => silent(location, silenceMs * waits) } }),
+          };
     return {
       program: first,
       args: words,
@@ -105,6 +132,7 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
       signal,
       operationId,
       ...rest,
+      ...elsewhere,
     };
   };
 
@@ -113,12 +141,13 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     // What is missing is a finding of a check, and nothing that a backup cannot store anew.
     const reads = ['restore', 'dump', 'ls'].includes(args.find((word) => !word.startsWith('-')) ?? '');
     const watched = reads ? { ...more, ...endAtMissingPack({ doing, location, signal, onStderrLine }) } : more;
-    return children.run(await spec(doing, args, watched)).catch((err: unknown) => {
+    const result = await children.run(await spec(doing, args, watched)).catch((err: unknown) => {
       if (!isAppError(err) || err.code !== 'child/missing-program') throw err;
       // It was there before; the next call looks again.
       known = undefined;
       throw missingTool('restic is not installed any more', searchPath, err);
     });
+    return { ...result, stderr: withoutSignatures(result.stderr) };
   };
 
   const demand: ResticTool['demand'] = async (doing, args, more = {}) => {
@@ -148,6 +177,16 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
     },
   };
 }
+
+const silent = ({ display }: RepositoryLocation, silenceMs: number): AppError =>
+  new AppError(
+    'repository/unreachable',
+    `${display} took the connection and then nothing came or went for ${Math.round(silenceMs / 1_000)} s. Check that server, and the network between.`,
+  );
+
+/** Some stores are asked with a signature in the address, which restic shows when that fails. */
+const withoutSignatures = (stderr: string): string =>
+  stderr.replace(/([?&](?:sig|X-Amz-(?:Signature|Security-Token|Credential))=)[^&"\s]+/gi, '$1***');
 
 const installCommands = [
   ['apt-get', 'apt-get install restic'],

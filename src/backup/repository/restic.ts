@@ -9,7 +9,15 @@ import { endAtMissingPack } from './missing-pack.ts';
 import type { Call, CheckRequest, CheckResult, OpenResult, Repository, RestoreRequest } from './repository.ts';
 import { absolutePath, dataSubset, exactPattern, plainTag, snapshotId } from './restic-arguments.ts';
 import { backUp } from './restic-backup.ts';
-import { copySnapshots, type Inside, initArguments, insideOf, mendIndex, usersOfPacks } from './restic-copy.ts';
+import {
+  copySnapshots,
+  type Inside,
+  initArguments,
+  insideOf,
+  mendIndex,
+  requireOneSetOfKeys,
+  usersOfPacks,
+} from './restic-copy.ts';
 import { resticFailure } from './restic-errors.ts';
 import { listSnapshot } from './restic-listing.ts';
 import {
@@ -21,7 +29,7 @@ import {
   statsJson,
 } from './restic-output.ts';
 import { pipeFile, storeStream } from './restic-stream.ts';
-import { createResticTool, type ResticOptions, type ResticTool } from './restic-tool.ts';
+import { createResticTool, ordinaryPatience, type ResticOptions, type ResticTool } from './restic-tool.ts';
 import { createLockKeeper, type LockKeeper } from './restic-unlock.ts';
 
 export type { ResticOptions } from './restic-tool.ts';
@@ -41,6 +49,7 @@ export function createResticRepository(options: ResticOptions): Repository {
   const tool = createResticTool(options, lightKey);
   const keeper = createLockKeeper(tool, options);
   const gate = createGate();
+  const { answerMs } = options.patience ?? ordinaryPatience;
   /** For what removes or rewrites, which restic wants to be alone. */
   const alone = <T>(call: Call, work: () => Promise<T>): Promise<T> =>
     gate.exclusive(call.signal, () => keeper.unlessLocked(call, work));
@@ -56,13 +65,25 @@ export function createResticRepository(options: ResticOptions): Repository {
   };
 
   const look: Repository['open'] = async (call = {}) => {
+    const late = new AbortController();
+    const ended = new AbortController();
+    // A folder of the network may wait too, but says nothing else afterwards either.
+    if (location.kind !== 'folder')
+      options.clock.sleep(answerMs, ended.signal).then(
+        () => late.abort(noAnswer(location, answerMs)),
+        () => undefined,
+      );
+    const signal = call.signal ? AbortSignal.any([call.signal, late.signal]) : late.signal;
     try {
-      const config = configJson.parse(await tool.ask('opening the repository', ['cat', 'config', '--no-lock'], call));
+      const args = ['cat', 'config', '--no-lock'];
+      const config = configJson.parse(await tool.ask('opening the repository', args, { ...call, signal }));
       return { state: 'ok', id: config.id, formatVersion: config.version };
     } catch (err) {
       if (isAppError(err) && err.code === 'repository/missing') return { state: 'missing' };
       if (isAppError(err) && err.code === 'repository/wrong-password') return { state: 'wrong-password' };
       throw err;
+    } finally {
+      ended.abort();
     }
   };
 
@@ -80,7 +101,8 @@ export function createResticRepository(options: ResticOptions): Repository {
         await clearHalfMade(location.resticArgument);
       }
       const from = like && insideOf(insides, like);
-      const args = ['init', '--repository-version', '2', ...(from ? initArguments(from) : [])];
+      const args = ['init', '--repository-version', '2', ...(from ? initArguments(from, options) : [])];
+      if (from) requireOneSetOfKeys(options, from);
       await tool.demand('making the repository', args, {
         signal,
         operationId,
@@ -180,11 +202,12 @@ export function createResticRepository(options: ResticOptions): Repository {
 
     copyFrom: (request) => {
       const from = insideOf(insides, request.from);
+      requireOneSetOfKeys(options, from);
       // Neither side may be thinned out meanwhile by ourselves.
       return from.gate.shared(request.signal, () =>
         gate.shared(request.signal, () =>
           keeper
-            .unlessLocked(request, () => copySnapshots(tool, location, from, request))
+            .unlessLocked(request, () => copySnapshots(tool, options, from, request))
             .catch(async (err: unknown) => {
               await keeper.removeOwnStaleLocks().catch(() => undefined);
               await request.from.removeOwnStaleLocks().catch(() => undefined);
@@ -205,6 +228,8 @@ export function createResticRepository(options: ResticOptions): Repository {
   insides.set(repository, {
     location,
     passwordFile: options.passwordFile,
+    environment: options.environment,
+    caFile: options.caFile,
     gate,
     async asSource() {
       const hint = await lightKey.hint(await readPassword(options.passwordFile));
@@ -217,6 +242,12 @@ export function createResticRepository(options: ResticOptions): Repository {
   });
   return repository;
 }
+
+const noAnswer = ({ display }: RepositoryLocation, answerMs: number): AppError =>
+  new AppError(
+    'repository/unreachable',
+    `${display} did not answer within ${Math.round(answerMs / 1_000)} s. Check that it runs, its address, and the network between.`,
+  );
 
 /**
  * The place and the password as they look from outside; undefined where that cannot be seen. While they are the same there is no

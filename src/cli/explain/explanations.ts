@@ -378,6 +378,22 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`ragwarden repo check --read-data` says what is broken. Do not prune. Take a new point afterwards.'],
     runbook: 'repository-damaged.md',
   },
+  'repository/refused': {
+    means: 'The store answered, and does not allow what was asked: a key that it does not know, a wrong secret, a missing permission.',
+    causes: [
+      'The key was renewed or withdrawn, or its secret does not belong to it.',
+      'A policy lets it read and not write, or not delete; or the bucket belongs to somebody else.',
+    ],
+    mend: ['Name the right key. `docs/replication.md` lists what it must be allowed to do.'],
+  },
+  'repository/unreachable': {
+    means: 'The store did not answer, or nobody that this machine trusts vouches for its certificate.',
+    causes: ['It does not run, or its address is another one.', 'A network between, a proxy or a firewall.'],
+    mend: [
+      'Reach its address from this machine. For a certificate of your own authority: `ca_file`.',
+      'What was under way is gone on with by the next run.',
+    ],
+  },
   'repository/failed': {
     means: 'restic ended with an error that has no code of its own.',
     causes: ['`detail` has its words: network, permissions, a version that is too old.'],

@@ -7,7 +7,8 @@ import { AppError, storageError } from '../errors.ts';
 import type { ChildRecord, ChildRecords } from './child-record.ts';
 import { findProgram } from './find-program.ts';
 import { createHead, createLineSplitter, createTail, type Sink } from './output.ts';
-import { readBootId, runningProcess, sendSignal, sessionMembers } from './proc.ts';
+import { bytesMoved, readBootId, runningProcess, sendSignal, sessionMembers } from './proc.ts';
+import { untilSilent } from './silence.ts';
 
 export type ChildSpec = {
   /** A path, or a name that is looked up in `env.PATH` (else in the system's own folders). */
@@ -22,6 +23,8 @@ export type ChildSpec = {
   readonly operationId?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
+  /** Ends one that moves no byte for so long, and what that is then. @see silence.ts */
+  readonly silence?: { readonly limitMs: number; readonly reason: () => unknown } | undefined;
   /** How a child is asked to end. */
   readonly stopSignal?: 'SIGTERM' | 'SIGINT';
   /** Between asking and SIGKILL. */
@@ -184,7 +187,7 @@ export async function spawnChild(
 
   const head = createHead(spec.maxOutputBytes ?? keptOutputBytes);
   const tail = createTail(spec.maxOutputBytes ?? keptOutputBytes);
-  const lastHeard = { at: clock.monotonic() };
+  const lastHeard = { at: clock.monotonic(), bytes: 0 };
   const listen = (stream: Readable | null, keep: Sink, onLine: ((line: string) => void) | undefined): void => {
     if (!stream) return;
     const sinks = onLine ? [keep, createLineSplitter(onLine)] : [keep];
@@ -196,7 +199,10 @@ export async function spawnChild(
         askToEnd(err);
       }
     };
-    stream.on('data', (chunk: Buffer) => guarded((sink) => sink.write(chunk)));
+    stream.on('data', (chunk: Buffer) => {
+      lastHeard.bytes += chunk.length;
+      guarded((sink) => sink.write(chunk));
+    });
     stream.on('end', () => guarded((sink) => sink.end()));
     stream.on('error', () => undefined);
   };
@@ -212,6 +218,19 @@ export async function spawnChild(
     clock.sleep(timeoutMs, over.signal).then(
       () =>
         askToEnd(new AppError('child/failed', `${spec.purpose} did not finish within ${timeoutMs} ms and was ended.`)),
+      () => undefined,
+    );
+  }
+
+  if (spec.silence !== undefined) {
+    const { limitMs, reason } = spec.silence;
+    // What only shows a clock writes as well, so its outputs do not count.
+    const moved = (): number | undefined => {
+      const bytes = bytesMoved(pid);
+      return bytes === undefined ? undefined : bytes - lastHeard.bytes;
+    };
+    untilSilent({ limitMs, moved, clock, signal: over.signal }).then(
+      (silent) => (silent ? askToEnd(reason()) : undefined),
       () => undefined,
     );
   }

@@ -35,6 +35,16 @@ export function runningProcess(pid: number): number | undefined {
   return facts && isAlive(facts) ? facts.startTicks : undefined;
 }
 
+/** Bytes that a process has read and written by now, of files, pipes and the net. Undefined where the system does not show it. */
+export function bytesMoved(pid: number): number | undefined {
+  try {
+    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1')) ?? [];
+    return read === undefined ? undefined : Number(read) + Number(written);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Living processes of the session that `leaderPid` began, the leader included. Empty where there is no `/proc`. */
 export function sessionMembers(leaderPid: number): number[] {
   let entries: string[];

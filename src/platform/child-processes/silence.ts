@@ -1,0 +1,30 @@
+import type { Clock } from '../clock.ts';
+
+/** How often is looked within the limit. */
+const looks = 10;
+
+/**
+ * Waits until nothing has moved for `limitMs`. A server that takes a connection and never answers keeps its client for ever: no
+ * system call of it fails, and the other side's kernel goes on to answer.
+ * @param moved any number that changes while something moves; undefined where that cannot be seen
+ * @returns false at once when it cannot be seen
+ * @throws the reason of the signal
+ */
+export async function untilSilent(options: {
+  readonly limitMs: number;
+  readonly moved: () => number | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}): Promise<boolean> {
+  const { limitMs, moved, clock, signal } = options;
+  let last = moved();
+  let sinceMs = clock.monotonic();
+  while (last !== undefined) {
+    await clock.sleep(limitMs / looks, signal);
+    const now = moved();
+    if (now !== last) sinceMs = clock.monotonic();
+    else if (clock.monotonic() - sinceMs >= limitMs) return true;
+    last = now;
+  }
+  return false;
+}
