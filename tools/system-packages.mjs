@@ -41,9 +41,9 @@ export const SYSTEM_PARTS = [
   {
     name: 'ceph',
     programs: ['radosgw'],
-    also: ['ceph-mon', 'ceph-osd'],
-    packages: { apt: ['radosgw', 'ceph-mon', 'ceph-osd'] },
-    neededBy: [],
+    also: ['ceph-mon', 'ceph-osd', 'ceph', 'radosgw-admin'],
+    packages: { apt: ['radosgw', 'ceph-mon', 'ceph-osd'], dnf: ['ceph-radosgw', 'ceph-mon', 'ceph-osd'] },
+    neededBy: ['tests'],
   },
 ];
 

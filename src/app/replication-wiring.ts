@@ -106,6 +106,7 @@ export function createReplicationWiring(
         passwordFile: replica.passwordFile ?? config.backup.passwordFile,
         cacheDir: join(config.dataDir, 'cache', 'restic'),
         environment: environmentOf(replica.kind, credentials),
+        caFile: replica.caFile ?? config.replication.caFile,
         ...{ children, log, clock },
       }),
     });

@@ -22,6 +22,7 @@ const replicaEntry = z
     api_key_file: z.string().min(1).optional(),
     credentials: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), secret).optional(),
     password_file: z.string().min(1).optional(),
+    ca_file: z.string().min(1).optional(),
     zone: zone.optional(),
     offline: z.boolean().optional(),
     enabled: z.boolean().optional(),
@@ -64,6 +65,8 @@ export type ReplicaConfig = {
   readonly credentials: Readonly<Record<string, ReplicaSecret>>;
   /** Undefined: the password of the repository that is copied from. */
   readonly passwordFile: string | undefined;
+  /** Certificates that vouch for it, instead of those that the system trusts. */
+  readonly caFile: string | undefined;
   readonly zone: string | null;
   readonly offline: boolean;
   readonly enabled: boolean;
@@ -97,6 +100,8 @@ export type ReplicationConfig = {
     readonly totalBytes: number;
     readonly keep: number;
   };
+  /** Of targets that name none. */
+  readonly caFile: string | undefined;
   readonly targets: readonly ReplicaConfig[];
   /** Undefined: nothing is asked for. */
   readonly placement: PlacementConfig | undefined;
@@ -115,6 +120,7 @@ export function buildReplication(
       mend: 'Name fewer, or raise it.',
     });
   const { placement } = structure;
+  const caFile = values.replicationCaFile === undefined ? undefined : resolve(cwd, values.replicationCaFile);
   return {
     enabled: values.replicationEnabled,
     checkIntervalMs: values.replicationCheckIntervalSeconds * 1_000,
@@ -131,7 +137,8 @@ export function buildReplication(
       totalBytes: values.replicationReceiveTotalBytes,
       keep: values.replicationReceiveKeep,
     },
-    targets: given.map((one) => buildReplica(one, { env, cwd, problems })),
+    caFile,
+    targets: given.map((one) => buildReplica(one, { env, cwd, problems, caFile })),
     placement: placement && {
       copies: placement.copies ?? 1,
       zones: placement.zones ?? 1,
@@ -145,8 +152,14 @@ export function buildReplication(
 
 function buildReplica(
   given: z.infer<typeof replicaEntry>,
-  { env, cwd, problems }: { env: Readonly<Record<string, string | undefined>>; cwd: string; problems: Problem[] },
+  shared: {
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly cwd: string;
+    readonly problems: Problem[];
+    readonly caFile: string | undefined;
+  },
 ): ReplicaConfig {
+  const { env, cwd, problems } = shared;
   const place = `replication.targets ${given.id}`;
   const secretOf = (name: string | undefined, file: string | undefined): ReplicaSecret | undefined => {
     if (name !== undefined && file !== undefined)
@@ -177,6 +190,7 @@ function buildReplica(
       }),
     ),
     passwordFile: given.password_file === undefined ? undefined : resolve(cwd, given.password_file),
+    caFile: given.ca_file === undefined ? shared.caFile : resolve(cwd, given.ca_file),
     zone: given.zone ?? null,
     offline: given.offline ?? false,
     enabled: given.enabled ?? true,

@@ -1,5 +1,5 @@
 import { env, setting } from './setting.ts';
-import { decimal, flag, wholeNumber } from './value-parsers.ts';
+import { decimal, file, flag, wholeNumber } from './value-parsers.ts';
 
 /** Copies of recovery points elsewhere, and what other installations send here. */
 export const replicationSettings = {
@@ -80,6 +80,15 @@ export const replicationSettings = {
     unit: 'days',
     runtime: true,
     about: 'How much longer a point stays at the targets that was forgotten here.',
+  }),
+  replicationCaFile: setting({
+    key: 'replication.ca_file',
+    env: env('RAGWARDEN_REPLICATION_CA_FILE'),
+    parser: file,
+    fallback: undefined,
+    example: '/etc/ragwarden/store-ca.pem',
+    about:
+      'Certificates (PEM) that vouch for the stores of the targets instead of those that the system trusts; a target may name its own.',
   }),
   replicationReceive: setting({
     key: 'replication.receive_enabled',

@@ -23,6 +23,8 @@ export type Replica = {
   readonly limitKiB: number | null;
   /** Of the repository there; null: the same as here. From the file only. */
   readonly passwordFile: string | null;
+  /** Certificates that vouch for it; null: those that hold for all of them. From the file only. */
+  readonly caFile: string | null;
   readonly metadata: Readonly<Record<string, z.core.util.JSONType>>;
   readonly origin: 'file' | 'api';
   readonly createdMs: number | null;

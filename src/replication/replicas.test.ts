@@ -24,7 +24,7 @@ const build = (location = '/mnt/one'): Replicas =>
     configured: [
       {
         ...{ id: 'file', name: 'file', place: { location }, zone: 'a', offline: false, enabled: true },
-        ...{ apiKey: undefined, credentials: {}, passwordFile: undefined, limitKiB: undefined },
+        ...{ apiKey: undefined, credentials: {}, passwordFile: undefined, caFile: undefined, limitKiB: undefined },
       },
     ],
     leases: leases(),

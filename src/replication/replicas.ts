@@ -138,7 +138,7 @@ export function createReplicas(deps: {
       const { name, zone, offline, enabled, limitKiB, metadata } = wanted;
       const replica: Replica = {
         ...{ id, name, kind, place, zone, offline, enabled, limitKiB, metadata },
-        ...{ passwordFile: null, origin: 'api', createdMs: clock.now() },
+        ...{ passwordFile: null, caFile: null, origin: 'api', createdMs: clock.now() },
       };
       const sealed =
         Object.keys(wanted.credentials).length === 0
@@ -208,7 +208,7 @@ function replicaOfFile(
   config: ReplicaConfig,
   parseLocation: (text: string, origin: LocationOrigin) => RepositoryLocation,
 ): Replica {
-  const { id, name, zone, offline, enabled, limitKiB, passwordFile } = config;
+  const { id, name, zone, offline, enabled, limitKiB, passwordFile, caFile } = config;
   const location = 'location' in config.place ? config.place.location : '';
   const { kind, place } =
     'baseUrl' in config.place
@@ -216,7 +216,8 @@ function replicaOfFile(
       : ofTarget(id, () => placeOf(parseLocation(location, 'file')));
   return {
     ...{ id, name, kind, place, zone, offline, enabled, limitKiB: limitKiB ?? null },
-    ...{ passwordFile: passwordFile ?? null, metadata: {}, origin: 'file', createdMs: null },
+    ...{ passwordFile: passwordFile ?? null, caFile: caFile ?? null },
+    ...{ metadata: {}, origin: 'file', createdMs: null },
   };
 }
 

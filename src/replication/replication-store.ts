@@ -77,13 +77,13 @@ export function createReplicationStore(db: Database) {
       return rows.map((row) => ({
         replica: {
           ...storedBody.parse(JSON.parse(row.body)),
-          ...{ id: row.id, passwordFile: null, origin: 'api', createdMs: Number(row.created_ms) },
+          ...{ id: row.id, passwordFile: null, caFile: null, origin: 'api', createdMs: Number(row.created_ms) },
         },
         sealed: row.sealed,
       }));
     },
     async writeReplica(tx: Tx, { replica, sealed }: StoredReplica, createdBy: string): Promise<void> {
-      const { id, createdMs, origin: _, passwordFile: __, ...body } = replica;
+      const { id, createdMs, origin: _, passwordFile: __, caFile: ___, ...body } = replica;
       const changing = { body: JSON.stringify(body), sealed };
       await tx
         .as<Tables>()

@@ -224,6 +224,7 @@ async function tellFailure(
   const before = (await store.states()).get(replica.id) ?? freshState;
   const error = isAppError(err) ? err.detail : describeError(err);
   const conflict = isAppError(err) && err.code === 'replication/conflict' ? error : null;
+  const told = (await store.log({ replicaId: replica.id, limit: 5 })).some((one) => one.operationId === context.id);
   await db.unit(async (tx) => {
     // That the repository here is damaged says nothing of the place.
     if (!isAppError(err) || err.code !== 'replication/source-unsound')
@@ -233,6 +234,13 @@ async function tellFailure(
       });
     // The first of a row, and another reason: an outage of a night is not told every five minutes.
     if (before.failuresInRow > 0 && before.error === error) return;
+    // One that failed in the middle of a point has said so there.
+    if (!told)
+      await store.writeLog(tx, {
+        ...{ id: newId('repl', clock.now(), deps.random), operationId: context.id, replicaId: replica.id },
+        ...{ targetId: null, pointId: null, type: 'sync', status: 'failed', bytes: null, dataHash: null, error },
+        ...{ startedMs: clock.now(), completedMs: clock.now() },
+      });
     await deps.events.record(tx, {
       type: conflict === null ? 'replication.failed' : 'replication.conflict',
       severity: replica.offline ? 'info' : 'error',
@@ -249,6 +257,7 @@ export function statusOfFailure(err: unknown): 'degraded' | 'unreachable' {
   switch (err.code) {
     case 'outgoing/failed':
     case 'outgoing/timeout':
+    case 'repository/unreachable':
     case 'repository/failed':
     case 'repository/missing':
       return 'unreachable';

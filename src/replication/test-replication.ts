@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,7 +9,9 @@ import {
   parseRepositoryLocation,
   type RecoveryPoint,
   type Repository,
+  type ResticOptions,
 } from '../backup/index.ts';
+import type { ReplicaConfig } from '../config/index.ts';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
 import { createOperations, type Operations } from '../operations/index.ts';
@@ -46,16 +48,24 @@ export type TestReplication = {
   /** What may be changed while it runs. */
   settings: ReturnType<ReplicationDeps['settings']>;
   unsound: string | undefined;
+  /** How places are opened from now on. */
+  placeOptions: Partial<Pick<ResticOptions, 'patience' | 'caFile'>>;
   onStep: (name: string) => void | Promise<void>;
   /** A point with one file of these bytes, and one stream when told; it exists in repository and catalogue. */
   makePoint(bytes: Buffer, more?: Partial<RecoveryPoint> & { readonly stream?: Buffer }): Promise<RecoveryPoint>;
   register(more: Partial<NewReplica> & { readonly id: string }): Promise<Replica>;
-  repositoryAt(path: string): Repository;
+  repositoryAt(
+    path: string,
+    environment?: Readonly<Record<string, string>>,
+    more?: TestReplication['placeOptions'],
+  ): Repository;
   remove(): Promise<void>;
 };
 
 /** Test support: a real repository with real points, and replication over it, with a clock that stands. */
-export async function openTestReplication(): Promise<TestReplication> {
+export async function openTestReplication(
+  options: { readonly configured?: readonly ReplicaConfig[] } = {},
+): Promise<TestReplication> {
   const folder = await mkdtemp(join(tmpdir(), 'ragwarden-replication-'));
   const passwordFile = join(folder, 'password');
   await ensurePasswordFile(passwordFile);
@@ -65,11 +75,12 @@ export async function openTestReplication(): Promise<TestReplication> {
   const events = createEventLog({ db, clock, instance: 'test' });
   const operations = createOperations({ db, clock, log: silentLogger, events, instance: 'test' });
   const children = createChildProcesses({ log: silentLogger, clock: systemClock, recordDir: join(folder, 'children') });
-  const repositoryAt = (path: string, environment: Readonly<Record<string, string>> = {}): Repository =>
+  const repositoryAt: TestReplication['repositoryAt'] = (path, environment = {}, more = {}) =>
     createResticRepository({
       location: parseRepositoryLocation(path, 'file'),
       ...{ passwordFile, cacheDir: join(folder, 'cache'), environment, children, log: silentLogger },
       clock: systemClock,
+      ...more,
     });
   const http = createHttpClient();
   const source = repositoryAt(join(folder, 'source'));
@@ -79,10 +90,10 @@ export async function openTestReplication(): Promise<TestReplication> {
   const leases = createLeases({ db, clock, instance: 'test', ttlMs: replicaLeaseMs });
   const replicas = createReplicas({
     ...{ store, db, events, clock, leases, forgetSpool: async () => undefined },
-    ...{ configured: [], maxTargets: 5, living: () => [join(folder, 'source')] },
+    ...{ configured: options.configured ?? [], maxTargets: 12, living: () => [join(folder, 'source')] },
     seal: createSeal({ given: undefined, file: join(folder, 'seal.key'), random: systemRandom }),
     parseLocation: parseRepositoryLocation,
-    readSecret: async (secret) => ('value' in secret ? secret.value : ''),
+    readSecret: async (secret) => ('value' in secret ? secret.value : (await readFile(secret.file, 'utf8')).trim()),
     admit: async () => undefined,
   });
   const transfers: TestReplication['transfers'] = [];
@@ -91,6 +102,7 @@ export async function openTestReplication(): Promise<TestReplication> {
   const test = {
     ...{ folder, state, clock, events, operations, points, source, transfers, pruned, repositoryAt },
     unsound: undefined as string | undefined,
+    placeOptions: {},
     onStep: (_name: string): void | Promise<void> => undefined,
     settings: {
       ...{ enabled: true, checkIntervalMs: 300_000, intervalMs: 0, maxTargets: 5, maxConcurrent: 3, limitKiB: 0 },
@@ -157,7 +169,10 @@ export async function openTestReplication(): Promise<TestReplication> {
       return createRepositoryPlace({
         source,
         folder: replica.kind === 'folder' ? replica.place : undefined,
-        repository: repositoryAt(place, environmentOf(replica.kind, credentials)),
+        repository: repositoryAt(place, environmentOf(replica.kind, credentials), {
+          ...(replica.caFile === null ? {} : { caFile: replica.caFile }),
+          ...test.placeOptions,
+        }),
       });
     },
     sourceUnsound: async () => test.unsound,

@@ -18,6 +18,6 @@ test.each([
   const location = parseRepositoryLocation('/mnt/there', 'file');
   const from = { location, passwordFile: '/password', asSource: async () => ({}) };
   const id = 'ab'.repeat(32);
-  await copySnapshots(tool, location, from as never, { snapshotIds: [id], limitKiB } as never);
+  await copySnapshots(tool, { location }, from as never, { snapshotIds: [id], limitKiB } as never);
   expect(asked).toEqual([['copy', ...limits, '--from-password-file', '/password', '--', id]]);
 });

@@ -379,7 +379,8 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     runbook: 'repository-damaged.md',
   },
   'repository/refused': {
-    means: 'The store answered, and does not allow what was asked: a key that it does not know, a wrong secret, a missing permission.',
+    means:
+      'The store answered, and does not allow what was asked: a key that it does not know, a wrong secret, a missing permission.',
     causes: [
       'The key was renewed or withdrawn, or its secret does not belong to it.',
       'A policy lets it read and not write, or not delete; or the bucket belongs to somebody else.',
