@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
-import { childProgram } from './setup/product-programs.ts';
+import { childProgram, shortLife } from './setup/product-programs.ts';
 
 export type Answer = {
   readonly status: number;
@@ -59,7 +59,7 @@ export async function startWarden(options: {
   temporary?: string;
 }): Promise<RunningWarden> {
   if (!options.makesRepository) await prepareRepository(options.dataDir, options.settings?.BACKUP_DIR);
-  const child = spawn(process.execPath, [childProgram(), options.dataDir, options.killAt ?? ''], {
+  const child = spawn(process.execPath, [...shortLife, childProgram(), options.dataDir, options.killAt ?? ''], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH ?? '',

@@ -36,17 +36,23 @@ async function start({ root, say, args }) {
 /** With arguments only the tests they name run; without, every check and every test. */
 async function test({ root, say, args }) {
   return usingModules(root, 'npm test', say, async () => {
-    const failures = [];
-    if (isStale(root) && (await build(root, ['--if-stale'])) !== 0) failures.push('build');
-    for (const { name, reason } of await installMissing('tests', say)) {
-      say(
-        `MISSING: ${reason}. ${process.env.CI === 'true' ? 'That is a failure here.' : 'Tests that need it are skipped.'}`,
-      );
-      if (process.env.CI === 'true') failures.push(name);
-    }
-    if (args.length === 0) failures.push(...(await runChecks(root, environment(), say)));
-    return finish(failures, await runTests(root, environment(), args));
+    // None of the three reads what another makes; one alone leaves a core, or all of them, without work.
+    const failures = await Promise.all([
+      isStale(root) ? build(root, ['--if-stale']).then((code) => (code === 0 ? [] : ['build'])) : [],
+      missingForTests(say),
+      args.length === 0 ? runChecks(root, environment(), say) : [],
+    ]);
+    return finish(failures.flat(), await runTests(root, environment(), args));
   });
+}
+
+/** Names of the parts whose absence is a failure. */
+async function missingForTests(say) {
+  const missing = await installMissing('tests', say);
+  const fails = process.env.CI === 'true';
+  for (const { reason } of missing)
+    say(`MISSING: ${reason}. ${fails ? 'That is a failure here.' : 'Tests that need it are skipped.'}`);
+  return fails ? missing.map(({ name }) => name) : [];
 }
 
 async function check({ root, say, args }) {
