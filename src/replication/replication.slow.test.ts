@@ -6,11 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../../test/setup/parts.ts';
+import { lightenKey } from '../backup/repository/light-key.fixture.ts';
 import type { Operation } from '../operations/index.ts';
 import { leaseOf } from './held-work.ts';
 import { openTestReceiver } from './receive/test-receiver.ts';
 import { createReplicationJob } from './replication-job.ts';
-import { openTestReplication, type TestReplication } from './test-replication.ts';
+import { openTestReplication, password, type TestReplication } from './test-replication.ts';
 
 const one = { requestedBy: 'local:admin' };
 
@@ -45,9 +46,10 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
     const old = await given.makePoint(randomBytes(900_000));
     given.clock.advance(1_000);
     const point = await given.makePoint(randomBytes(400_000), { stream: randomBytes(50_000) });
-    await given.register({ id: 'near', zone: 'cellar' });
+    await given.register({ id: 'near', zone: 'cellar' }, 'empty');
     const first = await sync('near');
     expect(first.error).toBeNull();
+    await lightenKey(join(folder, 'near'), password);
     expect(first.result).toMatchObject({ copied: [point.id, old.id], already_there: 0 });
     const copy = given.repositoryAt(join(folder, 'near'));
     const trees = (list: Awaited<ReturnType<typeof copy.snapshots>>) => list.map(({ tree }) => tree).sort();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import {
   createPointStore,
   createResticRepository,
-  ensurePasswordFile,
   type PointStore,
   parseRepositoryLocation,
   type RecoveryPoint,
   type Repository,
   type ResticOptions,
 } from '../backup/index.ts';
+import { makeLightRepository } from '../backup/repository/light-key.fixture.ts';
 import type { ReplicaConfig } from '../config/index.ts';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
@@ -53,7 +53,8 @@ export type TestReplication = {
   onStep: (name: string) => void | Promise<void>;
   /** A point with one file of these bytes, and one stream when told; it exists in repository and catalogue. */
   makePoint(bytes: Buffer, more?: Partial<RecoveryPoint> & { readonly stream?: Buffer }): Promise<RecoveryPoint>;
-  register(more: Partial<NewReplica> & { readonly id: string }): Promise<Replica>;
+  /** In a folder beside, with a repository whose key costs nothing to open unless `empty`. */
+  register(more: Partial<NewReplica> & { readonly id: string }, empty?: 'empty'): Promise<Replica>;
   repositoryAt(
     path: string,
     environment?: Readonly<Record<string, string>>,
@@ -62,13 +63,15 @@ export type TestReplication = {
   remove(): Promise<void>;
 };
 
+export const password = 'the password of a repository of tests';
+
 /** Test support: a real repository with real points, and replication over it, with a clock that stands. */
 export async function openTestReplication(
   options: { readonly configured?: readonly ReplicaConfig[] } = {},
 ): Promise<TestReplication> {
   const folder = await mkdtemp(join(tmpdir(), 'ragwarden-replication-'));
   const passwordFile = join(folder, 'password');
-  await ensurePasswordFile(passwordFile);
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   const state = await openTestState();
   const clock = createFakeClock();
   const { db } = state;
@@ -82,9 +85,18 @@ export async function openTestReplication(
       clock: systemClock,
       ...more,
     });
+  /** What points are packed in, without the seconds that a key of the tool costs. */
+  const lightAt = (path: string): Repository => {
+    const repository = repositoryAt(path);
+    const init = async () => {
+      await makeLightRepository(path, password);
+      return { id: 'light', formatVersion: 2 };
+    };
+    return Object.assign(repository, { init });
+  };
   const http = createHttpClient();
   const source = repositoryAt(join(folder, 'source'));
-  await source.init();
+  await makeLightRepository(join(folder, 'source'), password);
   const points = createPointStore(db);
   const store = createReplicationStore(db);
   const leases = createLeases({ db, clock, instance: 'test', ttlMs: replicaLeaseMs });
@@ -136,15 +148,18 @@ export async function openTestReplication(
       await db.unit((tx) => points.insert(tx, point));
       return point;
     },
-    register: (more: Partial<NewReplica> & { readonly id: string }) =>
-      replicas.register(
+    async register(more: Partial<NewReplica> & { readonly id: string }, empty?: 'empty') {
+      const beside = join(folder, more.id);
+      if (empty === undefined && !('location' in more)) await makeLightRepository(beside, password);
+      return replicas.register(
         {
-          ...{ name: more.id, location: join(folder, more.id), baseUrl: undefined, credentials: {} },
+          ...{ name: more.id, location: beside, baseUrl: undefined, credentials: {} },
           ...{ zone: null, offline: false, enabled: true, limitKiB: null, metadata: {} },
           ...more,
         },
         'local:admin',
-      ),
+      );
+    },
     async remove() {
       await operations.stop();
       await http.close();
@@ -162,7 +177,8 @@ export async function openTestReplication(
       const credentials = await replicas.credentials(replica);
       if (replica.kind === 'ragwarden')
         return createRagwardenPlace({
-          ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', http, source, children, repositoryAt },
+          ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', http, source, children },
+          repositoryAt: lightAt,
           spool: join(folder, 'outgoing'),
         });
       const place = placeWithCredentials(replica.kind, replica.place, credentials);

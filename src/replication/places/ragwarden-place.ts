@@ -80,8 +80,9 @@ export function createRagwardenPlace(options: {
       await mkdir(spool, { recursive: true, mode: 0o700 });
       const packed = options.repositoryAt(folder);
       await packed.init({ ...call, like: source });
-      await packed.copyFrom({ ...call, from: source, snapshotIds: streams });
-      if (manifest !== undefined) await packed.copyFrom({ ...call, from: source, snapshotIds: [manifest] });
+      // In no order: nobody sees it before all of it is packed.
+      const snapshotIds = [...streams, ...(manifest === undefined ? [] : [manifest])];
+      await packed.copyFrom({ ...call, from: source, snapshotIds });
       const { exitCode, stderr } = await options.children.run({
         program: 'tar',
         args: ['-cf', `${file}.new`, '-C', folder, '.'],
