@@ -109,6 +109,8 @@ describe('the trail', () => {
     'POST /api/v1/backup-replication/backup/snapshots/upload':
       'a service tells what it sent; kept in the replication log, shown in src/replication/receive/receive.test.ts',
     'POST /api/v1/backup-replication/backup/snapshots/received/verify': 'only looks; told as a read',
+    'POST /api/v1/backup-replication/backup/snapshots/received/adopt':
+      'needs a received point; audited at its end (adopt-received.ts), shown in test/second-ragwarden.test.ts',
     'PATCH /api/v1/backup-replication/replication/targets/:target_id': 'the same as of a place that is registered',
     'DELETE /api/v1/backup-replication/replication/targets/:target_id': 'the same',
     'POST /api/v1/backup-replication/replication/targets/:target_id/replicate':

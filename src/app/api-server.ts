@@ -212,6 +212,7 @@ export async function createApiServer(
   );
   await server.register(slices.replicationRoutes);
   await server.register(slices.receiveRoutes);
+  await server.register(slices.adoptRoutes);
   await server.register(slices.failoverRoutes);
   await server.register(slices.checkpointRoutes);
   const { fronting } = slices;

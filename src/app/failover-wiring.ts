@@ -44,7 +44,7 @@ export function createFailoverWiring(
     readonly fronting: Fronting;
     readonly canaries: DocumentWiring['canaries'];
     /** Where copies of points lie. */
-    readonly replication: Pick<Replication, 'replicas' | 'openRepository'>;
+    readonly replication: Pick<Replication, 'replicas' | 'openRepository' | 'openPacked'>;
     step(name: string): void | Promise<void>;
   },
 ): FailoverWiring {
@@ -60,7 +60,7 @@ export function createFailoverWiring(
   if (target) metrics.begin(target.targetId);
   showPlace();
   const own: FailoverSource = {
-    id: 'own',
+    ...{ id: 'own', kind: 'repository' },
     title: `the repository at ${backup.location}`,
     open: async (): Promise<Repository> => protection.repository,
   };
@@ -177,14 +177,23 @@ function placeOf(ground: Ground, access: PlaceAccess): FailoverPlace {
 const zoneOf = ({ config }: PlaceAccess, id: PlaceId): string | null =>
   id === 'standby' ? (config.standby?.zone ?? null) : null;
 
-/** Also one that is switched off, or usually not attached: whoever needs a copy takes it where it lies. */
+/**
+ * Also one that is switched off, or usually not attached: whoever needs a copy takes it where it lies. What has to come whole comes
+ * last.
+ */
 async function replicasOf({
   replicas,
   openRepository,
-}: Pick<Replication, 'replicas' | 'openRepository'>): Promise<FailoverSource[]> {
-  return (await replicas.list()).map(({ id, place }) => ({
-    id,
-    title: `the replication target ${id} (${place})`,
-    open: () => openRepository(id),
-  }));
+  openPacked,
+}: Pick<Replication, 'replicas' | 'openRepository' | 'openPacked'>): Promise<FailoverSource[]> {
+  const sources = (await replicas.list()).map(({ id, kind, place }): FailoverSource => {
+    const named = { id, title: `the replication target ${id} (${place})` };
+    if (kind !== 'ragwarden') return { ...named, kind: 'repository', open: () => openRepository(id) };
+    return {
+      ...{ ...named, kind: 'packed' },
+      list: async (signal) => (await openPacked(id)).list(signal),
+      bring: async (pointId, folder, signal) => (await openPacked(id)).bring([pointId], folder, signal),
+    };
+  });
+  return sources.sort((one, other) => Number(one.kind === 'packed') - Number(other.kind === 'packed'));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   createResticRepository,
   parseRepositoryLocation,
+  type Repository,
   type RepositoryLocation,
   requireGraph,
 } from '../backup/index.ts';
@@ -13,7 +14,10 @@ import type { RoutePlugin } from '../platform/http/index.ts';
 import { createLeases } from '../platform/leases.ts';
 import { createSeal } from '../platform/seal.ts';
 import {
+  adoptKind,
+  adoptRoutes,
   bodyOfOverview,
+  createAdoption,
   createRagwardenPlace,
   createReceivedStore,
   createReceiver,
@@ -43,6 +47,8 @@ export type ReplicationWiring = {
   readonly replicationJob: ReplicationJob;
   readonly replicationRoutes: RoutePlugin;
   readonly receiveRoutes: RoutePlugin;
+  readonly adoptRoutes: RoutePlugin;
+  readonly replicationSettlers: Replication['settlers'];
   readonly replicationCheck: HealthCheck;
   /** Everything about replicas, as the API tells it. */
   replicationOverview(): Promise<ReturnType<typeof bodyOfOverview>>;
@@ -82,6 +88,11 @@ export function createReplicationWiring(
     admit: (host, port) => allowed.admit(host, port),
   });
 
+  const repositoryAt = (folder: string, passwordFile: string): Repository =>
+    createResticRepository({
+      ...{ location: parseRepositoryLocation(folder, 'file'), passwordFile },
+      ...{ cacheDir: join(config.dataDir, 'cache', 'restic'), environment: {}, children, log, clock },
+    });
   const openPlace = async (replica: Replica) => {
     const credentials = await replicas.credentials(replica);
     if (replica.kind === 'ragwarden')
@@ -89,12 +100,8 @@ export function createReplicationWiring(
         ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', source: repository, children },
         http: replica.origin === 'file' ? http : allowed,
         spool: spoolOf(replica),
-        repositoryAt: (folder) =>
-          createResticRepository({
-            location: parseRepositoryLocation(folder, 'file'),
-            passwordFile: config.backup.passwordFile,
-            ...{ cacheDir: join(config.dataDir, 'cache', 'restic'), environment: {}, children, log, clock },
-          }),
+        random,
+        repositoryAt: (folder) => repositoryAt(folder, config.backup.passwordFile),
       });
     const written = placeWithCredentials(replica.kind, replica.place, credentials);
     const location: RepositoryLocation = parseRepositoryLocation(written, replica.origin === 'file' ? 'file' : 'api');
@@ -125,6 +132,7 @@ export function createReplicationWiring(
       return failed && /damaged/.test(check.lastError ?? '') ? (check.lastError ?? undefined) : undefined;
     },
     asideDir: join(config.dataDir, 'damaged-packs'),
+    broughtDir: join(config.dataDir, 'brought-back'),
     onTransfer: ({ replicaId, point, outcome, bytes }) =>
       metrics.count({ targetId: point.targetId, replicaId, outcome, bytes }),
     onPruned: (facts) => metrics.countPruned(facts),
@@ -146,8 +154,17 @@ export function createReplicationWiring(
     folder: join(config.dataDir, 'received'),
     limits: () => ground.config.replication.receive,
   });
+  const adoption = createAdoption({
+    ...{ receiver, db, events, operations, children, repositoryAt },
+    targetIds: targets.map((one) => one.target.id),
+    scratchDir: join(config.dataDir, 'adopting'),
+    takeIn: (request, context) => backup.takeIn(request, context),
+    step: async (name) => ports.step(name),
+  });
   return {
     replication,
+    replicationSettlers: { ...replication.settlers, [adoptKind]: adoption.settler },
+    adoptRoutes: adoptRoutes({ adoption, operations }),
     receiveRoutes: receiveRoutes({ receiver, enabled: () => ground.config.replication.receive.enabled }),
     replicationJob: job,
     replicationRoutes: replicationRoutes({

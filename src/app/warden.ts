@@ -344,7 +344,7 @@ export function createWarden(options: WardenOptions): Warden {
       settlers: {
         ...{ ...backup.settlers, ...drills.settlers, ...failovers.settlers, ...tuningWiring.tuningSettlers },
         ...cleanupWiring.cleanup.settlers,
-        ...replicating.replication.settlers,
+        ...replicating.replicationSettlers,
       },
     });
     for (const operation of settled)

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Operation, Operations, SettledOutcome } from '../operations/index.ts';
+import type { Operation, OperationContext, Operations, SettledOutcome } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { requireAllowedFolder } from './allowed-folder.ts';
 import type { BackupDeps } from './backup-deps.ts';
@@ -12,7 +12,7 @@ import type { KnownRepository } from './open-repository.ts';
 import { planRestore } from './plan-restore.ts';
 import { isPointId, isRestorable, newPointId, type RecoveryPoint } from './point.ts';
 import { type PreparedRestore, prepareRestore } from './prepare-restore.ts';
-import type { OpenResult, RepositoryLock } from './repository/index.ts';
+import type { OpenResult, Repository, RepositoryLock } from './repository/index.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { RestorePlanReport } from './restore-plan-report.ts';
 import { restorePoint } from './restore-point.ts';
@@ -20,6 +20,7 @@ import { planRetention, type RetentionItem, type RetentionPolicy } from './reten
 import { settleRestore } from './settle-restore.ts';
 import { settleTakenPoint } from './settle-taken-point.ts';
 import { removeStaleScratch } from './staging.ts';
+import { takeInPoint } from './take-in-point.ts';
 import { type TakePointInput, takePoint } from './take-point.ts';
 import { createUnfolder } from './unfold/index.ts';
 import { settleUnsettled } from './unsettled-restore.ts';
@@ -82,6 +83,14 @@ export type Backup = {
   readonly upkeep: Upkeep;
   /** The catalogue against the repository. */
   readonly catalogue: Catalogue;
+  /**
+   * Takes a point of another repository over as one of ours, pinned; part of an operation of whoever asks. @see takeInPoint
+   * @throws `backup/unavailable`, `backup/unknown-point`, `replication/conflict`, `conflict/state`
+   */
+  takeIn(
+    request: { readonly from: Repository; readonly pointId: string; readonly requestedBy: string },
+    context: OperationContext,
+  ): Promise<{ readonly point: RecoveryPoint; readonly wasThere: boolean }>;
   /** @throws `backup/invalid-id`, `backup/unknown-point`, `conflict/state` */
   pin(request: { pointId: string; pinned: boolean; requestedBy: string }): Promise<RecoveryPoint>;
   /** Points as the parts of each workspace. */
@@ -220,6 +229,13 @@ export function createBackup(
 
     async pin({ pointId, pinned, requestedBy }) {
       return catalogue.pin({ point: await requirePoint(pointId), pinned, requestedBy });
+    },
+
+    async takeIn({ from, pointId, requestedBy }, context) {
+      await requireAvailable();
+      const { point, wasThere } = await takeInPoint(deps, { from, pointId }, context);
+      // Taken long ago, it would be the first to be forgotten.
+      return { point: await catalogue.pin({ point, pinned: true, requestedBy }), wasThere };
     },
 
     async take({ requestedBy, idempotency, ...wanted }) {

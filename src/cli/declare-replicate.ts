@@ -3,7 +3,10 @@ import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
 import {
   type AddFlags,
+  type AdoptFlags,
   addReplica,
+  adoptReceived,
+  listReceived,
   listReplicas,
   listReplicationLog,
   removeReplica,
@@ -21,6 +24,7 @@ export function declareReplicate(program: Command, context: CommandContext, does
     'replicate run cellar',
     'replicate verify cellar --percent 10',
     'replicate heal cellar --damaged source --yes',
+    'replicate adopt --kit recovery-kit.txt',
   ]);
   remote(
     replicate
@@ -81,6 +85,20 @@ export function declareReplicate(program: Command, context: CommandContext, does
   remote(
     replicate.command('prune').argument('<replica>').description('free what nothing needs there any more, now'),
   ).action(does((id: string, flags: RemoteFlags) => workOnReplica(context, id, 'prune', flags)));
+  remote(replicate.command('received').description('points that other installations sent here')).action(
+    does((flags: RemoteFlags) => listReceived(context, flags)),
+  );
+  remote(
+    replicate
+      .command('adopt')
+      .argument('[point]')
+      .description('make a received point one of this installation, when its sender is lost (default: the newest)'),
+  )
+    .option('--kit <file>', 'the recovery kit of the sender')
+    .option('--password-file <file>', "the password of the sender's repository, where there is no kit")
+    .option('--graph <id>', 'of this graph, where there are several')
+    .option('--sender <subject>', 'from this sender, where there are several')
+    .action(does((id: string | undefined, flags: AdoptFlags) => adoptReceived(context, id, flags)));
   remote(replicate.command('logs').description('what was copied, verified and healed, newest first'))
     .option('--target <replica>', 'at one place')
     .addOption(

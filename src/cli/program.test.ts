@@ -73,6 +73,8 @@ test('offers the commands that are promised', () => {
     'replicate verify',
     'replicate heal',
     'replicate prune',
+    'replicate received',
+    'replicate adopt',
     'replicate logs',
     'repo status',
     'repo check',

@@ -11,6 +11,7 @@ import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable } 
 import { coloured } from './words.ts';
 
 const below = '/api/v1/backup-replication/replication';
+const sent = '/api/v1/backup-replication/backup/snapshots';
 const textOrNull = z.string().nullable();
 const replicaAnswer = z.object({
   target_id: z.string(),
@@ -330,3 +331,97 @@ export async function listReplicationLog(
     return exitCodes.ok;
   });
 }
+
+const receivedAnswer = z.object({
+  sender: z.string(),
+  graph_id: z.string(),
+  backup_id: z.string(),
+  taken_at: textOrNull,
+  size_bytes: z.number(),
+  received_at: z.string(),
+});
+
+export async function listReceived(context: CommandContext, flags: RemoteFlags): Promise<number> {
+  const { terminal } = context;
+  return withApi(context, flags, async (api) => {
+    const document = await api.call(`${sent}/received`);
+    if (flags.json) printJson(terminal, document);
+    else {
+      const { items } = read(pageOf(receivedAnswer), document);
+      if (items.length === 0) terminal.note('Nobody sent a point here.');
+      else
+        terminal.out(
+          formatTable(
+            [
+              { title: 'point' },
+              { title: 'graph' },
+              { title: 'sender' },
+              { title: 'taken' },
+              { title: 'received' },
+              { title: 'size', align: 'right' },
+            ],
+            items.map((one) => [
+              ...[one.backup_id, one.graph_id, one.sender],
+              one.taken_at === null ? '-' : formatInstant(one.taken_at),
+              formatInstant(one.received_at),
+              formatBytes(one.size_bytes),
+            ]),
+          ),
+        );
+    }
+    return exitCodes.ok;
+  });
+}
+
+export type AdoptFlags = RemoteFlags & {
+  readonly kit?: string;
+  readonly passwordFile?: string;
+  readonly graph?: string;
+  readonly sender?: string;
+};
+
+/** The password comes from a file, never from an argument, which every process of the machine sees. */
+export async function adoptReceived(
+  context: CommandContext,
+  pointId: string | undefined,
+  flags: AdoptFlags,
+): Promise<number> {
+  const { terminal } = context;
+  const textOf = (path: string): Promise<string> => readFile(resolve(context.cwd, path), 'utf8');
+  if (flags.kit === undefined && flags.passwordFile === undefined)
+    throw new AppError('request/invalid', "Name the recovery kit of the sender with --kit, or its password's file.");
+  const password =
+    flags.passwordFile === undefined
+      ? passwordOfKit(await textOf(flags.kit ?? ''))
+      : (await textOf(flags.passwordFile)).replace(/\r?\n$/, '');
+  return withApi(context, flags, async (api) => {
+    const first = await api.call(`${sent}/received/adopt`, {
+      method: 'POST',
+      body: {
+        password,
+        ...(pointId === undefined ? {} : { backup_id: pointId }),
+        ...(flags.graph === undefined ? {} : { graph_id: flags.graph }),
+        ...(flags.sender === undefined ? {} : { sender: flags.sender }),
+      },
+    });
+    const { document, operation } = await followOperation(context, api, first, flags.quiet === true);
+    if (flags.json) printJson(terminal, document);
+    if (operation.result === null) {
+      reportFailure(context, operation);
+      return exitCodeOfOperation(operation);
+    }
+    const { backup_id, sender, next } = read(adoptedAnswer, operation.result);
+    if (!flags.json && !flags.quiet)
+      terminal.out(`${backup_id}, which ${sender} sent, is a point of this installation now. Next: ${next}`);
+    return exitCodes.ok;
+  });
+}
+/** As `ragwarden backup kit` prints it. */
+function passwordOfKit(text: string): string {
+  const password = /^ragwarden recovery kit$/m.test(text) ? /^Password +(\S.*?)\s*$/m.exec(text)?.[1] : undefined;
+  if (password === undefined)
+    throw new AppError('request/invalid', 'This is no recovery kit. `ragwarden backup kit` prints one.');
+  return password;
+}
+
+const adoptedAnswer = z.object({ backup_id: z.string(), sender: z.string(), next: z.string() });

@@ -10,7 +10,7 @@ export type Severity = (typeof severities)[number];
  * In use so far: `warden.started`, `warden.stopped`, `access.login`, `target.status-changed`, `target.workspace-changed`, `target.index-run-began`, `target.index-run-ended`, `host.threshold`, `host.oom-kill`,
  * `backup.point-taken`, `backup.point-failed`, `backup.point-lost`, `backup.catalogue-rebuilt`, `backup.catalogue-differs`,
  * `replication.synced`, `replication.failed`, `replication.conflict`, `replication.damaged`, `replication.healed`, `replication.pruned`, `replication.target-registered`, `replication.target-changed`,
- * `replication.target-removed`, `replication.target-lost`, `replication.target-back`, `replication.placement-met`, `replication.placement-broken`, `replication.received`,
+ * `replication.target-removed`, `replication.target-lost`, `replication.target-back`, `replication.placement-met`, `replication.placement-broken`, `replication.received`, `replication.adopted`,
  * `restore.finished`, `restore.rolled-back`, `restore.undo-waits`, `operation.failed`,
  * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `health.status-changed`, `ingest.stuck`,
  * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`, `resource.leak-found`, `resource.leaks-found`,

@@ -55,7 +55,13 @@ function given(source: Fake, there: Fake, more: Partial<ReplicationDeps> = {}): 
     source: here,
     openPlace: async () =>
       createRepositoryPlace({ source: here as Repository, repository: copy as Repository, folder: undefined }),
-    ...{ sourceUnsound: async () => undefined, asideDir: '/nowhere', step: async () => undefined, targetIds: [] },
+    ...{
+      sourceUnsound: async () => undefined,
+      asideDir: '/nowhere',
+      broughtDir: '/nowhere',
+      step: async () => undefined,
+      targetIds: [],
+    },
     settings: () => ({ keepForgottenMs: 0 }),
     ...more,
     // Of what replication is given, what these pieces of work use.

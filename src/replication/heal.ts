@@ -1,8 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Repository } from '../backup/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
+import type { Place, PlaceCall } from './places/place.ts';
 import { isManifest, type ListedSnapshot, pointOf } from './plan-sync.ts';
 import { freshState, type LogEntry, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
@@ -80,13 +82,13 @@ export async function heal(
     ...{ startedMs: clock.now(), completedMs: null, bytes: null, dataHash: null, error: null },
   };
   await db.unit((tx) => store.writeLog(tx, entry));
+  const brought = join(deps.broughtDir, replica.id);
   try {
     const place = await deps.openPlace(replica);
-    const there = place.repository;
-    if (!there)
+    if (!place.repository && which === 'target')
       throw new AppError(
         'conflict/state',
-        `${replica.id} is another ragwarden, which keeps points as they came: send them again, or bring them back from there.`,
+        `${replica.id} is another ragwarden, which keeps points as they came and sets aside what is damaged: the next copy brings it again.`,
       );
     const state = (await store.states()).get(replica.id) ?? freshState;
     // The one that is known, and not the repository here by another way.
@@ -97,6 +99,8 @@ export async function heal(
         'replication/source-unsound',
         `${which === 'target' ? 'The repository here' : replica.id} is damaged itself: ${unsound} Nothing was changed. Heal from a copy that is sound.`,
       );
+    await context.phase('opening');
+    const there = place.repository ?? (await bringAll(deps, place, brought, call));
     const [damaged, good] = which === 'target' ? [there, deps.source] : [deps.source, there];
     await damaged.removeOwnStaleLocks(call);
     const result = await healRepository(deps, { damaged, good, replica, which }, context);
@@ -136,7 +140,24 @@ export async function heal(
     const error = err instanceof AppError ? err.detail : 'It ended with an error of another kind.';
     await db.unit((tx) => store.writeLog(tx, { ...entry, status: 'failed', completedMs: clock.now(), error }));
     throw err;
+  } finally {
+    await rm(brought, { recursive: true, force: true });
   }
+}
+
+/** All that a place has of what exists by the catalogue, in one repository; what a killed heal left there is of no use. */
+async function bringAll(
+  { points }: Pick<ReplicationDeps, 'points'>,
+  place: Place,
+  folder: string,
+  call: PlaceCall,
+): Promise<Repository> {
+  await rm(folder, { recursive: true, force: true });
+  const wanted: string[] = [];
+  for (const id of (await place.plan([], call)).listed ?? [])
+    if ((await points.find(id))?.forgottenMs === null) wanted.push(id);
+  if (!place.bringBack) throw new AppError('conflict/state', 'This place gives nothing back.');
+  return place.bringBack(wanted, folder, call);
 }
 
 async function healRepository(

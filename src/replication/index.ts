@@ -11,6 +11,8 @@ export { boundedReplicationLog } from './log-growth.ts';
 export type { Overview } from './overview.ts';
 export { createRagwardenPlace } from './places/ragwarden-place.ts';
 export { createRepositoryPlace } from './places/repository-place.ts';
+export { adoptKind, createAdoption } from './receive/adopt-received.ts';
+export { adoptRoutes } from './receive/adopt-routes.ts';
 export { receiveRoutes } from './receive/receive-routes.ts';
 export { createReceivedStore } from './receive/received-store.ts';
 export { createReceiver } from './receive/receiver.ts';

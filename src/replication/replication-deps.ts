@@ -38,6 +38,8 @@ export type ReplicationDeps = {
   sourceUnsound(): Promise<string | undefined>;
   /** Where packs that are damaged are put aside while a repository is healed. */
   readonly asideDir: string;
+  /** Where points of a place that is no repository are brought for as long as they are needed. */
+  readonly broughtDir: string;
   /** Told of each transfer, heal or verification that ended. */
   onTransfer(facts: {
     readonly replicaId: string;

@@ -230,6 +230,13 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
       execFileSync('tar', ['-xf', join(other.folder, file), '-C', unpacked]);
       expect(await given.repositoryAt(unpacked).check({ readData: 'all' })).toMatchObject({ ok: true });
       expect((await done(given.replication.verify({ ...one, replicaId: 'other', percent: 100 }))).error).toBeNull();
+      // Nothing else is left that holds it, and it comes back from there.
+      const [largest = ''] = await packsOf(join(given.folder, 'source'));
+      await flip(largest, 5_000);
+      const healed = await done(given.replication.heal({ ...one, replicaId: 'other', damaged: 'source' }));
+      expect(healed.error).toBeNull();
+      expect(await given.source.check({ readData: 'all' })).toMatchObject({ ok: true });
+      expect(await readdir(join(given.folder, 'brought'))).toEqual([]);
       await writeFile(join(other.folder, file), 'x');
       const damaged = await done(given.replication.verify({ ...one, replicaId: 'other', percent: 100 }));
       expect(damaged.error?.code).toBe('repository/damaged');

@@ -44,6 +44,14 @@ export type Replication = {
    * @throws AppError `replication/unknown-target`, `conflict/state` when it is no repository
    */
   openRepository(replicaId: string): Promise<Repository>;
+  /**
+   * A replica that gives its points back whole, to bring some of them into a repository below a folder.
+   * @throws AppError `replication/unknown-target`, `conflict/state` when it is a repository itself
+   */
+  openPacked(replicaId: string): Promise<{
+    list(signal: AbortSignal): Promise<ReadonlySet<string>>;
+    bring(pointIds: readonly string[], folder: string, signal: AbortSignal): Promise<Repository>;
+  }>;
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
 };
 
@@ -215,6 +223,15 @@ export function createReplication(deps: ReplicationDeps): Replication {
           `${replicaId} is no repository: its points have to be brought back first.`,
         );
       return repository;
+    },
+    async openPacked(replicaId) {
+      const place = await deps.openPlace(await replicas.require(replicaId));
+      if (!place.bringBack) throw new AppError('conflict/state', `${replicaId} is a repository itself.`);
+      const { bringBack } = place;
+      return {
+        list: async (signal) => (await place.plan([], { signal })).listed ?? new Set(),
+        bring: (pointIds, folder, signal) => bringBack(pointIds, folder, { signal }),
+      };
     },
     settlers: Object.fromEntries(Object.values(replicationKinds).map((kind) => [kind, settler])),
   };

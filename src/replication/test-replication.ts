@@ -177,7 +177,14 @@ export async function openTestReplication(
       const credentials = await replicas.credentials(replica);
       if (replica.kind === 'ragwarden')
         return createRagwardenPlace({
-          ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', http, source, children },
+          ...{
+            baseUrl: replica.place,
+            apiKey: credentials.API_KEY ?? '',
+            http,
+            source,
+            children,
+            random: systemRandom,
+          },
           repositoryAt: lightAt,
           spool: join(folder, 'outgoing'),
         });
@@ -193,6 +200,7 @@ export async function openTestReplication(
     },
     sourceUnsound: async () => test.unsound,
     asideDir: join(folder, 'aside'),
+    broughtDir: join(folder, 'brought'),
     onTransfer: (facts) => transfers.push(facts),
     onPruned: (facts) => pruned.push(facts),
     onSourceHealed: async () => {

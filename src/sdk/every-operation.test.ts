@@ -316,6 +316,10 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getBackupReplicationBackupSnapshotsReceived: ({ replication }) =>
     replication.received({ graphId: 'g', backupId: 'b', dataHash: 'a'.repeat(64) }),
   postBackupReplicationBackupSnapshotsReceivedVerify: ({ replication }) => replication.verifyReceived({ percent: 5 }),
+  getBackupReplicationBackupSnapshotsReceivedContent: ({ replication }) =>
+    replication.receivedContent({ graphId: 'g', backupId: 'b', dataHash: 'a'.repeat(64), offset: 5 }),
+  postBackupReplicationBackupSnapshotsReceivedAdopt: ({ replication }) =>
+    replication.adoptReceived({ password: 'p', backupId: 'b', graphId: 'g', sender: 's' }),
   getBackupReplicationReplicationLogs: ({ replication }) =>
     replication.logs({
       ...{ targetId: 'far', graphId: 'g', backupId: 'b', operationType: 'sync', status: 'failed' },

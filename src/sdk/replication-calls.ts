@@ -117,12 +117,41 @@ export function createReplicationCalls({ send }: Transport) {
         signal,
         query: { graph_id: graphId, backup_id: backupId, data_hash: dataHash },
       }),
+    /** A part of what the caller sent, from `offset` on; `size_bytes` of the list tells where the last one ends. */
+    receivedContent: ({
+      signal,
+      graphId,
+      backupId,
+      dataHash,
+      offset,
+    }: CallOptions & { graphId: string; backupId: string; dataHash: string; offset?: number }) =>
+      send(`${sent}/received/content`, {
+        signal,
+        as: 'bytes',
+        query: { graph_id: graphId, backup_id: backupId, data_hash: dataHash, offset },
+      }) as Promise<Uint8Array>,
     /** Reads a share of what was sent here against its digests. */
     verifyReceived: async ({ percent, ...call }: CallOptions & { percent?: number } = {}) =>
       ask<{ readonly points: number; readonly findings: readonly string[] }>(`${sent}/received/verify`, {
         ...call,
         method: 'POST',
         body: { percent },
+      }),
+    /**
+     * Begins to make a received point, the newest unless named, one of the points here, with the password of its sender's recovery kit.
+     * @throws RagwardenError `backup/unknown-point`, `conflict/state` when several senders or graphs are meant
+     */
+    adoptReceived: async ({
+      password,
+      backupId,
+      graphId,
+      sender,
+      ...call
+    }: StartOptions & { password: string; backupId?: string; graphId?: string; sender?: string }) =>
+      ask<OperationBody>(`${sent}/received/adopt`, {
+        ...call,
+        method: 'POST',
+        body: { password, backup_id: backupId, graph_id: graphId, sender },
       }),
     graph: async (graphId: string, call?: CallOptions) =>
       ask<GraphReplicationBody>(`${below}/graphs/${pathPart(graphId)}/status`, call),

@@ -7,10 +7,21 @@ import {
 import { AppError, describeError } from '../../platform/errors.ts';
 import type { FailoverDeps, FailoverSource } from './failover-deps.ts';
 
+/** Of a point, what can be told before it is brought. */
+export type FoundPoint = Pick<RecoverablePoint, 'id' | 'takenMs' | 'verified' | 'manifest'>;
 export type FoundSource = {
   readonly source: FailoverSource;
-  readonly repository: Repository;
-  readonly point: RecoverablePoint;
+  readonly point: FoundPoint;
+  /** @param folder for what has to be brought first; the caller removes it */
+  open(
+    folder: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly repository: Repository; readonly point: RecoverablePoint }>;
+};
+/** Answers, and can be asked for a point. */
+type OpenSource = {
+  readonly source: FailoverSource;
+  find(row: RecoveryPoint, signal: AbortSignal): Promise<FoundSource | undefined>;
 };
 
 /** Further back nobody looks by himself: such a point has to be named. */
@@ -29,17 +40,11 @@ export async function chooseSource(
 ): Promise<{ found: readonly FoundSource[]; notes: readonly string[] }> {
   const { candidates, damaged } = await candidatesOf(deps, wanted);
   const notes = damaged.map(({ id }) => `${id} is passed over: its own audit found it damaged`);
-  const open: { source: FailoverSource; repository: Repository }[] = [];
+  const open: OpenSource[] = [];
   for (const source of await deps.sources()) {
     signal.throwIfAborted();
     try {
-      const repository = await source.open();
-      const { state } = await repository.open({ signal });
-      if (state === 'ok') open.push({ source, repository });
-      else
-        notes.push(
-          `${source.title}: ${state === 'missing' ? 'there is no repository any more' : 'the password does not open it'}`,
-        );
+      open.push(source.kind === 'packed' ? await openPacked(source, signal) : await openPlace(source, signal));
     } catch (err) {
       signal.throwIfAborted();
       notes.push(`${source.title}: ${describeError(err)}`);
@@ -47,13 +52,13 @@ export async function chooseSource(
   }
   for (const row of candidates) {
     const found: FoundSource[] = [];
-    for (const { source, repository } of open) {
-      const point = await findAt(repository, row, signal).catch((err: unknown) => {
+    for (const one of open) {
+      const point = await one.find(row, signal).catch((err: unknown) => {
         signal.throwIfAborted();
-        notes.push(`${source.title} does not give ${row.id}: ${describeError(err)}`);
+        notes.push(`${one.source.title} does not give ${row.id}: ${describeError(err)}`);
         return undefined;
       });
-      if (point) found.push({ source, repository, point });
+      if (point) found.push(point);
     }
     if (found.length > 0) return { found, notes };
     notes.push(`${row.id} lies in no place that could be opened`);
@@ -89,6 +94,43 @@ async function candidatesOf(
   const candidates = verified.filter((one) => !isDamaged(one)).slice(0, mostTried);
   const until = candidates[0] ? verified.indexOf(candidates[0]) : mostTried;
   return { candidates, damaged: verified.slice(0, until).filter(isDamaged) };
+}
+
+/** @throws AppError when it cannot be used */
+async function openPlace(source: FailoverSource & { kind: 'repository' }, signal: AbortSignal): Promise<OpenSource> {
+  const repository = await source.open();
+  const { state } = await repository.open({ signal });
+  if (state === 'missing') throw new AppError('repository/missing', 'there is no repository any more');
+  if (state === 'wrong-password') throw new AppError('repository/wrong-password', 'the password does not open it');
+  return {
+    source,
+    async find(row, asked) {
+      const point = await findAt(repository, row, asked);
+      return point && { source, point, open: async () => ({ repository, point }) };
+    },
+  };
+}
+
+/** What it lists is believed until it is brought; then it is held against the catalogue as any other. */
+async function openPacked(source: FailoverSource & { kind: 'packed' }, signal: AbortSignal): Promise<OpenSource> {
+  const listed = await source.list(signal);
+  return {
+    source,
+    async find(row) {
+      const { id, takenMs, verifiedMs, manifest } = row;
+      if (!listed.has(id) || manifest === null) return undefined;
+      return {
+        source,
+        point: { id, takenMs, verified: verifiedMs !== null, manifest },
+        async open(folder, asked) {
+          const repository = await source.bring(id, folder, asked);
+          const point = await findAt(repository, row, asked);
+          if (!point) throw new AppError('backup/unknown-point', 'it lists the point and does not give it');
+          return { repository, point };
+        },
+      };
+    },
+  };
 }
 
 async function findAt(

@@ -28,12 +28,21 @@ export type FailoverPlace = {
 };
 
 /** Where points can be brought from: the repository (`own`), or a replica. */
-export type FailoverSource = {
-  readonly id: string;
-  readonly title: string;
-  /** @throws AppError when it is no repository, or cannot be opened */
-  open(): Promise<Repository>;
-};
+export type FailoverSource = { readonly id: string; readonly title: string } & (
+  | {
+      readonly kind: 'repository';
+      /** @throws AppError when it is no repository, or cannot be opened */
+      open(): Promise<Repository>;
+    }
+  /** Each point lies there in a file of its own, and comes whole or not at all. */
+  | {
+      readonly kind: 'packed';
+      /** What it says that it has; nobody has looked. */
+      list(signal: AbortSignal): Promise<ReadonlySet<string>>;
+      /** @param folder below which it may put what it brings; the caller removes it */
+      bring(pointId: string, folder: string, signal: AbortSignal): Promise<Repository>;
+    }
+);
 
 export type FailoverTarget = {
   readonly targetId: string;

@@ -70,7 +70,9 @@ const repository = (ids: readonly string[], tree = (id: string): string => `tree
     readFile: async ({ snapshotId }: { snapshotId: string }) => Buffer.from(manifestOf(snapshotId)),
   }) as unknown as Repository;
 
-const source = (id: string, open: () => Promise<Repository>): FailoverSource => ({ id, title: id, open });
+const source = (id: string, open: () => Promise<Repository>): FailoverSource => ({
+  ...{ id, title: id, kind: 'repository', open },
+});
 
 const place = (id: PlaceName): FailoverPlace => ({
   ...{ id, url: `http://${id}`, zone: null, folders: new Map(), shared: new Set() },

@@ -104,7 +104,7 @@ export async function planFailover(
 /** Which parts of a point go where, and what stands in the way. */
 export function placed(
   to: FailoverPlace,
-  point: RecoverablePoint | undefined,
+  point: Pick<RecoverablePoint, 'manifest'> | undefined,
   restorerOf: (component: string) => unknown,
 ): {
   parts: { component: string; folder: string; bytes: number }[];

@@ -196,12 +196,12 @@ async function restore(work: Work): Promise<void> {
   throw last;
 }
 
-async function restoreFrom(work: Work, { repository, point }: FoundSource): Promise<void> {
+async function restoreFrom(work: Work, found: FoundSource): Promise<void> {
   const { deps, run, to, context } = work;
   const scratchDir = join(deps.scratchDir, run.current().id);
   await rm(scratchDir, { recursive: true, force: true });
   await mkdir(scratchDir, { recursive: true, mode: 0o700 });
-  const { components } = point.manifest;
+  const { components } = found.point.manifest;
   const without = new Set(
     components.filter((one) => notOfAPlace(one) !== undefined || to.shared.has(one.name)).map(({ name }) => name),
   );
@@ -217,6 +217,7 @@ async function restoreFrom(work: Work, { repository, point }: FoundSource): Prom
     restorerOf: () => undefined,
   };
   try {
+    const { repository, point } = await found.open(join(scratchDir, 'brought'), context.signal);
     let plan = await planRecovery({ repository }, point, places, context.signal);
     if (plan.blockers.length > 0) {
       // What lies there is not this point, nor a part of it: it is kept beside.

@@ -31,4 +31,9 @@ export type Place = {
   verify(percent: number, call: PlaceCall): Promise<{ readonly ok: boolean; readonly findings: readonly string[] }>;
   /** Where points can be restored from directly; undefined: they have to be brought back first. */
   readonly repository: Repository | undefined;
+  /**
+   * Where there is none: brings points back into one, below a folder that is the caller's to remove.
+   * @throws AppError `backup/unknown-point` when one is not there, `replication/digest-mismatch` when it is not what it shall be
+   */
+  bringBack?(pointIds: readonly string[], folder: string, call: PlaceCall): Promise<Repository>;
 };

@@ -11,6 +11,7 @@ import { hasPart } from '../../../test/setup/parts.ts';
 import type { RecoveryPoint, Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
 import { createHttpClient, type HttpClient, type HttpRequester } from '../../platform/http-client.ts';
+import { systemRandom } from '../../platform/ids.ts';
 import { openTestReceiver } from '../receive/test-receiver.ts';
 import { createRagwardenPlace } from './ragwarden-place.ts';
 
@@ -25,12 +26,12 @@ const source = {
 
 const placeThat = (answer: object, spool = '/nowhere') =>
   createRagwardenPlace({
-    ...{ baseUrl: 'http://other', apiKey: 'k', source, spool, repositoryAt: () => source },
+    ...{ baseUrl: 'http://other', apiKey: 'k', source, spool, repositoryAt: () => source, random: systemRandom },
     children: {} as ChildProcesses,
     http: { request: async () => ({ status: 200, text: () => JSON.stringify(answer) }) } as unknown as HttpRequester,
   });
 const listed = (id: string) => ({
-  ...{ sender: 's', graph_id: 'default', backup_id: id, data_hash: 'h', tree_id: `t-${id}`, taken_at: null },
+  ...{ sender: 's', graph_id: 'default', backup_id: id, data_hash: 'd'.repeat(64), tree_id: `t-${id}`, taken_at: null },
   ...{ size_bytes: 5, received_at: '2025-01-01T00:00:00Z' },
 });
 
@@ -96,6 +97,7 @@ async function placeAt(baseUrl: string, more: { requester?: HttpRequester; partB
       source,
       spool: folder,
       repositoryAt: () => source,
+      random: systemRandom,
       partBytes: more.partBytes ?? 1_000,
     },
     children: {} as ChildProcesses,

@@ -1,19 +1,22 @@
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Repository } from '../../backup/index.ts';
-import { type ChildProcesses, systemSearchPath } from '../../platform/child-processes/index.ts';
+import type { ChildProcesses } from '../../platform/child-processes/index.ts';
 import { isoInstant } from '../../platform/clock.ts';
-import { AppError } from '../../platform/errors.ts';
-import type { HttpRequester } from '../../platform/http-client.ts';
-import type { PointCopy, SyncPlan } from '../plan-sync.ts';
-import { mostPartBytes, receivedBody, uploadBody } from '../receive/receive-routes.ts';
+import { AppError, type ErrorCode, isAppError } from '../../platform/errors.ts';
+import type { HttpRequester, HttpResponse } from '../../platform/http-client.ts';
+import type { RandomSource } from '../../platform/ids.ts';
+import { isManifest, type PointCopy, type SyncPlan } from '../plan-sync.ts';
+import { digest, mostPartBytes, receivedBody, uploadBody } from '../receive/receive-routes.ts';
 import { digestOf } from '../receive/receiver.ts';
+import { packFolder, requireOpen, requireRoomFor, unpackFolder } from './packed-point.ts';
 import type { Place, PlaceCall } from './place.ts';
 
 const listAnswer = z.object({
-  items: z.array(receivedBody),
+  // It becomes the name of a file here.
+  items: z.array(receivedBody.extend({ data_hash: digest, size_bytes: z.int().min(0) })),
   received_bytes: z.number().nullable(),
   /** An older one does not tell it. */
   keep: z.number().optional(),
@@ -34,6 +37,7 @@ export function createRagwardenPlace(options: {
   /** Where a point is packed; what lies there is used again after a kill, so that the bytes stay the same. */
   readonly spool: string;
   readonly children: ChildProcesses;
+  readonly random: RandomSource;
   /** A repository in a folder, with the password of the source. */
   repositoryAt(folder: string): Repository;
   /** How much goes in one request. */
@@ -41,19 +45,20 @@ export function createRagwardenPlace(options: {
 }): Place {
   const { baseUrl, source, spool, partBytes = mostPartBytes } = options;
 
-  const ask = async <T>(
-    schema: z.ZodType<T>,
+  type Asked = { readonly body?: Uint8Array; readonly type?: string; readonly timeoutMs?: number };
+  /** @throws AppError for any other answer than 200 */
+  const send = async (
     path: string,
     query: Readonly<Record<string, string>>,
     call: PlaceCall,
-    more: { readonly body?: Uint8Array; readonly type?: string; readonly timeoutMs?: number } = {},
-  ): Promise<T> => {
+    more: Asked = {},
+  ): Promise<HttpResponse> => {
     const answer = await options.http.request({
       url: `${baseUrl}${below}${path}?${new URLSearchParams(query)}`,
       method: more.body === undefined ? 'GET' : 'POST',
       headers: {
         authorization: `Bearer ${options.apiKey}`,
-        accept: 'application/json',
+        accept: 'application/json, application/octet-stream',
         ...(more.body === undefined ? {} : { 'content-type': more.type ?? 'application/octet-stream' }),
       },
       ...(more.body === undefined ? {} : { body: more.body }),
@@ -61,11 +66,100 @@ export function createRagwardenPlace(options: {
       maxBytes: 32 * 1024 * 1024,
       signal: call.signal,
     });
-    const document = readJson(answer.text());
-    if (answer.status !== 200) throw refusal(baseUrl, answer.status, document);
-    const parsed = schema.safeParse(document);
+    if (answer.status !== 200) throw refusal(baseUrl, answer.status, readJson(answer.text()));
+    return answer;
+  };
+  const ask = async <T>(
+    schema: z.ZodType<T>,
+    path: string,
+    query: Readonly<Record<string, string>>,
+    call: PlaceCall,
+    more: Asked = {},
+  ): Promise<T> => {
+    const parsed = schema.safeParse(readJson((await send(path, query, call, more)).text()));
     if (parsed.success) return parsed.data;
     throw new AppError('outgoing/failed', `${baseUrl} does not answer as a ragwarden does.`, { cause: parsed.error });
+  };
+
+  /** What came of an earlier attempt is gone on with. */
+  const fetchFile = async (listed: z.infer<typeof receivedBody>, file: string, call: PlaceCall): Promise<void> => {
+    const { backup_id: pointId, size_bytes: bytes } = listed;
+    const about = { graph_id: listed.graph_id, backup_id: pointId, data_hash: listed.data_hash };
+    const handle = await open(file, 'a', 0o600);
+    try {
+      for (let offset = (await handle.stat()).size; offset < bytes; ) {
+        const { bytes: part } = await send('/received/content', { ...about, offset: String(offset) }, call);
+        if (part.length === 0 || offset + part.length > bytes)
+          throw new AppError(
+            'replication/digest-mismatch',
+            `${baseUrl} gives another number of bytes of ${pointId} than it lists.`,
+          );
+        await handle.writeFile(part);
+        offset += part.length;
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    const found = await digestOf(file);
+    if (found === listed.data_hash) return;
+    await rm(file);
+    throw new AppError(
+      'replication/digest-mismatch',
+      `${baseUrl} lists ${pointId} with the digest ${listed.data_hash.slice(0, 12)} and gives ${found.slice(0, 12)}.`,
+    );
+  };
+
+  /** One repository below `folder` with these points; what it says of itself is believed only as far as our password opens it. */
+  const bringBack = async (pointIds: readonly string[], folder: string, call: PlaceCall): Promise<Repository> => {
+    const { items } = await ask(listAnswer, '/received', {}, call);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    let all: Repository | undefined;
+    for (const pointId of pointIds) {
+      const listed = items.find((one) => one.backup_id === pointId);
+      if (!listed) throw new AppError('backup/unknown-point', `${baseUrl} does not hold ${pointId}.`);
+      await requireRoomFor(folder, listed.size_bytes);
+      const file = join(folder, `${listed.data_hash.slice(0, 24)}.tar`);
+      await fetchFile(listed, file, call);
+      const into = join(folder, listed.data_hash.slice(0, 24));
+      await unpackFolder(options.children, { folder: into, file }, call.signal);
+      await rm(file);
+      const one = options.repositoryAt(into);
+      await requireOpen(one, `what ${baseUrl} gives for ${pointId}`, call);
+      const snapshots = await one.snapshots({ ...call, tags: [`rp:${pointId}`] });
+      const manifest = snapshots.find(isManifest);
+      if (!manifest || (listed.tree_id !== null && manifest.tree !== listed.tree_id))
+        throw new AppError('replication/digest-mismatch', `What ${baseUrl} gives for ${pointId} is another point.`);
+      if (all) {
+        await all.copyFrom({ ...call, from: one, snapshotIds: snapshots.map(({ id }) => id) });
+        await rm(into, { recursive: true, force: true });
+      } else all = one;
+    }
+    if (!all) throw new AppError('backup/unknown-point', `${baseUrl} holds none of the points that are wanted.`);
+    return all;
+  };
+
+  /** That it has what it lists it can only prove by giving it back. @returns what is wrong */
+  const proveShare = async (pointIds: readonly string[], call: PlaceCall): Promise<string[]> => {
+    const findings: string[] = [];
+    for (const pointId of pointIds) {
+      const folder = join(spool, 'back');
+      await rm(folder, { recursive: true, force: true });
+      try {
+        const { ok, findings: found } = await (await bringBack([pointId], folder, call)).check({
+          ...call,
+          readData: 'all',
+        });
+        if (!ok) findings.push(`${pointId}: ${found[0] ?? 'its data are damaged'}`);
+      } catch (err) {
+        call.signal.throwIfAborted();
+        if (!isAppError(err) || !notThere.has(err.code)) throw err;
+        findings.push(`${pointId} is listed and not there: ${err.detail}`);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    }
+    return findings;
   };
 
   /** Packed once; a second time only when it is not there any more. */
@@ -83,15 +177,7 @@ export function createRagwardenPlace(options: {
       // In no order: nobody sees it before all of it is packed.
       const snapshotIds = [...streams, ...(manifest === undefined ? [] : [manifest])];
       await packed.copyFrom({ ...call, from: source, snapshotIds });
-      const { exitCode, stderr } = await options.children.run({
-        program: 'tar',
-        args: ['-cf', `${file}.new`, '-C', folder, '.'],
-        env: { PATH: systemSearchPath },
-        purpose: 'packing a point',
-        signal: call.signal,
-      });
-      if (exitCode !== 0) throw new AppError('child/failed', `The point could not be packed: ${stderr.slice(0, 300)}`);
-      await rename(`${file}.new`, file);
+      await packFolder(options.children, { folder, file }, call.signal);
       await rm(folder, { recursive: true, force: true });
     }
     return { file, dataHash: await digestOf(file), bytes: (await stat(file)).size };
@@ -107,7 +193,8 @@ export function createRagwardenPlace(options: {
     async plan(points, call) {
       const { items, keep } = await ask(listAnswer, '/received', {}, call);
       const there = new Map(items.map((one) => [`${one.graph_id} ${one.backup_id}`, one]));
-      const here = await source.snapshots(call);
+      // Who only asks what lies there may have no source any more.
+      const here = points.length === 0 ? [] : await source.snapshots(call);
       const copy: PointCopy[] = [];
       const held: SyncPlan['held'][number][] = [];
       const conflicts: SyncPlan['conflicts'][number][] = [];
@@ -180,14 +267,43 @@ export function createRagwardenPlace(options: {
     forget: async () => [],
     async verify(percent, call) {
       const body = Buffer.from(JSON.stringify({ percent }));
-      const { findings } = await ask(verifyAnswer, '/received/verify', {}, call, {
+      const { findings: told } = await ask(verifyAnswer, '/received/verify', {}, call, {
         body,
         type: 'application/json',
         timeoutMs: 600_000,
       });
+      if (told.length > 0) return { ok: false, findings: told };
+      const { items } = await ask(listAnswer, '/received', {}, call);
+      const findings = await proveShare(
+        chooseShare(
+          items.map((one) => one.backup_id),
+          percent,
+          options.random,
+        ),
+        call,
+      );
       return { ok: findings.length === 0, findings };
     },
+    bringBack,
   };
+}
+
+const notThere: ReadonlySet<string> = new Set([
+  'backup/unknown-point',
+  'replication/digest-mismatch',
+  'repository/missing',
+  'repository/wrong-password',
+  'repository/damaged',
+  'restore/unsafe-entry',
+  'child/failed',
+] satisfies ErrorCode[]);
+
+/** As many as the share comes to, by chance, so that over time it is neither more nor less, and all come round. */
+export function chooseShare(ids: readonly string[], percent: number, random: RandomSource): string[] {
+  const chance = (): number => random(4).readUInt32BE() / 2 ** 32;
+  const count = Math.floor((ids.length * percent) / 100 + (percent < 100 ? chance() : 0));
+  const order = ids.map((id) => ({ id, at: chance() })).sort((one, other) => one.at - other.at);
+  return order.slice(0, count).map(({ id }) => id);
 }
 
 function readJson(text: string): unknown {
@@ -209,6 +325,7 @@ function refusal(baseUrl: string, status: number, document: unknown): AppError {
     case 'replication/conflict':
     case 'replication/digest-mismatch':
     case 'storage/full':
+    case 'backup/unknown-point':
     case 'request/too-large':
       return new AppError(told.data.code, detail);
     case 'feature/disabled':

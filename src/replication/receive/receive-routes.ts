@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
-import type { RoutePlugin } from '../../platform/http/index.ts';
+import { type RoutePlugin, textAnswer } from '../../platform/http/index.ts';
 import type { Received } from './received-store.ts';
 import type { Receiver } from './receiver.ts';
 
 /** As the sender cuts them; twice that is taken. */
 export const mostPartBytes = 8 * 1024 * 1024;
 const octets = 'application/octet-stream';
-const below = '/api/v1/backup-replication/backup/snapshots';
-const digest = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256 in hexadecimal digits');
+export const below = '/api/v1/backup-replication/backup/snapshots';
+export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256 in hexadecimal digits');
 const whole = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const graphId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(:[A-Za-z0-9_]{0,64})?$/, 'is not the id of a graph');
-const backupId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not the id of a point');
+export const graphId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(:[A-Za-z0-9_]{0,64})?$/, 'is not the id of a graph');
+export const backupId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not the id of a point');
 
 export const receivedBody = z.object({
   sender: z.string(),
@@ -164,6 +164,37 @@ export const receiveRoutes =
           keep: receiver.keep(),
           next_cursor: null,
         };
+      },
+    );
+
+    app.get(
+      `${below}/received/content`,
+      {
+        config: {
+          access: 'service',
+          activity: 'fetch received point',
+          problems: ['feature/disabled', 'backup/unknown-point', 'conflict/state'],
+        },
+        schema: {
+          tags,
+          summary: 'A point back to its sender, in parts of up to 8 MiB',
+          description:
+            'The next part begins where this one ended; `size_bytes` of the list tells where the last one does.',
+          querystring: z.object({
+            graph_id: graphId,
+            backup_id: backupId,
+            data_hash: digest.describe('Of the whole, as it is listed.'),
+            offset: whole.default(0),
+          }),
+          response: { 200: textAnswer('The bytes from `offset` on.', octets) },
+        },
+      },
+      async (request, reply) => {
+        const { graph_id, backup_id, data_hash, offset } = request.query;
+        const key = { graphId: graph_id, pointId: backup_id, dataHash: data_hash, offset };
+        const bytes = await receiver.read({ ...key, sender: subjectOf(request) }, mostPartBytes);
+        // A buffer is handed over as it is.
+        return reply.type(octets).send(bytes as unknown as string);
       },
     );
 

@@ -34,6 +34,13 @@ export type Receiver = {
   take(part: UploadPart): Promise<Exclude<UploadState, { state: 'absent' }>>;
   find(key: Pick<UploadPart, 'sender' | 'graphId' | 'pointId' | 'dataHash'>): Promise<UploadState>;
   list(sender: string | undefined): Promise<Received[]>;
+  /**
+   * Up to `most` bytes of what a sender sent, from `offset` on.
+   * @throws AppError `backup/unknown-point`, `conflict/state` beyond its end
+   */
+  read(key: Pick<UploadPart, 'sender' | 'graphId' | 'pointId' | 'dataHash' | 'offset'>, most: number): Promise<Buffer>;
+  /** The file of a point that was received. Only to be read. */
+  pathOf(one: Received): string;
   /** How many points of one graph of one sender are kept, the newest; nobody need send others. */
   keep(): number;
   /** Reads a share of what a sender has here against its digests, those first that were not read for longest. */
@@ -263,6 +270,27 @@ export function createReceiver(deps: {
     find,
     list: (sender) => store.list(sender),
     keep: () => deps.limits().keep,
+    pathOf: (one) => join(folder, one.file),
+    async read({ offset, ...key }, most) {
+      const { sender, graphId, pointId, dataHash } = key;
+      const one = await store.find(sender, graphId, pointId);
+      if (one?.dataHash !== dataHash)
+        throw new AppError('backup/unknown-point', `${pointId} of ${graphId} is not here with this digest.`);
+      if (offset >= one.bytes)
+        throw new AppError('conflict/state', `${pointId} ends at ${one.bytes}; there is nothing at ${offset}.`);
+      const handle = await open(join(folder, one.file), 'r').catch((cause: unknown) => {
+        throw new AppError('backup/unknown-point', `${pointId} of ${graphId} is listed here and cannot be read.`, {
+          cause,
+        });
+      });
+      try {
+        const bytes = Buffer.alloc(Math.min(most, one.bytes - offset));
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
+        return bytes.subarray(0, bytesRead);
+      } finally {
+        await handle.close();
+      }
+    },
     take: (part) =>
       inLine(nameOf(part), async () => {
         if (!deps.limits().enabled)
