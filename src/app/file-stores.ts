@@ -42,6 +42,6 @@ export function protectCommand(
             { ...command, restore },
             { children: options.children, environment, folder: join(options.dataDir, 'command-undo') },
           ),
-    holds: () => false,
+    holds: (storageClass) => command.holds?.includes(storageClass) ?? false,
   };
 }

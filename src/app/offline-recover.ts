@@ -19,9 +19,11 @@ import { type ChildProcesses, createChildProcesses } from '../platform/child-pro
 import { type Clock, isoInstant, systemClock } from '../platform/clock.ts';
 import { lockDataFolder } from '../platform/data-folder.ts';
 import { AppError, systemCode } from '../platform/errors.ts';
+import { createHttpClient, type HttpClient } from '../platform/http-client.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import { protectCommand, protectSqlite } from './file-stores.ts';
 import { protectPostgres } from './postgres-store.ts';
+import { protectQdrant } from './qdrant-store.ts';
 import { protectRedis } from './redis-store.ts';
 
 /** As the command line asks for it. */
@@ -47,6 +49,8 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
     const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
     await lifecycle.begin({ name: 'child processes', stop: () => children.stop() });
     await children.endSurvivors();
+    const http = createHttpClient();
+    await lifecycle.begin({ name: 'outgoing calls', stop: () => http.close() });
     await rm(scratchDir, { recursive: true, force: true });
     await mkdir(scratchDir, { recursive: true, mode: 0o700 });
     const { location, password } = await findRepository(config, options);
@@ -73,7 +77,8 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
         besideDir: options.besideDir,
         stateFile: existsSync(stateFile) || config.state.place.kind !== 'sqlite' ? undefined : stateFile,
         scratchDir,
-        restorerOf: (component) => restorerOf(component, { config, point, folders: options.folders, children, clock }),
+        restorerOf: (component) =>
+          restorerOf(component, { config, point, folders: options.folders, children, clock, http }),
       },
       signal,
     );
@@ -98,16 +103,21 @@ function restorerOf(
     folders: ReadonlyMap<string, string>;
     children: ChildProcesses;
     clock: Clock;
+    http: HttpClient;
   },
 ): Restorer | undefined {
-  const { config, point, children, clock } = facts;
-  const { postgres, postgresDump, redis, sqlite, commands } = config.targetDatabases;
+  const { config, point, children, clock, http } = facts;
+  const { postgres, postgresDump, redis, qdrant, sqlite, commands } = config.targetDatabases;
   const workspace = point.manifest.workspace ?? point.manifest.target.workspaces[0] ?? '';
   switch (kind) {
     case 'postgres':
       return postgres && protectPostgres(postgres, { workspace, dump: postgresDump, whole: false, children }).restorer;
     case 'redis':
       return redis && protectRedis(redis, { workspace, children, clock }).restorer;
+    case 'qdrant':
+      return (
+        qdrant && protectQdrant(qdrant, { workspace, workspaces: () => [], http, dataDir: config.dataDir }).restorer
+      );
     case 'sqlite': {
       const captured = restore.by === 'restorer' ? restore.details.path : undefined;
       const path = facts.folders.get(name) ?? sqlite.find((one) => one.name === name)?.path ?? captured;

@@ -17,6 +17,7 @@ import {
   lightragExclusions,
   lightragFirst,
   otherWorkspaceExclusion,
+  wholeTarget,
 } from '../backup/index.ts';
 import {
   type BackendLifecycle,
@@ -73,6 +74,10 @@ export function protectTarget(options: {
     },
     folderOf: (component) => target.stores.find((store) => store.name === component)?.path,
     restorerOf: (component) => stores.find((store) => store.name === component)?.restorer,
+    holderOf: (storageClass) => stores.find((store) => store.holds(storageClass))?.name,
+    async settle(signal) {
+      for (const store of stores) await store.source(wholeTarget)?.settle?.(signal);
+    },
     componentKinds: () => [
       ...target.stores.map(({ name }) => ({ name, kind: 'files' as const })),
       ...stores.map(({ name, kind }) => ({ name, kind })),

@@ -21,19 +21,20 @@ import {
 import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
-import { inspectProject, isIdle, measureFolder, storesElsewhere } from '../targets/index.ts';
+import { findWorkspaceFolders, inspectProject, isIdle, measureFolder, storesElsewhere } from '../targets/index.ts';
 import { protectCommand, protectSqlite } from './file-stores.ts';
 import type { Ground } from './ground.ts';
 import { protectPostgres } from './postgres-store.ts';
 import { inspectionOf, inspectionOfFolders, type ProtectedStore, protectTarget } from './protected-target.ts';
+import { protectQdrant } from './qdrant-store.ts';
 import { protectRedis } from './redis-store.ts';
 import { registerRepositoryMetrics } from './repository-metrics.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
-const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | undefined): ProtectedStore[] => {
+const storesOf = ({ config, children, clock, http }: Ground, target: TargetConfig | undefined): ProtectedStore[] => {
   if (config.target === undefined) return [];
-  const { postgres, postgresDump, redis, sqlite, commands } = config.targetDatabases;
+  const { postgres, postgresDump, redis, qdrant, sqlite, commands } = config.targetDatabases;
   const forCommands = { children, dataDir: config.dataDir, environment: config.target.commandEnvironment };
   return [
     ...(postgres === undefined
@@ -47,6 +48,19 @@ const storesOf = ({ config, children, clock }: Ground, target: TargetConfig | un
           }),
         ]),
     ...(redis === undefined ? [] : [protectRedis(redis, { workspace: target?.workspace ?? '', children, clock })]),
+    ...(qdrant === undefined
+      ? []
+      : [
+          protectQdrant(qdrant, {
+            workspace: target?.workspace ?? '',
+            workspaces: () =>
+              target?.kind === 'lightrag' && target.workingDir !== undefined
+                ? findWorkspaceFolders(target.workingDir)
+                : [],
+            http,
+            dataDir: config.dataDir,
+          }),
+        ]),
     ...sqlite.map(protectSqlite),
     ...commands.map((command) => protectCommand(command, forCommands)),
   ];

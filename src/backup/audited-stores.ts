@@ -60,10 +60,11 @@ export function decideAuditedStores(
 }
 
 /** Which kind of component holds what LightRAG keeps in a storage class; undefined: none that is captured. */
-export function homeOfStorage(storage: string): 'files' | 'postgres' | 'redis' | undefined {
+export function homeOfStorage(storage: string): 'files' | 'postgres' | 'redis' | 'qdrant' | undefined {
   if (fileStorages.has(storage)) return 'files';
   if (/^PG[A-Z]/.test(storage)) return 'postgres';
   if (/^Redis[A-Z]/.test(storage)) return 'redis';
+  if (/^Qdrant[A-Z]/.test(storage)) return 'qdrant';
   return undefined;
 }
 

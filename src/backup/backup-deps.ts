@@ -42,6 +42,10 @@ export type ProtectedTarget = {
   folderOf(component: string): string | undefined;
   /** Whatever is no folder goes back through the restorer of its component. */
   restorerOf(component: string): Restorer | undefined;
+  /** The component in which the backend's storage class lies, where one of the target's stores has it. */
+  holderOf(storageClass: string): string | undefined;
+  /** Takes away what captures of an earlier life left elsewhere. */
+  settle(signal: AbortSignal): Promise<void>;
   /**
    * @param options.workspace another than the one the target serves
    * @param options.extracts rows of stores that do not lie in the folder

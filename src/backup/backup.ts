@@ -357,6 +357,7 @@ export function createBackup(
 
     async settleUnsettled(instance) {
       await removeStaleScratch(deps.stagingDir);
+      for (const id of deps.targetIds) await settleSources(deps, id);
       await settleUnsettled(deps, async (id) => {
         const operation = await operations.find(id);
         return operation?.instance === instance ? operation : undefined;
@@ -379,6 +380,17 @@ export function createBackup(
       ...upkeep.settlers,
     },
   };
+}
+
+const settlingMs = 10_000;
+
+/** What cannot be reached now goes before the next capture. */
+async function settleSources(deps: Pick<BackupDeps, 'requireTarget' | 'log'>, targetId: string): Promise<void> {
+  try {
+    await deps.requireTarget(targetId).settle(AbortSignal.timeout(settlingMs));
+  } catch (err) {
+    deps.log.warn({ err, target: targetId }, 'what an earlier capture left at a server is still there');
+  }
 }
 
 const repositorySetting = 'repository';

@@ -21,6 +21,6 @@ export async function describeSources(guarded: ProtectedTarget): Promise<Sources
       ...one,
       restoredBy: one.kind === 'files' ? 'swap' : guarded.restorerOf(one.name) === undefined ? 'by-hand' : 'restorer',
     })),
-    missing: missingComponents(guarded.target, described, observation, wholeTarget),
+    missing: missingComponents(guarded, described, observation, wholeTarget),
   };
 }

@@ -48,12 +48,13 @@ export {
 export { createCommandRestorer } from './restore/command/command-restorer.ts';
 export { removeOutside } from './restore/outside.ts';
 export { createPostgresRestorer } from './restore/postgres/restorer.ts';
+export { createQdrantRestorer } from './restore/qdrant/qdrant-restorer.ts';
 export { createRedisRestorer } from './restore/redis/redis-restorer.ts';
 export type { Restorer } from './restore/restorer.ts';
 export { setFolderAside } from './restore/set-aside.ts';
 export { createSqliteRestorer } from './restore/sqlite/sqlite-restorer.ts';
 export { backupRoutes } from './routes/index.ts';
-export type { PointSelection } from './selection.ts';
+export { type PointSelection, wholeTarget } from './selection.ts';
 export { createCommandSource } from './sources/command/command-source.ts';
 export { createConfigSource } from './sources/config/config-source.ts';
 export {
@@ -64,6 +65,9 @@ export {
   otherWorkspaceExclusion,
 } from './sources/files/index.ts';
 export { createPostgresSource } from './sources/postgres/index.ts';
+export { inPayload as workspaceInPayload } from './sources/qdrant/lightrag-collections.ts';
+export { createOwnSnapshots } from './sources/qdrant/own-snapshots.ts';
+export { createQdrantSource } from './sources/qdrant/qdrant-source.ts';
 export { connectToAsk } from './sources/redis/ask-redis.ts';
 export { openRedis } from './sources/redis/redis-connection.ts';
 export { readRedisUrl } from './sources/redis/redis-place.ts';

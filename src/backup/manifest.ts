@@ -7,7 +7,7 @@ const proof = z.object({ grade: z.enum(['consistent', 'crash-consistent', 'fuzzy
 const component = z.object({
   /** Becomes part of paths, and a manifest comes out of a repository: nothing in it may lead elsewhere. */
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/),
-  kind: z.enum(['files', 'postgres', 'redis', 'sqlite', 'config', 'command']),
+  kind: z.enum(['files', 'postgres', 'redis', 'qdrant', 'sqlite', 'config', 'command']),
   /** Name of the file beside the manifest that lists every entry, one JSON line each. */
   entries_file: z.string().regex(/^entries\/[a-z0-9][a-z0-9_-]{0,62}\.jsonl$/),
   entries_sha256: z.string(),

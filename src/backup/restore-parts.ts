@@ -139,6 +139,7 @@ const settingsOf: Partial<Record<string, string>> = {
   inputs: 'INPUT_DIR (target.input_dir)',
   postgres: 'DATABASE_URL or POSTGRES_HOST and POSTGRES_DATABASE',
   redis: 'REDIS_URI',
+  qdrant: 'QDRANT_URL',
 };
 
 function howToGoOn(

@@ -47,7 +47,10 @@ export function restorerContext(
         snapshotId: id,
         path: `/${streamFile(component.name, name)}`,
         to: consumer,
-        signal: call.signal,
+        signal:
+          consumer.timeoutMs === undefined
+            ? call.signal
+            : AbortSignal.any([call.signal, AbortSignal.timeout(consumer.timeoutMs)]),
         operationId: call.id,
       });
     },

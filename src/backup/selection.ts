@@ -20,6 +20,7 @@ export function includeSwitchOf(kind: string): keyof PointSelection['include'] |
       return 'config';
     case 'postgres':
     case 'redis':
+    case 'qdrant':
     case 'command':
     case 'sqlite':
       return 'database';

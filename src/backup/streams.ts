@@ -27,7 +27,10 @@ export async function storePointStream(
     tags: [...request.tags, `component:${component}`, streamTag(component, name)],
     host: hostOf(request.tags),
     from: producer.by === 'bytes' ? producer.chunks : producer,
-    signal: context.signal,
+    signal:
+      producer.by === 'program' && producer.timeoutMs !== undefined
+        ? AbortSignal.any([context.signal, AbortSignal.timeout(producer.timeoutMs)])
+        : context.signal,
     operationId: context.id,
     onProgress: (progress) => context.progress({ bytesDone: progress.bytesDone }),
   });

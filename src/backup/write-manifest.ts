@@ -52,7 +52,7 @@ export async function writeManifest(
   }
   const missing = [
     ...leftOut(guarded, selection),
-    ...missingComponents(target, captured, observation, selection),
+    ...missingComponents(guarded, captured, observation, selection),
     // Its own folder beside the project is a component of its own.
     ...(inspection?.missing ?? []).filter(({ name }) => !captured.some((one) => one.name === `${name}s`)),
     ...emptiedComponents(captured, facts.previous),
@@ -202,7 +202,7 @@ function expectedFolders({ kind, stores }: Target): readonly (readonly [name: st
 
 /** What the target has and these components are not, each with the reason. */
 export function missingComponents(
-  target: Target,
+  { target, holderOf }: Pick<ProtectedTarget, 'target' | 'holderOf'>,
   captured: readonly Pick<CaptureResult, 'name' | 'kind'>[],
   observation: Observation | undefined,
   selection: PointSelection,
@@ -218,13 +218,21 @@ export function missingComponents(
   const kinds = new Set(captured.map((one) => one.kind));
   for (const [role, storage] of Object.entries(observation?.storageClasses ?? {})) {
     const home = homeOfStorage(storage);
+    const holder = holderOf(storage);
+    if (home === 'files' || captured.some(({ name }) => name === holder)) continue;
     if (home === undefined)
       missing.push({ name: role, reason: `the backend keeps it in ${storage}, which is not captured` });
-    else if (home !== 'files' && !kinds.has(home) && selection.include.database)
+    else if (!kinds.has(home) && selection.include.database)
       missing.push({
         name: role,
-        reason: `the backend keeps it in ${storage}, and no ${home === 'postgres' ? 'PostgreSQL (DATABASE_URL or POSTGRES_…)' : 'Redis (REDIS_URI)'} of the target was captured`,
+        reason: `the backend keeps it in ${storage}, and no ${placeOf[home]} of the target was captured`,
       });
   }
   return missing;
 }
+
+const placeOf = {
+  postgres: 'PostgreSQL (DATABASE_URL or POSTGRES_…)',
+  redis: 'Redis (REDIS_URI)',
+  qdrant: 'Qdrant (QDRANT_URL)',
+} as const;

@@ -30,6 +30,7 @@ import { findRepositoriesInStandby } from './standby-config.ts';
 import type { Structure } from './structures.ts';
 import { type DumpCommand, findNameProblems } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
+import { buildTargetQdrant, type TargetQdrant } from './target-qdrant.ts';
 import { buildTargetRedis, type TargetRedis } from './target-redis.ts';
 import { buildPrices, type ModelPrice } from './traffic-config.ts';
 import { firstTuningValues } from './tuning-settings.ts';
@@ -206,6 +207,7 @@ export type Config = {
     /** What of it goes into a point. */
     readonly postgresDump: 'database' | 'lightrag';
     readonly redis: TargetRedis | undefined;
+    readonly qdrant: TargetQdrant | undefined;
     /** Database files that are captured while they are in use. */
     readonly sqlite: readonly { readonly name: string; readonly path: string }[];
     /** Programs whose output is captured. */
@@ -472,6 +474,7 @@ export function buildConfig(
       postgres: buildTargetDatabase(values, origins, problems),
       postgresDump: values.postgresDump,
       redis: buildTargetRedis(values),
+      qdrant: buildTargetQdrant(values, origins, problems),
       sqlite: structure.target.sqlite ?? [],
       commands: structure.target.commands ?? [],
     },

@@ -48,6 +48,7 @@ export { configAtPlace, type PlaceId, placeIds, type StandbyConfig } from './sta
 export type { DumpCommand, LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
 export { type KindOrigin, looksLikeGraphragProject, type TargetKind, targetKinds } from './target-kind.ts';
+export type { TargetQdrant } from './target-qdrant.ts';
 export type { TargetRedis } from './target-redis.ts';
 export type { ModelProvider, ModelProviderHalf } from './tuning-structure.ts';
 

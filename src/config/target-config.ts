@@ -32,6 +32,12 @@ export const dumpCommand = z.strictObject({
   dump: argumentList,
   /** Gets the dump on its standard input. Without it a dump goes back by hand. */
   restore: argumentList.optional(),
+  /** Gets the dump on its standard input in every drill, and ends with 0 where it is good. */
+  check: argumentList.optional(),
+  /** Storage classes of the backend that the dump holds, so that they do not count as missing. */
+  holds: z.array(z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, 'must be the name of a storage class')).optional(),
+  /** A dump, a restore or a check that takes longer is ended and has failed. */
+  timeout_seconds: z.number().min(1).max(604_800).optional(),
   /** `NAME=value` lines, for what must not stand in an argument list. */
   environment_file: absolute.optional(),
   /** The operator's word, shown as such: it may run while the backend does; its output is of one moment. */
@@ -76,7 +82,16 @@ export const targetStructure = z.strictObject({
 export type TargetStructure = z.infer<typeof targetStructure>;
 
 /** Components that every target has, or may have. */
-const takenNames = new Set(['workspace', 'project', 'inputs', 'database', 'redis', 'config', 'ragwarden-state']);
+const takenNames = new Set([
+  'workspace',
+  'project',
+  'inputs',
+  'database',
+  'redis',
+  'qdrant',
+  'config',
+  'ragwarden-state',
+]);
 
 /** Two components of one name could not be told apart in a point. */
 export function findNameProblems({ sqlite = [], commands = [], custom }: TargetStructure): Problem[] {

@@ -1,4 +1,5 @@
 import { postgresSettings } from './postgres-settings.ts';
+import { qdrantSettings } from './qdrant-settings.ts';
 import { redisSettings } from './redis-settings.ts';
 import { env, setting } from './setting.ts';
 import { targetKinds } from './target-kind.ts';
@@ -158,4 +159,5 @@ export const targetSettings = {
   }),
   ...postgresSettings,
   ...redisSettings,
+  ...qdrantSettings,
 } as const;

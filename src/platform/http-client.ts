@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { Readable } from 'node:stream';
 import { Agent, type Dispatcher, errors } from 'undici';
 import { AppError, isAppError, systemCode } from './errors.ts';
 import { decideAddress, isOwnAddress } from './outgoing-address.ts';
@@ -35,7 +36,25 @@ export type HttpRequester = {
   request(request: OutgoingRequest): Promise<HttpResponse>;
 };
 
+/** A request or an answer too large for memory. */
+export type StreamedRequest = Omit<OutgoingRequest, 'body' | 'timeoutMs' | 'maxBytes'> & {
+  /** Sent as it comes; name its length in the header `content-length` where it is known. */
+  readonly body?: string | AsyncIterable<Uint8Array>;
+  /** The longest silence: until the answer begins, and between two pieces of it. */
+  readonly silenceMs: number;
+};
+
+export type StreamedResponse = {
+  readonly status: number;
+  /** To be read to its end or left early; errors in the middle are those of `request`. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Of an answer that is short. */
+  text(maxBytes: number): Promise<string>;
+};
+
 export type HttpClient = HttpRequester & {
+  /** As `request`, for places that the settings name. @throws as `request` */
+  stream(request: StreamedRequest): Promise<StreamedResponse>;
   /**
    * For URLs that came over the API: the name is resolved once and the resolved address dialled; link-local, metadata and
    * our own listeners are refused, private ranges unless allowed.
@@ -68,6 +87,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   return {
     request: async (request) => send(agent, parseUrl(request.url), request),
+    stream: (request) => sendStream(agent, parseUrl(request.url), request),
     forUntrusted: ({ allowPrivate }) => ({
       admit: (host, port) =>
         admittedAddress(host, port, { allowPrivate, resolve, ownPorts: options.ownPorts?.() ?? [] }),
@@ -199,6 +219,48 @@ async function attemptOnce(
     bytes,
     text: () => bytes.toString('utf8'),
     json: () => JSON.parse(bytes.toString('utf8')),
+  };
+}
+
+async function sendStream(dispatcher: Dispatcher, url: URL, request: StreamedRequest): Promise<StreamedResponse> {
+  const told = (err: unknown): unknown =>
+    request.signal?.aborted ? request.signal.reason : outgoingError(err, url, false, request.silenceMs);
+  request.signal?.throwIfAborted();
+  const answer = await dispatcher
+    .request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: request.method ?? 'GET',
+      headers: { 'user-agent': 'ragwarden', ...request.headers },
+      body:
+        request.body === undefined || typeof request.body === 'string'
+          ? (request.body ?? null)
+          : Readable.from(request.body, { objectMode: false }),
+      signal: request.signal ?? null,
+      headersTimeout: request.silenceMs,
+      bodyTimeout: request.silenceMs,
+    })
+    .catch((err: unknown) => Promise.reject(told(err)));
+  const pieces = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of answer.body) yield chunk;
+    } catch (err) {
+      throw told(err);
+    }
+  };
+  return {
+    status: answer.statusCode,
+    body: { [Symbol.asyncIterator]: pieces },
+    async text(maxBytes) {
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of pieces()) {
+        length += chunk.length;
+        if (length > maxBytes) throw new AppError('outgoing/failed', `${url.origin} sent more than ${maxBytes} bytes.`);
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    },
   };
 }
 

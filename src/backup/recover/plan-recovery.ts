@@ -265,6 +265,7 @@ async function decideFolder(
 const placeSettings: Partial<Record<ManifestComponent['kind'], string>> = {
   postgres: 'DATABASE_URL',
   redis: 'REDIS_URI',
+  qdrant: 'QDRANT_URL',
   sqlite: '--folder',
 };
 

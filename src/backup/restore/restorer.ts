@@ -65,6 +65,8 @@ export type StreamConsumer = {
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Running longer it is ended, and has failed. */
+  readonly timeoutMs?: number;
 };
 
 /** How far a restore of this component under this operation came, as far as what lies there tells. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { StoreExtracts } from '../../targets/index.ts';
 import type { TreeEntry } from './tree.ts';
 
-export type SourceKind = 'files' | 'postgres' | 'redis' | 'sqlite' | 'config' | 'command';
+export type SourceKind = 'files' | 'postgres' | 'redis' | 'qdrant' | 'sqlite' | 'config' | 'command';
 
 /** What a source promises, in words an operator can read in the plan and in the manifest. */
 export type SourceDescription = {
@@ -41,6 +41,8 @@ export type StreamProducer =
       /** The whole environment of the program; nothing is inherited. */
       readonly environment: Readonly<Record<string, string>>;
       readonly cwd?: string;
+      /** Running longer it is ended, and has failed. */
+      readonly timeoutMs?: number;
     }
   | { readonly by: 'bytes'; readonly chunks: AsyncIterable<Uint8Array> };
 
@@ -137,6 +139,8 @@ export type Source = {
    * hard link to a file that is written in place becomes. Undefined: what was stored is what was captured.
    */
   findAltered?(into: string): Promise<string | undefined>;
+  /** Takes away what a capture that was killed left elsewhere than in `into`. Asked at each start; may be asked twice. */
+  settle?(signal: AbortSignal): Promise<void>;
 };
 
 /** A source whose capture is whole when it returns. */

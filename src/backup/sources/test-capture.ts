@@ -51,8 +51,21 @@ function outputOf({
   command: [program, ...args],
   environment,
   cwd,
+  timeoutMs,
 }: Extract<StreamProducer, { by: 'program' }>): Buffer {
-  return execFileSync(program, args, { env: { ...environment }, cwd, stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    return execFileSync(program, args, {
+      env: { ...environment },
+      cwd,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+  } catch (err) {
+    if (err instanceof Error && 'code' in err && err.code === 'ETIMEDOUT')
+      throw new DOMException('it took too long', 'TimeoutError');
+    throw err;
+  }
 }
 
 export const captureWhole = async (source: Source, into: string, auditDir?: string): Promise<Captured> =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ChildProcesses, ChildResult } from '../../../platform/child-processes/index.ts';
 import { AppError, systemCode } from '../../../platform/errors.ts';
 import { wordsOf } from '../../program-words.ts';
-import { type CommandStore, commandDetails } from '../../sources/command/command-source.ts';
+import { type CommandStore, commandDetails, withinTime } from '../../sources/command/command-source.ts';
 import { readEnvironmentFile } from '../../sources/command/environment-file.ts';
 import { flush } from '../durable.ts';
 import type { Restorer, RestorerContext, RestorerRequest, RestorerState } from '../restorer.ts';
@@ -87,16 +87,18 @@ export function createCommandRestorer(
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const draft = join(folder, 'draft');
       const spec = await specOf(store.dump, request, context);
-      const piped = await options.children.pipe(
-        withoutSignal(spec),
-        {
-          program: '/bin/sh',
-          args: ['-c', 'umask 077; exec cat > "$FILE"'],
-          env: { FILE: draft, PATH: '/usr/bin:/bin' },
-          purpose: `${name}: the present state`,
-          operationId: request.operationId,
-        },
-        { signal: context.signal },
+      const piped = await withinTime(store, 'restore/blocked', store.dump, (timeoutMs) =>
+        options.children.pipe(
+          withoutSignal(spec),
+          {
+            program: '/bin/sh',
+            args: ['-c', 'umask 077; exec cat > "$FILE"'],
+            env: { FILE: draft, PATH: '/usr/bin:/bin' },
+            purpose: `${name}: the present state`,
+            operationId: request.operationId,
+          },
+          { signal: bounded(context.signal, timeoutMs) },
+        ),
       );
       require(piped.producer, store.dump);
       require(piped.consumer, ['cat']);
@@ -115,10 +117,14 @@ export function createCommandRestorer(
       await mark(folder, 'begun');
       await context.step('command:begun');
       const [program = '', ...args] = store.restore;
-      await context.pipeStream(requireDetails(request).stream, {
-        command: [program, ...args],
-        environment: await environment(),
-      });
+      const given = await environment();
+      await withinTime(store, 'restore/blocked', store.restore, (timeoutMs) =>
+        context.pipeStream(requireDetails(request).stream, {
+          command: [program, ...args],
+          environment: given,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        }),
+      );
       await mark(folder, 'done');
       await context.step('command:committed');
     },
@@ -133,7 +139,10 @@ export function createCommandRestorer(
         await rm(join(folder, 'done'), { force: true });
         const spec = await specOf(store.restore, request, context);
         const input = createReadStream(join(folder, 'before'));
-        require(await options.children.run({ ...spec, input }), store.restore);
+        const result = await withinTime(store, 'restore/blocked', store.restore, (timeoutMs) =>
+          options.children.run({ ...spec, signal: bounded(context.signal, timeoutMs), input }),
+        );
+        require(result, store.restore);
         await rm(join(folder, 'begun'), { force: true });
         await context.step('command:undoing');
       }
@@ -153,17 +162,42 @@ export function createCommandRestorer(
       await context.fetchStream(stream, file);
       await context.step('command:fetched');
       const { size } = await stat(file);
+      const problems = size === bytes ? [] : [`${size} bytes came back, ${bytes} were captured`];
+      const { check } = store;
+      if (check !== undefined && problems.length === 0) {
+        const spec = await specOf(check, request, context);
+        const result = await withinTime(store, 'restore/blocked', check, (timeoutMs) =>
+          options.children.run({
+            ...spec,
+            signal: bounded(context.signal, timeoutMs),
+            input: createReadStream(file),
+          }),
+        );
+        if (result.exitCode !== 0)
+          problems.push(
+            `${check[0]} says that it is not good (${result.exitCode ?? result.signal})${wordsOf(check[0] ?? '', result.stderr)}`,
+          );
+        await context.step('command:checked');
+      }
       return {
         phases: [],
         bytes: size,
         counts: {},
-        facts: { rehearsed: 'fetched; only the program that takes it back knows whether it is right' },
-        problems: size === bytes ? [] : [`${size} bytes came back, ${bytes} were captured`],
+        facts: {
+          rehearsed:
+            check === undefined
+              ? 'fetched; only the program that takes it back knows whether it is right'
+              : `fetched, and given to ${check[0]}`,
+        },
+        problems,
         remove: async () => undefined,
       };
     },
   };
 }
+
+const bounded = (signal: AbortSignal, timeoutMs: number | undefined): AbortSignal =>
+  timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
 
 const withoutSignal = <T extends { signal: AbortSignal }>({ signal: _, ...rest }: T): Omit<T, 'signal'> => rest;
 
