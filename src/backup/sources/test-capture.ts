@@ -23,6 +23,7 @@ export async function completeCapture(pending: PendingCapture, signal = never, a
       operationId: 'op_test',
       ...(auditDir === undefined ? {} : { auditDir }),
       async storeStream(name, producer) {
+        signal.throwIfAborted();
         const bytes = producer.by === 'bytes' ? await allOf(producer.chunks) : outputOf(producer);
         streams.set(name, bytes);
         const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -80,6 +80,7 @@ export function createCommandRestorer(
     },
 
     async prepare(request, context) {
+      requireDetails(request);
       const folder = folderOf(request);
       for (const other of await readdir(own).catch(() => []))
         if (other !== request.operationId) await rm(join(own, other), { recursive: true, force: true });

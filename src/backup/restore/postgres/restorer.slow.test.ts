@@ -11,6 +11,8 @@ import {
   type LightragDatabase,
   layOutGraphs,
 } from '../../postgres/lightrag-database.fixture.ts';
+import { createPostgresSource } from '../../sources/postgres/postgres-source.ts';
+import { describeSource } from '../../sources/source-contract.fixture.ts';
 import type { Restorer, RestorerRequest, RestoreScope } from '../restorer.ts';
 import { type FixturePoint, takeFixturePoint } from './restorer.fixture.ts';
 import { createPostgresRestorer } from './restorer.ts';
@@ -74,6 +76,26 @@ async function change(database: LightragDatabase): Promise<void> {
     update lightrag_doc_chunks set content = 'changed' where id = 'chunk-2';
     update lightrag_vdb_chunks_test_4d set content_vector = array[9] where id = 'chunk-1'`);
 }
+
+describe.skipIf(skip)('with a server', () => {
+  describeSource('a PostgreSQL', async () => {
+    const database = await createLightragDatabase();
+    await database.fill('default', 3);
+    const { connection } = database;
+    const sourceOf = (at: typeof connection) =>
+      createPostgresSource({ name: 'database', connection: at, children, dump: 'database' });
+    const secret = 'canary-of-the-contract';
+    return {
+      source: sourceOf(connection),
+      astray: sourceOf({ ...connection, database: 'nowhere', password: secret }),
+      secret,
+      change: () => change(database),
+      content: () => digests(database),
+      back: restorerOf(database),
+      close: () => database.remove(),
+    };
+  });
+});
 
 describe.skipIf(skip)('a database that is LightRAG’s alone', () => {
   test('comes back by rename of a new one, with its owner, rights, settings and comment, and the former one is kept', async () => {

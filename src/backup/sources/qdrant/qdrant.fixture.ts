@@ -35,7 +35,7 @@ export type StandInQdrant = {
   /** Fills a collection as LightRAG does. */
   fill(collection: string, workspace: string, ids: readonly string[], mark?: string): void;
   /** Everything that counts, in an order that does not change. */
-  content(): unknown;
+  content(wants?: (collection: string) => boolean): unknown;
   close(): Promise<void>;
 };
 
@@ -71,8 +71,9 @@ export async function startStandInQdrant(): Promise<StandInQdrant> {
         points.set(key, { id: key, payload, vector: [0.1, index / 3, -0.25] });
       }
     },
-    content: () => ({
+    content: (wants = () => true) => ({
       collections: [...collections]
+        .filter(([name]) => wants(name))
         .map(([name, points]) => [name, [...points.values()].sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1))])
         .sort(),
       aliases: [...aliases].sort(),

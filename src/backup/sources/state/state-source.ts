@@ -55,7 +55,7 @@ async function copyState(
     // An unchanged file keeps its time, and costs nothing.
     const renewed = known?.sha256 !== sha256;
     if (renewed) await rename(draft, file);
-    await Promise.all(['', '-wal', '-shm'].map((ending) => rm(`${draft}${ending}`, { force: true })));
+    await removeDraft(draft);
     const stat = await lstat(file);
     const entry: FileEntry = {
       path: fileName,
@@ -82,9 +82,14 @@ async function copyState(
       restore: { by: 'by-hand', reason: byHand },
     };
   } catch (err) {
+    await removeDraft(draft).catch(() => undefined);
     if (isAppError(err) || signal.aborted) throw err;
     const full = storageError(err, `capturing ${name}`);
     if (isAppError(full)) throw full;
     throw new AppError('backup/capture-failed', `${name}: ${describeError(err)}.`, { cause: err });
   }
+}
+
+async function removeDraft(draft: string): Promise<void> {
+  for (const ending of ['', '-wal', '-shm']) await rm(`${draft}${ending}`, { force: true });
 }
