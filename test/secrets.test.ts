@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
+import { startStandInQdrant } from '../src/backup/sources/qdrant/qdrant.fixture.ts';
 import { type Setting, settings } from '../src/config/index.ts';
 import { hasPart } from './setup/parts.ts';
 import { mainProgram } from './setup/product-programs.ts';
@@ -52,6 +53,12 @@ afterAll(async () => {
   await rag?.run('drop role canary').catch(() => undefined);
   await rag?.remove();
 });
+
+const qdrant = await startStandInQdrant();
+qdrant.key = secrets.QDRANT_API_KEY;
+qdrant.fill('lightrag_vdb_chunks_bge_m3_1024d', '_', ['chunk-1']);
+environment.QDRANT_URL = qdrant.url;
+afterAll(() => qdrant.close());
 
 describe('a secret of the configuration', () => {
   const dataDir = temporaryFolder('secrets');
@@ -171,6 +178,7 @@ describe('a secret of the configuration', () => {
       const ended = (await taken).body;
       expect(JSON.stringify(field(ended, 'error'))).toBe('null');
       expect(field(ended, 'state')).toMatch(/^(succeeded|partial)$/);
+      expect(qdrant.requests.at(-1)).toMatch(/^DELETE .*\.snapshot$/);
     }
     expect(places).toEqual([]);
     expect(field((await call('GET', '/api/v1/events')).body, 'items', 0, 'type')).toBeTruthy();

@@ -474,7 +474,7 @@ export function buildConfig(
       postgres: buildTargetDatabase(values, origins, problems),
       postgresDump: values.postgresDump,
       redis: buildTargetRedis(values),
-      qdrant: buildTargetQdrant(values, origins, problems),
+      qdrant: buildTargetQdrant(values),
       sqlite: structure.target.sqlite ?? [],
       commands: structure.target.commands ?? [],
     },

@@ -1,14 +1,14 @@
 import { env, setting } from './setting.ts';
-import { patternText, secretText, secretUrl, wholeNumber, words } from './value-parsers.ts';
+import { httpUrl, patternText, secretText, wholeNumber, words } from './value-parsers.ts';
 
 /** The Qdrant that the backend keeps its vectors in. */
 export const qdrantSettings = {
   qdrantUrl: setting({
     key: 'target.qdrant_url',
     env: env('QDRANT_URL'),
-    parser: secretUrl('URL, http://host:6333', ['http', 'https']),
+    parser: httpUrl,
     fallback: undefined,
-    secret: true,
+    example: 'http://127.0.0.1:6333',
     about: 'The backend’s Qdrant, by its HTTP port: part of every recovery point.',
   }),
   qdrantApiKey: setting({

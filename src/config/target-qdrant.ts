@@ -1,6 +1,4 @@
-import type { Origins } from './read-config.ts';
 import type { SettingValues } from './settings.ts';
-import type { Problem } from './settings-file.ts';
 
 /** The Qdrant that the backend keeps its vectors in. */
 export type TargetQdrant = {
@@ -14,19 +12,8 @@ export type TargetQdrant = {
   readonly timeoutMs: number;
 };
 
-export function buildTargetQdrant(
-  values: SettingValues,
-  origins: Origins,
-  problems: Problem[],
-): TargetQdrant | undefined {
+export function buildTargetQdrant(values: SettingValues): TargetQdrant | undefined {
   if (values.qdrantUrl === undefined) return undefined;
-  const url = new URL(values.qdrantUrl);
-  if (url.username !== '' || url.password !== '' || url.search !== '')
-    problems.push({
-      place: origins.qdrantUrl.place,
-      message: 'the URL carries credentials or a query',
-      mend: 'Name the key in QDRANT_API_KEY.',
-    });
   return {
     url: values.qdrantUrl,
     apiKey: values.qdrantApiKey,
