@@ -1,19 +1,24 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWarden, type Warden } from '../src/app/index.ts';
+import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { runInPipe } from '../src/cli/test-terminal.ts';
 import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import {
   BackupManager,
   createClient,
+  GraphReplicator,
+  type OperationBody,
   type RagwardenClient,
+  ReplicationManager,
   type Snapshot,
   SystemOperations,
 } from '../src/sdk/index.ts';
+import { password } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
-import { contentOf, removeFolder, temporaryFolder, until } from './warden-harness.ts';
+import { contentOf, prepareRepository, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 const token = 'an-admin-token-for-this-test-alone';
 const waitSeconds = 90;
@@ -22,6 +27,9 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
   const dataDir = temporaryFolder('graphs');
   const working = join(dataDir, 'rag_storage');
   const inputs = join(dataDir, 'inputs');
+  /** Where copies go: a folder of another place, that is not there when it was not mounted. */
+  const elsewhere = temporaryFolder('graphs-copies');
+  const cellar = join(elsewhere, 'cellar');
   let warden: Warden;
   let client: RagwardenClient;
   let url = '';
@@ -63,6 +71,7 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
       mkdirSync(join(inputs, name), { recursive: true });
       write(name, name === '' ? 'of nobody'.repeat(1_000) : `of ${name}`);
     }
+    await prepareRepository(dataDir);
     await start();
     // What is due by itself would hold the target now and then.
     await client.backup.stopSchedule();
@@ -73,6 +82,7 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
   afterAll(async () => {
     await warden?.stop('the test is over');
     removeFolder(dataDir);
+    removeFolder(elsewhere);
   });
 
   let first: Snapshot;
@@ -124,6 +134,187 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     expect(other?.data_hash).not.toBe(before?.data_hash);
     expect(await client.snapshots.list('rag')).toHaveLength(1);
     expect((await client.snapshots.list('rag:'))[0]?.graph_id).toBe('rag');
+  });
+
+  describe('test_replication_workflow_with_server', () => {
+    const routes = '/api/v1/backup-replication/replication';
+    const call = async (method: string, path: string, body?: unknown) => {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    const switchReplication = async (settings: object): Promise<void> => {
+      expect((await call('PATCH', '/api/v1/settings', settings)).status).toBe(200);
+    };
+    const manager = () => new ReplicationManager({ url, token });
+    const untilCopied = () =>
+      until('everything to be copied', async () => {
+        const { items } = await client.replication.targets();
+        const [one] = items;
+        return one?.lag[0]?.missing_points === 0 && one.lag[0].copies > 0 ? one : undefined;
+      });
+
+    /** Also of an attempt before. */
+    const removeTargets = async (): Promise<void> => {
+      for (const { target_id } of (await client.replication.targets()).items)
+        await client.replication.remove(target_id);
+    };
+
+    test('while it is off a target may be registered and is told that nothing is copied; a key is never shown', async () => {
+      await removeTargets();
+      expect(await client.health.replication()).toMatchObject({ configured: false, status: 'not configured' });
+      expect((await call('POST', `${routes}/targets`, { name: 'x' })).status).toBe(422);
+      const key = 'a-key-that-nobody-sees-again';
+      const other = await call('POST', `${routes}/targets`, {
+        ...{ name: 'Second site', base_url: 'http://127.0.0.1:1', api_key: key, metadata: { floor: 2 } },
+      });
+      expect(other).toMatchObject({
+        status: 201,
+        body: {
+          ...{ target_id: 'second-site', name: 'Second site', base_url: 'http://127.0.0.1:1', enabled: true },
+          ...{ metadata: { floor: 2 }, status: 'unknown', idle_reason: expect.stringMatching(/switched off/) },
+          allowed_actions: ['change', 'remove'],
+        },
+      });
+      expect(Date.parse(other.body.created_at)).toBeGreaterThan(0);
+      expect(JSON.stringify([other, await call('GET', `${routes}/targets`)])).not.toContain(key);
+      expect(await manager().checkAllHealth()).toMatchObject([{ target_id: 'second-site', status: 'unreachable' }]);
+      const refused = await call('POST', `${routes}/targets/second-site/replicate`);
+      expect(refused).toMatchObject({ status: 409, body: { code: 'feature/disabled' } });
+      expect(await call('DELETE', `${routes}/targets/second-site`)).toMatchObject({
+        ...{ status: 200, body: { status: 'success', message: expect.stringMatching(/stays/) } },
+      });
+      expect((await call('GET', `${routes}/targets/second-site/health`)).status).toBe(404);
+      await expect(manager().getGraphReplicator('rag').replicateSnapshot()).rejects.toMatchObject({
+        code: 'conflict/state',
+      });
+    });
+
+    test('switched on, points are copied, looked at, logged and counted', async () => {
+      await removeTargets();
+      await switchReplication({ 'replication.enabled': true });
+      if (!existsSync(cellar)) await makeLightRepository(cellar, password);
+      const made = await manager().registerTarget({ name: 'cellar', location: cellar, zone: 'house' });
+      expect(made).toMatchObject({ target_id: 'cellar', kind: 'folder', location: cellar, idle_reason: null });
+      expect((await manager().listTargets()).map(({ target_id }) => target_id)).toEqual(['cellar']);
+      const replicator = manager().getGraphReplicator('rag:tenant');
+      expect(replicator).toBeInstanceOf(GraphReplicator);
+      // Whoever was first, the copy that follows each registration by itself or this one, everything is there in the end.
+      const begun = await replicator.replicateSnapshot({ waitSeconds });
+      expect(begun.graph_id).toBe('rag:tenant');
+      expect([...begun.operation_ids.map(() => 'cellar'), ...begun.busy]).toEqual(['cellar']);
+      const copied = await untilCopied();
+      const points = (await client.backup.points()).items;
+      expect(copied.lag).toMatchObject([
+        { copies: points.length, lag_seconds: 0, newest_backup_id: points[0]?.backup_id, missing_bytes: 0 },
+      ]);
+      expect(await replicator.checkTargetHealth('cellar')).toMatchObject({ status: 'healthy', error: null });
+      expect(await client.replication.health('cellar')).toMatchObject({ target_id: 'cellar', status: 'healthy' });
+
+      const status = await replicator.getReplicationStatus();
+      expect(status).toMatchObject({
+        ...{ graph_id: 'rag:tenant', total_targets: 1, enabled_targets: 1, recent_operations: expect.any(Number) },
+        ...{ newest_backup_id: points[0]?.backup_id, failed_operations: 0 },
+        targets: [{ target_id: 'cellar', status: 'healthy' }],
+      });
+      expect(Date.parse(status.last_replication ?? '')).toBeGreaterThanOrEqual(
+        Date.parse(points.at(-1)?.timestamp ?? ''),
+      );
+      expect(await client.health.replication()).toMatchObject({ configured: true, enabled: true, status: 'healthy' });
+      expect(await manager().getReplicationMetrics()).toMatchObject({ targets: [{ lag: [{ missing_points: 0 }] }] });
+      expect((await call('GET', `${routes}/graphs/nobody/status`)).status).toBe(404);
+
+      expect(status.successful_operations).toBeGreaterThanOrEqual(points.length);
+      const log = await replicator.getReplicationLogs();
+      for (const one of log.filter(({ operation_type }) => operation_type === 'sync'))
+        expect(one).toMatchObject({ target_id: 'cellar', status: 'completed', error_message: null });
+      const pages: string[] = [];
+      for (let cursor: string | undefined; ; ) {
+        const page = await client.replication.logs({
+          ...{ operationType: 'sync', status: 'completed', targetId: 'cellar', limit: 3 },
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        pages.push(...page.items.map(({ backup_id }) => backup_id ?? ''));
+        if (page.next_cursor === null) break;
+        expect(page.items).toHaveLength(3);
+        cursor = page.next_cursor;
+      }
+      expect([...new Set(pages)].sort()).toEqual(points.map(({ backup_id }) => backup_id).sort());
+      expect((await client.replication.logs({ targetId: 'cellar', status: 'failed' })).items).toEqual([]);
+      expect((await call('GET', `${routes}/logs?cursor=`)).status).toBe(422);
+
+      await until('the figures to be shown', async () => {
+        const text = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
+        const value = (name: string, labels = 'target="rag",replica="cellar"'): number =>
+          Number(new RegExp(`^${name}\\{${labels}\\} (.+)$`, 'm').exec(text)?.[1]);
+        return value('ragwarden_replication_copies') === points.length &&
+          value('replication_lag_seconds') === 0 &&
+          value('replication_errors_total') === 0 &&
+          value('ragwarden_replication_operations_total', 'target="rag",replica="cellar",outcome="success"') ===
+            points.length &&
+          value('ragwarden_replication_bytes_transferred_total') > 0 &&
+          value('ragwarden_replication_target_up', 'replica="cellar"') === 1
+          ? true
+          : undefined;
+      });
+    });
+
+    test('neither the repository nor a copy shows a word of what it holds, or a name of its files', () => {
+      for (const folder of [join(dataDir, 'repository'), cellar]) {
+        const bytes = Object.values(contentOf(folder))
+          .filter((content) => !content.startsWith('mode '))
+          .map((content) => Buffer.from(content, 'base64'));
+        expect(
+          bytes.reduce((sum, one) => sum + one.length, 0),
+          folder,
+        ).toBeGreaterThan(1_000);
+        for (const word of ['of tenant', 'what others wrote', 'kv_store', 'rag_storage', 'tenant'])
+          expect(
+            bytes.filter((one) => one.includes(word)),
+            `${word} in ${folder}`,
+          ).toEqual([]);
+      }
+    });
+
+    test('what is out of reach is told and does not go unnoticed, and comes back; read back, pruned, switched off and removed', async () => {
+      if (!existsSync(`${cellar}-away`)) renameSync(cellar, `${cellar}-away`);
+      // Whoever works there yet tells how it is until it is done.
+      const look = async () => (await client.replication.health('cellar', { fresh: true })).status;
+      await expect.poll(look, { timeout: 60_000 }).toBe('unreachable');
+      expect(await client.health.replication()).toMatchObject({
+        ...{ status: 'degraded', message: expect.stringContaining('cellar') },
+      });
+      renameSync(`${cellar}-away`, cellar);
+      await expect.poll(look, { timeout: 60_000 }).toBe('healthy');
+      const types = ['replication.target-lost', 'replication.target-back'];
+      const { items } = await client.events.list({ types });
+      expect(items.slice(0, 2).map(({ type }) => type)).toEqual(types.toReversed());
+
+      const run = async (begin: () => Promise<OperationBody>) =>
+        client.operations.wait(await until('the place to be free', () => begin().catch(() => undefined)));
+      const verified = await run(() => client.replication.verify('cellar', { percent: 100 }));
+      expect(verified.result).toMatchObject({ sound: true, read_percent: 100 });
+      const pruned = await run(() => client.replication.prune('cellar'));
+      expect(pruned.result).toMatchObject({ target_id: 'cellar' });
+      expect((await client.replication.target('cellar')).last_pruned).not.toBeNull();
+      const unconfirmed = client.replication.heal('cellar', { damaged: 'target', confirm: false });
+      await expect(unconfirmed).rejects.toMatchObject({ code: 'conflict/confirmation-required' });
+
+      expect(await client.replication.change('cellar', { enabled: false })).toMatchObject({
+        ...{ enabled: false, idle_reason: 'This target is switched off.' },
+      });
+      expect((await client.replication.targets({ enabledOnly: true })).items).toEqual([]);
+      await expect(client.replication.replicate('cellar')).rejects.toMatchObject({ code: 'conflict/state' });
+      await manager().getGraphReplicator('rag').removeTarget('cellar');
+      expect(await manager().listTargets()).toEqual([]);
+      expect(existsSync(join(cellar, 'config'))).toBe(true);
+      const { items: trail } = await client.audit.list({ action: 'replication.target-removed' });
+      expect(trail[0]?.object).toBe('cellar');
+      await switchReplication({ 'replication.enabled': false });
+    });
   });
 
   test('what a point is asked without is not in it, and it says so', async () => {
@@ -330,7 +521,7 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     expect(summary.recent.map((one) => one.status)).toContain('error');
   });
 
-  test('test_backup_workflow_with_server: schedules, switches, snapshots and their persistence over a restart', async () => {
+  test('test_backup_workflow_with_server: schedules, switches, snapshots, targets of copies and their persistence over a restart', async () => {
     expect(await client.backup.startSchedule()).toMatchObject({ before: 'off', now: 'on', run_under_way: false });
     const scheduled = await client.snapshots.setSchedule('rag:tenant', { frequencySeconds: 3_600 });
     expect(scheduled).toMatchObject({ enabled: true, source: 'graph', frequency_seconds: 3_600 });
@@ -342,10 +533,14 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     expect((await client.snapshots.schedule('rag')).source).toBe('target');
     expect(await client.backup.stopSchedule()).toMatchObject({ before: 'on', now: 'off', run_under_way: false });
     const before = await client.snapshots.list('rag:tenant');
+    const site = { name: 'Site', baseUrl: 'http://127.0.0.1:1', apiKey: 'a key', zone: 'b', enabled: false };
+    await client.replication.remove('site').catch(() => undefined);
+    const target = await client.replication.register(site);
 
     await warden.stop('the test restarts it');
     await start();
     expect(await client.snapshots.list('rag:tenant')).toEqual(before);
+    expect(await client.replication.target('site')).toEqual({ ...target, lag: expect.any(Array) });
     // While the schedule as a whole is off, nothing is due.
     expect(await client.snapshots.schedule('rag:tenant')).toMatchObject({ enabled: true, next_run: null });
     expect((await client.backup.status()).status).toBe('idle');

@@ -1,4 +1,5 @@
 import { createClient, type RagwardenClient } from './client.ts';
+import type { WorkOptions } from './graph-calls.ts';
 import type { NewReplica } from './replication-calls.ts';
 import type { CallOptions, ClientOptions } from './transport.ts';
 import type {
@@ -37,8 +38,8 @@ export class GraphReplicator {
    * Begins to bring what is missing to every target that is switched on; a point that is there already is not sent again.
    * @throws RagwardenError `feature/disabled`, `conflict/state` when no target is switched on
    */
-  replicateSnapshot(call: CallOptions = {}): Promise<BegunReplication> {
-    return this.#client.replication.replicateGraph(this.#graphId, call);
+  replicateSnapshot(options: WorkOptions = {}): Promise<BegunReplication> {
+    return this.#client.replication.replicateGraph(this.#graphId, options);
   }
 
   /** Looks now. */
