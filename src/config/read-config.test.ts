@@ -430,7 +430,7 @@ test.each([
   ['LIGHTRAG_RECOVERY_ENABLED', 'recoveryEnabled', 'no', false, true, 'nein'],
   ['LIGHTRAG_RECOVERY_CHECKPOINT_INTERVAL', 'checkpointIntervalSeconds', '6', 21_600, 43_200, '0'],
 ] as const)(
-  'the names of parts to come have their defaults, units and ranges: %s',
+  'the names of replication and recovery have their defaults, units and ranges: %s',
   (variable, name, written, value, fallback, wrong) => {
     expect(read({ [variable]: written }).values[name]).toBe(value);
     expect(read({}).values[name]).toBe(fallback);
