@@ -51,6 +51,8 @@ async function bundle(out, entries, options) {
     sourcesContent: false,
     // The terms of others are collected whole, in one file.
     legalComments: 'none',
+    minifyWhitespace: true,
+    minifySyntax: true,
     metafile: true,
     logLevel: 'warning',
     ...options,
