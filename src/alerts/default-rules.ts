@@ -229,7 +229,7 @@ const ownRules: readonly AlertRuleBody[] = [
     ...{ description: 'The ledger of the quotas does not answer.', duration_seconds: minutes, severity: 'error' },
   }),
   rule('own-work-late', {
-    ...{ name: 'event_loop_late', metric_name: 'nodejs_eventloop_lag_p99_seconds', condition: 'gt', threshold: 0.5 },
+    ...{ name: 'event_loop_late', metric_name: 'nodejs_eventloop_lag_max_seconds', condition: 'gt', threshold: 0.5 },
     ...{ description: 'ragwarden itself answers late.', duration_seconds: 10 * minutes },
   }),
   rule('own-work-late', {

@@ -10,10 +10,23 @@ import type { Part } from '../platform/lifecycle.ts';
 import type { MetricRegistry } from './registry.ts';
 
 /**
- * How often the loop's delay is probed; the probe's own waiting time is taken off again. Each probe wakes the process: at 20 ms they
- * were most of what it cost while idle. What blocks the loop for longer than this is always seen, what is shorter now and then.
+ * Of a Node.js that cannot measure each turn of its loop: how often the delay is probed, and the probe's own waiting time is taken off
+ * again. What blocks the loop for longer than this is always seen, what is shorter now and then.
  */
 const probeMs = 100;
+
+/**
+ * Whether this Node.js can measure each turn of its loop, which sees every delay and wakes nobody: a probe wakes the process at each of
+ * its times, which was a tenth of what a quiet one cost. One that cannot takes any value of an option that it does not know.
+ */
+function measuresTurns(): boolean {
+  try {
+    monitorEventLoopDelay({ samplePerIteration: null } as object);
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 /**
  * The standard `process_*` and `nodejs_*` families about this process, read when somebody asks. Only the loop delay and garbage
@@ -132,6 +145,8 @@ function addLoopMetrics(registry: MetricRegistry): Part {
   let delay: IntervalHistogram | undefined;
   let observer: PerformanceObserver | undefined;
   let before = performance.eventLoopUtilization();
+  const eachTurn = measuresTurns();
+  const waitedMs = eachTurn ? 0 : probeMs;
   registry.collector({
     name: 'event loop',
     sets: [mean, max, p99, utilization],
@@ -140,7 +155,7 @@ function addLoopMetrics(registry: MetricRegistry): Part {
       utilization.set(performance.eventLoopUtilization(now, before).utilization);
       before = now;
       if (delay === undefined || delay.count === 0) return;
-      const seconds = (ns: number): number => Math.max(0, ns / 1e9 - probeMs / 1e3);
+      const seconds = (ns: number): number => Math.max(0, ns / 1e9 - waitedMs / 1e3);
       mean.set(seconds(delay.mean));
       max.set(seconds(delay.max));
       p99.set(seconds(delay.percentile(99)));
@@ -150,8 +165,10 @@ function addLoopMetrics(registry: MetricRegistry): Part {
   return {
     name: 'process metrics',
     start() {
-      delay = monitorEventLoopDelay({ resolution: probeMs });
+      delay = monitorEventLoopDelay(eachTurn ? ({ samplePerIteration: true } as object) : { resolution: probeMs });
       delay.enable();
+      // The turn in which it is switched on counts the waiting before it as well.
+      setImmediate(() => delay?.reset());
       observer = new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) {
           gc.labels(gcKind(entry)).observe(entry.duration / 1e3);
