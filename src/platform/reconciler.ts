@@ -74,7 +74,9 @@ export function createReconciler(options: {
   let lastError: string | null = null;
   let current: Promise<void> | undefined;
   let again: Promise<void> | undefined;
-  let wakeUp: (() => void) | undefined;
+  /** By which a sleep can be ended, from one sleep to the next until it was: each new one, and signals made of others, cost more than waiting. */
+  let sleeper = new AbortController();
+  let asleep = false;
   let pendingWake = false;
   const abort = new AbortController();
   /** Ends the present loop alone. */
@@ -119,6 +121,10 @@ export function createReconciler(options: {
     return again;
   };
 
+  const endSleep = (): void => {
+    if (asleep) sleeper.abort();
+  };
+
   /** True when a run is due, false when the interval was changed and the waiting begins anew. */
   const sleepOrWake = async (): Promise<boolean> => {
     if (pendingWake) {
@@ -126,15 +132,11 @@ export function createReconciler(options: {
       return true;
     }
     const waited = intervalMs;
-    const timer = new AbortController();
-    const woken = new Promise<void>((resolve) => {
-      wakeUp = resolve;
+    asleep = true;
+    await clock.sleep(waited, sleeper.signal).catch(() => {
+      sleeper = new AbortController();
     });
-    const over = AbortSignal.any([timer.signal, turn.signal, abort.signal]);
-    const slept = clock.sleep(intervalMs, over).catch(() => undefined);
-    await Promise.race([woken, slept]);
-    wakeUp = undefined;
-    timer.abort();
+    asleep = false;
     const due = pendingWake || waited === intervalMs;
     pendingWake = false;
     return due;
@@ -154,6 +156,7 @@ export function createReconciler(options: {
   const beginAnew = (): Promise<void> => {
     restarting ??= (async () => {
       turn.abort();
+      endSleep();
       await loop;
       await current;
       if (abort.signal.aborted) return;
@@ -198,6 +201,7 @@ export function createReconciler(options: {
     restart,
     async stop() {
       abort.abort();
+      endSleep();
       await restarting;
       await loop;
       await current;
@@ -205,13 +209,13 @@ export function createReconciler(options: {
     },
     wake() {
       pendingWake = true;
-      wakeUp?.();
+      endSleep();
     },
     runOnce,
     setIntervalMs(ms) {
       if (ms === intervalMs) return;
       intervalMs = ms;
-      wakeUp?.();
+      endSleep();
     },
     state: () => ({
       name,
