@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { type StatsFs, statfs } from 'node:fs';
 import type { Clock } from '../platform/clock.ts';
 
 /** Bytes, as `df` has them. */
@@ -14,8 +14,8 @@ export type DiskSample = {
 };
 
 export type DiskReader = {
-  /** Undefined when the path is not there, or its file system does not answer in time and never did. */
-  read(path: string): Promise<DiskSample | undefined>;
+  /** Without a path that is not there, or whose file system does not answer in time and never did. */
+  read(paths: readonly string[]): Promise<ReadonlyMap<string, DiskSample>>;
 };
 
 /**
@@ -24,46 +24,62 @@ export type DiskReader = {
  */
 export function createDiskReader(options: { clock: Clock; timeoutMs?: number }): DiskReader {
   const { clock, timeoutMs = 500 } = options;
-  const pending = new Map<string, Promise<DiskSample | undefined>>();
+  const pending = new Set<string>();
   const last = new Map<string, DiskSample>();
 
-  const ask = async (path: string): Promise<DiskSample | undefined> => {
-    try {
-      const { bsize, blocks, bfree, bavail } = await statfs(path);
-      const usedBytes = (blocks - bfree) * bsize;
-      const freeBytes = bavail * bsize;
-      const sample: DiskSample = {
-        path,
-        totalBytes: blocks * bsize,
-        usedBytes,
-        freeBytes,
-        percent: usedBytes + freeBytes === 0 ? 0 : (100 * usedBytes) / (usedBytes + freeBytes),
-        readAtMs: clock.now(),
-      };
-      last.set(path, sample);
-      return sample;
-    } catch {
+  const take = (path: string, found: StatsFs | undefined): DiskSample | undefined => {
+    pending.delete(path);
+    if (found === undefined) {
       last.delete(path);
       return undefined;
-    } finally {
-      pending.delete(path);
     }
+    const { bsize, blocks, bfree, bavail } = found;
+    const usedBytes = (blocks - bfree) * bsize;
+    const freeBytes = bavail * bsize;
+    const sample: DiskSample = {
+      path,
+      totalBytes: blocks * bsize,
+      usedBytes,
+      freeBytes,
+      percent: usedBytes + freeBytes === 0 ? 0 : (100 * usedBytes) / (usedBytes + freeBytes),
+      readAtMs: clock.now(),
+    };
+    last.set(path, sample);
+    return sample;
   };
 
   return {
-    async read(path) {
-      if (pending.has(path)) return last.get(path);
-      const asked = ask(path);
-      pending.set(path, asked);
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<DiskSample | undefined>((resolve) => {
-        timer = setTimeout(() => resolve(last.get(path)), timeoutMs);
+    read(paths) {
+      const found = new Map<string, DiskSample>();
+      const show = (path: string, sample: DiskSample | undefined): void => {
+        if (sample !== undefined) found.set(path, sample);
+      };
+      const awaited = new Set<string>();
+      return new Promise((resolve) => {
+        const end = (): void => {
+          clearTimeout(timer);
+          for (const path of awaited) show(path, last.get(path));
+          awaited.clear();
+          resolve(found);
+        };
+        // One for all of them: each of a timer and a promise of its own would cost more than the answer.
+        const timer = setTimeout(end, timeoutMs);
+        for (const path of new Set(paths)) {
+          if (pending.has(path)) {
+            show(path, last.get(path));
+            continue;
+          }
+          pending.add(path);
+          awaited.add(path);
+          statfs(path, (err, stats) => {
+            const sample = take(path, err === null ? stats : undefined);
+            if (!awaited.delete(path)) return;
+            show(path, sample);
+            if (awaited.size === 0) end();
+          });
+        }
+        if (awaited.size === 0) end();
       });
-      try {
-        return await Promise.race([asked, late]);
-      } finally {
-        clearTimeout(timer);
-      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import { cpus, loadavg, networkInterfaces, uptime } from 'node:os';
-import { createDiskReader, type DiskSample } from './disk-reader.ts';
+import { createDiskReader } from './disk-reader.ts';
 import type { HostSample, ProcessSample } from './host.ts';
 import type { HostReader, HostReaderOptions } from './host-reader.ts';
 import { type CpuTicks, cpuPercent } from './procfs-cpu.ts';
@@ -80,9 +80,7 @@ export function createLibraryHostReader(
       const overMs = monotonicMs - earlier.monotonicMs;
       const targetProcess = await readTarget(monotonicMs, memory.totalBytes);
       const mountPoints = [...new Set([...mounts, ...diskPaths])];
-      const paths = [...new Set(['/', ...mountPoints, ...(dataDir === undefined ? [] : [dataDir])])];
-      const read = await Promise.all(paths.map((path) => disks.read(path)));
-      const found = new Map<string, DiskSample>(read.flatMap((disk) => (disk ? [[disk.path, disk]] : [])));
+      const found = await disks.read(['/', ...mountPoints, ...(dataDir === undefined ? [] : [dataDir])]);
       const residentBytes = process.memoryUsage.rss();
       return {
         takenAtMs,

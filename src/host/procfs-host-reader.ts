@@ -1,5 +1,5 @@
 import { type CgroupTracker, createCgroupTracker } from './cgroup-tracker.ts';
-import { createDiskReader, type DiskSample } from './disk-reader.ts';
+import { createDiskReader } from './disk-reader.ts';
 import type { HostSample } from './host.ts';
 import type { HostReader, HostReaderOptions } from './host-reader.ts';
 import { createPressureReader } from './pressure.ts';
@@ -69,17 +69,6 @@ export function createProcfsHostReader(options: HostReaderOptions & { readonly r
     mountPoints = [...new Set(['/', ...points, ...diskPaths])];
   };
 
-  const readDisks = async (): Promise<ReadonlyMap<string, DiskSample>> => {
-    const paths = dataDir === undefined ? mountPoints : [...new Set([...mountPoints, dataDir])];
-    const read = await Promise.all(paths.map((path) => disks.read(path)));
-    const found = new Map<string, DiskSample>();
-    paths.forEach((path, i) => {
-      const disk = read[i];
-      if (disk !== undefined) found.set(path, disk);
-    });
-    return found;
-  };
-
   return {
     async read(): Promise<HostSample | undefined> {
       const takenAtMs = clock.now();
@@ -106,7 +95,7 @@ export function createProcfsHostReader(options: HostReaderOptions & { readonly r
       const loadAverage = parseLoadAverage(required('/proc/loadavg'));
       const uptimeSeconds = parseUptime(required('/proc/uptime'));
       refreshMounts(monotonicMs);
-      const found = await readDisks();
+      const found = await disks.read(dataDir === undefined ? mountPoints : [...mountPoints, dataDir]);
       return {
         takenAtMs,
         overMs: monotonicMs - earlier.monotonicMs,
