@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
-import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
+import { createUnchanged, type Database, olderThan, type Tx } from '../platform/database/index.ts';
 import type { PagePlace } from '../platform/paging.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
 import type { PointId, PointStatus, RecoveryPoint } from './point.ts';
@@ -34,6 +34,9 @@ export type TimelineRow = Pick<
   RecoveryPoint,
   'id' | 'takenMs' | 'status' | 'grade' | 'cause' | 'workspace' | 'pinned' | 'verifiedMs' | 'forgottenMs'
 >;
+
+/** A longer one is not kept for the next to ask. */
+const shortList = 20;
 
 /** The catalogue of recovery points. The repository is the truth; this is what answers quickly. */
 export type PointStore = {
@@ -77,6 +80,27 @@ export type PointStore = {
 };
 
 export function createPointStore(db: Database): PointStore {
+  const store = createStore(db);
+  // The schedule and the metrics ask for the same every few seconds, manifests to be parsed included.
+  const unchanged = createUnchanged(db);
+  return {
+    ...store,
+    async list(filter) {
+      if (filter.before || filter.limit > shortList) return store.list(filter);
+      return [...(await unchanged(`list ${JSON.stringify(filter)}`, () => store.list(filter)))];
+    },
+    newest: (targetId, kind = 'any', workspace) =>
+      unchanged(`newest ${JSON.stringify([targetId, kind, workspace])}`, () => store.newest(targetId, kind, workspace)),
+    count: (targetId) => unchanged(`count ${targetId}`, () => store.count(targetId)),
+    countRows: () => unchanged('rows', () => store.countRows()),
+    readSetting: (key) => unchanged(`setting ${key}`, () => store.readSetting(key)),
+    readSettings: async (prefix) => [...(await unchanged(`settings ${prefix}`, () => store.readSettings(prefix)))],
+    oldestTakenMs: (targetId) => unchanged(`oldest ${targetId}`, () => store.oldestTakenMs(targetId)),
+    workspaces: async (targetId) => [...(await unchanged(`workspaces ${targetId}`, () => store.workspaces(targetId)))],
+  };
+}
+
+function createStore(db: Database): PointStore {
   const read = (): Kysely<BackupTables> => db.reader<BackupTables>();
   const existing = ['success', 'partial'];
   return {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
-import { type Database, olderThan, type Tx } from '../platform/database/index.ts';
+import { createUnchanged, type Database, olderThan, type Tx } from '../platform/database/index.ts';
 import type { PagePlace } from '../platform/paging.ts';
 import type { CleanupPlan, KeptItem, PlanItem } from './plan.ts';
 import type { QuarantineEntry } from './quarantine.ts';
@@ -112,6 +112,7 @@ const rowsAtOnce = 100;
 
 export function createCleanupStore(db: Database): CleanupStore {
   const read = (): Kysely<Tables> => db.reader<Tables>();
+  const unchanged = createUnchanged(db);
   return {
     async insertPlan(tx, plan) {
       await tx
@@ -277,14 +278,16 @@ export function createCleanupStore(db: Database): CleanupStore {
       if (runId !== undefined) query = query.where('run_id', '=', runId);
       return Number((await query.executeTakeFirstOrThrow()).entries);
     },
-    async heldTotals() {
-      const row = await read()
-        .selectFrom('cleanup_quarantine')
-        .select((eb) => [eb.fn.countAll<number>().as('entries'), eb.fn.sum<number>('bytes').as('bytes')])
-        .where('state', '=', 'held')
-        .executeTakeFirstOrThrow();
-      return { entries: Number(row.entries), bytes: Number(row.bytes ?? 0) };
-    },
+    // Asked with each sampling of the metrics.
+    heldTotals: () =>
+      unchanged('held', async () => {
+        const row = await read()
+          .selectFrom('cleanup_quarantine')
+          .select((eb) => [eb.fn.countAll<number>().as('entries'), eb.fn.sum<number>('bytes').as('bytes')])
+          .where('state', '=', 'held')
+          .executeTakeFirstOrThrow();
+        return { entries: Number(row.entries), bytes: Number(row.bytes ?? 0) };
+      }),
     async countHistory() {
       const counts = await Promise.all([
         read()

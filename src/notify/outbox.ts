@@ -1,6 +1,6 @@
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Database } from '../platform/database/index.ts';
+import { createUnchanged, type Database } from '../platform/database/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { newId, type RandomSource } from '../platform/ids.ts';
 import type { Delivery } from './delivery.ts';
@@ -43,6 +43,7 @@ export function createOutbox(options: {
 }): Outbox {
   const { db, receivers, courier, events, clock, random } = options;
   const reader = () => db.reader<DeliveryTables>();
+  const unchanged = createUnchanged(db);
   const requireDelivery = async (id: string): Promise<Delivery> => {
     const found = await findDelivery(reader(), id);
     if (!found) throw new AppError('request/not-found', `There is no delivery ${id}.`);
@@ -51,7 +52,8 @@ export function createOutbox(options: {
   return {
     list: (filter, limit) => selectDeliveries(reader(), filter, limit),
     require: requireDelivery,
-    backlog: () => countPending(reader()),
+    // Asked with each sampling of the metrics.
+    backlog: () => unchanged('backlog', () => countPending(reader())),
     async retry(actor, id) {
       const delivery = await requireDelivery(id);
       if (delivery.state === 'sent') throw new AppError('conflict/state', 'It has arrived already.');

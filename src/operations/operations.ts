@@ -1,7 +1,7 @@
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import { currentCorrelation, withCorrelation } from '../platform/correlation.ts';
-import type { Database, Tx } from '../platform/database/index.ts';
+import { createUnchanged, type Database, type Tx } from '../platform/database/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { createLeases, type Lease } from '../platform/leases.ts';
@@ -116,6 +116,7 @@ export function createOperations(options: {
   stopTimeoutMs?: number;
 }): Operations {
   const { db, clock, log, events, instance } = options;
+  const unchanged = createUnchanged(db);
   const heartbeatMs = options.heartbeatMs ?? 5_000;
   const expiryMs = heartbeatMs * 6;
   const leases = createLeases({ db, clock, instance, ttlMs: expiryMs });
@@ -338,7 +339,9 @@ export function createOperations(options: {
     require,
     lastEnds: () => selectLastEnds(db),
     async list({ limit, ...filter }) {
-      const stored = await selectOperations(db, filter, limit);
+      // One that runs is asked for every few seconds by each schedule.
+      const select = () => selectOperations(db, filter, limit);
+      const stored = await (limit === 1 ? unchanged(JSON.stringify(filter), select) : select());
       return stored.map((operation) =>
         isFinal(operation) ? operation : (live.get(operation.id)?.running.current ?? operation),
       );

@@ -59,9 +59,17 @@ export function createUpkeep(deps: UpkeepDeps): Upkeep {
   const { operations, points, db, events, clock, log, repository } = deps;
   let last: readonly UpkeepState[] = [];
 
+  /** The same text is the same record; it is asked for every few seconds. */
+  const parsed = new Map<UpkeepKind, { readonly text: string; readonly record: UpkeepRecord }>();
   const readRecord = async (kind: UpkeepKind): Promise<UpkeepRecord> => {
     const text = await points.readSetting(`upkeep.${kind}`);
-    if (text !== undefined) return upkeepRecord.parse(JSON.parse(text));
+    if (text !== undefined) {
+      const known = parsed.get(kind);
+      if (known?.text === text) return known.record;
+      const record = upkeepRecord.parse(JSON.parse(text));
+      parsed.set(kind, { text, record });
+      return record;
+    }
     const fresh = freshRecord(clock.now());
     await db.unit((tx) => points.writeSetting(tx, `upkeep.${kind}`, JSON.stringify(fresh)));
     return fresh;

@@ -24,6 +24,11 @@ export type Database = {
    * @throws whatever `work` throws, with nothing of it kept; `storage/full`, `storage/unavailable`
    */
   unit<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /**
+   * Another number after each commit, whoever made it; the same one says that what was read would be read again. Absent where
+   * asking costs as much as reading.
+   */
+  version?(): number;
   /** Gives freed space back to the file system, for a database that otherwise keeps it. */
   shrink?(): Promise<void>;
   /** One consistent copy of the whole database in a new SQLite file, whatever the database itself is. */

@@ -3,3 +3,4 @@ export { copyBeforeMigration, isMigrated, type MigrationList, migrate } from './
 export { olderThan } from './older-than.ts';
 export { openPostgres, type PostgresOptions } from './postgres.ts';
 export { openSqlite } from './sqlite.ts';
+export { createUnchanged } from './unchanged.ts';

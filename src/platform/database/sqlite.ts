@@ -42,6 +42,8 @@ export function openSqlite(options: {
     );
   });
   const read = new DatabaseSync(path, { readOnly: true, timeout });
+  // Of the connection that never writes itself: its number changes with every commit of any other.
+  const dataVersion = read.prepare('pragma data_version');
   let grouping = false;
   const writer = new Kysely<unknown>({
     dialect: new NodeSqliteDialect(write, () => {
@@ -100,6 +102,7 @@ export function openSqlite(options: {
     writer,
     reader: <Tables>() => reader as unknown as Kysely<Tables>,
     unit: units.unit,
+    version: () => Number(dataVersion.get()?.data_version),
     async shrink() {
       // Pages move through the log, so a large step needs as much space as it frees: on a full disk only small ones succeed.
       let left = Number.POSITIVE_INFINITY;
