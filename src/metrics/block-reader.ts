@@ -15,8 +15,17 @@ export type FoundValues = {
 
 /** Stored blocks, read: what is damaged is left out, counted and said once; what was read is kept for the next question. */
 export type BlockReader = {
-  /** In the order of time, one at a time: nobody holds all of a long range. */
-  read(tier: Exclude<TierName, 'values'>, fromMs: number, toMs: number, instance?: string): AsyncGenerator<FoundBlock>;
+  /**
+   * In the order of time, one at a time: nobody holds all of a long range.
+   * @param options.instance of this one alone
+   * @param options.without those that need not be read, since they are at hand
+   */
+  read(
+    tier: Exclude<TierName, 'values'>,
+    fromMs: number,
+    toMs: number,
+    options?: { instance?: string; without?: (place: BlockPlace) => boolean },
+  ): AsyncGenerator<FoundBlock>;
   /** By their last value, the newest first. */
   readValues(fromMs: number, toMs: number): AsyncGenerator<FoundValues>;
   /** Nothing is kept from now on, or something again. */
@@ -100,8 +109,9 @@ export function createBlockReader(options: {
       kept.clear();
       keptBytes = 0;
     },
-    async *read(tier, fromMs, toMs, instance) {
-      const places = await store.overlapping(tier, fromMs, toMs, instance);
+    async *read(tier, fromMs, toMs, { instance, without } = {}) {
+      const all = await store.overlapping(tier, fromMs, toMs, instance);
+      const places = without === undefined ? all : all.filter((place) => !without(place));
       // A block that still grows is another one each time it was written.
       const keyOf = (place: BlockPlace): string =>
         `${tier} ${place.startMs} ${place.lastMs} ${place.bytes} ${place.instance}`;

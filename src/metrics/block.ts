@@ -20,6 +20,11 @@ export type Samples = SeriesName & {
   /** Epoch milliseconds, ascending, at least one. Series that were sampled together share the array or a stretch of it. */
   readonly times: Float64Array;
   readonly values: Float64Array;
+  // Of a block that still grows, which is written and asked again and again, what need not be worked out anew each time:
+  readonly text?: string;
+  readonly all?: Readonly<Total>;
+  /** The values, not copied. */
+  readonly raw?: ArrayLike<number>;
 };
 
 /** Many values at each instant, or what was made of all samples of the window that begins there. */
@@ -39,7 +44,7 @@ export type BlockEntry = SeriesName & {
   /** The first value of samples, with which a counter continues an earlier block. */
   readonly first: number;
   /** Everything in it as one, its percentiles left out. */
-  readonly all: Total;
+  readonly all: Readonly<Total>;
 };
 
 export type ReadBlock = {
@@ -66,7 +71,7 @@ export async function encodeBlock(series: readonly BlockSeries[], packing: Packi
   directory.count(series.length);
   let before = '';
   for (const one of series) {
-    const text = JSON.stringify([one.name, ...Object.entries(one.labels).flat()]);
+    const text = (one.kind === 'samples' ? one.text : undefined) ?? seriesText(one);
     const shared = sharedLength(before, text);
     before = text;
     directory.count(shared);
@@ -77,11 +82,15 @@ export async function encodeBlock(series: readonly BlockSeries[], packing: Packi
     directory.count(from);
     directory.count(one.times.length);
     writeTotal(directory, one);
-    if (one.kind === 'samples') writeColumn(columns, one.values);
+    if (one.kind === 'samples') writeColumn(columns, one.raw ?? one.values);
     else writeSummaries(columns, one.rows, one.type);
   }
   return packFrame(version, packing, directory.take(), columns.take());
 }
+
+/** Name and labels as they stand in the directory. */
+export const seriesText = ({ name, labels }: SeriesName): string =>
+  JSON.stringify([name, ...Object.entries(labels).flat()]);
 
 /** @throws Error when the payload is of another version or damaged */
 export async function openBlock(payload: Uint8Array): Promise<ReadBlock> {
@@ -103,18 +112,20 @@ export async function openBlock(payload: Uint8Array): Promise<ReadBlock> {
 }
 
 /** A block that is in memory, as if it had been read. */
-export const blockOf = (series: readonly BlockSeries[]): ReadBlock => ({
-  entries: series.map((one) => ({
-    name: one.name,
-    labels: one.labels,
-    type: one.type,
-    kind: one.kind,
-    firstMs: one.times[0]!,
-    lastMs: one.times[one.times.length - 1]!,
-    first: one.kind === 'samples' ? one.values[0]! : Number.NaN,
-    all: totalOf(one),
-  })),
+export const blockOf = (series: readonly (BlockSeries | (BlockSeries & BlockEntry))[]): ReadBlock => ({
+  entries: series.map((one) => ('firstMs' in one ? one : entryOf(one))),
   series: async () => series,
+});
+
+const entryOf = (one: BlockSeries): BlockEntry => ({
+  name: one.name,
+  labels: one.labels,
+  type: one.type,
+  kind: one.kind,
+  firstMs: one.times[0]!,
+  lastMs: one.times[one.times.length - 1]!,
+  first: one.kind === 'samples' ? one.values[0]! : Number.NaN,
+  all: totalOf(one),
 });
 
 function readDirectory(from: ByteReader): { entries: BlockEntry[]; times: Float64Array[] } {
@@ -170,22 +181,25 @@ function planTimes(series: readonly BlockSeries[]) {
   return { columns, of: (times: Float64Array) => places.get(times)! };
 }
 
-function totalOf(series: BlockSeries): Total {
+function totalOf(series: BlockSeries): Readonly<Total> {
+  if (series.kind === 'samples' && series.all !== undefined) return series.all;
   const all = emptyTotal();
   if (series.kind === 'summaries') for (const row of series.rows) mergeSummary(all, row);
-  else {
-    let before: number | undefined;
-    for (const value of series.values) {
-      addToTotal(all, value, series.type === 'counter' ? growth(before, value) : 0);
-      before = value;
-    }
-  }
+  else addSamples(all, series.values, series.type, 0, series.values.length);
   return all;
+}
+
+/** By index: in code that runs seldom an iterator boxes each of the numbers. */
+export function addSamples(into: Total, values: ArrayLike<number>, type: SeriesType, from: number, to: number): void {
+  for (let at = from; at < to; at += 1) {
+    const value = values[at]!;
+    addToTotal(into, value, type === 'counter' && at > 0 ? growth(values[at - 1], value) : 0);
+  }
 }
 
 function writeTotal(out: ByteWriter, series: BlockSeries): void {
   const all = totalOf(series);
-  if (series.kind === 'samples') out.double(series.values[0]!);
+  if (series.kind === 'samples') out.double((series.raw ?? series.values)[0]!);
   out.count(all.count);
   out.double(all.sum);
   out.double(all.min);

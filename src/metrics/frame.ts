@@ -1,8 +1,19 @@
 import { promisify } from 'node:util';
-import { brotliCompress, brotliDecompress, constants, crc32, zstdCompress, zstdDecompress } from 'node:zlib';
+import {
+  brotliCompress,
+  brotliDecompress,
+  constants,
+  crc32,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+} from 'node:zlib';
 
 /** Far above what ten minutes hold; a damaged or hostile length does not take the memory. */
 export const mostBytes = 256 * 1_048_576;
+
+/** So little is packed sooner, in well below a millisecond, than it is handed to another thread. */
+const atOnceBytes = 131_072;
 
 const zstd = promisify(zstdCompress);
 const unzstd = promisify(zstdDecompress);
@@ -14,8 +25,10 @@ const packings = [
   { name: 'none', pack: async (bytes: Uint8Array) => bytes, unpack: async (bytes: Uint8Array) => bytes },
   {
     name: 'quick',
-    pack: (bytes: Uint8Array): Promise<Uint8Array> =>
-      zstd(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }),
+    pack: async (bytes: Uint8Array): Promise<Uint8Array> => {
+      const options = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+      return bytes.length <= atOnceBytes ? zstdCompressSync(bytes, options) : zstd(bytes, options);
+    },
     unpack: (bytes: Uint8Array): Promise<Uint8Array> => unzstd(bytes, { maxOutputLength: mostBytes }),
   },
   {

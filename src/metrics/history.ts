@@ -279,8 +279,9 @@ export function createMetricHistory(options: {
   /** Stored blocks and those in memory, which stand for their stored versions, in the order of time. */
   async function* readRaw(fromMs: number, toMs: number, open = readOpen()): AsyncGenerator<FoundBlock> {
     const inMemory = new Set(open.map(({ startMs }) => startMs));
-    for await (const found of reader.read('raw', fromMs, toMs))
-      if (found.instance !== instance || !inMemory.has(found.startMs)) yield found;
+    const without = (place: { instance: string; startMs: number }): boolean =>
+      place.instance === instance && inMemory.has(place.startMs);
+    yield* reader.read('raw', fromMs, toMs, { without });
     yield* open;
   }
   const readOpen = (): readonly FoundBlock[] => {

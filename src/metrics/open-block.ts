@@ -1,10 +1,9 @@
 import type { BlockSeries, SeriesName, SeriesType } from './block.ts';
+import { Column, GrowingSamples, RowTimes } from './growing-samples.ts';
 import type { PendingSample } from './recorder.ts';
 import { type Family, histogramCount } from './series.ts';
 import { Interval, type Summary } from './summary.ts';
 
-/** Sampled with all others: a value per row from `first` on, or in the rows that are listed when it was not in every one. */
-type Column = SeriesName & { first: number; rows: number[] | undefined; readonly values: number[] };
 /** Has a value when it was recorded. */
 type Events = SeriesName & { readonly samples: Map<number, number> };
 type Intervals = SeriesName & { readonly rows: Map<number, Summary | Interval> };
@@ -48,7 +47,7 @@ export function createOpenBlock(startMs: number): OpenBlock {
     const { columns } = find(family, slot);
     const column = columns.get(name);
     if (column === undefined) {
-      columns.set(name, { ...nameOf(family, slot, name, type), first: row, rows: undefined, values: [value] });
+      columns.set(name, new Column(nameOf(family, slot, name, type), row, value));
       return;
     }
     const last = column.rows?.at(-1) ?? column.first + column.values.length - 1;
@@ -193,17 +192,9 @@ export function createOpenBlock(startMs: number): OpenBlock {
     },
     snapshot() {
       const made: BlockSeries[] = [];
-      const all = Float64Array.from(times);
+      const rowTimes = new RowTimes(times);
       for (const { columns, events, intervals } of series.values()) {
-        for (const { name, labels, type, first, rows, values } of columns.values()) {
-          const own =
-            rows === undefined
-              ? values.length === all.length
-                ? all
-                : all.subarray(first, first + values.length)
-              : Float64Array.from(rows, (row) => times[row]!);
-          made.push({ name, labels, type, kind: 'samples', times: own, values: Float64Array.from(values) });
-        }
+        for (const column of columns.values()) made.push(new GrowingSamples(column, rowTimes));
         if (events) {
           const { samples, ...name } = events;
           const own = Float64Array.from(samples.keys()).sort();

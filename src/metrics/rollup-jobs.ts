@@ -38,7 +38,7 @@ export function createRollups(options: {
     const { windowMs } = tier;
     const rollup = createRollup(windowMs, fromMs, toMs);
     const backMs = tier.from === 'raw' ? lookbackMs : 0;
-    for await (const { block } of reader.read(tier.from, fromMs - backMs, toMs - 1, instance))
+    for await (const { block } of reader.read(tier.from, fromMs - backMs, toMs - 1, { instance }))
       rollup.add(await block.series());
     for (let startMs = fromMs; startMs < toMs; startMs += windowMs) {
       const series = rollup.take(startMs);
@@ -67,7 +67,7 @@ export function createRollups(options: {
     startMs = Math.floor(startMs / spanMs) * spanMs;
     for (; startMs + spanMs <= settledMs; startMs += spanMs) {
       const blocks: FoundBlock[] = [];
-      for await (const found of reader.read(name, startMs, startMs + spanMs - 1, instance)) blocks.push(found);
+      for await (const found of reader.read(name, startMs, startMs + spanMs - 1, { instance })) blocks.push(found);
       if (blocks.length < 2) continue;
       const series = await joinBlocks(blocks.map(({ block }) => block));
       const times = series.flatMap((one) => [one.times[0]!, one.times.at(-1)!]);
