@@ -104,10 +104,20 @@ const offline: OfflineWork = {
     const { foldRestored } = await import('./backup/index.ts');
     return foldRestored(folder);
   },
-  async recoveryKit({ backup }) {
-    const { parseRepositoryLocation, recoveryKit } = await import('./backup/index.ts');
+  async recoveryKit(config) {
+    const { backup } = config;
+    const [{ parseRepositoryLocation, recoveryKit }, { repositoryVariables }] = await Promise.all([
+      import('./backup/index.ts'),
+      import('./app/index.ts'),
+    ]);
     return recoveryKit({
-      repositories: [{ location: parseRepositoryLocation(backup.location, 'environment') }],
+      repositories: [
+        {
+          location: parseRepositoryLocation(backup.location, 'environment'),
+          environmentNames: repositoryVariables(config),
+          caFile: backup.caFile,
+        },
+      ],
       password: await readPassword(backup.passwordFile),
       formatVersion: 1,
       createdAtMs: Date.now(),

@@ -1,12 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  createResticRepository,
-  ensurePasswordFile,
-  parseRepositoryLocation,
-  type Repository,
-} from '../backup/index.ts';
+import { createResticRepository, ensurePasswordFile, type Repository } from '../backup/index.ts';
 import type { HealthCheck } from '../health/index.ts';
 import { findProgram, systemSearchPath } from '../platform/child-processes/index.ts';
 import { AppError } from '../platform/errors.ts';
@@ -27,6 +22,7 @@ import {
 } from '../recovery/index.ts';
 import type { Ground } from './ground.ts';
 import type { Protection } from './protection.ts';
+import { repositoryOptions } from './repository-options.ts';
 import type { Watching } from './watching.ts';
 
 export type Drilling = {
@@ -51,19 +47,26 @@ export async function createDrilling(
   const { targets, targetConfig } = watching;
   const { backup, points, guarded } = protection;
   const log = logOf('recovery');
-  const repositoryAt = (location: string, passwordFile: string, cacheDir: string): Repository =>
+  const repositoryAt = (
+    opened: Awaited<ReturnType<typeof repositoryOptions>>,
+    passwordFile: string,
+    cacheDir: string,
+  ): Repository =>
     createResticRepository({
-      location: parseRepositoryLocation(location, 'environment'),
+      ...opened,
       passwordFile,
       cacheDir,
-      environment: config.drill.cpus > 0 ? { GOMAXPROCS: String(config.drill.cpus) } : {},
+      environment: {
+        ...opened.environment,
+        ...(config.drill.cpus > 0 ? { GOMAXPROCS: String(config.drill.cpus) } : {}),
+      },
       through: config.drill.lowPriority ? lowPriority() : [],
       children,
       log,
       clock,
     });
   const repository = repositoryAt(
-    config.backup.location,
+    await repositoryOptions(config),
     config.backup.passwordFile,
     join(config.dataDir, 'cache', 'restic'),
   );
@@ -93,7 +96,7 @@ export async function createDrilling(
       const passwordFile = join(home, 'password');
       await ensurePasswordFile(passwordFile, randomBytes);
       // A cache of its own: what is missing in the repository must not be found elsewhere.
-      return repositoryAt(folder, passwordFile, join(home, 'cache'));
+      return repositoryAt(await repositoryOptions(config, folder), passwordFile, join(home, 'cache'));
     },
     children,
     clock,

@@ -3,7 +3,6 @@ import {
   catalogueReport,
   createPointStore,
   createResticRepository,
-  parseRepositoryLocation,
   rebuildCatalogue,
   rememberRepository,
 } from '../backup/index.ts';
@@ -15,6 +14,7 @@ import { lockDataFolder } from '../platform/data-folder.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { openState } from './open-state.ts';
+import { repositoryOptions } from './repository-options.ts';
 
 /**
  * Makes the catalogue from the repository without a server: for a data folder that was lost. Folder and state are made when they
@@ -34,14 +34,13 @@ export async function rebuildCatalogueOffline(
     const children = createChildProcesses({ log, clock, recordDir: join(config.dataDir, 'children') });
     await lifecycle.begin({ name: 'child processes', stop: () => children.stop() });
     const db = await openState({ config, lifecycle, clock, log });
-    const { location, passwordFile } = config.backup;
+    const { passwordFile } = config.backup;
     const points = createPointStore(db);
     const events = createEventLog({ db, clock, instance: config.state.instance });
     const repository = createResticRepository({
-      location: parseRepositoryLocation(location, 'environment'),
+      ...(await repositoryOptions(config)),
       passwordFile,
       cacheDir: join(config.dataDir, 'cache', 'restic'),
-      environment: {},
       children,
       log,
       clock,

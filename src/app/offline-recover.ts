@@ -6,7 +6,6 @@ import {
   createResticRepository,
   listRecoverable,
   parseRecoveryKit,
-  parseRepositoryLocation,
   planRecovery,
   type RecoverablePoint,
   type RecoveryPlan,
@@ -25,6 +24,7 @@ import { protectCommand, protectSqlite } from './file-stores.ts';
 import { protectPostgres } from './postgres-store.ts';
 import { protectQdrant } from './qdrant-store.ts';
 import { protectRedis } from './redis-store.ts';
+import { repositoryOptions } from './repository-options.ts';
 
 /** As the command line asks for it. */
 export type RecoverOptions = Parameters<OfflineWork['recover']>[1] & {
@@ -57,10 +57,9 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
     const passwordFile = join(scratchDir, 'password');
     await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
     const repository = createResticRepository({
-      location: parseRepositoryLocation(location, 'environment'),
+      ...(await repositoryOptions(config, location)),
       passwordFile,
       cacheDir: join(config.dataDir, 'cache', 'restic'),
-      environment: {},
       children,
       log,
       clock,

@@ -12,7 +12,6 @@ import {
   type PointAnchor,
   type PointStore,
   type ProtectedTarget,
-  parseRepositoryLocation,
   type RecoveryPoint,
   type Repository,
   rpoSlackMs,
@@ -29,6 +28,7 @@ import { inspectionOf, inspectionOfFolders, type ProtectedStore, protectTarget }
 import { protectQdrant } from './qdrant-store.ts';
 import { protectRedis } from './redis-store.ts';
 import { registerRepositoryMetrics } from './repository-metrics.ts';
+import { repositoryOptions } from './repository-options.ts';
 import type { Watching } from './watching.ts';
 
 /** Databases of the backend. The sample has none, whatever the environment names. */
@@ -97,13 +97,13 @@ export async function createProtection(
   const { watch, targets, targetConfig, inspector } = watching;
   const points = createPointStore(db);
   for (const { target } of targets) documentMetrics.backupSnapshots.labels(target.id, 'success').inc(0);
-  const location = parseRepositoryLocation(config.backup.location, 'environment');
+  const opened = await repositoryOptions(config);
+  const { location } = opened;
   await ensurePasswordFile(config.backup.passwordFile, random);
   const repository = createResticRepository({
-    location,
+    ...opened,
     passwordFile: config.backup.passwordFile,
     cacheDir: join(config.dataDir, 'cache', 'restic'),
-    environment: {},
     children,
     log: logOf('backup'),
     clock,

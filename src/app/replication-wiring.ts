@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createResticRepository,
@@ -7,9 +7,7 @@ import {
   type RepositoryLocation,
   requireGraph,
 } from '../backup/index.ts';
-import type { ReplicaSecret } from '../config/index.ts';
 import type { HealthCheck } from '../health/index.ts';
-import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import { createLeases } from '../platform/leases.ts';
 import { createSeal } from '../platform/seal.ts';
@@ -40,6 +38,7 @@ import {
 import type { Ground } from './ground.ts';
 import { foldersOfPlaces } from './places.ts';
 import type { Protection } from './protection.ts';
+import { readStoreSecret } from './repository-options.ts';
 import type { Watching } from './watching.ts';
 
 export type ReplicationWiring = {
@@ -84,7 +83,7 @@ export function createReplicationWiring(
       ...foldersOfPlaces(watching),
     ],
     parseLocation: parseRepositoryLocation,
-    readSecret,
+    readSecret: readStoreSecret,
     admit: (host, port) => allowed.admit(host, port),
   });
 
@@ -188,12 +187,4 @@ export function createReplicationWiring(
     },
     replicationOverview: async () => bodyOfOverview(await replication.overview()),
   };
-}
-
-async function readSecret(secret: ReplicaSecret): Promise<string> {
-  if ('value' in secret) return secret.value;
-  const text = await readFile(secret.file, 'utf8').catch((cause: unknown) => {
-    throw new AppError('outgoing/failed', `The secret in ${secret.file} cannot be read.`, { cause });
-  });
-  return text.trim();
 }

@@ -16,7 +16,16 @@ export const backupSettings = {
     parser: text,
     fallback: undefined,
     example: '/srv/ragwarden/repository',
-    about: 'Where the repository is: an absolute folder. Default: `repository` in the data folder.',
+    about:
+      'Where the repository is: an absolute folder, or a store elsewhere (`s3:https://host/bucket/path`, `azure:`, `gs:`, `rest:`, `sftp:`), whose credentials are in `backup.credentials` or in the variables of its own tools. Default: `repository` in the data folder.',
+  }),
+  backupCaFile: setting({
+    key: 'backup.ca_file',
+    env: env('RAGWARDEN_REPOSITORY_CA_FILE'),
+    parser: file,
+    fallback: undefined,
+    example: '/etc/ragwarden/store-ca.pem',
+    about: 'Certificates (PEM) that vouch for a repository elsewhere instead of those that the system trusts.',
   }),
   backupPasswordFile: setting({
     key: 'backup.password_file',

@@ -132,6 +132,11 @@ const structures: Readonly<Record<string, string>> = {
   # folders:
   #   - {path: /srv/graphrag/logs, pattern: "*.log", how: copy-truncate, recursive: false}
 `,
+  backup: `  # Of the store of the repository, where that is elsewhere. Secrets are named: a variable, or a file.
+  # credentials:
+  #   AWS_ACCESS_KEY_ID: {value_env: STORE_KEY_ID}
+  #   AWS_SECRET_ACCESS_KEY: {value_file: /etc/ragwarden/s3-secret}
+`,
   replication: `  # Where recovery points are copied to. Secrets are named: a variable, or a file.
   # targets:
   #   - {id: cellar, location: /mnt/cellar/ragwarden, zone: cellar}
@@ -141,6 +146,7 @@ const structures: Readonly<Record<string, string>> = {
   #     credentials:
   #       AWS_ACCESS_KEY_ID: {value_env: STORE_KEY_ID}
   #       AWS_SECRET_ACCESS_KEY: {value_file: /etc/ragwarden/s3-secret}
+  #     ca_file: /etc/ragwarden/store-ca.pem
   #     limit_kib_per_second: 20000
   #   - {id: tape, location: /mnt/usb/ragwarden, offline: true, zone: safe}
 

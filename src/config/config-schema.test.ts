@@ -140,7 +140,7 @@ describe('the example of a file', () => {
       .map((line, index) => {
         const before = lines[index - 1] ?? '';
         return /^ *# Value: /.test(before) ||
-          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:|scrape:|prices:|read_back:|endpoints:|providers:|receivers:|routes:|default:|folders:|tasks:|models:|vector_stores:|http:|tcp:|processes:|targets:|placement:| {2})/.test(
+          /^ {2}# (lifecycle:|paths:|drill_check_command:|sqlite:|commands:|remote_write:|scrape:|prices:|read_back:|endpoints:|providers:|receivers:|routes:|default:|folders:|tasks:|models:|vector_stores:|http:|tcp:|processes:|targets:|placement:|credentials:| {2})/.test(
             line,
           )
           ? line.replace('# ', '')

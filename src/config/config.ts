@@ -23,6 +23,7 @@ import { buildNotify, type NotifyConfig } from './notify-config.ts';
 import type { QuotaConfig } from './quota-config.ts';
 import type { Origins } from './read-config.ts';
 import { buildReplication, type ReplicationConfig } from './replication-config.ts';
+import { buildRepository, type RepositoryConfig } from './repository-config.ts';
 import { buildWatchedProcesses, type WatchedProcess } from './resource-settings.ts';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
@@ -92,10 +93,8 @@ export type Config = {
   readonly events: { readonly enabled: boolean; readonly retentionDays: number };
   readonly healthCheckEnabled: boolean;
   readonly health: HealthConfig;
-  readonly backup: {
+  readonly backup: RepositoryConfig & {
     readonly enabled: boolean;
-    readonly location: string;
-    readonly passwordFile: string;
     readonly frequencyMs: number;
     readonly jitterMs: number;
     readonly atStart: boolean;
@@ -237,13 +236,7 @@ export function buildConfig(
   const problems: Problem[] = [];
   const path = (value: string): string => resolve(cwd, value);
   const dataDir = path(values.dataDir);
-  const location = values.backupLocation === undefined ? join(dataDir, 'repository') : values.backupLocation;
-  if (!isAbsolute(location))
-    problems.push({
-      place: origins.backupLocation.place,
-      message: `the repository must be an absolute folder, not "${location}"`,
-      mend: 'Write the whole path.',
-    });
+  const repository = buildRepository(values, structure.backup, { env, cwd, dataDir, origins, problems });
   if (!loopback.has(values.host) && values.adminToken === undefined)
     problems.push({
       place: origins.host.place,
@@ -293,7 +286,7 @@ export function buildConfig(
       });
   const target = buildTarget(values, structure.target, cwd, origins, problems, env);
   const repositories = [
-    { place: origins.backupLocation.place, location },
+    { place: origins.backupLocation.place, location: repository.location },
     ...(structure.replication.targets ?? []).map((one) => ({
       place: `replication.targets ${one.id}`,
       location: one.location ?? '',
@@ -433,11 +426,7 @@ export function buildConfig(
     heartbeat: buildHeartbeat(values, origins, problems),
     backup: {
       enabled: values.backupEnabled,
-      location,
-      passwordFile:
-        values.backupPasswordFile === undefined
-          ? join(dataDir, 'repository-password')
-          : path(values.backupPasswordFile),
+      ...repository,
       frequencyMs: values.backupFrequencySeconds * 1000,
       jitterMs: values.backupJitterSeconds * 1000,
       atStart: values.backupAtStart,

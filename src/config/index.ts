@@ -38,13 +38,18 @@ export {
 export type {
   PlacementConfig,
   ReplicaConfig,
-  ReplicaSecret,
   ReplicationConfig,
 } from './replication-config.ts';
 export type { Setting } from './setting.ts';
 export { findSettingByKey, type SettingName, settingEntries, settings } from './settings.ts';
 export type { Problem } from './settings-file.ts';
 export { configAtPlace, type PlaceId, placeIds, type StandbyConfig } from './standby-config.ts';
+export {
+  type StoreCredentials,
+  type StoreSecret,
+  storeCredentialFiles,
+  storeCredentialNames,
+} from './store-credentials.ts';
 export type { DumpCommand, LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
 export { type KindOrigin, looksLikeGraphragProject, type TargetKind, targetKinds } from './target-kind.ts';

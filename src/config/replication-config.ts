@@ -2,14 +2,17 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
+import {
+  findNamedCredentials,
+  findNamedSecret,
+  namedCredentials,
+  type StoreCredentials,
+  type StoreSecret,
+  variableName,
+} from './store-credentials.ts';
 
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable');
 const replicaId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and dashes');
 const zone = z.string().min(1).max(100);
-const secret = z
-  .strictObject({ value_env: variable.optional(), value_file: z.string().min(1).optional() })
-  .refine((one) => (one.value_env === undefined) !== (one.value_file === undefined), 'needs value_env or value_file');
-
 const replicaEntry = z
   .strictObject({
     id: replicaId,
@@ -18,9 +21,9 @@ const replicaEntry = z
     location: z.string().min(1).max(2_000).optional(),
     /** Another ragwarden. */
     base_url: z.url({ protocol: /^https?$/ }).optional(),
-    api_key_env: variable.optional(),
+    api_key_env: variableName.optional(),
     api_key_file: z.string().min(1).optional(),
-    credentials: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), secret).optional(),
+    credentials: namedCredentials.optional(),
     password_file: z.string().min(1).optional(),
     ca_file: z.string().min(1).optional(),
     zone: zone.optional(),
@@ -53,16 +56,13 @@ export const replicationStructure = z.strictObject({
 });
 type ReplicationStructure = z.infer<typeof replicationStructure>;
 
-/** A file is read whenever it is needed, so that it may be renewed. */
-export type ReplicaSecret = { readonly value: string } | { readonly file: string };
-
 export type ReplicaConfig = {
   readonly id: string;
   readonly name: string;
   readonly place: { readonly location: string } | { readonly baseUrl: string };
-  readonly apiKey: ReplicaSecret | undefined;
+  readonly apiKey: StoreSecret | undefined;
   /** By the name of the variable that the tool reads. */
-  readonly credentials: Readonly<Record<string, ReplicaSecret>>;
+  readonly credentials: StoreCredentials;
   /** Undefined: the password of the repository that is copied from. */
   readonly passwordFile: string | undefined;
   /** Certificates that vouch for it, instead of those that the system trusts. */
@@ -161,17 +161,8 @@ function buildReplica(
 ): ReplicaConfig {
   const { env, cwd, problems } = shared;
   const place = `replication.targets ${given.id}`;
-  const secretOf = (name: string | undefined, file: string | undefined): ReplicaSecret | undefined => {
-    if (name !== undefined && file !== undefined)
-      problems.push({ place, message: 'names one secret twice', mend: 'Name a variable or a file.' });
-    if (file !== undefined) return { file: resolve(cwd, file) };
-    if (name === undefined) return undefined;
-    const value = env[name] ?? '';
-    if (value === '')
-      problems.push({ place, message: `names the variable ${name}, which is not set`, mend: `Set ${name}.` });
-    return { value };
-  };
-  const apiKey = secretOf(given.api_key_env, given.api_key_file);
+  const around = { env, cwd, problems };
+  const apiKey = findNamedSecret(place, { name: given.api_key_env, file: given.api_key_file }, around);
   if (given.base_url !== undefined && apiKey === undefined)
     problems.push({
       place,
@@ -183,12 +174,7 @@ function buildReplica(
     name: given.name ?? given.id,
     place: given.base_url === undefined ? { location: given.location ?? '' } : { baseUrl: given.base_url },
     apiKey,
-    credentials: Object.fromEntries(
-      Object.entries(given.credentials ?? {}).flatMap(([name, one]) => {
-        const secret = secretOf(one.value_env, one.value_file);
-        return secret ? [[name, secret]] : [];
-      }),
-    ),
+    credentials: findNamedCredentials(place, given.credentials ?? {}, around),
     passwordFile: given.password_file === undefined ? undefined : resolve(cwd, given.password_file),
     caFile: given.ca_file === undefined ? shared.caFile : resolve(cwd, given.ca_file),
     zone: given.zone ?? null,

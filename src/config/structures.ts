@@ -8,6 +8,7 @@ import { metricsStructure } from './metrics-structure.ts';
 import { notifyStructure } from './notify-config.ts';
 import { quotasStructure } from './quota-config.ts';
 import { replicationStructure } from './replication-config.ts';
+import { backupStructure } from './repository-config.ts';
 import { resourcesStructure } from './resource-settings.ts';
 import { targetStructure } from './target-config.ts';
 import { trafficStructure } from './traffic-config.ts';
@@ -30,6 +31,7 @@ const structures = {
   quotas: quotasStructure,
   tuning: tuningStructure,
   replication: replicationStructure,
+  backup: backupStructure,
   logs: logStructure,
 } as const;
 type Section = keyof typeof structures;
@@ -49,6 +51,7 @@ export const noStructure: Structure = {
   quotas: {},
   tuning: {},
   replication: {},
+  backup: {},
   logs: {},
 };
 

@@ -1,3 +1,4 @@
+import { storeCredentialFiles, storeCredentialNames } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { ReplicaKind } from './replica.ts';
 
@@ -6,17 +7,11 @@ import type { ReplicaKind } from './replica.ts';
  * a program or another place as well as an argument can.
  */
 const known: Readonly<Record<ReplicaKind, readonly string[]>> = {
-  folder: [],
-  s3: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_DEFAULT_REGION'],
-  azure: ['AZURE_ACCOUNT_NAME', 'AZURE_ACCOUNT_KEY', 'AZURE_ACCOUNT_SAS'],
-  gs: ['GOOGLE_PROJECT_ID', 'GOOGLE_ACCESS_TOKEN'],
-  rest: ['RESTIC_REST_USERNAME', 'RESTIC_REST_PASSWORD'],
-  sftp: [],
-  rclone: [],
+  ...storeCredentialNames,
+  ...{ folder: [], sftp: [], rclone: [] },
   ragwarden: ['API_KEY'],
 };
-/** Names a file of this machine. */
-const fileOnly: Readonly<Partial<Record<ReplicaKind, readonly string[]>>> = { gs: ['GOOGLE_APPLICATION_CREDENTIALS'] };
+const fileOnly: Readonly<Partial<Record<ReplicaKind, readonly string[]>>> = storeCredentialFiles;
 
 export type Credentials = Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 import type { LocationOrigin, RepositoryLocation } from '../backup/index.ts';
-import type { ReplicaConfig, ReplicaSecret } from '../config/index.ts';
+import type { ReplicaConfig, StoreSecret } from '../config/index.ts';
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
@@ -59,7 +59,7 @@ export function createReplicas(deps: {
   /** Folders in which nothing of ours may be put: what is protected, our own state, the repository. */
   readonly living: () => readonly string[];
   parseLocation(text: string, origin: LocationOrigin): RepositoryLocation;
-  readSecret(secret: ReplicaSecret): Promise<string>;
+  readSecret(secret: StoreSecret): Promise<string>;
   readonly leases: Leases;
   /** What waits on this disk to be sent there. */
   forgetSpool(replica: Replica): Promise<void>;

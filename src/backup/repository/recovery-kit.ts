@@ -8,6 +8,8 @@ export type RecoveryKit = {
     readonly id?: string;
     /** Names of the variables that carry its credentials; their values are not part of the kit. */
     readonly environmentNames?: readonly string[];
+    /** Certificates that vouch for it. */
+    readonly caFile?: string | undefined;
   }[];
   readonly password: string;
   readonly sealKey?: string;
@@ -26,11 +28,13 @@ export function recoveryKit(kit: RecoveryKit): string {
     '',
     'Repositories',
   ];
-  for (const { location, id, environmentNames = [] } of kit.repositories) {
+  for (const { location, id, environmentNames = [], caFile } of kit.repositories) {
     lines.push(`  ${location.display}${id === undefined ? '' : `   (id ${id})`}`);
     if (location.display !== location.resticArgument)
       lines.push('    *** stands for credentials, which are kept elsewhere');
     if (environmentNames.length > 0) lines.push(`    needs the variables ${environmentNames.join(', ')}`);
+    if (caFile !== undefined)
+      lines.push(`    needs the certificates of ${caFile}: RAGWARDEN_REPOSITORY_CA_FILE, or --cacert of restic`);
   }
   const first = kit.repositories[0]?.location.display ?? 'REPOSITORY';
   lines.push('', `Password        ${kit.password}`);

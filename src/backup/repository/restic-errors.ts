@@ -15,7 +15,7 @@ const notThere = /no such file|does ?n[o']t exist|not found|NoSuchKey|NoSuchBuck
 export const objectGone = /no such file|specified (key|blob) does not exist|object doesn't exist|\b404\b|not found/i;
 /** Said in words by those that do not tell the code: `The access key ID you provided does not exist` is nothing that is missing. */
 const refused =
-  /access ?denied|access key id .*does not exist|request signature we calculated|InvalidAccessKeyId|SignatureDoesNotMatch|(Expired|Invalid)Token|AuthenticationFailed|AuthorizationFailure|permission denied \(|\b40[13]\b/i;
+  /access ?denied|access key id .*does not exist|request signature we calculated|InvalidAccessKeyId|SignatureDoesNotMatch|(Expired|Invalid)Token|AuthenticationFailed|AuthorizationFailure|permission denied \(|host key verification failed|\b40[13]\b/i;
 const unreachable =
   /connection (refused|reset|timed out)|broken pipe|no such host|no route to host|network is unreachable|i\/o timeout|handshake timeout|unexpected EOF|: EOF|x509:|HTTP response to HTTPS client|could not resolve|connection closed|\b50[234]\b|SlowDown|service ?unavailable/i;
 /** A line of restic about a request that it makes again. It may have gone well then. */
@@ -118,9 +118,13 @@ function lastWords(stderr: string): string {
   const lines = stderr
     .split('\n')
     .filter((line) => line.trim() !== '' && !/^\s|^[\w./*()-]+\.go:|^(github\.com|main\.|runtime\.)/.test(line));
-  const line = lines.findLast((one) => one.startsWith('Fatal: ')) ?? lines[0] ?? 'no message';
+  // ssh knows why, restic only that it ended.
+  const ssh = lines.findLast((one) =>
+    /^subprocess ssh: .*(denied|failed|refused|resolve|timed out|unreachable)/i.test(one),
+  );
+  const line = ssh ?? lines.findLast((one) => one.startsWith('Fatal: ')) ?? lines[0] ?? 'no message';
   return line
-    .replace(/^Fatal: /, '')
+    .replace(/^(Fatal|subprocess ssh): /, '')
     .replace(/\.$/, '')
     .slice(0, 300);
 }

@@ -119,6 +119,18 @@ test.each([
     'Save(<data/4657fa47c4>) returned error, retrying after 552.3ms: client.PutObject: Error response code QuotaExceeded.',
     'storage/full',
   ],
+  // As ssh says it through restic, and a REST server.
+  [
+    1,
+    'subprocess ssh: Host key verification failed.\nFatal: unable to open repository at sftp://u@h//x: unable to start the sftp session, error: EOF',
+    'repository/refused',
+  ],
+  [
+    1,
+    'subprocess ssh: ssh: connect to host h port 22: Connection refused\nFatal: unable to open repository at sftp://u@h//x: unable to start the sftp session, error: EOF',
+    'repository/unreachable',
+  ],
+  [1, 'Fatal: unable to open config file: unexpected HTTP response (401): 401 Unauthorized', 'repository/refused'],
   // What it got over does not count.
   [
     1,
@@ -140,6 +152,15 @@ test.each([
 ])('exit code %j with %j is one error', (exitCode, stderr, code) => {
   const ended = { exitCode, signal: exitCode === null ? ('SIGKILL' as const) : null, stderr };
   expect(resticFailure(ended, 'testing', parseRepositoryLocation('/x', 'file'))).toMatchObject({ code });
+});
+
+test('what ssh says is told, and not only that it ended', () => {
+  const stderr =
+    'subprocess ssh: Host key verification failed.\nFatal: unable to open repository at sftp://u@h//x: unable to start the sftp session, error: EOF';
+  const location = parseRepositoryLocation('sftp://u@h//x', 'file');
+  expect(resticFailure({ exitCode: 1, signal: null, stderr }, 'testing', location).detail).toContain(
+    'refuses what was asked of it: Host key verification failed.',
+  );
 });
 
 test('a lock error names its holder, and a stack trace is no message', () => {

@@ -1,5 +1,5 @@
 import { access, constants, opendir, readFile, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { Config } from '../../config/index.ts';
 import { systemCode } from '../../platform/errors.ts';
 import { formatBytes, plural } from '../format.ts';
@@ -233,7 +233,8 @@ export const freeSpaceCheck: Check = {
         config.backup.enabled && config.backup.unfold ? (sizes.get(config.target?.workingDir ?? '') ?? 0) : 0;
       return Math.max(0, copied + unfolded - (await measure(join(config.dataDir, 'staging'), signal)));
     });
-    if (config.backup.enabled)
+    // Elsewhere the room is that of the store.
+    if (config.backup.enabled && isAbsolute(config.backup.location))
       await add(config.backup.location, 'repository', async () =>
         (await stat(join(config.backup.location, 'config')).catch(() => undefined)) === undefined ? total : 0,
       );

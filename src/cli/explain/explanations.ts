@@ -403,7 +403,7 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
   'repository/invalid-location': {
     means: 'The place of the repository is not written in a form that is understood.',
     causes: ['A relative path, or credentials inside the location.'],
-    mend: ['Set BACKUP_DIR to an absolute folder.'],
+    mend: ['Set BACKUP_DIR to an absolute folder, or to such as s3:https://host/bucket/path.'],
   },
   'restore/blocked': {
     means: 'As things stand the restore would not be safe or not be possible. Nothing was changed.',
