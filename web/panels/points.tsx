@@ -1,7 +1,8 @@
 import type { BackupStatus, Operation, Page, Point } from '../api/wire.ts';
 import { formatBytes, formatExact, formatInstant } from '../format.ts';
 import { Word } from '../parts/mark.tsx';
-import { Action, Age, Trouble, Unknown } from '../parts/text.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { Action, Age, Unknown } from '../parts/text.tsx';
 import { verifyPoint, whyNot } from '../state/actions.ts';
 import { useAsked } from '../state/asked.ts';
 import { nowMs } from '../state/page-state.ts';
@@ -23,33 +24,19 @@ export function Points(props: {
   const isLong = urlState.value.rows === 'all' || page.items.length <= shortTable + 1;
   const items = isLong ? page.items : page.items.slice(0, shortTable);
   const isElsewhere = asked !== undefined && !items.some((point) => point.backup_id === asked);
-  if (page.items.length === 0 && !isElsewhere) return <p class="empty">There is no recovery point yet.</p>;
   return (
     <>
       {isElsewhere && <Elsewhere pointId={asked} status={props.status} running={props.running} />}
-      <Trouble text={props.problem} />
-      <table class="points">
-        <caption class="visually-hidden">Recovery points, newest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Taken</th>
-            <th scope="col">Grade</th>
-            <th scope="col" class="number">
-              Size
-            </th>
-            <th scope="col">Verified</th>
-            <th scope="col">Cause</th>
-            <th scope="col">
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {items.map((point) => (
-            <PointRow key={point.backup_id} point={point} status={props.status} running={props.running} />
-          ))}
-        </tbody>
-      </table>
+      <Table
+        name="Recovery points, newest first"
+        rows={items}
+        problem={props.problem}
+        keyOf={(point) => point.backup_id}
+        empty="There is no recovery point yet."
+        columns={columnsOf(props)}
+        detail={(point) => (asked === point.backup_id ? <PointDetail point={point} /> : null)}
+        detailId={detailIdOf}
+      />
       {!isLong && (
         <Action label={`Show ${page.items.length - items.length} more`} onPress={() => changeUrl({ rows: 'all' })} />
       )}
@@ -62,71 +49,68 @@ export function Points(props: {
   );
 }
 
-function PointRow(props: { point: Point; status: BackupStatus | undefined; running: Operation | undefined }) {
-  const { point } = props;
+type Around = { readonly status: BackupStatus | undefined; readonly running: Operation | undefined };
+
+const detailIdOf = (point: Point): string => `detail-${point.backup_id}`;
+
+const columnsOf = (around: Around): Column<Point>[] => [
+  { title: 'Taken', cell: (point) => <Opener point={point} /> },
+  {
+    title: 'Grade',
+    hint: (point) => point.reasons.join('\n') || undefined,
+    // A point that is whole says no more than how good it is.
+    cell: (point) => (
+      <>
+        {point.status !== 'success' && (
+          <>
+            <Word word={point.status} />{' '}
+          </>
+        )}
+        {point.grade === null ? <Unknown text="none" /> : <Word word={point.grade} />}
+      </>
+    ),
+  },
+  {
+    title: 'Size',
+    kind: 'figure',
+    hint: ({ stored_bytes: stored }) =>
+      stored === null ? undefined : `${formatBytes(stored)} were new in the repository`,
+    cell: (point) => (point.total_size_mb === null ? <Unknown /> : formatBytes(point.total_size_mb * 1024 * 1024)),
+  },
+  { title: 'Verified', cell: (point) => <Age at={point.verified_at} none="not yet" /> },
+  {
+    title: 'Cause',
+    cell: (point) =>
+      [
+        point.cause,
+        ...(point.pinned ? ['pinned'] : []),
+        ...(point.workspace === null
+          ? []
+          : [`${point.workspace === '' ? 'the unnamed workspace' : point.workspace} only`]),
+      ].join(', '),
+  },
+  { title: 'Actions', kind: 'actions', cell: (point) => <PointActions point={point} {...around} /> },
+];
+
+function Opener({ point }: { point: Point }) {
   const isOpen = urlState.value.point === point.backup_id;
   const takenMs = Date.parse(point.timestamp);
-  const detailId = `detail-${point.backup_id}`;
   return (
-    <>
-      <tr class={isOpen ? 'is-open' : undefined}>
-        <td class="taken">
-          <button
-            type="button"
-            class="opener"
-            aria-expanded={isOpen}
-            aria-controls={isOpen ? detailId : undefined}
-            title={`${point.backup_id}, ${formatExact(takenMs)}`}
-            onClick={() => changeUrl({ point: isOpen ? undefined : point.backup_id })}
-          >
-            <svg class="turn" viewBox="0 0 8 8" aria-hidden="true">
-              <path d="M2 .5 6 4 2 7.5" />
-            </svg>
-            <Age at={point.timestamp} /> <span class="faint at">{formatInstant(takenMs, nowMs.value)}</span>
-          </button>
-        </td>
-        <td data-name="Grade" title={point.reasons.join('\n') || undefined}>
-          {/* A point that is whole says no more than how good it is. */}
-          {point.status !== 'success' && (
-            <>
-              <Word word={point.status} />{' '}
-            </>
-          )}
-          {point.grade === null ? <Unknown text="none" /> : <Word word={point.grade} />}
-        </td>
-        <td
-          data-name="Size"
-          class="number"
-          title={
-            point.stored_bytes === null ? undefined : `${formatBytes(point.stored_bytes)} were new in the repository`
-          }
-        >
-          {point.total_size_mb === null ? <Unknown /> : formatBytes(point.total_size_mb * 1024 * 1024)}
-        </td>
-        <td data-name="Verified">
-          <Age at={point.verified_at} none="not yet" />
-        </td>
-        <td data-name="Cause">
-          {point.cause}
-          {point.pinned && ', pinned'}
-          {point.workspace !== null && `, ${point.workspace === '' ? 'the unnamed workspace' : point.workspace} only`}
-        </td>
-        <td class="row-actions">
-          <PointActions point={point} status={props.status} running={props.running} />
-        </td>
-      </tr>
-      {isOpen && (
-        <tr class="detail">
-          <td colSpan={6} id={detailId}>
-            <PointDetail point={point} />
-          </td>
-        </tr>
-      )}
-    </>
+    <button
+      type="button"
+      class="opener"
+      aria-expanded={isOpen}
+      aria-controls={isOpen ? detailIdOf(point) : undefined}
+      title={`${point.backup_id}, ${formatExact(takenMs)}`}
+      onClick={() => changeUrl({ point: isOpen ? undefined : point.backup_id })}
+    >
+      <svg class="turn" viewBox="0 0 8 8" aria-hidden="true">
+        <path d="M2 .5 6 4 2 7.5" />
+      </svg>
+      <Age at={point.timestamp} /> <span class="faint at">{formatInstant(takenMs, nowMs.value)}</span>
+    </button>
   );
 }
-
-type Around = { readonly status: BackupStatus | undefined; readonly running: Operation | undefined };
 
 function PointActions(props: Around & { point: Point }) {
   const { point } = props;

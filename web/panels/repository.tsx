@@ -1,6 +1,7 @@
 import type { Repository as RepositoryState, UpkeepKind } from '../api/recovery-wire.ts';
 import { formatAhead, formatDuration, formatExact } from '../format.ts';
 import { Word } from '../parts/mark.tsx';
+import { Table } from '../parts/table.tsx';
 import { Action, Age, Fact, Sentence, Trouble, Unknown } from '../parts/text.tsx';
 import { runUpkeep, whyNoUpkeep } from '../state/actions.ts';
 import { backup, nowMs, operations, repository } from '../state/page-state.ts';
@@ -67,75 +68,66 @@ function Facts({ state }: { state: RepositoryState }) {
           </Fact>
         )}
       </dl>
-      <table class="upkeep">
-        <caption class="visually-hidden">Upkeep</caption>
-        <thead>
-          <tr>
-            <th scope="col">
-              <span class="visually-hidden">What</span>
-            </th>
-            <th scope="col">Last success</th>
-            <th scope="col">Next</th>
-            <th scope="col">
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {state.upkeep.map((one) => (
-            <Upkeep key={one.operation} one={one} />
-          ))}
-        </tbody>
-      </table>
+      <Table
+        name="Upkeep"
+        rows={state.upkeep}
+        keyOf={(one) => one.operation}
+        empty="Nothing of it is kept in order by itself."
+        columns={[
+          { title: 'What', cell: (one) => names[one.operation].what },
+          { title: 'Last success', cell: (one) => <LastSuccess one={one} /> },
+          { title: 'Next', cell: (one) => <Next at={one.next_at} /> },
+          {
+            title: 'Actions',
+            kind: 'actions',
+            cell: ({ operation }) => (
+              <Action
+                label={names[operation].button}
+                about={names[operation].about}
+                why={whyNoUpkeep(operation, backup.value.value, operations.value.value?.items ?? [])}
+                onPress={() => void runUpkeep(operation, backup.value.value?.target_id)}
+              />
+            ),
+          },
+        ]}
+      />
     </>
   );
 }
 
-function Upkeep({ one }: { one: RepositoryState['upkeep'][number] }) {
-  const { what, button, about } = names[one.operation];
+function LastSuccess({ one }: { one: RepositoryState['upkeep'][number] }) {
   const failedLast =
     one.last_failure_at !== null &&
     (one.last_success_at === null || Date.parse(one.last_failure_at) > Date.parse(one.last_success_at));
   return (
-    <tr>
-      <th scope="row">{what}</th>
-      <td>
-        <Age at={one.last_success_at} none="never yet" />
-        {one.late && (
-          <>
-            {' '}
-            <Word
-              word="warning"
-              text={
-                one.allowed_age_seconds === null ? 'late' : `late: allowed ${formatDuration(one.allowed_age_seconds)}`
-              }
-            />
-          </>
-        )}
-        {failedLast && (
-          <span class="upkeep-failed">
-            failed <Age at={one.last_failure_at} />
-            {one.last_error !== null && `: ${one.last_error}`}
-          </span>
-        )}
-      </td>
-      <td>
-        {one.next_at === null ? (
-          <Unknown text="not by itself" />
-        ) : (
-          <time dateTime={one.next_at} title={formatExact(Date.parse(one.next_at))}>
-            {formatAhead(Date.parse(one.next_at), nowMs.value)}
-          </time>
-        )}
-      </td>
-      <td class="row-actions">
-        <Action
-          label={button}
-          about={about}
-          why={whyNoUpkeep(one.operation, backup.value.value, operations.value.value?.items ?? [])}
-          onPress={() => void runUpkeep(one.operation, backup.value.value?.target_id)}
-        />
-      </td>
-    </tr>
+    <>
+      <Age at={one.last_success_at} none="never yet" />
+      {one.late && (
+        <>
+          {' '}
+          <Word
+            word="warning"
+            text={
+              one.allowed_age_seconds === null ? 'late' : `late: allowed ${formatDuration(one.allowed_age_seconds)}`
+            }
+          />
+        </>
+      )}
+      {failedLast && (
+        <span class="upkeep-failed">
+          failed <Age at={one.last_failure_at} />
+          {one.last_error !== null && `: ${one.last_error}`}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Next({ at }: { at: string | null }) {
+  if (at === null) return <Unknown text="not by itself" />;
+  return (
+    <time dateTime={at} title={formatExact(Date.parse(at))}>
+      {formatAhead(Date.parse(at), nowMs.value)}
+    </time>
   );
 }

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import type { AlertRule } from '../../api/alert-wire.ts';
 import { Word } from '../../parts/mark.tsx';
-import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
+import { Table } from '../../parts/table.tsx';
+import { Action, Age } from '../../parts/text.tsx';
 import type { Followed } from '../../state/asked.ts';
 import { Runbook } from './active.tsx';
 import { TryOut } from './try-out.tsx';
@@ -25,66 +26,48 @@ export function RulesPanel({ asked: { value, problem } }: { asked: Followed<{ it
           <Action label={all ? 'Only own and loud ones' : `All ${items.length}`} onPress={() => setAll(!all)} />
         )}
       </header>
-      <Trouble text={value === undefined ? undefined : problem} />
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : items.length === 0 ? (
-        <p class="empty">There is none, so nothing can fire.</p>
-      ) : (
-        <>
-          <TryOut key={chosen} rules={items} chosen={chosen} />
-          <table class="figures">
-            <thead>
-              <tr>
-                <th scope="col">Rule</th>
-                <th scope="col">State</th>
-                <th scope="col">Severity</th>
-                <th scope="col">Evaluated</th>
-                <th scope="col">From</th>
-                <th scope="col">
-                  <span class="visually-hidden">Try out</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {listed.map((one) => (
-                <Rule key={one.name} of={one} onChoose={() => setChosen(one.name)} />
-              ))}
-            </tbody>
-          </table>
-        </>
-      )}
+      {items.length > 0 && <TryOut key={chosen} rules={items} chosen={chosen} />}
+      <Table
+        name="Rules"
+        rows={value && listed}
+        problem={problem}
+        keyOf={(one) => one.name}
+        empty="There is none, so nothing can fire."
+        columns={[
+          { title: 'Rule', cell: nameOf, hint: (one) => one.description, order: (one) => one.name },
+          { title: 'State', cell: (one) => <Word {...stateOfRule(one)} /> },
+          { title: 'Severity', cell: (one) => one.severity },
+          { title: 'Evaluated', cell: (one) => <Age at={one.status?.evaluated_at ?? null} none="–" /> },
+          { title: 'From', cell: (one) => one.origin },
+          {
+            title: 'Try out',
+            kind: 'actions',
+            cell: (one) => (
+              <Action
+                label="Try out"
+                about={`Try out ${one.name} on what is stored`}
+                onPress={() => setChosen(one.name)}
+              />
+            ),
+          },
+        ]}
+      />
     </section>
   );
 }
 
-function Rule({ of, onChoose }: { of: AlertRule; onChoose(): void }) {
-  return (
-    <tr>
-      <th scope="row" title={of.description}>
-        {of.name}
-        <span class="rule-says faint">
-          {of.says}
-          {of.runbook_url !== undefined && (
-            <>
-              {' '}
-              · <Runbook at={of.runbook_url} />
-            </>
-          )}
-        </span>
-        {of.status?.error != null && <span class="rule-says is-failed">{of.status.error}</span>}
-      </th>
-      <td data-name="State">
-        <Word {...stateOfRule(of)} />
-      </td>
-      <td data-name="Severity">{of.severity}</td>
-      <td data-name="Evaluated">
-        <Age at={of.status?.evaluated_at ?? null} none="–" />
-      </td>
-      <td data-name="From">{of.origin}</td>
-      <td>
-        <Action label="Try out" about={`Try out ${of.name} on what is stored`} onPress={onChoose} />
-      </td>
-    </tr>
-  );
-}
+const nameOf = (of: AlertRule) => (
+  <>
+    {of.name}
+    <span class="rule-says faint">
+      {of.says}
+      {of.runbook_url !== undefined && (
+        <>
+          {' '}
+          · <Runbook at={of.runbook_url} />
+        </>
+      )}
+    </span>
+    {of.status?.error != null && <span class="rule-says is-failed">{of.status.error}</span>}
+  </>
+);

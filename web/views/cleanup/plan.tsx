@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks';
 import type { CleanupPlan, CleanupStrategy } from '../../api/cleanup-wire.ts';
 import type { Page } from '../../api/wire.ts';
-import { formatBytes, formatCount, plural } from '../../format.ts';
+import { formatBytes, plural } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
+import { Table } from '../../parts/table.tsx';
 import { Age, Sentence, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useAsked } from '../../state/asked.ts';
@@ -89,11 +91,7 @@ export function PlanPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
         </p>
       )}
       {why !== undefined && <p class="trouble">{why}</p>}
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {plan !== undefined && (
         <ShownPlan
           key={plan.plan_id}
@@ -131,40 +129,27 @@ function ShownPlan(props: { plan: CleanupPlan; busy: boolean; carryOut(onlyConta
         </span>
       </p>
       {!plan.complete && <p class="trouble">There is more than one plan holds; the next one takes the rest.</p>}
-      {rows.length > 0 && (
-        <table class="figures">
-          <thead>
-            <tr>
-              <th scope="col">What</th>
-              <th scope="col">Why</th>
-              <th scope="col" class="number">
-                Size
-              </th>
-              <th scope="col">Risk</th>
-              <th scope="col">In the newest point</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((one) => (
-              <tr key={one.what}>
-                <th scope="row">{one.what}</th>
-                <td data-name="Why">{one.why}</td>
-                <td data-name="Size" class="number">
-                  {one.size_bytes === null ? <Unknown text="unknown" /> : formatBytes(one.size_bytes)}
-                </td>
-                <td data-name="Risk" class={one.risk === 'high' ? 'is-failed' : ''}>
-                  {one.risk}
-                </td>
-                <td data-name="In the newest point" title={one.contained.reason}>
-                  {containedOf(one)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-      {plan.item_count > rows.length && (
-        <p class="faint">{formatCount(plan.item_count - rows.length)} more are not shown here.</p>
+      {plan.item_count > 0 && (
+        <Table
+          name={`What would go with ${plan.strategy}`}
+          rows={rows}
+          keyOf={(one) => one.what}
+          empty=""
+          atOnce={20}
+          leftOut={plan.item_count - rows.length}
+          columns={[
+            { title: 'What', cell: (one) => one.what, order: (one) => one.what },
+            { title: 'Why', cell: (one) => one.why },
+            {
+              title: 'Size',
+              kind: 'figure',
+              cell: (one) => (one.size_bytes === null ? <Unknown text="unknown" /> : formatBytes(one.size_bytes)),
+              order: (one) => one.size_bytes,
+            },
+            { title: 'Risk', cell: (one) => one.risk, look: (one) => (one.risk === 'high' ? 'is-failed' : undefined) },
+            { title: 'In the newest point', cell: containedOf, hint: (one) => one.contained.reason },
+          ]}
+        />
       )}
       {plan.kept.length > 0 && (
         <details>

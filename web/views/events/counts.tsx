@@ -1,7 +1,8 @@
 import type { EventAnalytics } from '../../api/event-wire.ts';
 import { formatCount, formatExact, plural } from '../../format.ts';
+import { Loaded } from '../../parts/loaded.tsx';
 import { levelOf, Word } from '../../parts/mark.tsx';
-import { Trouble, Unknown } from '../../parts/text.tsx';
+import { type Column, Table } from '../../parts/table.tsx';
 import { useFollowed } from '../../state/asked.ts';
 import { duringMs, type EventQuestion, filterOf, severities } from '../../state/event-question.ts';
 import { api } from '../../state/session.ts';
@@ -10,7 +11,7 @@ import { barsOf } from './course.ts';
 
 export function CountsPanel({ question }: { question: EventQuestion }) {
   const filter = filterOf(question).toString();
-  const { value, problem } = useFollowed<EventAnalytics>(`${filter} ${question.during}`, {
+  const asked = useFollowed<EventAnalytics>(`${filter} ${question.during}`, {
     load(on) {
       const query = new URLSearchParams(filter);
       query.set('since', new Date(Date.now() - duringMs(question.during)).toISOString());
@@ -21,15 +22,14 @@ export function CountsPanel({ question }: { question: EventQuestion }) {
   return (
     <section class="panel" aria-labelledby="counts-title">
       <h2 id="counts-title">How many, and when</h2>
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : (
-        <>
-          <Trouble text={problem} />
-          {value.total === 0 ? <p class="empty">None in this time.</p> : <Course analytics={value} />}
-          {value.by_kind.length > 0 && <Kinds analytics={value} />}
-        </>
-      )}
+      <Loaded asked={asked}>
+        {(value) => (
+          <>
+            {value.total > 0 && <Course analytics={value} />}
+            <Kinds analytics={value} />
+          </>
+        )}
+      </Loaded>
     </section>
   );
 }
@@ -74,33 +74,27 @@ function Course({ analytics }: { analytics: EventAnalytics }) {
 function Kinds({ analytics }: { analytics: EventAnalytics }) {
   const cell = (count: number | undefined) => (count === undefined || count === 0 ? '·' : formatCount(count));
   return (
-    <table class="event-kinds">
-      <thead>
-        <tr>
-          <th scope="col">kind</th>
-          {severities.map((one) => (
-            <th key={one} scope="col" class="number">
-              <Word word={one} />
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {analytics.by_kind.map(({ kind, by_severity }) => (
-          <tr key={kind}>
-            <th scope="row">
-              <button type="button" class="kind-link" onClick={() => showEvents({ kind, correlation: '' })}>
-                {kind}
-              </button>
-            </th>
-            {severities.map((one) => (
-              <td key={one} class="number">
-                {cell(by_severity[one])}
-              </td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <Table
+      name="How many of each kind"
+      rows={analytics.by_kind}
+      keyOf={({ kind }) => kind}
+      empty="None in this time."
+      columns={[
+        {
+          title: 'Kind',
+          cell: ({ kind }) => (
+            <button type="button" class="kind-link" onClick={() => showEvents({ kind, correlation: '' })}>
+              {kind}
+            </button>
+          ),
+        },
+        ...severities.map(
+          (one): Column<EventAnalytics['by_kind'][number]> => ({
+            ...{ title: one, kind: 'figure', head: <Word word={one} /> },
+            cell: ({ by_severity }) => cell(by_severity[one]),
+          }),
+        ),
+      ]}
+    />
   );
 }

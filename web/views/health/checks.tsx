@@ -1,6 +1,8 @@
 import type { Check, HealthStatus, Verdict } from '../../api/health-wire.ts';
 import { plural } from '../../format.ts';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
+import { Table } from '../../parts/table.tsx';
 import { Action, Age, Fact, Sentence, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
@@ -27,11 +29,7 @@ export function ChecksPanel() {
           onPress={() => void act(() => api.get(`${path}?fresh=true`))}
         />
       </div>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <Trouble text={problem} />
       {value === undefined ? (
         <p>
@@ -47,21 +45,33 @@ export function ChecksPanel() {
               <Able verdict={value.can_ingest} />
             </Fact>
           </dl>
-          <table class="figures health-checks">
-            <caption class="visually-hidden">Every check</caption>
-            <thead>
-              <tr>
-                <th scope="col">Check</th>
-                <th scope="col">State</th>
-                <th scope="col">What was seen</th>
-              </tr>
-            </thead>
-            <tbody>
-              {value.checks.map((check) => (
-                <Row key={check.name} check={check} />
-              ))}
-            </tbody>
-          </table>
+          <Table
+            name="Every check"
+            rows={value.checks}
+            keyOf={(check) => check.name}
+            empty="Nothing is checked."
+            columns={[
+              {
+                title: 'Check',
+                cell: (check) => (
+                  <>
+                    {check.name}
+                    {check.needed_for.length > 0 && <span class="faint"> to {check.needed_for.join(' and ')}</span>}
+                  </>
+                ),
+              },
+              {
+                title: 'State',
+                cell: (check) => (
+                  <>
+                    <Word word={check.status} />
+                    {check.flapping && <span class="faint"> comes and goes</span>}
+                  </>
+                ),
+              },
+              { title: 'What was seen', cell: (check) => <Seen check={check} />, look: () => 'is-wide' },
+            ]}
+          />
         </>
       )}
     </section>
@@ -80,44 +90,34 @@ function Able({ verdict: { can, reasons } }: { verdict: Verdict }) {
   );
 }
 
-function Row({ check }: { check: Check }) {
+function Seen({ check }: { check: Check }) {
   const groups = {
     ...check.checks,
     ...check.metrics,
     ...(Object.keys(check.details).length > 0 ? { details: check.details } : {}),
   };
   return (
-    <tr>
-      <th scope="row">
-        {check.name}
-        {check.needed_for.length > 0 && <span class="faint"> to {check.needed_for.join(' and ')}</span>}
-      </th>
-      <td>
-        <Word word={check.status} />
-        {check.flapping && <span class="faint"> comes and goes</span>}
-      </td>
-      <td>
-        <Sentence text={check.message} />
-        <span class="faint">
-          {' '}
-          seen <Age at={check.time} none="never" />
-          {check.failures > 0 && `, ${plural(check.failures, 'look')} of ${check.looks} failed`}
-        </span>
-        {Object.keys(groups).length > 0 && (
-          <details>
-            <summary>Figures</summary>
-            <dl class="facts">
-              {Object.entries(groups).flatMap(([group, facts]) =>
-                Object.entries(facts).map(([name, fact]) => (
-                  <Fact key={`${group} ${name}`} name={`${group} ${name}`.replaceAll('_', ' ')}>
-                    {fact === null ? <Unknown /> : String(fact)}
-                  </Fact>
-                )),
-              )}
-            </dl>
-          </details>
-        )}
-      </td>
-    </tr>
+    <>
+      <Sentence text={check.message} />
+      <span class="faint">
+        {' '}
+        seen <Age at={check.time} none="never" />
+        {check.failures > 0 && `, ${plural(check.failures, 'look')} of ${check.looks} failed`}
+      </span>
+      {Object.keys(groups).length > 0 && (
+        <details>
+          <summary>Figures</summary>
+          <dl class="facts">
+            {Object.entries(groups).flatMap(([group, facts]) =>
+              Object.entries(facts).map(([name, fact]) => (
+                <Fact key={`${group} ${name}`} name={`${group} ${name}`.replaceAll('_', ' ')}>
+                  {fact === null ? <Unknown /> : String(fact)}
+                </Fact>
+              )),
+            )}
+          </dl>
+        </details>
+      )}
+    </>
   );
 }

@@ -1,6 +1,8 @@
 import type { Instance } from '../../api/health-wire.ts';
+import { Loaded } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
-import { Age, Trouble, Unknown } from '../../parts/text.tsx';
+import { Table } from '../../parts/table.tsx';
+import { Age } from '../../parts/text.tsx';
 import { useFollowed } from '../../state/asked.ts';
 import { api } from '../../state/session.ts';
 
@@ -8,21 +10,16 @@ const words: Readonly<Record<string, string>> = { running: 'healthy', waiting: '
 
 /** What runs in this instance, and in the others on the same state. */
 export function ServicesPanel() {
-  const { value, problem } = useFollowed<{ readonly items: readonly Instance[] }>('services', {
+  const asked = useFollowed<{ readonly items: readonly Instance[] }>('services', {
     load: (on) => api.get('api/v1/system/services', on),
     everyMs: () => 10_000,
   });
   return (
     <section class="panel" aria-labelledby="services-title">
       <h2 id="services-title">Services</h2>
-      <Trouble text={problem} />
-      {value === undefined ? (
-        <p>
-          <Unknown />
-        </p>
-      ) : (
-        value.items.map((instance) => <OneInstance key={instance.instance} instance={instance} />)
-      )}
+      <Loaded asked={asked}>
+        {(value) => value.items.map((instance) => <OneInstance key={instance.instance} instance={instance} />)}
+      </Loaded>
     </section>
   );
 }
@@ -42,30 +39,25 @@ function OneInstance({ instance }: { instance: Instance }) {
           )}
         </span>
       </header>
-      <table class="figures">
-        <caption class="visually-hidden">What runs in {instance.instance}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Service</th>
-            <th scope="col">State</th>
-            <th scope="col">Last run</th>
-          </tr>
-        </thead>
-        <tbody>
-          {instance.services.map((one) => (
-            <tr key={one.name}>
-              <th scope="row">{one.name}</th>
-              <td>
-                <Word word={words[one.state] ?? 'none'} text={one.state} />
-              </td>
-              <td>
+      <Table
+        name={`What runs in ${instance.instance}`}
+        rows={instance.services}
+        keyOf={(one) => one.name}
+        empty="Nothing runs in it."
+        columns={[
+          { title: 'Service', cell: (one) => one.name, order: (one) => one.name },
+          { title: 'State', cell: (one) => <Word word={words[one.state] ?? 'none'} text={one.state} /> },
+          {
+            title: 'Last run',
+            cell: (one) => (
+              <>
                 {one.runs === null ? '' : <Age at={one.last_run} none="never" />}
                 {one.last_error !== null && <span class="faint"> {one.last_error}</span>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+              </>
+            ),
+          },
+        ]}
+      />
     </article>
   );
 }

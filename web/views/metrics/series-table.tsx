@@ -3,6 +3,7 @@ import type { Labels } from '../../api/metric-wire.ts';
 import { formatExact, formatInstant } from '../../format.ts';
 import { formatMetric } from '../../format-metric.ts';
 import { LineSample } from '../../parts/line-style.tsx';
+import { type Column, Table } from '../../parts/table.tsx';
 import { Age } from '../../parts/text.tsx';
 import type { Chart, ChartSeries } from '../../state/metric-chart.ts';
 import { nowMs } from '../../state/page-state.ts';
@@ -22,58 +23,54 @@ export function SeriesTable({ chart, unit, stepSeconds, at, onOnly }: Props) {
   const end = chart.times.at(-1) ?? 0;
   const shown = (value: number | null | undefined) =>
     value === undefined || value === null ? <span class="faint">–</span> : formatMetric(value, unit);
+  const figure = (title: string, value: (one: ChartSeries) => number | null | undefined): Column<ChartSeries> => ({
+    title,
+    kind: 'figure',
+    cell: (one) => shown(value(one)),
+    order: (one) => value(one) ?? null,
+  });
   return (
-    <div class="table-room">
-      <table class="series-table">
-        <caption class="visually-hidden">Series of the chart, the greatest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Series</th>
-            <th scope="col" class="number">
-              {atMs === undefined ? 'Pointed at' : formatInstant(atMs, nowMs.value)}
-            </th>
-            <th scope="col" class="number">
-              Latest
-            </th>
-            <th scope="col" class="number">
-              Least
-            </th>
-            <th scope="col" class="number">
-              Greatest
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {chart.series.map((one, place) => (
-            <tr key={one.name}>
-              <th scope="row">
-                <LineSample place={place} />
-                {chart.series.length > 1 ? (
-                  <button type="button" class="series-name" title="Only this series" onClick={() => onOnly(one.labels)}>
-                    {one.name}
-                  </button>
-                ) : (
-                  <span class="series-name">{one.name}</span>
-                )}
-              </th>
-              <td class="number" data-name="Pointed at">
-                {at === undefined ? shown(undefined) : shown(one.values[at])}
-              </td>
-              <td class="number" data-name="Latest">
-                {shown(one.latest?.value)}
-                <Old series={one} isOld={one.latest !== undefined && end - one.latest.atMs > 2_000 * stepSeconds} />
-              </td>
-              <td class="number" data-name="Least">
-                {shown(one.least)}
-              </td>
-              <td class="number" data-name="Greatest">
-                {shown(one.greatest)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      name="Series of the chart, the greatest first"
+      rows={chart.series}
+      keyOf={(one) => one.name}
+      empty="Nothing is drawn."
+      columns={[
+        {
+          title: 'Series',
+          cell: (one) => (
+            <>
+              <LineSample place={chart.series.indexOf(one)} />
+              {chart.series.length > 1 ? (
+                <button type="button" class="series-name" title="Only this series" onClick={() => onOnly(one.labels)}>
+                  {one.name}
+                </button>
+              ) : (
+                <span class="series-name">{one.name}</span>
+              )}
+            </>
+          ),
+        },
+        {
+          title: 'Pointed at',
+          kind: 'figure',
+          look: () => 'is-pointed-at',
+          head: atMs === undefined ? 'Pointed at' : formatInstant(atMs, nowMs.value),
+          cell: (one) => shown(at === undefined ? undefined : one.values[at]),
+        },
+        {
+          ...figure('Latest', (one) => one.latest?.value),
+          cell: (one) => (
+            <>
+              {shown(one.latest?.value)}
+              <Old series={one} isOld={one.latest !== undefined && end - one.latest.atMs > 2_000 * stepSeconds} />
+            </>
+          ),
+        },
+        figure('Least', (one) => one.least),
+        figure('Greatest', (one) => one.greatest),
+      ]}
+    />
   );
 }
 
@@ -97,35 +94,26 @@ export function WindowTable({ chart, unit }: { chart: Chart; unit: string }) {
       {open && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard reaches it to scroll
         <section class="table-room is-tall" tabIndex={0} aria-label="Every window">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Window from</th>
-                {chart.series.map((one) => (
-                  <th key={one.name} scope="col" class="number">
-                    {one.name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {chart.times
-                .map((atMs, place) => (
-                  <tr key={atMs}>
-                    <th scope="row">{formatExact(atMs)}</th>
-                    {chart.series.map((one) => {
-                      const value = one.values[place] ?? null;
-                      return (
-                        <td key={one.name} class="number">
-                          {value === null ? <span class="faint">–</span> : formatMetric(value, unit)}
-                        </td>
-                      );
-                    })}
-                  </tr>
-                ))
-                .reverse()}
-            </tbody>
-          </table>
+          <Table
+            name="Every window, the newest first"
+            wide
+            rows={chart.times.map((atMs, place) => ({ atMs, place })).toReversed()}
+            keyOf={({ atMs }) => String(atMs)}
+            empty="There is none."
+            columns={[
+              { title: 'Window from', cell: ({ atMs }) => formatExact(atMs) },
+              ...chart.series.map(
+                (one): Column<{ place: number }> => ({
+                  title: one.name,
+                  kind: 'figure',
+                  cell: ({ place }) => {
+                    const value = one.values[place] ?? null;
+                    return value === null ? <span class="faint">–</span> : formatMetric(value, unit);
+                  },
+                }),
+              ),
+            ]}
+          />
         </section>
       )}
     </details>

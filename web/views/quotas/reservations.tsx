@@ -25,7 +25,7 @@ export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown>
   const { act, refusal, busy } = useActing(() => Promise.all([refresh(), onChanged()]));
   return (
     <section class="panel" aria-labelledby="reservations-title">
-      <header class="table-head">
+      <header class="panel-head">
         <h2 id="reservations-title">Reservations</h2>
         <Action
           label={all ? 'Only what is held' : 'All'}

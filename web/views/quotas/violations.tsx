@@ -18,7 +18,7 @@ export function ViolationsPanel() {
   });
   return (
     <section class="panel" aria-labelledby="violations-title">
-      <header class="table-head">
+      <header class="panel-head">
         <h2 id="violations-title">Beyond the limit</h2>
         <Action
           label={all ? 'Only what lasts' : 'All'}

@@ -1,6 +1,8 @@
 import type { OrphanSearch, ResourceSummary } from '../../api/resource-wire.ts';
-import { formatBytes } from '../../format.ts';
-import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
+import { formatBytes, formatCount } from '../../format.ts';
+import { Refusal } from '../../parts/loaded.tsx';
+import { Table } from '../../parts/table.tsx';
+import { Action, Age, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
 import { operations, targets } from '../../state/page-state.ts';
@@ -35,33 +37,28 @@ function RegisteredPanel() {
   return (
     <section class="panel" aria-labelledby="registered-title">
       <h2 id="registered-title">Registered resources</h2>
-      <Trouble text={value === undefined ? undefined : problem} />
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : types.length === 0 ? (
-        <p class="empty">No program has told what it holds.</p>
-      ) : (
-        <table class="figures">
-          <caption class="faint">
-            {value.total_resources} of at most {value.max_tracked}
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">Type</th>
-              <th scope="col">Registered</th>
-              <th scope="col">Leaks</th>
-            </tr>
-          </thead>
-          <tbody>
-            {types.map(([type, count]) => (
-              <tr key={type}>
-                <th scope="row">{type}</th>
-                <td>{count}</td>
-                <td>{value.leaks_by_type[type] ?? 0}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+      <Table
+        name="Registered resources"
+        rows={value && types}
+        problem={problem}
+        keyOf={([type]) => type}
+        empty="No program has told what it holds."
+        columns={[
+          { title: 'Type', cell: ([type]) => type, order: ([type]) => type },
+          { title: 'Registered', kind: 'figure', cell: ([, count]) => formatCount(count), order: ([, count]) => count },
+          {
+            title: 'Leaks',
+            kind: 'figure',
+            cell: ([type]) => formatCount(value?.leaks_by_type[type] ?? 0),
+            order: ([type]) => value?.leaks_by_type[type] ?? 0,
+            look: ([type]) => ((value?.leaks_by_type[type] ?? 0) > 0 ? 'is-failed' : undefined),
+          },
+        ]}
+      />
+      {value !== undefined && types.length > 0 && (
+        <p class="faint">
+          {formatCount(value.total_resources)} of at most {formatCount(value.max_tracked)}
+        </p>
       )}
     </section>
   );
@@ -81,7 +78,7 @@ function OrphansPanel({ targetId }: { targetId: string }) {
   const title = `orphans-${targetId}`;
   return (
     <section class="panel" aria-labelledby={title}>
-      <header class="table-head">
+      <header class="panel-head">
         <h2 id={title}>Left over in {targetId}</h2>
         <Action
           label="Look now"
@@ -90,47 +87,32 @@ function OrphansPanel({ targetId }: { targetId: string }) {
           onPress={() => void act(() => api.post(`${path}/search`))}
         />
       </header>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
+      <Refusal text={refusal} />
+      {value !== undefined && (
+        <p class="faint">
+          Looked at <Age at={value.searched_at} none="never" />
+          {value.complete ? '' : `; not sure: ${value.why ?? ''}`}
         </p>
       )}
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : (
-        <>
-          <p class="faint">
-            Looked at <Age at={value.searched_at} none="never" />
-            {value.complete ? '' : `; not sure: ${value.why ?? ''}`}
-          </p>
-          {value.items.length === 0 ? (
-            <p class="empty">Nothing is left over.</p>
-          ) : (
-            <table class="figures">
-              <thead>
-                <tr>
-                  <th scope="col">Kind</th>
-                  <th scope="col">Place</th>
-                  <th scope="col">Count</th>
-                  <th scope="col">Size</th>
-                  <th scope="col">Why</th>
-                </tr>
-              </thead>
-              <tbody>
-                {value.items.map((one) => (
-                  <tr key={`${one.kind} ${one.place} ${one.workspace}`}>
-                    <th scope="row">{one.kind}</th>
-                    <td>{one.place}</td>
-                    <td>{one.count}</td>
-                    <td>{one.bytes === null ? <Unknown /> : formatBytes(one.bytes)}</td>
-                    <td>{one.reason}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          )}
-        </>
-      )}
+      <Table
+        name={`Left over in ${targetId}`}
+        rows={value?.items}
+        problem={problem}
+        keyOf={(one) => `${one.kind} ${one.place} ${one.workspace}`}
+        empty="Nothing is left over."
+        columns={[
+          { title: 'Kind', cell: (one) => one.kind },
+          { title: 'Place', cell: (one) => one.place, look: () => 'is-long' },
+          { title: 'Count', kind: 'figure', cell: (one) => formatCount(one.count), order: (one) => one.count },
+          {
+            title: 'Size',
+            kind: 'figure',
+            cell: (one) => (one.bytes === null ? <Unknown text="unknown" /> : formatBytes(one.bytes)),
+            order: (one) => one.bytes,
+          },
+          { title: 'Why', cell: (one) => one.reason, look: () => 'is-wide' },
+        ]}
+      />
     </section>
   );
 }

@@ -1,7 +1,9 @@
 import type { GatewayStatus } from '../../api/traffic-wire.ts';
 import { formatCount, plural } from '../../format.ts';
+import { Loaded } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
-import { Age, Fact, Sentence, Trouble, Unknown } from '../../parts/text.tsx';
+import { Table } from '../../parts/table.tsx';
+import { Age, Fact, Unknown } from '../../parts/text.tsx';
 import { useFollowed } from '../../state/asked.ts';
 import { api } from '../../state/session.ts';
 import { workspaceName } from './figures.ts';
@@ -9,10 +11,11 @@ import { KeysPanel } from './keys.tsx';
 
 /** Where it listens, what it reaches, what it had to leave out; and the keys for it, where there is one. */
 export function GatewayPanel() {
-  const { value, problem } = useFollowed<GatewayStatus>('gateway', {
+  const asked = useFollowed<GatewayStatus>('gateway', {
     load: (on) => api.get('api/v1/gateway/status', on),
     everyMs: () => 3_000,
   });
+  const { value } = asked;
   return (
     <>
       <section class="panel" aria-labelledby="gateway-title">
@@ -25,16 +28,7 @@ export function GatewayPanel() {
             </span>
           )}
         </div>
-        {value === undefined ? (
-          <p class={problem === undefined ? '' : 'empty'}>
-            {problem === undefined ? <Unknown /> : <Sentence text={problem} />}
-          </p>
-        ) : (
-          <>
-            <Trouble text={problem} />
-            <Facts status={value} />
-          </>
-        )}
+        <Loaded asked={asked}>{(status) => <Facts status={status} />}</Loaded>
       </section>
       {value && <KeysPanel upstreams={value.upstreams} />}
     </>
@@ -53,6 +47,18 @@ function Facts({ status }: { status: GatewayStatus }) {
     [status.restarts, 'restart of its thread', 'restarts of its thread'],
   ] as const;
   const told = losses.flatMap(([count, one, many]) => (count ? [plural(count, one, many)] : []));
+  const reached = [
+    ...upstreams.map((one) => ({
+      ...{ id: one.id, name: one.target_id, besides: workspaceName(one.workspace), state: one.state },
+      asked: [one.path_prefix, ...one.hosts].filter((way) => way !== null).join(', ') || 'the default',
+      hasKey: one.has_key,
+    })),
+    ...providers.map((one) => ({
+      ...{ id: `llm/${one.id}`, name: one.id, besides: one.api, state: one.state },
+      asked: `/llm/${one.id}/`,
+      hasKey: one.has_key,
+    })),
+  ];
   return (
     <>
       <dl class="facts">
@@ -74,47 +80,29 @@ function Facts({ status }: { status: GatewayStatus }) {
         </Fact>
         <Fact name="Left out">{told.length === 0 ? 'nothing' : <Word word="warning" text={told.join('; ')} />}</Fact>
       </dl>
-      <table class="figures">
-        <caption class="visually-hidden">What it reaches</caption>
-        <thead>
-          <tr>
-            <th scope="col">Reaches</th>
-            <th scope="col">How it is</th>
-            <th scope="col">Asked as</th>
-          </tr>
-        </thead>
-        <tbody>
-          {upstreams.map((one) => (
-            <tr key={one.id}>
-              <th scope="row">
-                {one.target_id}
-                <span class="faint"> · {workspaceName(one.workspace)}</span>
-              </th>
-              <td data-name="How it is">
-                <Breaker state={one.state} />
-              </td>
-              <td class="faint" data-name="Asked as">
-                {[one.path_prefix, ...one.hosts].filter((way) => way !== null).join(', ') || 'the default'}
-                {one.has_key && ' · with its key'}
-              </td>
-            </tr>
-          ))}
-          {providers.map((one) => (
-            <tr key={`llm/${one.id}`}>
-              <th scope="row">
-                {one.id}
-                <span class="faint"> · {one.api}</span>
-              </th>
-              <td data-name="How it is">
-                <Breaker state={one.state} />
-              </td>
-              <td class="faint" data-name="Asked as">
-                /llm/{one.id}/{one.has_key && ' · with its key'}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table
+        name="What it reaches"
+        rows={reached}
+        keyOf={(one) => one.id}
+        empty="It reaches nothing."
+        columns={[
+          {
+            title: 'Reaches',
+            cell: (one) => (
+              <>
+                {one.name}
+                <span class="faint"> · {one.besides}</span>
+              </>
+            ),
+          },
+          { title: 'How it is', cell: (one) => <Breaker state={one.state} /> },
+          {
+            title: 'Asked as',
+            look: () => 'faint',
+            cell: (one) => `${one.asked}${one.hasKey ? ' · with its key' : ''}`,
+          },
+        ]}
+      />
     </>
   );
 }

@@ -1,7 +1,9 @@
 import type { TrafficRow, TrafficSummary } from '../../api/traffic-wire.ts';
 import { formatBytes, formatCount, formatDuration, formatExact, plural } from '../../format.ts';
 import { formatMetric } from '../../format-metric.ts';
-import { Fact, Trouble, Unknown } from '../../parts/text.tsx';
+import { Loaded } from '../../parts/loaded.tsx';
+import { type Column, Table } from '../../parts/table.tsx';
+import { Fact, Unknown } from '../../parts/text.tsx';
 import { useFollowed } from '../../state/asked.ts';
 import { spanMs } from '../../state/metric-question.ts';
 import { api } from '../../state/session.ts';
@@ -12,7 +14,7 @@ import { costOf, rateOf, timeOf, timesOf, tokensOf } from './figures.ts';
 
 export function SummaryPanel({ traffic }: { traffic: TrafficQuestion }) {
   const path = `api/v1/traffic/summary?window=${traffic.window}&by=${traffic.by}`;
-  const { value, problem } = useFollowed<TrafficSummary>(path, {
+  const asked = useFollowed<TrafficSummary>(path, {
     load: (on) => api.get(path, on),
     everyMs: () => 3_000,
   });
@@ -37,16 +39,15 @@ export function SummaryPanel({ traffic }: { traffic: TrafficQuestion }) {
           </select>
         </label>
       </div>
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : (
-        <>
-          <Trouble text={problem} />
-          <Total summary={value} />
-          <CourseOfTraffic traffic={traffic} />
-          <Groups summary={value} traffic={traffic} />
-        </>
-      )}
+      <Loaded asked={asked}>
+        {(value) => (
+          <>
+            <Total summary={value} />
+            <CourseOfTraffic traffic={traffic} />
+            <Groups summary={value} traffic={traffic} />
+          </>
+        )}
+      </Loaded>
     </section>
   );
 }
@@ -155,67 +156,49 @@ function Groups({ summary, traffic }: { summary: TrafficSummary; traffic: Traffi
           ))}
         </select>
       </div>
-      {summary.items.length === 0 ? (
-        <p class="empty">Nothing of this time has a {traffic.by}.</p>
-      ) : (
-        <div class="table-room">
-          <table class="figures">
-            <thead>
-              <tr>
-                {[traffic.by, 'Requests', 'Failed', 'p50', 'p95', 'p99', 'Calls', 'Tokens', 'Cost'].map(
-                  (title, place) => (
-                    <th key={title} scope="col" class={place === 0 ? undefined : 'number'}>
-                      {title}
-                    </th>
-                  ),
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              {summary.items.map((row) => (
-                <Group key={row.key} row={row} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {summary.left_out > 0 && <p class="empty">{formatCount(summary.left_out)} more are left out.</p>}
+      <Table
+        name={`Traffic by ${traffic.by}`}
+        rows={summary.items}
+        keyOf={(row) => row.key}
+        empty={`Nothing of this time has a ${traffic.by}.`}
+        leftOut={summary.left_out}
+        columns={columnsOf(traffic.by)}
+      />
     </>
   );
 }
 
-function Group({ row }: { row: TrafficRow & { key: string } }) {
-  // Of a model or a provider there are calls only, and their times and failures are meant.
-  const ofCalls = row.requests === 0;
-  const times = ofCalls ? row.llm.duration_ms : row.duration_ms;
-  const failed = ofCalls ? row.llm.errors : row.errors;
-  return (
-    <tr>
-      <th scope="row">{row.key === '' ? '(unnamed)' : row.key}</th>
-      <td class="number" data-name="Requests">
-        {ofCalls ? '–' : formatCount(row.requests)}
-      </td>
-      <td class={`number${failed > 0 ? ' is-failed' : ''}`} data-name="Failed">
-        {formatCount(failed)}
-      </td>
-      <td class="number" data-name="p50">
-        {timeOf(times.p50)}
-      </td>
-      <td class="number" data-name="p95">
-        {timeOf(times.p95)}
-      </td>
-      <td class="number" data-name="p99">
-        {timeOf(times.p99)}
-      </td>
-      <td class="number" data-name="Calls">
-        {formatCount(row.llm.calls)}
-      </td>
-      <td class="number" data-name="Tokens">
-        {tokensOf(row.llm)}
-      </td>
-      <td class="number" data-name="Cost">
-        {costOf(row.llm)}
-      </td>
-    </tr>
-  );
-}
+type Group = TrafficRow & { key: string };
+
+// Of a model or a provider there are calls only, and their times and failures are meant.
+const ofCalls = (row: Group): boolean => row.requests === 0;
+const timesOfGroup = (row: Group) => (ofCalls(row) ? row.llm.duration_ms : row.duration_ms);
+const failedOf = (row: Group): number => (ofCalls(row) ? row.llm.errors : row.errors);
+
+const columnsOf = (by: string): Column<Group>[] => [
+  { title: by, cell: (row) => (row.key === '' ? '(unnamed)' : row.key), order: (row) => row.key },
+  {
+    title: 'Requests',
+    kind: 'figure',
+    cell: (row) => (ofCalls(row) ? '–' : formatCount(row.requests)),
+    order: (row) => row.requests,
+  },
+  {
+    title: 'Failed',
+    kind: 'figure',
+    cell: (row) => formatCount(failedOf(row)),
+    order: failedOf,
+    look: (row) => (failedOf(row) > 0 ? 'is-failed' : undefined),
+  },
+  ...(['p50', 'p95', 'p99'] as const).map(
+    (name): Column<Group> => ({
+      title: name,
+      kind: 'figure',
+      cell: (row) => timeOf(timesOfGroup(row)[name]),
+      order: (row) => timesOfGroup(row)[name],
+    }),
+  ),
+  { title: 'Calls', kind: 'figure', cell: (row) => formatCount(row.llm.calls), order: (row) => row.llm.calls },
+  { title: 'Tokens', kind: 'figure', cell: (row) => tokensOf(row.llm) },
+  { title: 'Cost', kind: 'figure', cell: (row) => costOf(row.llm) },
+];

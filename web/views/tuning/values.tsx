@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { EffectiveValue, ParameterInfo, TuningCheck } from '../../api/tuning-wire.ts';
 import type { Page } from '../../api/wire.ts';
-import { Action, Trouble, Unknown } from '../../parts/text.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
+import { Table } from '../../parts/table.tsx';
+import { Action } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useAsked, useFollowed } from '../../state/asked.ts';
 import { api } from '../../state/session.ts';
@@ -24,58 +26,50 @@ export function ValuesPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
   const listed = all ? items : items.filter((one) => one.origin !== 'built-in' || one.parameter === open);
   return (
     <section class="panel" aria-labelledby="values-title">
-      <header class="table-head">
+      <header class="panel-head">
         <h2 id="values-title">Parameters</h2>
         <Action label={all ? 'Only what was set' : 'All of them'} onPress={() => setAll(!all)} />
       </header>
-      <Trouble text={value === undefined ? undefined : problem} />
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : listed.length === 0 ? (
-        <p class="empty">Nobody set anything: the backend runs with its own defaults.</p>
-      ) : (
-        <table class="figures">
-          <thead>
-            <tr>
-              <th scope="col">Parameter</th>
-              <th scope="col">Value</th>
-              <th scope="col">From</th>
-              <th scope="col">To change it</th>
-              <th scope="col">
-                <span class="visually-hidden">Change</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {listed.map((one) => (
-              <tr key={one.parameter}>
-                <th scope="row" title={infos.get(one.parameter)?.meaning}>
-                  {one.parameter}
-                  {one.backend_name !== null && <span class="faint"> {one.backend_name}</span>}
-                </th>
-                <td>{shown(one.value)}</td>
-                <td>{one.origin}</td>
-                <td>{costOf[one.class] ?? one.class}</td>
-                <td>
-                  <Action
-                    label={open === one.parameter ? 'Close' : 'Change'}
-                    about={`${open === one.parameter ? 'Close' : 'Change'} ${one.parameter}`}
-                    onPress={() => setOpen(open === one.parameter ? undefined : one.parameter)}
-                  />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-      {open !== undefined && infos.get(open) !== undefined && (
-        <Change
-          key={open}
-          of={infos.get(open) as ParameterInfo}
-          now={items.find((one) => one.parameter === open)}
-          onChanged={() => Promise.all([refresh(), onChanged()])}
-        />
-      )}
+      <Table
+        name="Parameters"
+        rows={value && listed}
+        problem={problem}
+        keyOf={(one) => one.parameter}
+        empty="Nobody set anything: the backend runs with its own defaults."
+        columns={[
+          {
+            title: 'Parameter',
+            hint: (one) => infos.get(one.parameter)?.meaning,
+            order: (one) => one.parameter,
+            cell: (one) => (
+              <>
+                {one.parameter}
+                {one.backend_name !== null && <span class="faint"> {one.backend_name}</span>}
+              </>
+            ),
+          },
+          { title: 'Value', cell: (one) => shown(one.value), look: () => 'is-long' },
+          { title: 'From', cell: (one) => one.origin, order: (one) => one.origin, look: () => 'is-short' },
+          { title: 'To change it', cell: (one) => costOf[one.class] ?? one.class },
+          {
+            title: 'Change',
+            kind: 'actions',
+            cell: (one) => (
+              <Action
+                label={open === one.parameter ? 'Close' : 'Change'}
+                about={`${open === one.parameter ? 'Close' : 'Change'} ${one.parameter}`}
+                onPress={() => setOpen(open === one.parameter ? undefined : one.parameter)}
+              />
+            ),
+          },
+        ]}
+        detail={(one) => {
+          const info = infos.get(one.parameter);
+          return open === one.parameter && info !== undefined ? (
+            <Change key={open} of={info} now={one} onChanged={() => Promise.all([refresh(), onChanged()])} />
+          ) : null;
+        }}
+      />
     </section>
   );
 }
@@ -129,11 +123,7 @@ function Change({
       <button type="submit" class="button is-plain" disabled={busy}>
         What would it do?
       </button>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {check !== undefined && (
         <CheckResult check={check} label={values[of.name] === null ? 'Take it away' : 'Set it'} onSet={put} />
       )}

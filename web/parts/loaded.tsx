@@ -1,0 +1,33 @@
+import type { ComponentChildren } from 'preact';
+import type { Asked } from '../state/asked.ts';
+import { Sentence, Trouble, Unknown } from './text.tsx';
+
+/** What was asked for: not there yet, refused, there, or there and no longer fresh. */
+export function Loaded<T>({ asked, children }: { asked: Asked<T>; children(value: T): ComponentChildren }) {
+  const { value, problem } = asked;
+  if (value === undefined)
+    return problem === undefined ? (
+      <p>
+        <Unknown />
+      </p>
+    ) : (
+      <p class="empty" role="status">
+        <Sentence text={problem} />
+      </p>
+    );
+  return (
+    <>
+      <Trouble text={problem} />
+      {children(value)}
+    </>
+  );
+}
+
+/** The server's words when a press was refused. */
+export function Refusal({ text }: { text: string | undefined }) {
+  return text === undefined ? null : (
+    <p class="refusal" role="alert">
+      <Sentence text={text} />
+    </p>
+  );
+}
