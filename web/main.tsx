@@ -8,6 +8,7 @@ import { followUrl, urlState, type View } from './state/url.ts';
 import { Alerts } from './views/alerts/alerts.tsx';
 import { Cleanup } from './views/cleanup/cleanup.tsx';
 import { EventsView } from './views/events/events-view.tsx';
+import { FailoverView } from './views/failover/failover.tsx';
 import { HealthView } from './views/health/health.tsx';
 import { Explorer } from './views/metrics/explorer.tsx';
 import { Overview } from './views/overview.tsx';
@@ -28,6 +29,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   quotas: Quotas,
   cleanup: Cleanup,
   replication: Replication,
+  failover: FailoverView,
   tuning: Tuning,
 };
 

@@ -45,6 +45,7 @@ export const failoverPlanAnswer = z.object({
   backup_id: textOrNull,
   taken_at: textOrNull,
   size_bytes: z.number().nullable(),
+  documents: z.object({ in_point: z.number().nullable(), now: z.number().nullable() }),
   sources: z.array(z.object({ id: z.string(), title: z.string() })),
   left_alone: z.array(z.object({ component: z.string(), reason: z.string() })),
   steps: z.array(z.string()),

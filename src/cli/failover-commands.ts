@@ -214,6 +214,7 @@ function describePlan(plan: FailoverPlanAnswer, colours: Colours): string {
           ? 'none'
           : `${plan.backup_id}, taken ${formatInstant(plan.taken_at ?? '')}, ${formatBytes(plan.size_bytes ?? 0)}`,
       ],
+      ['documents', `${plan.documents.in_point ?? '?'} in the point, ${plan.documents.now ?? '?'} now`],
       ['from there', plan.sources.map(({ title }) => title).join('; ') || '-'],
     ]),
     '',

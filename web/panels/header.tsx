@@ -1,5 +1,5 @@
 import type { HealthCheck } from '../api/wire.ts';
-import { formatAge } from '../format.ts';
+import { formatAge, plural } from '../format.ts';
 import { levelOf, Mark, Word } from '../parts/mark.tsx';
 import { Action, Age, Sentence } from '../parts/text.tsx';
 import { connection } from '../state/event-feed.ts';
@@ -47,12 +47,15 @@ export function Header() {
         </ul>
       )}
       {well.length > 0 && (
-        <p class="well">
-          <span class="well-word">
-            <Mark level={lost === undefined ? 'good' : 'none'} /> {lost === undefined ? 'Well' : 'Was well'}:
-          </span>{' '}
+        <details class="well">
+          <summary>
+            <span class="well-word">
+              <Mark level={lost === undefined ? 'good' : 'none'} />
+              {lost === undefined ? `${plural(well.length, 'part is', 'parts are')} well` : 'What was well'}
+            </span>
+          </summary>
           {well.map((check) => `${check.name}${ageOf(check)}`).join(' · ')}
-        </p>
+        </details>
       )}
       {targets.value.value?.items.some((target) => target.sample) && (
         <p class="sample-note">

@@ -3,6 +3,7 @@ import { ApiError, messageOf } from '../api/client.ts';
 import type { PointContents } from '../api/recovery-wire.ts';
 import type { RestorePlan } from '../api/wire.ts';
 import { formatExact } from '../format.ts';
+import { NamedConfirm } from '../parts/named-confirm.tsx';
 import { Action, Unknown } from '../parts/text.tsx';
 import { planRestore, startRestore } from '../state/actions.ts';
 import { useAsked } from '../state/asked.ts';
@@ -107,45 +108,15 @@ function Wizard({ pointId }: { pointId: string }) {
 }
 
 function Confirm({ plan, onConfirm }: { plan: RestorePlan; onConfirm(): Promise<void> }) {
-  const [typed, setTyped] = useState('');
-  const [busy, setBusy] = useState(false);
   const isApart = plan.scope.aside || plan.scope.as_workspace !== null;
-  const why =
-    plan.blockers.length > 0
-      ? 'It cannot be carried out as things stand.'
-      : typed === plan.target_id
-        ? busy
-          ? 'It is beginning.'
-          : undefined
-        : `Type ${plan.target_id} first.`;
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    if (why !== undefined) return;
-    setBusy(true);
-    void onConfirm().finally(() => setBusy(false));
-  };
   return (
-    <form class="confirm" onSubmit={submit}>
-      <label for="confirm-target">
-        Type <code>{plan.target_id}</code> {isApart ? 'to write this beside its data' : 'to replace its data'}
-      </label>
-      <div class="confirm-row">
-        <input
-          id="confirm-target"
-          value={typed}
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
-          disabled={plan.blockers.length > 0}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-        />
-        <button type="submit" class="button is-danger" disabled={why !== undefined} title={why}>
-          Restore
-        </button>
-      </div>
-      <p class="why" role="status">
-        {why ?? (isApart ? 'What lives stays as it is.' : 'It is done as the steps above say, and only so.')}
-      </p>
-    </form>
+    <NamedConfirm
+      name={plan.target_id}
+      toDo={isApart ? 'to write this beside its data' : 'to replace its data'}
+      label="Restore"
+      blocked={plan.blockers.length > 0 ? 'It cannot be carried out as things stand.' : undefined}
+      ready={isApart ? 'What lives stays as it is.' : 'It is done as the steps above say, and only so.'}
+      onConfirm={onConfirm}
+    />
   );
 }

@@ -12,6 +12,7 @@ const names: Readonly<Record<View, string>> = {
   quotas: 'Quotas',
   cleanup: 'Cleanup',
   replication: 'Replication',
+  failover: 'Failover',
   tuning: 'Tuning',
 };
 

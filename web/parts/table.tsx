@@ -35,6 +35,8 @@ export type TableProps<T> = {
   readonly more?: (() => unknown) | undefined;
   /** Rows that are nowhere to be had on this page. */
   readonly leftOut?: number;
+  /** Rem; below that a row is a card. Default: as much as columns of short words need. */
+  readonly needs?: number;
   /** Its columns are many and alike: whoever holds it lets it scroll sideways, and no row becomes a card. */
   readonly wide?: boolean;
   keyOf(row: T): string;
@@ -52,7 +54,11 @@ export function Table<T>(props: TableProps<T>) {
   const [sorting, setSorting] = useState<Sorting>();
   const [all, setAll] = useState(false);
   const room = useRef<HTMLDivElement>(null);
-  const isNarrow = useNarrow(room, columns.length * remPerColumn, rows === undefined || rows.length === 0);
+  const isNarrow = useNarrow(
+    room,
+    props.needs ?? columns.length * remPerColumn,
+    rows === undefined || rows.length === 0,
+  );
   if (rows === undefined)
     return (
       <p class={problem === undefined ? '' : 'empty'} role={problem === undefined ? undefined : 'status'}>

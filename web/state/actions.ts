@@ -65,6 +65,7 @@ const doing: Readonly<Record<string, string>> = {
   'repository.forget': 'Old recovery points are being forgotten',
   'repository.prune': 'The repository is being pruned',
   'repository.check': 'The repository is being checked',
+  'recovery.failover': 'A failover is under way',
 };
 
 export const nameOfKind: Readonly<Record<string, string>> = {
@@ -82,6 +83,12 @@ export const nameOfKind: Readonly<Record<string, string>> = {
   'tuning.apply': 'Applying the tuning',
   'tuning.guarded-apply': 'Applying the tuning behind a recovery point',
   'tuning.provider-switch': 'Switching the provider of models',
+  'replication.sync': 'Copying recovery points',
+  'replication.verify': 'Verifying a copy',
+  'replication.heal': 'Healing a copy',
+  'recovery.failover': 'Failing over',
+  'recovery.reseed': 'Reseeding the place that was left',
+  'recovery.validate-checkpoint': 'Validating a checkpoint',
   'canary.plant': "Planting the canary's document",
   'backup.rebuild-catalogue': 'Making the catalogue from the repository',
 };

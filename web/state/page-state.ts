@@ -74,6 +74,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   quotas: [targets],
   cleanup: [targets, operations],
   replication: [targets, operations],
+  failover: [targets, objectives, operations],
   tuning: [targets, operations],
 };
 

@@ -18,6 +18,7 @@ test('the state of the page makes a round trip through the address', () => {
     rows: 'all',
     days: '7',
     severity: 'warning,error,critical',
+    target: 'default',
   };
   expect(readUrl(writeUrl('', state))).toEqual(state);
 });
@@ -26,7 +27,7 @@ test('parameters of others stay, and an empty state leaves no question mark', ()
   const nothing = {
     ...{ view: 'overview' as const, question: noQuestion, traffic: usualTraffic, events: usualEvents },
     ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, rows: undefined },
-    ...{ days: undefined, severity: undefined },
+    ...{ days: undefined, severity: undefined, target: undefined },
   };
   expect(writeUrl('?theme=x&point=a', nothing)).toBe('?theme=x');
   expect(writeUrl('?point=a', nothing)).toBe('');

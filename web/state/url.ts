@@ -15,6 +15,7 @@ export const views = [
   'quotas',
   'cleanup',
   'replication',
+  'failover',
   'tuning',
 ] as const;
 export type View = (typeof views)[number];
@@ -40,9 +41,11 @@ export type UrlState = {
   readonly days: string | undefined;
   /** Severities of the events that are shown; undefined shows all. */
   readonly severity: string | undefined;
+  /** The target whose places are shown; undefined: the first. */
+  readonly target: string | undefined;
 };
 
-const names = ['point', 'restore', 'operation', 'rows', 'days', 'severity'] as const;
+const names = ['point', 'restore', 'operation', 'rows', 'days', 'severity', 'target'] as const;
 
 export function readUrl(search: string): UrlState {
   const query = new URLSearchParams(search);
@@ -66,6 +69,7 @@ export function readUrl(search: string): UrlState {
     rows: of('rows'),
     days: of('days'),
     severity: of('severity'),
+    target: of('target'),
   };
 }
 
@@ -118,6 +122,7 @@ const nothing: UrlState = {
   rows: undefined,
   days: undefined,
   severity: undefined,
+  target: undefined,
 };
 
 export const urlState = signal<UrlState>(nothing);

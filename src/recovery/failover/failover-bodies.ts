@@ -160,6 +160,9 @@ export const failoverPlanBody = z
     backup_id: z.string().nullable(),
     taken_at: z.string().nullable(),
     size_bytes: z.number().nullable(),
+    documents: z
+      .object({ in_point: z.number().nullable(), now: z.number().nullable() })
+      .describe('Processed documents of the point, and of the present place while it answers.'),
     sources: z.array(z.object({ id: z.string(), title: z.string() })),
     parts: z.array(z.object({ component: z.string(), folder: z.string(), size_bytes: z.number() })),
     left_alone: z.array(z.object({ component: z.string(), reason: z.string() })),
@@ -178,6 +181,7 @@ export const bodyOfPlan = (plan: FailoverPlan): FailoverPlanBody => ({
   backup_id: plan.point?.id ?? null,
   taken_at: isoInstantOrNull(plan.point?.takenMs),
   size_bytes: plan.point?.bytes ?? null,
+  documents: { in_point: plan.documents.inPoint, now: plan.documents.now },
   sources: [...plan.sources],
   parts: plan.parts.map(({ component, folder, bytes }) => ({ component, folder, size_bytes: bytes })),
   left_alone: [...plan.leftAlone],

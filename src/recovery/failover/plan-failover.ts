@@ -13,6 +13,8 @@ export type FailoverPlan = {
   readonly from: { readonly place: PlaceName; readonly url: string | null; readonly answers: string | null };
   readonly to: { readonly place: PlaceName; readonly url: string | null; readonly zone: string | null };
   readonly point: { readonly id: string; readonly takenMs: number; readonly bytes: number } | null;
+  /** Processed ones; null is not known: an old point, or a place that does not answer. */
+  readonly documents: { readonly inPoint: number | null; readonly now: number | null };
   /** Places that hold it, in the order in which they are tried. */
   readonly sources: readonly { readonly id: string; readonly title: string }[];
   readonly parts: readonly { readonly component: string; readonly folder: string; readonly bytes: number }[];
@@ -80,6 +82,7 @@ export async function planFailover(
     );
   if (!to.lifecycle.automatic)
     warnings.push('nobody but you can start the backend at the other place: no lifecycle is configured for it');
+  const seen = answers === null ? undefined : (await from.look(signal)).seen;
   return {
     planId: planIdOf(target.active(), best?.point.id ?? null, best?.source.id ?? null, parts),
     targetId: wanted.targetId,
@@ -92,6 +95,10 @@ export async function planFailover(
           bytes: best.point.manifest.components.reduce((sum, { bytes }) => sum + bytes, 0),
         }
       : null,
+    documents: {
+      inPoint: best?.point.manifest.documents?.processed ?? null,
+      now: seen?.documents?.processed ?? null,
+    },
     sources: (chosen?.found ?? []).map(({ source: { id, title } }) => ({ id, title })),
     parts,
     leftAlone,

@@ -70,6 +70,7 @@ export type FailoverPlanBody = {
   readonly backup_id: string | null;
   readonly taken_at: string | null;
   readonly size_bytes: number | null;
+  readonly documents: { readonly in_point: number | null; readonly now: number | null };
   readonly sources: readonly { readonly id: string; readonly title: string }[];
   readonly parts: readonly { readonly component: string; readonly folder: string; readonly size_bytes: number }[];
   readonly left_alone: readonly { readonly component: string; readonly reason: string }[];

@@ -49,6 +49,7 @@ export function ChecksPanel() {
             name="Every check"
             rows={value.checks}
             keyOf={(check) => check.name}
+            needs={30}
             empty="Nothing is checked."
             columns={[
               {

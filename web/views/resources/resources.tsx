@@ -99,6 +99,7 @@ function OrphansPanel({ targetId }: { targetId: string }) {
         rows={value?.items}
         problem={problem}
         keyOf={(one) => `${one.kind} ${one.place} ${one.workspace}`}
+        needs={36}
         empty="Nothing is left over."
         columns={[
           { title: 'Kind', cell: (one) => one.kind },
