@@ -15,6 +15,7 @@ export type Api = {
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   put<T>(path: string, body?: unknown): Promise<T>;
+  patch<T>(path: string, body?: unknown): Promise<T>;
   delete<T>(path: string): Promise<T>;
 };
 
@@ -62,6 +63,7 @@ export function createApi(options: ApiOptions): Api {
     get: (path, signal) => send(path, { headers: { accept }, signal: signal ?? null }),
     post: (path, body) => change('POST', path, body),
     put: (path, body) => change('PUT', path, body),
+    patch: (path, body) => change('PATCH', path, body),
     delete: (path) => change('DELETE', path),
   };
 }

@@ -9,6 +9,7 @@ export type Replica = {
   zone: string | null;
   offline: boolean;
   enabled: boolean;
+  limit_kib_per_second: number | null;
   origin: 'file' | 'api';
   status: 'healthy' | 'degraded' | 'unreachable' | 'unknown';
   error: string | null;
@@ -43,6 +44,7 @@ export type ReplicationStatus = {
 
 export type ReplicationLogEntry = {
   log_id: string;
+  operation_id: string | null;
   target_id: string;
   backup_id: string | null;
   operation_type: string;

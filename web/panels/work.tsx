@@ -8,8 +8,18 @@ import { nowMs, operations, phasesSeen } from '../state/page-state.ts';
 /** Ended work stays in sight this long. Milliseconds. */
 const recentMs = 5 * 60_000;
 
-/** What runs, and how the last things ended. @param kinds only operations of these */
-export function Work({ kinds }: { kinds?: readonly string[] }) {
+/**
+ * What runs, and how the last things ended.
+ * @param kinds only operations of these
+ * @param about what an operation is about, where somebody knows it
+ */
+export function Work({
+  kinds,
+  about,
+}: {
+  kinds?: readonly string[];
+  about?(operation: Operation): string | undefined;
+}) {
   const all = operations.value.value?.items ?? [];
   const list = kinds === undefined ? all : all.filter((one) => kinds.includes(one.kind));
   const running = list.filter((one) => one.state === 'running');
@@ -20,7 +30,7 @@ export function Work({ kinds }: { kinds?: readonly string[] }) {
   return (
     <div class="work">
       {running.map((one) => (
-        <Progress key={one.id} operation={one} />
+        <Progress key={one.id} operation={one} about={about?.(one)} />
       ))}
       {ended.length > 0 && (
         <ul class="ended" aria-label="Just ended">
@@ -39,9 +49,9 @@ export function Work({ kinds }: { kinds?: readonly string[] }) {
 }
 
 /** One running operation: phase, how far, how fast, how long still; and the way to stop it. */
-export function Progress({ operation }: { operation: Operation }) {
+export function Progress({ operation, about }: { operation: Operation; about?: string | undefined }) {
   const { progress } = operation;
-  const name = nameOfKind[operation.kind] ?? operation.kind;
+  const name = `${nameOfKind[operation.kind] ?? operation.kind}${about === undefined ? '' : ` · ${about}`}`;
   const label = `${name}: ${operation.phase}`;
   const before = (phasesSeen.value.get(operation.id) ?? []).filter((phase) => phase !== operation.phase);
   const mayCancel = operation.allowed_actions.includes('cancel');
@@ -76,12 +86,14 @@ export function Progress({ operation }: { operation: Operation }) {
 }
 
 /** Only what is known. */
-export function progressFacts({ progress }: Operation): string[] {
+export function progressFacts({ kind, progress }: Pick<Operation, 'kind' | 'progress'>): string[] {
+  // A transfer to another place counts whole points.
+  const word = kind === 'replication.sync' ? 'point' : 'file';
   const facts: string[] = [];
   if (progress.bytes_total !== null)
     facts.push(`${formatBytes(progress.bytes_done)} of ${formatBytes(progress.bytes_total)}`);
   else if (progress.bytes_done > 0) facts.push(formatBytes(progress.bytes_done));
-  if (progress.files_total !== null) facts.push(`${progress.files_done} of ${plural(progress.files_total, 'file')}`);
+  if (progress.files_total !== null) facts.push(`${progress.files_done} of ${plural(progress.files_total, word)}`);
   else if (progress.files_done > 0) facts.push(plural(progress.files_done, 'file'));
   if (progress.rate_bytes_per_second !== null && progress.rate_bytes_per_second > 0)
     facts.push(formatRate(progress.rate_bytes_per_second));

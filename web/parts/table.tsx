@@ -56,7 +56,7 @@ export function Table<T>(props: TableProps<T>) {
   const room = useRef<HTMLDivElement>(null);
   const isNarrow = useNarrow(
     room,
-    props.needs ?? columns.length * remPerColumn,
+    props.needs ?? columns.reduce((sum, { kind }) => sum + remOf[kind ?? 'text'], 0),
     rows === undefined || rows.length === 0,
   );
   if (rows === undefined)
@@ -156,8 +156,8 @@ function Row<T>({ row, table }: { row: T; table: TableProps<T> }) {
   );
 }
 
-/** Text of usual length needs that much in each column. */
-const remPerColumn = 6.5;
+/** What a column of usual length needs. */
+const remOf = { text: 6.5, figure: 4, actions: 6.5 } as const;
 
 /** Whether the room has less than so many rem; the room changes with the window and with what stands beside it. */
 function useNarrow(room: RefObject<HTMLDivElement>, rem: number, isEmpty: boolean): boolean {

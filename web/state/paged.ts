@@ -12,14 +12,16 @@ export type Paged<T> = Followed<Page<T>> & {
 };
 
 /** A list, newest first, that is followed while it is shown and grows by a press. @param path with its filters, and without `limit` */
-export function usePaged<T>(path: string, { step, everyMs }: { step: number; everyMs(): number }): Paged<T> {
+export function usePaged<T>(
+  path: string,
+  { step, everyMs, renewed }: { step: number; everyMs(): number; renewed?: string },
+): Paged<T> {
   const asked = useRef({ path, limit: step });
   // Another question begins with its newest again.
   if (asked.current.path !== path) asked.current = { path, limit: step };
-  const followed = useFollowed<Page<T>>(path, {
-    load: (on) => api.get(`${path}${path.includes('?') ? '&' : '?'}limit=${asked.current.limit}`, on),
-    everyMs,
-  });
+  const load = (on: AbortSignal): Promise<Page<T>> =>
+    api.get(`${path}${path.includes('?') ? '&' : '?'}limit=${asked.current.limit}`, on);
+  const followed = useFollowed<Page<T>>(path, { load, everyMs }, renewed);
   const isMore = followed.value !== undefined && followed.value.next_cursor !== null && asked.current.limit < most;
   return {
     ...followed,

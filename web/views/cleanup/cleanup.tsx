@@ -11,7 +11,7 @@ import { TasksPanel } from './tasks.tsx';
 
 const root = 'api/v1/metrics/cleanup';
 
-/** What ended has changed what is told here; another key asks at once. */
+/** What ended has changed what is told here: it is asked for at once. */
 const newestEnded = (list: readonly Operation[] | undefined): string =>
   list?.find((one) => one.kind.startsWith('cleanup.') && one.finished_at !== null)?.id ?? '';
 
@@ -22,18 +22,21 @@ export function Cleanup() {
   );
   const everyMs = (): number => (running ? 2_000 : 10_000);
   const key = `${newestEnded(operations.value.value?.items)} ${running}`;
-  const tasks = useFollowed<Page<CleanupTask> & { is_running: boolean }>(`tasks ${running}`, {
-    load: (on) => api.get(`${root}/tasks`, on),
-    everyMs,
-  });
-  const history = useFollowed<CleanupHistory>(`history ${key}`, {
-    load: (on) => api.get(`${root}/history?limit=30`, on),
-    everyMs,
-  });
-  const quarantine = useFollowed<Quarantine>(`quarantine ${key}`, {
-    load: (on) => api.get(`${root}/quarantine?limit=100`, on),
-    everyMs,
-  });
+  const tasks = useFollowed<Page<CleanupTask> & { is_running: boolean }>(
+    'tasks',
+    { load: (on) => api.get(`${root}/tasks`, on), everyMs },
+    key,
+  );
+  const history = useFollowed<CleanupHistory>(
+    'history',
+    { load: (on) => api.get(`${root}/history?limit=30`, on), everyMs },
+    key,
+  );
+  const quarantine = useFollowed<Quarantine>(
+    'quarantine',
+    { load: (on) => api.get(`${root}/quarantine?limit=100`, on), everyMs },
+    key,
+  );
   const refresh = (): Promise<unknown> =>
     Promise.all([tasks.refresh(), history.refresh(), quarantine.refresh(), operations.refresh()]);
   return (

@@ -45,7 +45,7 @@ export function CheckpointsPanel(props: {
         rows={list.value?.items}
         problem={list.problem}
         more={list.more}
-        needs={34}
+        needs={40}
         keyOf={(one) => one.checkpoint_id}
         empty="There is none. Make one before an upgrade or a large import."
         columns={[

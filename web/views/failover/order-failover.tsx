@@ -131,6 +131,8 @@ function Force({ on, from, onChange }: { on: boolean; from: string; onChange(on:
 
 function Plan({ plan }: { plan: FailoverPlan }) {
   const lost = lostOf(plan, nowMs.value);
+  // What is lost has a section of its own.
+  const warnings = plan.warnings.filter((one) => !/^what was written in the \d+ minutes/.test(one));
   return (
     <div class="plan">
       {plan.blockers.length > 0 && (
@@ -197,9 +199,9 @@ function Plan({ plan }: { plan: FailoverPlan }) {
           </p>
         </section>
       )}
-      {plan.warnings.length > 0 && (
+      {warnings.length > 0 && (
         <ul class="warnings">
-          {plan.warnings.map((one) => (
+          {warnings.map((one) => (
             <li key={one}>
               <Word word="warning" />
               <span>

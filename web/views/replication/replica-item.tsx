@@ -1,107 +1,118 @@
 import type { Replica } from '../../api/replication-wire.ts';
-import { formatBytes, formatCount, formatDuration } from '../../format.ts';
+import { formatBytes, formatRate } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
-import { Word } from '../../parts/mark.tsx';
-import { Action, Age, Fact, Sentence, Unknown } from '../../parts/text.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
+import { Action, Age, Fact, Sentence } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { api } from '../../state/session.ts';
+import { sumOf, whyNot } from './figures.ts';
 
-const statusWord = { healthy: 'healthy', degraded: 'degraded', unreachable: 'lost', unknown: 'unknown' } as const;
-
-/** One place: how it is, how far behind, and what may be done with it. */
+/** One place: where it is, what was found there, and what may be done with it. */
 export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onChanged(): Promise<unknown> }) {
   const { act, refusal, busy } = useActing(onChanged);
   const root = `api/v1/backup-replication/replication/targets/${encodeURIComponent(one.target_id)}`;
-  const may = (action: Replica['allowed_actions'][number]): string | undefined =>
-    busy
-      ? 'The last press is under way.'
-      : one.allowed_actions.includes(action)
-        ? undefined
-        : !one.enabled
-          ? 'It is switched off.'
-          : one.origin === 'file'
-            ? 'It stands in the settings file.'
-            : 'Replication is switched off, or this place cannot do it.';
-  const lags = one.lag.flatMap(({ lag_seconds }) => (lag_seconds === null ? [] : [lag_seconds]));
-  const sum = (of: 'copies' | 'missing_points' | 'missing_bytes'): number =>
-    one.lag.reduce((all, part) => all + part[of], 0);
+  const may = (action: Replica['allowed_actions'][number]): string | undefined => whyNot(one, action, busy);
+  const post = (path: string, body: object): void => void act(() => api.post(`${root}/${path}`, body));
   return (
-    <article class="cleanup-task" aria-label={`Place ${one.target_id}`}>
-      <h3>
-        {one.name}{' '}
-        <Word word={one.enabled ? statusWord[one.status] : 'none'} text={one.enabled ? one.status : 'switched off'} />
-      </h3>
-      <p class="faint replica-place">
-        {one.base_url ?? one.location} {one.zone !== null && `· zone ${one.zone}`} {one.offline && '· offline'}
-      </p>
+    <article class="point-detail" aria-label={`Place ${one.target_id}`}>
       {one.error !== null && (
-        <p class="trouble">
+        <p class="trouble replica-place">
           <Sentence text={one.error} />
         </p>
       )}
-      {one.findings.slice(0, 3).map((line) => (
-        <p key={line} class="trouble replica-place">
-          {line}
-        </p>
-      ))}
+      {[...(one.conflict === null ? [] : [one.conflict]), ...one.findings.slice(0, 3)]
+        .filter((line) => one.error?.includes(line) !== true)
+        .map((line) => (
+          <p key={line} class="trouble replica-place">
+            {line}
+          </p>
+        ))}
+      {one.findings.length > 3 && <p class="faint">and {one.findings.length - 3} more findings.</p>}
+      <p class="replica-place">
+        <code>{one.base_url ?? one.location}</code>{' '}
+        <span class="faint">
+          · <code>{one.target_id}</code>, {one.origin === 'file' ? 'from the settings file' : 'from the API'}
+        </span>
+      </p>
       <dl class="facts">
-        <Fact name="Lag">
-          {lags.length === 0 ? (
-            <Unknown text="no point yet" />
-          ) : Math.max(...lags) === 0 ? (
-            'none'
-          ) : (
-            formatDuration(Math.max(...lags))
-          )}
-        </Fact>
-        <Fact name="Points">
-          {formatCount(sum('copies'))} there, {formatCount(sum('missing_points'))} missing
-        </Fact>
-        <Fact name="Missing">{formatBytes(sum('missing_bytes'))}</Fact>
-        <Fact name="Stored">
-          {one.stored_bytes === null ? <Unknown text="unknown" /> : formatBytes(one.stored_bytes)}
-        </Fact>
         <Fact name="Copied">
           <Age at={one.last_synced} none="never" />
         </Fact>
+        <Fact name="Missing">{formatBytes(sumOf(one, 'missing_bytes'))}</Fact>
+        <Fact name="Looked at">
+          <Age at={one.last_health_check} none="never" />
+        </Fact>
         <Fact name="Verified">
           <Age at={one.last_verified} none="never" />
-          {one.verified_percent !== null && ` (${one.verified_percent} %)`}
+          {one.verified_percent !== null && `, ${one.verified_percent} % of it`}
+        </Fact>
+        <Fact name="Limit">
+          {one.limit_kib_per_second === null
+            ? 'as the setting says'
+            : one.limit_kib_per_second === 0
+              ? 'none'
+              : formatRate(one.limit_kib_per_second * 1024)}
         </Fact>
       </dl>
       <div class="carry-out">
         <Action
           label="Copy now"
-          about={`Copy what is missing to ${one.target_id}`}
+          about={`Copy now what is missing to ${one.target_id}`}
           why={may('replicate')}
-          onPress={() => void act(() => api.post(`${root}/replicate`, {}))}
+          onPress={() => post('replicate', {})}
         />
         <Action
           label="Verify"
-          about={`Read a share of what lies at ${one.target_id}`}
+          about={`Verify: read a share of what lies at ${one.target_id}`}
           why={may('verify')}
-          onPress={() => void act(() => api.post(`${root}/verify`, {}))}
+          onPress={() => post('verify', {})}
         />
         <Confirm
-          label="Heal"
-          about={`Heal ${one.target_id} from the repository`}
-          question="Damaged snapshots there are forgotten and copied back from here. Go on?"
-          why={may('heal')}
-          onConfirm={() => void act(() => api.post(`${root}/heal`, { damaged: 'target', confirm: true }))}
+          label="Verify all"
+          about={`Verify all of what lies at ${one.target_id}`}
+          question={`All of ${one.stored_bytes === null ? 'it' : formatBytes(one.stored_bytes)} is read over the line.`}
+          why={may('verify')}
+          onConfirm={() => post('verify', { percent: 100 })}
         />
+        <Confirm
+          label="Heal it"
+          about={`Heal it: ${one.target_id}, from the repository here`}
+          question="The repository here is read whole; then damaged snapshots there are forgotten and copied back from here."
+          why={may('heal')}
+          onConfirm={() => post('heal', { damaged: 'target', confirm: true })}
+        />
+        <Confirm
+          label="Heal the repository"
+          about={`Heal the repository here from ${one.target_id}`}
+          question="The copy is read whole; then damaged snapshots of the repository here are forgotten and copied back from there."
+          why={may('heal')}
+          onConfirm={() => post('heal', { damaged: 'source', confirm: true })}
+        />
+        {one.enabled ? (
+          <Confirm
+            label="Pause"
+            about={`Pause: copy nothing to ${one.target_id} for now`}
+            question="Nothing is copied there and nothing is looked at until it is resumed; it falls behind."
+            why={may('change')}
+            onConfirm={() => void act(() => api.patch(root, { enabled: false }))}
+          />
+        ) : (
+          <Action
+            label="Resume"
+            about={`Resume: copy to ${one.target_id} again`}
+            why={may('change')}
+            onPress={() => void act(() => api.patch(root, { enabled: true }))}
+          />
+        )}
         <Confirm
           label="Remove"
-          about={`Copy to ${one.target_id} no more`}
-          question="Nothing more is copied there; what lies there stays. Go on?"
+          about={`Remove ${one.target_id}: copy there no more`}
+          question="Nothing more is copied there; what lies there stays. Its credentials are forgotten here."
           why={may('remove')}
           onConfirm={() => void act(() => api.delete(root))}
         />
       </div>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
     </article>
   );
 }

@@ -68,12 +68,13 @@ function OrphansPanel({ targetId }: { targetId: string }) {
   const path = `api/v1/targets/${encodeURIComponent(targetId)}/orphans`;
   const searches = (operations.value.value?.items ?? []).filter(({ kind }) => kind === 'target.find-orphans');
   const searching = searches.some(({ state }) => state === 'running');
-  // A search that ended has something new to tell; another key asks at once.
+  // A search that ended has something new to tell.
   const ended = searches.find(({ finished_at }) => finished_at !== null)?.id ?? '';
-  const { value, problem, refresh } = useFollowed<OrphanSearch>(`${path} ${ended}`, {
-    load: (on) => api.get(path, on),
-    everyMs: () => 30_000,
-  });
+  const { value, problem, refresh } = useFollowed<OrphanSearch>(
+    path,
+    { load: (on) => api.get(path, on), everyMs: () => 30_000 },
+    ended,
+  );
   const { act, refusal, busy } = useActing(() => Promise.all([refresh(), operations.refresh()]));
   const title = `orphans-${targetId}`;
   return (

@@ -1,0 +1,122 @@
+import { useState } from 'preact/hooks';
+import type { Replica, ReplicationLogEntry } from '../../api/replication-wire.ts';
+import { formatBytes, formatExact, formatSeconds } from '../../format.ts';
+import { Word } from '../../parts/mark.tsx';
+import { Table } from '../../parts/table.tsx';
+import { Age, Sentence } from '../../parts/text.tsx';
+import { usePaged } from '../../state/paged.ts';
+
+const types: Readonly<Record<string, string>> = {
+  '': 'everything',
+  sync: 'copies',
+  validate: 'verifications',
+  heal: 'mends',
+  health_check: 'changes of a place',
+  forget: 'what was forgotten there',
+  receive: 'what was received here',
+};
+const statuses: Readonly<Record<string, string>> = {
+  '': 'any',
+  in_progress: 'under way',
+  completed: 'completed',
+  validated: 'validated',
+  failed: 'failed',
+};
+const wordOf = (status: string): string =>
+  status === 'completed' || status === 'validated' ? 'success' : status === 'in_progress' ? 'running' : status;
+
+/** What was copied, verified and mended, newest first. @param changed another one asks at once */
+export function LogPanel({ places, changed }: { places: readonly Replica[]; changed: string }) {
+  const [place, setPlace] = useState('');
+  const [type, setType] = useState('');
+  const [status, setStatus] = useState('');
+  const query = new URLSearchParams(
+    Object.entries({ target_id: place, operation_type: type, status }).filter(([, value]) => value !== ''),
+  );
+  const asked = usePaged<ReplicationLogEntry>(`api/v1/backup-replication/replication/logs?${query}`, {
+    step: 20,
+    everyMs: () => 10_000,
+    renewed: changed,
+  });
+  const isNarrowed = query.size > 0;
+  return (
+    <section class="panel" aria-labelledby="replication-log-title">
+      <h2 id="replication-log-title">What was done</h2>
+      <div class="event-filters">
+        <Choice name="Place" value={place} onChange={setPlace} of={{ '': 'any', ...namesOf(places) }} />
+        <Choice name="What" value={type} onChange={setType} of={types} />
+        <Choice name="How it ended" value={status} onChange={setStatus} of={statuses} />
+      </div>
+      <Table
+        name="What was done, newest first"
+        rows={asked.value?.items}
+        problem={asked.problem}
+        more={asked.more}
+        keyOf={(one) => one.log_id}
+        needs={30}
+        empty={isNarrowed ? 'Nothing of that.' : 'Nothing was copied, verified or healed yet.'}
+        columns={[
+          {
+            title: 'What',
+            cell: (one) => (
+              <>
+                <Word word={wordOf(one.status)} text={one.operation_type} />{' '}
+                {one.backup_id === null ? one.target_id : `${one.backup_id} → ${one.target_id}`}
+                {one.error_message !== null && (
+                  <span class="rule-says is-failed">
+                    <Sentence text={one.error_message} />
+                  </span>
+                )}
+              </>
+            ),
+          },
+          {
+            title: 'When',
+            cell: (one) => <Age at={one.started_at} />,
+            hint: (one) => formatExact(Date.parse(one.started_at)),
+          },
+          {
+            title: 'Took',
+            kind: 'figure',
+            cell: (one) =>
+              one.duration_seconds === null
+                ? one.status === 'in_progress'
+                  ? 'under way'
+                  : ''
+                : one.duration_seconds === 0
+                  ? ''
+                  : formatSeconds(one.duration_seconds),
+          },
+          {
+            title: 'Bytes',
+            kind: 'figure',
+            cell: (one) => (one.bytes_transferred === null ? '' : formatBytes(one.bytes_transferred)),
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+const namesOf = (places: readonly Replica[]): Record<string, string> =>
+  Object.fromEntries(places.map(({ target_id, name }) => [target_id, name]));
+
+function Choice(props: {
+  name: string;
+  value: string;
+  of: Readonly<Record<string, string>>;
+  onChange(value: string): void;
+}) {
+  return (
+    <label>
+      {props.name}
+      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value)}>
+        {Object.entries(props.of).map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
