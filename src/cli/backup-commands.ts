@@ -16,7 +16,7 @@ import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, plural } from './format.ts';
 import { pointTable } from './status-command.ts';
-import { noteExplanation } from './terminal.ts';
+import { type Colours, noteExplanation } from './terminal.ts';
 import { watch } from './watch.ts';
 import { coloured } from './words.ts';
 
@@ -51,6 +51,7 @@ export async function createPoint(
           `${point.stored_bytes === null ? 'an unknown amount' : formatBytes(point.stored_bytes)} stored${point.duration === null ? '' : ` in ${formatDuration(point.duration * 1_000)}`}` +
           `${point.grade === null ? '' : `, ${point.grade}`}${point.verified_at === null ? ', not verified' : ', verified'}`,
       );
+      terminal.out(componentTable(point, terminal.colours));
       for (const line of losses(point)) terminal.note(line);
     }
     reportFailure(context, operation);
@@ -147,7 +148,16 @@ function describePoint({ terminal }: CommandContext, point: PointAnswer): string
     facts.push(['documents', documents.map(([status, count]) => `${count} ${status.toLowerCase()}`).join(', ')]);
   if (point.forgotten_at !== null) facts.push(['forgotten', formatInstant(point.forgotten_at)]);
   if (point.operation_id !== null) facts.push(['operation', point.operation_id]);
-  const components = formatTable(
+  return [
+    formatFacts(facts),
+    ...(point.user_data.components.length > 0 ? ['', componentTable(point, colours)] : []),
+    ...losses(point),
+    ...grounds(point),
+  ].join('\n');
+}
+
+const componentTable = (point: PointAnswer, colours: Colours): string =>
+  formatTable(
     [
       { title: 'component' },
       { title: 'files', align: 'right' },
@@ -163,13 +173,6 @@ function describePoint({ terminal }: CommandContext, point: PointAnswer): string
       one.path ?? '-',
     ]),
   );
-  return [
-    formatFacts(facts),
-    ...(point.user_data.components.length > 0 ? ['', components] : []),
-    ...losses(point),
-    ...grounds(point),
-  ].join('\n');
-}
 
 /** What is not in the point though it should be. */
 const losses = (point: PointAnswer): string[] => [

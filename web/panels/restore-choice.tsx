@@ -111,7 +111,7 @@ export function Choice({ contents, choice, onChange }: Props) {
               value={choice.folder}
               onSay={(folder) => onChange({ ...choice, folder })}
             />
-            {components.some((one) => one.kind === 'postgres' || one.kind === 'redis') && (
+            {components.some((one) => ['postgres', 'redis', 'qdrant', 'sqlite'].includes(one.kind)) && (
               <Line
                 label="Name of a new place for databases"
                 value={choice.name}

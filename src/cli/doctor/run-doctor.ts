@@ -27,7 +27,7 @@ import {
   serverClockCheck,
   viewServer,
 } from './running-server.ts';
-import { targetPostgresCheck, targetRedisCheck } from './stores.ts';
+import { targetPostgresCheck, targetQdrantCheck, targetRedisCheck } from './stores.ts';
 
 const settingsCheck: Check = {
   id: 'settings',
@@ -62,6 +62,7 @@ export const checks: readonly Check[] = [
   targetFoldersCheck,
   orphansCheck,
   targetRedisCheck,
+  targetQdrantCheck,
   targetPostgresCheck,
   ownGrowthCheck,
   backupsCheck,

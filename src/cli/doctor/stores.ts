@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Check, type Subject, skipped } from './check.ts';
 import { judgeExtensions, lookAtClients, seePostgres } from './postgres.ts';
+import { lookAtQdrant } from './qdrant.ts';
 import { lookAtRedis } from './redis.ts';
 
 /** The Redis of the backend, where somebody named one. */
@@ -10,6 +11,16 @@ export const targetRedisCheck: Check = {
   async look({ config }, signal) {
     const { redis } = config.targetDatabases;
     return redis === undefined ? skipped('none is configured for the backend') : lookAtRedis(redis.url, signal);
+  },
+};
+
+/** The Qdrant of the backend. */
+export const targetQdrantCheck: Check = {
+  id: 'target-qdrant',
+  what: 'Qdrant',
+  async look({ config, http }, signal) {
+    const { qdrant } = config.targetDatabases;
+    return qdrant === undefined ? skipped('none is configured for the backend') : lookAtQdrant(http, qdrant, signal);
   },
 };
 
