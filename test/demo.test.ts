@@ -21,7 +21,13 @@ test.skipIf(!hasPart('restic'))(
       0,
       '# That is the story.',
     ]);
-    for (const found of [/^restored {2}backup_/m, /^verdict {2}passed$/m, /second is sound/, /^state {6}succeeded$/m])
+    for (const found of [
+      /^restored {2}backup_/m,
+      /^verdict {2}passed$/m,
+      /second is sound: 100 %/,
+      /^canary {5}passed/m,
+      /^state {6}succeeded$/m,
+    ])
       expect(told).toMatch(found);
   },
 );

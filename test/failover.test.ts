@@ -212,7 +212,7 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
       const { last } = (await status()) as { last: unknown };
       expect(last).toMatchObject({ source: 'cellar', from: 'home', to: 'standby', canary: { verdict: 'passed' } });
       expect(last).toMatchObject({ checkpoint_id, forced: true });
-      expect(String(field(last, 'notes'))).toContain('there is no repository any more');
+      expect(String(field(last, 'notes'))).toContain('no repository lies there');
     } finally {
       renameSync(`${repository}-away`, repository);
       removeFolder(cellar);

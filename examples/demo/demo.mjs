@@ -17,11 +17,16 @@ const dataDir = join(folder, 'data');
 const workspace = join(dataDir, 'sample', 'rag_storage');
 const say = (text) => process.stdout.write(`\n# ${text}\n`);
 
+const question = 'Where do the trams wait?';
+
 const env = {
   PATH: process.env.PATH,
   HOME: folder,
   RAGWARDEN_DATA_DIR: dataDir,
   LIGHTRAG_REPLICATION_ENABLED: 'true',
+  // What the backend must be able to answer, also after it was brought up elsewhere.
+  RAGWARDEN_CANARY_QUESTION: question,
+  RAGWARDEN_CANARY_EXPECTED: 'River Park',
   // The first point is taken here, not by itself.
   RAGWARDEN_BACKUP_AT_START: 'false',
   RAGWARDEN_LOG_LEVEL: 'error',
@@ -68,22 +73,19 @@ async function ragwarden(...words) {
   }
 }
 
-async function ask(gateway, question) {
-  process.stdout.write(`\n$ curl ${gateway}/query  "${question}"\n`);
-  const answer = await fetch(`${gateway}/query`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: question, mode: 'naive' }),
-  });
+async function ask(gateway) {
+  const body = JSON.stringify({ query: question, mode: 'naive' });
+  process.stdout.write(`\n$ curl ${gateway}/query -H 'content-type: application/json' -d '${body}'\n`);
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${gateway}/query`, { method: 'POST', headers, body });
   const { response } = await answer.json();
   if (answer.status !== 200 || typeof response !== 'string') throw new Error(`the backend answered ${answer.status}`);
   process.stdout.write(`${response.slice(0, 160)}…\n`);
 }
 
 async function tell({ gateway }) {
-  const question = 'Where do the trams wait?';
   say('A backend answers, through the gateway.');
-  await ask(gateway, question);
+  await ask(gateway);
 
   say('A recovery point: files, configuration, state, at one moment, and verified.');
   const [, point] = /(backup_\w+)/.exec(await ragwarden('backup', 'create')) ?? [];
@@ -97,22 +99,24 @@ async function tell({ gateway }) {
   say('The point brings it back; what lay there is kept aside.');
   await ragwarden('backup', 'restore', point, '--yes');
   JSON.parse(readFileSync(chunks, 'utf8'));
-  await ask(gateway, question);
+  await ask(gateway);
 
   say('A drill restores the point beside everything and looks at what comes out.');
   await ragwarden('drill', 'run', point);
 
-  say('A copy of every point at another place, read there.');
+  say('Another place gets a copy of every point as soon as it is known; all of it is read back there.');
   await ragwarden('replicate', 'add', 'second', '--location', join(folder, 'copies'));
   await ragwarden('replicate', 'run', 'second');
-  await ragwarden('replicate', 'verify', 'second');
+  await ragwarden('replicate', 'verify', 'second', '--percent', '100');
+  await ragwarden('replicate', 'status');
 
-  say('The place where the backend lives is lost.');
+  say('The disk of the backend is lost. Its process still answers, from memory: the failover stops it first.');
   rmSync(workspace, { recursive: true, force: true });
   rmSync(join(dataDir, 'sample', 'inputs'), { recursive: true, force: true });
+  process.stdout.write(`${join(dataDir, 'sample')}: rag_storage and inputs are gone\n`);
   await ragwarden('failover', 'run', '--yes');
   say('It answers from its second place, through the same gateway.');
-  await ask(gateway, question);
+  await ask(gateway);
 
   say('The first place is filled from the second, and stands by.');
   await ragwarden('failover', 'reseed', '--yes');

@@ -100,7 +100,7 @@ async function candidatesOf(
 async function openPlace(source: FailoverSource & { kind: 'repository' }, signal: AbortSignal): Promise<OpenSource> {
   const repository = await source.open();
   const { state } = await repository.open({ signal });
-  if (state === 'missing') throw new AppError('repository/missing', 'there is no repository any more');
+  if (state === 'missing') throw new AppError('repository/missing', 'no repository lies there');
   if (state === 'wrong-password') throw new AppError('repository/wrong-password', 'the password does not open it');
   return {
     source,
