@@ -4,6 +4,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { alertEvaluation } from './alert-evaluation.ts';
+import { analytics } from './analytics.ts';
 import { apiRoute } from './api-route.ts';
 import { backup } from './backup.ts';
 import { cleanup } from './cleanup.ts';
@@ -64,6 +65,7 @@ const benches: readonly Bench[] = [
   cleanup,
   quotas,
   quotaHammer,
+  analytics,
 ];
 const page = join(import.meta.dirname, '../docs/benchmarks.md');
 

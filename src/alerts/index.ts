@@ -12,3 +12,4 @@ export { alertRoutes } from './alert-routes.ts';
 export { type Alerts, createAlerts } from './alerts.ts';
 export { createDefaultRules } from './default-rules.ts';
 export { fitLine, linePointsMs } from './read-rule.ts';
+export { findUsual } from './usual.ts';

@@ -155,6 +155,10 @@ describe('the trail', () => {
     'POST /api/v1/metrics/alerts/receivers/:id/enable': 'the same',
     'POST /api/v1/metrics/alerts/receivers/:id/test': 'the same',
     'POST /api/v1/metrics/alerts/deliveries/:id/retry': 'the same',
+    'POST /api/v1/metrics/analytics/run': 'only looks; told as a read',
+    'POST /api/v1/metrics/analytics/recommendations/:recommendation_id/dismiss':
+      'needs a recommendation; audited where it is dismissed, shown in analytics-routes.test.ts',
+    'POST /api/v1/metrics/analytics/recommendations/:recommendation_id/reopen': 'the same',
     'POST /api/v1/metrics/record': 'records values; who may is told where tokens are made',
     'POST /api/v1/metrics/agents/record': 'the same',
     'POST /api/v1/monitoring/lightrag/record': 'the same',

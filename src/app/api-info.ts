@@ -23,6 +23,10 @@ export const apiInfo = () => ({
     { name: 'traffic', description: 'What passed the gateway or was told: times, errors, tokens, cost.' },
     { name: 'quotas', description: 'What may be used, by whom, and what was: limits, uses, reservations, violations.' },
     { name: 'resources', description: 'What programs hold and register, and which of it leaks.' },
+    {
+      name: 'analytics',
+      description: 'How resources were used, what they do, when limits are reached, and what to do about it.',
+    },
     { name: 'alerts', description: 'Rules, what fires, who is told of it, and what became of each notification.' },
     {
       name: 'cleanup',

@@ -22,6 +22,7 @@ import {
 import { canaryRoutes, documentRoutes, type OrphanSearches, orphanRoutes, targetsRoutes } from '../targets/index.ts';
 import type { AdviceWiring } from './advice-wiring.ts';
 import type { AlertWiring } from './alert-wiring.ts';
+import type { AnalyticsWiring } from './analytics-wiring.ts';
 import type { CleanupWiring } from './cleanup-wiring.ts';
 import { dashboardRoutes, findDashboard } from './dashboard-files.ts';
 import type { DocumentWiring } from './document-wiring.ts';
@@ -50,6 +51,7 @@ export async function createApiServer(
     ReplicationWiring &
     TrafficWiring &
     ResourceWiring &
+    AnalyticsWiring &
     TuningWiring &
     AdviceWiring &
     CleanupWiring &
@@ -144,6 +146,7 @@ export async function createApiServer(
   await server.register(slices.trafficRoutes);
   await server.register(slices.observedRoutes);
   await server.register(slices.resourceRoutes);
+  await server.register(slices.analyticsRoutes);
   await server.register(slices.tuningRoutes);
   await server.register(slices.adviceRoutes);
   await server.register(slices.notifyRoutes);

@@ -1,4 +1,5 @@
 import { fitLine, linePointsMs } from '../alerts/index.ts';
+import { reachesAt } from '../analytics/index.ts';
 import type { MetricHistory } from '../metrics/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -23,8 +24,7 @@ export function forecastFull(
   points: readonly { readonly atMs: number; readonly value: number | null }[],
 ): number | undefined {
   const line = fitLine(points);
-  if (line === undefined || line.perMs <= 0) return undefined;
-  return line.atMs + (100 - line.value) / line.perMs;
+  return line && reachesAt(line, 100);
 }
 
 /** Asks the history every five minutes how the file system with the data fills. */

@@ -25,6 +25,7 @@ const drives: readonly (readonly [variable: string, job: string, seconds: number
   ['RAGWARDEN_RESOURCE_CLEANUP_INTERVAL', 'resource sweep', 10],
   ['RAGWARDEN_CLEANUP_CHECK_INTERVAL', 'cleanup tasks', 14],
   ['RAGWARDEN_QUOTA_CHECK_INTERVAL', 'quotas', 6],
+  ['RAGWARDEN_ANALYTICS_INTERVAL', 'analytics', 12],
   ['RAGWARDEN_TUNING_CHECK_INTERVAL', 'tuning', 11],
   ['LIGHTRAG_REPLICATION_HEALTH_CHECK_INTERVAL', 'replication', 9],
 ];

@@ -34,6 +34,7 @@ const uncapped: GrowthCaps = {
   'state-copies': 0,
   'restic-cache': 0,
   staging: 0,
+  analytics: 0,
   'alert-history': 0,
   undo: 0,
   'cleanup-history': 0,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { boundedLogins } from '../access/index.ts';
 import { boundedAlertHistory } from '../alerts/index.ts';
+import { boundedAnalytics } from '../analytics/index.ts';
 import { boundedPointHistory, boundedUndo, type PointStore } from '../backup/index.ts';
 import { boundedAudit, boundedEvents, type EventRecorder } from '../events/index.ts';
 import { boundedAgents, boundedSamples } from '../metrics/index.ts';
@@ -96,6 +97,7 @@ export function createOwnGrowth(options: {
       drills: boundedDrills({ db, drills, failovers }),
       'replication-log': boundedReplicationLog(db),
       'alert-history': boundedAlertHistory(db),
+      analytics: boundedAnalytics(db),
       deliveries: boundedDeliveries(db),
       silences: boundedSilences({ db, clock }),
       'quota-usage': boundedQuotaUsage({ db, now: () => clock.now() }),

@@ -8,6 +8,7 @@ import {
   createResourceMetrics,
   createResourceRegistry,
   type LeakChange,
+  type ObservedLeakBody,
   observedLeakBody,
   observedRoutes,
   type ResourceQuota,
@@ -23,6 +24,8 @@ export type ResourceWiring = {
   readonly resources: ResourceRegistry;
   readonly resourceRoutes: RoutePlugin;
   readonly observedRoutes: RoutePlugin;
+  /** Leaks that are seen from outside; undefined while nothing is looked at. */
+  observedLeaks(): readonly ObservedLeakBody[] | undefined;
   /** Background work, in the order in which it starts. */
   readonly resourceParts: readonly Part[];
 };
@@ -60,12 +63,14 @@ export function createResourceWiring(
   const looks = config.monitoring.enabled && config.resources.observe.enabled;
   const observer = createObserving(ground, watching);
   if (looks) registerObservedMetrics(registry, observer);
+  const observedLeaks = () => (looks ? observer.series().flatMap((one) => observedLeakBody(one) ?? []) : undefined);
   return {
     resources,
+    observedLeaks,
     resourceParts: [scan.job, ...(looks ? [observer] : [])],
     observedRoutes: observedRoutes({ observer, enabled: looks }),
     resourceRoutes: resourceRoutes({
-      observed: () => (looks ? observer.series().flatMap((one) => observedLeakBody(one) ?? []) : undefined),
+      observed: observedLeaks,
       ...{ resources, claims, quota, mostTracked, db, events },
       surroundings() {
         const sample = sampler.latest();

@@ -39,6 +39,11 @@ const switches: readonly {
     jobs: ['alert evaluation'],
     routes: ['/api/v1/metrics/alerts/active', '/api/v1/metrics/alerts/rules'],
   },
+  {
+    variable: 'RAGWARDEN_ANALYTICS_ENABLED',
+    jobs: ['analytics'],
+    routes: ['/api/v1/metrics/analytics/profiles', '/api/v1/metrics/analytics/patterns'],
+  },
   // Off unless somebody asks for it, and then while it runs: its targets stay registered, and nothing is copied.
   { variable: 'LIGHTRAG_REPLICATION_ENABLED', jobs: [], routes: [] },
   { variable: 'RAGWARDEN_CLEANUP_ENABLED', jobs: ['cleanup tasks'], routes: [] },

@@ -41,6 +41,7 @@ import type { WatchedTarget } from '../targets/index.ts';
 import { createPriceTable, trafficDefinitions } from '../traffic/index.ts';
 import { createAdviceWiring } from './advice-wiring.ts';
 import { createAlertWiring } from './alert-wiring.ts';
+import { createAnalyticsWiring } from './analytics-wiring.ts';
 import { createApiServer } from './api-server.ts';
 import { createCleanupWiring } from './cleanup-wiring.ts';
 import { createDiskForecast } from './disk-forecast.ts';
@@ -386,6 +387,9 @@ export function createWarden(options: WardenOptions): Warden {
       ...{ recorder: metrics.recorder, sampler, watching },
       quota: quotaWiring.resourceQuota,
     });
+    const analyticsWiring = createAnalyticsWiring(ground, {
+      ...{ metrics, quotas: quotaWiring.quotas, leaks: resourceWiring.observedLeaks },
+    });
     const orphanWiring = createOrphanWiring(ground, watching);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });
     const remoteWrite = createRemoteWrite({
@@ -479,6 +483,7 @@ export function createWarden(options: WardenOptions): Warden {
       ...failoverWiring,
       ...traffic,
       ...resourceWiring,
+      ...analyticsWiring,
       ...tuningWiring,
       ...adviceWiring,
       ...alertWiring,
@@ -554,6 +559,7 @@ export function createWarden(options: WardenOptions): Warden {
     if (rehearses) await begin(drillSchedule);
     for (const part of resourceWiring.resourceParts) await begin(part);
     if (config.alerts.enabled && config.metrics.enabled) await begin(alertWiring.job);
+    if (analyticsWiring.analyticsJob) await begin(analyticsWiring.analyticsJob);
     await begin(growth);
     if (system.logs.job) await begin(system.logs.job);
     await begin(lowDisk);

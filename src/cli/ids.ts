@@ -35,6 +35,11 @@ const lists = {
   strategy: { path: '/api/v1/metrics/cleanup/strategies', query: {}, id: 'name' },
   entry: { path: '/api/v1/metrics/cleanup/quarantine', query: {}, id: 'entry_id' },
   observed: { path: '/api/v1/metrics/resources/observed', query: {}, id: 'subject' },
+  recommendation: {
+    path: '/api/v1/metrics/analytics/recommendations',
+    query: { limit: 100 },
+    id: 'recommendation_id',
+  },
   job: { path: '/api/v1/system/jobs', query: {}, id: 'name' },
   lock: { path: '/api/v1/repository', query: {}, id: 'id' },
 } as const satisfies Record<string, { path: string; query: Record<string, number>; id: string }>;

@@ -17,6 +17,7 @@ import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
 import { declareAlertDelivery } from './declare-alert-delivery.ts';
 import { declareAlerts } from './declare-alerts.ts';
+import { declareAnalytics } from './declare-analytics.ts';
 import { declareBackup, declareRecover } from './declare-backup.ts';
 import { declareCleanup } from './declare-cleanup.ts';
 import { declareDocuments } from './declare-documents.ts';
@@ -143,6 +144,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     does((id: string | undefined, flags: RemoteFlags) => inspectTarget(context, id, flags)),
   );
   declareResources(program, target, context, does);
+  declareAnalytics(program, context, does);
   declareDocuments(program, context, does);
 
   declareEvents(program, context, does);

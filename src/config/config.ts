@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { type DatabasePlace, readDatabaseUrl } from '../platform/database-url.ts';
 import type { LogLevel } from '../platform/logging.ts';
 import type { AlertRuleBody } from './alert-structure.ts';
+import { type AnalyticsConfig, buildAnalytics } from './analytics-settings.ts';
 import { buildTarget, foldersOfTarget, type TargetConfig } from './build-target.ts';
 import { buildCleanup, type CleanupConfig } from './cleanup-settings.ts';
 import { buildCanary, buildDocuments, type CanaryConfig, type DocumentConfig } from './document-config.ts';
@@ -148,6 +149,7 @@ export type Config = {
     readonly staging: number;
     readonly undo: number;
     readonly 'alert-history': number;
+    readonly analytics: number;
     readonly 'cleanup-history': number;
     readonly quarantine: number;
   };
@@ -162,6 +164,7 @@ export type Config = {
   readonly heartbeat:
     | { readonly url: string; readonly intervalMs: number; readonly unhealthySuffix: string | undefined }
     | undefined;
+  readonly analytics: AnalyticsConfig;
   readonly resources: {
     readonly leakCheckIntervalMs: number;
     readonly orphanCheckIntervalMs: number;
@@ -362,6 +365,7 @@ export function buildConfig(
     events: { enabled: values.eventsEnabled, retentionDays: values.eventsRetentionDays },
     healthCheckEnabled: values.healthCheckEnabled,
     health: buildHealth(values, structure.health, { env, cwd, problems }),
+    analytics: buildAnalytics(values),
     resources: {
       leakCheckIntervalMs: values.leakCheckIntervalSeconds * 1_000,
       orphanCheckIntervalMs: values.orphanCheckIntervalSeconds * 1_000,
@@ -413,6 +417,7 @@ export function buildConfig(
       staging: values.growthStagingBytes,
       undo: values.growthUndoBytes,
       'alert-history': values.growthAlertHistory,
+      analytics: values.growthAnalytics,
       'cleanup-history': values.growthCleanupHistory,
       quarantine: values.growthQuarantineBytes,
     },

@@ -1,5 +1,6 @@
 import { accessSettings } from './access-settings.ts';
 import { alertSettings } from './alert-settings.ts';
+import { analyticsSettings } from './analytics-settings.ts';
 import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { cleanupSettings } from './cleanup-settings.ts';
@@ -38,6 +39,7 @@ export const settings = {
   ...documentSettings,
   ...gatewaySettings,
   ...resourceSettings,
+  ...analyticsSettings,
   ...alertSettings,
   ...healthSettings,
   ...tuningSettings,

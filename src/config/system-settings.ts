@@ -208,6 +208,16 @@ export const systemSettings = {
     runtime: true,
     about: 'Alerts that are over, kept at most; those that fire stay. 0: no cap.',
   }),
+  growthAnalytics: setting({
+    key: 'growth.analytics',
+    env: env('RAGWARDEN_GROWTH_ANALYTICS'),
+    parser: cap,
+    fallback: 5_000,
+    unit: 'entries',
+    runtime: true,
+    about:
+      'Patterns that have ended and recommendations that resolved themselves, kept at most; about 2 KB each. 0: no cap.',
+  }),
   growthCleanupHistory: setting({
     key: 'growth.cleanup_history',
     env: env('RAGWARDEN_GROWTH_CLEANUP_HISTORY'),

@@ -14,7 +14,7 @@ export type Severity = (typeof severities)[number];
  * `restore.finished`, `restore.rolled-back`, `restore.undo-waits`, `operation.failed`,
  * `operation.interrupted`, `operation.cancelled`, `operation.partial`, `operation.settled`, `health.status-changed`, `ingest.stuck`,
  * `ingest.moving-again`, `ingest.reprocessed`, `canary.failed`, `canary.passed-again`, `resource.leak-found`, `resource.leaks-found`,
- * `resource.leak-retracted`, `resource.leaks-retracted`, `resource.leak-suspected`, `resource.leak-confirmed`, `resource.leak-disproved`, `cleanup.finished`, `cleanup.failed`, `cleanup.undone`, `target.orphans-found`, `target.orphans-gone`.
+ * `resource.leak-retracted`, `resource.leaks-retracted`, `resource.leak-suspected`, `resource.leak-confirmed`, `resource.leak-disproved`, `cleanup.finished`, `cleanup.failed`, `cleanup.undone`, `metrics.pattern-found`, `target.orphans-found`, `target.orphans-gone`.
  */
 export type EventType = `${EventArea}.${string}`;
 const eventTypeShape = /^[a-z]+(\.[a-z][a-z0-9-]*)+$/;

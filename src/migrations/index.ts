@@ -26,6 +26,7 @@ import * as quotas from './state/0022_quotas.ts';
 import * as tuningWatch from './state/0023_tuning_watch.ts';
 import * as replication from './state/0024_replication.ts';
 import * as recoveryFailover from './state/0025_recovery_failover.ts';
+import * as analytics from './state/0026_analytics.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -54,6 +55,7 @@ export const stateMigrations: MigrationList = {
   '0023_tuning_watch': tuningWatch,
   '0024_replication': replication,
   '0025_recovery_failover': recoveryFailover,
+  '0026_analytics': analytics,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -17,3 +17,5 @@ export { createQuotas, type Quotas } from './quotas.ts';
 export type { PastUse } from './replay.ts';
 export { createResourceQuota } from './resource-quota.ts';
 export { planThrottle } from './throttle-workspace.ts';
+export { readHistory, readUsage } from './usage.ts';
+export { periodMs } from './window.ts';

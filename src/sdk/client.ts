@@ -1,4 +1,5 @@
 import { createAlertCalls } from './alert-calls.ts';
+import { createAnalyticsCalls } from './analytics-calls.ts';
 import { createCleanupCalls } from './cleanup-calls.ts';
 import { createDocumentCalls } from './document-calls.ts';
 import { createEventCalls } from './event-calls.ts';
@@ -122,6 +123,7 @@ export function createClient(options: ClientOptions) {
     monitoring: createMonitoringCalls(transport),
     traffic: createTrafficCalls(transport),
     resources: createResourceCalls(transport),
+    analytics: createAnalyticsCalls(transport),
     cleanup: createCleanupCalls(transport),
     quotas: createQuotaCalls(transport),
     alerts: createAlertCalls(transport),

@@ -124,6 +124,17 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   getTuningRevisionsByRevision: ({ tuning }) => tuning.revision(1),
   getTuningDiff: ({ tuning }) => tuning.diff(0, 1),
   postTuningRevisionsByRevisionRollback: ({ tuning }) => tuning.rollback(1, { reason: 'r', confirm: true }),
+  getMetricsAnalyticsProfiles: ({ analytics }) => analytics.profiles({ resourceType: 'memory', windowHours: 24 }),
+  getMetricsAnalyticsPatterns: ({ analytics }) =>
+    analytics.patterns({ resourceType: 'memory', patternType: 'gradual_growth', ended: true, cursor: '1', limit: 5 }),
+  getMetricsAnalyticsRecommendations: ({ analytics }) =>
+    analytics.recommendations({
+      ...{ priority: 'low', optimizationType: 'caching', resourceType: 'memory', state: 'all', cursor: '1', limit: 5 },
+    }),
+  getMetricsAnalyticsForecasts: ({ analytics }) => analytics.forecasts({ resourceType: 'disk', windowHours: 24 }),
+  postMetricsAnalyticsRun: ({ analytics }) => analytics.run(),
+  postMetricsAnalyticsRecommendationsByRecommendationIdDismiss: ({ analytics }) => analytics.dismiss('r', 'because'),
+  postMetricsAnalyticsRecommendationsByRecommendationIdReopen: ({ analytics }) => analytics.reopen('r'),
   getMetricsResourcesObserved: ({ resources }) => resources.observed(),
   getMetricsResourcesObservedEvidence: ({ resources }) => resources.evidence('s', 'memory'),
   getTargetsByIdOrphans: ({ targets }) => targets.orphans('t'),

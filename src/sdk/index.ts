@@ -2,8 +2,10 @@
  * The library: an HTTP client of ragwarden without dependencies, for Node.js 20 and newer. `createClient` has every call;
  * the classes are thin doors under the names that people know from the documents.
  */
+
 export type { AlertHistoryQuery, AlertLabelMatcher, AlertRule, AlertTest } from './alert-calls.ts';
 export { AlertManager } from './alert-manager.ts';
+export type { PatternQuery, RecommendationQuery, WindowQuery } from './analytics-calls.ts';
 export { BackupManager } from './backup-manager.ts';
 export { BackupReplicationConfig } from './backup-replication-config.ts';
 export { BackupService, getBackupService } from './backup-service.ts';
@@ -79,6 +81,7 @@ export {
 export { RagwardenError, type RagwardenErrorFacts } from './ragwarden-error.ts';
 export type { NewReplica, ReplicaChange, ReplicationLogQuery } from './replication-calls.ts';
 export { GraphReplicator, ReplicationManager } from './replication-manager.ts';
+export { getResourceAnalyzer, OptimizationType, ResourceAnalyzer } from './resource-analyzer.ts';
 export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
 export { getResourceManager, ResourceManager, type ResourcesCleaned, ResourceType } from './resource-manager.ts';
 export type { StreamOptions } from './server-sent.ts';

@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from 'vitest';
 import type * as alerts from '../alerts/index.ts';
+import type * as analytics from '../analytics/index.ts';
 import type * as cleanup from '../cleanup/index.ts';
 import type * as events from '../events/index.ts';
 import type * as health from '../health/index.ts';
@@ -36,6 +37,13 @@ test('the types of the library are those of the schemas that the server answers 
     Mutable<resources.LeakEvidenceBody['points']>
   >();
   expectTypeOf<Mutable<wire.ResourceSummaryBody>>().toEqualTypeOf<Mutable<resources.ResourceSummaryBody>>();
+  expectTypeOf<Mutable<wire.UsageProfilesBody>>().toEqualTypeOf<Mutable<analytics.UsageProfilesBody>>();
+  expectTypeOf<Mutable<wire.UsagePatternBody>>().toEqualTypeOf<Mutable<analytics.UsagePatternBody>>();
+  expectTypeOf<Mutable<wire.UsageForecastBody>>().toEqualTypeOf<Mutable<analytics.UsageForecastBody>>();
+  expectTypeOf<Mutable<wire.AnalyticsLookBody>>().toEqualTypeOf<Mutable<analytics.AnalyticsLookBody>>();
+  expectTypeOf<Mutable<wire.OptimizationRecommendationBody>>().toEqualTypeOf<
+    Mutable<analytics.OptimizationRecommendationBody>
+  >();
   expectTypeOf<Mutable<wire.OrphanSearchBody>>().toEqualTypeOf<Mutable<targets.OrphanSearchBody>>();
   expectTypeOf<Mutable<wire.ParameterBody>>().toEqualTypeOf<Mutable<tuning.ParameterBody>>();
   expectTypeOf<Mutable<wire.EffectiveBody>>().toEqualTypeOf<Mutable<tuning.EffectiveBody>>();

@@ -5,6 +5,7 @@
  */
 export type * from './wire/access.ts';
 export type * from './wire/alerts.ts';
+export type * from './wire/analytics.ts';
 export type * from './wire/backup.ts';
 export type * from './wire/cleanup.ts';
 export type * from './wire/documents.ts';

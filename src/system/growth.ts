@@ -84,6 +84,11 @@ export const growthKinds = {
     unit: 'bytes',
     setting: 'growth.staging_bytes',
   },
+  analytics: {
+    what: 'patterns that have ended and recommendations that resolved themselves; the oldest go, what is open or dismissed never',
+    unit: 'entries',
+    setting: 'growth.analytics',
+  },
   'alert-history': {
     what: 'alerts that are over; the oldest go, those that fire never',
     unit: 'entries',

@@ -622,6 +622,11 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['It was resolved meanwhile.', 'The id is of a pending one, which nobody was told of yet.'],
     mend: ['`ragwarden alerts list` shows those that fire, `ragwarden alerts history` those that did.'],
   },
+  'analytics/unknown-recommendation': {
+    means: 'No recommendation has this id.',
+    causes: ['It resolved itself long ago and went, or the id is misspelt.'],
+    mend: ['`ragwarden analytics recommendations --state all` lists those that there are.'],
+  },
   'resource/unknown': {
     means: 'No resource is registered under this id.',
     causes: [
