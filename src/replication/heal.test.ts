@@ -84,12 +84,11 @@ test('nothing is dropped where the other side is damaged by the books, or as soo
   const [source, there] = [repository('here', damage), repository('there', damage)];
   const unsound = given(source, there, { sourceUnsound: async () => 'The repository is damaged.' });
   const deps = given(source, there);
-  for (const run of [
-    heal(unsound, replica, { damaged: 'target' }, context),
-    heal(deps, replica, { damaged: 'target' }, context),
-    heal(deps, replica, { damaged: 'source' }, context),
-  ])
-    await expect(run).rejects.toMatchObject({ code: 'replication/source-unsound' });
+  for (const [given, damaged] of [[unsound, 'target'] as const, [deps, 'target'] as const, [deps, 'source'] as const])
+    await expect(heal(given, replica, { damaged }, context)).rejects.toMatchObject({
+      code: 'replication/source-unsound',
+    });
+  // Nothing but what was told of it before speaks against it.
   there.check.mockResolvedValue({ ok: true, findings: [] });
   await state.db.unit((tx) => deps.store.changeState(tx, 'far', { findings: damage }));
   await expect(heal(deps, replica, { damaged: 'source' }, context)).rejects.toMatchObject({
@@ -97,6 +96,17 @@ test('nothing is dropped where the other side is damaged by the books, or as soo
   });
   for (const one of [source, there])
     for (const change of [one.forget, one.mendIndex, one.prune, one.copyFrom]) expect(change).not.toHaveBeenCalled();
+});
+
+test('a heal that is killed before it is over leaves the copy told as damaged', async () => {
+  const deps = given(repository('here'), repository('there', [`pack ${pack}: does not exist`]), {
+    step: () => Promise.reject(new Error('killed')),
+  });
+  await expect(heal(deps, replica, { damaged: 'target' }, context)).rejects.toThrow('killed');
+  expect((await deps.store.states()).get('far')).toMatchObject({
+    status: 'degraded',
+    findings: [expect.stringContaining(pack)],
+  });
 });
 
 test('another repository than the one that was copied to is not healed', async () => {

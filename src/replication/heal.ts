@@ -8,6 +8,7 @@ import type { Place, PlaceCall } from './places/place.ts';
 import { isManifest, type ListedSnapshot, pointOf } from './plan-sync.ts';
 import { freshState, type LogEntry, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
+import { noteHeld, statusByFindings, wantedPoints } from './sync-replica.ts';
 
 export type HealResult = {
   readonly target_id: string;
@@ -103,7 +104,23 @@ export async function heal(
     const there = place.repository ?? (await bringAll(deps, place, brought, call));
     const [damaged, good] = which === 'target' ? [there, deps.source] : [deps.source, there];
     await damaged.removeOwnStaleLocks(call);
-    const result = await healRepository(deps, { damaged, good, replica, which }, context);
+    const result = await healRepository(
+      deps,
+      {
+        ...{ damaged, good, replica, which },
+        // On disk before anything is dropped: a heal that is killed half-way leaves no copy that is taken for a sound one.
+        async onFound(findings) {
+          if (which === 'source') return;
+          const told = { findings: findings.slice(0, 50) };
+          await db.unit((tx) => store.changeState(tx, replica.id, { ...told, ...statusByFindings(told) }));
+        },
+        async onDrop(pointIds) {
+          if (which === 'target') await db.unit((tx) => store.deleteCopies(tx, replica.id, pointIds));
+        },
+      },
+      context,
+    );
+    if (which === 'target') await noteHeld(deps, replica, await place.plan((await wantedPoints(deps)).wanted, call));
     const nowMs = clock.now();
     await db.unit(async (tx) => {
       if (which === 'target')
@@ -162,7 +179,15 @@ async function bringAll(
 
 async function healRepository(
   deps: Pick<ReplicationDeps, 'asideDir' | 'step' | 'log' | 'points'>,
-  facts: { damaged: Repository; good: Repository; replica: Replica; which: 'target' | 'source' },
+  facts: {
+    damaged: Repository;
+    good: Repository;
+    replica: Replica;
+    which: 'target' | 'source';
+    onFound(findings: readonly string[]): Promise<void>;
+    /** Before it: what is dropped counts as no copy until it is seen there again. */
+    onDrop(pointIds: readonly string[]): Promise<void>;
+  },
   context: OperationContext,
 ): Promise<HealResult> {
   const { damaged, good, replica, which } = facts;
@@ -183,6 +208,7 @@ async function healRepository(
     }
     if (round === 1) {
       firstFindings.push(...found.findings);
+      await facts.onFound(found.findings);
       await context.phase('reading the other side');
       await requireSound(good, call);
     }
@@ -212,6 +238,7 @@ async function healRepository(
     for (const one of plan.drop) points.add(pointOf(one) ?? '');
     await deps.step('heal:planned');
     await context.checkHeld();
+    await facts.onDrop(plan.drop.flatMap((one) => pointOf(one) ?? []));
     // Manifests first: nobody takes what is left for a point.
     for (const list of [plan.drop.filter(isManifest), plan.drop.filter((one) => !isManifest(one))])
       if (list.length > 0) await damaged.forget({ ...call, snapshotIds: list.map(({ id }) => id) });

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RecoveryPoint, Repository } from '../backup/index.ts';
 import type { Operation, SettledOutcome } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
@@ -171,6 +173,9 @@ export function createReplication(deps: ReplicationDeps): Replication {
       if (replicaId !== undefined && operation.kind === replicationKinds.sync)
         await store.changeState(tx, replicaId, { litteredMs: clock.now() });
     });
+    // Whole points, which may be large.
+    if (replicaId !== undefined && operation.kind === replicationKinds.heal)
+      await rm(join(deps.broughtDir, replicaId), { recursive: true, force: true });
     return {
       message:
         operation.kind === replicationKinds.heal

@@ -128,7 +128,7 @@ export const statusByFindings = ({ findings: [first] }: Pick<ReplicaState, 'find
     : { status: 'degraded' as const, error: `Damaged: ${first}` };
 
 /** A point that was there already, by whatever way it came, is a copy; one that is not there any more is none. */
-async function noteHeld(
+export async function noteHeld(
   { db, store, clock }: ReplicationDeps,
   replica: Replica,
   { held, copy, listed }: Pick<SyncPlan, 'held' | 'copy' | 'listed'>,

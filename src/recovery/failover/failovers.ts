@@ -95,6 +95,21 @@ export function createFailovers(deps: FailoverDeps): Failovers {
       );
   };
 
+  /** What a failover and a reseed begin with; a request that was made before is answered before anything else is asked. */
+  const admit = async (
+    request: Requested & { readonly confirm: boolean },
+    whatItDoes: (places: { from: FailoverPlace; to: FailoverPlace }) => string,
+  ): Promise<{ repeated: Operation } | { places: { from: FailoverPlace; to: FailoverPlace } }> => {
+    requireEnabled();
+    const repeated = await operations.findRepeated(request);
+    if (repeated) return { repeated };
+    await requireNoneRunning(request.targetId);
+    const places = requirePlaces(await follow(request.targetId));
+    if (!request.confirm)
+      throw new AppError('conflict/confirmation-required', `${whatItDoes(places)} Send "confirm": true.`);
+    return { places };
+  };
+
   const tell = (failover: Failover, operationId: string): Promise<void> =>
     db.unit(async (tx) => {
       await store.update(tx, failover);
@@ -261,16 +276,12 @@ export function createFailovers(deps: FailoverDeps): Failovers {
     },
 
     async start(request) {
-      requireEnabled();
-      const repeated = await operations.findRepeated(request);
-      if (repeated) return repeated;
-      await requireNoneRunning(request.targetId);
-      const places = requirePlaces(await follow(request.targetId));
-      if (!request.confirm)
-        throw new AppError(
-          'conflict/confirmation-required',
-          `Failing over stops ${request.targetId} at ${places.from.id} and brings it up at ${places.to.id}. Send "confirm": true.`,
-        );
+      const admitted = await admit(
+        request,
+        ({ from, to }) => `Failing over stops ${request.targetId} at ${from.id} and brings it up at ${to.id}.`,
+      );
+      if ('repeated' in admitted) return admitted.repeated;
+      const { places } = admitted;
       const wanted = { targetId: request.targetId, pointId: request.pointId ?? null };
       const plan = await planFailover(deps, wanted, new AbortController().signal);
       if (request.planId !== undefined && request.planId !== plan.planId)
@@ -291,17 +302,12 @@ export function createFailovers(deps: FailoverDeps): Failovers {
     },
 
     async reseed(request) {
-      requireEnabled();
-      const repeated = await operations.findRepeated(request);
-      if (repeated) return repeated;
-      await requireNoneRunning(request.targetId);
-      const places = requirePlaces(await follow(request.targetId));
-      if (!request.confirm)
-        throw new AppError(
-          'conflict/confirmation-required',
-          `Reseeding replaces what lies at ${places.to.id}; it is put aside there. Send "confirm": true.`,
-        );
-      return begin(fresh('reseed', request, places, {}), request.idempotency);
+      const admitted = await admit(
+        request,
+        ({ to }) => `Reseeding replaces what lies at ${to.id}; it is put aside there.`,
+      );
+      if ('repeated' in admitted) return admitted.repeated;
+      return begin(fresh('reseed', request, admitted.places, {}), request.idempotency);
     },
   };
 }

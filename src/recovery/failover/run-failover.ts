@@ -38,7 +38,11 @@ export async function runPhases(work: Work): Promise<void> {
   // Whoever started the place that is left in between would write beside the other one, also after the switch.
   const order: readonly FailoverPhase[] = failoverPhases[run.current().kind];
   const fenced = order.indexOf('fencing');
-  if (fenced >= 0 && order.indexOf(run.current().phase) > fenced) await fence(work);
+  const at = order.indexOf(run.current().phase);
+  if (fenced >= 0 && at > fenced) await fence(work);
+  // A backend that is our own child ended with the life that had started it; one that runs is left as it is.
+  const begun = order.indexOf('starting');
+  if (begun >= 0 && at > begun) await work.to.lifecycle.start(context.signal, (message) => context.log.info(message));
   for (let phase: FailoverPhase | undefined = run.current().phase; phase; ) {
     context.signal.throwIfAborted();
     await context.checkHeld();

@@ -1,0 +1,195 @@
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeLightRepository } from '../../src/backup/repository/light-key.fixture.ts';
+import { hasPart } from '../setup/parts.ts';
+import {
+  contentOf,
+  field,
+  type RunningWarden,
+  removeFolder,
+  startWarden,
+  temporaryFolder,
+  until,
+} from '../warden-harness.ts';
+import { calm, password, processesOf, restic, sampleOf, wait, whenFree } from './ground.ts';
+import { type Prepared, prepareOnePoint } from './killed.ts';
+
+const targets = '/api/v1/backup-replication/replication/targets';
+
+/**
+ * One life after the other on one data folder, each ended by SIGKILL at its boundary; the next finds what that one left. So a phase
+ * costs one start, and the last life shows that none of the kills before did harm.
+ */
+function livesOn(dataDir: string, settings: Record<string, string>) {
+  const start = (killAt?: string, more: Record<string, string> = {}) =>
+    startWarden({ dataDir, settings: { ...calm, ...settings, ...more }, ...(killAt === undefined ? {} : { killAt }) });
+  return {
+    start,
+    /** @param ask what brings it to the boundary; undefined: what the life before had begun */
+    async killed(
+      killAt: string,
+      ask?: (warden: RunningWarden) => Promise<unknown>,
+      more?: Record<string, string>,
+    ): Promise<void> {
+      const doomed = await start(killAt, more).catch((err: unknown) => {
+        // It came to the boundary before it said that it was ready.
+        if (ask === undefined && String(err).includes('(SIGKILL)')) return undefined;
+        throw err;
+      });
+      // The answer may be lost with the process.
+      if (doomed) await ask?.(doomed).catch((err: unknown) => err);
+      if (doomed) await diesOf(killAt, doomed);
+      await until('its child processes to be gone', () => (processesOf(dataDir).length === 0 ? true : undefined));
+    },
+  };
+}
+
+/** One that does not come there is ended, and says so. */
+async function diesOf(killAt: string, doomed: RunningWarden): Promise<void> {
+  await until(`the kill at ${killAt}`, () => doomed.process.signalCode ?? undefined).catch(async (err: unknown) => {
+    doomed.process.kill('SIGKILL');
+    await doomed.exited;
+    throw new Error(`${String(err)}\n${doomed.log().slice(-3_000)}`);
+  });
+  expect(doomed.process.signalCode).toBe('SIGKILL');
+}
+
+describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
+  let prepared: Prepared;
+  const folders: string[] = [];
+  beforeAll(async () => {
+    prepared = await prepareOnePoint();
+  });
+  afterAll(() => {
+    for (const folder of [prepared?.dataDir, ...folders]) if (folder !== undefined) removeFolder(folder);
+  });
+  const copyOfIt = (): string => {
+    const dataDir = temporaryFolder('kill-replication');
+    folders.push(dataDir);
+    cpSync(prepared.dataDir, dataDir, { recursive: true, preserveTimestamps: true });
+    return dataDir;
+  };
+
+  test.concurrent('at every phase of a copy and of a heal: nothing is half-listed, the good side stays whole, and the next life ends it', async () => {
+    const dataDir = copyOfIt();
+    const cellar = temporaryFolder('kill-cellar');
+    folders.push(cellar);
+    await makeLightRepository(cellar, password);
+    const { start, killed } = livesOn(dataDir, { LIGHTRAG_REPLICATION_ENABLED: 'true' });
+    const passwordFile = join(dataDir, 'repository-password');
+    const manifests = (place: string): number =>
+      JSON.parse(restic(place, passwordFile, ['snapshots', '--json', '--no-lock', '--tag', 'manifest'])).length;
+    const own = join(dataDir, 'repository');
+    const copies = async (warden: RunningWarden) =>
+      field((await warden.call('GET', `${targets}/cellar`)).body, 'lag', 0, 'copies');
+
+    await killed('replicate:begun', (warden) =>
+      warden.call('POST', targets, { name: 'cellar', target_id: 'cellar', location: cellar }),
+    );
+    expect(manifests(cellar)).toBe(0);
+    await killed('replicate:copied');
+    // It is there, and nobody had noted it yet.
+    expect(manifests(cellar)).toBe(1);
+    const heal = async (warden: RunningWarden) => {
+      await until('the copy to be noted', async () => ((await copies(warden)) === 1 ? true : undefined));
+      const begun = whenFree(() =>
+        warden.call('POST', `${targets}/cellar/heal`, { damaged: 'target', confirm: true }, wait),
+      );
+      return (await begun).body;
+    };
+    const damaged = (warden: RunningWarden) => {
+      damageLargestPack(cellar);
+      return heal(warden);
+    };
+    await killed('heal:planned', damaged);
+    expect(manifests(cellar)).toBe(1);
+    for (const boundary of ['heal:forgotten', 'heal:mended']) await killed(boundary, heal);
+    expect(manifests(own)).toBe(1);
+    // What was dropped comes back by a copy in the next life, before anybody heals.
+    await killed('heal:copied', damaged);
+    expect([manifests(own), manifests(cellar)]).toEqual([1, 1]);
+    const warden = await start();
+    try {
+      expect(field(await heal(warden), 'error')).toBeNull();
+      expect(manifests(cellar)).toBe(1);
+      restic(cellar, passwordFile, ['check', '--read-data', '--no-lock']);
+      restic(own, passwordFile, ['check', '--read-data', '--no-lock']);
+      const { body } = await warden.call('GET', '/api/v1/backup-replication/replication/logs?limit=100');
+      const log = field(body, 'items') as { status: string; operation_type: string }[];
+      expect(log.filter(({ status }) => status === 'in_progress' || status === 'pending')).toEqual([]);
+      expect(log.filter((one) => one.operation_type === 'heal' && one.status === 'validated')).toHaveLength(1);
+    } finally {
+      await warden.stop();
+    }
+  }, 600_000);
+
+  test.concurrent('at every phase of a failover, of a reseed and of a way back: it ends by itself, one place serves, and the gateway leads there', async () => {
+    const dataDir = copyOfIt();
+    const home = sampleOf(dataDir).workspace;
+    const standby = join(dataDir, 'sample-standby', 'rag_storage');
+    const { start, killed } = livesOn(dataDir, { RAGWARDEN_GATEWAY_ENABLED: 'true' });
+    const begin = (what: 'failover' | 'reseed') => (warden: RunningWarden) =>
+      whenFree(() => warden.call('POST', `/api/v1/recovery/${what}`, { confirm: true }));
+    const ended = async (warden: RunningWarden): Promise<unknown> => {
+      const shown = await until('it to be over', async () => {
+        const { body } = await warden.call('GET', '/api/v1/recovery/failover');
+        return field(body, 'running') === null ? body : undefined;
+      });
+      // Whoever goes through the gateway comes to the one place that there is.
+      await until('the gateway to lead to it', async () =>
+        (await fetch(`${warden.gateway}/documents/status_counts`)).status === 200 ? true : undefined,
+      );
+      const serving = [home, standby].map((folder) => processesOf(folder).length);
+      expect(serving).toEqual(field(shown, 'active') === 'home' ? [1, 0] : [0, 1]);
+      return shown;
+    };
+
+    await killed('failover:choosing', begin('failover'));
+    const phases = ['fencing', 'restoring', 'recover:workspace-marked', 'starting', 'checking'];
+    for (const phase of [...phases, 'switching', 'switched', 'verifying']) await killed(`failover:${phase}`);
+    const first = await start('failover:taking');
+    expect(await ended(first)).toMatchObject({
+      active: 'standby',
+      last: { state: 'succeeded', from: 'home', to: 'standby', lives: 10 },
+    });
+    expect(contentOf(standby)).toEqual(prepared.good);
+
+    // The same life asks for the reseed, and dies of it. What somebody left there meanwhile has to be put aside.
+    writeFileSync(join(home, 'kv_store_full_docs.json'), '{}');
+    await begin('reseed')(first).catch((err: unknown) => err);
+    await diesOf('failover:taking', first);
+    for (const phase of ['restoring', 'set-aside']) await killed(`failover:${phase}`);
+    const second = await start('failover:retreating', {
+      RAGWARDEN_CANARY_QUESTION: 'What is never answered?',
+      RAGWARDEN_CANARY_EXPECTED: 'what nobody says',
+    });
+    expect(await ended(second)).toMatchObject({ active: 'standby', seeded: { place: 'home' } });
+    expect(contentOf(home)).toEqual(contentOf(standby));
+
+    // The way back fails at its canary, and what takes it back is killed as well.
+    await begin('failover')(second).catch((err: unknown) => err);
+    await diesOf('failover:retreating', second);
+    await killed('failover:taken-back');
+    const last = await start();
+    try {
+      expect(await ended(last)).toMatchObject({ active: 'standby', last: { state: 'failed', from: 'standby' } });
+      expect(contentOf(standby)).toEqual(prepared.good);
+    } finally {
+      await last.stop();
+    }
+  }, 600_000);
+});
+
+/** The largest holds data, the others trees. */
+function damageLargestPack(repository: string): void {
+  const below = join(repository, 'data');
+  const packs = readdirSync(below, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort((one, other) => statSync(other).size - statSync(one).size);
+  const [largest = ''] = packs;
+  const bytes = readFileSync(largest);
+  bytes[1_000] = (bytes[1_000] ?? 0) ^ 0xff;
+  writeFileSync(largest, bytes);
+}
