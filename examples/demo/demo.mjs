@@ -123,15 +123,16 @@ async function tell({ gateway }) {
   await ragwarden('failover', 'status');
 }
 
-const running = await start();
+let running;
 try {
+  running = await start();
   await tell(running);
   say('That is the story.');
 } catch (err) {
   process.stderr.write(`\n${err.message}\n`);
   process.exitCode = 1;
 } finally {
-  if (running.child.exitCode === null && running.child.signalCode === null) {
+  if (running?.child.exitCode === null && running.child.signalCode === null) {
     const ended = once(running.child, 'exit');
     running.child.kill('SIGTERM');
     await ended;
