@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ActiveAlerts, Alert, AlertRule } from '../../api/alert-wire.ts';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -27,11 +28,7 @@ export function ActivePanel(props: { rules: readonly AlertRule[]; onSilence(matc
           </span>
         )}
       </div>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <Trouble text={value === undefined ? undefined : problem} />
       {value === undefined ? (
         <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Deliveries, Delivery } from '../../api/alert-wire.ts';
 import { formatAhead, formatExact, formatInstant, plural } from '../../format.ts';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -45,11 +46,7 @@ export function DeliveriesPanel() {
           </select>
         </label>
       </div>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {value === undefined ? (
         <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
       ) : (

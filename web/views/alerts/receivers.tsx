@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Receiver, ReceiverTest } from '../../api/alert-wire.ts';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -20,11 +21,7 @@ export function ReceiversPanel() {
   return (
     <section class="panel" aria-labelledby="receivers-title">
       <h2 id="receivers-title">Receivers</h2>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {tested !== undefined && (
         <p class={tested.test.delivered ? 'tried' : 'refusal'} role="status">
           {tested.id} {tested.test.delivered ? 'took the test' : 'did not take the test'}

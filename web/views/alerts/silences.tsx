@@ -3,6 +3,7 @@ import type { Silence } from '../../api/alert-wire.ts';
 import type { Page } from '../../api/wire.ts';
 import { formatAhead, formatExact, formatInstant } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -39,11 +40,7 @@ export function SilencesPanel({ proposed }: { proposed: { matchers: string } | u
           those that are over too
         </label>
       </div>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <NewSilence
         proposed={proposed}
         busy={busy}

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { AlertRule, Backtest } from '../../api/alert-wire.ts';
 import { formatDuration, formatExact, formatInstant, plural } from '../../format.ts';
+import { Refusal } from '../../parts/loaded.tsx';
 import { useActing } from '../../state/acting.ts';
 import { nowMs } from '../../state/page-state.ts';
 import { api } from '../../state/session.ts';
@@ -67,11 +68,7 @@ export function TryOut({ rules, chosen }: { rules: readonly AlertRule[]; chosen:
           {busy ? 'It is tried out' : 'Try out'}
         </button>
       </form>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {test !== undefined && <Result of={test} />}
     </>
   );

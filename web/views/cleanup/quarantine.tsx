@@ -1,6 +1,7 @@
 import type { Quarantine, QuarantineEntry } from '../../api/cleanup-wire.ts';
 import { formatAhead, formatBytes, formatCount, formatExact, plural } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import type { Followed } from '../../state/asked.ts';
@@ -24,11 +25,7 @@ export function QuarantinePanel({ asked, onChanged }: { asked: Followed<Quaranti
   return (
     <section class="panel" aria-labelledby="quarantine-title">
       <h2 id="quarantine-title">Quarantine</h2>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <Trouble text={value === undefined ? undefined : problem} />
       {value === undefined ? (
         <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>

@@ -1,6 +1,7 @@
 import type { CleanupHistory, CleanupRun } from '../../api/cleanup-wire.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds, plural } from '../../format.ts';
 import { Word } from '../../parts/mark.tsx';
+import { type Column, Table } from '../../parts/table.tsx';
 import { Age, Fact, Trouble, Unknown } from '../../parts/text.tsx';
 import type { Followed } from '../../state/asked.ts';
 
@@ -28,14 +29,15 @@ export function RunsPanel({ asked: { value, problem } }: { asked: Followed<Clean
               {formatCount(value.totals.running_tasks)} · {formatCount(value.totals.queued_tasks)}
             </Fact>
           </dl>
-          <ul class="cleanup-list">
-            {value.items.map((one) => (
-              <Run key={one.run_id} run={one} />
-            ))}
-          </ul>
-          {value.items.length < value.total && (
-            <p class="faint">{formatCount(value.total - value.items.length)} older ones.</p>
-          )}
+          <Table
+            name="Runs, newest first"
+            rows={value.items}
+            keyOf={(run) => run.run_id}
+            empty="Nothing was cleaned up yet."
+            atOnce={10}
+            leftOut={value.total - value.items.length}
+            columns={columns}
+          />
         </>
       )}
     </section>
@@ -54,22 +56,35 @@ const stayedOf = (run: CleanupRun): string =>
     .map(([word, count]) => ` · ${formatCount(count)} ${word}`)
     .join('');
 
-function Run({ run }: { run: CleanupRun }) {
-  return (
-    <li>
-      <span>
+const columns: readonly Column<CleanupRun>[] = [
+  {
+    title: 'Run',
+    cell: (run) => (
+      <>
         <Word word={run.outcome} /> <strong>{run.task_id ?? run.strategy}</strong>
-      </span>
-      <Age at={run.started_at} />
-      <span class="faint">
-        {plural(run.resources_cleaned, 'item')}, {formatBytes(run.bytes_freed)}
-        {stayedOf(run)}
-        {run.execution_time_seconds !== null && ` · ${formatSeconds(run.execution_time_seconds)}`} · {run.started_by}
-        {run.retry_attempt > 0 && ` · try ${run.retry_attempt + 1}`}
-      </span>
-      {run.outcome !== 'success' && run.outcome !== 'running' && (
-        <span class="trouble">{run.error ?? run.message}</span>
-      )}
-    </li>
-  );
-}
+        <span class="rule-says faint">
+          {run.started_by}
+          {run.retry_attempt > 0 && ` · try ${run.retry_attempt + 1}`}
+          {stayedOf(run)}
+        </span>
+        {run.outcome !== 'success' && run.outcome !== 'running' && (
+          <span class="rule-says trouble">{run.error ?? run.message}</span>
+        )}
+      </>
+    ),
+  },
+  { title: 'Begun', cell: (run) => <Age at={run.started_at} /> },
+  {
+    title: 'Items',
+    kind: 'figure',
+    cell: (run) => formatCount(run.resources_cleaned),
+    order: (run) => run.resources_cleaned,
+  },
+  { title: 'Freed', kind: 'figure', cell: (run) => formatBytes(run.bytes_freed), order: (run) => run.bytes_freed },
+  {
+    title: 'Took',
+    kind: 'figure',
+    cell: (run) => (run.execution_time_seconds === null ? '' : formatSeconds(run.execution_time_seconds)),
+    order: (run) => run.execution_time_seconds,
+  },
+];

@@ -2,6 +2,7 @@ import type { CleanupTask } from '../../api/cleanup-wire.ts';
 import type { Page } from '../../api/wire.ts';
 import { formatAhead, formatExact } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Fact, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -22,11 +23,7 @@ export function TasksPanel(props: {
   return (
     <section class="panel" aria-labelledby="tasks-title">
       <h2 id="tasks-title">Tasks</h2>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <Trouble text={value === undefined ? undefined : problem} />
       {value?.is_running === false && <p class="trouble">No task begins by itself now.</p>}
       {value === undefined ? (

@@ -3,6 +3,7 @@ import type { Quota, QuotaBucket, QuotaOverview, QuotaUsage } from '../../api/qu
 import { formatAhead, formatExact, formatPercent, plural } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { Gauge } from '../../parts/gauge.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Fact, Sentence, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -66,11 +67,7 @@ function Limit(props: { quota: Quota; usage: QuotaUsage | undefined; refresh(): 
           onConfirm={() => void act(() => api.post(path))}
         />
       </header>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <p class="faint">
         <code>{quota.quota_id}</code> · {origins[quota.origin]}
         {quota.ends_at !== null && ` · ends ${formatAhead(Date.parse(quota.ends_at), nowMs.value)}`}

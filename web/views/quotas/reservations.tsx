@@ -1,13 +1,13 @@
 import { useState } from 'preact/hooks';
 import type { QuotaReservation } from '../../api/quota-wire.ts';
-import type { Page } from '../../api/wire.ts';
 import { formatAhead } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Loaded, More, Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
-import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
+import { Action, Age } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
-import { useFollowed } from '../../state/asked.ts';
 import { nowMs } from '../../state/page-state.ts';
+import { usePaged } from '../../state/paged.ts';
 import { api } from '../../state/session.ts';
 import { countOf, whoseOf } from './figures.ts';
 
@@ -17,12 +17,8 @@ const words = { held: 'running', settled: 'success', released: 'cancelled', expi
 /** What is held for work that is under way; one whose owner is gone can be given back. */
 export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
   const [all, setAll] = useState(false);
-  const path = `${root}?limit=30${all ? '' : '&state=held'}`;
-  const { value, problem, refresh } = useFollowed<Page<QuotaReservation>>(path, {
-    load: (on) => api.get(path, on),
-    everyMs: () => 10_000,
-  });
-  const { act, refusal, busy } = useActing(() => Promise.all([refresh(), onChanged()]));
+  const asked = usePaged<QuotaReservation>(`${root}${all ? '' : '?state=held'}`, { step: 20, everyMs: () => 10_000 });
+  const { act, refusal, busy } = useActing(() => Promise.all([asked.refresh(), onChanged()]));
   return (
     <section class="panel" aria-labelledby="reservations-title">
       <header class="panel-head">
@@ -33,53 +29,50 @@ export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown>
           onPress={() => setAll(!all)}
         />
       </header>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
-      <Trouble text={value === undefined ? undefined : problem} />
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : value.items.length === 0 ? (
-        <p class="empty">{all ? 'Nothing was reserved yet.' : 'Nothing is held.'}</p>
-      ) : (
-        <ul class="quota-list">
-          {value.items.map((one) => (
-            <li key={one.reservation_id}>
-              <Word word={words[one.state]} text={one.state} />{' '}
-              {Object.entries(one.amounts)
-                .map(([kind, amount]) => countOf(kind, amount))
-                .join(', ')}
-              <p>
-                {whoseOf(one, 'nobody in particular')} <span class="faint">by {one.subject}</span>
-              </p>
-              <p class="faint">
-                <code>{one.reservation_id}</code> · {one.quotas.join(', ') || 'no quota applied'} ·{' '}
-                {one.state === 'held' ? (
-                  `${one.on_expiry === 'charge' ? 'counted' : 'given back'} by itself: ${formatAhead(Date.parse(one.expires_at), nowMs.value)}`
-                ) : (
-                  <>
-                    ended <Age at={one.ended_at} />
-                  </>
-                )}
-              </p>
-              {one.state === 'held' && (
-                <Confirm
-                  label="Give back"
-                  about={`Give back ${one.reservation_id}`}
-                  question="Its owner no longer has what was held for it, and can no longer settle it."
-                  why={busy ? 'It is under way.' : undefined}
-                  onConfirm={() =>
-                    void act(() => api.post(`${root}/${encodeURIComponent(one.reservation_id)}/release`))
-                  }
-                />
-              )}
-            </li>
-          ))}
-          {value.next_cursor !== null && <li class="faint">There are older ones.</li>}
-        </ul>
-      )}
+      <Refusal text={refusal} />
+      <Loaded asked={asked}>
+        {(value) =>
+          value.items.length === 0 ? (
+            <p class="empty">{all ? 'Nothing was reserved yet.' : 'Nothing is held.'}</p>
+          ) : (
+            <ul class="quota-list">
+              {value.items.map((one) => (
+                <li key={one.reservation_id}>
+                  <Word word={words[one.state]} text={one.state} />{' '}
+                  {Object.entries(one.amounts)
+                    .map(([kind, amount]) => countOf(kind, amount))
+                    .join(', ')}
+                  <p>
+                    {whoseOf(one, 'nobody in particular')} <span class="faint">by {one.subject}</span>
+                  </p>
+                  <p class="faint">
+                    <code>{one.reservation_id}</code> · {one.quotas.join(', ') || 'no quota applied'} ·{' '}
+                    {one.state === 'held' ? (
+                      `${one.on_expiry === 'charge' ? 'counted' : 'given back'} by itself: ${formatAhead(Date.parse(one.expires_at), nowMs.value)}`
+                    ) : (
+                      <>
+                        ended <Age at={one.ended_at} />
+                      </>
+                    )}
+                  </p>
+                  {one.state === 'held' && (
+                    <Confirm
+                      label="Give back"
+                      about={`Give back ${one.reservation_id}`}
+                      question="Its owner no longer has what was held for it, and can no longer settle it."
+                      why={busy ? 'It is under way.' : undefined}
+                      onConfirm={() =>
+                        void act(() => api.post(`${root}/${encodeURIComponent(one.reservation_id)}/release`))
+                      }
+                    />
+                  )}
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      <More of={asked} name="Reservations" />
     </section>
   );
 }

@@ -1,19 +1,17 @@
 import { useState } from 'preact/hooks';
 import type { QuotaViolation } from '../../api/quota-wire.ts';
-import type { Page } from '../../api/wire.ts';
-import { formatCount, plural } from '../../format.ts';
+import { plural } from '../../format.ts';
+import { Loaded, More } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
-import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
-import { useFollowed } from '../../state/asked.ts';
-import { api } from '../../state/session.ts';
+import { Action, Age } from '../../parts/text.tsx';
+import { usePaged } from '../../state/paged.ts';
 import { amountOf, countOf, whoseOf } from './figures.ts';
 
 /** Who wanted more than there was, and what was done about it. */
 export function ViolationsPanel() {
   const [all, setAll] = useState(true);
-  const path = `api/v1/metrics/quotas/violations?limit=30${all ? '' : '&resolved=false'}`;
-  const { value, problem } = useFollowed<Page<QuotaViolation> & { total: number }>(path, {
-    load: (on) => api.get(path, on),
+  const asked = usePaged<QuotaViolation>(`api/v1/metrics/quotas/violations${all ? '' : '?resolved=false'}`, {
+    step: 20,
     everyMs: () => 10_000,
   });
   return (
@@ -26,23 +24,20 @@ export function ViolationsPanel() {
           onPress={() => setAll(!all)}
         />
       </header>
-      <Trouble text={value === undefined ? undefined : problem} />
-      {value === undefined ? (
-        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
-      ) : value.items.length === 0 ? (
-        <p class="empty">{all ? 'Nobody passed a limit.' : 'Nobody is beyond a limit now.'}</p>
-      ) : (
-        <>
-          <ul class="quota-list">
-            {value.items.map((one) => (
-              <Violation key={one.violation_id} one={one} />
-            ))}
-          </ul>
-          {value.items.length < value.total && (
-            <p class="faint">{formatCount(value.total - value.items.length)} older ones.</p>
-          )}
-        </>
-      )}
+      <Loaded asked={asked}>
+        {(value) =>
+          value.items.length === 0 ? (
+            <p class="empty">{all ? 'Nobody passed a limit.' : 'Nobody is beyond a limit now.'}</p>
+          ) : (
+            <ul class="quota-list">
+              {value.items.map((one) => (
+                <Violation key={one.violation_id} one={one} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      <More of={asked} name="Beyond the limit" />
     </section>
   );
 }

@@ -1,5 +1,6 @@
 import type { CanaryBody } from '../../api/traffic-wire.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Fact, Sentence, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -67,11 +68,7 @@ function Canary({ targetId }: { targetId: string }) {
           />
         )}
       </header>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {value.message !== null && <p class={verdict === 'passed' ? 'faint' : 'trouble'}>{value.message}</p>}
       <dl class="facts">
         <Fact name="Question">{value.question}</Fact>

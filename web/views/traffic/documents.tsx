@@ -3,6 +3,7 @@ import type { Page } from '../../api/wire.ts';
 import { formatAge, formatCount, formatDuration, plural } from '../../format.ts';
 import { Work } from '../../panels/work.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Age, Fact, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -110,11 +111,7 @@ function Workspace(props: { body: DocumentsBody; path: string; refresh(): Promis
           }
         />
       </header>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <dl class="facts">
         <Fact name="In flight">
           {body.in_flight === null ? <Unknown /> : formatCount(body.in_flight)}

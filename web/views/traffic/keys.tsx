@@ -4,6 +4,7 @@ import type { Page } from '../../api/wire.ts';
 import { formatInstant } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { Copyable } from '../../parts/copyable.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
@@ -27,11 +28,7 @@ export function KeysPanel({ upstreams }: { upstreams: GatewayStatus['upstreams']
   return (
     <section class="panel" aria-labelledby="keys-title">
       <h2 id="keys-title">Keys</h2>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <NewKey
         upstreams={upstreams}
         busy={busy}

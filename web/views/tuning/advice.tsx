@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Advice, AdviceProposal, TuningCheck } from '../../api/tuning-wire.ts';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Action, Sentence, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
@@ -82,11 +83,7 @@ function Proposal({ of, onChanged }: { of: AdviceProposal; onChanged(): Promise<
         {of.effect} To change it: {costOf[of.class] ?? of.class}.{' '}
         <span class="faint">Ends when: {of.withdrawn_when}</span>
       </p>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {of.already_set ? (
         <p class="trouble">It is set, and the backend does not run with it yet: it waits to be applied.</p>
       ) : check === undefined ? (

@@ -1,5 +1,6 @@
 import type { ApplyPlan, Drift } from '../../api/tuning-wire.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Sentence, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { type Followed, useFollowed } from '../../state/asked.ts';
@@ -27,11 +28,7 @@ export function ApplyingPanel({ plan }: { plan: Followed<ApplyPlan> }) {
       {drift.value !== undefined && drift.value.unseen.length > 0 && (
         <p class="faint">Could be seen nowhere: {drift.value.unseen.join(', ')}</p>
       )}
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {value === undefined ? (
         <p class={problem === undefined ? '' : 'empty'}>
           {problem === undefined ? <Unknown /> : <Sentence text={problem} />}

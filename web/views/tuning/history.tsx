@@ -1,6 +1,7 @@
 import type { Revision, Watch } from '../../api/tuning-wire.ts';
 import type { Page } from '../../api/wire.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import type { Followed } from '../../state/asked.ts';
@@ -14,11 +15,7 @@ export function HistoryPanel({ asked, onChanged }: { asked: Followed<Page<Revisi
   return (
     <section class="panel" aria-labelledby="history-title">
       <h2 id="history-title">History</h2>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       <Trouble text={value === undefined ? undefined : problem} />
       {value === undefined ? (
         <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ProviderSwitched, SwitchableProvider } from '../../api/tuning-wire.ts';
 import type { Page } from '../../api/wire.ts';
 import { Confirm } from '../../parts/confirm.tsx';
+import { Refusal } from '../../parts/loaded.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
 import { operations } from '../../state/page-state.ts';
@@ -21,11 +22,7 @@ export function ProvidersPanel({ onChanged }: { onChanged(): Promise<unknown> })
   return (
     <section class="panel" aria-labelledby="providers-title">
       <h2 id="providers-title">Providers of models</h2>
-      {refusal !== undefined && (
-        <p class="refusal" role="alert">
-          {refusal}
-        </p>
-      )}
+      <Refusal text={refusal} />
       {switched !== undefined && (
         <p class={switched.success ? 'faint' : 'refusal'} role="status">
           {switched.message}
