@@ -6,6 +6,7 @@ import { health, startPage } from './state/page-state.ts';
 import { logOut, openSession, session } from './state/session.ts';
 import { followUrl, urlState, type View } from './state/url.ts';
 import { Alerts } from './views/alerts/alerts.tsx';
+import { Analytics } from './views/analytics/analytics.tsx';
 import { Cleanup } from './views/cleanup/cleanup.tsx';
 import { EventsView } from './views/events/events-view.tsx';
 import { FailoverView } from './views/failover/failover.tsx';
@@ -30,6 +31,7 @@ const rooms: Readonly<Record<View, () => preact.JSX.Element>> = {
   cleanup: Cleanup,
   replication: Replication,
   failover: FailoverView,
+  analytics: Analytics,
   tuning: Tuning,
 };
 

@@ -9,6 +9,7 @@ const names: Readonly<Record<View, string>> = {
   metrics: 'Metrics',
   events: 'Events',
   resources: 'Resources',
+  analytics: 'Analytics',
   quotas: 'Quotas',
   cleanup: 'Cleanup',
   replication: 'Replication',

@@ -71,6 +71,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
   metrics: [targets],
   events: [targets],
   resources: [targets, operations],
+  analytics: [targets],
   quotas: [targets],
   cleanup: [targets, operations],
   replication: [targets, operations],

@@ -12,6 +12,7 @@ export const views = [
   'metrics',
   'events',
   'resources',
+  'analytics',
   'quotas',
   'cleanup',
   'replication',
