@@ -213,3 +213,37 @@ test('one that takes the call and never answers is left when the caller gives up
   patience.abort(new Error('waited long enough'));
   await expect(looking).rejects.toThrow('waited long enough');
 });
+
+const verified = { points: 1, findings: [] };
+test.each<[string, object, RequestListener, string]>([
+  [
+    'has not what it lists',
+    { data_hash: 'd'.repeat(64) },
+    (_, response) =>
+      response
+        .writeHead(404, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify({ code: 'backup/unknown-point', detail: 'It is not here.' })),
+    'is listed and not there',
+  ],
+  ['gives something else', { data_hash: 'd'.repeat(64) }, (_, response) => response.end('other'), 'and gives'],
+  ['gives more than it lists', { size_bytes: 3 }, (_, response) => response.end('other'), 'another number of bytes'],
+  ['gives nothing at all', {}, (_, response) => response.end(), 'another number of bytes'],
+])('one that says it is sound and %s is found out when it is verified', async (_, listing, content, told) => {
+  const place = await placeAt(
+    `http://127.0.0.1:${await serve((request, response) => {
+      if (request.url?.includes('/received/content')) return content(request, response);
+      const all = { ...empty, items: [{ ...listed('p1'), ...listing }] };
+      return json(request.method === 'POST' ? verified : all)(request, response);
+    })}`,
+  );
+  const { ok, findings } = await place.verify(100, call);
+  expect([ok, findings]).toEqual([false, [expect.stringContaining(told)]]);
+  // Nothing of it is left; what waits to be sent is.
+  expect(await readdir(folder)).toEqual(['p1.tar']);
+});
+
+test('a list with a name of a file in place of a digest is no list', async () => {
+  const hostile = { ...empty, items: [{ ...listed('p1'), data_hash: '../../../etc/cron.d/here' }] };
+  const place = await placeAt(`http://127.0.0.1:${await serve(json(hostile))}`);
+  await expect(place.bringBack?.(['p1'], folder, call)).rejects.toThrow('does not answer as a ragwarden');
+});
