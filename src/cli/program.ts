@@ -53,7 +53,7 @@ import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rot
  */
 export async function runProgram(context: CommandContext, argv: readonly string[]): Promise<number> {
   let code: number = exitCodes.ok;
-  const program = buildProgram(context, (outcome) => {
+  const program = buildProgram(context, argv[0], (outcome) => {
     code = outcome;
   });
   try {
@@ -65,8 +65,10 @@ export async function runProgram(context: CommandContext, argv: readonly string[
   }
 }
 
-function buildProgram(context: CommandContext, finish: (code: number) => void): Command {
+/** @param word the first argument */
+function buildProgram(context: CommandContext, word: string | undefined, finish: (code: number) => void): Command {
   const { terminal } = context;
+  const columns = (): number => terminal.columns() ?? 100;
   const program = new Command('ragwarden')
     .description('The operations plane beside a RAG backend: watch it, measure it, protect it, bring it back.')
     .version(productVersion(), '-V, --version', 'print the version')
@@ -78,8 +80,8 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       writeErr: (text) => terminal.note(text.replace(/\n$/, '')),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      getOutHelpWidth: () => terminal.columns() ?? 100,
-      getErrHelpWidth: () => terminal.columns() ?? 100,
+      getOutHelpWidth: columns,
+      getErrHelpWidth: columns,
     });
   examples(program, ['up', 'status', 'backup list', 'backup restore ID']);
 
@@ -119,6 +121,11 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
         .action(does((flags: Record<string, unknown>) => serve(context, name, flags))),
       lines,
     );
+  // Whoever serves stays for months, and would keep the two hundred other commands in memory with him.
+  if (word === 'up' || word === 'serve') {
+    withExitCodes(program, columns);
+    return program;
+  }
 
   examples(
     remote(
@@ -321,6 +328,6 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   offline(program.command('__complete', { hidden: true }).argument('<kind>')).action(
     does((kind: string, flags: RemoteFlags) => completeWords(context, kind, flags)),
   );
-  withExitCodes(program, () => terminal.columns() ?? 100);
+  withExitCodes(program, columns);
   return program;
 }
