@@ -1,7 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
-import { Agent, type Dispatcher, errors } from 'undici';
+import type { Dispatcher } from 'undici';
+import askVia from 'undici/lib/api/api-request.js';
+import errors from 'undici/lib/core/errors.js';
+import Agent from 'undici/lib/dispatcher/agent.js';
 import { AppError, isAppError, systemCode } from './errors.ts';
 import { decideAddress, isOwnAddress } from './outgoing-address.ts';
 
@@ -151,7 +154,7 @@ function refuseUnresolved(name: string, cause: unknown): never {
   throw new AppError('outgoing/failed', `${name} cannot be resolved.`, { cause });
 }
 
-function pinnedAgent(address: string): Agent {
+function pinnedAgent(address: string): Dispatcher {
   const family = isIP(address);
   return new Agent({
     connect: {
@@ -189,7 +192,7 @@ async function attemptOnce(
   request: OutgoingRequest,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  const answer = await dispatcher.request({
+  const answer = await askVia.call(dispatcher, {
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
     method,
@@ -226,8 +229,8 @@ async function sendStream(dispatcher: Dispatcher, url: URL, request: StreamedReq
   const told = (err: unknown): unknown =>
     request.signal?.aborted ? request.signal.reason : outgoingError(err, url, false, request.silenceMs);
   request.signal?.throwIfAborted();
-  const answer = await dispatcher
-    .request({
+  const answer = await askVia
+    .call(dispatcher, {
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method: request.method ?? 'GET',
