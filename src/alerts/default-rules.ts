@@ -137,6 +137,11 @@ const recoveryRules: readonly AlertRuleBody[] = [
     ...{ description: 'A recovery point could not be taken.', window_seconds: 3_600, group_by: ['target'] },
     ...{ condition: 'gt', threshold: 0, duration_seconds: 0 },
   }),
+  rule('backup-failed', {
+    ...{ name: 'backup_partial', metric_name: 'ragwarden_recovery_point_missing_parts', severity: 'warning' },
+    description: 'The newest recovery point lacks something that the target has.',
+    ...{ condition: 'gt', threshold: 0 },
+  }),
   rule('zone-lost', {
     ...{ name: 'failover_failed', metric_name: 'ragwarden_recovery_failovers_total', aggregation: 'increase' },
     ...{ labels: { outcome: ['partial', 'failed'] }, window_seconds: 3_600, group_by: ['target'] },

@@ -4,6 +4,7 @@ import {
   anchorsOfRepository,
   type Backup,
   type BackupSchedule,
+  countMissing,
   createBackup,
   createBackupSchedule,
   createPointStore,
@@ -138,6 +139,11 @@ export async function createProtection(
       inspect: inspectFiles,
     });
   const repositoryMetrics = registerRepositoryMetrics(ground.registry, () => backup.upkeep.lastStates());
+  const missingParts = ground.registry.gauge({
+    name: 'ragwarden_recovery_point_missing_parts',
+    help: 'What the target has and the newest recovery point lacks, without what nobody asked for.',
+    labels: ['target'],
+  });
   const listeners: ((point: RecoveryPoint) => void)[] = [];
   const backup = createBackup({
     db,
@@ -222,6 +228,7 @@ export async function createProtection(
       documentMetrics.setRecoveryPoints(status.targetId, status.count);
       const point = status.newestVerified ?? status.newest;
       if (point) documentMetrics.backupSizeBytes.labels(status.targetId).set(point.logicalBytes);
+      if (status.newest) missingParts.labels(status.targetId).set(countMissing(status.newest));
     },
   });
   const auditAnchors: Protection['auditAnchors'] = (from, signal) =>

@@ -8,6 +8,7 @@ export { type Backup, createBackup, rememberRepository } from './backup.ts';
 export type { Inspection, ProtectedTarget } from './backup-deps.ts';
 export { type BackupSchedule, type BackupStatus, createBackupSchedule, rpoSlackMs } from './backup-schedule.ts';
 export { catalogueReport, factTagChanges, rebuildCatalogue } from './catalogue/index.ts';
+export { countMissing } from './count-missing.ts';
 export { type Graph, requireGraph } from './graphs/graph.ts';
 export { findTornEnd } from './looks-complete.ts';
 export { renderManifest } from './manifest.ts';

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Observation, Target } from '../targets/index.ts';
+import { countMissing } from './count-missing.ts';
+import type { Manifest } from './manifest.ts';
 import { wholeTarget } from './selection.ts';
 import type { SourceKind } from './sources/source.ts';
 import { missingComponents } from './write-manifest.ts';
@@ -51,4 +53,17 @@ test.each([
 ] as const)('what lies in %s is missing without the component that holds it', (storage, kind, words) => {
   expect(missingOf({ vector_storage: storage }).join()).toMatch(words);
   expect(missingOf({ vector_storage: storage }, [{ name: kind, kind }])).toEqual([]);
+});
+
+test('what a point lacks is counted for the alarm, and what was left out as asked is not', () => {
+  const reason = 'the backend keeps it in Neo4JStorage, which is not captured';
+  const manifest = {
+    missing: [
+      { name: 'graph_storage', reason },
+      { name: 'config', reason: 'left out as asked (include_config was false)' },
+    ],
+    components: [{ partial: true }, { partial: false }],
+  } as unknown as Manifest;
+  expect(countMissing({ manifest })).toBe(2);
+  expect(countMissing({ manifest: null })).toBe(0);
 });
