@@ -36,7 +36,7 @@ export const idle: Bench = {
     return {
       row: 'P16, idle',
       target: 'RSS at most 140 MiB (aim at 120), CPU at most 0.2 % of a core while sampling each second.',
-      method: `One process that watches a sample backend, samples the host each second and has no other work. After ${settleMs / 1000} s of quiet, over ${measureMs / 1000} s. Rules do not exist yet, and the series are those ragwarden has by itself.`,
+      method: `One process that watches a sample backend, samples the host each second and has no other work. After ${settleMs / 1000} s of quiet, over ${measureMs / 1000} s. The rules are the default ones, and the series are those ragwarden has by itself.`,
       columns: ['what', 'measured'],
       lines,
       figures: [
