@@ -9,7 +9,7 @@ export type TestLine = {
   readonly sent: () => number;
   /** Called with that number as it grows. */
   onSent: ((bytes: number) => void) | undefined;
-  /** Called when a client lets go. */
+  /** Called when the last client has let go. */
   onClosed: (() => void) | undefined;
   close(): Promise<void>;
 };
@@ -17,6 +17,7 @@ export type TestLine = {
 export async function openLine(toPort: number): Promise<TestLine> {
   let how: 'open' | 'silent' | 'cut' = 'open';
   let sent = 0;
+  let clients = 0;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -25,13 +26,17 @@ export async function openLine(toPort: number): Promise<TestLine> {
   };
   const server = createServer((near) => {
     keep(near);
+    clients += 1;
+    near.once('close', () => {
+      clients -= 1;
+      if (clients === 0) line.onClosed?.();
+    });
     if (how === 'cut') return void near.destroy();
     if (how === 'silent') return void near.pause();
     const far = dial(toPort, '127.0.0.1');
     keep(far);
     near.once('close', () => {
       far.destroy();
-      line.onClosed?.();
     });
     far.once('close', () => near.destroy());
     far.on('data', (bytes: Buffer) => void (how === 'open' && near.write(bytes)));

@@ -15,9 +15,11 @@ test('silence is when nothing moved for the whole of the limit, and not before',
     for (let step = 0; step < steps; step += 1) await clock.advance(100);
   };
   await wait(9);
-  bytes += 1;
+  bytes += 100_000;
   await wait(10);
   expect(ended).toBeUndefined();
+  // A line that was written and not read yet.
+  bytes += 300;
   await wait(1);
   expect(ended).toBe(true);
 });
