@@ -88,7 +88,8 @@ async function lookAtStore(count: number, hours: number) {
   let begun = process.cpuUsage();
   const window = windowOf(clock.now(), hours * hourMs, await history.beginMs());
   const read = await readSeries({
-    ...{ view: history.view(), definitions: recorder.definitions(), instance: 'i', window, most: count, breathe },
+    ...{ view: () => history.view(), definitions: recorder.definitions(), instance: 'i' },
+    ...{ window, most: count, breathe },
   });
   const readMs = cpuMs(begun);
   begun = process.cpuUsage();

@@ -78,10 +78,16 @@ export function createAnalytics(options: {
   const analyses = new Map<number, { readonly atMs: number; readonly analysis: Promise<Analysis> }>();
 
   const look = async (windowMs: number, nowMs: number): Promise<Analysis> => {
-    const view = history.view();
     const window = windowOf(nowMs, windowMs, await history.beginMs());
     const read = await readSeries({
-      ...{ view, definitions: ports.definitions(), instance, window, most: settings().maxSeries, breathe },
+      ...{
+        view: () => history.view(),
+        definitions: ports.definitions(),
+        instance,
+        window,
+        most: settings().maxSeries,
+        breathe,
+      },
     });
     const quotas = await ports.quotas(nowMs - windowMs);
     return analyse({

@@ -152,12 +152,24 @@ export type DefinedMetric = {
   readonly enabled: boolean;
 };
 
+/** So much is asked of all metrics before the next: its blocks then lie at hand, and each is unpacked once. Longer than what is read in full. */
+const sliceMs = 8 * hourMs;
+
+function* slicesOf({ fromMs, toMs, stepMs }: WindowOfSeries): Generator<WindowOfSeries> {
+  const span = toMs + 1 - fromMs;
+  const slices = Math.max(1, Math.floor(span / sliceMs));
+  const eachMs = Math.ceil(span / slices / stepMs) * stepMs;
+  for (let at = fromMs; at <= toMs; at += eachMs) yield { fromMs: at, toMs: Math.min(toMs, at + eachMs - 1), stepMs };
+}
+
+type Read = { readonly labels: Labels; readonly values: (number | null)[]; highest: number | null };
+
 /**
- * Series over the window: those of the catalogue, then what applications recorded, up to the bound. Reads each metric once; what is asked
- * for many is put together once (`view`).
+ * Series over the window: those of the catalogue, then what applications recorded, up to the bound.
+ * @param options.view of one slice: all of its questions see the same samples, which are put together once
  */
 export async function readSeries(options: {
-  view: Pick<MetricHistory, 'query'>;
+  view(): Pick<MetricHistory, 'query'>;
   definitions: readonly DefinedMetric[];
   instance: string;
   window: WindowOfSeries;
@@ -165,47 +177,67 @@ export async function readSeries(options: {
   /** Between two metrics, so that others have their turn. */
   breathe(): Promise<void>;
 }): Promise<{ readonly series: ResourceSeries[]; readonly leftOut: number }> {
-  const { view, instance, window, most, breathe } = options;
-  const series: ResourceSeries[] = [];
-  let leftOut = 0;
-  for (const source of [...catalogue, ...options.definitions.flatMap((one) => sourceOf(one) ?? [])]) {
-    await breathe();
-    const room = Math.min(mostOfOneMetric, most - series.length);
-    const asked = { name: source.metric, match: { instance }, where: source.where, groupBy: groupOf(source) };
-    const { fromMs, toMs, stepMs } = window;
-    const aggregation: Aggregation = source.type === 'counter' ? 'increase' : 'average';
-    const means = await view.query({ ...asked, aggregation, fromMs, toMs, stepMs, limit: Math.max(0, room) });
-    leftOut += means.total - means.series.length;
-    if (means.series.length === 0) continue;
-    const tops =
-      source.type === 'gauge'
-        ? (await view.query({ ...asked, aggregation: 'max', fromMs, toMs, limit: room })).series
-        : [];
-    for (const [i, { labels, values }] of means.series.entries()) {
-      const { kind, unit, capacity = null, mayBeSpare = false } = source;
-      const resourceType = typeof source.resourceType === 'string' ? source.resourceType : source.resourceType(labels);
-      const subject = source.subject?.(labels);
-      const key =
-        source.by === ofApplications
-          ? keyOf(source.metric, labels)
-          : subject
-            ? `${resourceType}:${subject}`
-            : resourceType;
-      const perHour = hourMs / stepMs;
-      series.push({
-        ...{ key, resourceType, metric: source.metric, unit, kind, capacity, mayBeSpare, stepMs },
-        family:
-          source.family ??
-          (source.by === ofApplications
-            ? source.metric
-            : `${resourceType}${kind === 'flow' ? '' : ` ${subject ?? ''}`}`),
-        times: means.times,
-        values: kind === 'flow' ? paceOf(values, perHour) : values,
-        highest: tops[i]?.values[0] ?? null,
-      });
+  const { instance, window, most, breathe } = options;
+  const sources = [...catalogue, ...options.definitions.flatMap((one) => sourceOf(one) ?? [])];
+  const read = sources.map(() => new Map<string, Read>());
+  const { stepMs } = window;
+  const steps = Math.round((window.toMs + 1 - window.fromMs) / stepMs);
+  for (const slice of slicesOf(window)) {
+    const view = options.view();
+    for (const [at, source] of sources.entries()) {
+      await breathe();
+      const asked = { name: source.metric, match: { instance }, where: source.where, groupBy: groupOf(source) };
+      const range = { fromMs: slice.fromMs, toMs: slice.toMs };
+      const found = read[at] as Map<string, Read>; // made above, one for each
+      const readOf = (labels: Labels): Read => {
+        const key = JSON.stringify(Object.entries(labels).sort());
+        const known = found.get(key) ?? { labels, values: new Array<null>(steps).fill(null), highest: null };
+        found.set(key, known);
+        return known;
+      };
+      const aggregation: Aggregation = source.type === 'counter' ? 'increase' : 'average';
+      const means = await view.query({ ...asked, ...range, aggregation, stepMs });
+      for (const { labels, values } of means.series) {
+        const one = readOf(labels);
+        const first = Math.round((slice.fromMs - window.fromMs) / stepMs);
+        for (const [i, value] of values.entries()) one.values[first + i] = value;
+      }
+      if (source.type !== 'gauge' || means.series.length === 0) continue;
+      for (const { labels, values } of (await view.query({ ...asked, ...range, aggregation: 'max' })).series) {
+        const [top = null] = values;
+        const one = readOf(labels);
+        if (top !== null) one.highest = Math.max(one.highest ?? top, top);
+      }
     }
   }
-  return { series, leftOut };
+  const times = Array.from({ length: steps }, (_, i) => window.fromMs + i * stepMs);
+  const all = sources.flatMap((source, at) => {
+    const ofOne = [...(read[at]?.entries() ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    return ofOne.map(([, one], place) => ({ source, one, isKept: place < mostOfOneMetric }));
+  });
+  const kept = all.filter(({ isKept }) => isKept).slice(0, most);
+  return {
+    series: kept.map(({ source, one }) => seriesFrom(source, one, times, stepMs)),
+    leftOut: all.length - kept.length,
+  };
+}
+
+function seriesFrom(
+  source: Source,
+  { labels, values, highest }: Read,
+  times: number[],
+  stepMs: number,
+): ResourceSeries {
+  const { kind, unit, metric, capacity = null, mayBeSpare = false } = source;
+  const resourceType = typeof source.resourceType === 'string' ? source.resourceType : source.resourceType(labels);
+  const subject = source.subject?.(labels);
+  const typed = subject ? `${resourceType}:${subject}` : resourceType;
+  return {
+    key: source.by === ofApplications ? keyOf(metric, labels) : typed,
+    ...{ resourceType, metric, unit, kind, capacity, mayBeSpare, stepMs, times, highest },
+    family: source.family ?? (kind === 'flow' ? resourceType : typed),
+    values: kind === 'flow' ? paceOf(values, hourMs / stepMs) : values,
+  };
 }
 
 /** In units per hour. The first step after a gap has what passed in all of the gap, so it says nothing of its own time. */
