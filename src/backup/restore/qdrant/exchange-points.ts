@@ -23,3 +23,10 @@ export async function exchangePoints(
 /** What else a snapshot brought along. @param kept as the payload names them */
 export const dropOthers = (server: QdrantServer, collection: string, kept: readonly string[]): Promise<void> =>
   server.removePoints(collection, notOfWorkspaces(kept));
+
+/** Whether there are points of other workspaces. @param places as the payload names them */
+export const holdsOthers = async (
+  server: QdrantServer,
+  collection: string,
+  places: readonly string[],
+): Promise<boolean> => ((await server.count(collection, notOfWorkspaces(places))) ?? 0) > 0;

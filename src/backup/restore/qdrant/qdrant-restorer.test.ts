@@ -224,6 +224,42 @@ test('a server that reads something else out of a snapshot has nothing living to
   expect(leftAtServer()).toEqual(nothing);
 });
 
+test('what others began to use after the preparation is not taken from them, by the restore or by its undo', async () => {
+  fill('changed');
+  qdrant.collections.delete(chunks);
+  const { context } = contextOf(folder, captured);
+  await inScratch(context, async () => {
+    await restorer.prepare(request(), context);
+    // One is the target's alone no more, and one that was not there is there.
+    qdrant.fill(entities, 'others', ['ent-others']);
+    qdrant.fill(chunks, 'others', ['chunk-others']);
+    await restorer.commit(request(), context);
+    await restorer.verify(request(), context);
+  });
+  const strangers = () => [pointsOf(entities, 'others').length, pointsOf(chunks, 'others').length];
+  expect([pointsOf(entities, 'library').length, pointsOf(chunks, 'library').length]).toEqual([2, 3]);
+  expect(strangers()).toEqual([1, 1]);
+  await restorer.undo(request(), context);
+  expect(strangers()).toEqual([1, 1]);
+  expect(pointsOf(entities, 'library').join()).toContain('changed');
+  expect(pointsOf(chunks, 'library')).toEqual([]);
+  expect(leftAtServer()).toEqual(nothing);
+});
+
+test('of a collection that the restore made its undo leaves what others put there since', async () => {
+  qdrant.collections.clear();
+  qdrant.aliases.clear();
+  const { context } = contextOf(folder, captured);
+  await inScratch(context, async () => {
+    await restorer.prepare(request(), context);
+    await restorer.commit(request(), context);
+  });
+  qdrant.fill(chunks, 'others', ['chunk-others']);
+  await restorer.undo(request(), context);
+  expect([pointsOf(chunks, 'others').length, pointsOf(chunks, 'library').length]).toEqual([1, 0]);
+  expect([qdrant.collections.has(entities), qdrant.collections.has(notes)]).toEqual([false, false]);
+});
+
 test('points that are gone after the exchange are found', async () => {
   const { context } = contextOf(folder, captured);
   qdrant.collections.get(entities)?.clear();

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../platform/errors.ts';
 import type { HttpClient } from '../../../platform/http-client.ts';
@@ -9,7 +9,7 @@ import { type QdrantDetails, qdrantDetails } from '../../sources/qdrant/qdrant-d
 import { createQdrantServer, type QdrantPlace, type QdrantServer } from '../../sources/qdrant/qdrant-server.ts';
 import { spoolTo } from '../../sources/redis/spool.ts';
 import type { Restorer, RestorerContext, RestorerRequest } from '../restorer.ts';
-import { dropOthers, exchangePoints } from './exchange-points.ts';
+import { dropOthers, exchangePoints, holdsOthers } from './exchange-points.ts';
 import { comingPoints, type LookedMove, lookAtMoves, planQdrant } from './plan-qdrant.ts';
 import { earlierRestores, type NotedMove, type RestoreFolder, restoreFolder } from './restore-folder.ts';
 
@@ -24,6 +24,9 @@ export type QdrantRestorerOptions = {
   /** Ours, on disk, kept from one restore to the next. */
   readonly folder: string;
 };
+
+/** Is left free on our own disk, where the state lies as well. */
+const leastFreeBytes = 256 * 1024 ** 2;
 
 /**
  * Brings collections back. Each snapshot is taken in under a name of its own first, which shows that this server reads it, and
@@ -83,8 +86,16 @@ export function createQdrantRestorer(options: QdrantRestorerOptions): Restorer {
       const server = serverOf(context.signal);
       await folder.mark('begun');
       await context.step('qdrant:begun');
-      for (const note of await folder.moves()) {
-        await moveIn({ server, own: options.own, folder }, note, context);
+      const moves = await folder.moves();
+      for (const note of moves) {
+        const made = async (how: NotedMove['made']): Promise<void> => {
+          note.made = how;
+          await folder.noteMoves(moves);
+        };
+        await moveIn({ server, own: options.own, folder }, note, {
+          made,
+          step: () => context.step('qdrant:exchanged'),
+        });
         await context.step('qdrant:moving');
       }
       await keepAliases(server, requireDetails(request), request);
@@ -248,6 +259,12 @@ async function keepBefore(
   if (!snapshot) throw new AppError('restore/blocked', `The collection ${collection} vanished in the middle.`);
   await own.named(note, snapshot.name);
   try {
+    const disk = await statfs(folder.path);
+    if (snapshot.size + leastFreeBytes > disk.bavail * disk.bsize)
+      throw new AppError(
+        'storage/full',
+        `What ${collection} holds now takes ${snapshot.size} bytes, and there is no room to keep them for the way back in ${folder.path}.`,
+      );
     const { bytes, sha256 } = await spoolTo(folder.file(file), buffers(server.download(collection, snapshot.name)));
     if (bytes !== snapshot.size || sha256 !== (snapshot.checksum?.toLowerCase() ?? sha256))
       throw new AppError('restore/blocked', `The snapshot of what ${collection} holds now did not come whole.`);
@@ -265,37 +282,54 @@ async function* buffers(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
   for await (const chunk of chunks) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-async function moveIn(work: Work, note: NotedMove, context: RestorerContext): Promise<void> {
+type Moving = { made(how: NotedMove['made']): Promise<void>; step(): Promise<void> };
+
+/** What was found when it was planned may have changed: others may use by now what was the target's alone, or was not there. */
+async function moveIn(work: Work, note: NotedMove, { made, step }: Moving): Promise<void> {
   const { server } = work;
   const { collection, method, fresh, staged } = note;
   const workspaces = note.workspaces && new Map(note.workspaces);
-  switch (method) {
-    case 'beside':
-      return;
-    case 'whole':
-      return takeIn(work, collection, fresh);
-    case 'new':
-      await takeIn(work, collection, fresh);
-      if (workspaces) await dropOthers(server, collection, [...workspaces.values()]);
-      return;
-    case 'points':
-      // Made by the snapshot, which knows how, where a workspace under another name has no collection yet.
-      if (note.before === null) await takeIn(work, collection, fresh);
-      await exchangePoints(server, staged, collection, workspaces ?? new Map(), () => context.step('qdrant:exchanged'));
-      if (note.before === null && workspaces) await dropOthers(server, collection, [...workspaces.values()]);
+  const places = [...(workspaces?.values() ?? [])];
+  if (method === 'beside') return;
+  if (note.before === null) {
+    if (note.made === undefined && (await server.count(collection)) !== undefined) {
+      if (workspaces) return exchangePoints(server, staged, collection, workspaces, step);
+      throw new AppError('restore/blocked', `Somebody made a collection ${collection} since it was looked at.`);
+    }
+    await made('begun');
+    // By the snapshot, which knows how.
+    await takeIn(work, collection, fresh);
+    if (workspaces && method === 'points') await exchangePoints(server, staged, collection, workspaces, step);
+    if (workspaces) await dropOthers(server, collection, places);
+    return made('done');
   }
+  if (workspaces && (method === 'points' || (await holdsOthers(server, collection, places))))
+    return exchangePoints(server, staged, collection, workspaces, step);
+  return takeIn(work, collection, fresh);
 }
 
 async function moveBack(work: Work, note: NotedMove, context: RestorerContext): Promise<void> {
   const { server } = work;
   const { collection, method, staged, before } = note;
+  const workspaces = note.workspaces && new Map(note.workspaces.map(([, place]) => [place, place]));
+  const places = [...(workspaces?.values() ?? [])];
   if (method === 'beside') return;
-  if (before === null) return server.removeCollection(collection);
-  if (method === 'whole') return takeIn(work, collection, before);
-  const replaced = new Map((note.workspaces ?? []).map(([, place]) => [place, place]));
+  const shared = workspaces !== undefined && (method === 'points' || (await holdsOthers(server, collection, places)));
+  if (before === null) {
+    // What we made goes, and with it only what came by us.
+    if (
+      note.made === 'begun' ||
+      (note.made === 'done' && !(workspaces && (await holdsOthers(server, collection, places))))
+    )
+      return server.removeCollection(collection);
+    if (workspaces && (await server.count(collection)) !== undefined)
+      await server.removePoints(collection, ofWorkspaces(places));
+    return;
+  }
+  if (!shared) return takeIn(work, collection, before);
   await server.removeCollection(staged);
   await takeIn(work, staged, before);
-  await exchangePoints(server, staged, collection, replaced, () => context.step('qdrant:exchanged'));
+  await exchangePoints(server, staged, collection, workspaces, () => context.step('qdrant:exchanged'));
 }
 
 /** An alias is no part of a snapshot; one that leads elsewhere by now stays. */

@@ -15,6 +15,8 @@ const moveSchema = z.object({
   fresh: z.object({ file: z.string(), sha256: z.string() }),
   /** Null: there was no such collection. */
   before: z.object({ file: z.string(), sha256: z.string() }).nullable(),
+  /** It was not there, and we make it: begun, and with what is not asked for taken out again. Undefined: not made by us. */
+  made: z.enum(['begun', 'done']).optional(),
 });
 export type NotedMove = z.infer<typeof moveSchema>;
 

@@ -201,7 +201,8 @@ export function createQdrantServer(
     makeSnapshot: (collection) =>
       ask(snapshotSchema, { method: 'POST', path: `${at(collection)}/snapshots?wait=true`, slow: true }),
     async removeSnapshot(collection, name) {
-      await call({ method: 'DELETE', path: `${at(collection)}/snapshots/${encodeURIComponent(name)}?wait=true` });
+      const path = `${at(collection)}/snapshots/${encodeURIComponent(name)}?wait=true`;
+      await call({ method: 'DELETE', path, slow: true });
     },
     async *download(collection, name) {
       const url = `${base}${at(collection)}/snapshots/${encodeURIComponent(name)}`;
@@ -248,7 +249,7 @@ export function createQdrantServer(
       if ((await answerOf(response)) === undefined) throw fail('takes no snapshots in.');
     },
     async removeCollection(collection) {
-      await call({ method: 'DELETE', path: at(collection) });
+      await call({ method: 'DELETE', path: at(collection), slow: true });
     },
     async *scroll(collection, filter) {
       let offset: string | number | undefined;
@@ -260,13 +261,18 @@ export function createQdrantServer(
           with_vector: true,
           ...(offset === undefined ? {} : { offset }),
         };
-        const page = await must(scrolled, { method: 'POST', path: `${at(collection)}/points/scroll`, body });
+        const page = await must(scrolled, {
+          method: 'POST',
+          path: `${at(collection)}/points/scroll`,
+          body,
+          slow: true,
+        });
         if (page.points.length > 0) yield page.points;
         offset = page.next_page_offset ?? undefined;
       } while (offset !== undefined);
     },
     async upsert(collection, points) {
-      await must(done, { method: 'PUT', path: `${at(collection)}/points?wait=true`, body: { points } });
+      await must(done, { method: 'PUT', path: `${at(collection)}/points?wait=true`, body: { points }, slow: true });
     },
     async removePoints(collection, filter) {
       const path = `${at(collection)}/points/delete?wait=true`;
