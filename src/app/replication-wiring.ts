@@ -154,7 +154,7 @@ export function createReplicationWiring(
     limits: () => ground.config.replication.receive,
   });
   const adoption = createAdoption({
-    ...{ receiver, db, events, operations, children, repositoryAt },
+    ...{ receiver, db, events, operations, leases, clock, children, repositoryAt },
     targetIds: targets.map((one) => one.target.id),
     scratchDir: join(config.dataDir, 'adopting'),
     takeIn: (request, context) => backup.takeIn(request, context),

@@ -189,6 +189,13 @@ describe('what is done with a replica', () => {
     ],
   ])('%s', (_, one, nowMs, expected) => expect(decide(one, nowMs)).toBe(expected));
 
+  test('where all of it could not be read it is looked at, and tried again after twelve intervals', () => {
+    const found = seen({ findings: ['a'] });
+    const at = (nowMs: number, triedMs: number) => decideReplicaWork(found, { paused: null }, timing, nowMs, triedMs);
+    expect(at(10 * hour + 300_000, 10 * hour + 1)).toBe('look');
+    expect(at(11 * hour + 1, 10 * hour + 1)).toBe('verify all');
+  });
+
   test('nothing is copied while the source is not sound, or before the schedule says so', () => {
     expect(decide(seen({}, 1), 10 * hour + 1, 'damaged')).toBe('nothing');
     expect(decide(seen({}, 1), 10 * hour + 1, null, { intervalMs: hour })).toBe('nothing');

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import type { Operations } from '../operations/index.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import type { Leases } from '../platform/leases.ts';
-import { replicaLeaseMs, whileHeld } from './held-work.ts';
+import { holdOf, ownRepository, replicaLeaseMs, startHeld, whileHeld } from './held-work.ts';
 
 const lease = { name: 'replica:far', epoch: 1 };
 
@@ -55,4 +56,41 @@ test.each([
   // What hangs is waited for a little, and no longer.
   for (let step = 0; step < 50 && !over; step += 1) await held.clock.advance(replicaLeaseMs / 12);
   await finished;
+});
+
+test('what needs two things begins when it has both, and gives the first one back when somebody has the second', async () => {
+  const taken = new Set<string>();
+  // Of leases and operations, what held work uses.
+  const leases = {
+    acquire: async (name: string) => {
+      if (taken.has(name)) return undefined;
+      taken.add(name);
+      return { name, epoch: 1 };
+    },
+    renew: async () => true,
+    release: async ({ name }: { name: string }) => void taken.delete(name),
+  } as unknown as Leases;
+  let seen: string[] = [];
+  const operations = {
+    start: async ({ run }: { run(context: object): Promise<unknown> }) => {
+      await run({ signal: new AbortController().signal });
+      return {};
+    },
+  } as unknown as Operations;
+  const start = () =>
+    startHeld(
+      { operations, leases, clock: createFakeClock() },
+      {
+        ...{ kind: 'replication.heal', holds: [holdOf('far'), ownRepository], input: {}, requestedBy: 'somebody' },
+        run: async () => {
+          seen = [...taken];
+        },
+      },
+    );
+  taken.add('repository:own');
+  await expect(start()).rejects.toMatchObject({ code: 'operation/busy' });
+  expect([seen, [...taken]]).toEqual([[], ['repository:own']]);
+  taken.clear();
+  await start();
+  expect([seen, [...taken]]).toEqual([['replica:far', 'repository:own'], []]);
 });

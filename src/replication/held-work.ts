@@ -9,6 +9,18 @@ export const replicaLeaseMs = 60_000;
 const retryMs = replicaLeaseMs / 12;
 export const leaseOf = (replicaId: string): string => `replica:${replicaId}`;
 
+/** What one piece of work has for itself, and how somebody is told who wants it meanwhile. */
+export type Hold = { readonly lease: string; readonly busy: string };
+export const holdOf = (replicaId: string): Hold => ({
+  lease: leaseOf(replicaId),
+  busy: `Somebody works on the replication target ${replicaId} already. Wait for it, or cancel it.`,
+});
+/** Of our own repository, when points are put into it from elsewhere. */
+export const ownRepository: Hold = {
+  lease: 'repository:own',
+  busy: 'Points are brought into the repository already. Wait for it, or cancel it.',
+};
+
 export type Started = {
   readonly requestedBy: string;
   readonly idempotency?: Parameters<Operations['start']>[0]['idempotency'];
@@ -66,39 +78,44 @@ export async function whileHeld<Result>(
 
 /**
  * The same as an operation that can be followed and cancelled.
- * @throws AppError `operation/busy` while somebody works on the replica
+ * @param request.holds taken in this order
+ * @throws AppError `operation/busy` while somebody has one of them
  */
 export async function startHeld<Result>(
   deps: { readonly operations: Operations; readonly leases: Leases; readonly clock: Clock },
   request: Started & {
     readonly kind: string;
-    readonly replicaId: string;
+    readonly holds: readonly Hold[];
     readonly input: object;
     run(context: OperationContext): Promise<Result>;
   },
 ): Promise<Operation> {
-  const { kind, replicaId, requestedBy, idempotency } = request;
-  const lease = await deps.leases.acquire(leaseOf(replicaId));
-  if (!lease)
-    throw new AppError(
-      'operation/busy',
-      `Somebody works on the replication target ${replicaId} already. Wait for it, or cancel it.`,
-    );
+  const { kind, holds, input, requestedBy, idempotency } = request;
+  const taken: Lease[] = [];
   let begun = false;
   try {
+    for (const { lease: name, busy } of holds) {
+      const lease = await deps.leases.acquire(name);
+      if (!lease) throw new AppError('operation/busy', busy);
+      taken.push(lease);
+    }
     return await deps.operations.start<unknown, Result>({
       kind,
       exclusive: false,
-      input: { replicaId, ...request.input },
+      input,
       requestedBy,
       idempotency,
       run: (context) => {
         begun = true;
-        return whileHeld(deps, lease, context.signal, (signal) => request.run({ ...context, signal }));
+        const held = taken.reduceRight<(signal: AbortSignal) => Promise<Result>>(
+          (work, lease) => (signal) => whileHeld(deps, lease, signal, work),
+          (signal) => request.run({ ...context, signal }),
+        );
+        return held(context.signal);
       },
     });
   } finally {
     // Also after a repeated request, which found the operation of the first one.
-    if (!begun) await deps.leases.release(lease);
+    if (!begun) for (const lease of taken) await deps.leases.release(lease);
   }
 }

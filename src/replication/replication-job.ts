@@ -21,6 +21,8 @@ export function decideReplicaWork(
   { paused }: Pick<Overview, 'paused'>,
   timing: Timing,
   nowMs: number,
+  /** When all of it was read last, or tried to; undefined: not in this life. */
+  readMs?: number,
 ): 'sync' | 'verify' | 'verify all' | 'prune' | 'look' | 'nothing' {
   if (!replica.enabled) return 'nothing';
   // After failures it waits longer and longer, up to twelve intervals; a place that came back is seen by a look.
@@ -30,8 +32,10 @@ export function decideReplicaWork(
   const missing = targets.some(({ points }) => points > 0);
   if (missing && paused === null && state.conflict === null && due && retried) return 'sync';
   // A share found damage: how far it goes is known when all of it was read, which healing does as well.
-  if (timing.verifyIntervalMs > 0 && state.findings.length > 0 && state.damageReadMs === null && !replica.offline)
-    return 'verify all';
+  // Where that fails, a look comes next, which sees a place that went away.
+  const readLately = readMs !== undefined && nowMs - readMs < 12 * timing.checkIntervalMs;
+  const spread = state.findings.length > 0 && state.damageReadMs === null && !replica.offline;
+  if (timing.verifyIntervalMs > 0 && spread && !readLately) return 'verify all';
   const copies = targets.some((one) => one.copies > 0);
   const verifiedMs = state.verifiedMs ?? state.syncedMs ?? nowMs;
   if (
@@ -86,6 +90,8 @@ export function createReplicationJob(
   let active = 0;
   /** Of the latest run, what no worker has taken yet. */
   let waiting: ReplicaOverview[] = [];
+  /** By replica: when all of it was last begun to be read for damage. */
+  const readMs = new Map<string, number>();
   /** By target: whether the rule was met when it was last told. */
   const told = new Map<string, boolean>();
 
@@ -118,7 +124,7 @@ export function createReplicationJob(
     const replicaId = one.replica.id;
     const request = { replicaId, requestedBy: 'ragwarden' };
     try {
-      switch (decideReplicaWork(one, overview, deps.settings(), clock.now())) {
+      switch (decideReplicaWork(one, overview, deps.settings(), clock.now(), readMs.get(replicaId))) {
         case 'sync':
           await operations.wait((await replication.sync(request)).id, { signal });
           break;
@@ -126,6 +132,7 @@ export function createReplicationJob(
           await operations.wait((await replication.verify(request)).id, { signal });
           break;
         case 'verify all':
+          readMs.set(replicaId, clock.now());
           await operations.wait((await replication.verify({ ...request, percent: 100 })).id, { signal });
           break;
         case 'prune':

@@ -5,7 +5,7 @@ import type { Operation, SettledOutcome } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { heal } from './heal.ts';
-import { leaseOf, type Started, startHeld, whileHeld } from './held-work.ts';
+import { type Hold, holdOf, leaseOf, ownRepository, type Started, startHeld, whileHeld } from './held-work.ts';
 import { type Overview, readOverview } from './overview.ts';
 import { pruneReplica } from './prune-replica.ts';
 import { freshState, type Replica, type ReplicaState } from './replica.ts';
@@ -80,15 +80,18 @@ export function createReplication(deps: ReplicationDeps): Replication {
     request: Started & { replicaId: string },
     input: object,
     run: (replica: Replica, context: Parameters<Parameters<typeof startHeld>[1]['run']>[0]) => Promise<unknown>,
+    holds: readonly Hold[] = [],
   ): Promise<Operation> => {
     requireEnabled();
     const replica = await replicas.require(request.replicaId);
     if (!replica.enabled)
       throw new AppError('conflict/state', `The replication target ${replica.id} is switched off. Switch it on first.`);
+    const { replicaId, ...started } = request;
     const operation = await startHeld(deps, {
-      ...request,
+      ...started,
       kind: replicationKinds[kind],
-      input,
+      holds: [holdOf(replicaId), ...holds],
+      input: { replicaId, ...input },
       async run(context) {
         await settlePlace(replica);
         return run(replica, context);
@@ -199,7 +202,14 @@ export function createReplication(deps: ReplicationDeps): Replication {
       ),
     prune: (request) => begin('prune', request, {}, (replica, context) => pruneReplica(deps, replica, context)),
     heal: ({ damaged, ...request }) =>
-      begin('heal', request, { damaged }, (replica, context) => heal(deps, replica, { damaged }, context)),
+      begin(
+        'heal',
+        request,
+        { damaged },
+        (replica, context) => heal(deps, replica, { damaged }, context),
+        // From two places at once it would be taken apart twice.
+        damaged === 'source' ? [ownRepository] : [],
+      ),
 
     async look(replicaId, signal) {
       const replica = await replicas.require(replicaId);

@@ -24,6 +24,8 @@ type OpenSource = {
   find(row: RecoveryPoint, signal: AbortSignal): Promise<FoundSource | undefined>;
 };
 
+/** Longer is not waited for a place to say what it holds. */
+const openLimitMs = 60_000;
 /** Further back nobody looks by himself: such a point has to be named. */
 const mostTried = 10;
 
@@ -34,22 +36,28 @@ const mostTried = 10;
  * @throws AppError `backup/unknown-point` when there is none
  */
 export async function chooseSource(
-  deps: Pick<FailoverDeps, 'points' | 'sources'>,
+  deps: Pick<FailoverDeps, 'points' | 'sources'> & { readonly openLimitMs?: number },
   wanted: { readonly targetId: string; readonly pointId: string | null },
   signal: AbortSignal,
 ): Promise<{ found: readonly FoundSource[]; notes: readonly string[] }> {
   const { candidates, damaged } = await candidatesOf(deps, wanted);
   const notes = damaged.map(({ id }) => `${id} is passed over: its own audit found it damaged`);
-  const open: OpenSource[] = [];
-  for (const source of await deps.sources()) {
-    signal.throwIfAborted();
-    try {
-      open.push(source.kind === 'packed' ? await openPacked(source, signal) : await openPlace(source, signal));
-    } catch (err) {
-      signal.throwIfAborted();
-      notes.push(`${source.title}: ${describeError(err)}`);
-    }
-  }
+  // All at once, each with a limit of its own: where a zone is gone, several of them may not answer.
+  const opened = await Promise.all(
+    (await deps.sources()).map(async (source) => {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(deps.openLimitMs ?? openLimitMs)]);
+      try {
+        return source.kind === 'packed' ? await openPacked(source, limit) : await openPlace(source, limit);
+      } catch (err) {
+        signal.throwIfAborted();
+        notes.push(
+          `${source.title}: ${limit.aborted ? `did not answer within ${(deps.openLimitMs ?? openLimitMs) / 1_000} s` : describeError(err)}`,
+        );
+        return undefined;
+      }
+    }),
+  );
+  const open = opened.filter((one) => one !== undefined);
   for (const row of candidates) {
     const found: FoundSource[] = [];
     for (const one of open) {

@@ -4,10 +4,11 @@ import type { RecoveryPoint, Repository } from '../../backup/index.ts';
 import type { EventRecorder } from '../../events/index.ts';
 import type { Operation, OperationContext, Operations, SettledOutcome } from '../../operations/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
-import { isoInstantOrNull } from '../../platform/clock.ts';
+import { type Clock, isoInstantOrNull } from '../../platform/clock.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { AppError } from '../../platform/errors.ts';
-import type { Started } from '../held-work.ts';
+import type { Leases } from '../../platform/leases.ts';
+import { ownRepository, type Started, startHeld } from '../held-work.ts';
 import { requireOpen, requireRoomFor, unpackFolder } from '../places/packed-point.ts';
 import type { Received } from './received-store.ts';
 import { digestOf, type Receiver } from './receiver.ts';
@@ -51,6 +52,8 @@ export function createAdoption(deps: {
   readonly db: Database;
   readonly events: EventRecorder;
   readonly operations: Operations;
+  readonly leases: Leases;
+  readonly clock: Clock;
   readonly children: ChildProcesses;
   readonly scratchDir: string;
   readonly targetIds: readonly string[];
@@ -62,7 +65,7 @@ export function createAdoption(deps: {
   /** Named boundaries of the work, so that tests can end the process at each of them. */
   step(name: string): Promise<void>;
 }): Adoption {
-  const { receiver, db, events, operations, children } = deps;
+  const { receiver, db, events, children } = deps;
 
   const adopt = async (one: Received, request: AdoptRequest, context: OperationContext): Promise<AdoptResult> => {
     const scratch = join(deps.scratchDir, context.id);
@@ -122,9 +125,9 @@ export function createAdoption(deps: {
   return {
     async start(request) {
       const one = chooseReceived(await receiver.list(request.sender), request);
-      return operations.start<unknown, AdoptResult>({
+      return startHeld(deps, {
         kind: adoptKind,
-        exclusive: false,
+        holds: [ownRepository],
         input: { pointId: one.pointId, graphId: one.graphId, sender: one.sender },
         requestedBy: request.requestedBy,
         idempotency: request.idempotency,

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import type { RecoveryPoint, Repository } from '../../backup/index.ts';
+import { chooseSource } from './choose-source.ts';
+import type { FailoverDeps, FailoverSource } from './failover-deps.ts';
+
+test('places that do not answer are waited for at the same time, and no longer than their limit', async () => {
+  const point = { id: 'p', targetId: 't', scope: 'target', takenMs: 1, verifiedMs: 2, manifest: { format: 1 } };
+  // Of points and repositories, what choosing uses.
+  const points = { find: async () => point as unknown as RecoveryPoint } as unknown as FailoverDeps['points'];
+  let waiting = 0;
+  let most = 0;
+  const silent = (title: string): FailoverSource => ({
+    ...{ kind: 'repository', id: title, title },
+    open: async () =>
+      ({
+        open: ({ signal }: { signal: AbortSignal }) => {
+          waiting += 1;
+          most = Math.max(most, waiting);
+          return new Promise((_, reject) => {
+            signal.addEventListener('abort', () => {
+              waiting -= 1;
+              reject(signal.reason);
+            });
+          });
+        },
+      }) as unknown as Repository,
+  });
+  const packed: FailoverSource = {
+    ...{ kind: 'packed', id: 'other', title: 'the other ragwarden' },
+    list: async () => new Set(['p']),
+    bring: () => Promise.reject(new Error('not asked for')),
+  };
+  const sources = async () => [silent('cellar'), silent('cloud'), packed];
+  const { found, notes } = await chooseSource(
+    { points, sources, openLimitMs: 50 },
+    { targetId: 't', pointId: 'p' },
+    new AbortController().signal,
+  );
+  expect(found.map(({ source }) => source.id)).toEqual(['other']);
+  expect(most).toBe(2);
+  expect([...notes].sort()).toEqual(['cellar: did not answer within 0.05 s', 'cloud: did not answer within 0.05 s']);
+});
