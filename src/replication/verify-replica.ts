@@ -32,7 +32,8 @@ export async function verifyReplica(
     const before = (await store.states()).get(replica.id) ?? freshState;
     await place.look(before.repositoryId, call);
     await context.phase('reading');
-    const found = await place.verify(percent, call);
+    const copies = await store.copies({ replicaId: replica.id });
+    const found = await place.verify(percent, call, new Set(copies.map(({ pointId }) => pointId)));
     const nowMs = clock.now();
     if (!found.ok) {
       await db.unit(async (tx) => {

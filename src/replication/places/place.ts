@@ -27,8 +27,12 @@ export type Place = {
   forget(pointIds: readonly string[], call: PlaceCall): Promise<string[]>;
   /** Frees what nothing refers to; left out where points are whole files, which go with their bytes. */
   prune?(call: PlaceCall): Promise<{ readonly freedBytes: number | null }>;
-  /** Reads a share of the data; `subset` as restic takes it. */
-  verify(percent: number, call: PlaceCall): Promise<{ readonly ok: boolean; readonly findings: readonly string[] }>;
+  /** Reads a share of the data. @param known points that were brought there, where others may lie beside them; undefined: all */
+  verify(
+    percent: number,
+    call: PlaceCall,
+    known?: ReadonlySet<string>,
+  ): Promise<{ readonly ok: boolean; readonly findings: readonly string[] }>;
   /** Where points can be restored from directly; undefined: they have to be brought back first. */
   readonly repository: Repository | undefined;
   /**

@@ -242,6 +242,18 @@ test.each<[string, object, RequestListener, string]>([
   expect(await readdir(folder)).toEqual(['p1.tar']);
 });
 
+test('points that another installation sent with the same key are not held against this one', async () => {
+  const asked: string[] = [];
+  const place = await placeAt(
+    `http://127.0.0.1:${await serve((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      return json(request.method === 'POST' ? verified : { ...empty, items: [listed('foreign')] })(request, response);
+    })}`,
+  );
+  expect(await place.verify(100, call, new Set(['p1']))).toEqual({ ok: true, findings: [] });
+  expect(asked).toEqual([expect.stringMatching(/^GET .*mine=true/)]);
+});
+
 test('a list with a name of a file in place of a digest is no list', async () => {
   const hostile = { ...empty, items: [{ ...listed('p1'), data_hash: '../../../etc/cron.d/here' }] };
   const place = await placeAt(`http://127.0.0.1:${await serve(json(hostile))}`);

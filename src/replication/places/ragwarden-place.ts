@@ -112,7 +112,7 @@ export function createRagwardenPlace(options: {
 
   /** One repository below `folder` with these points; what it says of itself is believed only as far as our password opens it. */
   const bringBack = async (pointIds: readonly string[], folder: string, call: PlaceCall): Promise<Repository> => {
-    const { items } = await ask(listAnswer, '/received', {}, call);
+    const { items } = await ask(listAnswer, '/received', { mine: 'true' }, call);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     let all: Repository | undefined;
     for (const pointId of pointIds) {
@@ -186,12 +186,12 @@ export function createRagwardenPlace(options: {
   return {
     repository: undefined,
     async look(_known, call) {
-      const { items, keep = null } = await ask(listAnswer, '/received', {}, call);
+      const { items, keep = null } = await ask(listAnswer, '/received', { mine: 'true' }, call);
       return { repositoryId: null, storedBytes: items.reduce((sum, one) => sum + one.size_bytes, 0), keep };
     },
 
     async plan(points, call) {
-      const { items, keep } = await ask(listAnswer, '/received', {}, call);
+      const { items, keep } = await ask(listAnswer, '/received', { mine: 'true' }, call);
       const there = new Map(items.map((one) => [`${one.graph_id} ${one.backup_id}`, one]));
       // Who only asks what lies there may have no source any more.
       const here = points.length === 0 ? [] : await source.snapshots(call);
@@ -227,7 +227,7 @@ export function createRagwardenPlace(options: {
       const { file, dataHash, bytes } = await pack(item, call);
       const { point, treeId } = item;
       const about = { graph_id: point.targetId, backup_id: point.id, data_hash: dataHash };
-      const known = await ask(listAnswer, '/received', about, call);
+      const known = await ask(listAnswer, '/received', { ...about, mine: 'true' }, call);
       let offset = known.received_bytes ?? 0;
       const handle = await open(file, 'r');
       try {
@@ -265,23 +265,29 @@ export function createRagwardenPlace(options: {
 
     // It keeps as many as it was told to.
     forget: async () => [],
-    async verify(percent, call) {
-      const body = Buffer.from(JSON.stringify({ percent }));
-      const { findings: told } = await ask(verifyAnswer, '/received/verify', {}, call, {
-        body,
-        type: 'application/json',
-        timeoutMs: 600_000,
-      });
-      if (told.length > 0) return { ok: false, findings: told };
-      const { items } = await ask(listAnswer, '/received', {}, call);
-      const findings = await proveShare(
+    async verify(percent, call, known) {
+      const { items } = await ask(listAnswer, '/received', { mine: 'true' }, call);
+      // Another installation may send with the same key.
+      const ours = items.filter((one) => known === undefined || known.has(one.backup_id));
+      const chosen = new Set(
         chooseShare(
-          items.map((one) => one.backup_id),
+          ours.map((one) => one.backup_id),
           percent,
           options.random,
         ),
-        call,
       );
+      const findings: string[] = [];
+      // One after the other, so that no question takes longer than one point.
+      for (const { graph_id, backup_id } of ours.filter((one) => chosen.has(one.backup_id))) {
+        const asked = { mine: 'true', graph_id, backup_id };
+        const { findings: told } = await ask(verifyAnswer, '/received/verify', asked, call, {
+          body: Buffer.from(JSON.stringify({ percent: 100 })),
+          type: 'application/json',
+          timeoutMs: 600_000,
+        });
+        findings.push(...told);
+      }
+      if (findings.length === 0) findings.push(...(await proveShare([...chosen], call)));
       return { ok: findings.length === 0, findings };
     },
     bringBack,

@@ -10,6 +10,7 @@ export const mostPartBytes = 8 * 1024 * 1024;
 const octets = 'application/octet-stream';
 export const below = '/api/v1/backup-replication/backup/snapshots';
 export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256 in hexadecimal digits');
+const mine = z.enum(['true']).optional().describe('Only what the caller sent itself; also of an admin.');
 const whole = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const graphId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(:[A-Za-z0-9_]{0,64})?$/, 'is not the id of a graph');
 export const backupId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not the id of a point');
@@ -57,8 +58,11 @@ export const receiveRoutes =
     });
     const subjectOf = (request: { principal?: { subject: string } | undefined }): string =>
       request.principal?.subject ?? 'unknown';
-    const scopeOf = (request: { principal?: { subject: string; role: string } | undefined }): string | undefined =>
-      request.principal?.role === 'admin' ? undefined : subjectOf(request);
+    const scopeOf = (request: {
+      principal?: { subject: string; role: string } | undefined;
+      query: { mine?: 'true' | undefined };
+    }): string | undefined =>
+      request.principal?.role === 'admin' && request.query.mine === undefined ? undefined : subjectOf(request);
 
     app.post(
       `${below}/upload`,
@@ -124,6 +128,7 @@ export const receiveRoutes =
           tags,
           summary: 'Points that were sent here, newest first; of the caller alone unless an admin asks',
           querystring: z.object({
+            mine,
             graph_id: graphId.optional(),
             backup_id: backupId.optional(),
             data_hash: digest.optional().describe('With both ids: how much of this very upload is there.'),
@@ -210,12 +215,15 @@ export const receiveRoutes =
         schema: {
           tags,
           summary: 'Read a share of the points that were sent here against their digests',
+          querystring: z.object({ mine, graph_id: graphId.optional(), backup_id: backupId.optional() }),
           body: z.strictObject({ percent: z.number().min(0.1).max(100).default(100) }),
           response: { 200: z.object({ points: z.number(), findings: z.array(z.string()) }) },
         },
       },
       async (request) => {
-        const { read, findings } = await receiver.verify(scopeOf(request), request.body.percent);
+        const { graph_id, backup_id } = request.query;
+        const only = { graphId: graph_id, pointId: backup_id };
+        const { read, findings } = await receiver.verify(scopeOf(request), request.body.percent, only);
         return { points: read, findings: [...findings] };
       },
     );

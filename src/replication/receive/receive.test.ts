@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestReceiver, type TestReceiver } from './test-receiver.ts';
@@ -101,13 +101,6 @@ test('the oldest of one graph goes when there are as many as are kept, and a che
   expect((await list()).items.map((one: { backup_id: string }) => one.backup_id)).toEqual(['backup_3', 'backup_2']);
   const files = readdirSync(other.folder).filter((name) => /^[0-9a-f]{64}$/.test(name));
   expect(files).toHaveLength(2);
-  const verify = async () =>
-    (
-      await other.server.inject({
-        ...{ method: 'POST', url: `${below}/received/verify`, payload: { percent: 100 } },
-        headers: { authorization: 'Bearer far' },
-      })
-    ).json();
   expect(await verify()).toEqual({ points: 2, findings: [] });
   const file = join(other.folder, files[0] ?? '');
   writeFileSync(file, readFileSync(file).fill(0, 3, 4));
@@ -170,4 +163,61 @@ test('of one sender four uploads may be unfinished: a fifth is refused until one
   const left = async (id: string) =>
     (await list('far', `?graph_id=default&backup_id=${id}&data_hash=${sha(content)}`)).received_bytes;
   expect(await Promise.all(['a', 'b', 'c', 'e', 'f'].map(left))).toEqual([null, 5, 5, 5, 5]);
+});
+
+const verify = async (query = '', token = 'far') =>
+  (
+    await other.server.inject({
+      ...{ method: 'POST', url: `${below}/received/verify${query}`, payload: { percent: 100 } },
+      headers: { authorization: `Bearer ${token}` },
+    })
+  ).json();
+const pathOfListed = (): string =>
+  join(other.folder, readdirSync(other.folder).find((name) => /^[0-9a-f]{64}$/.test(name)) ?? '');
+
+test('two checks at once set one damaged point aside once, and a file that vanished is off the list', async () => {
+  await upload(content);
+  const file = pathOfListed();
+  writeFileSync(file, readFileSync(file).fill(0, 3, 4));
+  const both = await Promise.all([verify(), verify()]);
+  expect(both.flatMap(({ findings }) => findings).length).toBeGreaterThan(0);
+  expect((await list()).items).toEqual([]);
+  expect(readdirSync(join(other.folder, 'quarantine'))).toHaveLength(1);
+
+  expect((await upload(content)).json()).toMatchObject({ status: 'validated' });
+  rmSync(pathOfListed());
+  expect((await verify()).findings).toEqual([expect.stringContaining('nothing')]);
+  // Otherwise its sender would count on it for ever.
+  expect((await list()).items).toEqual([]);
+  expect((await upload(content)).json()).toMatchObject({ status: 'validated' });
+});
+
+test('what is begun has the room that was announced, and is not refused on the way', async () => {
+  other.limits.totalBytes = content.length + 12;
+  const total = { total_bytes: content.length };
+  expect((await upload(content.subarray(0, 5), total)).statusCode).toBe(200);
+  const second = await upload(content.subarray(0, 5), { ...total, backup_id: 'backup_2' }, 'elsewhere');
+  expect([second.statusCode, second.json().code]).toEqual([507, 'storage/full']);
+  // Announced is announced.
+  const more = await upload(content.subarray(5), { total_bytes: 1_000, offset: 5 });
+  expect([more.statusCode, more.json().code]).toEqual([409, 'conflict/state']);
+  expect((await upload(content.subarray(5), { ...total, offset: 5 })).json()).toMatchObject({ status: 'validated' });
+});
+
+test('a file that an end in the middle left without a line in the list goes with the next upload', async () => {
+  await upload(content);
+  const left = join(other.folder, 'f'.repeat(64));
+  writeFileSync(left, 'whole, and not listed');
+  await upload(content, { backup_id: 'backup_2' });
+  expect(readdirSync(other.folder).filter((name) => /^[0-9a-f]{64}$/.test(name))).toHaveLength(2);
+  expect((await list()).items).toHaveLength(2);
+});
+
+test('an admin who sends is asked for its own points, not for those of others', async () => {
+  await upload(content);
+  await upload(content, { backup_id: 'backup_2' }, 'admin');
+  expect((await list('admin')).items).toHaveLength(2);
+  expect((await list('admin', '?mine=true')).items).toMatchObject([{ backup_id: 'backup_2' }]);
+  expect(await verify('?mine=true', 'admin')).toEqual({ points: 1, findings: [] });
+  expect(await verify('?backup_id=backup_1&graph_id=default', 'admin')).toEqual({ points: 1, findings: [] });
 });

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { EventRecorder } from '../../events/index.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/database/index.ts';
-import { AppError } from '../../platform/errors.ts';
+import { AppError, systemCode } from '../../platform/errors.ts';
 import { newId, type RandomSource } from '../../platform/ids.ts';
 import type { ReplicationStore } from '../replication-store.ts';
 import type { Received, ReceivedStore } from './received-store.ts';
@@ -43,10 +43,11 @@ export type Receiver = {
   pathOf(one: Received): string;
   /** How many points of one graph of one sender are kept, the newest; nobody need send others. */
   keep(): number;
-  /** Reads a share of what a sender has here against its digests, those first that were not read for longest. */
+  /** Reads a share of what a sender has here, or one point of it, against its digests; those first that were not read for longest. */
   verify(
     sender: string | undefined,
     percent: number,
+    only?: { readonly graphId?: string | undefined; readonly pointId?: string | undefined },
   ): Promise<{ readonly read: number; readonly findings: readonly string[] }>;
 };
 
@@ -80,6 +81,8 @@ export function createReceiver(deps: {
   const quarantine = join(folder, 'quarantine');
   /** Parts of one point come one after another, whoever sends them. */
   const lines = new Map<string, Promise<unknown>>();
+  /** By file of an unfinished upload: how many bytes its sender announced; after a restart again with its next part. */
+  const announced = new Map<string, number>();
   /** By file: when it was last read whole. */
   const lastRead = new Map<string, number>();
 
@@ -103,17 +106,25 @@ export function createReceiver(deps: {
     }
   };
 
-  /** What is here of unfinished uploads but this one, and set aside. */
+  /** What unfinished uploads but this one will take, and what is set aside. */
   const unlistedBytes = async (own: string): Promise<number> => {
     let bytes = 0;
     for (const place of [partial, quarantine])
-      for (const name of await readdir(place).catch((): string[] => []))
-        if (join(place, name) !== own) bytes += (await stat(join(place, name)).catch(() => undefined))?.size ?? 0;
+      for (const name of await readdir(place).catch((): string[] => [])) {
+        const path = join(place, name);
+        if (path === own) continue;
+        const { size = 0 } = (await stat(path).catch(() => undefined)) ?? {};
+        bytes += Math.max(size, announced.get(path) ?? 0);
+      }
     return bytes;
+  };
+  const dropPart = async (path: string): Promise<void> => {
+    announced.delete(path);
+    await rm(path, { force: true });
   };
 
   const requireRoom = async (part: UploadPart): Promise<void> => {
-    const { totalBytes, offset, sender, graphId, takenMs } = part;
+    const { totalBytes, sender, graphId, takenMs } = part;
     const limits = deps.limits();
     if (totalBytes > limits.maxBytes)
       throw new AppError(
@@ -136,6 +147,10 @@ export function createReceiver(deps: {
         'storage/full',
         `What others sent takes ${kept} bytes already; ${limits.totalBytes} are allowed (replication.receive_total_bytes).`,
       );
+    announced.set(partOf(part), totalBytes);
+  };
+
+  const requireDisk = async ({ totalBytes, offset }: UploadPart): Promise<void> => {
     const { bavail, bsize, blocks } = await statfs(folder);
     // The last twentieth is for what lives here.
     if (bavail * bsize - (totalBytes - offset) < (blocks * bsize) / 20)
@@ -158,8 +173,12 @@ export function createReceiver(deps: {
   const removeStale = async (): Promise<void> => {
     for (const name of await readdir(partial).catch((): string[] => [])) {
       const seen = await stat(join(partial, name)).catch(() => undefined);
-      if (seen && clock.now() - seen.mtimeMs > staleMs) await rm(join(partial, name), { force: true });
+      if (seen && clock.now() - seen.mtimeMs > staleMs) await dropPart(join(partial, name));
     }
+    // What lies here and is not listed was left by an end in the middle; what is just being listed has somebody in line.
+    const names = (await readdir(folder).catch((): string[] => [])).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    const listed = new Set((await store.list(undefined)).map(({ file }) => file));
+    for (const name of names) if (!listed.has(name) && !lines.has(name)) await rm(join(folder, name), { force: true });
   };
 
   /** What nobody added to for a while goes for what begins now, the oldest first; what is under way does not. */
@@ -179,19 +198,25 @@ export function createReceiver(deps: {
         'conflict/state',
         `${others.length} uploads of yours are not finished here, and ${mostUnfinished} may be. Finish one of them; one that nothing is added to for ${idleAfterMs / 60_000} minutes goes for the next.`,
       );
-    for (const { path } of tooMany) await rm(path, { force: true });
+    for (const { path } of tooMany) await dropPart(path);
   };
 
-  const quarantineFile = async (path: string, name: string): Promise<void> => {
-    await mkdir(quarantine, { recursive: true, mode: 0o700 });
-    await rename(path, join(quarantine, `${clock.now()}-${name}`));
-    const names = (await readdir(quarantine)).sort();
-    for (const one of names.slice(0, Math.max(0, names.length - mostQuarantined))) await rm(join(quarantine, one));
-  };
+  const quarantineFile = (path: string, name: string): Promise<void> =>
+    inLine(quarantine, async () => {
+      await mkdir(quarantine, { recursive: true, mode: 0o700 });
+      announced.delete(path);
+      try {
+        await rename(path, join(quarantine, `${clock.now()}-${name}`));
+      } catch (err) {
+        if (systemCode(err) !== 'ENOENT') throw err;
+      }
+      const names = (await readdir(quarantine)).sort();
+      for (const one of names.slice(0, Math.max(0, names.length - mostQuarantined)))
+        await rm(join(quarantine, one), { force: true });
+    });
 
-  /** What is damaged is not listed any more, so that its sender brings it again. */
+  /** What is damaged is not listed any more, so that its sender brings it again; it is off the list before it is moved. */
   const dropDamaged = async (one: Received, found: string): Promise<void> => {
-    await quarantineFile(join(folder, one.file), `${one.pointId}-${found.slice(0, 12)}`);
     await db.unit(async (tx) => {
       await store.delete(tx, one);
       await events.record(tx, {
@@ -201,6 +226,24 @@ export function createReceiver(deps: {
         data: { point: one.pointId, outcome: 'quarantined' },
       });
     });
+    await quarantineFile(join(folder, one.file), `${one.pointId}-${found.slice(0, 12)}`);
+  };
+
+  /** Looks again where nothing else happens to it: it may have gone, or been sent again, while it was read. @returns what is wrong */
+  const settleDamage = async (one: Received): Promise<string | undefined> => {
+    const now = await store.find(one.sender, one.graphId, one.pointId);
+    if (now?.dataHash !== one.dataHash || now.receivedMs !== one.receivedMs) return undefined;
+    let found: string;
+    try {
+      found = await digestOf(join(folder, one.file));
+    } catch (err) {
+      // What cannot be read now stays: the next look may be able to.
+      if (systemCode(err) !== 'ENOENT') return `${one.pointId} of ${one.graphId} cannot be read`;
+      found = 'nothing';
+    }
+    if (found === one.dataHash) return undefined;
+    await dropDamaged(one, found);
+    return `${one.pointId} of ${one.graphId} has the digest ${found.slice(0, 12)} instead of ${one.dataHash.slice(0, 12)}`;
   };
 
   const setAside = async (part: UploadPart, found: string): Promise<never> => {
@@ -234,6 +277,7 @@ export function createReceiver(deps: {
     if (found !== part.dataHash) await setAside(part, found);
     const file = nameOf(part);
     await rename(partOf(part), join(folder, file));
+    announced.delete(partOf(part));
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());
     const received: Received = {
@@ -313,6 +357,10 @@ export function createReceiver(deps: {
         if (part.offset + part.bytes.length > part.totalBytes)
           throw new AppError('conflict/state', `More came than the ${part.totalBytes} bytes that were announced.`);
         await mkdir(partial, { recursive: true, mode: 0o700 });
+        const total = announced.get(partOf(part)) ?? part.totalBytes;
+        if (there > 0 && total !== part.totalBytes)
+          throw new AppError('conflict/state', `${total} bytes were announced before, and ${part.totalBytes} now.`);
+        await requireDisk(part);
         if (there === 0)
           // Two that begin at once are counted one after the other.
           await inLine(part.sender, async () => {
@@ -323,27 +371,28 @@ export function createReceiver(deps: {
             await requireFew(part);
             await appendTo(partOf(part), Buffer.alloc(0));
           });
-        else await requireRoom(part);
+        // What was admitted goes on: its bytes are counted from its first part on.
+        else if (!announced.has(partOf(part))) await requireRoom(part);
         await appendTo(partOf(part), part.bytes);
         const receivedBytes = there + part.bytes.length;
         return receivedBytes === part.totalBytes ? conclude(part) : { state: 'receiving', receivedBytes };
       }),
 
-    async verify(sender, percent) {
-      const all = (await store.list(sender)).sort(
-        (one, other) => (lastRead.get(one.file) ?? 0) - (lastRead.get(other.file) ?? 0),
-      );
+    async verify(sender, percent, only = {}) {
+      const all = (await store.list(sender))
+        .filter(
+          (one) =>
+            (only.graphId === undefined || one.graphId === only.graphId) &&
+            (only.pointId === undefined || one.pointId === only.pointId),
+        )
+        .sort((one, other) => (lastRead.get(one.file) ?? 0) - (lastRead.get(other.file) ?? 0));
       const chosen = all.slice(0, Math.ceil((all.length * percent) / 100));
       const findings: string[] = [];
       for (const one of chosen) {
-        const found = await digestOf(join(folder, one.file)).catch(() => 'nothing');
-        if (found !== one.dataHash) {
-          // What cannot be read now stays: the next look may be able to.
-          if (found !== 'nothing') await inLine(nameOf(one), () => dropDamaged(one, found));
-          findings.push(
-            `${one.pointId} of ${one.graphId} has the digest ${found.slice(0, 12)} instead of ${one.dataHash.slice(0, 12)}`,
-          );
-        } else lastRead.set(one.file, clock.now());
+        const found = await digestOf(join(folder, one.file)).catch(() => undefined);
+        const wrong = found === one.dataHash ? undefined : await inLine(nameOf(one), () => settleDamage(one));
+        if (wrong === undefined) lastRead.set(one.file, clock.now());
+        else findings.push(wrong);
       }
       return { read: chosen.length, findings };
     },
