@@ -14,6 +14,7 @@ const lists = {
   key: { path: '/api/v1/gateway/keys', query: { limit: 500 }, id: 'id' },
   drill: { path: '/api/v1/recovery/drills', query: { limit: 100 }, id: 'drill_id' },
   replica: { path: '/api/v1/backup-replication/replication/targets', query: {}, id: 'target_id' },
+  received: { path: '/api/v1/backup-replication/backup/snapshots/received', query: {}, id: 'backup_id' },
   failover: { path: '/api/v1/recovery/failovers', query: { limit: 100 }, id: 'failover_id' },
   checkpoint: {
     path: '/api/v1/backup-replication/recovery/checkpoints',
