@@ -67,6 +67,10 @@ export const manyUsers: Bench = {
       return took;
     };
     try {
+      // The host is not sampled yet when it is ready.
+      const host = new URL('/api/v1/monitoring/system', product.api);
+      const headers = { authorization: `Bearer ${adminToken}` };
+      while (!(await fetch(host, { headers }).then((answer) => answer.ok))) await sleep(100);
       // Compiled, and the connections' first pages read.
       const warm = performance.now() + (size === 'full' ? 5_000 : 50);
       await visit(product, users, thinkMs, () => performance.now() > warm);
