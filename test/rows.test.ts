@@ -43,7 +43,8 @@ const holds = (title: string, name: string): boolean => {
 /** The last word of a figure's line in a section of the written figures: `met`, `**missed**`, or nothing where none was wanted. */
 function verdictOf(page: string, section: string, line: string): string | undefined {
   const text = page.split(/^## /m).find((part) => part.startsWith(`${section}\n`));
-  const cells = text?.split('\n').find((one) => one.startsWith(`| ${line} |`));
+  // What was measured stands above the figures, sometimes under the same name.
+  const cells = text?.split('\n').findLast((one) => one.startsWith(`| ${line} |`));
   return cells?.split('|').at(-2)?.trim();
 }
 
