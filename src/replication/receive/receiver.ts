@@ -175,10 +175,16 @@ export function createReceiver(deps: {
       const seen = await stat(join(partial, name)).catch(() => undefined);
       if (seen && clock.now() - seen.mtimeMs > staleMs) await dropPart(join(partial, name));
     }
-    // What lies here and is not listed was left by an end in the middle; what is just being listed has somebody in line.
+    // What lies here and is not listed was left by an end in the middle. Its line is taken only while nobody is in it: whoever
+    // waits here for another one may be waited for. The list is read inside, or what was listed meanwhile would go.
     const names = (await readdir(folder).catch((): string[] => [])).filter((name) => /^[0-9a-f]{64}$/.test(name));
     const listed = new Set((await store.list(undefined)).map(({ file }) => file));
-    for (const name of names) if (!listed.has(name) && !lines.has(name)) await rm(join(folder, name), { force: true });
+    for (const name of names)
+      if (!listed.has(name) && !lines.has(name))
+        await inLine(name, async () => {
+          const now = await store.list(undefined);
+          if (!now.some(({ file }) => file === name)) await rm(join(folder, name), { force: true });
+        });
   };
 
   /** What nobody added to for a while goes for what begins now, the oldest first; what is under way does not. */
@@ -241,7 +247,8 @@ export function createReceiver(deps: {
       if (systemCode(err) !== 'ENOENT') return `${one.pointId} of ${one.graphId} cannot be read`;
       found = 'nothing';
     }
-    if (found === one.dataHash) return undefined;
+    // A newer point of its sender lets it go without standing in this line.
+    if (found === one.dataHash || !(await store.find(one.sender, one.graphId, one.pointId))) return undefined;
     await dropDamaged(one, found);
     return `${one.pointId} of ${one.graphId} has the digest ${found.slice(0, 12)} instead of ${one.dataHash.slice(0, 12)}`;
   };
@@ -363,7 +370,7 @@ export function createReceiver(deps: {
         await requireDisk(part);
         if (there === 0)
           // Two that begin at once are counted one after the other.
-          await inLine(part.sender, async () => {
+          await inLine('admission', async () => {
             await removeStale();
             await requireNew(part);
             await requireRoom(part);
