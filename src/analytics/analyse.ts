@@ -21,8 +21,10 @@ export type Analysis = {
   readonly pairs: number;
 };
 
-/** Pairs between two pauses: each takes half a millisecond. */
-const pairsAtOnce = 16;
+/** Without a value for so many steps, and an hour, it ended. */
+const fewestStepsAgo = 6;
+/** Nothing else waits longer for its turn. Milliseconds. */
+const longestTurnMs = 10;
 
 export async function analyse(options: {
   series: readonly ResourceSeries[];
@@ -46,6 +48,8 @@ export async function analyse(options: {
   }
   for (const profile of profiles) {
     await breathe();
+    // What ended is no present: it does nothing, and goes nowhere.
+    if (profile.toMs < window.toMs - Math.max(fewestStepsAgo * profile.series.stepMs, 3_600_000)) continue;
     patterns.push(...findOwnPatterns(profile, profiles.length));
     const { capacity, kind } = profile.series;
     // What goes up and down without a limit has no end that is worth telling.
@@ -53,9 +57,14 @@ export async function analyse(options: {
   }
   patterns.push(...(leaks ?? []).map(leakPattern));
   let pairs = 0;
+  let turnMs = performance.now();
   for (const relation of relate(moversOf(series))) {
+    if (performance.now() - turnMs > longestTurnMs) {
+      await breathe();
+      turnMs = performance.now();
+    }
+    if (relation === 'more') continue;
     pairs += 1;
-    if (pairs % pairsAtOnce === 0) await breathe();
     const pattern = relation && relationPattern(relation, series);
     if (pattern) patterns.push(pattern);
   }

@@ -29,6 +29,7 @@ const limit = z.coerce.number().int().min(1).max(100).default(50);
 const resourceType = z.string().min(1).max(200).optional().describe('Such as `memory`; of applications `metric`.');
 const windowHours = z.coerce
   .number()
+  .int()
   .min(1)
   .max(720)
   .optional()

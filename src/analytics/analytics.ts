@@ -99,12 +99,15 @@ export function createAnalytics(options: {
       breathe,
     });
   };
+  let queue: Promise<unknown> = Promise.resolve();
   const analysisOf = (windowMs: number): Promise<Analysis> => {
     const nowMs = clock.now();
     for (const [key, { atMs }] of analyses) if (nowMs - atMs >= keptMs || nowMs < atMs) analyses.delete(key);
     const known = analyses.get(windowMs);
     if (known) return known.analysis;
-    const analysis = look(windowMs, nowMs);
+    // Of all windows together one look at a time.
+    const analysis = queue.then(() => look(windowMs, nowMs));
+    queue = analysis.catch(() => undefined);
     analyses.set(windowMs, { atMs: nowMs, analysis });
     analysis.catch(() => analyses.delete(windowMs));
     return analysis;

@@ -78,7 +78,7 @@ export function findSpikesInRhythm(profile: Profile, looked: number): Pattern | 
   if (!rhythm) return undefined;
   const p = Math.min(1, rhythm.p * Math.max(1, looked));
   const confidence = (1 - p) * rhythm.coverage * rhythm.inRhythm;
-  if (p > familyError || confidence < leastConfidence * rhythm.inRhythm) return undefined;
+  if (p > familyError || confidence < leastConfidence) return undefined;
   return {
     ...{ type: 'periodic_spikes', key: series.key, resourceType: series.resourceType, confidence, fromMs, toMs },
     description: `${series.key} spikes every ${sayHours(rhythm.periodHours)} to ${sayAmount(rhythm.height, series.unit)}, usually ${sayAmount(rhythm.usual, series.unit)}; ${rhythm.spikes.length} times, next about ${new Date(instantOf(rhythm.nextHours)).toISOString()}.`,

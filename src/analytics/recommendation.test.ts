@@ -88,6 +88,11 @@ describe('what to do', () => {
     });
   });
 
+  test('what touched its limit once is not told to have less of it', () => {
+    const touched = { ...quota, metrics: { ...quota.metrics, peak_usage: 990 } };
+    expect(only([touched])).toEqual([]);
+  });
+
   test('sessions that leak want a pool', () => {
     const found = every.find(({ rule }) => rule === 'leak');
     expect(found).toMatchObject({ optimizationType: 'pooling', priority: 'critical', savings: { amount: 36 } });

@@ -236,11 +236,13 @@ function spikes(pattern: KnownPattern): Recommendation | undefined {
   };
 }
 
-function spare(pattern: KnownPattern): Recommendation {
+function spare(pattern: KnownPattern): Recommendation | undefined {
   const isQuota = pattern.key.startsWith('quota:');
   const id = pattern.key.replace(/^quota:/, '');
   const [capacity, p95] = [figure(pattern, 'capacity'), figure(pattern, 'p95_usage')];
   const wanted = Math.min(capacity, Math.max(figure(pattern, 'peak_usage'), headroom * p95));
+  // Hardly less than there is would be a recommendation of nothing.
+  if (wanted > 0.9 * capacity) return undefined;
   const unit = String(pattern.metadata.unit ?? '');
   return {
     ...about(pattern),

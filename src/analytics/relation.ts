@@ -35,6 +35,9 @@ const stretches = 8;
 const enoughInStretch = 0.15;
 const leastHolds = 0.75;
 const shiftedShare = 0.8;
+/** All of a week. */
+const mostShifts = 168;
+const shiftsAtOnce = 8;
 /** Of all pairs together; a chance relation is told in one of a hundred runs at most. */
 export const relationError = 0.01;
 
@@ -45,10 +48,13 @@ export const relationError = 0.01;
  * @param movers on the same whole hours
  */
 export const findRelations = (movers: readonly Mover[]): Relation[] =>
-  [...relate(movers)].filter((one) => one !== undefined);
+  [...relate(movers)].filter((one) => typeof one === 'object');
 
-/** The same pair by pair, so that whoever has other things to do can do them in between; undefined: this pair has nothing. */
-export function* relate(movers: readonly Mover[]): Generator<Relation | undefined> {
+/**
+ * The same pair by pair, and in pieces of a pair, so that whoever has other things to do can do them in between; undefined: this pair
+ * has nothing, `more`: it is not over yet.
+ */
+export function* relate(movers: readonly Mover[]): Generator<Relation | undefined | 'more'> {
   const moved = movers.flatMap((mover) => {
     const moves = movesOf(mover);
     return moves ? [{ ...mover, moves }] : [];
@@ -57,12 +63,12 @@ export function* relate(movers: readonly Mover[]): Generator<Relation | undefine
   for (const [i, a] of moved.entries())
     for (const b of moved.slice(i + 1)) if (a.family !== b.family) pairs.push([a, b]);
   const tests = pairs.length * (2 * mostLag + 1);
-  for (const [a, b] of pairs) yield relateTwo(a, b, tests);
+  for (const [a, b] of pairs) yield yield* relateTwo(a, b, tests);
 }
 
 type Moved = Mover & { readonly moves: Moves };
 
-function relateTwo(a: Moved, b: Moved, tests: number): Relation | undefined {
+function* relateTwo(a: Moved, b: Moved, tests: number): Generator<'more', Relation | undefined> {
   let best: { lag: number; rho: number; p: number; hours: number } | undefined;
   for (const lag of lags) {
     const one = correlate(a.moves, b.moves, lag);
@@ -74,7 +80,7 @@ function relateTwo(a: Moved, b: Moved, tests: number): Relation | undefined {
   const p = Math.min(1, best.p * tests);
   if (p > relationError) return undefined;
   const holds = shareThatHolds(a.moves, b.moves, best.lag, Math.sign(best.rho));
-  if (holds < leastHolds || !beatsShifts(a.moves, b.moves, best)) return undefined;
+  if (holds < leastHolds || !(yield* beatsShifts(a.moves, b.moves, best))) return undefined;
   const [leader, follower] = best.lag >= 0 ? [a, b] : [b, a];
   return {
     ...{ leader: leader.key, follower: follower.key, lagHours: Math.abs(best.lag), rho: best.rho, p, holds },
@@ -191,10 +197,15 @@ function shareThatHolds(a: Moves, b: Moves, lag: number, sign: number): number {
   return seen < 4 ? 0 : held / seen;
 }
 
-/** Shifted round by what is no lag any more, the same two series must look much less alike: what a shared rhythm makes comes back. */
-function beatsShifts(a: Moves, b: Moves, best: { lag: number; rho: number }): boolean {
+/**
+ * Shifted round by what is no lag any more, the same two series must look much less alike: what a shared rhythm makes comes back. Of a
+ * long window the shifts are tried that lie evenly over it.
+ */
+function* beatsShifts(a: Moves, b: Moves, best: { lag: number; rho: number }): Generator<'more', boolean> {
   const n = b.length;
-  for (let shift = 2 * mostLag; shift < n - 2 * mostLag; shift += 1) {
+  const apart = Math.max(1, Math.ceil((n - 4 * mostLag) / mostShifts));
+  for (let shift = 2 * mostLag; shift < n - 2 * mostLag; shift += apart) {
+    if (shift % (shiftsAtOnce * apart) < apart) yield 'more';
     const turned = Array.from({ length: n }, (_, i) => b[(i + best.lag + shift) % n] ?? null);
     const [x, y] = aligned(a, turned, 0);
     if (x.length >= fewestHours / 2 && Math.abs(pearson(ranksOf(x), ranksOf(y))) >= shiftedShare * Math.abs(best.rho))
