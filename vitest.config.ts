@@ -18,8 +18,6 @@ export default defineConfig({
     maxWorkers: 4,
     // Of those that a file lets run beside each other: each is the product, its sample and restic.
     maxConcurrency: 2,
-    // Where nobody looks at a failure before it counts, a race of a test is tried once more, and told by name (docs/decisions/0039).
-    retry: process.env.CI === undefined ? 0 : 1,
     // How long a condition is awaited: what a slow machine needs is no fault, and a quick one does not wait for it.
     expect: { poll: { timeout: 30_000 } },
     sequence: { sequencer: LongestFirst },

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { countTests, summary } from './verdict.mjs';
+import { describe, expect, test } from 'vitest';
+import { countTests, failedFiles, mergedCounts, summary, toldBySecond } from './verdict.mjs';
 
 const report = { numPassedTests: 3, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
 const file = (status, ...tests) => ({ status, assertionResults: tests.map((each) => ({ status: each })) });
@@ -28,5 +28,61 @@ test('counts each failed check as a failure', () => {
   expect(summary([], { passed: 0, failed: 0, skipped: 1 })).toEqual({
     line: '0 passed, 0 failed, 1 skipped',
     ok: true,
+  });
+});
+
+describe('what is tried again', () => {
+  const named = (name, ...tests) => ({
+    name,
+    status: tests.some(([, status]) => status === 'failed') || tests.length === 0 ? 'failed' : 'passed',
+    assertionResults: tests.map(([fullName, status, why]) => ({
+      fullName,
+      status,
+      failureMessages: why === undefined ? [] : [`${why}\n    at somewhere`],
+    })),
+  });
+  const first = {
+    numPassedTests: 4,
+    numFailedTests: 2,
+    numPendingTests: 1,
+    numTodoTests: 0,
+    testResults: [
+      named('/repo/good.test.ts', ['a', 'passed'], ['b', 'passed'], ['c', 'passed']),
+      named('/repo/race.test.ts', ['a', 'failed', 'Error: too late'], ['b', 'passed'], ['c', 'skipped']),
+      named('/repo/bad.test.ts', ['a', 'failed', 'Error: wrong']),
+      named('/repo/unreadable.test.ts'),
+    ],
+  };
+  const second = {
+    numPassedTests: 4,
+    numFailedTests: 1,
+    numPendingTests: 1,
+    numTodoTests: 0,
+    testResults: [
+      named('/repo/race.test.ts', ['a', 'passed'], ['b', 'passed'], ['c', 'skipped']),
+      named('/repo/bad.test.ts', ['a', 'failed', 'Error: wrong']),
+      named('/repo/unreadable.test.ts', ['a', 'passed'], ['b', 'passed']),
+    ],
+  };
+
+  test('is the files that failed, those that could not be loaded too', () => {
+    expect(failedFiles(first)).toEqual(['/repo/bad.test.ts', '/repo/race.test.ts', '/repo/unreadable.test.ts']);
+    expect(failedFiles(undefined)).toEqual([]);
+  });
+
+  test('counts as it ended then, and what failed twice has failed', () => {
+    const counts = mergedCounts(countTests(first, 1), first, countTests(second, 1));
+    expect(counts).toEqual({ passed: 7, failed: 1, skipped: 1 });
+    // A second run that could not even begin is a failure.
+    expect(mergedCounts(countTests(first, 1), first, countTests(undefined, 1)).failed).toBe(1);
+  });
+
+  test('is told by name, with what it failed on first', () => {
+    expect(toldBySecond('/repo', first, second)).toEqual([
+      '',
+      '1 passed only at the second attempt:',
+      '  race.test.ts > a: Error: too late',
+    ]);
+    expect(toldBySecond('/repo', second, second)).toEqual([]);
   });
 });

@@ -105,18 +105,17 @@ export function openPage(name: string, settings: Readonly<Record<string, string>
     async faults() {
       const { violations } = await open.page.evaluate<axe.AxeResults>(`${axe.source}; axe.run()`);
       await open.page.setViewportSize({ width: 320, height: 740 });
-      // Tables become cards a moment after the room became narrow.
-      const fits = await open.page
-        .waitForFunction('document.documentElement.scrollWidth <= 320', undefined, { timeout: 20_000 })
-        .then(
-          () => true,
-          () => false,
-        );
-      const width = await open.page.evaluate<number>('document.documentElement.scrollWidth');
+      // Tables become cards a moment after the room became narrow, and what comes meanwhile may be wide for a moment.
+      const beganMs = performance.now();
+      let width = Number.POSITIVE_INFINITY;
+      while (width > 320 && performance.now() - beganMs < 60_000) {
+        await open.page.waitForTimeout(50);
+        width = await open.page.evaluate<number>('document.documentElement.scrollWidth');
+      }
       await open.page.setViewportSize({ width: 1280, height: 900 });
       return [
         ...violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
-        ...(!fits ? [`${width} pixels wide on a phone of 320`] : []),
+        ...(width > 320 ? [`${width} pixels wide on a phone of 320`] : []),
       ];
     },
   };
