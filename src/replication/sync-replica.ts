@@ -2,7 +2,7 @@ import type { RecoveryPoint } from '../backup/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
-import type { Place } from './places/place.ts';
+import type { Place, Sent } from './places/place.ts';
 import { type PointCopy, refusePoint, type SyncPlan } from './plan-sync.ts';
 import { freshState, type LogEntry, type Replica, type ReplicaState } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
@@ -82,13 +82,24 @@ export async function syncReplica(
     await context.phase('copying');
     const copied: string[] = [];
     let bytes: number | null = 0;
+    /** What was seen to go over, for the rate. */
+    let bytesDone = 0;
     const filesTotal = plan.copy.length;
     for (const item of plan.copy) {
       context.progress({ filesDone: copied.length, filesTotal });
       await context.checkHeld();
-      const brought = await copyOne(deps, replica, place, item, context);
+      const before = bytesDone;
+      let sent = 0;
+      const brought = await copyOne(deps, replica, place, item, context, (now) => {
+        sent = now.bytesDone;
+        // How much the others will be is known when they are packed: a total only with the last.
+        const last = copied.length === filesTotal - 1;
+        context.progress({ bytesDone: before + sent, ...(last ? { bytesTotal: before + now.bytesTotal } : {}) });
+      });
+      bytesDone = before + (sent > 0 ? sent : (brought ?? 0));
       copied.push(item.point.id);
       bytes = bytes === null || brought === null ? null : bytes + brought;
+      context.progress({ bytesDone });
     }
     context.progress({ filesDone: copied.length, filesTotal });
 
@@ -155,6 +166,7 @@ async function copyOne(
   place: Place,
   item: PointCopy,
   context: OperationContext,
+  onProgress: (sent: Sent) => void,
 ): Promise<number | null> {
   const { db, store, clock } = deps;
   const { point } = item;
@@ -169,7 +181,7 @@ async function copyOne(
   await deps.step('replicate:begun');
   try {
     const limitKiB = replica.limitKiB ?? deps.settings().limitKiB;
-    const call = { signal: context.signal, operationId: context.id };
+    const call = { signal: context.signal, operationId: context.id, onProgress };
     const { treeId, bytes, dataHash } = await place.bring(item, limitKiB, call);
     await deps.step('replicate:copied');
     const nowMs = clock.now();

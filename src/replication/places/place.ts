@@ -13,6 +13,9 @@ export type PlaceLook = {
 /** What a transfer brought. `bytes`: as stored there; null where that place cannot tell. */
 export type Brought = { readonly treeId: string; readonly bytes: number | null; readonly dataHash: string | null };
 
+/** Of one transfer, without what an earlier attempt had sent already. */
+export type Sent = { readonly bytesDone: number; readonly bytesTotal: number };
+
 /** Where points are copied to. Each kind of place is one adapter; limits, leases, log and retries wrap it. */
 export type Place = {
   /**
@@ -22,7 +25,12 @@ export type Place = {
    */
   look(known: string | null, call: PlaceCall): Promise<PlaceLook>;
   plan(points: readonly RecoveryPoint[], call: PlaceCall): Promise<SyncPlan>;
-  bring(item: SyncPlan['copy'][number], limitKiB: number, call: PlaceCall): Promise<Brought>;
+  /** `onProgress` is told by places that know beforehand how much they send. */
+  bring(
+    item: SyncPlan['copy'][number],
+    limitKiB: number,
+    call: PlaceCall & { onProgress?(sent: Sent): void },
+  ): Promise<Brought>;
   /** Which of these lie there; and drops them. @returns ids of points that are gone now */
   forget(pointIds: readonly string[], call: PlaceCall): Promise<string[]>;
   /** Frees what nothing refers to; left out where points are whole files, which go with their bytes. */

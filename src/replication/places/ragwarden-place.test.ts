@@ -132,7 +132,14 @@ test('a transfer that broke in its middle goes on with the next part, also when 
     sent.push(-1);
     await expect(place.bring(item, 0, call)).rejects.toThrow('the answer was lost');
     breaks = 'never';
-    expect(await place.bring(item, 0, call)).toMatchObject({ bytes: bytes.length });
+    const told: object[] = [];
+    const onProgress = (one: object) => told.push(one);
+    expect(await place.bring(item, 0, { ...call, onProgress })).toMatchObject({ bytes: bytes.length });
+    // What is left of it, from where it goes on.
+    expect([told[0], told.at(-1)]).toEqual([
+      { bytesDone: 0, bytesTotal: 4_500 },
+      { bytesDone: 4_500, bytesTotal: 4_500 },
+    ]);
     expect(sent).toEqual([0, 1_000, 2_000, 3_000, -1, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000]);
     const [file = ''] = (await readdir(other.folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
     expect((await readFile(join(other.folder, file))).equals(bytes)).toBe(true);

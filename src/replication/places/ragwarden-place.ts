@@ -228,7 +228,10 @@ export function createRagwardenPlace(options: {
       const { point, treeId } = item;
       const about = { graph_id: point.targetId, backup_id: point.id, data_hash: dataHash };
       const known = await ask(listAnswer, '/received', { ...about, mine: 'true' }, call);
-      let offset = known.received_bytes ?? 0;
+      const begunAt = known.received_bytes ?? 0;
+      let offset = begunAt;
+      const tell = () => call.onProgress?.({ bytesDone: offset - begunAt, bytesTotal: bytes - begunAt });
+      tell();
       const handle = await open(file, 'r');
       try {
         for (;;) {
@@ -251,6 +254,7 @@ export function createRagwardenPlace(options: {
           offset += part.length;
           if (answer.data_hash !== dataHash || answer.received_bytes !== offset)
             throw new AppError('outgoing/failed', `${baseUrl} says that it has something else than was sent.`);
+          tell();
           if (answer.status === 'validated') break;
           if (offset >= bytes)
             throw new AppError('outgoing/failed', `${baseUrl} took all of ${point.id} and does not list it.`);
