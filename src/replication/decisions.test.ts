@@ -5,6 +5,7 @@ import { damagedPacks, planHeal } from './heal.ts';
 import { measureLag } from './lag.ts';
 import type { ReplicaOverview } from './overview.ts';
 import { decidePlacement, type PlacedCopy, type PlacementRule } from './placement.ts';
+import { watchGrowth } from './places/repository-place.ts';
 import { planSync, refusePoint } from './plan-sync.ts';
 import { freshState, type Replica } from './replica.ts';
 import { decideReplicaWork } from './replication-job.ts';
@@ -218,4 +219,20 @@ describe('what is done with a replica', () => {
     expect(decide(littered, 99 * hour, null, { pruneIntervalMs: 0 })).toBe('look');
     expect(decide(littered, 99 * hour)).toBe('prune');
   });
+});
+
+test('what comes to a folder is told while it comes, and no more once it is dear to measure', async () => {
+  const told: number[] = [];
+  const over = new AbortController();
+  let measured = 0;
+  const measure = async (): Promise<number> => {
+    measured += 10;
+    if (measured === 30) over.abort();
+    return measured;
+  };
+  await watchGrowth(measure, over.signal, (bytes) => told.push(bytes), { everyMs: 0, dearMs: 1_000_000 });
+  expect(told).toEqual([10, 20]);
+  const { signal } = new AbortController();
+  await watchGrowth(measure, signal, (bytes) => told.push(bytes), { everyMs: 0, dearMs: -1 });
+  expect(told).toEqual([10, 20, 40]);
 });

@@ -94,7 +94,10 @@ export async function syncReplica(
         sent = now.bytesDone;
         // How much the others will be is known when they are packed: a total only with the last.
         const last = copied.length === filesTotal - 1;
-        context.progress({ bytesDone: before + sent, ...(last ? { bytesTotal: before + now.bytesTotal } : {}) });
+        context.progress({
+          bytesDone: before + sent,
+          ...(last && now.bytesTotal !== null ? { bytesTotal: before + now.bytesTotal } : {}),
+        });
       });
       bytesDone = before + (sent > 0 ? sent : (brought ?? 0));
       copied.push(item.point.id);

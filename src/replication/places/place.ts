@@ -13,8 +13,8 @@ export type PlaceLook = {
 /** What a transfer brought. `bytes`: as stored there; null where that place cannot tell. */
 export type Brought = { readonly treeId: string; readonly bytes: number | null; readonly dataHash: string | null };
 
-/** Of one transfer, without what an earlier attempt had sent already. */
-export type Sent = { readonly bytesDone: number; readonly bytesTotal: number };
+/** Of one transfer, without what an earlier attempt had sent already. Total null: nobody knows how much it will be. */
+export type Sent = { readonly bytesDone: number; readonly bytesTotal: number | null };
 
 /** Where points are copied to. Each kind of place is one adapter; limits, leases, log and retries wrap it. */
 export type Place = {
@@ -25,7 +25,7 @@ export type Place = {
    */
   look(known: string | null, call: PlaceCall): Promise<PlaceLook>;
   plan(points: readonly RecoveryPoint[], call: PlaceCall): Promise<SyncPlan>;
-  /** `onProgress` is told by places that know beforehand how much they send. */
+  /** `onProgress` is told by places that know how much they send, or see what has come. */
   bring(
     item: SyncPlan['copy'][number],
     limitKiB: number,

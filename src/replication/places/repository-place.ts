@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Repository } from '../../backup/index.ts';
 import { factTagChanges } from '../../backup/index.ts';
 import { AppError, isAppError } from '../../platform/errors.ts';
@@ -80,12 +81,21 @@ export function createRepositoryPlace(options: {
     },
     async bring(item, limitKiB, call) {
       const before = await storedBytes();
-      const facts = { ...call, from: source, limitKiB };
-      // A point exists where its manifest does, so that comes last.
-      await repository.copyFrom({ ...facts, snapshotIds: item.streams });
-      if (item.manifest !== undefined) await repository.copyFrom({ ...facts, snapshotIds: [item.manifest] });
+      const { onProgress, ...asked } = call;
+      const facts = { ...asked, from: source, limitKiB };
+      const over = new AbortController();
+      if (before !== null && onProgress)
+        void watchGrowth(storedBytes, over.signal, (now) => onProgress({ bytesDone: now - before, bytesTotal: null }));
+      try {
+        // A point exists where its manifest does, so that comes last.
+        await repository.copyFrom({ ...facts, snapshotIds: item.streams });
+        if (item.manifest !== undefined) await repository.copyFrom({ ...facts, snapshotIds: [item.manifest] });
+      } finally {
+        over.abort();
+      }
       const after = await storedBytes();
       const bytes = before === null || after === null ? null : Math.max(0, after - before);
+      if (bytes !== null) onProgress?.({ bytesDone: bytes, bytesTotal: null });
       return { treeId: item.treeId, bytes, dataHash: null };
     },
     async forget(pointIds, call) {
@@ -111,6 +121,26 @@ export function createRepositoryPlace(options: {
       );
     },
   };
+}
+
+/** Once a second, as long as that is cheap: what takes long to measure is read from the disk that is being written to. */
+export async function watchGrowth(
+  measure: () => Promise<number | null>,
+  over: AbortSignal,
+  tell: (bytes: number) => void,
+  { everyMs, dearMs } = { everyMs: 1_000, dearMs: 100 },
+): Promise<void> {
+  for (let tookMs = 0; tookMs <= dearMs; ) {
+    const isOver = await sleep(everyMs, undefined, { signal: over }).then(
+      () => false,
+      () => true,
+    );
+    if (isOver) return;
+    const beganMs = performance.now();
+    const bytes = await measure();
+    if (bytes !== null && !over.aborted) tell(bytes);
+    tookMs = performance.now() - beganMs;
+  }
 }
 
 /** Somebody's files are never mixed with ours. */
