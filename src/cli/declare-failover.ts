@@ -44,6 +44,7 @@ export function declareFailover(program: Command, context: CommandContext, does:
     .action(does((flags: Parameters<typeof failOver>[1]) => failOver(context, flags)));
   remote(failover.command('reseed').description('fill the place that was left from a new point, and leave it stopped'))
     .option(...target)
+    .option('--place <home|standby>', 'only if this is the place to fill: refused when the target lives there by now')
     .option(...yes)
     .action(does((flags: Parameters<typeof reseed>[1]) => reseed(context, flags)));
   remote(failover.command('list').description('failovers and reseeds, newest first'))

@@ -80,7 +80,10 @@ export async function carryOut(
 }
 
 /** Fills the place that was left from a new point of where the target lives. */
-export async function reseed(context: CommandContext, flags: TargetFlags & { yes?: boolean }): Promise<number> {
+export async function reseed(
+  context: CommandContext,
+  flags: TargetFlags & { place?: string; yes?: boolean },
+): Promise<number> {
   const { terminal } = context;
   if (!flags.yes && !terminal.interactive)
     throw new AppError(
@@ -88,9 +91,14 @@ export async function reseed(context: CommandContext, flags: TargetFlags & { yes
       'A reseed replaces what lies at the place that was left, and nobody can be asked here. Repeat it with --yes.',
     );
   return withApi(context, flags, async (api) => {
+    let { place } = flags;
     if (!flags.yes) {
+      const query = { target: flags.target };
+      const { active } = read(failoverStatusAnswer, await api.call('/api/v1/recovery/failover', { query }));
+      // What is confirmed is done at that place or not at all, whatever happens while somebody reads this.
+      place ??= active === 'home' ? 'standby' : 'home';
       const answer = await terminal.ask(
-        'What lies at the place that was left is put aside there, and a new point is brought. Type y to go on: ',
+        `What lies at ${place} is put aside there, and a new point is brought from ${active}. Type y to go on: `,
         context.signal,
       );
       if (!['y', 'yes'].includes(answer.trim())) {
@@ -98,7 +106,7 @@ export async function reseed(context: CommandContext, flags: TargetFlags & { yes
         return exitCodes.failure;
       }
     }
-    const body = { target: flags.target, confirm: true };
+    const body = { target: flags.target, place, confirm: true };
     const first = await api.call('/api/v1/recovery/reseed', { method: 'POST', body });
     return followAndReport(context, api, first, flags);
   });

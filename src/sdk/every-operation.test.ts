@@ -267,7 +267,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
   postRecoveryFailoverPlan: ({ recovery }) => recovery.planFailover({ target: 't', backupId: 'b' }),
   postRecoveryFailover: ({ recovery }) =>
     recovery.failover({ target: 't', backupId: 'b', planId: 'p', confirm: true, force: true }),
-  postRecoveryReseed: ({ recovery }) => recovery.reseed({ target: 't', confirm: true }),
+  postRecoveryReseed: ({ recovery }) => recovery.reseed({ target: 't', place: 'home', confirm: true }),
   getRecoveryFailovers: ({ recovery }) => recovery.failovers({ target: 't', limit: 5, cursor: 'c' }),
   getRecoveryFailoversByFailoverId: ({ recovery }) => recovery.failoverReport('f'),
   postBackupReplicationRecoveryCheckpoints: ({ recovery }) =>

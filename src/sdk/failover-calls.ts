@@ -48,9 +48,17 @@ export function createFailoverCalls({ send }: Transport) {
         method: 'POST',
         body: { target, backup_id: backupId, plan_id: planId, confirm, force },
       }),
-    /** Begins to fill the place that the target does not live at. @throws `recovery/no-standby`, `operation/busy` */
-    reseed: ({ target, confirm, ...call }: StartOptions & { target?: string; confirm: boolean }) =>
-      ask<OperationBody>('/api/v1/recovery/reseed', { ...call, method: 'POST', body: { target, confirm } }),
+    /**
+     * Begins to fill the place that the target does not live at. @throws `recovery/no-standby`, `operation/busy`,
+     * `conflict/state` when it lives at `place` by now
+     */
+    reseed: ({
+      target,
+      place,
+      confirm,
+      ...call
+    }: StartOptions & { target?: string; place?: 'home' | 'standby'; confirm: boolean }) =>
+      ask<OperationBody>('/api/v1/recovery/reseed', { ...call, method: 'POST', body: { target, place, confirm } }),
     /** Newest first. `limit` 1 to 500, 50 unless told. */
     failovers: ({
       target,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { placeIds } from '../../config/index.ts';
 import { idempotencyOf, type Operations, operationAnswers, respondWithOperation } from '../../operations/index.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
 import { pageCursor, pageOf, placeOfCursor } from '../../platform/paging.ts';
@@ -130,17 +131,25 @@ export const failoverRoutes =
     app.post(
       '/api/v1/recovery/reseed',
       {
-        config: { ...admin('reseed'), problems: [...begins, 'backup/unavailable'] },
+        config: { ...admin('reseed'), problems: [...begins, 'backup/unavailable', 'conflict/state'] },
         schema: {
           tags,
           summary: 'Fill the place that the target does not live at from a new point, and leave it stopped',
-          body: z.strictObject({ target, confirm: z.boolean().default(false) }),
+          body: z.strictObject({
+            target,
+            place: z
+              .enum(placeIds)
+              .optional()
+              .describe('Which place was meant to be filled: refused when the target lives there by now.'),
+            confirm: z.boolean().default(false),
+          }),
           response: operationAnswers,
         },
       },
       async (request, reply) => {
         const operation = await failovers.reseed({
           targetId: request.body.target ?? deps.defaultTargetId(),
+          place: request.body.place,
           confirm: request.body.confirm,
           requestedBy: who(request),
           idempotency: idempotencyOf(request),

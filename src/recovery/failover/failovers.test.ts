@@ -334,7 +334,12 @@ test('where another instance led the target is read before anything is planned, 
   await ledElsewhere();
   const request = { targetId: 'rag', requestedBy: 'admin', confirm: true };
   await clock.advance(1);
-  await operations.wait((await failovers.reseed(request)).id);
+  // Somebody was asked before that, and means the place where it lives by now.
+  await expect(failovers.reseed({ ...request, place: 'standby' })).rejects.toMatchObject({
+    code: 'conflict/state',
+    detail: expect.stringContaining('lives at standby by now'),
+  });
+  await operations.wait((await failovers.reseed({ ...request, place: 'home' })).id);
   expect(await last()).toMatchObject({ kind: 'reseed', from: 'standby', to: 'home' });
 });
 

@@ -10,6 +10,7 @@ import {
   type FailoverKind,
   failoverPhases,
   noFacts,
+  type PlaceName,
 } from './failover.ts';
 import type { FailoverDeps, FailoverPlace, FailoverTarget } from './failover-deps.ts';
 import { readActivePlace } from './failover-store.ts';
@@ -38,8 +39,11 @@ export type Failovers = {
       force: boolean;
     },
   ): Promise<Operation>;
-  /** Fills the place that the target does not live at from a new point, and leaves it stopped. */
-  reseed(request: Requested & { confirm: boolean }): Promise<Operation>;
+  /**
+   * Fills the place that the target does not live at from a new point, and leaves it stopped.
+   * @throws AppError `conflict/state` when the target lives at `place` by now, whoever meant it to be filled
+   */
+  reseed(request: Requested & { place?: PlaceName | undefined; confirm: boolean }): Promise<Operation>;
   /** @throws AppError `recovery/unknown-failover` */
   require(id: string): Promise<Failover>;
   readonly settlers: Readonly<Record<string, (operation: Operation) => Promise<SettledOutcome>>>;
@@ -307,6 +311,12 @@ export function createFailovers(deps: FailoverDeps): Failovers {
         ({ to }) => `Reseeding replaces what lies at ${to.id}; it is put aside there.`,
       );
       if ('repeated' in admitted) return admitted.repeated;
+      const { from, to } = admitted.places;
+      if (request.place !== undefined && request.place !== to.id)
+        throw new AppError(
+          'conflict/state',
+          `${request.targetId} lives at ${from.id} by now, so that is not the place to fill: ${to.id} is. Look where it lives, and confirm anew.`,
+        );
       return begin(fresh('reseed', request, admitted.places, {}), request.idempotency);
     },
   };

@@ -1,17 +1,36 @@
-import type { FailoverStatus } from '../../api/failover-wire.ts';
+import type { FailoverStatus, PlaceName } from '../../api/failover-wire.ts';
 import { Refusal } from '../../parts/loaded.tsx';
 import { NamedConfirm } from '../../parts/named-confirm.tsx';
 import { Action } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { api } from '../../state/session.ts';
 
-/** What filling the place that was left means, and nothing happens before the target was named. */
-export function ReseedOrder(props: { status: FailoverStatus; onBegun(): Promise<void>; onLeave(): void }) {
-  const { status } = props;
+/**
+ * What filling the place that was left means, and nothing happens before the target was named.
+ * @param props.place the one that was meant when it was asked for; what is confirmed is done there or not at all
+ */
+export function ReseedOrder(props: {
+  place: PlaceName;
+  status: FailoverStatus;
+  onBegun(): Promise<void>;
+  onLeave(): void;
+}) {
+  const { status, place: other } = props;
   const { target_id: target, active } = status;
-  const other = active === 'home' ? 'standby' : 'home';
   const { act, refusal } = useActing(async () => undefined);
   const folders = status.places.find(({ place }) => place === other)?.folders ?? [];
+  if (other === active)
+    return (
+      <section class="panel" aria-labelledby="procedure-title">
+        <div class="panel-head">
+          <h2 id="procedure-title">Nothing to reseed at {other}</h2>
+          <Action label="Leave it" about="Leave it: nothing has happened" onPress={props.onLeave} />
+        </div>
+        <p class="refusal" role="alert">
+          {target} lives at {other} by now: it was led there while this was being asked. Nothing was done.
+        </p>
+      </section>
+    );
   return (
     <section class="panel" aria-labelledby="procedure-title">
       <div class="panel-head">
@@ -54,7 +73,7 @@ export function ReseedOrder(props: { status: FailoverStatus; onBegun(): Promise<
         label={`Reseed ${other}`}
         onConfirm={() =>
           act(async () => {
-            await api.post('api/v1/recovery/reseed', { target, confirm: true });
+            await api.post('api/v1/recovery/reseed', { target, place: other, confirm: true });
             await props.onBegun();
           })
         }

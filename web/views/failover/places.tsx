@@ -44,7 +44,7 @@ function Places({ status, onOrder }: { status: FailoverStatus; onOrder(order: Or
               label={`Reseed ${other}`}
               about={`Reseed ${other} with a new point of ${active}: asks first`}
               why={may('reseed')}
-              onPress={() => onOrder({ kind: 'reseed' })}
+              onPress={() => onOrder({ kind: 'reseed', place: other })}
             />
             <span class="faint">
               {seeded === null

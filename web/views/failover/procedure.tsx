@@ -1,4 +1,4 @@
-import type { Checkpoint, Failover, FailoverStatus } from '../../api/failover-wire.ts';
+import type { Checkpoint, Failover, FailoverStatus, PlaceName } from '../../api/failover-wire.ts';
 import { formatSeconds, plural } from '../../format.ts';
 import { type Level, Mark, Word } from '../../parts/mark.tsx';
 import { Action, Age, Fact } from '../../parts/text.tsx';
@@ -8,8 +8,10 @@ import { FailoverOrder } from './order-failover.tsx';
 import { ReseedOrder } from './order-reseed.tsx';
 import { stepsOf, timesOf, tookOf, wayOf, whereItIs } from './wording.ts';
 
-/** What somebody is about to begin. */
-export type Order = { readonly kind: 'failover'; readonly checkpoint?: Checkpoint } | { readonly kind: 'reseed' };
+/** What somebody is about to begin; a reseed of one place never becomes one of the other. */
+export type Order =
+  | { readonly kind: 'failover'; readonly checkpoint?: Checkpoint }
+  | { readonly kind: 'reseed'; readonly place: PlaceName };
 
 /** One thing at a time: what runs, else what is about to be confirmed, else how the last one ended. */
 export function ProcedurePanel(props: {
@@ -28,7 +30,7 @@ export function ProcedurePanel(props: {
   if (running !== null) return <Running one={running} />;
   if (order !== undefined && status.possible)
     return order.kind === 'reseed' ? (
-      <ReseedOrder status={status} onBegun={begun} onLeave={leave} />
+      <ReseedOrder key={order.place} place={order.place} status={status} onBegun={begun} onLeave={leave} />
     ) : (
       <FailoverOrder
         key={order.checkpoint?.checkpoint_id}
@@ -38,7 +40,9 @@ export function ProcedurePanel(props: {
         onLeave={leave}
       />
     );
-  return last === null ? null : <Ended one={last} onReseed={() => props.onOrder({ kind: 'reseed' })} status={status} />;
+  return last === null ? null : (
+    <Ended one={last} onReseed={() => props.onOrder({ kind: 'reseed', place: last.from })} status={status} />
+  );
 }
 
 const titles = { failover: 'Failover', reseed: 'Reseed' } as const;
