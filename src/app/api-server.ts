@@ -140,6 +140,7 @@ export async function createApiServer(
       enabled: config.metrics.enabled,
       health: () => health.report(),
       resources: () => slices.resources.totals(),
+      quotas: slices.quotaNumbers,
       alerts: async () => (config.alerts.enabled && config.metrics.enabled ? slices.alerts.numbers() : undefined),
     }),
   );

@@ -1,5 +1,6 @@
 import type { ActionRunners } from '../alerts/index.ts';
 import type { HealthCheck } from '../health/index.ts';
+import type { QuotaNumbers } from '../metrics/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import {
@@ -27,6 +28,8 @@ export type QuotaWiring = {
   readonly resourceQuota: ResourceQuota;
   readonly quotaRoutes: RoutePlugin;
   readonly quotaCheck: HealthCheck;
+  /** At a glance, for the summary of all metrics. */
+  quotaNumbers(): Promise<QuotaNumbers>;
   readonly quotaParts: readonly Part[];
   /** What alerts may have done: a workspace is slowed down for a while. */
   readonly quotaRunners: ActionRunners;
@@ -61,6 +64,7 @@ export async function createQuotaWiring(ground: Ground, onlyTarget: string | nul
       onlyTarget: () => onlyTarget,
       pastUses: () => (traffic === undefined ? [] : usesOf(traffic, config.traffic.maxExchanges)),
     }),
+    quotaNumbers: () => numbersOf(quotas),
     quotaCheck: ledgerCheck(quotas, () => clock.now()),
     quotaParts: [createQuotaWriter({ quotas, clock, log }), watch],
     quotaRunners: {
@@ -104,6 +108,18 @@ function usesOf(traffic: Traffic, limit: number): readonly PastUse[] {
     const isInsert = one.operation === 'insert';
     return [{ ...shared, amounts: { requests: 1, ...(isInsert ? { documents: 1, concurrent_inserts: 1 } : {}) } }];
   });
+}
+
+async function numbersOf(quotas: Quotas): Promise<QuotaNumbers> {
+  const all = quotas.definitions.all();
+  const { checks, blocks, throttles, resets } = quotas.totals();
+  return {
+    quotas: all.length,
+    enforced: all.filter(({ enabled, shadow }) => enabled && !shadow).length,
+    open: await quotas.violations.countOpen(),
+    ...quotas.violations.totals(),
+    ...{ checks, blocks, throttles, resets },
+  };
 }
 
 const ledgerCheck = (quotas: Quotas, now: () => number): HealthCheck => ({

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConfig } from '../config/index.ts';
 import { openLogFile } from '../platform/log-file.ts';
 import { createLogger } from '../platform/logging.ts';
@@ -123,6 +123,52 @@ test('the bundle has what a helper needs and none of the secrets, wherever they 
   expect(JSON.parse(readFileSync(join(into, 'jobs.json'), 'utf8')).length).toBeGreaterThan(3);
   expect(readFileSync(join(into, 'metrics.txt'), 'utf8')).toContain('# HELP');
   expect(readFileSync(join(into, 'settings.json'), 'utf8')).toContain('"backup.enabled"');
+});
+
+test('all metrics at a glance tell of resources, quotas and alerts as they are, and of the requests themselves', async () => {
+  const quotas = '/api/v1/metrics/quotas';
+  const before = (await ask('GET', '/api/v1/metrics/global')).body();
+  expect(before.quota_status).toMatchObject({
+    ...{ total_quotas: 6, enforced_quotas: 0, open_violations: 0 },
+    metrics: { total_checks: 0, total_violations: 0, blocks_enforced: 0, quota_resets: 0 },
+  });
+  expect(before.resource_summary).toMatchObject({ total_resources: 0, total_leaks: 0 });
+  const quota = { quota_id: 'one', name: 'One', resource_type: 'tokens', limit: 1, action: 'block' };
+  expect((await ask('POST', quotas, quota)).status).toBe(201);
+  for (let use = 0; use < 3; use += 1) await ask('POST', `${quotas}/check`, { resource_type: 'tokens' });
+  await ask('POST', '/api/v1/metrics/resources', { resource_id: 'held', resource_type: 'lock' });
+  // What was exceeded is written down in a moment.
+  const { resource_summary: resources, ...glance } = await vi.waitUntil(
+    async () => {
+      const body = (await ask('GET', '/api/v1/metrics/global')).body();
+      return body.quota_status.open_violations === 1 ? body : undefined;
+    },
+    { timeout: 60_000, interval: 100 },
+  );
+  expect(glance.quota_status).toEqual({
+    ...{ total_quotas: 7, enforced_quotas: 1, open_violations: 1 },
+    metrics: {
+      ...{ total_checks: 3, total_violations: 2, total_warnings: 0 },
+      ...{ blocks_enforced: 2, throttles_enforced: 0, quota_resets: 0 },
+    },
+  });
+  expect(resources).toMatchObject({
+    total_resources: 1,
+    resources_by_type: { lock: 1 },
+    resources_by_status: { active: 1 },
+  });
+  expect(glance.enhanced_metrics.alert_rules).toBeGreaterThan(20);
+  expect(glance.enhanced_metrics.active_alerts).toBe(0);
+  expect(glance.system_health.overall_status).toBe((await ask('GET', '/health')).body().status);
+  // The requests of this test are what the metrics of requests tell, of one person.
+  const asked = async (name: string, aggregation: string) =>
+    (
+      await ask('GET', `/api/v1/metrics/query?name=${name}&aggregation=${aggregation}&group_by=&step_seconds=3600`)
+    ).body();
+  expect((await asked('request_duration_ms', 'count')).series[0].values.at(-1)).toBeGreaterThanOrEqual(5);
+  await vi.waitUntil(async () => (await asked('active_users', 'max')).series[0]?.values.at(-1) === 1, {
+    ...{ timeout: 60_000, interval: 200 },
+  });
 });
 
 test('the configuration of both sides is checked where document 002 has it', async () => {

@@ -8,6 +8,7 @@ export { type CurrentValues, createCurrentValues } from './current-values.ts';
 export { createDocumentMetrics, type DocumentMetrics, statusClass } from './document-metrics.ts';
 export type { MetricHistory } from './history.ts';
 export type { Aggregation, OwnDefinition } from './metric-definition.ts';
+export type { QuotaNumbers } from './metric-route-deps.ts';
 export { metricRoutes } from './metric-routes.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createMetricsHandler, type MetricsHandler } from './metrics-routes.ts';

@@ -12,6 +12,21 @@ export type ResourceNumbers = {
   readonly leaks: number;
 };
 
+/** What is counted was since ragwarden started. */
+export type QuotaNumbers = {
+  readonly quotas: number;
+  /** Of them those that deny or hold up, and not only count. */
+  readonly enforced: number;
+  /** Exceeded now. */
+  readonly open: number;
+  readonly checks: number;
+  readonly violations: number;
+  readonly warnings: number;
+  readonly blocks: number;
+  readonly throttles: number;
+  readonly resets: number;
+};
+
 export type MetricRouteDeps = {
   readonly metrics: Metrics;
   /** Left out: no other store is read. */
@@ -27,6 +42,8 @@ export type MetricRouteDeps = {
   health(): { readonly atMs: number; readonly status: string };
   /** What is registered; left out where nobody can register anything. */
   resources?(): ResourceNumbers;
+  /** What may be used; left out where nothing is limited. */
+  quotas?(): Promise<QuotaNumbers>;
   /** Rules and alerts in numbers; left out where there are none. */
   alerts?(): Promise<AlertNumbers | undefined>;
   readonly startedMs: number;

@@ -5,7 +5,7 @@ import type { RoutePlugin } from '../platform/http/index.ts';
 import { agentMetrics } from './agents.ts';
 import { instant, labelsSchema, matchOf, seriesQuery } from './metric-bodies.ts';
 import { metricCategories, recordedTypes } from './metric-definition.ts';
-import type { MetricRouteDeps, ResourceNumbers } from './metric-route-deps.ts';
+import type { MetricRouteDeps, QuotaNumbers, ResourceNumbers } from './metric-route-deps.ts';
 import type { ValueCursor } from './value-history.ts';
 
 const count = z.number().int();
@@ -49,7 +49,24 @@ const globalSchema = z.object({
     })
     .nullable()
     .describe('Null where there is no registry of resources.'),
-  quota_status: z.null().describe('Null while ragwarden has no quotas.'),
+  quota_status: z
+    .object({
+      total_quotas: count,
+      enforced_quotas: count.describe('The others only count: shadow mode, or switched off.'),
+      open_violations: count.describe('Quotas that are exceeded now, those in shadow mode too.'),
+      metrics: z
+        .object({
+          total_checks: count,
+          total_violations: count,
+          total_warnings: count,
+          blocks_enforced: count,
+          throttles_enforced: count,
+          quota_resets: count,
+        })
+        .describe('Since ragwarden started.'),
+    })
+    .nullable()
+    .describe('Null where nothing can be limited.'),
   system_health: z.object({ timestamp: z.iso.datetime(), overall_status: z.string() }),
 });
 
@@ -164,7 +181,7 @@ export const overviewRoutes =
             metrics_by_type: countBy(definitions.map(({ type }) => type)),
           },
           resource_summary: resourceNumbersBody(deps.resources?.()),
-          quota_status: null,
+          quota_status: quotaNumbersBody(await deps.quotas?.()),
           system_health: { timestamp: isoInstant(health.atMs), overall_status: health.status },
         };
       },
@@ -326,6 +343,23 @@ const resourceNumbersBody = (numbers: ResourceNumbers | undefined): z.infer<type
         resources_by_type: { ...numbers.byType },
         resources_by_status: { ...numbers.byStatus },
         total_leaks: numbers.leaks,
+      };
+
+const quotaNumbersBody = (numbers: QuotaNumbers | undefined): z.infer<typeof globalSchema>['quota_status'] =>
+  numbers === undefined
+    ? null
+    : {
+        total_quotas: numbers.quotas,
+        enforced_quotas: numbers.enforced,
+        open_violations: numbers.open,
+        metrics: {
+          total_checks: numbers.checks,
+          total_violations: numbers.violations,
+          total_warnings: numbers.warnings,
+          blocks_enforced: numbers.blocks,
+          throttles_enforced: numbers.throttles,
+          quota_resets: numbers.resets,
+        },
       };
 
 const countBy = (words: readonly string[]): Record<string, number> => {

@@ -44,6 +44,8 @@ export type Violations = {
   totals(): { readonly violations: number; readonly warnings: number };
   /** Of these kinds: exceeded now, and found so since the start. */
   countOf(kinds: readonly Counted[]): Promise<{ readonly open: number; readonly total: number }>;
+  /** Of every kind: exceeded now, those in shadow mode too. */
+  countOpen(): Promise<number>;
   warningsOf(quotaId: string): number;
 };
 
@@ -216,6 +218,7 @@ export function createViolations(options: {
       open: await countViolations(db.reader(), { kinds, resolved: false }),
       total: kinds.reduce((sum, kind) => sum + (foundOf.get(kind) ?? 0), 0),
     }),
+    countOpen: () => countViolations(db.reader(), { resolved: false }),
     warningsOf: (quotaId) => warningsOf.get(quotaId) ?? 0,
   };
 }

@@ -136,7 +136,22 @@ export type MetricGlobalBody = {
     readonly resources_by_status: Readonly<Record<string, number>>;
     readonly total_leaks: number;
   } | null;
-  readonly quota_status: null;
+  readonly quota_status: {
+    readonly total_quotas: number;
+    /** The others only count: shadow mode, or switched off. */
+    readonly enforced_quotas: number;
+    /** Quotas that are exceeded now, those in shadow mode too. */
+    readonly open_violations: number;
+    /** Since ragwarden started. */
+    readonly metrics: {
+      readonly total_checks: number;
+      readonly total_violations: number;
+      readonly total_warnings: number;
+      readonly blocks_enforced: number;
+      readonly throttles_enforced: number;
+      readonly quota_resets: number;
+    };
+  } | null;
   readonly system_health: { readonly timestamp: string; readonly overall_status: string };
 };
 
