@@ -58,7 +58,7 @@ test('the system monitor has metrics, checks and users', async () => {
   await expect(monitor.getUserMetrics('nobody-of-this-name')).rejects.toMatchObject({ name: 'RagwardenError' });
 });
 
-test('the health monitor looks at all, and each system has its word with one over all', async () => {
+test('test_health_check_integration: the health monitor looks at all, and each system has its word with one over all', async () => {
   const monitor = new SystemHealthMonitor(options);
   const { components, status } = await monitor.checkSystemHealth();
   expect(Object.keys(components).sort()).toEqual([
@@ -93,7 +93,7 @@ test('refusals carry code, status and what was violated', async () => {
   await expect(client.operations.get('op_unknown')).rejects.toMatchObject({ code: 'operation/unknown', status: 404 });
 });
 
-test('metrics are exported as Prometheus reads them', async () => {
+test('test_prometheus_export: metrics are exported as Prometheus reads them', async () => {
   const text = await new MetricsCollector(options).exportToPrometheus();
   expect(text).toMatch(/^ragwarden_build_info\{[^}]*\} 1$/m);
   const scraper = await client.access.createToken({ name: 'scraper', role: 'scrape' });
@@ -103,7 +103,7 @@ test('metrics are exported as Prometheus reads them', async () => {
   await expect(collector.exportToPrometheus()).rejects.toMatchObject({ code: 'access/unauthenticated' });
 });
 
-test('each part is collected with its true values, and nothing is said of what nobody knows', async () => {
+test('test_metrics_collection: each part is collected with its true values, and nothing is said of what nobody knows', async () => {
   const collector = new MetricsCollector(options);
   await client.targets.probe('sample');
   const { counts } = await until('an inspection', () => client.targets.inspection('sample').catch(() => undefined));
@@ -156,7 +156,7 @@ test('events of a graph are told in their order and in the range that was asked 
   expect(await logger.getEventsForGraph('sample:no-such-workspace')).toEqual([]);
 });
 
-test('programs tell of backups, replications and recoveries, and find them by graph', async () => {
+test('test_event_logging: programs tell of backups, replications and recoveries, and find them by graph', async () => {
   const { token } = await client.access.createToken({ name: 'teller', role: 'service' });
   const logger = new EventLogger({ ...options, token });
   const told = await logger.logBackupEvent('sample', 'COPIED', { bytes: 4 });

@@ -110,7 +110,7 @@ describe('the server with the sample', () => {
     await until('they were counted again', async () => ((await countedAt()) === first ? undefined : true));
   });
 
-  test('a browser gets a page, everybody else JSON; a stranger learns one word', async () => {
+  test('test_health_dashboard: a browser gets a page, everybody else JSON; a stranger learns one word', async () => {
     const page = await warden.callStranger('GET', '/health', { accept: 'text/html,*/*' });
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);

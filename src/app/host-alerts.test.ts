@@ -30,6 +30,43 @@ function judge(cpu: number, memory: number, disk: number, env: Record<string, st
   return [status, ...severities];
 }
 
+test('the figures of document 002 are those of the sample, in its units; without a sample there are none', () => {
+  const { config } = readConfig({ env: {}, cwd: '/' });
+  const gib = 2 ** 30;
+  const sample = {
+    takenAtMs: nowMs,
+    cpu: { percent: 12.5, logicalCount: 8, loadAverage: [1.5, 2, 3] },
+    memory: { totalBytes: 8 * gib, availableBytes: 6 * gib, usedBytes: 2 * gib, percent: 25 },
+    rootDisk: {
+      path: '/',
+      percent: 40,
+      totalBytes: 100 * gib,
+      usedBytes: 40 * gib,
+      freeBytes: 60 * gib,
+      readAtMs: nowMs,
+    },
+    dataDisk: { path: '/d', percent: 75, totalBytes: 4 * gib, usedBytes: 3 * gib, freeBytes: gib, readAtMs: nowMs },
+    network: { total: { bytesSent: 11, bytesReceived: 12, packetsSent: 13, packetsReceived: 14 } },
+    disks: [],
+    // Only these parts of it are told.
+  } as unknown as HostSample;
+  const health = decideHostHealth(sample, config.monitoring.thresholds, [], { nowMs, staleAfterMs: 60_000 });
+  const told = (latest: HostSample | undefined) =>
+    hostCheck(
+      () => health,
+      () => latest,
+      () => undefined,
+    ).read();
+  expect(told(sample).metrics).toEqual({
+    cpu: { usage_percent: 12.5, core_count: 8, load_average: 1.5 },
+    memory: { total_mb: 8_192, available_mb: 6_144, used_mb: 2_048, usage_percent: 25 },
+    // Of the file system with the data, where it is another.
+    disk: { total_gb: 4, free_gb: 1, used_gb: 3, usage_percent: 75 },
+    network: { bytes_sent: 11, bytes_recv: 12, packets_sent: 13, packets_recv: 14 },
+  });
+  expect(told(undefined).metrics).toBeUndefined();
+});
+
 test('CPU above 80 % is a warning and degrades, at 80 % it is none', () => {
   expect(judge(80, 10, 10)).toEqual(['healthy', 'none', 'none', 'none']);
   expect(judge(80.1, 10, 10)).toEqual(['degraded', 'warning', 'none', 'none']);

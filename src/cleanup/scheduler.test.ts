@@ -214,6 +214,56 @@ test('a task that hangs is stopped at its time, cannot be begun beside itself, a
   await expect.poll(() => scheduler.isRunning('t')).toBe(false);
 });
 
+test('the tasks that come with the product are those of the document, with its schedules and priorities', () => {
+  const told = defaultTasks(7).map(
+    ({ id, priority, trigger, strategy, params, timeoutMs, retries, retryDelayMs, enabled }) => {
+      const when =
+        trigger.type === 'scheduled' ? trigger.cron : trigger.type === 'threshold_based' ? trigger.threshold : '';
+      return { id, priority, when, strategy, params, limits: [timeoutMs, retries, retryDelayMs], enabled };
+    },
+  );
+  const limits = [300_000, 3, 30_000];
+  expect(told.slice(0, 4)).toMatchObject([
+    {
+      ...{ id: 'resource_cleanup_hourly', when: '0 * * * *', priority: 'medium', limits, enabled: true },
+      ...{ strategy: 'resources', params: {} },
+    },
+    {
+      ...{ id: 'metrics_cleanup_daily', when: '0 2 * * *', priority: 'low', limits, enabled: true },
+      ...{ strategy: 'metrics', params: { days_to_keep: 7 } },
+    },
+    {
+      ...{ id: 'cache_cleanup_6hourly', when: '0 */6 * * *', priority: 'medium', limits, enabled: true },
+      ...{ strategy: 'resources', params: { resource_type: 'cache', idle_seconds: 21_600 } },
+    },
+    {
+      ...{ id: 'memory_cleanup_threshold', priority: 'high', limits, enabled: true },
+      ...{ strategy: 'resources', params: { resource_type: 'memory' } },
+      when: { metric: 'system_memory_percent', direction: 'above', value: 85 },
+    },
+  ]);
+  expect(parseCondition('memory_usage_percent > 85')).toMatchObject({ metric: 'system_memory_percent', value: 85 });
+});
+
+test.each([
+  ['0 2 * * *', '2026-03-04T02:00:00Z', '2026-03-05T02:00:00Z'],
+  ['30 3 1 * *', '2026-04-01T03:30:00Z', '2026-05-01T03:30:00Z'],
+  ['0 12 * 7 *', '2026-07-01T12:00:00Z', '2026-07-02T12:00:00Z'],
+  ['15 6 * * 1', '2026-03-09T06:15:00Z', '2026-03-16T06:15:00Z'],
+  ['0 2 * * *', '2026-03-04T01:00:00Z', '2026-03-05T01:00:00Z', 'Europe/Berlin'],
+])(
+  '%s is due by its minute, hour, day, month and weekday: at %s, then at %s',
+  (cron, first, second, timeZone = 'UTC') => {
+    const trigger = { type: 'scheduled', cron, timeZone, missed: 'skip' } as const;
+    const fromMs = Date.parse('2026-03-04T00:30:00Z');
+    const due = decideDue(trigger, null, fromMs).nextMs;
+    expect(new Date(due ?? 0).toISOString()).toBe(first.replace('Z', '.000Z'));
+    const after = decideDue(trigger, due, due ?? 0);
+    expect(after.run).toBe(true);
+    expect(new Date(after.nextMs ?? 0).toISOString()).toBe(second.replace('Z', '.000Z'));
+  },
+);
+
 test('the tasks that come with the product are there once, and can be disabled but not removed', async () => {
   const { scheduler } = await open();
   await scheduler.open([], { metricDays: 30 });

@@ -330,6 +330,28 @@ test('the development profile changes defaults but nothing that was set', () => 
   ).toBe(7000);
 });
 
+/** By production, the default profile, and by development; seconds, days, bytes and numbers as the documents have them. */
+test.each([
+  ['metricsMaxValues', 1_000_000, 100_000],
+  ['metricsAggregationIntervalSeconds', 60, 60],
+  ['metricsCleanupIntervalSeconds', 3_600, 3_600],
+  ['alertEvaluationIntervalSeconds', 30, 10],
+  ['leakCheckIntervalSeconds', 60, 10],
+  ['resourceCleanupIntervalSeconds', 300, 30],
+  ['quotaCheckIntervalSeconds', 30, 30],
+  ['cleanupMaxConcurrent', 10, 10],
+  ['cleanupBatchSize', 100, 100],
+  ['cleanupCheckIntervalSeconds', 60, 60],
+  ['replicationMaxConcurrent', 3, 3],
+  ['logsRotateOverBytes', 100 * 2 ** 20, 100 * 2 ** 20],
+  ['logsKeepDays', 30, 30],
+  ['logLevel', 'info', 'debug'],
+] as const)('the numbers of the documents are the defaults: %s', (name, production, development) => {
+  expect(read({}).values[name]).toBe(production);
+  expect(read({ RAGWARDEN_PROFILE: 'production' }).values[name]).toBe(production);
+  expect(read({ RAGWARDEN_PROFILE: 'development' }).values[name]).toBe(development);
+});
+
 test('the configuration cannot be changed afterwards', () => {
   expect(Object.isFrozen(read({}).config.backup)).toBe(true);
 });

@@ -207,7 +207,7 @@ test('kind, graph, correlation and person narrow the list', async () => {
   expect((await get('/api/v1/events?limit=1')).body).toMatchObject({ items: [{ kind: 'quota' }] });
 });
 
-test('analytics counts by kind and severity over time, and ranks the reasons', async () => {
+test('test_analytics_queries: analytics counts by kind and severity over time, and ranks the reasons', async () => {
   await happened({ type: 'backup.point-failed', severity: 'error', data: { error: { code: 'repository/locked' } } });
   await happened({ type: 'backup.point-failed', severity: 'error', data: { error: { code: 'repository/locked' } } });
   await clock.advance(3_600_000);

@@ -53,6 +53,11 @@ const own: HealthCheck = {
   read: () => ({ status: 'healthy', message: `Of ${secret}.`, atMs: 1 }),
 };
 
+const backup: HealthCheck = {
+  ...{ name: 'backup default', kind: 'application', about: 'watched' },
+  read: () => ({ status: 'degraded', message: 'The newest point is old.', atMs: 1 }),
+};
+
 const graph: GraphFacts = {
   ...{ graphId: 'default', targetId: 'default', workspace: 'acme', status: 'DEGRADED' },
   reasons: [{ code: 'stuck-documents', message: '2 documents unfinished.' }],
@@ -88,7 +93,7 @@ async function serve(found: { database?: typeof database } = {}) {
     clock,
     log: silentLogger,
   });
-  const health = createHealth({ checks: [host, own], runner, clock });
+  const health = createHealth({ checks: [host, own, backup], runner, clock });
   health.setReady(true);
   const app = createHttpServer({
     log: silentLogger,
@@ -160,7 +165,7 @@ describe('an admin', () => {
       ...{ status: 'critical', fresh: true },
       can_answer: { can: false, reasons: [{ check: 'database default', status: 'unhealthy' }] },
       can_ingest: { can: false },
-      reasons: [{ check: 'host' }, { check: 'database default' }],
+      reasons: [{ check: 'host' }, { check: 'database default' }, { check: 'backup default' }],
     });
     expect(now.checks.find((one: { name: string }) => one.name === 'database default')).toMatchObject({
       ...{ kind: 'database', status: 'unhealthy', last_look: 'unhealthy', looks: 1, failures: 1, age_seconds: 0 },
@@ -207,20 +212,37 @@ describe('an admin', () => {
     const missing = await call('/api/v1/health-dashboard/graphs/nobody/status', 'admin');
     expect([missing.statusCode, missing.json().detail]).toEqual([404, 'There is no such graph. There is default.']);
     const figures = (await call('/api/v1/health-dashboard/metrics', 'admin')).json();
-    expect(figures).toMatchObject({ graphs_by_status: { DEGRADED: 1 }, stuck_documents: 2, checks_total: 4 });
+    expect(figures).toMatchObject({ graphs_by_status: { DEGRADED: 1 }, stuck_documents: 2, checks_total: 5 });
   });
 
-  test('is told that nothing is replicated, neither well nor ill', async () => {
-    const { call } = await serve();
+  test('is told that nothing is replicated, neither well nor ill, beside how graphs and backups are', async () => {
+    const { call, looks } = await serve();
     expect((await call('/api/v1/health-dashboard/replication/status', 'admin')).json()).toMatchObject({
       configured: false,
       status: 'not configured',
     });
-    const { overall_status, graphs } = (
-      await call('/api/v1/backup-replication/recovery/health-check', 'admin', 'POST')
-    ).json();
-    expect(overall_status).toBe('critical');
-    expect(graphs.default).toMatchObject({ component_type: 'graph', status: 'degraded' });
+    const path = '/api/v1/backup-replication/recovery/health';
+    const before = (await call(path, 'admin')).json();
+    expect([looks(), before.replication.status]).toEqual([0, 'not configured']);
+    const found = (await call(`${path}-check`, 'admin', 'POST')).json();
+    expect(looks()).toBe(2);
+    expect(found).toMatchObject({
+      overall_status: 'critical',
+      graphs: {
+        default: {
+          ...{
+            component_id: 'default',
+            component_type: 'graph',
+            status: 'degraded',
+            message: '2 documents unfinished.',
+          },
+          details: { documents: { processed: 7, processing: 2 }, stuck: 2 },
+        },
+      },
+      backups: { default: { status: 'degraded', message: 'The newest point is old.' } },
+      replication: { configured: false, status: 'not configured' },
+    });
+    expect(Object.keys(found.backups)).toEqual(['default']);
   });
 
   test('has no number that nobody knows', async () => {

@@ -134,6 +134,32 @@ test('what stands in the file and what came with ragwarden is not taken away ove
   expect((await call('PATCH', '/memory_per_user', { enabled: true })).body.shadow).toBe(true);
 });
 
+test('checks, blocks, throttles, warnings, violations and resets are counted, each for what it was', async () => {
+  const of = (quota_id: string, resource_type: string, more: object) =>
+    call('POST', '', { quota_id, name: quota_id, resource_type, limit: 1, ...more });
+  await of('blocks', 'tokens', { action: 'block' });
+  await of('slows', 'chunks', { quota_type: 'soft', action: 'throttle', rate_per_minute: 6_000, wait_seconds: 1 });
+  await of('warns', 'documents', { quota_type: 'soft', burst_limit: 5 });
+  const counted = async () => {
+    await found.quotas.flush();
+    return (await call('GET', '')).body.metrics as Record<string, number>;
+  };
+  const before = await counted();
+  const use = async (resource_type: string): Promise<boolean> =>
+    (await call('POST', '/check', { resource_type })).body.allowed;
+  expect([await use('tokens'), await use('tokens'), await use('tokens')]).toEqual([true, false, false]);
+  expect([await use('chunks'), await use('chunks')]).toEqual([true, true]);
+  expect([await use('documents'), await use('documents')]).toEqual([true, true]);
+  await call('POST', '/blocks/reset', {});
+  const after = await counted();
+  expect(
+    Object.fromEntries(Object.keys(after).map((name) => [name, Number(after[name]) - Number(before[name])])),
+  ).toEqual({
+    ...{ total_checks: 7, total_violations: 3, total_warnings: 2 },
+    ...{ blocks_enforced: 2, throttles_enforced: 1, queued: 0, quota_resets: 1 },
+  });
+});
+
 test('one user does not use up what another has, and nothing is charged where another quota denies', async () => {
   await call('POST', '', {
     quota_id: 'per-user',

@@ -77,6 +77,27 @@ describe.skipIf(!hasPart('postgresql'))('a PostgreSQL that is looked at', () => 
     expect(found.metrics?.storage?.free_space_mb).toBeGreaterThan(0);
     for (const name of ['connection', 'query_performance'])
       expect(found.checks?.[name]?.response_time, name).toBeGreaterThan(0);
+    // Three that somebody holds, one of them in a transaction, beside ours that looks.
+    const held = await Promise.all(
+      ['select 1', 'select 1', 'begin'].map(async (sql) => {
+        const session = await connectPostgres(rag.connection, { failsAs: 'backup/capture-failed' });
+        await session.rows(sql);
+        return session;
+      }),
+    );
+    const poolNow = async (): Promise<Record<string, number>> =>
+      (await look(rag.connection)).metrics?.pool as Record<string, number>; // numbers, where the pool is not empty
+    const pool = await poolNow();
+    for (const session of held) await session.close();
+    expect(pool.total_connections).toBeGreaterThanOrEqual(4);
+    expect([
+      pool.idle_in_transaction,
+      Number(pool.idle_connections) >= 2,
+      Number(pool.active_connections) >= 1,
+    ]).toEqual([1, true, true]);
+    expect(pool.pool_utilization).toBeCloseTo(Number(pool.total_connections) / 197, 3);
+    // The server takes its time to see that they went.
+    await expect.poll(async () => (await poolNow()).idle_in_transaction, { timeout: 60_000 }).toBe(0);
   });
 
   test('has no connection of ours once the look is over', async () => {

@@ -73,6 +73,14 @@ describe.skipIf(!hasPart('redis'))('a Redis that is looked at', () => {
     });
     // Since the look before, without our own key.
     expect(found.metrics?.performance?.hit_rate).toBeCloseTo(2 / 3, 4);
+    expect(found.metrics?.performance?.miss_rate).toBeCloseTo(1 / 3, 4);
+    const info = (await admin.info()).split('\r\n');
+    const told = (name: string): number => Number(info.find((line) => line.startsWith(`${name}:`))?.split(':')[1]);
+    expect(found.metrics?.memory?.used_memory_mb).toBeCloseTo(told('used_memory') / 2 ** 20, 0);
+    expect(found.metrics?.performance?.total_operations).toBeGreaterThan(5);
+    expect(found.metrics?.performance?.total_operations).toBeLessThan(told('total_commands_processed'));
+    expect(found.checks?.connection?.ping_time).toBeGreaterThan(0);
+    expect(found.checks?.performance?.operation_time).toBeGreaterThan(0);
     expect(await admin.exists(key)).toBe(0);
     expect(await admin.exists('acme_full_docs:1')).toBe(1);
   });
