@@ -10,6 +10,7 @@ import {
 import type { HealthCheck } from '../health/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import { createLeases } from '../platform/leases.ts';
+import type { Part } from '../platform/lifecycle.ts';
 import { createSeal } from '../platform/seal.ts';
 import {
   adoptKind,
@@ -47,6 +48,8 @@ export type ReplicationWiring = {
   readonly replicationRoutes: RoutePlugin;
   readonly receiveRoutes: RoutePlugin;
   readonly adoptRoutes: RoutePlugin;
+  /** What an end in the middle left of what others send goes at start. */
+  readonly receiving: Part;
   readonly replicationSettlers: Replication['settlers'];
   readonly replicationCheck: HealthCheck;
   /** Everything about replicas, as the API tells it. */
@@ -151,6 +154,7 @@ export function createReplicationWiring(
   const receiver = createReceiver({
     ...{ db, events, clock, random, store: createReceivedStore(db), log: store },
     folder: join(config.dataDir, 'received'),
+    instance: config.state.instance,
     limits: () => ground.config.replication.receive,
   });
   const adoption = createAdoption({
@@ -162,6 +166,14 @@ export function createReplicationWiring(
   });
   return {
     replication,
+    receiving: {
+      name: 'received points',
+      async start() {
+        // With what is left it works as well.
+        if (ground.config.replication.receive.enabled)
+          await receiver.sweep().catch((err: unknown) => log.warn({ err }, 'what others sent was not swept'));
+      },
+    },
     replicationSettlers: { ...replication.settlers, [adoptKind]: adoption.settler },
     adoptRoutes: adoptRoutes({ adoption, operations }),
     receiveRoutes: receiveRoutes({ receiver, enabled: () => ground.config.replication.receive.enabled }),

@@ -555,6 +555,7 @@ export function createWarden(options: WardenOptions): Warden {
     // Before points are taken again: what was half-done goes on first.
     if (rehearses && targets.length > 0) await begin(failovers.job);
     if (config.backup.enabled) await begin(schedule);
+    await begin(replicating.receiving);
     if (config.backup.enabled) await begin(replicating.replicationJob);
     if (rehearses) await begin(drillSchedule);
     for (const part of resourceWiring.resourceParts) await begin(part);

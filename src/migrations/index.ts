@@ -27,6 +27,7 @@ import * as tuningWatch from './state/0023_tuning_watch.ts';
 import * as replication from './state/0024_replication.ts';
 import * as recoveryFailover from './state/0025_recovery_failover.ts';
 import * as analytics from './state/0026_analytics.ts';
+import * as replicationLog from './state/0027_replication_log.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -56,6 +57,7 @@ export const stateMigrations: MigrationList = {
   '0024_replication': replication,
   '0025_recovery_failover': recoveryFailover,
   '0026_analytics': analytics,
+  '0027_replication_log': replicationLog,
 };
 
 /** Every step of `metrics.sqlite`. */

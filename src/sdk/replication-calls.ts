@@ -36,6 +36,14 @@ export type NewReplica = {
 };
 export type ReplicaChange = Omit<Partial<NewReplica>, 'targetId' | 'baseUrl' | 'location'>;
 
+/** `complete` is false only where the caller named how long it waits, and the same call goes on then. */
+export type ReceivedVerification = {
+  readonly points: number;
+  readonly findings: readonly string[];
+  readonly complete: boolean;
+  readonly read_bytes: number;
+};
+
 export type ReplicationLogQuery = {
   readonly targetId?: string;
   readonly graphId?: string;
@@ -132,7 +140,7 @@ export function createReplicationCalls({ send }: Transport) {
       }) as Promise<Uint8Array>,
     /** Reads a share of what was sent here against its digests. */
     verifyReceived: async ({ percent, ...call }: CallOptions & { percent?: number } = {}) =>
-      ask<{ readonly points: number; readonly findings: readonly string[] }>(`${sent}/received/verify`, {
+      ask<ReceivedVerification>(`${sent}/received/verify`, {
         ...call,
         method: 'POST',
         body: { percent },

@@ -74,7 +74,7 @@ export function createAdoption(deps: {
       await context.phase('reading');
       await requireRoomFor(scratch, one.bytes);
       const file = receiver.pathOf(one);
-      const found = await digestOf(file);
+      const found = await digestOf(file, context.signal);
       if (found !== one.dataHash)
         throw new AppError(
           'replication/digest-mismatch',

@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
 import { type RoutePlugin, textAnswer } from '../../platform/http/index.ts';
+import type { Patience } from './readings.ts';
 import type { Received } from './received-store.ts';
 import type { Receiver } from './receiver.ts';
 
@@ -11,6 +13,14 @@ const octets = 'application/octet-stream';
 export const below = '/api/v1/backup-replication/backup/snapshots';
 export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'is no SHA-256 in hexadecimal digits');
 const mine = z.enum(['true']).optional().describe('Only what the caller sent itself; also of an admin.');
+const patience = z.coerce
+  .number()
+  .min(0)
+  .max(600)
+  .optional()
+  .describe(
+    'How long the caller waits while a large point is read. What is not read by then is gone on with by the next call.',
+  );
 const whole = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const graphId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(:[A-Za-z0-9_]{0,64})?$/, 'is not the id of a graph');
 export const backupId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'is not the id of a point');
@@ -32,6 +42,10 @@ export const uploadBody = z.object({
   backup_id: z.string(),
   data_hash: z.string(),
   received_bytes: z.number(),
+  read_bytes: z
+    .number()
+    .optional()
+    .describe('All of it came, and so much was read back so far. Ask again with an empty part at its end.'),
 });
 
 const bodyOf = (one: Received): z.infer<typeof receivedBody> => ({
@@ -56,6 +70,15 @@ export const receiveRoutes =
           'Points of others are not taken here: RAGWARDEN_REPLICATION_RECEIVE (replication.receive_enabled) is off.',
         );
     });
+    /** Nothing is read for who went away. */
+    const patienceOf = (
+      { patience_seconds: seconds }: { patience_seconds?: number | undefined },
+      reply: { readonly raw: ServerResponse },
+    ): Patience => {
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort(new AppError('outgoing/failed', 'Who asked went away.')));
+      return { signal: gone.signal, patienceMs: seconds === undefined ? undefined : seconds * 1_000 };
+    };
     const subjectOf = (request: { principal?: { subject: string } | undefined }): string =>
       request.principal?.subject ?? 'unknown';
     const scopeOf = (request: {
@@ -93,29 +116,34 @@ export const receiveRoutes =
             offset: whole.default(0),
             tree_id: digest.optional().describe('Of its content, so that it is known again however it was packed.'),
             taken_at: z.iso.datetime({ offset: true }).optional(),
+            patience_seconds: patience,
           }),
           body: { content: { [octets]: { schema: z.unknown() } } },
           response: { 200: uploadBody },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { query, body } = request;
         const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-        const taken = await receiver.take({
-          ...{
-            sender: subjectOf(request),
-            graphId: query.graph_id,
-            pointId: query.backup_id,
-            dataHash: query.data_hash,
+        const taken = await receiver.take(
+          {
+            ...{
+              sender: subjectOf(request),
+              graphId: query.graph_id,
+              pointId: query.backup_id,
+              dataHash: query.data_hash,
+            },
+            ...{ treeId: query.tree_id ?? null, offset: query.offset, bytes },
+            takenMs: query.taken_at === undefined ? null : Date.parse(query.taken_at),
+            totalBytes: query.total_bytes ?? bytes.length,
           },
-          ...{ treeId: query.tree_id ?? null, offset: query.offset, bytes },
-          takenMs: query.taken_at === undefined ? null : Date.parse(query.taken_at),
-          totalBytes: query.total_bytes ?? bytes.length,
-        });
+          patienceOf(query, reply),
+        );
         return {
           ...{ success: true as const, status: taken.state, graph_id: query.graph_id, backup_id: query.backup_id },
           data_hash: query.data_hash,
           received_bytes: taken.state === 'validated' ? taken.received.bytes : taken.receivedBytes,
+          ...(taken.state === 'receiving' && taken.readBytes !== undefined ? { read_bytes: taken.readBytes } : {}),
         };
       },
     );
@@ -215,16 +243,32 @@ export const receiveRoutes =
         schema: {
           tags,
           summary: 'Read a share of the points that were sent here against their digests',
-          querystring: z.object({ mine, graph_id: graphId.optional(), backup_id: backupId.optional() }),
+          querystring: z.object({
+            ...{ mine, graph_id: graphId.optional(), backup_id: backupId.optional() },
+            patience_seconds: patience.describe(
+              'Of one point, that is with both ids: how long the caller waits. What is not read by then is gone on with by the next call.',
+            ),
+          }),
           body: z.strictObject({ percent: z.number().min(0.1).max(100).default(100) }),
-          response: { 200: z.object({ points: z.number(), findings: z.array(z.string()) }) },
+          response: {
+            200: z.object({
+              points: z.number(),
+              findings: z.array(z.string()),
+              complete: z.boolean().describe('False: the same call goes on reading.'),
+              read_bytes: z.number().describe('Of the point that is not read to its end; 0 when it is complete.'),
+            }),
+          },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { graph_id, backup_id } = request.query;
         const only = { graphId: graph_id, pointId: backup_id };
-        const { read, findings } = await receiver.verify(scopeOf(request), request.body.percent, only);
-        return { points: read, findings: [...findings] };
+        const { percent } = request.body;
+        const told = await receiver.verify(scopeOf(request), percent, only, patienceOf(request.query, reply));
+        return {
+          ...{ points: told.read, findings: [...told.findings] },
+          ...{ complete: told.complete, read_bytes: told.readBytes },
+        };
       },
     );
   };

@@ -14,6 +14,8 @@ export type Received = {
   /** Name in the folder of what was received. */
   readonly file: string;
   readonly receivedMs: number;
+  /** In whose folder it lies; null: not written down then. */
+  readonly instance: string | null;
 };
 
 type Row = {
@@ -26,6 +28,7 @@ type Row = {
   bytes: number;
   file: string;
   received_ms: number;
+  instance: string | null;
 };
 type Tables = { replication_received: Row };
 export type ReceivedStore = ReturnType<typeof createReceivedStore>;
@@ -58,7 +61,7 @@ export function createReceivedStore(db: Database) {
         .values({
           ...{ sender: one.sender, graph_id: one.graphId, point_id: one.pointId, data_hash: one.dataHash },
           ...{ tree_id: one.treeId, taken_ms: one.takenMs, bytes: one.bytes, file: one.file },
-          received_ms: one.receivedMs,
+          ...{ received_ms: one.receivedMs, instance: one.instance },
         })
         .execute();
     },
@@ -81,4 +84,5 @@ const fromRow = (row: Row): Received => ({
   bytes: Number(row.bytes),
   file: row.file,
   receivedMs: Number(row.received_ms),
+  instance: row.instance,
 });

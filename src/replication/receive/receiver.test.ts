@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -29,9 +29,17 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const receiverOn = (used: ReceivedStore): Receiver =>
+const receiverOn = (used: ReceivedStore, instance = 'other'): Receiver =>
   createReceiver({
-    ...{ db: state.db, store: used, log: createReplicationStore(state.db), clock, random: systemRandom, folder },
+    ...{
+      db: state.db,
+      instance,
+      store: used,
+      log: createReplicationStore(state.db),
+      clock,
+      random: systemRandom,
+      folder,
+    },
     events: createEventLog({ db: state.db, clock, instance: 'other' }),
     limits: () => limits,
   });
@@ -108,4 +116,160 @@ test('a point that a newer one lets go while it is looked at again is no damage'
   writeFileSync(join(folder, one?.file ?? ''), 'damaged');
   armed = true;
   expect((await receiver.verify('near', 100)).findings).toEqual([]);
+});
+
+const begin = (receiver: Receiver, more: Partial<UploadPart> = {}) =>
+  receiver.take(part({ bytes: bytes.subarray(0, 5), ...more }));
+const names = (place = '.'): string[] => readdirSync(join(folder, place)).sort();
+
+test('what was announced keeps its room over a restart, and is what it was', async () => {
+  limits.totalBytes = bytes.length + 12;
+  await begin(receiverOn(store));
+  const restarted = receiverOn(store);
+  await expect(begin(restarted, { sender: 'far' })).rejects.toMatchObject({ code: 'storage/full' });
+  const rest = part({ offset: 5, bytes: bytes.subarray(5) });
+  await expect(restarted.take({ ...rest, totalBytes: 1_000 })).rejects.toMatchObject({ code: 'conflict/state' });
+  expect(await restarted.take(rest)).toMatchObject({ state: 'validated' });
+  // Nothing is held for it any more.
+  expect(names('partial')).toEqual([]);
+});
+
+test('at start goes what nobody goes on with and what an end in the middle left, and nothing else', async () => {
+  const receiver = receiverOn(store);
+  await receiver.take(part({ pointId: 'whole' }));
+  await begin(receiver, { pointId: 'old' });
+  await clock.advance(23 * 3_600_000);
+  await begin(receiver, { pointId: 'young' });
+  await clock.advance(2 * 3_600_000);
+  writeFileSync(join(folder, 'f'.repeat(64)), 'whole, and not listed');
+  writeFileSync(join(folder, 'partial', 'a-b-c.total'), '7');
+  await receiverOn(store).sweep();
+  expect(names().filter((name) => name.length === 64)).toEqual([(await store.list('near'))[0]?.file]);
+  expect(names('partial')).toHaveLength(2);
+  // It may be all there is, where the list was lost: it goes when its room is needed.
+  expect(names('unlisted')).toEqual([`${clock.now()}-${'f'.repeat(64)}`]);
+  limits.totalBytes = 3 * bytes.length + 12;
+  await begin(receiver, { sender: 'far' });
+  expect(names('unlisted')).toEqual([]);
+  expect(await receiver.find(part({ pointId: 'young' }))).toMatchObject({ state: 'receiving' });
+});
+
+test('the same part twice at once is taken once', async () => {
+  const receiver = receiverOn(store);
+  await begin(receiver);
+  const next = part({ offset: 5, bytes: bytes.subarray(5, 10) });
+  const outcomes = await Promise.allSettled([receiver.take(next), receiver.take(next)]);
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await receiver.take(part({ offset: 10, bytes: bytes.subarray(10) }))).toMatchObject({ state: 'validated' });
+});
+
+test('what is damaged is off the list before its file is moved, and stays where it is when the list cannot be written', async () => {
+  const receiver = receiverOn({
+    ...store,
+    async delete(tx, one) {
+      await store.delete(tx, one);
+      throw new Error('the list cannot be written');
+    },
+  });
+  await receiver.take(part());
+  const file = join(folder, (await store.list('near'))[0]?.file ?? '');
+  writeFileSync(file, 'damaged');
+  await expect(receiver.verify('near', 100)).rejects.toThrow('cannot be written');
+  // Moved first it would be listed and not there.
+  expect([existsSync(file), (await store.list('near')).length]).toEqual([true, 1]);
+});
+
+test('a point whose line in the list cannot be written is neither half listed nor brought again', async () => {
+  let broken = true;
+  const receiver = receiverOn({
+    ...store,
+    async insert(tx, one) {
+      if (broken) throw new Error('the list cannot be written');
+      await store.insert(tx, one);
+    },
+  });
+  await begin(receiver);
+  const rest = part({ offset: 5, bytes: bytes.subarray(5) });
+  await expect(receiver.take(rest)).rejects.toThrow('cannot be written');
+  expect(await receiver.find(part())).toEqual({ state: 'receiving', receivedBytes: bytes.length });
+  broken = false;
+  const end = part({ offset: bytes.length, bytes: Buffer.alloc(0) });
+  expect(await receiver.take(end)).toMatchObject({ state: 'validated' });
+});
+
+test('what is gone from the disk already holds up neither the next point nor a check', async () => {
+  limits.keep = 1;
+  const receiver = receiverOn(store);
+  await receiver.take(part());
+  rmSync(join(folder, (await store.list('near'))[0]?.file ?? ''));
+  await clock.advance(1_000);
+  expect(await receiver.take(part({ pointId: 'p2' }))).toMatchObject({ state: 'validated' });
+  expect((await store.list('near')).map(({ pointId }) => pointId)).toEqual(['p2']);
+});
+
+const large = Buffer.alloc(2_500_000, 'x');
+const largePart = (more: Partial<UploadPart> = {}) =>
+  part({ bytes: large, dataHash: createHash('sha256').update(large).digest('hex'), totalBytes: large.length, ...more });
+
+test('a large point is read over as many calls as it takes, and each of them gets further', async () => {
+  const receiver = receiverOn(store);
+  const waits = { patienceMs: 0 };
+  const read = async (): Promise<number[]> => {
+    const seen: number[] = [];
+    for (;;) {
+      const told = await receiver.verify('near', 100, { graphId: 'default', pointId: 'p1' }, waits);
+      if (told.complete) return [...seen, told.findings.length];
+      seen.push(told.readBytes);
+    }
+  };
+  const first = await receiver.take(largePart(), waits);
+  expect(first).toEqual({ state: 'receiving', receivedBytes: large.length, readBytes: 1_048_576 });
+  let taken = first;
+  while (taken.state === 'receiving')
+    taken = await receiver.take(largePart({ offset: large.length, bytes: Buffer.alloc(0) }), waits);
+  expect(taken.state).toBe('validated');
+  expect(await read()).toEqual([1_048_576, 2_097_152, 2_500_000, 0]);
+  const file = join(folder, (await store.list('near'))[0]?.file ?? '');
+  // What changes between two calls is read anew.
+  await receiver.verify('near', 100, { graphId: 'default', pointId: 'p1' }, waits);
+  writeFileSync(file, readFileSync(file).fill(0, 0, 1));
+  expect(await read()).toEqual([1_048_576, 2_097_152, 2_500_000, 3_548_576, 4_597_152, 5_000_000, 1]);
+  expect(await store.list('near')).toEqual([]);
+});
+
+test('nothing is read for who went away, also when it stood in the line', async () => {
+  const receiver = receiverOn(store);
+  const gone = AbortSignal.abort(new Error('went away'));
+  await expect(receiver.take(part(), { signal: gone })).rejects.toThrow('went away');
+  expect(await receiver.find(part())).toEqual({ state: 'absent' });
+  await receiver.take(part());
+  await expect(receiver.verify('near', 100, {}, { signal: gone })).rejects.toThrow('went away');
+  expect(await store.list('near')).toHaveLength(1);
+});
+
+test('what was set aside, what nobody goes on with, and the same point packed anew take no room from what comes', async () => {
+  limits.totalBytes = 2 * bytes.length;
+  const receiver = receiverOn(store);
+  const bad = part({ sender: 'hostile', dataHash: 'b'.repeat(64) });
+  for (const pointId of ['b1', 'b2'])
+    await expect(receiver.take({ ...bad, pointId })).rejects.toMatchObject({ code: 'replication/digest-mismatch' });
+  await begin(receiver, { sender: 'hostile' });
+  await clock.advance(3_600_000);
+  expect(await receiver.take(part())).toMatchObject({ state: 'validated' });
+  await begin(receiver, { pointId: 'p2', dataHash: 'c'.repeat(64) });
+  expect(await receiver.take(part({ pointId: 'p2' }))).toMatchObject({ state: 'validated' });
+});
+
+test('a point of no bytes is none', async () => {
+  const empty = part({ bytes: Buffer.alloc(0), totalBytes: 0 });
+  await expect(receiverOn(store).take(empty)).rejects.toMatchObject({ code: 'conflict/state' });
+});
+
+test('what lies with another instance that shares the list is neither looked for here nor taken off it', async () => {
+  await receiverOn(store).take(part());
+  const file = join(folder, (await store.list('near'))[0]?.file ?? '');
+  rmSync(file);
+  mkdirSync(join(folder, 'partial'), { recursive: true });
+  expect(await receiverOn(store, 'second').verify('near', 100)).toMatchObject({ read: 0, findings: [] });
+  expect(await store.list('near')).toHaveLength(1);
 });

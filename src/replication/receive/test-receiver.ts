@@ -10,7 +10,7 @@ import { silentLogger } from '../../platform/logging.ts';
 import { createReplicationStore, type ReplicationStore } from '../replication-store.ts';
 import { receiveRoutes } from './receive-routes.ts';
 import { createReceivedStore } from './received-store.ts';
-import { createReceiver } from './receiver.ts';
+import { createReceiver, type Receiver } from './receiver.ts';
 
 export type TestReceiver = {
   readonly folder: string;
@@ -23,7 +23,7 @@ export type TestReceiver = {
 };
 
 /** Test support: another installation, as far as it takes points. The name of a service is its token; `admin` is one. */
-export async function openTestReceiver(): Promise<TestReceiver> {
+export async function openTestReceiver(more: Partial<Receiver> = {}): Promise<TestReceiver> {
   const folder = mkdtempSync(join(tmpdir(), 'ragwarden-received-'));
   const state = await openTestState();
   const clock = createFakeClock();
@@ -53,9 +53,9 @@ export async function openTestReceiver(): Promise<TestReceiver> {
     },
   };
   const receiver = createReceiver({
-    ...{ db, events, clock, random: systemRandom, store: createReceivedStore(db), log, folder },
+    ...{ db, events, clock, random: systemRandom, store: createReceivedStore(db), log, folder, instance: 'other' },
     limits: () => test.limits,
   });
-  await server.register(receiveRoutes({ receiver, enabled: () => test.limits.enabled }));
+  await server.register(receiveRoutes({ receiver: { ...receiver, ...more }, enabled: () => test.limits.enabled }));
   return test;
 }
