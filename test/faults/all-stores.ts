@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { createLightragDatabase, type LightragDatabase } from '../../src/backup/postgres/lightrag-database.fixture.ts';
@@ -22,9 +23,9 @@ export type AllStores = {
   /** Something in every store becomes another; each number another state. */
   change(number: number): Promise<void>;
   /**
-   * Of everything that outlives a process, and the processes beside it: files as they lie there, how far the servers have
-   * written, sessions. Two boundaries with the same one are the same place for a kill: what lies between is in memory alone.
-   * Others who write on these servers may make two of one, never one of two.
+   * Of everything that outlives a process and that the next one can tell, and the processes beside it: files, rows, keys,
+   * databases, sessions. Two boundaries with the same one are the same place for a kill: what lies between is in memory, in a
+   * cache or a log, or within what is taken away as one.
    */
   fingerprint(): Promise<string>;
   /** What work that is over must not leave: scratch folders, journals, databases, schemas, connections, keys. */
@@ -157,18 +158,23 @@ export async function prepareAllStores(
     async fingerprint() {
       const files = [dataDir, temporary]
         .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((one) => join(folder, one)))
+        .filter((path) => !isPassing.test(path))
         .flatMap((path) => {
-          const { size, mtimeMs } = lstatSync(path, { throwIfNoEntry: false }) ?? {};
-          return size === undefined ? [] : [`${path} ${size} ${mtimeMs}`];
+          const stat = lstatSync(path, { throwIfNoEntry: false });
+          return stat === undefined ? [] : [stat.isDirectory() ? path : `${path} ${stat.size} ${stat.mtimeMs}`];
         });
       const server = await ours(
-        `select datname from pg_database where datname like $1
-         union all select pg_current_wal_insert_lsn()::text
-         union all select 'session ' || application_name || pid || coalesce(xact_start::text, '') from pg_stat_activity
+        `select datname || ' ' || coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname like $1
+         union all select nspname || ' ' || coalesce(obj_description(oid, 'pg_namespace'), '') from pg_namespace
+         union all select 'session ' || application_name || (xact_start is null) from pg_stat_activity
            where datname like $1 and pid <> pg_backend_pid()`,
       );
-      const written = /^rdb_changes_since_last_save:.*$/m.exec(await redis.info('persistence'));
-      return JSON.stringify([files, server, written?.[0], processesOf(dataDir).map(({ pid }) => pid)]);
+      const rows = await database.run(digests);
+      const keys = await Promise.all(
+        (await redis.keys('*')).map(async (key) => `${key} ${(await redis.dumpBuffer(key))?.toString('base64')}`),
+      );
+      const processes = processesOf(dataDir).map(({ args }) => args);
+      return JSON.stringify([files, server.sort(), rows, keys.sort(), processes, rowsOfState(dataDir)]);
     },
     async leftovers() {
       const beganMs = performance.now();
@@ -189,6 +195,34 @@ export async function prepareAllStores(
       removeFolder(temporary);
     },
   };
+}
+
+/**
+ * Caches, records of ended processes, databases (of which the rows count), and whatever is within a folder that is taken away as
+ * one: that such a folder is there is all that its removal asks for.
+ */
+const isPassing =
+  /\/(?:cache|children\/past)(?:\/|$)|\.sqlite(?:-wal|-shm)?$|\/(?:staging\/[^/]+|drills\/[^/]+|\.ragwarden\/(?:restore|incoming)-[^/]+)\//;
+
+/** Rows of ragwarden's own state that it may go by when it starts again; of work that goes on, how far a restore said that it is. */
+function rowsOfState(dataDir: string): unknown[] {
+  const db = new DatabaseSync(join(dataDir, 'state.sqlite'), { readOnly: true });
+  try {
+    const names = db.prepare("select name from sqlite_master where type = 'table' order by 1").all();
+    return names
+      .map(({ name }) => String(name))
+      .filter((name) => !/^(?:event|audit_|lease$|idempotency_key|sqlite_|operation$)/.test(name))
+      .flatMap((name) => db.prepare(`select '${name}' as "table", * from "${name}"`).all())
+      .concat(
+        db
+          .prepare(
+            "select id, state, case kind when 'backup.restore' then phase end as phase from operation order by id",
+          )
+          .all(),
+      );
+  } finally {
+    db.close();
+  }
 }
 
 /** Names of the locks of a repository that are whole. */

@@ -8,13 +8,13 @@ import { listPoints, settledEvent } from './killed.ts';
 
 /**
  * Each life settles what the one before left, is looked at, and dies at the next boundary: one start per boundary. Which
- * boundaries there are is what the product calls, so none that comes later is left out; those between which nothing was written
- * are one.
+ * boundaries there are is what the product calls, so none that comes later is left out; those between which nothing changed that a
+ * next life could tell are one.
  */
 describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'))(
   'SIGKILL with files, PostgreSQL and Redis',
   () => {
-    // Each is some thirty lives of the product, one after the other.
+    // Each is some ten to twenty lives of the product, one after the other.
     vi.setConfig({ testTimeout: 600_000 });
     let redis: TestRedis;
     beforeAll(async () => {
@@ -24,7 +24,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
 
     /**
      * Opens the product here and does the work once. @returns the names that it came by and, of those, the boundaries: of
-     * several between which nothing was written anywhere, the first
+     * several between which nothing changed that a next life could tell, the first
      */
     const record = async (
       stores: AllStores,
