@@ -25,6 +25,7 @@ import { metricStorage } from './metric-storage.ts';
 import { notify } from './notify.ts';
 import { operationWrapper } from './operation-wrapper.ts';
 import { built } from './processes.ts';
+import { shareAmongBenches } from './product.ts';
 import { quotaHammer } from './quota-hammer.ts';
 import { quotas } from './quotas.ts';
 import { recovery } from './recovery.ts';
@@ -85,6 +86,7 @@ async function main(): Promise<number> {
   }
   const size = values.tiny ? 'tiny' : 'full';
   const loadBefore = loadavg();
+  const stopCommon = values.tiny ? shareAmongBenches() : undefined;
   const parts: string[] = [];
   const failed: string[] = [];
   for (const bench of benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
@@ -106,6 +108,7 @@ async function main(): Promise<number> {
       else failed.push(bench.name);
     }
   }
+  await stopCommon?.();
   if (values.write)
     writeFileSync(page, withSections(readFileSync(page, 'utf8'), parts, machine(loadBefore, positionals)));
   return failed.length === 0 ? 0 : 1;

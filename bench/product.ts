@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
+import { shortLife } from '../test/setup/product-programs.ts';
 import { built, type Running, sleep, startProgram, temporaryFolder } from './processes.ts';
 import type { Size } from './report.ts';
 
@@ -15,8 +16,27 @@ export type Sample = {
   stop(): Promise<void>;
 };
 
+/** What benches have in common in a run whose figures nobody reads: to start it is most of what such a bench costs. */
+let common: { sample?: Promise<Sample>; product?: Promise<Product> } | undefined;
+const notStopped = async (): Promise<void> => {};
+
+/** From here on a tiny sample, and the product of those who set nothing, are the same for all. @returns what ends both */
+export function shareAmongBenches(): () => Promise<void> {
+  const mine: NonNullable<typeof common> = {};
+  common = mine;
+  return async () => {
+    for (const running of [await mine.product, await mine.sample]) await running?.stop();
+  };
+}
+
 /** A real workspace and a server with LightRAG's HTTP API over it. */
 export async function startSample(size: 'tiny' | 'small' | 'medium'): Promise<Sample> {
+  if (!common || size !== 'tiny') return startOwnSample(size);
+  common.sample ??= startOwnSample(size);
+  return { ...(await common.sample), stop: notStopped };
+}
+
+async function startOwnSample(size: 'tiny' | 'small' | 'medium'): Promise<Sample> {
   const folder = temporaryFolder();
   const workingDir = join(folder, 'rag_storage');
   const inputDir = join(folder, 'inputs');
@@ -36,9 +56,20 @@ export type Product = Running & { readonly api: string; readonly metrics: string
 
 /**
  * The built product, watching the sample, sampling each second; backups wait until they are asked for. Without a sample it has one
- * of its own, with a second place. In `tiny` it finds a repository whose key costs nothing to open, instead of making one.
+ * of its own, with a second place.
  */
 export async function startProduct(
+  sample: Sample | undefined,
+  size: Size,
+  settings: Record<string, string> = {},
+): Promise<Product> {
+  if (!common || !sample || Object.keys(settings).length > 0) return startOwnProduct(sample, size, settings);
+  common.product ??= startOwnProduct(sample, size);
+  return { ...(await common.product), stop: notStopped };
+}
+
+/** One of its own in any run. In `tiny` it finds a repository whose key costs nothing to open, instead of making one. */
+export async function startOwnProduct(
   sample: Sample | undefined,
   size: Size,
   settings: Record<string, string> = {},
@@ -53,7 +84,11 @@ export async function startProduct(
   const command = sample ? 'serve' : 'up';
   const running = await startProgram(
     process.execPath,
-    [built('main.js'), command, '--data-dir', dataDir, '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
+    [
+      ...(size === 'tiny' ? shortLife : []),
+      ...[built('main.js'), command, '--data-dir', dataDir],
+      ...['--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
+    ],
     {
       env: {
         RAGWARDEN_ADMIN_TOKEN: adminToken,

@@ -1,5 +1,5 @@
 import { cpuMs, memoryMib, startScript } from './processes.ts';
-import { startProduct, startSample } from './product.ts';
+import { startOwnProduct, startSample } from './product.ts';
 import { type Bench, median } from './report.ts';
 
 const bareServer =
@@ -10,13 +10,13 @@ export const startToReady: Bench = {
   async run(size) {
     const rounds = size === 'full' ? 11 : 1;
     const sample = await startSample(size === 'full' ? 'small' : 'tiny');
-    await (await startProduct(sample, size)).stop();
+    await (await startOwnProduct(sample, size)).stop();
     const ours = { cpu: [] as number[], wall: [] as number[], rss: [] as number[] };
     const bare = { cpu: [] as number[], wall: [] as number[], rss: [] as number[] };
     for (let round = 0; round < rounds; round += 1)
       for (const [into, start] of [
         [bare, () => startScript(bareServer)],
-        [ours, () => startProduct(sample, size)],
+        [ours, () => startOwnProduct(sample, size)],
       ] as const) {
         const running = await start();
         into.cpu.push(cpuMs(running.pid));
