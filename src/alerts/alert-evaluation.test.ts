@@ -301,7 +301,11 @@ test('what a series never did fires with what was usual, is resolved, and a tria
   expect([times(lived, 0), times(lived, testIntervalMs)]).toContainEqual(times(tried.firings, 0));
 });
 
-test('rules that ask the same of single series share one question, and see what each would see alone', async () => {
+test.each([
+  // The first alone, all others of them together, and the one that groups.
+  ['where other processes have series too, rules that ask the same of single series share one question', true, 3],
+  ['where all series are those of this process, what single series measured is read without a question', false, 1],
+])('%s, and see what each would see alone', async (_, leases, questions) => {
   const level = {
     metric_name: 'level',
     aggregation: 'max',
@@ -314,12 +318,11 @@ test('rules that ask the same of single series share one question, and see what 
     ...[undefined, { target: 'c', instance: 'i1' }, { target: 'c', instance: 'other' }],
   ];
   const rules = labels.map((one, i) => ({ ...level, name: `r${i}`, ...(one === undefined ? {} : { labels: one }) }));
-  made = await openTestAlerts({ rules: [...rules, { ...level, name: 'grouped', group_by: ['instance'] }] });
+  made = await openTestAlerts({ rules: [...rules, { ...level, name: 'grouped', group_by: ['instance'] }], leases });
   for (const [target, value] of Object.entries({ a: 60, b: 40, c: 70, d: 80 })) made.set(value, target);
   const { queries: before } = made.metrics.metrics.history.stats;
   await made.tick();
-  // The first alone, all others of them together, and the one that groups.
-  expect(made.metrics.metrics.history.stats.queries - before).toBe(3);
+  expect(made.metrics.metrics.history.stats.queries - before).toBe(questions);
   expect(made.told.map(({ labels: { alertname, target = '-' } }) => `${alertname} ${target}`).toSorted()).toEqual([
     ...['grouped -', 'r0 a', 'r2 a', 'r2 c', 'r3 c', 'r3 d', 'r5 a', 'r5 c', 'r5 d', 'r6 c'],
   ]);

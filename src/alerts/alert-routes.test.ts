@@ -35,7 +35,11 @@ beforeAll(async () => {
   await server.register(
     alertRoutes({
       ...{ alerts: made.alerts, history: made.metrics.metrics.history, registry: made.metrics.registry },
-      current: createCurrentValues({ registry: made.metrics.registry, instance: 'i1' }),
+      current: createCurrentValues({
+        registry: made.metrics.registry,
+        windows: made.metrics.metrics.history.recent,
+        instance: 'i1',
+      }),
       ...{ notifier: { silencedBy: async () => [] }, clock: made.clock, intervalMs: () => testIntervalMs },
       get enabled() {
         return enabled;

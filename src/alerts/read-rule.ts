@@ -43,15 +43,28 @@ function createChoiceReader(rule: AlertRule, choice: SeriesChoice, current: Curr
   const asksValue = rule.measure === 'value' || rule.measure === 'anomaly';
   const stands = asksValue && rule.aggregation === 'last' && rule.groupBy === undefined;
   let chosen: ReturnType<CurrentValues['choose']>;
+  const windows = asksValue && rule.groupBy === undefined ? current?.windows : undefined;
+  const window = windows?.choose({
+    ...{ name: choice.metricName, wants: where, near: findNarrow(choice), aggregation: rule.aggregation },
+  });
   return {
     read(view, nowMs) {
       if (stands && current !== undefined) {
         chosen ??= current.choose(choice.metricName, where);
         if (chosen !== undefined) return chosen.read();
       }
+      const recent = window?.read(nowMs - rule.windowMs + 1, nowMs);
+      if (recent !== undefined && recent.length <= mostReadings) return recent;
       return asksValue ? readValues(rule, choice, view, nowMs) : readLine(rule, choice, view, nowMs);
     },
   };
+}
+
+/** The first label of which only some values are wanted. */
+function findNarrow(choice: SeriesChoice): { readonly label: string; readonly values: readonly string[] } | undefined {
+  for (const [label, { anyOf }] of Object.entries(choice.labels))
+    if (anyOf !== undefined) return { label, values: anyOf };
+  return undefined;
 }
 
 async function readValues(

@@ -90,7 +90,11 @@ export async function openTestAlerts(
     return createAlerts({
       ...{ fileRules: rules, defaultRules: options.defaultRules ?? [], runners: options.runners ?? {} },
       history: metrics.metrics.history,
-      current: createCurrentValues({ registry: metrics.registry, instance: 'i1' }),
+      current: options.leases
+        ? undefined
+        : createCurrentValues({
+            ...{ registry: metrics.registry, windows: metrics.metrics.history.recent, instance: 'i1' },
+          }),
       leases: options.leases ? createLeases({ db: state.db, clock, instance, ttlMs: testLeaseMs }) : undefined,
       ...{ instance, intervalMs: testIntervalMs, db, events, notifier, clock },
       log: silentLogger,

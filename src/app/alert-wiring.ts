@@ -23,7 +23,7 @@ const shortestLeaseMs = 90_000;
 export function createAlertWiring(
   ground: Ground,
   ports: {
-    readonly history: Pick<MetricHistory, 'view'>;
+    readonly history: Pick<MetricHistory, 'view' | 'recent'>;
     readonly backup: Pick<Backup, 'take'>;
     readonly barrier: WriteBarrier;
     /** Of slices that are wired later. */
@@ -34,7 +34,7 @@ export function createAlertWiring(
   const { instance, place } = config.state;
   const { evaluationIntervalMs: intervalMs, rules, defaultRules } = config.alerts;
   const fleet = place.kind === 'postgres';
-  const current = fleet ? undefined : createCurrentValues({ registry, instance });
+  const current = fleet ? undefined : createCurrentValues({ registry, windows: ports.history.recent, instance });
   const alerts = createAlerts({
     fileRules: rules,
     defaultRules: defaultRules ? createDefaultRules(config.monitoring.thresholds) : [],

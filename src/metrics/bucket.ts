@@ -1,7 +1,44 @@
 import type { SeriesType } from './block.ts';
 import type { Aggregation } from './metric-definition.ts';
 import { Sketch } from './sketch.ts';
-import { addToTotal, emptyTotal, mergeSummary, type Summary } from './summary.ts';
+import { addToTotal, emptyTotal, mergeSummary, type Summary, type Total } from './summary.ts';
+
+export const percentiles: Readonly<Partial<Record<Aggregation, number>>> = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 };
+
+/** @returns undefined for percentiles, which a total does not tell */
+export function measureTotal(
+  total: Readonly<Total>,
+  aggregation: Aggregation,
+  type: SeriesType | undefined,
+  seconds: number,
+): number | undefined {
+  switch (aggregation) {
+    case 'sum':
+      // Values set one after the other do not grow by their own; that is what counters are for.
+      return type === 'counter' ? total.increase : total.sum;
+    case 'average':
+      return total.sum / total.count;
+    case 'min':
+      return total.min;
+    case 'max':
+      return total.max;
+    case 'last':
+      return total.last;
+    case 'count':
+      return total.count;
+    case 'increase':
+      return type === 'counter' ? total.increase : total.count;
+    case 'rate':
+      return (type === 'counter' ? total.increase : total.count) / seconds;
+    case 'p50':
+    case 'p90':
+    case 'p95':
+    case 'p99':
+      return undefined;
+    default:
+      return aggregation satisfies never;
+  }
+}
 
 /** So many values of a window are kept as they are; beyond it they are counted in buckets. */
 const mostExact = 200_000;
@@ -41,38 +78,10 @@ export class Bucket {
 
   /** @param seconds how much of the range the window covers */
   value(aggregation: Aggregation, type: SeriesType | undefined, seconds: number): number | null {
-    const total = this.#total;
-    if (total.count === 0) return null;
-    // Values set one after the other do not grow by their own; that is what counters are for.
-    const grown = type === 'counter' ? total.increase : total.sum;
-    switch (aggregation) {
-      case 'sum':
-        return grown;
-      case 'average':
-        return total.sum / total.count;
-      case 'min':
-        return total.min;
-      case 'max':
-        return total.max;
-      case 'last':
-        return total.last;
-      case 'count':
-        return total.count;
-      case 'increase':
-        return type === 'counter' ? total.increase : total.count;
-      case 'rate':
-        return (type === 'counter' ? total.increase : total.count) / seconds;
-      case 'p50':
-        return this.#quantile(0.5);
-      case 'p90':
-        return this.#quantile(0.9);
-      case 'p95':
-        return this.#quantile(0.95);
-      case 'p99':
-        return this.#quantile(0.99);
-      default:
-        return aggregation satisfies never;
-    }
+    if (this.#total.count === 0) return null;
+    const percentile = percentiles[aggregation];
+    if (percentile !== undefined) return this.#quantile(percentile);
+    return measureTotal(this.#total, aggregation, type, seconds) ?? null;
   }
 
   #quantile(q: number): number | null {

@@ -1,4 +1,5 @@
 import type { Labels } from './metric-definition.ts';
+import type { RecentWindows } from './recent-windows.ts';
 import type { MetricRegistry } from './registry.ts';
 import type { Family } from './series.ts';
 
@@ -12,15 +13,18 @@ export type CurrentValues = {
    * only the store knows how old; and for names that nobody knows here.
    */
   choose(name: string, wants: (labels: Labels) => boolean): CurrentChoice | undefined;
+  /** What they measured over a window that ends now, as far as that is in memory. */
+  readonly windows: RecentWindows;
 };
 /** What `choose` chose; read again and again, and made anew only when series began or ended. The array is the caller's until the next read. */
 export type CurrentChoice = { read(): readonly CurrentSeries[] };
 
 export function createCurrentValues(options: {
   registry: Pick<MetricRegistry, 'families'>;
+  windows: RecentWindows;
   instance: string;
 }): CurrentValues {
-  const { registry, instance } = options;
+  const { registry, windows, instance } = options;
   let seen: readonly Family[] | undefined;
   let byName = new Map<string, Family>();
   const labelsByOrder = new WeakMap<readonly number[], readonly Labels[]>();
@@ -43,6 +47,7 @@ export function createCurrentValues(options: {
     return known;
   };
   return {
+    windows,
     choose(name, wants) {
       const family = find(name);
       if (family === undefined) return undefined;

@@ -9,6 +9,7 @@ import { createBlockStore, tierNames } from './block-store.ts';
 import type { Packing } from './frame.ts';
 import { createOpenBlock, type OpenBlock } from './open-block.ts';
 import { type QueryAnswer, type QueryBlocks, type QueryRequest, runQuery, type SeriesTier } from './query.ts';
+import { createRecentWindows, type RecentWindows } from './recent-windows.ts';
 import type { Recorder } from './recorder.ts';
 import type { MetricRegistry } from './registry.ts';
 import { createRollups } from './rollup-jobs.ts';
@@ -41,6 +42,8 @@ export type MetricHistory = Part & {
   query(request: QueryRequest): Promise<QueryAnswer>;
   /** The same for many questions at once: all of them see the same samples, which are put together once. */
   view(): Pick<MetricHistory, 'query'>;
+  /** What lies in the block that is being filled, read without a question. */
+  readonly recent: RecentWindows;
   /** Recorded values one by one, the newest first, with what was said about them. */
   values(query: ValueQuery): Promise<ValuePage>;
   /** Takes one sample of everything now. */
@@ -167,6 +170,17 @@ export function createMetricHistory(options: {
     help: 'Samplings that were given up because they could not be stored.',
   });
 
+  /** The latest sample that is in another block than the one that is being filled with what is looked up. */
+  let othersUntilMs: number | undefined;
+  /** Asked once, when nothing of this life is stored yet; asked later it says more than is so, and windows are asked of the store. */
+  const learnOthers = async (): Promise<void> => {
+    try {
+      othersUntilMs ??= (await store.extent('raw'))?.lastMs ?? Number.NEGATIVE_INFINITY;
+    } catch (err) {
+      log.debug({ err }, 'the store could not be asked what it holds; it is asked again with the next sample');
+    }
+  };
+
   /** What has a time of its own goes into the block that is open now; the block says which stretch of time it holds. */
   const takePending = (): void => {
     const pending = recorder?.takePending() ?? [];
@@ -182,6 +196,9 @@ export function createMetricHistory(options: {
     return begin(stream, nowMs);
   };
   const begin = (stream: Stream, nowMs: number): OpenBlock => {
+    const before = waiting.findLast((entry) => entry.stream === stream)?.block;
+    if (stream === 'looked-up' && othersUntilMs !== undefined && before !== undefined)
+      othersUntilMs = Math.max(othersUntilMs, before.lastMs);
     for (const entry of waiting) if (entry.stream === stream) entry.closed = true;
     // Two blocks of one instant would be one row.
     let startMs = nowMs;
@@ -210,6 +227,7 @@ export function createMetricHistory(options: {
 
   const sampleOnce = async (): Promise<void> => {
     await registry.collect();
+    if (othersUntilMs === undefined) await learnOthers();
     const began = clock.monotonic();
     const nowMs = clock.now();
     takePending();
@@ -365,6 +383,13 @@ export function createMetricHistory(options: {
         },
       };
     },
+    recent: createRecentWindows({
+      instance,
+      find() {
+        const block = waiting.findLast(({ stream }) => stream === 'looked-up')?.block;
+        return block && { block, othersUntilMs };
+      },
+    }),
     values: (query) => values.read(query),
     async readSeries(name, labels, fromMs, toMs) {
       const found = new Map<string, { head: Omit<SeriesSamples, 'samples'>; at: Map<number, number> }>();

@@ -18,6 +18,10 @@ export type OpenBlock = {
   readonly version: number;
   /** Of the last row. */
   readonly lastMs: number;
+  /** Of all rows, ascending. */
+  readonly times: readonly number[];
+  /** What is sampled of one name, in the order in which it began. Becomes longer, and stays the same array. */
+  columnsOf(name: string): readonly Column[];
   add(atMs: number, families: readonly Family[]): void;
   /** Whether something of these was recorded since it was last added. */
   differs(families: readonly Family[]): boolean;
@@ -32,6 +36,7 @@ export function createOpenBlock(startMs: number): OpenBlock {
   let samplings = 0;
   // A slot may be taken over by another series within one block; the list of label values is made anew for each series.
   const series = new Map<readonly string[], OfSeries>();
+  const columnsByName = new Map<string, Column[]>();
 
   const find = (family: Family, slot: number): OfSeries => {
     const labelValues = family.labelValues[slot]!;
@@ -47,7 +52,11 @@ export function createOpenBlock(startMs: number): OpenBlock {
     const { columns } = find(family, slot);
     const column = columns.get(name);
     if (column === undefined) {
-      columns.set(name, new Column(nameOf(family, slot, name, type), row, value));
+      const begun = new Column(nameOf(family, slot, name, type), row, value);
+      columns.set(name, begun);
+      const named = columnsByName.get(name);
+      if (named === undefined) columnsByName.set(name, [begun]);
+      else named.push(begun);
       return;
     }
     const last = column.rows?.at(-1) ?? column.first + column.values.length - 1;
@@ -141,6 +150,8 @@ export function createOpenBlock(startMs: number): OpenBlock {
     get lastMs() {
       return times.at(-1) ?? Number.NEGATIVE_INFINITY;
     },
+    times,
+    columnsOf: (name) => columnsByName.get(name) ?? noColumns,
     add(atMs, families) {
       version += 1;
       samplings += 1;
@@ -218,6 +229,8 @@ export function createOpenBlock(startMs: number): OpenBlock {
     },
   };
 }
+
+const noColumns: readonly Column[] = [];
 
 const storedName = (family: Family): string => family.definition.storedName ?? family.definition.name;
 

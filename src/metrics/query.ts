@@ -1,9 +1,9 @@
 import { AppError } from '../platform/errors.ts';
 import type { BlockEntry, BlockSeries, SeriesType } from './block.ts';
 import type { FoundBlock } from './block-reader.ts';
-import { Bucket } from './bucket.ts';
+import { Bucket, percentiles } from './bucket.ts';
 import type { Aggregation, Labels } from './metric-definition.ts';
-import { growth } from './summary.ts';
+import { growth, lookbackMs } from './summary.ts';
 import { rollupTiers } from './tiers.ts';
 
 export type SeriesTier = 'raw' | '5m' | '1h';
@@ -53,8 +53,6 @@ type Extent = { readonly firstMs: number; readonly lastMs: number } | undefined;
 const mostWindows = 11_000;
 /** Below this every sample is read, and percentiles are exact. */
 const readInFullMs = 6 * 3_600_000;
-/** How long before the range the sample may lie on which a counter goes on. */
-const lookbackMs = 300_000;
 const tiersFineFirst: readonly SeriesTier[] = ['raw', ...rollupTiers.map(({ name }) => name)];
 const windowOf = (tier: SeriesTier): number => rollupTiers.find(({ name }) => name === tier)?.windowMs ?? 1;
 
@@ -205,8 +203,6 @@ function requireMeaning(name: string, type: SeriesType, aggregation: Aggregation
   if ((type === 'gauge' || type === 'unknown') && (aggregation === 'rate' || aggregation === 'increase'))
     throw invalid('aggregation', `${name} is a ${type}, which has no ${aggregation}. Ask for its average.`);
 }
-
-const percentiles: Readonly<Partial<Record<Aggregation, number>>> = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 };
 
 function addWhole(bucket: Bucket, entry: BlockEntry, before: Map<string, number>, key: string): void {
   const { all } = entry;

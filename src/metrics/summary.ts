@@ -35,6 +35,9 @@ export const growth = (before: number | undefined, value: number): number => {
   return value >= before ? value - before : value;
 };
 
+/** A counter goes on from a sample before the window that is asked for; one in an earlier block may lie so far back. */
+export const lookbackMs = 300_000;
+
 /** Takes in one sample. NaN says that there is no value. */
 export function addToTotal(into: Total, value: number, increase: number): void {
   if (Number.isNaN(value)) return;
