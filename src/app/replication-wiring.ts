@@ -103,6 +103,10 @@ export function createReplicationWiring(
         http: replica.origin === 'file' ? http : allowed,
         spool: spoolOf(replica),
         random,
+        ours: async (ids) => {
+          const known = await Promise.all(ids.map(async (id) => ((await points.find(id)) ? [id] : [])));
+          return new Set(known.flat());
+        },
         repositoryAt: (folder) => repositoryAt(folder, config.backup.passwordFile),
       });
     const written = placeWithCredentials(replica.kind, replica.place, credentials);

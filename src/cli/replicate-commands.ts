@@ -30,6 +30,7 @@ const replicaAnswer = z.object({
   last_verified: textOrNull,
   findings: z.array(z.string()),
   stored_bytes: z.number().nullable(),
+  other_bytes: z.number().nullable().default(null),
   lag: z.array(
     z.object({
       target: z.string(),
@@ -140,6 +141,9 @@ export async function showReplica(context: CommandContext, id: string, flags: Re
           ['lag', lagWords(one)],
           ['points', `${sum(one, 'copies')} there, ${sum(one, 'missing_points')} missing`],
           ['stored', one.stored_bytes === null ? '-' : formatBytes(one.stored_bytes)],
+          ...(one.other_bytes === null || one.other_bytes === 0
+            ? []
+            : [['of others there', formatBytes(one.other_bytes)] as const]),
           ['copied', instant(one.last_synced)],
           ['verified', instant(one.last_verified)],
           ...one.findings.slice(0, 5).map((line): [string, string] => ['damage', line]),

@@ -51,6 +51,8 @@ export const replicaState = z.object({
   error: z.string().nullable().default(null),
   repositoryId: z.string().nullable().default(null),
   storedBytes: z.number().nullable().default(null),
+  /** What others keep there under the same key. */
+  otherBytes: z.number().nullable().default(null),
   /** How many points of one target it keeps, the newest; null: all. */
   keep: z.number().nullable().default(null),
   /** The last copy that brought all there was to bring. */

@@ -1,5 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Repository } from '../../backup/index.ts';
 import { type ChildProcesses, systemSearchPath } from '../../platform/child-processes/index.ts';
 import { AppError } from '../../platform/errors.ts';
@@ -35,7 +37,9 @@ export async function unpackFolder(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { exitCode, stderr } = await children.run({
     program: 'tar',
-    args: ['-xf', file, '-C', folder, '--no-same-owner', '--no-same-permissions'],
+    // From a pipe: of a file that it opens itself tar unpacks whatever it is compressed with, to any size.
+    args: ['-x', '-f', '-', '-C', folder, '--no-same-owner', '--no-same-permissions'],
+    input: createReadStream(file),
     env: { PATH: systemSearchPath },
     purpose: 'unpacking a point',
     signal,
@@ -69,3 +73,44 @@ export async function requireRoomFor(folder: string, bytes: number): Promise<voi
       `The disk of ${folder} has no room for a point of ${bytes} bytes, packed and unpacked.`,
     );
 }
+
+/**
+ * Ends work that fills the disk before the last twentieth of it is gone: that is for what lives here.
+ * @throws AppError `storage/full`
+ */
+export async function whileRoom<Result>(
+  folder: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Result>,
+  { freeShare = freeShareOf, everyMs = 2_000 } = {},
+): Promise<Result> {
+  const full = new AbortController();
+  const over = new AbortController();
+  const look = async (): Promise<void> => {
+    if ((await freeShare(folder)) < 1 / 20)
+      full.abort(new AppError('storage/full', `The disk of ${folder} has no room to pack a point.`));
+  };
+  await look();
+  full.signal.throwIfAborted();
+  const watching = (async () => {
+    while (!full.signal.aborted) {
+      await sleep(everyMs, undefined, { signal: over.signal });
+      await look();
+    }
+    // Ended when the work is; where nobody can look the work goes on.
+  })().catch(() => undefined);
+  try {
+    return await work(AbortSignal.any([signal, full.signal]));
+  } catch (err) {
+    full.signal.throwIfAborted();
+    throw err;
+  } finally {
+    over.abort();
+    await watching;
+  }
+}
+
+const freeShareOf = async (folder: string): Promise<number> => {
+  const { bavail, blocks } = await statfs(folder);
+  return blocks === 0 ? 1 : bavail / blocks;
+};

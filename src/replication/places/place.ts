@@ -6,6 +6,8 @@ export type PlaceCall = { readonly signal: AbortSignal; readonly operationId?: s
 export type PlaceLook = {
   readonly repositoryId: string | null;
   readonly storedBytes: number | null;
+  /** What other installations keep there under the same key; left out or null: that cannot be, or cannot be told. */
+  readonly otherBytes?: number | null;
   /** How many points of one target it keeps, the newest; left out or null: all. */
   readonly keep?: number | null;
 };

@@ -10,6 +10,7 @@ import { makeCertificate } from '../../../test/setup/certificate.ts';
 import { hasPart } from '../../../test/setup/parts.ts';
 import type { RecoveryPoint, Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
+import { AppError } from '../../platform/errors.ts';
 import { createHttpClient, type HttpClient, type HttpRequester } from '../../platform/http-client.ts';
 import { systemRandom } from '../../platform/ids.ts';
 import { openTestReceiver } from '../receive/test-receiver.ts';
@@ -24,11 +25,16 @@ const source = {
   snapshots: async () => points.map(({ id }) => ({ id: `s-${id}`, tree: `t-${id}`, tags: [`rp:${id}`, 'manifest'] })),
 } as unknown as Repository;
 
-const placeThat = (answer: object, spool = '/nowhere') =>
+const placeThat = (
+  answer: object,
+  spool = '/nowhere',
+  more: Partial<Parameters<typeof createRagwardenPlace>[0]> = {},
+) =>
   createRagwardenPlace({
     ...{ baseUrl: 'http://other', apiKey: 'k', source, spool, repositoryAt: () => source, random: systemRandom },
     children: {} as ChildProcesses,
     http: { request: async () => ({ status: 200, text: () => JSON.stringify(answer) }) } as unknown as HttpRequester,
+    ...more,
   });
 const listed = (id: string) => ({
   ...{ sender: 's', graph_id: 'default', backup_id: id, data_hash: 'd'.repeat(64), tree_id: `t-${id}`, taken_at: null },
@@ -42,6 +48,19 @@ test('of more points than the other keeps only the newest are sent, and it tells
   expect(plan.copy.map(({ point }) => point.id)).toEqual(['p2']);
   expect(plan.held.map(({ point }) => point.id)).toEqual(['p3']);
   expect([...(plan.listed ?? [])]).toEqual(['p3', 'old']);
+});
+
+test('what another installation sent with the same key is told as that, and is none of what lies there of this one', async () => {
+  const items = [listed('p3'), { ...listed('foreign'), size_bytes: 70 }];
+  const ours = async (ids: readonly string[]) => new Set(ids.filter((id) => points.some((one) => one.id === id)));
+  const place = placeThat({ items, received_bytes: null, keep: 2 }, '/nowhere', { ours });
+  expect(await place.look(null, call)).toMatchObject({ storedBytes: 5, otherBytes: 70 });
+  expect([...((await place.plan(points, call)).listed ?? [])]).toEqual(['p3']);
+});
+
+test('one that keeps none is no place for copies', async () => {
+  const place = placeThat({ items: [], received_bytes: null, keep: 0 });
+  await expect(place.look(null, call)).rejects.toThrow('does not answer as a ragwarden');
 });
 
 test('one that does not tell how many it keeps is sent all', async () => {
@@ -265,4 +284,77 @@ test('a list with a name of a file in place of a digest is no list', async () =>
   const hostile = { ...empty, items: [{ ...listed('p1'), data_hash: '../../../etc/cron.d/here' }] };
   const place = await placeAt(`http://127.0.0.1:${await serve(json(hostile))}`);
   await expect(place.bringBack?.(['p1'], folder, call)).rejects.toThrow('does not answer as a ragwarden');
+});
+
+test('a part that is too much for the line is sent in smaller ones, from where the other side is', async () => {
+  const other = await openTestReceiver();
+  try {
+    const bytes = randomBytes(600_000);
+    const sizes: number[] = [];
+    const requester: HttpRequester = {
+      async request(request) {
+        if (typeof request.body !== 'object') return http.request(request);
+        sizes.push(request.body.length);
+        const slow = request.body.length > 100_000;
+        // One that was too large got through, and its answer did not.
+        const answer = !slow || sizes.length === 2 ? await http.request(request) : undefined;
+        if (!answer || slow) throw new AppError('outgoing/timeout', 'no answer in time');
+        return answer;
+      },
+    };
+    const baseUrl = await other.server.listen({ host: '127.0.0.1', port: 0 });
+    const place = await placeAt(baseUrl, { requester, bytes, partBytes: 8_000_000 });
+    expect(await place.bring(item, 0, call)).toMatchObject({ bytes: bytes.length });
+    expect(sizes).toEqual([600_000, 150_000, 65_536, 65_536, 65_536, 65_536, 65_536, 65_536, 56_784]);
+  } finally {
+    await other.remove();
+  }
+});
+
+const upload = { success: true, graph_id: 'default', backup_id: 'p1', received_bytes: 6 };
+const hashOf = (request: { url?: string | undefined }): string =>
+  new URL(`http://here${request.url}`).searchParams.get('data_hash') ?? '';
+
+test('a large point is waited for as long as the other side gets further with reading it, and no longer', async () => {
+  let ends = true;
+  let asked = 0;
+  const port = await serve((request, response) => {
+    if (request.method === 'GET') return json(empty)(request, response);
+    asked += 1;
+    const data_hash = hashOf(request);
+    if (request.url?.includes('/verify')) {
+      const complete = ends && asked > 5;
+      return json({ points: 0, findings: [], complete, read_bytes: ends ? asked : 1 })(request, response);
+    }
+    if (ends && asked > 5) return json({ ...upload, data_hash, status: 'validated' })(request, response);
+    return json({ ...upload, data_hash, status: 'receiving', read_bytes: ends ? asked : 1 })(request, response);
+  });
+  const place = await placeAt(`http://127.0.0.1:${port}`);
+  expect(await place.bring(item, 0, call)).toMatchObject({ bytes: 6 });
+  expect(asked).toBe(6);
+  [ends, asked] = [false, 0];
+  const stuck = await placeAt(`http://127.0.0.1:${port}`);
+  await expect(stuck.bring(item, 0, call)).rejects.toThrow('does not list it');
+  expect(asked).toBe(5);
+});
+
+test('a verification goes on as long as the other side gets further, and says so when it does not', async () => {
+  let most = 4;
+  let asked = 0;
+  const port = await serve((request, response) => {
+    if (request.method === 'GET') return json({ ...empty, items: [listed('p1')] })(request, response);
+    asked += 1;
+    const complete = asked > 6;
+    const findings = complete ? ['p1 is damaged'] : [];
+    return json({ points: 0, findings, complete, read_bytes: Math.min(asked, most) })(request, response);
+  });
+  const place = await placeAt(`http://127.0.0.1:${port}`);
+  expect(await place.verify(100, call)).toEqual({ ok: false, findings: ['p1 is damaged'] });
+  [most, asked] = [1, 0];
+  await expect(place.verify(100, call)).rejects.toMatchObject({ code: 'outgoing/timeout' });
+});
+
+test('one that says it has more than there is is not believed', async () => {
+  const place = await placeAt(`http://127.0.0.1:${await serve(json({ ...empty, received_bytes: 7 }))}`);
+  await expect(place.bring(item, 0, call)).rejects.toMatchObject({ code: 'outgoing/failed' });
 });

@@ -1,29 +1,28 @@
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
 import { isoInstant } from '../../platform/clock.ts';
 import { AppError, type ErrorCode, isAppError } from '../../platform/errors.ts';
-import type { HttpRequester, HttpResponse } from '../../platform/http-client.ts';
+import type { HttpRequester } from '../../platform/http-client.ts';
 import type { RandomSource } from '../../platform/ids.ts';
 import { isManifest, type PointCopy, type SyncPlan } from '../plan-sync.ts';
-import { digest, mostPartBytes, receivedBody, uploadBody } from '../receive/receive-routes.ts';
+import { mostPartBytes, type receivedBody, uploadBody } from '../receive/receive-routes.ts';
 import { digestOf } from '../receive/receiver.ts';
-import { packFolder, requireOpen, requireRoomFor, unpackFolder } from './packed-point.ts';
+import { packFolder, requireOpen, requireRoomFor, unpackFolder, whileRoom } from './packed-point.ts';
 import type { Place, PlaceCall } from './place.ts';
+import { createRagwardenCalls, listAnswer, verifyAnswer } from './ragwarden-calls.ts';
 
-const listAnswer = z.object({
-  // It becomes the name of a file here.
-  items: z.array(receivedBody.extend({ data_hash: digest, size_bytes: z.int().min(0) })),
-  received_bytes: z.number().nullable(),
-  /** An older one does not tell it. */
-  keep: z.number().optional(),
-});
-const problemAnswer = z.object({ code: z.string(), detail: z.string().default('') });
-const verifyAnswer = z.object({ points: z.number(), findings: z.array(z.string()) });
-const below = '/api/v1/backup-replication/backup/snapshots';
+/** Less is not asked at once, however slow the line. */
+const leastPartBytes = 64 * 1024;
+/** How long one question may take the other side to read a large point; the next one goes on. */
+const patienceSeconds = 30;
+/** An older one reads all of it before it answers. */
+const readingMs = 600_000;
+/** So often in a row it may have got no further: it was restarted. */
+const mostStalls = 3;
 
 /**
  * Another ragwarden. It gets a whole point as a repository of its own, packed into one file and as sealed as it is here: the
@@ -40,45 +39,16 @@ export function createRagwardenPlace(options: {
   readonly random: RandomSource;
   /** A repository in a folder, with the password of the source. */
   repositoryAt(folder: string): Repository;
+  /** Which of these points are known here; left out: all. Several installations may send with one key. */
+  readonly ours?: (pointIds: readonly string[]) => Promise<ReadonlySet<string>>;
   /** How much goes in one request. */
   readonly partBytes?: number;
 }): Place {
   const { baseUrl, source, spool, partBytes = mostPartBytes } = options;
-
-  type Asked = { readonly body?: Uint8Array; readonly type?: string; readonly timeoutMs?: number };
-  /** @throws AppError for any other answer than 200 */
-  const send = async (
-    path: string,
-    query: Readonly<Record<string, string>>,
-    call: PlaceCall,
-    more: Asked = {},
-  ): Promise<HttpResponse> => {
-    const answer = await options.http.request({
-      url: `${baseUrl}${below}${path}?${new URLSearchParams(query)}`,
-      method: more.body === undefined ? 'GET' : 'POST',
-      headers: {
-        authorization: `Bearer ${options.apiKey}`,
-        accept: 'application/json, application/octet-stream',
-        ...(more.body === undefined ? {} : { 'content-type': more.type ?? 'application/octet-stream' }),
-      },
-      ...(more.body === undefined ? {} : { body: more.body }),
-      timeoutMs: more.timeoutMs ?? 55_000,
-      maxBytes: 32 * 1024 * 1024,
-      signal: call.signal,
-    });
-    if (answer.status !== 200) throw refusal(baseUrl, answer.status, readJson(answer.text()));
-    return answer;
-  };
-  const ask = async <T>(
-    schema: z.ZodType<T>,
-    path: string,
-    query: Readonly<Record<string, string>>,
-    call: PlaceCall,
-    more: Asked = {},
-  ): Promise<T> => {
-    const parsed = schema.safeParse(readJson((await send(path, query, call, more)).text()));
-    if (parsed.success) return parsed.data;
-    throw new AppError('outgoing/failed', `${baseUrl} does not answer as a ragwarden does.`, { cause: parsed.error });
+  const { send, ask } = createRagwardenCalls(options);
+  const oursOf = async (items: readonly { readonly backup_id: string }[]): Promise<ReadonlySet<string>> => {
+    const ids = items.map((one) => one.backup_id);
+    return (await options.ours?.(ids)) ?? new Set(ids);
   };
 
   /** What came of an earlier attempt is gone on with. */
@@ -101,7 +71,7 @@ export function createRagwardenPlace(options: {
     } finally {
       await handle.close();
     }
-    const found = await digestOf(file);
+    const found = await digestOf(file, call.signal);
     if (found === listed.data_hash) return;
     await rm(file);
     throw new AppError(
@@ -173,21 +143,31 @@ export function createRagwardenPlace(options: {
       await rm(folder, { recursive: true, force: true });
       await mkdir(spool, { recursive: true, mode: 0o700 });
       const packed = options.repositoryAt(folder);
-      await packed.init({ ...call, like: source });
-      // In no order: nobody sees it before all of it is packed.
-      const snapshotIds = [...streams, ...(manifest === undefined ? [] : [manifest])];
-      await packed.copyFrom({ ...call, from: source, snapshotIds });
-      await packFolder(options.children, { folder, file }, call.signal);
-      await rm(folder, { recursive: true, force: true });
+      try {
+        await whileRoom(spool, call.signal, async (signal) => {
+          await packed.init({ ...call, signal, like: source });
+          // In no order: nobody sees it before all of it is packed.
+          const snapshotIds = [...streams, ...(manifest === undefined ? [] : [manifest])];
+          await packed.copyFrom({ ...call, signal, from: source, snapshotIds });
+          await packFolder(options.children, { folder, file }, signal);
+        });
+      } finally {
+        // On a full disk above all.
+        await rm(folder, { recursive: true, force: true });
+        await rm(`${file}.new`, { force: true });
+      }
     }
-    return { file, dataHash: await digestOf(file), bytes: (await stat(file)).size };
+    return { file, dataHash: await digestOf(file, call.signal), bytes: (await stat(file)).size };
   };
 
   return {
     repository: undefined,
     async look(_known, call) {
       const { items, keep = null } = await ask(listAnswer, '/received', { mine: 'true' }, call);
-      return { repositoryId: null, storedBytes: items.reduce((sum, one) => sum + one.size_bytes, 0), keep };
+      const ours = await oursOf(items);
+      const bytesOf = (own: boolean): number =>
+        items.reduce((sum, one) => sum + (ours.has(one.backup_id) === own ? one.size_bytes : 0), 0);
+      return { repositoryId: null, storedBytes: bytesOf(true), otherBytes: bytesOf(false), keep };
     },
 
     async plan(points, call) {
@@ -217,7 +197,7 @@ export function createRagwardenPlace(options: {
           await rm(join(spool, `${point.id}.tar`), { force: true });
         } else conflicts.push({ pointId: point.id, here: manifest.tree, there: found.tree_id ?? found.data_hash });
       }
-      return { copy, held, conflicts, listed: new Set(items.map((one) => one.backup_id)) };
+      return { copy, held, conflicts, listed: await oursOf(items) };
     },
 
     async bring(item, limitKiB, call) {
@@ -233,9 +213,14 @@ export function createRagwardenPlace(options: {
       const tell = () => call.onProgress?.({ bytesDone: offset - begunAt, bytesTotal: bytes - begunAt });
       tell();
       const handle = await open(file, 'r');
+      let mostBytes = partBytes;
+      let readBytes = 0;
+      let stalls = 0;
       try {
         for (;;) {
-          const part = Buffer.alloc(Math.min(partBytes, bytes - offset));
+          if (offset > bytes)
+            throw new AppError('outgoing/failed', `${baseUrl} says that it has more of ${point.id} than there is.`);
+          const part = Buffer.alloc(Math.min(mostBytes, bytes - offset));
           await handle.read(part, 0, part.length, offset);
           const beganMs = performance.now();
           const query = {
@@ -244,20 +229,33 @@ export function createRagwardenPlace(options: {
             offset: String(offset),
             tree_id: treeId,
             taken_at: isoInstant(point.takenMs),
+            patience_seconds: String(patienceSeconds),
           };
-          // The other side reads all of it before it answers the last part.
+          // The other side reads all of it before it lists it.
           const last = offset + part.length >= bytes;
-          const answer = await ask(uploadBody, '/upload', query, call, {
-            body: part,
-            ...(last ? { timeoutMs: 600_000 } : {}),
+          const more = { body: part, ...(last ? { timeoutMs: readingMs } : {}) };
+          const answer = await ask(uploadBody, '/upload', query, call, more).catch((err: unknown) => {
+            if (!isAppError(err) || err.code !== 'outgoing/timeout' || part.length <= leastPartBytes) throw err;
+            return undefined;
           });
-          offset += part.length;
+          if (!answer) {
+            // The line is too slow for such a part: a smaller one, from where the other side is.
+            mostBytes = Math.max(leastPartBytes, Math.floor(part.length / 4));
+            offset = (await ask(listAnswer, '/received', { ...about, mine: 'true' }, call)).received_bytes ?? 0;
+            continue;
+          }
+          const listed = answer.status === 'validated';
+          offset = listed ? bytes : offset + part.length;
           if (answer.data_hash !== dataHash || answer.received_bytes !== offset)
             throw new AppError('outgoing/failed', `${baseUrl} says that it has something else than was sent.`);
           tell();
-          if (answer.status === 'validated') break;
-          if (offset >= bytes)
-            throw new AppError('outgoing/failed', `${baseUrl} took all of ${point.id} and does not list it.`);
+          if (listed) break;
+          if (offset >= bytes) {
+            stalls = (answer.read_bytes ?? 0) > readBytes ? 0 : stalls + 1;
+            readBytes = answer.read_bytes ?? 0;
+            if (answer.read_bytes === undefined || stalls > mostStalls)
+              throw new AppError('outgoing/failed', `${baseUrl} took all of ${point.id} and does not list it.`);
+          }
           await slowDown(part.length, limitKiB, performance.now() - beganMs, call.signal);
         }
       } finally {
@@ -281,15 +279,21 @@ export function createRagwardenPlace(options: {
         ),
       );
       const findings: string[] = [];
-      // One after the other, so that no question takes longer than one point.
+      // One after the other, and as often as it takes: what counts is that each question gets further.
       for (const { graph_id, backup_id } of ours.filter((one) => chosen.has(one.backup_id))) {
-        const asked = { mine: 'true', graph_id, backup_id };
-        const { findings: told } = await ask(verifyAnswer, '/received/verify', asked, call, {
-          body: Buffer.from(JSON.stringify({ percent: 100 })),
-          type: 'application/json',
-          timeoutMs: 600_000,
-        });
-        findings.push(...told);
+        const asked = { mine: 'true', graph_id, backup_id, patience_seconds: String(patienceSeconds) };
+        for (let readBytes = 0, stalls = 0, complete = false; !complete; ) {
+          const told = await ask(verifyAnswer, '/received/verify', asked, call, {
+            body: Buffer.from(JSON.stringify({ percent: 100 })),
+            type: 'application/json',
+            timeoutMs: readingMs,
+          });
+          findings.push(...told.findings);
+          stalls = told.read_bytes > readBytes ? 0 : stalls + 1;
+          [readBytes, complete] = [told.read_bytes, told.complete];
+          if (!complete && stalls > mostStalls)
+            throw new AppError('outgoing/timeout', `${baseUrl} gets no further with reading ${backup_id}.`);
+        }
       }
       if (findings.length === 0) findings.push(...(await proveShare([...chosen], call)));
       return { ok: findings.length === 0, findings };
@@ -314,35 +318,6 @@ export function chooseShare(ids: readonly string[], percent: number, random: Ran
   const count = Math.floor((ids.length * percent) / 100 + (percent < 100 ? chance() : 0));
   const order = ids.map((id) => ({ id, at: chance() })).sort((one, other) => one.at - other.at);
   return order.slice(0, count).map(({ id }) => id);
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** What the other side refuses keeps its code, so that a conflict there is one here. */
-function refusal(baseUrl: string, status: number, document: unknown): AppError {
-  const told = problemAnswer.safeParse(document);
-  if (status === 401 || status === 403)
-    return new AppError('access/forbidden', `${baseUrl} does not take this key (${status}).`);
-  if (!told.success) return new AppError('outgoing/failed', `${baseUrl} answered ${status}.`);
-  const detail = `${baseUrl}: ${told.data.detail}`;
-  switch (told.data.code) {
-    case 'replication/conflict':
-    case 'replication/digest-mismatch':
-    case 'storage/full':
-    case 'backup/unknown-point':
-    case 'request/too-large':
-      return new AppError(told.data.code, detail);
-    case 'feature/disabled':
-      return new AppError('conflict/state', detail);
-    default:
-      return new AppError('outgoing/failed', detail);
-  }
 }
 
 async function slowDown(bytes: number, limitKiB: number, tookMs: number, signal: AbortSignal): Promise<void> {

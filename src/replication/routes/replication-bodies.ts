@@ -103,6 +103,7 @@ export const replicaBody = z.object({
   findings: z.array(z.string()).describe('Damage that was found there and not healed.'),
   conflict: z.string().nullable(),
   stored_bytes: z.number().nullable(),
+  other_bytes: z.number().nullable().describe('What other installations keep there under the same key.'),
   lag: z.array(lagBody),
   allowed_actions: z.array(z.enum(['replicate', 'verify', 'heal', 'prune', 'change', 'remove'])),
 });
@@ -141,6 +142,7 @@ export function bodyOfReplica(
     findings: [...state.findings],
     conflict: state.conflict,
     stored_bytes: state.storedBytes,
+    other_bytes: state.otherBytes,
     lag: targets.map((one) => ({
       target: one.targetId,
       copies: one.copies,

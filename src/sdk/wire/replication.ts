@@ -28,6 +28,8 @@ export type ReplicaBody = {
   readonly findings: readonly string[];
   readonly conflict: string | null;
   readonly stored_bytes: number | null;
+  /** What other installations keep there under the same key. */
+  readonly other_bytes: number | null;
   readonly lag: readonly {
     readonly target: string;
     readonly copies: number;
