@@ -159,8 +159,10 @@ async function captureAndStore(
   });
   await deps.step('backup:unfolded');
   const previous = await deps.points.newest(target.id, 'any', selection.workspace);
+  const lastGood = await deps.points.newest(target.id, 'good', selection.workspace);
   const manifest = await writeManifest(deps, {
     previous,
+    lastGood,
     guarded,
     row,
     selection,

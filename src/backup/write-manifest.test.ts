@@ -1,10 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Observation, Target } from '../targets/index.ts';
 import { countMissing } from './count-missing.ts';
 import type { Manifest } from './manifest.ts';
+import type { RecoveryPoint } from './point.ts';
 import { wholeTarget } from './selection.ts';
 import type { SourceKind } from './sources/source.ts';
-import { missingComponents } from './write-manifest.ts';
+import { emptiedComponents, missingComponents } from './write-manifest.ts';
 
 const target = {
   kind: 'lightrag',
@@ -66,4 +67,42 @@ test('what a point lacks is counted for the alarm, and what was left out as aske
   } as unknown as Manifest;
   expect(countMissing({ manifest })).toBe(2);
   expect(countMissing({ manifest: null })).toBe(0);
+});
+
+describe('a folder that is empty now', () => {
+  type Part = { name: string; files: number };
+  type Missing = { name: string; reason: string };
+  const pointOf = (id: string, components: Part[], missing: Missing[] = []): RecoveryPoint =>
+    ({ id, manifest: { components, missing } }) as unknown as RecoveryPoint;
+  const whole = pointOf('whole', [
+    { name: 'workspace', files: 12 },
+    { name: 'inputs', files: 3 },
+  ]);
+  const now = [
+    { name: 'workspace', kind: 'files' as const, files: 0 },
+    { name: 'inputs', kind: 'files' as const, files: 0 },
+  ];
+  const seen = (processed: number): Observation => ({ documents: { processed } }) as unknown as Observation;
+  const workspace = { name: 'workspace', reason: 'its folder is empty, while whole held 12 files of it' };
+  const inputs = { name: 'inputs', reason: 'its folder is empty, while whole held 3 files of it' };
+
+  test('is missing when the point before held files of it, and not when there was none', () => {
+    expect(emptiedComponents(now, { previous: whole, lastGood: whole, observation: seen(100) })).toEqual([
+      workspace,
+      inputs,
+    ]);
+    expect(emptiedComponents(now, { previous: undefined, lastGood: undefined, observation: undefined })).toEqual([]);
+  });
+
+  test('is missing from every point after that one too, while inputs are told once', () => {
+    const after = pointOf('after', [...now], [workspace, inputs]);
+    expect(emptiedComponents(now, { previous: after, lastGood: whole, observation: seen(100) })).toEqual([workspace]);
+    expect(emptiedComponents(now, { previous: after, lastGood: undefined, observation: undefined })).toEqual([
+      workspace,
+    ]);
+  });
+
+  test('was cleared when the backend tells of no document', () => {
+    expect(emptiedComponents(now, { previous: whole, lastGood: whole, observation: seen(0) })).toEqual([]);
+  });
 });

@@ -20,6 +20,8 @@ export async function writeManifest(
   deps: Pick<BackupDeps, 'auditHead' | 'wardenVersion'>,
   facts: {
     previous: RecoveryPoint | undefined;
+    /** The newest that was complete and verified. */
+    lastGood: RecoveryPoint | undefined;
     guarded: ProtectedTarget;
     row: RecoveryPoint;
     selection: PointSelection;
@@ -55,7 +57,7 @@ export async function writeManifest(
     ...missingComponents(guarded, captured, observation, selection),
     // Its own folder beside the project is a component of its own.
     ...(inspection?.missing ?? []).filter(({ name }) => !captured.some((one) => one.name === `${name}s`)),
-    ...emptiedComponents(captured, facts.previous),
+    ...emptiedComponents(captured, facts),
   ];
   const together = decideTogether(point);
   const manifest: Manifest = {
@@ -171,16 +173,35 @@ function leftOut(guarded: ProtectedTarget, selection: PointSelection): { name: s
   });
 }
 
-/** A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one. */
-function emptiedComponents(
-  captured: readonly CaptureResult[],
-  previous: RecoveryPoint | undefined,
+const emptiedPrefix = 'its folder is empty, while';
+
+/**
+ * A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one, and
+ * neither are those after it, which would otherwise find nothing amiss. Inputs come and go, so of them it is said once; and a
+ * backend that tells of no document was cleared.
+ */
+export function emptiedComponents(
+  captured: readonly Pick<CaptureResult, 'name' | 'kind' | 'files'>[],
+  before: {
+    readonly previous: RecoveryPoint | undefined;
+    readonly lastGood: RecoveryPoint | undefined;
+    readonly observation: Observation | undefined;
+  },
 ): { name: string; reason: string }[] {
-  return captured.flatMap((one) => {
-    const before = previous?.manifest?.components.find((component) => component.name === one.name)?.files ?? 0;
-    return one.kind === 'files' && one.files === 0 && before > 0 && previous
-      ? [{ name: one.name, reason: `its folder is empty, while ${previous.id} held ${before} files of it` }]
-      : [];
+  const { previous, lastGood, observation } = before;
+  const documents = observation?.documents && Object.values(observation.documents).reduce((sum, n) => sum + n, 0);
+  if (documents === 0) return [];
+  return captured.flatMap(({ name, kind, files }) => {
+    if (kind !== 'files' || files > 0) return [];
+    for (const point of name === 'inputs' ? [previous] : [previous, lastGood]) {
+      const held = point?.manifest?.components.find((component) => component.name === name)?.files ?? 0;
+      if (point && held > 0) return [{ name, reason: `${emptiedPrefix} ${point.id} held ${held} files of it` }];
+    }
+    // Where nothing is ever complete, what the point before said of it still holds.
+    const said = previous?.manifest?.missing.find(
+      (one) => one.name === name && name !== 'inputs' && one.reason.startsWith(emptiedPrefix),
+    );
+    return said ? [{ name, reason: said.reason }] : [];
   });
 }
 

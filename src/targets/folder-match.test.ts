@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findFolderMismatches, mapPath } from './folder-match.ts';
+import { findFolderMismatches, findLostFiles, mapPath } from './folder-match.ts';
 import { type Observation, unreachableObservation } from './observation.ts';
 import type { Target } from './target.ts';
 
@@ -86,4 +86,26 @@ test('two names of one folder are one folder', async () => {
     stores: [{ name: 'workspace', kind: 'workspace-folder', path: join(folder, 'link'), separation: 'folder' }],
   });
   expect(await mismatches(linked, told(join(folder, 'real')))).toEqual([]);
+});
+
+test('documents that are told of without a list of them in the folder are lost files, where they are kept in files', async () => {
+  const of = target({
+    stores: [{ name: 'workspace', kind: 'workspace-folder', path: folder, separation: 'folder' }],
+  });
+  const seen = (processed: number, storage = 'JsonDocStatusStorage'): Observation => ({
+    ...told(undefined),
+    documents: { processed },
+    storageClasses: { doc_status_storage: storage },
+  });
+  const [reason, ...more] = await findLostFiles(of, seen(100));
+  expect(more).toEqual([]);
+  expect(reason?.code).toBe('files-lost');
+  expect(reason?.message).toContain(join(folder, 'library'));
+  expect(reason?.message).toContain('100 processed documents');
+  expect(await findLostFiles(of, seen(0))).toEqual([]);
+  expect(await findLostFiles(of, seen(100, 'PGDocStatusStorage'))).toEqual([]);
+  expect(await findLostFiles(target({ ...of, kind: 'custom' }), seen(100))).toEqual([]);
+  mkdirSync(join(folder, 'library'));
+  writeFileSync(join(folder, 'library', 'kv_store_doc_status.json'), '{}');
+  expect(await findLostFiles(of, seen(100))).toEqual([]);
 });

@@ -3,7 +3,7 @@ import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type ReconcilerState } from '../platform/reconciler.ts';
 import type { TargetAdapter } from './adapter.ts';
-import { findFolderMismatches } from './folder-match.ts';
+import { findFolderMismatches, findLostFiles } from './folder-match.ts';
 import type { Observation } from './observation.ts';
 import { findStuckWork, noteStandstill, nothingStands, type StuckLimits, type StuckWork } from './stuck-work.ts';
 import type { Target } from './target.ts';
@@ -82,7 +82,9 @@ export function createWatchedTarget(options: {
     async run(signal) {
       const seen = await adapter.probe(signal);
       if (signal.aborted) return;
-      folders = await findFolderMismatches(target, seen);
+      const mismatches = await findFolderMismatches(target, seen);
+      // Of a folder that is not the backend's own it would be said twice.
+      folders = mismatches.length > 0 ? mismatches : await findLostFiles(target, seen);
       last = seen;
       standstill = noteStandstill(standstill, seen);
       options.onObservation?.(seen);
