@@ -139,6 +139,13 @@ export const pointAnswer = z.object({
       }),
     ),
   }),
+  database: z.object({
+    components: z.array(
+      z.object({ name: z.string(), kind: z.string(), size_bytes: size, streams: z.number(), grade: z.string() }),
+    ),
+  }),
+  components: z.object({ configuration: z.object({ status: z.string(), size_mb: z.number() }).optional() }),
+  total_size_mb: z.number().nullable(),
   target_id: z.string(),
   cause: z.string(),
   grade: textOrNull,
@@ -153,6 +160,10 @@ export const pointAnswer = z.object({
   operation_id: textOrNull,
 });
 export type PointAnswer = z.infer<typeof pointAnswer>;
+
+/** Of everything in it, as the page and `backup_size_bytes` tell it. */
+export const pointBytes = (point: Pick<PointAnswer, 'total_size_mb' | 'user_data'>): number =>
+  point.total_size_mb === null ? point.user_data.total_size_bytes : Math.round(point.total_size_mb * 1024 ** 2);
 
 export const operationAnswer = z.object({
   id: z.string(),

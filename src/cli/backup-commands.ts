@@ -7,6 +7,7 @@ import {
   pageOf,
   pathPart,
   pointAnswer,
+  pointBytes,
   read,
   retentionAnswer,
 } from './answers.ts';
@@ -47,7 +48,7 @@ export async function createPoint(
       const point = read(pointAnswer, operation.result);
       terminal.out(
         `${coloured(terminal.colours, point.status)}  ${point.backup_id} of ${point.target_id}: ` +
-          `${plural(point.user_data.file_count, 'file')}, ${formatBytes(point.user_data.total_size_bytes)}, ` +
+          `${plural(point.user_data.file_count, 'file')}, ${formatBytes(pointBytes(point))}, ` +
           `${point.stored_bytes === null ? 'an unknown amount' : formatBytes(point.stored_bytes)} stored${point.duration === null ? '' : ` in ${formatDuration(point.duration * 1_000)}`}` +
           `${point.grade === null ? '' : `, ${point.grade}`}${point.verified_at === null ? ', not verified' : ', verified'}`,
       );
@@ -139,7 +140,7 @@ function describePoint({ terminal }: CommandContext, point: PointAnswer): string
     ['cause', point.cause],
     [
       'stored',
-      `${point.stored_bytes === null ? 'unknown' : formatBytes(point.stored_bytes)} of ${formatBytes(point.user_data.total_size_bytes)}`,
+      `${point.stored_bytes === null ? 'unknown' : formatBytes(point.stored_bytes)} of ${formatBytes(pointBytes(point))}`,
     ],
   ];
   if (point.duration !== null) facts.push(['took', formatDuration(point.duration * 1_000)]);
@@ -150,29 +151,52 @@ function describePoint({ terminal }: CommandContext, point: PointAnswer): string
   if (point.operation_id !== null) facts.push(['operation', point.operation_id]);
   return [
     formatFacts(facts),
-    ...(point.user_data.components.length > 0 ? ['', componentTable(point, colours)] : []),
+    ...(point.total_size_mb === null ? [] : ['', componentTable(point, colours)]),
     ...losses(point),
     ...grounds(point),
   ].join('\n');
 }
 
-const componentTable = (point: PointAnswer, colours: Colours): string =>
-  formatTable(
+/** Everything that is in a point, the databases too. */
+export const componentTable = (point: PointAnswer, colours: Colours): string => {
+  const { configuration } = point.components;
+  return formatTable(
     [
       { title: 'component' },
       { title: 'files', align: 'right' },
       { title: 'size', align: 'right' },
       { title: 'grade' },
-      { title: 'folder' },
+      { title: 'where it was' },
     ],
-    point.user_data.components.map((one) => [
-      one.name,
-      String(one.file_count),
-      formatBytes(one.size_bytes),
-      coloured(colours, one.grade),
-      one.path ?? '-',
-    ]),
+    [
+      ...point.user_data.components.map((one) => [
+        one.name,
+        String(one.file_count),
+        formatBytes(one.size_bytes),
+        coloured(colours, one.grade),
+        one.path ?? '-',
+      ]),
+      ...point.database.components.map((one) => [
+        one.name,
+        '-',
+        formatBytes(one.size_bytes),
+        coloured(colours, one.grade),
+        `${one.kind}, ${plural(one.streams, 'dump')}`,
+      ]),
+      ...(configuration
+        ? [
+            [
+              'configuration',
+              '-',
+              formatBytes(Math.round(configuration.size_mb * 1024 ** 2)),
+              '-',
+              'ragwarden’s own state and settings files',
+            ],
+          ]
+        : []),
+    ],
   );
+};
 
 /** What is not in the point though it should be. */
 const losses = (point: PointAnswer): string[] => [

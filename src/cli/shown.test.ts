@@ -1,6 +1,7 @@
 import picocolors from 'picocolors';
 import { describe, expect, test } from 'vitest';
-import { type OperationAnswer, operationAnswer, read } from './answers.ts';
+import { type OperationAnswer, operationAnswer, type PointAnswer, pointBytes, read } from './answers.ts';
+import { componentTable } from './backup-commands.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, progressLine } from './follow-operation.ts';
 import { readableLog } from './readable-log.ts';
@@ -62,6 +63,27 @@ test.each([
 ])('an operation that %s (%s) ends with %d', (state, code, exitCode) => {
   const error = code === null ? null : { code, detail: '' };
   expect(exitCodeOfOperation({ ...operation, state, error })).toBe(exitCode);
+});
+
+test('a point is shown with its databases and its configuration, and its size is that of all of it', () => {
+  const part = { status: 'success', grade: 'consistent', reasons: [], size_bytes: 2_097_152 };
+  const point = {
+    user_data: {
+      total_size_bytes: 2_097_152,
+      file_count: 12,
+      components: [{ ...part, name: 'workspace', path: '/srv/rag', file_count: 12, skipped: [] }],
+    },
+    database: { components: [{ ...part, name: 'postgres', kind: 'postgres', size_bytes: 8_388_608, streams: 1 }] },
+    components: { configuration: { status: 'completed', size_mb: 1.5 } },
+    total_size_mb: 11.5,
+  } as unknown as PointAnswer;
+  expect(componentTable(point, plain).split('\n').slice(1)).toEqual([
+    expect.stringMatching(/^workspace +12 +2.00 MiB +consistent +.srv.rag$/),
+    expect.stringMatching(/^postgres +- +8.00 MiB +consistent +postgres, 1 dump$/),
+    expect.stringMatching(/^configuration +- +1.50 MiB /),
+  ]);
+  expect(pointBytes(point)).toBe(12_058_624);
+  expect(pointBytes({ ...point, total_size_mb: null })).toBe(2_097_152);
 });
 
 test('an answer of another shape is told, not guessed at', () => {
