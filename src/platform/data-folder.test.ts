@@ -57,6 +57,6 @@ test('a place where no folder can be made is told at once', async () => {
   };
   expect(await attempt('/proc/ragwarden/data')).toMatch(/^storage\/unavailable .* cannot be made \(ENOENT\)/);
   expect(await attempt('/etc/passwd/data')).toMatch(/^storage\/unavailable .* \(ENOTDIR\)/);
-  expect(await attempt('/etc/passwd')).toMatch(/^storage\/unavailable .* \(EEXIST\)/);
+  expect(await attempt('/etc/passwd')).toMatch(/^storage\/unavailable .* \(it is a file\)/);
   expect(await attempt(join(folder(), 'a', 'b', 'c'))).toBe('made');
 });

@@ -42,7 +42,7 @@ export function prepareDataFolder(path: string): void {
   } catch (err) {
     throw new AppError(
       'storage/unavailable',
-      `The data folder ${path} cannot be made (${systemCode(err) ?? describeError(err)}). Choose another with --data-dir or RAGWARDEN_DATA_DIR.`,
+      `The data folder ${path} cannot be made (${systemCode(err) === 'EEXIST' ? 'it is a file' : (systemCode(err) ?? describeError(err))}). Choose another with --data-dir or RAGWARDEN_DATA_DIR.`,
       { cause: err },
     );
   }

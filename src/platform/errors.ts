@@ -92,6 +92,7 @@ export const errorCatalogue = {
   'recovery/unknown-checkpoint': kind(404, 'No such checkpoint', 10),
   'storage/full': kind(507, 'There is not enough space', 1, true),
   'storage/unavailable': kind(503, 'The state database does not answer', 13, true),
+  'storage/damaged': kind(503, 'A file of the state is damaged', 1),
   'storage/schema-newer': kind(503, 'The data folder was written by a newer version', 1),
   'storage/data-folder-in-use': kind(409, 'Another ragwarden uses this data folder', 11),
   'storage/instance-in-use': kind(503, 'Another ragwarden runs as this instance', 11),

@@ -535,6 +535,14 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`ragwarden doctor` shows folder, owner and space.'],
     runbook: 'disk-full.md',
   },
+  'storage/damaged': {
+    means: 'SQLite finds that a file of the data folder is not whole, or is no database.',
+    causes: ['A failing disk, a copy made while ragwarden ran, or another program wrote there.'],
+    mend: [
+      'Put the file aside and start: the list of points comes back from the repository. The runbook says what else does.',
+    ],
+    runbook: 'state-damaged.md',
+  },
   'storage/schema-newer': {
     means: 'A newer ragwarden has worked with this state; this one would not understand it and leaves it alone.',
     causes: ['An older version was started after an update.'],

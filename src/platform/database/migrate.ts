@@ -82,7 +82,7 @@ export function copyBeforeMigration(path: string, steps: MigrationList, clock: C
   const unfinished = `${path}.copying-${process.pid}`;
   const database = new DatabaseSync(path, { timeout: 5_000 });
   try {
-    if (!hasPendingSteps(database, steps)) return undefined;
+    if (!looksPending(database, steps, path)) return undefined;
     rmSync(unfinished, { force: true });
     database.prepare('vacuum into ?').run(unfinished);
     chmodSync(unfinished, statSync(path).mode & 0o777);
@@ -99,6 +99,14 @@ export function copyBeforeMigration(path: string, steps: MigrationList, clock: C
     .sort();
   for (const old of copies.slice(0, -keptCopies)) rmSync(join(dirname(path), old), { force: true });
   return copy;
+}
+
+function looksPending(database: DatabaseSync, steps: MigrationList, path: string): boolean {
+  try {
+    return hasPendingSteps(database, steps);
+  } catch (err) {
+    throw asStorageError(err, basename(path, '.sqlite'));
+  }
 }
 
 function hasPendingSteps(database: DatabaseSync, steps: MigrationList): boolean {

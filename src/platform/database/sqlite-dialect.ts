@@ -33,6 +33,10 @@ class SqliteConnection implements DatabaseConnection {
     this.#beforeStatement = beforeStatement;
   }
 
+  get isTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
   #prepare(sql: string): Prepared {
     const known = this.#kept.get(sql);
     if (known) {
@@ -85,6 +89,8 @@ class SqliteDriver implements Driver {
     await connection.executeQuery(CompiledQuery.raw('commit'));
   }
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // A full disk makes SQLite roll back by itself; a second one would fail, and its error hide the first.
+    if (!this.#connection.isTransaction) return;
     await connection.executeQuery(CompiledQuery.raw('rollback'));
   }
   async releaseConnection(): Promise<void> {}

@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../clock.ts';
 import { silentLogger } from '../logging.ts';
-import { isDuplicateKey, openSqlite, type Tx } from './index.ts';
+import { copyBeforeMigration, isDuplicateKey, openSqlite, type Tx } from './index.ts';
 
 type Tables = { item: { id: number; name: string | null } };
 
@@ -257,4 +259,30 @@ test('closing lets the waiting units finish and refuses later ones', async () =>
   const again = new DatabaseSync(path, { readOnly: true });
   expect(again.prepare('select count(*) as n from item').get()).toEqual({ n: 20 });
   again.close();
+});
+
+test('a file that is no database, and one that is cut off, are told as damaged when they are opened', async () => {
+  const open = (file: string) => () =>
+    openSqlite({ name: 'state', path: file, synchronous: 'NORMAL', log: silentLogger, lockTimeoutMs: 100 });
+  const foreign = join(folder, 'foreign.sqlite');
+  writeFileSync(foreign, 'x'.repeat(20_000));
+  expect(open(foreign)).toThrow(expect.objectContaining({ code: 'storage/damaged' }));
+  const half = join(folder, 'half.sqlite');
+  await Promise.all(Array.from({ length: 50 }, (_, id) => db.unit((tx) => put(tx, id, 'x'.repeat(2_000)))));
+  await db.close();
+  writeFileSync(half, readFileSync(path).subarray(0, 20_000));
+  expect(() => copyBeforeMigration(half, {}, systemClock, silentLogger)).toThrow(
+    expect.objectContaining({ code: 'storage/damaged', message: expect.stringContaining('the half database') }),
+  );
+  db = openSqlite({ name: 'state', path, synchronous: 'NORMAL', log: silentLogger, lockTimeoutMs: 100 });
+});
+
+test('what made a migration fail is told, also when SQLite rolled it back by itself', async () => {
+  const raised = new Error('disk full, say');
+  await expect(
+    db.writer.transaction().execute(async (tx) => {
+      await sql`rollback`.execute(tx);
+      throw raised;
+    }),
+  ).rejects.toBe(raised);
 });

@@ -14,6 +14,32 @@ const shrinkPages = 64;
 /** What `pragma auto_vacuum` says where it is incremental. */
 const incrementalVacuum = 2;
 
+function openBoth(
+  { name, path, synchronous }: { name: string; path: string; synchronous: 'FULL' | 'NORMAL' },
+  timeout: number,
+): { write: DatabaseSync; read: DatabaseSync } {
+  let write: DatabaseSync | undefined;
+  try {
+    const opened = new DatabaseSync(path, { timeout });
+    write = opened;
+    // The files that SQLite makes beside it inherit its mode.
+    chmodSync(path, 0o600);
+    tryWhileLocked(timeout, () => {
+      // Setting this writes even where it is set: whoever opens beside a busy writer could wait for his lock in vain.
+      if (opened.prepare('pragma auto_vacuum').get()?.auto_vacuum !== incrementalVacuum)
+        opened.exec('pragma page_size = 8192; pragma auto_vacuum = incremental;');
+      opened.exec(
+        `pragma journal_mode = wal; pragma synchronous = ${synchronous};
+       pragma foreign_keys = on; pragma temp_store = memory;`,
+      );
+    });
+    return { write: opened, read: new DatabaseSync(path, { readOnly: true, timeout }) };
+  } catch (err) {
+    write?.close();
+    throw asStorageError(err, name);
+  }
+}
+
 /**
  * One SQLite file in WAL mode: one writing connection whose units share commits, one read-only connection beside it.
  * Writes run on the calling thread: measured with group commit, event-loop delay p99 stays within what the API needs.
@@ -28,20 +54,8 @@ export function openSqlite(options: {
   log: Logger;
   lockTimeoutMs?: number;
 }): OpenDatabase {
-  const { name, path, log, lockTimeoutMs: timeout = 5_000 } = options;
-  const write = new DatabaseSync(path, { timeout });
-  // The files that SQLite makes beside it inherit its mode.
-  chmodSync(path, 0o600);
-  tryWhileLocked(timeout, () => {
-    // Setting this writes even where it is set: whoever opens beside a busy writer could wait for his lock in vain.
-    if (write.prepare('pragma auto_vacuum').get()?.auto_vacuum !== incrementalVacuum)
-      write.exec('pragma page_size = 8192; pragma auto_vacuum = incremental;');
-    write.exec(
-      `pragma journal_mode = wal; pragma synchronous = ${options.synchronous};
-       pragma foreign_keys = on; pragma temp_store = memory;`,
-    );
-  });
-  const read = new DatabaseSync(path, { readOnly: true, timeout });
+  const { name, log, lockTimeoutMs: timeout = 5_000 } = options;
+  const { write, read } = openBoth(options, timeout);
   // Of the connection that never writes itself: its number changes with every commit of any other.
   const dataVersion = read.prepare('pragma data_version');
   let grouping = false;

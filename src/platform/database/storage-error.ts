@@ -1,4 +1,4 @@
-import { AppError, storageError, systemCode } from '../errors.ts';
+import { AppError, describeError, storageError, systemCode } from '../errors.ts';
 
 /** What the database says about disk, locks and connection, in the words of the catalogue; everything else passes through. */
 export function asStorageError(err: unknown, name: string): unknown {
@@ -21,6 +21,13 @@ function ofSqlite(err: unknown, primary: number, name: string): unknown {
     });
   if (primary === 5 || primary === 8 || primary === 10 || primary === 14)
     return new AppError('storage/unavailable', `The ${name} database cannot be written just now.`, { cause: err });
+  // SQLITE_CORRUPT and SQLITE_NOTADB: not for a retry, and nothing that a program could mend without a loss.
+  if (primary === 11 || primary === 26)
+    return new AppError(
+      'storage/damaged',
+      `The file of the ${name} database is damaged (${describeError(err)}). Keep it, and begin without it: see the runbook.`,
+      { cause: err },
+    );
   return err;
 }
 
