@@ -157,4 +157,12 @@ const code = await runCli({
   },
   offline,
 });
+tellToStop = () => process.exit(code);
+// What a pipe did not take yet waits in this process: leaving at once would cut it off. A server does not wait for who reads its log.
+const written = Promise.all(
+  [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((done) => (stream.writableLength > 0 ? stream.write('', () => done()) : done())),
+  ),
+);
+await (serves ? Promise.race([written, new Promise((done) => setTimeout(done, 1_000))]) : written);
 process.exit(code);

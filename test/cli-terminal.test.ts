@@ -78,6 +78,11 @@ test('in a locale without Unicode ragwarden adds no character beyond ASCII', asy
 });
 
 describe('in a pipe', () => {
+  test('all of an answer arrives that is longer than a pipe takes at once', async () => {
+    const { stdout } = await inShell('$RAGWARDEN config schema | cat');
+    expect(stdout).toBe(readFileSync(join(import.meta.dirname, '../docs/ragwarden.schema.json'), 'utf8'));
+  });
+
   test.each(['config reference', 'completion bash', 'events', 'status'])(
     'a reader of %s that goes first ends it without a word',
     async (command) => {
