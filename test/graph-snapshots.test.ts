@@ -501,6 +501,18 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     const done = await client.snapshots.cleanup({ waitSeconds });
     expect(done).toMatchObject({ deleted_snapshots: 0, operation_ids: [] });
     expect(done.message).toMatch(/^Nothing was deleted: retention keeps all \d+\./);
+
+    // Less than a second of a day: all are too old, and of those the newest good one stays.
+    const before = (await client.backup.points({ limit: 100 })).items;
+    await client.settings.patch({ 'backup.retention_days': 1e-5, 'backup.daily_retention_days': 1e-5 });
+    const went = await new BackupManager({ url, token }).cleanupOldBackups();
+    const left = (await client.backup.points({ limit: 100 })).items;
+    expect(went).toBeGreaterThan(1);
+    expect(left).toHaveLength(before.length - went);
+    const good = before.find(({ status: word, scope }) => word === 'success' && scope === 'target');
+    expect(left.map(({ backup_id }) => backup_id)).toContain(good?.backup_id);
+    expect(await client.snapshots.list('rag')).toHaveLength(left.filter(({ scope }) => scope === 'target').length);
+    await client.settings.patch({ 'backup.retention_days': null, 'backup.daily_retention_days': null });
   });
 
   test('what there is of each graph is counted, and the recent ones at a glance', async () => {

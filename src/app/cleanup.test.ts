@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConfig } from '../config/index.ts';
 import { silentLogger } from '../platform/logging.ts';
+import { resourceTypes } from '../resources/index.ts';
 import { createWarden, type StartedWarden, type Warden } from './warden.ts';
 
 let folder: string;
@@ -35,6 +36,8 @@ beforeAll(async () => {
     RAGWARDEN_ADMIN_TOKEN: adminToken,
     RAGWARDEN_BACKUP_AT_START: 'false',
     RAGWARDEN_LEAK_CHECK_INTERVAL: '1',
+    // What is registered here is given up by who is asked to, and by nobody else meanwhile.
+    RAGWARDEN_RESOURCE_CLEANUP_INTERVAL: '3600',
     RAGWARDEN_ALERT_EVALUATION_INTERVAL: '1',
     // Nobody answers there, which is soon known.
     RAGWARDEN_TARGET_URL: 'http://127.0.0.1:9',
@@ -124,6 +127,9 @@ test('an idle workspace goes whole and comes back whole; a young one, a served o
 });
 
 test('resources of a type: what nobody claims any more is given up and comes back, what is in use stays unless it is forced', async () => {
+  // Nor by the clock, or by a machine that is short of memory.
+  for (const task of ['resource_cleanup_hourly', 'cache_cleanup_6hourly', 'memory_cleanup_threshold'])
+    expect((await call('POST', `${base}/tasks/${task}/disable`)).status).toBe(200);
   const register = (resource_id: string, more: object = {}) =>
     call('POST', '/api/v1/metrics/resources', { resource_id, resource_type: 'lock', ...more });
   await register('used');
@@ -143,6 +149,31 @@ test('resources of a type: what nobody claims any more is given up and comes bac
   expect(await call('POST', '/api/v1/metrics/resources/cleanup/all')).toMatchObject({ status: 422 });
   const [entry] = await started.events.listAudit({ action: 'cleanup.run', limit: 1 });
   expect(entry).toMatchObject({ data: { strategy: 'resources', params: { force: true } } });
+});
+
+test('what nobody claims any more of each of the ten types is given up by the cleanup of its type, and nothing else', async () => {
+  const leaks = async () => (await call('GET', '/api/v1/metrics/resources/leaks?limit=100')).body.items;
+  expect(resourceTypes).toHaveLength(10);
+  for (const resource_type of resourceTypes) {
+    const of = { resource_type, resource_id: `lapsed ${resource_type}`, lease_seconds: 0.1 };
+    await call('POST', '/api/v1/metrics/resources', of);
+    await call('POST', '/api/v1/metrics/resources', {
+      ...of,
+      resource_id: `used ${resource_type}`,
+      lease_seconds: 3_600,
+    });
+  }
+  await expect.poll(async () => (await leaks()).length, { timeout: 30_000 }).toBe(10);
+  for (const type of resourceTypes) {
+    const { body } = await call('POST', `/api/v1/metrics/resources/cleanup/${type}`);
+    expect(body.result, type).toMatchObject({ cleaned: 1, failed: 0, outcome: 'success' });
+    const left = (await leaks()).map((one: { resource_type: string }) => one.resource_type);
+    expect(left).not.toContain(type);
+  }
+  const { body: summary } = await call('GET', '/api/v1/metrics/resources/summary');
+  expect(summary).toMatchObject({ total_resources: 10, total_leaks: 0 });
+  expect(Object.values(summary.resources_by_type)).toEqual(Array(10).fill(1));
+  for (const type of resourceTypes) await call('DELETE', `/api/v1/metrics/resources/used%20${type}`);
 });
 
 test('an alert has a cleanup task run, which stands in the history with its cause, and in the trail', async () => {
