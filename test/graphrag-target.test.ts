@@ -50,6 +50,13 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
     expect(run).toMatchObject({ status: 'healthy', observed_value: 9, observed_unit: 'seconds' });
     expect(field(run, 'details')).toMatchObject({ kind: 'index', documents: 2, steps: expect.any(Number) });
     expect(Number(field(run, 'details', 'steps'))).toBeGreaterThan(3);
+    // Where the service of document 002 told it.
+    const { body: enhanced } = await warden.call('GET', '/api/system/status/enhanced');
+    expect(enhanced).toMatchObject({
+      graph_metrics: { total_entities: 3, total_relationships: 2, total_communities: 1 },
+      workspace_metrics: { operations_performed: expect.any(Number) },
+    });
+    expect(Number(field(enhanced, 'workspace_metrics', 'operations_performed'))).toBeGreaterThan(0);
   });
 
   test('what is for LightRAG alone is said not to apply', async () => {

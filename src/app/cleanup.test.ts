@@ -124,6 +124,17 @@ test('an idle workspace goes whole and comes back whole; a young one, a served o
   });
   await call('POST', `${base}/quarantine/undo`, { run_id: gone.body.operation_id });
   expect(readFileSync(join(idle, 'kv_store_full_docs.json'), 'utf8')).toBe('{}');
+  // All of them: the one that is idle goes, the others stay.
+  const all = await call('POST', '/api/workspaces/cleanup/run');
+  expect(all).toMatchObject({ status: 200, body: { success: true, workspace_id: null } });
+  expect(['idle', 'young', 'fresh'].filter((name) => existsSync(join(folder, 'rag', name)))).toEqual([
+    'young',
+    'fresh',
+  ]);
+  expect((await call('GET', '/api/workspaces/cleanup/stats')).body).toMatchObject({
+    total_cleanups: 2,
+    idle_cleaned: 2,
+  });
 });
 
 test('resources of a type: what nobody claims any more is given up and comes back, what is in use stays unless it is forced', async () => {

@@ -3,7 +3,7 @@ import type { MetricRegistry } from '../metrics/index.ts';
 import type { Operations } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Tx } from '../platform/database/index.ts';
-import type { Inspections, WatchedTarget } from '../targets/index.ts';
+import type { Inspections, TargetInspection, WatchedTarget } from '../targets/index.ts';
 
 const restoreBuckets = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
 
@@ -70,6 +70,18 @@ export const countingEvents = (events: EventRecorder, count: (event: NewEvent) =
   },
 });
 
+/** What was counted in the graph, whichever backend keeps it; what it does not have, or nobody counted, is undefined. */
+export function countsOfGraph(found: TargetInspection | undefined): {
+  readonly entities: number | undefined;
+  readonly relations: number | undefined;
+  readonly communities: number | undefined;
+} {
+  const counts = found?.kind === 'lightrag' ? found.report.audit.counts : found?.report.counts;
+  return found?.kind === 'graphrag'
+    ? { entities: counts?.entities, relations: counts?.relationships, communities: counts?.communities }
+    : { entities: counts?.graph_nodes, relations: counts?.graph_edges, communities: undefined };
+}
+
 export function registerGraphMetrics(
   registry: MetricRegistry,
   options: { targets: readonly WatchedTarget[]; inspections: Inspections },
@@ -84,12 +96,9 @@ export function registerGraphMetrics(
     collect() {
       for (const { target } of options.targets) {
         graphs.labels(target.id).set(Math.max(1, target.workspaces.length));
-        const found = options.inspections.lastOf(target.id);
-        const counts = found?.kind === 'lightrag' ? found.report.audit.counts : found?.report.counts;
-        const nodes = found?.kind === 'graphrag' ? counts?.entities : counts?.graph_nodes;
-        const edges = found?.kind === 'graphrag' ? counts?.relationships : counts?.graph_edges;
-        if (nodes !== undefined) entities.labels(target.id).set(nodes);
-        if (edges !== undefined) relations.labels(target.id).set(edges);
+        const counted = countsOfGraph(options.inspections.lastOf(target.id));
+        if (counted.entities !== undefined) entities.labels(target.id).set(counted.entities);
+        if (counted.relations !== undefined) relations.labels(target.id).set(counted.relations);
       }
     },
   });

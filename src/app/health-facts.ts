@@ -1,8 +1,10 @@
 import type { BackupSchedule } from '../backup/index.ts';
 import type { GraphFacts, SystemFacts } from '../health/index.ts';
+import { boundedOperations } from '../operations/index.ts';
 import { productVersion } from '../platform/product-version.ts';
 import type { WatchedTarget } from '../targets/index.ts';
 import type { DocumentWiring } from './document-wiring.ts';
+import { countsOfGraph } from './event-metrics.ts';
 import type { Ground } from './ground.ts';
 import type { TrafficWiring } from './traffic-wiring.ts';
 import type { Watching } from './watching.ts';
@@ -66,7 +68,6 @@ export async function systemFacts(ground: Ground, slices: Slices): Promise<Syste
   const { config, clock, operations } = ground;
   const [first] = slices.targets;
   const sample = slices.sampler.latest();
-  const counts = first && slices.inspections.last(first.target.id)?.audit.counts;
   const recent = await operations.list({ limit: 10 });
   return {
     version: productVersion(),
@@ -77,9 +78,9 @@ export async function systemFacts(ground: Ground, slices: Slices): Promise<Syste
       diskPercent: (sample.dataDisk ?? sample.rootDisk)?.percent,
     },
     folderConfigured: first?.target.stores.some(({ kind }) => kind === 'workspace-folder') ?? false,
-    ...{ entities: counts?.graph_nodes, relations: counts?.graph_edges },
+    ...countsOfGraph(first && slices.inspections.lastOf(first.target.id)),
     queries: slices.traffic.totals.of('query').count,
-    operations: undefined,
+    operations: await boundedOperations(ground.db).measure(),
     recentOperations: recent.map(({ id, kind, state, createdMs, targetId }) => ({
       ...{ id, kind, state, atMs: createdMs, targetId: targetId ?? null },
     })),

@@ -74,7 +74,7 @@ const graph: GraphFacts = {
 
 const facts: SystemFacts = {
   ...{ version: '1.2.3', environment: 'production', uptimeSeconds: 7, resources: undefined, folderConfigured: true },
-  ...{ entities: undefined, relations: 3, queries: 4, operations: undefined },
+  ...{ entities: undefined, relations: 3, communities: 5, queries: 4, operations: 6 },
   recentOperations: [{ id: 'op', kind: 'backup.take', state: 'running', atMs: 0, targetId: null }],
 };
 
@@ -256,7 +256,12 @@ describe('an admin', () => {
     });
     const enhanced = (await call('/api/system/status/enhanced', 'admin')).json();
     expect(enhanced).toMatchObject({
-      graph_metrics: { total_entities: null, total_relationships: 3, total_communities: null },
+      ...{ version: '1.2.3', environment: 'production', uptime_seconds: 7, query_metrics: { total_queries: 4 } },
+      graph_metrics: {
+        ...{ total_entities: null, total_relationships: 3, total_communities: 5 },
+        ...{ queries_processed: 4, exports_generated: null },
+      },
+      workspace_metrics: { total_workspaces: 1, operations_performed: 6 },
       indexing_metrics: { total_jobs: 9, active_jobs: 2, completed_jobs: 7, failed_jobs: 0 },
       recent_operations: [{ type: 'backup.take', timestamp: '1970-01-01T00:00:00.000Z' }],
     });

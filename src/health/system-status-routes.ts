@@ -19,9 +19,11 @@ export type SystemFacts = {
   readonly folderConfigured: boolean;
   readonly entities: number | undefined;
   readonly relations: number | undefined;
+  /** Of GraphRAG; LightRAG has none. */
+  readonly communities: number | undefined;
   readonly queries: number | undefined;
-  /** Long work of ragwarden that is kept, whatever came of it. */
-  readonly operations: number | undefined;
+  /** Long work that has ended and is kept, whatever came of it. */
+  readonly operations: number;
   readonly recentOperations: readonly {
     readonly id: string;
     readonly kind: string;
@@ -90,7 +92,7 @@ const enhancedBody = z.object({
     failed_jobs: number,
   }),
   query_metrics: z.object({ total_queries: number }),
-  workspace_metrics: z.object({ total_workspaces: z.number(), operations_performed: number }),
+  workspace_metrics: z.object({ total_workspaces: z.number(), operations_performed: z.number() }),
   recent_operations: z.array(
     z.object({
       type: z.string(),
@@ -186,8 +188,8 @@ export const systemStatusRoutes =
           graph_metrics: {
             total_entities: facts.entities ?? null,
             total_relationships: facts.relations ?? null,
-            // LightRAG has no communities, and makes no exports that anybody counts.
-            total_communities: null,
+            total_communities: facts.communities ?? null,
+            // No backend makes exports that anybody counts.
             queries_processed: facts.queries ?? null,
             exports_generated: null,
           },
@@ -199,7 +201,7 @@ export const systemStatusRoutes =
             failed_jobs: count('failed'),
           },
           query_metrics: { total_queries: facts.queries ?? null },
-          workspace_metrics: { total_workspaces: graphs.length, operations_performed: facts.operations ?? null },
+          workspace_metrics: { total_workspaces: graphs.length, operations_performed: facts.operations },
           recent_operations: facts.recentOperations.map(({ id, kind, state, atMs, targetId }) => ({
             type: kind,
             timestamp: isoInstant(atMs),

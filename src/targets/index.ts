@@ -32,7 +32,7 @@ export { createGraphragAdapter } from './graphrag/graphrag-adapter.ts';
 export { createGraphragService } from './graphrag/graphrag-service.ts';
 export { inspectProject } from './graphrag/inspect-project.ts';
 export { pathInProject, readProjectLayout } from './graphrag/project-layout.ts';
-export { createInspections, type Inspections, storesElsewhere } from './inspections.ts';
+export { createInspections, type Inspections, storesElsewhere, type TargetInspection } from './inspections.ts';
 export {
   createInspector,
   createJsonScanner,
