@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { AppError } from '../src/platform/errors.ts';
@@ -189,6 +190,43 @@ describe.skipIf(!hasPart('restic'))('failover', () => {
     expect((await warden.call('DELETE', removed)).status).toBe(200);
     expect((await warden.call('GET', removed)).status).toBe(404);
     expect((await warden.call('GET', `/api/v1/backup/points/${named}`)).body).toMatchObject({ pinned: false });
+  });
+
+  test('a checkpoint is made by itself when an interval has passed, and says so', async () => {
+    const below = '/api/v1/backup-replication/recovery';
+    const automatic = async () => field((await warden.call('GET', `${below}/status`)).body, 'automatic', 0);
+    expect(await automatic()).toMatchObject({
+      ...{ target_id: 'sample', interval_seconds: 43_200, keep: 3, last_at: null, reason: null },
+      next_at: expect.any(String),
+    });
+    // As if the last one had been made half a day ago.
+    const halfADayAgo = String(Date.now() - 43_200_000);
+    const insert = 'insert into recovery_setting (key, value) values (?, ?)';
+    const beside = new DatabaseSync(join(dataDir, 'state.sqlite'), { timeout: 0 });
+    await until('the database to be free', () => {
+      // Whoever writes now goes on with this same thread.
+      try {
+        return beside.prepare(insert).run('checkpoint-made:sample', halfADayAgo);
+      } catch {
+        return undefined;
+      }
+    });
+    beside.close();
+    await warden.call('POST', '/api/v1/system/services/restart', { names: ['checkpoints'] });
+    const made = await until('a checkpoint', async () => {
+      const { body } = await warden.call('GET', `${below}/checkpoints`);
+      return field(body, 'items', 0) ?? undefined;
+    });
+    expect(made).toMatchObject({ cause: 'scheduled', created_by: 'ragwarden', graphs: ['sample'] });
+    const point = `/api/v1/backup/points/${field(made, 'points', 0, 'backup_id')}`;
+    await until('its point to be pinned', async () =>
+      field((await warden.call('GET', point)).body, 'pinned') === true ? true : undefined,
+    );
+    await until('the next to be waited for', async () =>
+      field(await automatic(), 'last_at') !== new Date(Number(halfADayAgo)).toISOString() ? true : undefined,
+    );
+    const removed = `${below}/checkpoints/${field(made, 'checkpoint_id')}`;
+    expect((await warden.call('DELETE', removed)).status).toBe(200);
   });
 
   test('its repository is gone as well: the point of a checkpoint comes from a replica, and that is said', async () => {

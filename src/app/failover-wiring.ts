@@ -3,8 +3,13 @@ import type { Repository } from '../backup/index.ts';
 import type { PlaceId } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import { createLeases } from '../platform/leases.ts';
 import {
+  type CheckpointSchedule,
+  checkpointLeaseMs,
   checkpointRoutes,
+  createCheckpointMetrics,
+  createCheckpointSchedule,
   createCheckpointStore,
   createCheckpoints,
   createFailoverMetrics,
@@ -32,6 +37,7 @@ export type FailoverWiring = {
   readonly failoverStore: FailoverStore;
   readonly failoverRoutes: RoutePlugin;
   readonly checkpointRoutes: RoutePlugin;
+  readonly checkpointSchedule: CheckpointSchedule;
 };
 
 /** Bringing the target up at its other place, and back. Nothing of it runs yet. */
@@ -93,6 +99,24 @@ export function createFailoverWiring(
     ...slices.drilling,
     store: checkpointStore,
     requireGraph: (id) => backup.snapshots.requireGraph(id),
+    onChange: () => checkpointSchedule.wake(),
+  });
+  const checkpointSchedule = createCheckpointSchedule({
+    ...{ checkpoints, points, operations, db, clock, failovers: store, store: checkpointStore },
+    drillStore: slices.drilling.drillStore,
+    leases: createLeases({ db, clock, instance: config.state.instance, ttlMs: checkpointLeaseMs }),
+    log: logOf('recovery'),
+    targetIds: watching.targets.map((one) => one.target.id),
+    off: () =>
+      config.backup.enabled && config.recovery.enabled
+        ? undefined
+        : 'None is made by itself while LIGHTRAG_RECOVERY_ENABLED (recovery.enabled) or BACKUP_ENABLED (backup.enabled) is off.',
+    graphs: () => backup.snapshots.graphs(),
+    settings: () => {
+      const { checkpointIntervalMs, automaticCheckpoints } = ground.config.recovery;
+      return { intervalMs: checkpointIntervalMs, keep: automaticCheckpoints };
+    },
+    onLook: createCheckpointMetrics(ground.registry).show,
   });
   watching.places?.onSwitch(() => {
     fronting.follow();
@@ -101,7 +125,10 @@ export function createFailoverWiring(
   return {
     failovers,
     failoverStore: store,
-    checkpointRoutes: checkpointRoutes({ checkpoints, store: checkpointStore, failovers: store, operations }),
+    checkpointRoutes: checkpointRoutes({
+      ...{ checkpoints, store: checkpointStore, schedule: checkpointSchedule, failovers: store, operations },
+    }),
+    checkpointSchedule,
     failoverRoutes: failoverRoutes({ failovers, store, operations, defaultTargetId, requireTarget }),
   };
 }

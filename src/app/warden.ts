@@ -558,6 +558,7 @@ export function createWarden(options: WardenOptions): Warden {
     await begin(replicating.receiving);
     if (config.backup.enabled) await begin(replicating.replicationJob);
     if (rehearses) await begin(drillSchedule);
+    if (rehearses && targets.length > 0) await begin(failoverWiring.checkpointSchedule);
     for (const part of resourceWiring.resourceParts) await begin(part);
     if (config.alerts.enabled && config.metrics.enabled) await begin(alertWiring.job);
     if (analyticsWiring.analyticsJob) await begin(analyticsWiring.analyticsJob);
@@ -579,7 +580,7 @@ export function createWarden(options: WardenOptions): Warden {
       metrics: metrics.history,
       targets: [...targets, ...documentWiring.endpoints],
       heartbeat,
-      wakes: [eventRetention, operationRetention, schedule, drillSchedule, growth],
+      wakes: [eventRetention, operationRetention, schedule, drillSchedule, failoverWiring.checkpointSchedule, growth],
       setLogLevels,
     });
     const listeners = createListeners({ config, server, log, access: callers, expose: createMetricsHandler(registry) });

@@ -3,12 +3,13 @@ import { pageOf, pathPart, read } from './answers.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
-import { type CheckpointAnswer, checkpointAnswer } from './failover-answers.ts';
+import { type CheckpointAnswer, checkpointAnswer, recoveryStatusAnswer } from './failover-answers.ts';
 import { carryOut } from './failover-commands.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
-import { formatFacts, formatInstant, formatTable } from './format.ts';
+import { formatDuration, formatFacts, formatInstant, formatTable } from './format.ts';
 
-const below = '/api/v1/backup-replication/recovery/checkpoints';
+const recovery = '/api/v1/backup-replication/recovery';
+const below = `${recovery}/checkpoints`;
 
 export function createCheckpoint(
   context: CommandContext,
@@ -40,6 +41,7 @@ export function listCheckpoints(context: CommandContext, flags: RemoteFlags & { 
             [
               { title: 'checkpoint' },
               { title: 'created' },
+              { title: 'cause' },
               { title: 'graphs' },
               { title: 'validated' },
               { title: 'about' },
@@ -47,6 +49,7 @@ export function listCheckpoints(context: CommandContext, flags: RemoteFlags & { 
             items.map((one) => [
               one.checkpoint_id,
               formatInstant(one.created_at),
+              one.cause,
               one.graphs.join(', '),
               one.validation_timestamp === null ? 'never' : one.validated ? 'yes' : 'failed',
               one.description,
@@ -54,6 +57,7 @@ export function listCheckpoints(context: CommandContext, flags: RemoteFlags & { 
           ),
         );
       if (more !== null && !flags.quiet) terminal.note('There are more; --limit shows up to 500.');
+      if (!flags.quiet) for (const line of automaticLines(await api.call(`${recovery}/status`))) terminal.note(line);
     }
     return exitCodes.ok;
   });
@@ -105,12 +109,20 @@ export function removeCheckpoint(context: CommandContext, id: string, flags: Rem
   });
 }
 
+/** When the next ones are made by themselves, or why not. */
+const automaticLines = (document: unknown): string[] =>
+  read(recoveryStatusAnswer, document).automatic.map(({ target_id, interval_seconds, keep, next_at, reason }) =>
+    next_at === null
+      ? `${target_id}: ${reason ?? 'none is made by itself.'}`
+      : `${target_id}: the next is made by itself at ${formatInstant(next_at)}, one every ${formatDuration(interval_seconds * 1_000)}; the newest ${keep} of these are kept.${reason === null ? '' : ` The last try: ${reason}`}`,
+  );
+
 const describe = (one: CheckpointAnswer): string =>
   [
     formatFacts([
       ['checkpoint', one.checkpoint_id],
       ...(one.description === '' ? [] : [['about', one.description] as [string, string]]),
-      ['created', `${formatInstant(one.created_at)} by ${one.created_by}`],
+      ['created', `${formatInstant(one.created_at)} by ${one.cause === 'scheduled' ? 'the schedule' : one.created_by}`],
       [
         'validated',
         one.validation_timestamp === null

@@ -56,6 +56,7 @@ export type FailoverPlanAnswer = z.infer<typeof failoverPlanAnswer>;
 
 export const checkpointAnswer = z.object({
   checkpoint_id: z.string(),
+  cause: z.string(),
   graphs: z.array(z.string()),
   description: z.string(),
   created_at: z.string(),
@@ -64,5 +65,16 @@ export const checkpointAnswer = z.object({
   validation_timestamp: textOrNull,
   points: z.array(z.object({ graph_id: z.string(), backup_id: z.string(), taken_at: z.string() })),
   drills: z.array(z.object({ backup_id: z.string(), verdict: z.string(), reasons: z.array(z.string()) })),
+});
+export const recoveryStatusAnswer = z.object({
+  automatic: z.array(
+    z.object({
+      target_id: z.string(),
+      interval_seconds: z.number(),
+      keep: z.number(),
+      next_at: textOrNull,
+      reason: textOrNull,
+    }),
+  ),
 });
 export type CheckpointAnswer = z.infer<typeof checkpointAnswer>;

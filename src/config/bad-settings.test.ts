@@ -247,13 +247,4 @@ describe('what is probably not meant', () => {
     );
     expect(readFile('log: {levels: {bakup: debug}}').problems[0]?.message).toContain('did you mean backup?');
   });
-
-  test('whoever sets what has no effect yet is told, the defaults and the profile are not', () => {
-    expect(readEnvironment({ RAGWARDEN_PROFILE: 'development' }).notices).toEqual([]);
-    const { problems, notices } = readEnvironment({ LIGHTRAG_RECOVERY_CHECKPOINT_INTERVAL: '6' });
-    expect(problems).toEqual([]);
-    expect(notices.map(({ place, message }) => `${place}: ${message}`)).toEqual([
-      'LIGHTRAG_RECOVERY_CHECKPOINT_INTERVAL: recovery.checkpoint_interval_seconds is read, but the part that works with it (recovery) is not in this version',
-    ]);
-  });
 });

@@ -196,7 +196,7 @@ function writeSetting(one: Setting): string {
   const names = one.env.map(({ name, perUnit }) => `${name}${perUnit === 3600 ? ' (hours)' : ''}`).join(', ');
   const value = stringify({ [one.key.split('.').at(-1) ?? '']: one.fallback ?? one.example });
   return [
-    `# ${one.about}${one.unit ? ` In ${one.unit}.` : ''}${one.awaits ? ` No effect in this version: it is for ${one.awaits}.` : ''}`,
+    `# ${one.about}${one.unit ? ` In ${one.unit}.` : ''}`,
     `# Value: ${one.parser.describe.replace(', separated by commas', '')}. Environment: ${names}.`,
     `# ${value.trimEnd()}`,
   ].join('\n');

@@ -41,9 +41,8 @@ function place(root: Schema, [first = '', ...rest]: readonly string[], schema: S
 function describe(one: Setting): Schema {
   const unit = one.unit === undefined ? '' : ` In ${one.unit}.`;
   const names = ` Environment: ${one.env.map(({ name }) => name).join(', ')}.`;
-  const awaits = one.awaits === undefined ? '' : ` No effect in this version: it is for ${one.awaits}.`;
   return {
-    description: `${one.about}${unit}${names}${awaits}`,
+    description: `${one.about}${unit}${names}`,
     ...one.parser.schema,
     ...(one.fallback === undefined ? {} : { default: one.fallback }),
   };

@@ -115,6 +115,9 @@ export type Config = {
     /** Undefined: the schedule's interval and an hour. */
     readonly rpoMs: number | undefined;
     readonly rtoMs: number;
+    readonly checkpointIntervalMs: number;
+    /** How many are kept that were made by themselves; 0: none is made. */
+    readonly automaticCheckpoints: number;
   };
   readonly drill: {
     /** 0: none by themselves. */
@@ -449,6 +452,8 @@ export function buildConfig(
       enabled: values.recoveryEnabled,
       rpoMs: values.recoveryRpoSeconds === undefined ? undefined : values.recoveryRpoSeconds * 1000,
       rtoMs: values.recoveryRtoSeconds * 1000,
+      checkpointIntervalMs: values.checkpointIntervalSeconds * 1000,
+      automaticCheckpoints: values.automaticCheckpoints,
     },
     drill: {
       frequencyMs: values.drillFrequencySeconds * 1000,

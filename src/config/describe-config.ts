@@ -12,8 +12,6 @@ export type ShownSetting = {
   readonly about: string;
   /** May be changed while ragwarden runs. */
   readonly runtime: boolean;
-  /** The part that is missing for it to have an effect. */
-  readonly awaits: string | null;
 };
 
 /** Effective settings with their origin, secrets replaced; what `ragwarden config show --origin` prints. */
@@ -28,7 +26,6 @@ export function describeConfig(reading: ConfigReading): readonly ShownSetting[] 
       flag: definition.flag === undefined ? null : `--${definition.flag}`,
       about: definition.about,
       runtime: definition.runtime === true,
-      awaits: definition.awaits ?? null,
     };
   });
 }
@@ -48,7 +45,7 @@ export function configReference(): string {
   const rows = settingEntries.map(([, one]) => {
     const names = one.env.map((env) => `\`${env.name}\`${env.perUnit === 3600 ? ' (hours)' : ''}`).join(', ');
     const unit = one.unit ? ` (${one.unit})` : '';
-    return `| \`${one.key}\`${unit} | ${names} | ${one.flag ? `\`--${one.flag}\`` : ''} | ${one.parser.describe} | ${writtenFallback(one)} | ${one.runtime ? 'yes' : ''} | ${one.about}${remarks(one)} |`;
+    return `| \`${one.key}\`${unit} | ${names} | ${one.flag ? `\`--${one.flag}\`` : ''} | ${one.parser.describe} | ${writtenFallback(one)} | ${one.runtime ? 'yes' : ''} | ${one.about}${one.secret ? ' Secret: environment or `_FILE` only.' : ''} |`;
   });
   const profiles = settingEntries.flatMap(([name, one]) =>
     developmentDefaults[name] === undefined
@@ -108,9 +105,4 @@ function writtenFallback({ fallback }: Setting): string {
   if (fallback === undefined) return 'none';
   const written = writtenValue(fallback);
   return written === '' ? 'empty' : `\`${written}\``;
-}
-
-function remarks(one: Setting): string {
-  const secret = one.secret ? ' Secret: environment or `_FILE` only.' : '';
-  return one.awaits ? `${secret} No effect in this version: it is for ${one.awaits}.` : secret;
 }

@@ -166,24 +166,13 @@ export function finishReading(
 ): ConfigReading {
   const path = sources.given ? undefined : sources.file?.path;
   const built = buildConfig(values, structure, sources.cwd, origins, sources.env, path);
-  const awaited = settingEntries.flatMap(([name, { key, awaits }]) =>
-    awaits === undefined || origins[name].kind === 'default' || origins[name].kind === 'profile'
-      ? []
-      : [
-          {
-            place: origins[name].place,
-            message: `${key} is read, but the part that works with it (${awaits}) is not in this version`,
-            mend: 'It may stay; it has no effect yet.',
-          },
-        ],
-  );
   return {
     config: built.config,
     values,
     origins,
     structure,
     problems: [...problems, ...built.problems],
-    notices: [...notices, ...awaited, ...noticeJwt(values, origins), ...noticeKind(built.config, origins)],
+    notices: [...notices, ...noticeJwt(values, origins), ...noticeKind(built.config, origins)],
     file: path,
     sources,
   };

@@ -29,6 +29,25 @@ export const recoverySettings = {
     runtime: true,
     about: 'Longest restore accepted (RTO); drills measure it.',
   }),
+  checkpointIntervalSeconds: setting({
+    key: 'recovery.checkpoint_interval_seconds',
+    env: env({ name: 'LIGHTRAG_RECOVERY_CHECKPOINT_INTERVAL', perUnit: 3600 }),
+    parser: decimal(60, 31_536_000),
+    fallback: 43_200,
+    unit: 'seconds',
+    runtime: true,
+    about:
+      'Time between two checkpoints of all graphs that are made by themselves. More often: they reach less far back.',
+  }),
+  automaticCheckpoints: setting({
+    key: 'recovery.automatic_checkpoints',
+    env: env('RAGWARDEN_AUTOMATIC_CHECKPOINTS'),
+    parser: wholeNumber(0, 50),
+    fallback: 3,
+    runtime: true,
+    about:
+      'How many checkpoints that were made by themselves are kept of a target; 0 makes none and leaves those that are there. More: more points stay in the repository.',
+  }),
   drillFrequencySeconds: setting({
     key: 'drill.frequency_seconds',
     env: env('RAGWARDEN_DRILL_FREQUENCY'),

@@ -19,8 +19,6 @@ export type Setting<T = unknown> = {
   readonly secret?: boolean;
   /** May be changed while ragwarden runs; everything else needs a restart. */
   readonly runtime?: boolean;
-  /** The part that will work with it: until it is there, whoever sets this is told that it has no effect yet. */
-  readonly awaits?: string;
 };
 
 type Definition<T, Fallback> = Omit<Setting<T>, 'fallback'> & { readonly fallback: Fallback };

@@ -1,7 +1,6 @@
 import { accessSettings } from './access-settings.ts';
 import { alertSettings } from './alert-settings.ts';
 import { analyticsSettings } from './analytics-settings.ts';
-import { awaitedSettings } from './awaited-settings.ts';
 import { backupSettings } from './backup-settings.ts';
 import { cleanupSettings } from './cleanup-settings.ts';
 import { documentSettings } from './document-settings.ts';
@@ -48,7 +47,6 @@ export const settings = {
   ...cleanupSettings,
   ...quotaSettings,
   ...replicationSettings,
-  ...awaitedSettings,
 } as const;
 
 export type Settings = typeof settings;

@@ -28,6 +28,7 @@ import * as replication from './state/0024_replication.ts';
 import * as recoveryFailover from './state/0025_recovery_failover.ts';
 import * as analytics from './state/0026_analytics.ts';
 import * as replicationLog from './state/0027_replication_log.ts';
+import * as automaticCheckpoints from './state/0028_recovery_automatic_checkpoints.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -58,6 +59,7 @@ export const stateMigrations: MigrationList = {
   '0025_recovery_failover': recoveryFailover,
   '0026_analytics': analytics,
   '0027_replication_log': replicationLog,
+  '0028_recovery_automatic_checkpoints': automaticCheckpoints,
 };
 
 /** Every step of `metrics.sqlite`. */

@@ -5,7 +5,14 @@
  * not be done never counts as passed; evidence is chained to the audit trail in both directions; of a
  * target one failover is under way, over kills too; where a target lives is on disk before anything leads there.
  */
+
+export { createCheckpointMetrics } from './checkpoints/checkpoint-metrics.ts';
 export { type CheckpointBody, checkpointRoutes, type RecoveryStatusBody } from './checkpoints/checkpoint-routes.ts';
+export {
+  type CheckpointSchedule,
+  checkpointLeaseMs,
+  createCheckpointSchedule,
+} from './checkpoints/checkpoint-schedule.ts';
 export { createCheckpointStore } from './checkpoints/checkpoint-store.ts';
 export { createCheckpoints } from './checkpoints/checkpoints.ts';
 export type { DrillLimits, DrillTarget } from './drill-deps.ts';

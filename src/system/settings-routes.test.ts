@@ -111,7 +111,6 @@ describe('reading', () => {
       origin: { kind: 'profile' },
     });
     expect(await one('server.port')).toMatchObject({ value: 8710, origin: { kind: 'default' }, runtime: false });
-    expect(await one('recovery.checkpoint_interval_seconds')).toMatchObject({ awaits: 'recovery' });
   });
 
   test('of a secret is told only whether it is there', async () => {
@@ -298,14 +297,14 @@ describe('reading the file again', () => {
 
   test('a check says what a reload would do and does nothing', async () => {
     await begin({}, 'backup: {frequency_seconds: 600}\n');
-    write('backup: {frequency_seconds: 1200}\nrecovery: {checkpoint_interval_seconds: 3600}\n');
+    write('backup: {frequency_seconds: 1200}\nserver: {port: 8711}\n');
     const good = await call('POST', '/check');
     expect(good.body).toMatchObject({
       valid: true,
       problems: [],
       changed: [{ key: 'backup.frequency_seconds', after: 1200 }],
-      notices: [{ message: expect.stringContaining('not in this version') }],
-      needs_restart: ['recovery.checkpoint_interval_seconds'],
+      notices: [],
+      needs_restart: ['server.port'],
     });
     write('backup: [');
     expect((await call('POST', '/check')).body).toMatchObject({ valid: false, changed: [], needs_restart: [] });

@@ -26,7 +26,6 @@ const settingSchema = z.object({
   runtime: z.boolean().describe('May be changed with PATCH.'),
   needs_restart: z.boolean().describe('A restart would give it another value.'),
   pending_value: value,
-  awaits: z.string().nullable().describe('The part that is missing for it to have an effect.'),
   fixed_by: z.string().nullable().describe('Flag or variable that counts more than the API.'),
 });
 
@@ -61,7 +60,6 @@ const shapeSetting = (one: ShownSetting) => ({
   runtime: one.runtime,
   needs_restart: one.needsRestart,
   pending_value: asValue(one.pendingValue),
-  awaits: one.awaits,
   fixed_by: one.fixedBy,
 });
 

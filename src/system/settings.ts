@@ -26,7 +26,6 @@ export type ShownSetting = {
   /** A restart would give it another value, which for a secret is not told. */
   readonly needsRestart: boolean;
   readonly pendingValue: unknown;
-  readonly awaits: string | null;
   /** Where a value stands that the API cannot change. */
   readonly fixedBy: string | null;
 };
@@ -53,7 +52,6 @@ export function showSettings(live: LiveConfig): readonly ShownSetting[] {
       runtime: one.runtime === true,
       needsRestart,
       pendingValue: needsRestart && !secret ? pending : null,
-      awaits: one.awaits ?? null,
       fixedBy: fixedBy(inForce.origins[name]),
     };
   });

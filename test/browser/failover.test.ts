@@ -161,6 +161,7 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await page.goto(`${open.product.api}/health?view=failover`);
     const room = page.getByRole('region', { name: 'Checkpoints' });
     const name = `before the upgrade ${Date.now()}`;
+    await room.getByText(/^The next is made by itself in .*, one every 12 h; the newest 3 of these are kept/).waitFor();
     await room.getByLabel('What for').fill(name);
     await room.getByRole('button', { name: 'Make a checkpoint' }).click();
     const row = room.getByRole('row', { name: new RegExp(`^${name}`) });

@@ -71,6 +71,7 @@ export type FailoverPlan = {
 
 export type Checkpoint = {
   checkpoint_id: string;
+  cause: 'manual' | 'scheduled';
   graphs: string[];
   description: string;
   created_at: string;
@@ -79,4 +80,15 @@ export type Checkpoint = {
   validation_timestamp: string | null;
   points: { graph_id: string; target_id: string; backup_id: string; taken_at: string }[];
   drills: { backup_id: string; drill_id: string | null; verdict: string; reasons: string[] }[];
+};
+
+export type RecoveryStatus = {
+  automatic: {
+    target_id: string;
+    interval_seconds: number;
+    keep: number;
+    last_at: string | null;
+    next_at: string | null;
+    reason: string | null;
+  }[];
 };

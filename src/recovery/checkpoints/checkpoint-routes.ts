@@ -4,13 +4,15 @@ import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
 import { pageCursor, pageOf, placeOfCursor } from '../../platform/paging.ts';
 import type { FailoverStore } from '../failover/failover-store.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import { type Checkpoint, checkpointCauses } from './checkpoint.ts';
+import type { AutomaticStatus, CheckpointSchedule } from './checkpoint-schedule.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
 import type { Checkpoints } from './checkpoints.ts';
 
 export type CheckpointRoutesDeps = {
   readonly checkpoints: Checkpoints;
   readonly store: CheckpointStore;
+  readonly schedule: Pick<CheckpointSchedule, 'status'>;
   readonly failovers: FailoverStore;
   readonly operations: Operations;
 };
@@ -18,6 +20,9 @@ export type CheckpointRoutesDeps = {
 export const checkpointBody = z
   .object({
     checkpoint_id: z.string(),
+    cause: z
+      .enum(checkpointCauses)
+      .describe('`scheduled`: made by itself, and given up by itself when enough newer ones are there.'),
     graphs: z.array(z.string()),
     description: z.string(),
     created_at: z.string(),
@@ -42,6 +47,7 @@ export type CheckpointBody = z.infer<typeof checkpointBody>;
 
 const bodyOf = (checkpoint: Checkpoint): CheckpointBody => ({
   checkpoint_id: checkpoint.id,
+  cause: checkpoint.cause,
   graphs: checkpoint.graphs.map(({ graphId }) => graphId),
   description: checkpoint.description,
   created_at: isoInstant(checkpoint.createdMs),
@@ -64,9 +70,30 @@ const statusBody = z
     failover_in_progress: z.boolean(),
     latest_checkpoint: z.string().nullable(),
     latest_checkpoint_time: z.string().nullable(),
+    automatic: z
+      .array(
+        z.object({
+          target_id: z.string(),
+          interval_seconds: z.number(),
+          keep: z.number().describe('How many of them are kept; 0: none is made.'),
+          last_at: z.string().nullable(),
+          next_at: z.string().nullable(),
+          reason: z.string().nullable().describe('Why none is made; null while one is waited for.'),
+        }),
+      )
+      .describe('Checkpoints that are made by themselves.'),
   })
   .meta({ id: 'RecoveryStatus' });
 export type RecoveryStatusBody = z.infer<typeof statusBody>;
+
+const automaticOf = (one: AutomaticStatus) => ({
+  target_id: one.targetId,
+  interval_seconds: one.intervalMs / 1_000,
+  keep: one.keep,
+  last_at: isoInstantOrNull(one.lastMs),
+  next_at: isoInstantOrNull(one.nextMs),
+  reason: one.reason,
+});
 
 const below = '/api/v1/backup-replication/recovery';
 const params = z.object({ checkpoint_id: z.string().max(100) });
@@ -224,15 +251,16 @@ export const checkpointRoutes =
         config: admin('recovery status'),
         schema: {
           tags,
-          summary: 'How many checkpoints there are, and whether one fails over',
+          summary: 'How many checkpoints there are, when the next is made by itself, and whether one fails over',
           response: { 200: statusBody },
         },
       },
       async () => {
-        const [{ total, validated }, [latest], running] = await Promise.all([
+        const [{ total, validated }, [latest], running, automatic] = await Promise.all([
           store.count(),
           store.list({ limit: 1 }),
           deps.failovers.running(),
+          deps.schedule.status(),
         ]);
         return {
           total_checkpoints: total,
@@ -240,6 +268,7 @@ export const checkpointRoutes =
           failover_in_progress: running?.kind === 'failover',
           latest_checkpoint: latest?.id ?? null,
           latest_checkpoint_time: isoInstantOrNull(latest?.createdMs),
+          automatic: automatic.map(automaticOf),
         };
       },
     );

@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import { type Database, olderThan, type Tx } from '../../platform/database/index.ts';
 import type { PagePlace } from '../../platform/paging.ts';
-import { type Checkpoint, checkpointGraph, checkpointValidation } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  type CheckpointCause,
+  checkpointCauses,
+  checkpointGraph,
+  checkpointValidation,
+} from './checkpoint.ts';
 
 type CheckpointTable = {
   id: string;
+  cause: string;
   description: string;
   graphs: string;
   metadata: string;
@@ -14,7 +21,10 @@ type CheckpointTable = {
   created_by: string;
   created_ms: number;
 };
-type Tables = { recovery_checkpoint: CheckpointTable };
+type Tables = {
+  recovery_checkpoint: CheckpointTable;
+  recovery_setting: { key: string; value: string };
+};
 
 export type CheckpointStore = {
   insert(tx: Tx, checkpoint: Checkpoint): Promise<void>;
@@ -22,9 +32,18 @@ export type CheckpointStore = {
   remove(tx: Tx, id: string): Promise<void>;
   find(id: string): Promise<Checkpoint | undefined>;
   /** Newest first. */
-  list(filter: { before?: PagePlace | undefined; limit: number }): Promise<Checkpoint[]>;
-  count(): Promise<{ total: number; validated: number }>;
+  list(filter: {
+    cause?: CheckpointCause | undefined;
+    before?: PagePlace | undefined;
+    limit: number;
+  }): Promise<Checkpoint[]>;
+  count(): Promise<{ total: number; validated: number; byCause: Readonly<Record<CheckpointCause, number>> }>;
+  /** When one of the target was last made by itself, whether or not it is still there. */
+  lastMadeMs(targetId: string): Promise<number | undefined>;
+  writeLastMade(tx: Tx, targetId: string, atMs: number): Promise<void>;
 };
+
+const lastMadeKey = (targetId: string): string => `checkpoint-made:${targetId}`;
 
 export function createCheckpointStore(db: Database): CheckpointStore {
   const read = () => db.reader<Tables>();
@@ -43,24 +62,53 @@ export function createCheckpointStore(db: Database): CheckpointStore {
       const row = await read().selectFrom('recovery_checkpoint').selectAll().where('id', '=', id).executeTakeFirst();
       return row && fromRow(row);
     },
-    async list({ before, limit }) {
+    async list({ cause, before, limit }) {
       let query = read().selectFrom('recovery_checkpoint').selectAll();
+      if (cause) query = query.where('cause', '=', cause);
       if (before) query = query.where(olderThan('created_ms', before));
       const rows = await query.orderBy('created_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
       return rows.map(fromRow);
     },
     async count() {
-      const row = await read()
+      const rows = await read()
         .selectFrom('recovery_checkpoint')
-        .select((eb) => [eb.fn.countAll<number>().as('total'), eb.fn.sum<number>('validated').as('validated')])
-        .executeTakeFirstOrThrow();
-      return { total: Number(row.total), validated: Number(row.validated ?? 0) };
+        .select((eb) => ['cause', eb.fn.countAll<number>().as('total'), eb.fn.sum<number>('validated').as('validated')])
+        .groupBy('cause')
+        .execute();
+      const byCause = { manual: 0, scheduled: 0 };
+      for (const row of rows) byCause[causeOf(row.cause)] += Number(row.total);
+      return {
+        total: byCause.manual + byCause.scheduled,
+        validated: rows.reduce((sum, row) => sum + Number(row.validated ?? 0), 0),
+        byCause,
+      };
+    },
+    async lastMadeMs(targetId) {
+      const row = await read()
+        .selectFrom('recovery_setting')
+        .select('value')
+        .where('key', '=', lastMadeKey(targetId))
+        .executeTakeFirst();
+      return row && Number(row.value);
+    },
+    async writeLastMade(tx, targetId, atMs) {
+      const value = String(atMs);
+      await tx
+        .as<Tables>()
+        .insertInto('recovery_setting')
+        .values({ key: lastMadeKey(targetId), value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute();
     },
   };
 }
 
+/** Another word, of a newer version, reads as the one that is never given up by itself. */
+const causeOf = (word: string): CheckpointCause => checkpointCauses.find((cause) => cause === word) ?? 'manual';
+
 const toRow = (checkpoint: Checkpoint): CheckpointTable => ({
   id: checkpoint.id,
+  cause: checkpoint.cause,
   description: checkpoint.description,
   graphs: JSON.stringify(checkpoint.graphs),
   metadata: JSON.stringify(checkpoint.metadata),
@@ -73,6 +121,7 @@ const toRow = (checkpoint: Checkpoint): CheckpointTable => ({
 
 const fromRow = (row: CheckpointTable): Checkpoint => ({
   id: row.id,
+  cause: causeOf(row.cause),
   description: row.description,
   graphs: z.array(checkpointGraph).parse(JSON.parse(row.graphs)),
   metadata: z.record(z.string(), z.json()).parse(JSON.parse(row.metadata)),

@@ -26,9 +26,14 @@ export const checkpointValidation = z.object({
 });
 export type CheckpointValidation = z.infer<typeof checkpointValidation>;
 
+/** `scheduled`: made by itself, and given up again when enough newer ones are there. */
+export const checkpointCauses = ['manual', 'scheduled'] as const;
+export type CheckpointCause = (typeof checkpointCauses)[number];
+
 /** A named set of verified points, one per graph, that are kept, validated and used together. */
 export type Checkpoint = {
   readonly id: string;
+  readonly cause: CheckpointCause;
   readonly description: string;
   readonly graphs: readonly CheckpointGraph[];
   readonly metadata: Readonly<Record<string, z.core.util.JSONType>>;

@@ -10,6 +10,7 @@ import { silentLogger } from '../../platform/logging.ts';
 import type { Drill } from '../drill.ts';
 import { type CheckpointStore, createCheckpointStore } from './checkpoint-store.ts';
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
+import { findVerified } from './stands-for.ts';
 
 let state: TestState;
 let operations: Operations;
@@ -23,7 +24,7 @@ let drill: 'passed' | 'failed' | 'error' | AppError;
 
 const pointOf = (id: string): RecoveryPoint =>
   // What nobody here reads is left out.
-  ({ id, targetId: 'rag', takenMs: 1, pinned: pinned.get(id) ?? false }) as RecoveryPoint;
+  ({ id, targetId: 'rag', takenMs: 1, pinned: pinned.get(id) ?? false, manifest: null }) as RecoveryPoint;
 
 beforeEach(async () => {
   state = await openTestState();
@@ -81,7 +82,7 @@ test('one that cannot pin its points leaves neither a row nor a pin', async () =
     if (to) throw new AppError('conflict/state', 'It does not exist any more.');
   };
   await expect(create()).rejects.toMatchObject({ code: 'conflict/state' });
-  expect([await store.count(), pinned.get('point') ?? false]).toEqual([{ total: 0, validated: 0 }, false]);
+  expect([(await store.count()).total, pinned.get('point') ?? false]).toEqual([0, false]);
 });
 
 test('what is created while another one is removed keeps its pin', async () => {
@@ -111,4 +112,16 @@ test('a drill that could not be done takes no earlier validation away; one that 
   expect(await validate()).toBe(true);
   drill = 'failed';
   expect(await validate()).toBe(false);
+});
+
+test('a workspace that the newest point of the target does not hold is named by a point of its own, or not at all', async () => {
+  // Of a manifest only this is read.
+  const manifest = { target: { workspaces: ['books'] } } as RecoveryPoint['manifest'];
+  const own = new Map([['maps', { ...pointOf('of-maps'), manifest }]]);
+  const newest = async (_: string, __?: string, workspace?: string) =>
+    workspace === undefined ? { ...pointOf('whole'), manifest } : own.get(workspace);
+  const found = (workspace: string) => findVerified({ newest }, { id: 'g', targetId: 'rag', workspace });
+  expect((await found('books'))?.id).toBe('whole');
+  expect((await found('maps'))?.id).toBe('of-maps');
+  expect(await found('songs')).toBeUndefined();
 });

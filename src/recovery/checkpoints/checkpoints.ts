@@ -2,14 +2,21 @@ import type { Backup, PointStore } from '../../backup/index.ts';
 import type { EventRecorder } from '../../events/index.ts';
 import type { Operation, OperationContext, Operations } from '../../operations/index.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { Database } from '../../platform/database/index.ts';
+import type { Database, Tx } from '../../platform/database/index.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
 import { newId, type RandomSource } from '../../platform/ids.ts';
 import type { DrillStore } from '../drill-store.ts';
 import type { Drills } from '../drills.ts';
 import type { Failovers } from '../failover/failovers.ts';
-import { type Checkpoint, type CheckpointGraph, type CheckpointValidation, pointsOf } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  type CheckpointCause,
+  type CheckpointGraph,
+  type CheckpointValidation,
+  pointsOf,
+} from './checkpoint.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
+import { bindGraph, findVerified, type GraphName } from './stands-for.ts';
 
 type Requested = {
   readonly requestedBy: string;
@@ -23,7 +30,18 @@ export type Checkpoints = {
    * the limit of their number
    */
   create(
-    request: Requested & { graphIds: readonly string[]; description: string; metadata: Checkpoint['metadata'] },
+    request: Requested & {
+      graphIds: readonly string[];
+      description: string;
+      metadata: Checkpoint['metadata'];
+      /** Made by the schedule, which may be left out by nobody else. */
+      scheduled?: {
+        /** Part of the unit that writes the row. @throws when somebody else makes them now */
+        check(tx: Tx): Promise<unknown>;
+        /** Part of the unit that says that it is made, once its points are pinned. */
+        made(tx: Tx): Promise<void>;
+      };
+    },
   ): Promise<Checkpoint>;
   /** @throws AppError `recovery/unknown-checkpoint` */
   require(id: string): Promise<Checkpoint>;
@@ -42,7 +60,9 @@ export type Checkpoints = {
   ): Promise<Operation>;
 };
 
+/** Of those that somebody made; others are given up by themselves, and there are at most 50 of a target. */
 const mostCheckpoints = 200;
+const everyCheckpoint = 1_000;
 
 /** Sets of verified points, one per graph, that are kept, rehearsed and failed over to together. */
 export function createCheckpoints(deps: {
@@ -58,7 +78,9 @@ export function createCheckpoints(deps: {
   readonly clock: Clock;
   readonly random: RandomSource;
   /** @throws AppError `target/unknown` */
-  requireGraph(id: string): Promise<{ readonly id: string; readonly targetId: string; readonly workspace: string }>;
+  requireGraph(id: string): Promise<GraphName>;
+  /** After one came or went. */
+  onChange?(): void;
 }): Checkpoints {
   const { db, store, points, operations, events, clock } = deps;
 
@@ -73,28 +95,17 @@ export function createCheckpoints(deps: {
   };
 
   const named = async (): Promise<readonly CheckpointGraph[]> =>
-    (await store.list({ limit: mostCheckpoints })).flatMap(({ graphs }) => graphs);
+    (await store.list({ limit: everyCheckpoint })).flatMap(({ graphs }) => graphs);
 
   const bind = async (graphId: string, present: readonly CheckpointGraph[]): Promise<CheckpointGraph> => {
     const graph = await deps.requireGraph(graphId);
-    const whole = await points.newest(graph.targetId, 'good');
-    const own = await points.newest(graph.targetId, 'good', graph.workspace);
-    // Only a point of the whole target can be failed over to: the other one counts where there is none.
-    const point = whole ?? own;
+    const point = await findVerified(points, graph);
     if (!point)
       throw new AppError(
         'conflict/state',
         `There is no verified point of ${graph.id}. Take one with \`ragwarden backup create\`.`,
       );
-    return {
-      graphId: graph.id,
-      targetId: graph.targetId,
-      workspace: graph.workspace,
-      pointId: point.id,
-      takenMs: point.takenMs,
-      // A pin of another checkpoint is passed on to the one that lasts longer.
-      pinnedHere: !point.pinned || present.some((one) => one.pointId === point.id && one.pinnedHere === true),
-    };
+    return bindGraph(graph, point, present);
   };
 
   /** Its row is gone already. */
@@ -139,23 +150,27 @@ export function createCheckpoints(deps: {
 
   return {
     require,
-    async create({ graphIds, description, metadata, requestedBy }) {
-      const { total } = await store.count();
-      if (total >= mostCheckpoints)
+    async create({ graphIds, description, metadata, requestedBy, scheduled }) {
+      const { manual } = (await store.count()).byCause;
+      const cause: CheckpointCause = scheduled ? 'scheduled' : 'manual';
+      if (cause === 'manual' && manual >= mostCheckpoints)
         throw new AppError(
           'conflict/state',
-          `There are ${total} checkpoints already. Remove some: each keeps its points from being forgotten.`,
+          `There are ${manual} checkpoints already. Remove some: each keeps its points from being forgotten.`,
         );
       const graphs: CheckpointGraph[] = [];
       const present = await named();
       for (const id of new Set(graphIds)) graphs.push(await bind(id, present));
       const checkpoint: Checkpoint = {
         id: newId('checkpoint', clock.now(), deps.random),
-        ...{ description, graphs, metadata, createdBy: requestedBy, createdMs: clock.now() },
+        ...{ cause, description, graphs, metadata, createdBy: requestedBy, createdMs: clock.now() },
         ...{ validated: false, validatedMs: null, validation: null },
       };
       // The row first: a pin that no row names would stay for ever.
-      await db.unit((tx) => store.insert(tx, checkpoint));
+      await db.unit(async (tx) => {
+        await scheduled?.check(tx);
+        await store.insert(tx, checkpoint);
+      });
       try {
         for (const pointId of pointsOf(checkpoint)) await deps.backup.pin({ pointId, pinned: true, requestedBy });
       } catch (err) {
@@ -163,13 +178,19 @@ export function createCheckpoints(deps: {
         await unpin(checkpoint, requestedBy);
         throw err;
       }
+      const [first] = graphs;
       await db.unit(async (tx) => {
+        await scheduled?.made(tx);
         await events.record(tx, {
           type: 'recovery.checkpoint-created',
           severity: 'info',
-          message: `The checkpoint ${checkpoint.id} was created by ${requestedBy}.`,
+          ...(first && graphs.every(({ targetId }) => targetId === first.targetId) ? { targetId: first.targetId } : {}),
+          message: scheduled
+            ? `The checkpoint ${checkpoint.id} was made by the schedule.`
+            : `The checkpoint ${checkpoint.id} was created by ${requestedBy}.`,
           data: {
             checkpoint: checkpoint.id,
+            cause,
             graphs: graphs.map(({ graphId }) => graphId),
             points: pointsOf(checkpoint),
           },
@@ -179,8 +200,10 @@ export function createCheckpoints(deps: {
           action: 'recovery.create-checkpoint',
           object: checkpoint.id,
           outcome: 'done',
+          ...(scheduled ? { data: { cause } } : {}),
         });
       });
+      deps.onChange?.();
       return checkpoint;
     },
 
@@ -196,6 +219,7 @@ export function createCheckpoints(deps: {
         });
       });
       await unpin(checkpoint, requestedBy);
+      deps.onChange?.();
     },
 
     async validate(id, { requestedBy, idempotency }) {

@@ -91,6 +91,8 @@ export type FailoverResult = {
 /** A named set of verified points, one per graph. */
 export type CheckpointBody = {
   readonly checkpoint_id: string;
+  /** `scheduled`: made by itself, and given up by itself when enough newer ones are there. */
+  readonly cause: 'manual' | 'scheduled';
   readonly graphs: readonly string[];
   readonly description: string;
   readonly created_at: string;
@@ -122,4 +124,15 @@ export type RecoveryStatusBody = {
   readonly failover_in_progress: boolean;
   readonly latest_checkpoint: string | null;
   readonly latest_checkpoint_time: string | null;
+  /** Checkpoints that are made by themselves, by target. */
+  readonly automatic: readonly {
+    readonly target_id: string;
+    readonly interval_seconds: number;
+    /** How many of them are kept; 0: none is made. */
+    readonly keep: number;
+    readonly last_at: string | null;
+    readonly next_at: string | null;
+    /** Why none is made; null while one is waited for. */
+    readonly reason: string | null;
+  }[];
 };

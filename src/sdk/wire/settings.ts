@@ -24,8 +24,6 @@ export type SettingBody = {
   /** A restart would give it another value. */
   readonly needs_restart: boolean;
   readonly pending_value: SettingValue;
-  /** The part that is missing for it to have an effect. */
-  readonly awaits: string | null;
   /** Flag or variable that counts more than the API. */
   readonly fixed_by: string | null;
 };

@@ -1,20 +1,21 @@
 import { useState } from 'preact/hooks';
-import type { Checkpoint } from '../../api/failover-wire.ts';
+import type { Checkpoint, RecoveryStatus } from '../../api/failover-wire.ts';
 import type { Graph } from '../../api/health-wire.ts';
-import { plural } from '../../format.ts';
+import { formatAhead, formatDuration, formatExact, plural } from '../../format.ts';
 import { Work } from '../../panels/work.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Table } from '../../parts/table.tsx';
-import { Action, Age } from '../../parts/text.tsx';
+import { Action, Age, Sentence } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
-import { useAsked } from '../../state/asked.ts';
-import { operations } from '../../state/page-state.ts';
+import { useAsked, useFollowed } from '../../state/asked.ts';
+import { nowMs, operations } from '../../state/page-state.ts';
 import { usePaged } from '../../state/paged.ts';
 import { api } from '../../state/session.ts';
 
-const root = 'api/v1/backup-replication/recovery/checkpoints';
+const recovery = 'api/v1/backup-replication/recovery';
+const root = `${recovery}/checkpoints`;
 const validates = 'recovery.validate-checkpoint';
 
 /** Named sets of verified points: made, rehearsed, failed over to, given up. */
@@ -37,6 +38,7 @@ export function CheckpointsPanel(props: {
         A checkpoint names the newest verified point of each graph and keeps it until the checkpoint is removed. It is
         valid when a drill restored every point.
       </p>
+      <Automatic newest={list.value?.items[0]?.checkpoint_id} />
       <NewCheckpoint why={under} onCreate={(body) => act(() => api.post(root, body))} />
       <Refusal text={refusal} />
       <Work kinds={[validates]} />
@@ -53,9 +55,10 @@ export function CheckpointsPanel(props: {
             title: 'Checkpoint',
             cell: (one) => (
               <>
-                {one.description || 'without a description'}
+                {nameOf(one)}
                 <span class="rule-says faint">
-                  {one.graphs.join(', ')} · made <Age at={one.created_at} /> by {one.created_by}
+                  {one.graphs.join(', ')} · made <Age at={one.created_at} />{' '}
+                  {one.cause === 'scheduled' ? 'by the schedule' : `by ${one.created_by}`}
                 </span>
               </>
             ),
@@ -79,7 +82,9 @@ export function CheckpointsPanel(props: {
             title: 'Actions',
             kind: 'actions',
             cell: (one) => {
-              const name = one.description || one.checkpoint_id;
+              const name =
+                one.description ||
+                (one.cause === 'scheduled' ? `${nameOf(one)} of ${one.created_at}` : one.checkpoint_id);
               return (
                 <>
                   <Action
@@ -108,6 +113,39 @@ export function CheckpointsPanel(props: {
         ]}
       />
     </section>
+  );
+}
+
+const nameOf = ({ cause, description }: Checkpoint): string =>
+  description || (cause === 'scheduled' ? 'automatic' : 'without a description');
+
+/** When the next ones are made by themselves, or why not. @param newest asks anew when another one is there */
+function Automatic({ newest }: { newest: string | undefined }) {
+  const path = `${recovery}/status`;
+  const { value } = useFollowed<RecoveryStatus>(
+    path,
+    { load: (signal) => api.get(path, signal), everyMs: () => 60_000 },
+    newest,
+  );
+  if (!value) return null;
+  return (
+    <>
+      {value.automatic.map(({ target_id, interval_seconds, keep, next_at, reason }) => (
+        <p key={target_id} class="faint">
+          {value.automatic.length > 1 && `${target_id}: `}
+          {next_at !== null && (
+            <>
+              The next is made by itself{' '}
+              <time dateTime={next_at} title={formatExact(Date.parse(next_at))}>
+                {formatAhead(Date.parse(next_at), nowMs.value)}
+              </time>
+              , one every {formatDuration(interval_seconds)}; the newest {keep} of these are kept.{' '}
+            </>
+          )}
+          {reason !== null && <Sentence text={reason} />}
+        </p>
+      ))}
+    </>
   );
 }
 
