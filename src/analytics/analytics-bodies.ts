@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
-import type { Analysis } from './analyse.ts';
-import type { LastLook } from './analytics.ts';
+import type { LastLook, Looked } from './analytics.ts';
 import type { Forecast } from './forecast.ts';
 import type { KnownPattern } from './known-pattern.ts';
 import { type KnownRecommendation, recommendationStates } from './known-recommendation.ts';
@@ -32,21 +31,23 @@ export const profileSchema = z
     total_unit: z.string(),
     peak_usage: z.number(),
     average_usage: z.number(),
-    p95_usage: z.number().describe('What 95 of 100 steps stay below.'),
+    p95_usage: z.number().describe('What 95 of 100 steps stay below; of twenty steps and fewer the highest one.'),
     usage_variance: z.number().describe('Of the means of the steps.'),
     growth_rate: z.number().describe('Per hour: the median of the slopes between all pairs of steps.'),
     provided: z.number().nullable().describe('What efficiency and waste are shares of.'),
     provided_basis: z
       .enum(['capacity', 'peak'])
       .nullable()
-      .describe('`capacity` where a limit is known, else `peak`: what 99 of 100 steps stay below.'),
-    efficiency_score: share.nullable().describe('The average as a share of what is provided; null for a latency.'),
+      .describe(
+        '`capacity` where a limit is known, else `peak`: what 99 of 100 steps stay below. Null, as `provided`, for a latency, and without a limit below 101 steps.',
+      ),
+    efficiency_score: share.nullable().describe('The average as a share of what is provided; null without that.'),
     waste_percentage: z
       .number()
       .min(0)
       .max(100)
       .nullable()
-      .describe('What 95 of 100 steps leave unused of what is provided; null for a latency.'),
+      .describe('What 95 of 100 steps leave unused of what is provided; null without that.'),
     patterns: z
       .array(z.object({ pattern_type: z.enum(patternTypes), description: z.string(), confidence: share }))
       .describe('Those of this window.'),
@@ -93,6 +94,8 @@ const profileBody = (
 export const profilesSchema = z
   .object({
     time_window_hours: z.number().describe('As it was asked for.'),
+    looked_at: instant.describe('The answer stays the same until `analytics.interval_seconds` later.'),
+    instance: z.string().describe('Whose host, programs and processes these are; backends and quotas are of all.'),
     profiles: z
       .record(z.string(), profileSchema)
       .describe('By resource: its type, and behind a colon whose, where there are several.'),
@@ -105,15 +108,19 @@ export const profilesSchema = z
 export type UsageProfilesBody = z.infer<typeof profilesSchema>;
 
 export function profilesBody(
-  analysis: Analysis,
-  windowHours: number,
-  resourceType: string | undefined,
-  recommendations: readonly KnownRecommendation[],
+  { atMs, analysis }: Looked,
+  asked: {
+    readonly instance: string;
+    readonly windowHours: number;
+    readonly resourceType: string | undefined;
+    readonly recommendations: readonly KnownRecommendation[];
+  },
 ): UsageProfilesBody {
+  const { resourceType, recommendations } = asked;
   const wanted = (one: { readonly resourceType: string }): boolean =>
     resourceType === undefined || one.resourceType === resourceType;
   return {
-    time_window_hours: windowHours,
+    ...{ time_window_hours: asked.windowHours, looked_at: isoInstant(atMs), instance: asked.instance },
     profiles: Object.fromEntries(
       analysis.profiles
         .filter(({ series }) => wanted(series))
@@ -126,9 +133,15 @@ export function profilesBody(
   };
 }
 
+const owner = z
+  .string()
+  .nullable()
+  .describe('The ragwarden whose host, programs or processes it is about; null: one thing of all that share a state.');
+
 export const patternSchema = z
   .object({
     pattern_id: z.string(),
+    instance: owner,
     pattern_type: z.enum(patternTypes),
     resource: z.string(),
     resource_type: z.string(),
@@ -146,7 +159,13 @@ export const patternSchema = z
 export type UsagePatternBody = z.infer<typeof patternSchema>;
 
 export const patternBody = (one: KnownPattern): UsagePatternBody => ({
-  ...{ pattern_id: one.id, pattern_type: one.type, resource: one.key, resource_type: one.resourceType },
+  ...{
+    pattern_id: one.id,
+    instance: one.instance,
+    pattern_type: one.type,
+    resource: one.key,
+    resource_type: one.resourceType,
+  },
   ...{ description: one.description, confidence: one.confidence },
   ...{ time_window_start: isoInstant(one.fromMs), time_window_end: isoInstant(one.toMs) },
   ...{ metrics: one.metrics, metadata: one.metadata },
@@ -157,6 +176,7 @@ export const patternBody = (one: KnownPattern): UsagePatternBody => ({
 export const recommendationSchema = z
   .object({
     recommendation_id: z.string(),
+    instance: owner,
     title: z.string(),
     description: z.string(),
     optimization_type: z.enum(optimizationTypes),
@@ -187,7 +207,7 @@ export const recommendationSchema = z
 export type OptimizationRecommendationBody = z.infer<typeof recommendationSchema>;
 
 export const recommendationBody = (one: KnownRecommendation): OptimizationRecommendationBody => ({
-  ...{ recommendation_id: one.id, title: one.title, description: one.description },
+  ...{ recommendation_id: one.id, instance: one.instance, title: one.title, description: one.description },
   ...{ optimization_type: one.optimizationType, priority: one.priority, estimated_savings: one.savings },
   ...{ implementation_effort: one.effort, resource: one.key, resource_type: one.resourceType },
   ...{ current_state: one.currentState, recommended_state: one.recommendedState, steps: [...one.steps] },
@@ -247,8 +267,8 @@ export const lookSchema = z
     series: count,
     left_out: count,
     pairs: count.describe('Of series that were compared with each other.'),
-    patterns: count,
-    recommendations: count,
+    patterns: count.describe('Found by this look, by this instance.'),
+    recommendations: count.describe('That follow from them, dismissed ones too.'),
     took_ms: z.number(),
   })
   .meta({ id: 'AnalyticsLook' });

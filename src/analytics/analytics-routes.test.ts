@@ -3,6 +3,7 @@ import { createEventLog, type EventLog } from '../events/index.ts';
 import { createMetricsHandler } from '../metrics/index.ts';
 import { openMetrics, type TestMetrics } from '../metrics/test-metrics.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
+import { isoInstant } from '../platform/clock.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { createHttpServer, type HttpServer, type Role } from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
@@ -33,10 +34,11 @@ beforeAll(async () => {
     ports: {
       definitions: () => made.metrics.recorder.definitions(),
       leaks: () => leaks,
+      machine: () => undefined,
       quotas: async () => ({ series: [], forecasts: [] }),
     },
     settings: () => ({ windowMs, intervalMs: 900_000, maxSeries: 100 }),
-    ...{ instance: 'i1', db: state.db, events, clock, log: silentLogger },
+    ...{ instance: 'i1', fleet: undefined, db: state.db, events, clock, log: silentLogger },
   });
   registerAnalyticsMetrics(made.registry, analytics);
   server = createHttpServer({
@@ -81,10 +83,10 @@ test('with nothing recorded nothing is said, and no number is made of nothing', 
   const { status, body } = await ask('/profiles');
   expect(status).toBe(200);
   expect(body).toMatchObject({ time_window_hours: 168, profiles: {}, left_out: 0 });
-  expect((await ask('/patterns')).body).toEqual({ items: [], next_cursor: null, total: 0 });
-  expect((await ask('/recommendations')).body).toEqual({ items: [], next_cursor: null, total: 0 });
-  const { body: forecasts } = await ask('/forecasts');
-  expect(forecasts).toEqual({ items: [], next_cursor: null });
+  const nothing = { items: [], next_cursor: null, looked_at: isoInstant(clock.now()) };
+  expect((await ask('/patterns')).body).toEqual({ ...nothing, total: 0 });
+  expect((await ask('/recommendations')).body).toEqual({ ...nothing, total: 0 });
+  expect((await ask('/forecasts')).body).toEqual(nothing);
 });
 
 describe('after thirty hours', () => {
@@ -92,12 +94,16 @@ describe('after thirty hours', () => {
     const { recorder } = made.metrics;
     const cpu = recorder.gauge({ name: 'system_cpu_percent' }).labels();
     const disk = recorder.gauge({ name: 'system_disk_usage_percent' }).labels();
+    const memory = recorder.gauge({ name: 'system_memory_percent' }).labels();
+    const worker = recorder.gauge({ name: 'queue_depth' }).labels({ instance: 'app-7:9100' });
     const young = recorder.gauge({ name: 'young_thing', unit: 'bytes' });
     const work = recorder.counter({ name: 'agent_executions' }).labels();
     begunHour = clock.now() / hourMs;
     await live(30, (hour) => {
       cpu.set(8 + wave(hour));
       disk.set(70 + 0.4 * (hour - begunHour) + 0.05 * wave(hour));
+      memory.set(40 + 0.1 * (hour - begunHour) + 0.02 * wave(hour));
+      worker.set(5 + wave(hour));
       work.inc(2.5);
       if (hour - begunHour > 29.5) young.labels().set(1);
     });
@@ -105,7 +111,9 @@ describe('after thirty hours', () => {
 
   test('each resource has a profile with every field filled', async () => {
     const { body } = await ask('/profiles');
-    expect(Object.keys(body.profiles).sort()).toEqual(['agent_executions', 'cpu', 'disk']);
+    expect(Object.keys(body.profiles).sort()).toEqual([
+      ...['agent_executions', 'cpu', 'disk', 'memory', 'metric:queue_depth{instance="app-7:9100"}'],
+    ]);
     const { cpu, disk, agent_executions: work } = body.profiles;
     expect(cpu).toMatchObject({ resource_type: 'cpu', unit: 'percent', provided: 100, provided_basis: 'capacity' });
     expect(cpu.average_usage).toBeCloseTo(8, 0);
@@ -176,43 +184,48 @@ describe('after thirty hours', () => {
 
   test('what to do rests on a pattern and comes with figures and steps, the gravest first', async () => {
     const { body } = await ask('/recommendations');
-    const [disk, cpu] = body.items;
+    const [disk, memory] = body.items;
     expect(disk).toMatchObject({ optimization_type: 'cleanup', priority: 'high', resource: 'disk', state: 'open' });
-    expect(disk.estimated_savings.amount).toBeCloseTo(0.4 * 720, -1);
+    expect(disk.estimated_savings.amount).toBeCloseTo(0.4 * 720 - (100 - 82), -1);
     expect(disk.estimated_savings).toMatchObject({ unit: 'percent', basis: expect.stringContaining('30 days') });
-    expect(cpu).toMatchObject({ optimization_type: 'architecture', priority: 'low', implementation_effort: 'high' });
+    expect(memory).toMatchObject({ optimization_type: 'architecture', priority: 'medium', resource: 'memory' });
+    // Thirty idle hours are no reason to buy a smaller machine.
+    expect(body.total).toBe(2);
     const known = (await ask('/patterns')).body.items.map(({ pattern_id: id }: { pattern_id: string }) => id);
     for (const { evidence, steps } of body.items) {
       expect(known).toEqual(expect.arrayContaining(evidence));
       expect(evidence).not.toEqual([]);
       expect(steps.length).toBeGreaterThan(1);
     }
-    expect((await ask('/recommendations?priority=low')).body.items).toEqual([cpu]);
+    expect((await ask('/recommendations?priority=medium')).body.items).toEqual([memory]);
     expect((await ask('/recommendations?optimization_type=caching')).body.total).toBe(0);
   });
 
   test('what is sure is told as an event once, however often it is looked for', async () => {
     expect((await ask('/run', {})).status).toBe(200);
-    expect((await ask('/run', {})).body).toMatchObject({ series: 4, patterns: 2 });
+    expect((await ask('/run', {})).body).toMatchObject({ series: 6, patterns: 3 });
     const told = await events.list({ types: ['metrics.pattern-found'], limit: 10 });
-    expect(told.map(({ data }) => (data as { resource: string }).resource).sort()).toEqual(['cpu', 'disk']);
+    expect(told.map(({ data }) => (data as { resource: string }).resource).sort()).toEqual(['cpu', 'disk', 'memory']);
   });
 
   test('and shows on /metrics', async () => {
     const { body: text } = await createMetricsHandler(made.registry)(undefined);
-    expect(text).toContain('ragwarden_analytics_patterns{pattern_type="gradual_growth"} 1');
+    expect(text).toContain('ragwarden_analytics_patterns{pattern_type="gradual_growth"} 2');
     expect(text).toContain('ragwarden_analytics_recommendations{priority="high"} 1');
-    expect(text).toContain('ragwarden_analytics_series 4');
+    expect(text).toContain('ragwarden_analytics_series 6');
   });
 
   test('somebody dismisses one with a reason, which is in the trail; it stays so until it is reopened', async () => {
     const find = async (state: string) =>
-      (await ask(`/recommendations?state=${state}&resource_type=cpu`)).body.items[0];
+      (await ask(`/recommendations?state=${state}&resource_type=memory`)).body.items[0];
     const { recommendation_id: id } = await find('open');
     expect((await ask(`/recommendations/${id}/dismiss`, {})).status).toBe(422);
     expect((await ask(`/recommendations/${id}/dismiss`, { reason: 'r' }, 'service')).status).toBe(403);
     const { body } = await ask(`/recommendations/${id}/dismiss`, { reason: 'drills need the cores' });
     expect(body).toMatchObject({ state: 'dismissed', dismissed: { by: 'somebody', reason: 'drills need the cores' } });
+    // Before the next look.
+    const { body: text } = await createMetricsHandler(made.registry)(undefined);
+    expect(text).toContain('ragwarden_analytics_recommendations{priority="medium"} 0');
     await ask('/run', {});
     expect(await find('open')).toBeUndefined();
     expect(await find('dismissed')).toMatchObject({ recommendation_id: id });
@@ -259,30 +272,32 @@ describe('when causes are gone', () => {
     expect(items).toEqual([
       expect.objectContaining({ resource: 'leak:backend/memory', confidence: 0.99, description: 'It grows.' }),
     ]);
-    const { body } = await ask('/recommendations?resource_type=memory');
+    const { body } = await ask('/recommendations?optimization_type=cleanup&resource_type=memory');
     expect(body.items[0]).toMatchObject({ priority: 'high', estimated_savings: { amount: 20e6, unit: 'bytes' } });
     expect(body.items[0].steps.join()).toContain("ragwarden leaks evidence 'backend' memory");
     // A leak has events of its own.
-    expect(await events.list({ types: ['metrics.pattern-found'], limit: 10 })).toHaveLength(2);
+    expect(await events.list({ types: ['metrics.pattern-found'], limit: 10 })).toHaveLength(3);
   });
 
   test('patterns end and recommendations resolve themselves an hour later; what nobody looked at does not', async () => {
     leaks = [];
     const disk = made.metrics.recorder.gauge({ name: 'system_disk_usage_percent' }).labels();
     const cpu = made.metrics.recorder.gauge({ name: 'system_cpu_percent' }).labels();
+    const memory = made.metrics.recorder.gauge({ name: 'system_memory_percent' }).labels();
     windowMs = 8 * hourMs;
     await live(8, (hour) => {
       disk.set(50 + 0.1 * wave(hour));
       cpu.set(60 + wave(hour));
+      memory.set(50 + 5 * wave(hour));
     });
     await ask('/run', {});
     expect((await ask('/recommendations')).body.items).toEqual([]);
     const resolved = (await ask('/recommendations?state=resolved')).body.items;
     expect(resolved.map((one: { resource: string }) => one.resource).sort()).toEqual([
-      ...['cpu', 'disk', 'leak:backend/memory'],
+      ...['disk', 'leak:backend/memory', 'memory'],
     ]);
     expect(resolved[0].resolved_at).not.toBeNull();
-    expect((await ask('/patterns?ended=true')).body.total).toBe(3);
+    expect((await ask('/patterns?ended=true')).body.total).toBe(4);
     expect((await ask('/patterns')).body.total).toBe(0);
     const { recommendation_id: id } = resolved[0];
     expect((await ask(`/recommendations/${id}/dismiss`, { reason: 'late' })).status).toBe(409);
@@ -290,8 +305,8 @@ describe('when causes are gone', () => {
 
   test('what is over goes beyond its cap', async () => {
     const bounded = boundedAnalytics(state.db);
-    expect(await bounded.measure()).toBe(6);
-    expect(await bounded.trim(2, 100)).toBe(4);
+    expect(await bounded.measure()).toBe(7);
+    expect(await bounded.trim(2, 100)).toBe(5);
     expect(await bounded.measure()).toBe(2);
     expect(await bounded.trim(2, 100)).toBe(0);
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isoInstant, isoInstantOrNull } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import type { Analytics } from './analytics.ts';
@@ -34,6 +35,16 @@ const windowHours = z.coerce
   .max(720)
   .optional()
   .describe('How far back; `analytics.window_hours` unless told.');
+const instance = z
+  .string()
+  .min(1)
+  .max(63)
+  .optional()
+  .describe('What this instance has alone, with what all share; every instance unless told.');
+const lookedAt = z.iso
+  .datetime()
+  .nullable()
+  .describe('When this instance looked last; null: it has not yet, or could not.');
 const ofOne = z.object({ recommendation_id: z.string().min(1).max(60) });
 const mostShown = 1_000;
 
@@ -50,18 +61,25 @@ export const analyticsRoutes =
         'Nothing is analysed: `analytics.enabled` (RAGWARDEN_ANALYTICS_ENABLED) or `metrics.enabled` is off.',
       );
     };
-    const nextOf = (first: number, size: number, total: number): string | null =>
-      first + size < total ? String(first + size) : null;
+    const pageEnd = (first: number, size: number, total: number) => ({
+      next_cursor: first + size < total ? String(first + size) : null,
+      total,
+      looked_at: isoInstantOrNull(analytics.lastLook()?.atMs),
+    });
 
     app.get(
       `${base}/profiles`,
       {
-        config: { access: 'service', activity: 'analytics.profiles', problems: ['feature/disabled'] },
+        config: {
+          access: 'service',
+          activity: 'analytics.profiles',
+          problems: ['feature/disabled', 'analytics/too-many-looks'],
+        },
         schema: {
           tags,
           summary: 'How each resource was used over a window',
           description:
-            'Computed when it is asked for, at most a minute old. What has fewer than ten steps with values stands under `unprofiled`, without figures.',
+            'From the last look at this window, until `analytics.interval_seconds` have passed since `looked_at`. What has fewer than ten steps with values stands under `unprofiled`, without figures.',
           querystring: z.object({ resource_type: resourceType, window_hours: windowHours }),
           response: { 200: profilesSchema },
         },
@@ -69,12 +87,14 @@ export const analyticsRoutes =
       async ({ query }) => {
         requireEnabled();
         const hours = query.window_hours ?? deps.windowHours();
-        const every = { limit: mostShown, offset: 0, resourceType: undefined };
+        const every = { limit: mostShown, offset: 0, instance: analytics.instance };
         const open = await analytics.recommendations({ ...every, state: 'open' });
         const dismissed = await analytics.recommendations({ ...every, state: 'dismissed' });
-        // After them: what they made the last look of, is then at hand.
-        const analysis = await analytics.profiles(hours * 3_600_000);
-        return profilesBody(analysis, hours, query.resource_type, [...open.items, ...dismissed.items]);
+        const looked = await analytics.look(hours * 3_600_000);
+        return profilesBody(looked, {
+          ...{ instance: analytics.instance, windowHours: hours, resourceType: query.resource_type },
+          recommendations: [...open.items, ...dismissed.items],
+        });
       },
     );
 
@@ -88,6 +108,7 @@ export const analyticsRoutes =
           description: 'From the last look; one older than `analytics.interval_seconds` is taken anew first.',
           querystring: z.object({
             resource_type: resourceType,
+            instance,
             pattern_type: z.enum(patternTypes).optional(),
             ended: z.enum(['true', 'false']).default('false').describe('Those that are found no more, instead.'),
             cursor: place,
@@ -98,6 +119,7 @@ export const analyticsRoutes =
               items: z.array(patternSchema),
               next_cursor: z.string().nullable(),
               total: z.number().int(),
+              looked_at: lookedAt,
             }),
           },
         },
@@ -107,9 +129,9 @@ export const analyticsRoutes =
         const first = Number(query.cursor ?? 0);
         const { items, total } = await analytics.patterns({
           ...{ resourceType: query.resource_type, patternType: query.pattern_type, ended: query.ended === 'true' },
-          ...{ limit: query.limit, offset: first },
+          ...{ instance: query.instance, limit: query.limit, offset: first },
         });
-        return { items: items.map(patternBody), next_cursor: nextOf(first, items.length, total), total };
+        return { items: items.map(patternBody), ...pageEnd(first, items.length, total) };
       },
     );
 
@@ -126,6 +148,7 @@ export const analyticsRoutes =
             priority: z.enum(priorities).optional(),
             optimization_type: z.enum(optimizationTypes).optional(),
             resource_type: resourceType,
+            instance,
             state: z.enum([...recommendationStates, 'all']).default('open'),
             cursor: place,
             limit,
@@ -135,6 +158,7 @@ export const analyticsRoutes =
               items: z.array(recommendationSchema),
               next_cursor: z.string().nullable(),
               total: z.number().int(),
+              looked_at: lookedAt,
             }),
           },
         },
@@ -145,32 +169,38 @@ export const analyticsRoutes =
         const { items, total } = await analytics.recommendations({
           ...{ priority: query.priority, optimizationType: query.optimization_type, resourceType: query.resource_type },
           state: query.state === 'all' ? undefined : query.state,
-          ...{ limit: query.limit, offset: first },
+          ...{ instance: query.instance, limit: query.limit, offset: first },
         });
-        return { items: items.map(recommendationBody), next_cursor: nextOf(first, items.length, total), total };
+        return { items: items.map(recommendationBody), ...pageEnd(first, items.length, total) };
       },
     );
 
     app.get(
       `${base}/forecasts`,
       {
-        config: { access: 'service', activity: 'analytics.forecasts', problems: ['feature/disabled'] },
+        config: {
+          access: 'service',
+          activity: 'analytics.forecasts',
+          problems: ['feature/disabled', 'analytics/too-many-looks'],
+        },
         schema: {
           tags,
           summary: 'When limits are reached, with intervals, or why nobody can say',
           querystring: z.object({ resource_type: resourceType, window_hours: windowHours }),
-          response: { 200: z.object({ items: z.array(forecastSchema), next_cursor: z.null() }) },
+          response: {
+            200: z.object({ items: z.array(forecastSchema), next_cursor: z.null(), looked_at: z.iso.datetime() }),
+          },
         },
       },
       async ({ query }) => {
         requireEnabled();
-        const forecasts = await analytics.forecasts((query.window_hours ?? deps.windowHours()) * 3_600_000);
-        const wanted = forecasts.filter(
+        const { atMs, analysis } = await analytics.look((query.window_hours ?? deps.windowHours()) * 3_600_000);
+        const wanted = analysis.forecasts.filter(
           (one) => query.resource_type === undefined || one.resourceType === query.resource_type,
         );
         // What is full first is read first.
         const ordered = [...wanted].sort((a, b) => (a.reachedAtMs ?? Infinity) - (b.reachedAtMs ?? Infinity) || 0);
-        return { items: ordered.map(forecastBody), next_cursor: null };
+        return { items: ordered.map(forecastBody), next_cursor: null, looked_at: isoInstant(atMs) };
       },
     );
 
@@ -182,9 +212,11 @@ export const analyticsRoutes =
       },
       async () => {
         requireEnabled();
+        const before = analytics.job.state().failures;
         await analytics.job.runOnce();
         const look = analytics.lastLook();
-        if (!look) throw new AppError('conflict/state', `The look failed: ${analytics.job.state().lastError ?? '-'}`);
+        if (!look || analytics.job.state().failures > before)
+          throw new AppError('conflict/state', `The look failed: ${analytics.job.state().lastError ?? '-'}`);
         return lookBody(look);
       },
     );

@@ -8,13 +8,16 @@ import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import { type Analysis, analyse } from './analyse.ts';
 import { createAnalyticsStore, type Page, type PatternFilter, type RecommendationFilter } from './analytics-store.ts';
+import type { DefinedMetric } from './catalogue.ts';
 import type { Forecast } from './forecast.ts';
-import { decidePatterns, type KnownPattern, type Look, patternId } from './known-pattern.ts';
-import { decideRecommendations, type KnownRecommendation, recommendationId } from './known-recommendation.ts';
+import { createKeptLooks } from './kept-looks.ts';
+import type { KnownPattern } from './known-pattern.ts';
+import type { KnownRecommendation } from './known-recommendation.ts';
 import type { LeakFact } from './leak-fact.ts';
-import { type DefinedMetric, readSeries, windowOf } from './read-series.ts';
-import { recommend } from './recommendation.ts';
+import { readSeries, type WindowOfSeries, windowOf } from './read-series.ts';
+import type { Machine } from './recommendation.ts';
 import type { ResourceSeries } from './series.ts';
+import { createWriter, type Fleet } from './write-down.ts';
 
 export type AnalyticsSettings = { readonly windowMs: number; readonly intervalMs: number; readonly maxSeries: number };
 
@@ -23,9 +26,10 @@ export type AnalyticsPorts = {
   definitions(): readonly DefinedMetric[];
   /** As the search for leaks has them; undefined while nothing is looked at. */
   leaks(): readonly LeakFact[] | undefined;
-  /** How quotas were used, window by window, and what their own forecast says. */
+  machine(): Machine | undefined;
+  /** How quotas were used, on the steps of the window, and what their own forecast says. */
   quotas(
-    fromMs: number,
+    window: WindowOfSeries,
   ): Promise<{ readonly series: readonly ResourceSeries[]; readonly forecasts: readonly Forecast[] }>;
 };
 
@@ -34,16 +38,20 @@ export type LastLook = {
   readonly series: number;
   readonly leftOut: number;
   readonly pairs: number;
+  /** Found by it. */
   readonly patterns: number;
   readonly recommendations: number;
   readonly tookMs: number;
 };
 
+/** With when it was looked. */
+export type Looked = { readonly atMs: number; readonly analysis: Analysis };
+
 export type Analytics = {
   readonly job: Reconciler;
-  /** Profiles of any window, at most a minute old. */
-  profiles(windowMs?: number): Promise<Analysis>;
-  forecasts(windowMs?: number): Promise<readonly Forecast[]>;
+  readonly instance: string;
+  /** Of any window; from the last look until its interval has passed. @throws AppError `analytics/too-many-looks` */
+  look(windowMs?: number): Promise<Looked>;
   patterns(filter: PatternFilter): Promise<Page<KnownPattern>>;
   recommendations(filter: RecommendationFilter): Promise<Page<KnownRecommendation>>;
   /** @throws AppError `analytics/unknown-recommendation`; `conflict/state` for one that resolved itself */
@@ -51,15 +59,19 @@ export type Analytics = {
   /** Takes a dismissal back. */
   reopen(id: string, actor: string): Promise<KnownRecommendation>;
   lastLook(): LastLook | undefined;
+  /** Of what this instance answers for. */
   counts(): ReturnType<ReturnType<typeof createAnalyticsStore>['counts']>;
 };
 
-/** Several ask for the same within moments: a page has three tables of it. */
-const keptMs = 60_000;
-const forgottenMs = 86_400_000;
+/** In steps of an hour nothing is seen that comes each hour; the last two days are looked at more closely too. */
+const closerMs = 48 * 3_600_000;
+/** After a look that failed nobody who asks makes another for so long. */
+const againMs = 60_000;
+/** Where others change the state too, counts are no older. */
+const countedMs = 60_000;
 
 /**
- * Looks at all series every quarter of an hour, never at the start, and whenever somebody asks and the last look is older than that. One look
+ * Looks at all series every quarter of an hour, never at the start, and when somebody asks and the last look is older than that. One look
  * at a time; others have their turn between two series.
  */
 export function createAnalytics(options: {
@@ -67,83 +79,46 @@ export function createAnalytics(options: {
   ports: AnalyticsPorts;
   settings: () => AnalyticsSettings;
   instance: string;
+  /** Undefined where no other instance can share the state. */
+  fleet: Fleet | undefined;
   db: Database;
   events: EventRecorder;
   clock: Clock;
   log: Logger;
 }): Analytics {
-  const { history, ports, settings, instance, db, events, clock, log } = options;
+  const { history, ports, settings, instance, fleet, db, events, clock, log } = options;
   const store = createAnalyticsStore(db);
+  const writer = createWriter({ store, db, events, instance });
   let lastLook: LastLook | undefined;
-  const analyses = new Map<number, { readonly atMs: number; readonly analysis: Promise<Analysis> }>();
+  let failedMs: number | undefined;
+  /** Whether this instance wrote what is of all. */
+  let speaks = fleet === undefined;
+  let changes = 0;
 
-  const look = async (windowMs: number, nowMs: number): Promise<Analysis> => {
+  const take = async (windowMs: number, nowMs: number): Promise<Analysis> => {
     const window = windowOf(nowMs, windowMs, await history.beginMs());
-    const read = await readSeries({
-      ...{
-        view: () => history.view(),
-        definitions: ports.definitions(),
-        instance,
-        window,
-        most: settings().maxSeries,
-        breathe,
-      },
-    });
-    const quotas = await ports.quotas(nowMs - windowMs);
+    const most = settings().maxSeries;
+    const quotas = await ports.quotas(window);
+    const ofQuotas = quotas.series.slice(0, most);
+    const others = [...((await fleet?.instances())?.keys() ?? [])].filter((one) => one !== instance);
+    const readOver = (over: WindowOfSeries) =>
+      readSeries({
+        ...{ view: () => history.view(), definitions: ports.definitions() },
+        ...{ instance, others, window: over, most: most - ofQuotas.length, breathe },
+      });
+    const read = await readOver(window);
+    const closer = windowOf(nowMs, Math.min(windowMs, closerMs), window.fromMs);
     return analyse({
-      series: [...read.series, ...quotas.series],
+      series: [...read.series, ...ofQuotas],
+      closer: closer.stepMs < window.stepMs ? (await readOver(closer)).series : [],
       quotaForecasts: quotas.forecasts,
-      leftOut: read.leftOut,
+      leftOut: read.leftOut + quotas.series.length - ofQuotas.length,
       leaks: ports.leaks(),
       window,
       breathe,
     });
   };
-  let queue: Promise<unknown> = Promise.resolve();
-  const analysisOf = (windowMs: number): Promise<Analysis> => {
-    const nowMs = clock.now();
-    for (const [key, { atMs }] of analyses) if (nowMs - atMs >= keptMs || nowMs < atMs) analyses.delete(key);
-    const known = analyses.get(windowMs);
-    if (known) return known.analysis;
-    // Of all windows together one look at a time.
-    const analysis = queue.then(() => look(windowMs, nowMs));
-    queue = analysis.catch(() => undefined);
-    analyses.set(windowMs, { atMs: nowMs, analysis });
-    analysis.catch(() => analyses.delete(windowMs));
-    return analysis;
-  };
-
-  const writeDown = async (
-    analysis: Analysis,
-    nowMs: number,
-  ): Promise<{ patterns: number; recommendations: number }> => {
-    const found = analysis.patterns.map((one) => ({ ...one, id: patternId(instance, one) }));
-    const judged = new Set(analysis.profiles.map(({ series }) => series.key));
-    const leakKeys = analysis.leaks !== undefined;
-    const at: Look = { nowMs, judged: (key) => judged.has(key) || (leakKeys && key.startsWith('leak:')) };
-    const changes = decidePatterns(await store.knownPatterns(instance, nowMs - forgottenMs), found, at);
-    const present = changes.flatMap(({ pattern, change }) => (change === 'ended' ? [] : [pattern]));
-    const wanted = recommend({
-      ...{ patterns: present, forecasts: analysis.forecasts, leaks: analysis.leaks ?? [], nowMs },
-    }).map((one) => ({ ...one, id: recommendationId(instance, one) }));
-    const recommended = decideRecommendations(await store.knownRecommendations(instance), wanted, at);
-    await db.unit(async (tx) => {
-      for (const { pattern, tells } of changes) {
-        await store.putPattern(tx, instance, pattern);
-        // A leak has events of its own.
-        if (!tells || pattern.type === 'memory_leak') continue;
-        await events.record(tx, {
-          ...{ type: 'metrics.pattern-found', severity: 'info', message: pattern.description },
-          data: {
-            ...{ pattern_id: pattern.id, pattern_type: pattern.type, resource: pattern.key },
-            confidence: pattern.confidence,
-          },
-        });
-      }
-      for (const one of recommended) await store.putRecommendation(tx, instance, one);
-    });
-    return { patterns: present.length, recommendations: wanted.length };
-  };
+  const looks = createKeptLooks({ take, keepMs: () => Math.max(settings().intervalMs, 60_000), clock });
 
   const job = createReconciler({
     name: 'analytics',
@@ -154,21 +129,29 @@ export function createAnalytics(options: {
     log,
     async run() {
       const begunMs = clock.monotonic();
-      const nowMs = clock.now();
-      analyses.clear();
-      const analysis = await analysisOf(settings().windowMs);
-      const { patterns, recommendations } = await writeDown(analysis, nowMs);
+      failedMs = clock.now();
+      const { atMs, analysis } = await looks.takeNow(settings().windowMs);
+      const leads = fleet === undefined || (await fleet.speaks());
+      const instances = (await fleet?.instances()) ?? new Map([[instance, atMs]]);
+      const { patterns, recommendations } = await writer.writeDown({
+        ...{ analysis, nowMs: atMs, leads, instances, machine: ports.machine() },
+      });
+      speaks = leads;
+      changes += 1;
+      failedMs = undefined;
       const { profiles, unprofiled, leftOut, pairs } = analysis;
       lastLook = {
-        ...{ atMs: nowMs, series: profiles.length + unprofiled.length, leftOut, pairs, patterns, recommendations },
+        ...{ atMs, series: profiles.length + unprofiled.length, leftOut, pairs, patterns, recommendations },
         tookMs: clock.monotonic() - begunMs,
       };
     },
   });
   let looking: Promise<void> | undefined;
-  /** Somebody wants to see it: what is older than the interval is looked at now. */
+  /** Somebody wants to see it: what is older than the interval is looked at now, however many ask. */
   const beFresh = async (): Promise<void> => {
-    if (lastLook !== undefined && clock.now() - lastLook.atMs < settings().intervalMs) return;
+    const isWithin = (atMs: number | undefined, ms: number): boolean => atMs !== undefined && clock.now() - atMs < ms;
+    if (looking === undefined && (isWithin(lastLook?.atMs, settings().intervalMs) || isWithin(failedMs, againMs)))
+      return;
     looking ??= job.runOnce().finally(() => {
       looking = undefined;
     });
@@ -181,28 +164,35 @@ export function createAnalytics(options: {
     action: 'analytics.dismiss' | 'analytics.reopen',
     decide: (one: KnownRecommendation) => KnownRecommendation,
   ): Promise<KnownRecommendation> => {
-    const found = await store.findRecommendation(id);
-    if (!found)
-      throw new AppError(
-        'analytics/unknown-recommendation',
-        `There is no recommendation "${id.slice(0, 60)}". \`ragwarden analytics recommendations\` lists them.`,
-      );
-    const changed = decide(found.recommendation);
-    await db.unit(async (tx) => {
-      await store.putRecommendation(tx, found.instance, changed);
+    // Read where it is written: a look may do so at the same time.
+    const changed = await db.unit(async (tx) => {
+      const found = await store.findRecommendation(tx, id);
+      if (!found)
+        throw new AppError(
+          'analytics/unknown-recommendation',
+          `There is no recommendation "${id.slice(0, 60)}". \`ragwarden analytics recommendations\` lists them.`,
+        );
+      const next = decide(found);
+      await store.putRecommendation(tx, next);
       await events.audit(tx, {
         ...{ actor, action, object: id, outcome: 'done' },
-        data: { title: changed.title, reason: changed.dismissal?.reason ?? null },
+        data: { title: next.title, reason: next.dismissal?.reason ?? null },
       });
+      return next;
     });
+    changes += 1;
     return changed;
   };
 
+  let counted: { readonly at: number; readonly atMs: number; readonly counts: Counts } | undefined;
+  type Counts = Awaited<ReturnType<typeof store.counts>>;
+
   return {
     job,
-    profiles: (windowMs = settings().windowMs) => analysisOf(windowMs),
-    async forecasts(windowMs = settings().windowMs) {
-      return (await analysisOf(windowMs)).forecasts;
+    instance,
+    async look(windowMs = settings().windowMs) {
+      if (windowMs === settings().windowMs) await beFresh();
+      return looks.take(windowMs);
     },
     async patterns(filter) {
       await beFresh();
@@ -225,7 +215,20 @@ export function createAnalytics(options: {
         return { ...one, state: 'open', dismissal: null };
       }),
     lastLook: () => lastLook,
-    counts: () => store.counts(),
+    async counts() {
+      const nowMs = clock.now();
+      const isOld = fleet !== undefined && nowMs - (counted?.atMs ?? 0) >= countedMs;
+      if (counted?.at !== changes || isOld) {
+        const at = changes;
+        const counts = await store.counts(speaks ? [instance, null] : [instance]).catch((err: unknown) => {
+          // While the state is away what was counted last is told, and counting is tried again the next time.
+          if (counted === undefined) throw err;
+          return undefined;
+        });
+        if (counts) counted = { at, atMs: nowMs, counts };
+      }
+      return (counted as NonNullable<typeof counted>).counts; // counted above, or thrown
+    },
   };
 }
 

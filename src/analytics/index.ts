@@ -17,4 +17,7 @@ export { registerAnalyticsMetrics } from './analytics-metrics.ts';
 export { analyticsRoutes } from './analytics-routes.ts';
 export { type Forecast, reachesAt } from './forecast.ts';
 export type { LeakFact } from './leak-fact.ts';
+export type { WindowOfSeries } from './read-series.ts';
+export type { Machine } from './recommendation.ts';
 export type { ResourceSeries } from './series.ts';
+export type { Fleet } from './write-down.ts';

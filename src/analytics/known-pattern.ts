@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Pattern } from './pattern.ts';
 
-/** A pattern with its name and how long it is known. */
-export type KnownPattern = Pattern & {
-  readonly id: string;
+/** A pattern with its name, and the instance that has it; null: all that share the state. */
+export type FoundPattern = Pattern & { readonly id: string; readonly instance: string | null };
+
+/** The same, and how long it is known. */
+export type KnownPattern = FoundPattern & {
   readonly firstSeenMs: number;
   readonly lastSeenMs: number;
   /** Not found any more since. */
@@ -19,7 +21,7 @@ const holdMs = 3_600_000;
 /** Of what nobody could look at in between nothing is over sooner: no data is no sign that a cause is gone. */
 const unseenMs = 7 * 86_400_000;
 /** What comes back within a day is told no second time. */
-const forgottenMs = 86_400_000;
+export const forgottenMs = 86_400_000;
 
 export type Look = {
   readonly nowMs: number;
@@ -35,9 +37,9 @@ export const isOver = (
 export const hashOf = (...words: readonly string[]): string =>
   createHash('sha256').update(words.join('\u0000')).digest('hex').slice(0, 12);
 
-/** The same for the same thing of the same resource, whenever it is seen. */
-export const patternId = (instance: string, { type, key, metadata }: Pattern): string =>
-  `pt_${hashOf(instance, type, key, String(metadata.leader ?? ''), String(metadata.measure ?? ''))}`;
+/** The same for the same thing of the same resource, whenever it is seen, and by whomever where it is one thing for all. */
+export const patternId = (instance: string | null, { type, key, metadata }: Pattern): string =>
+  `pt_${hashOf(instance ?? '', type, key, String(metadata.leader ?? ''), String(metadata.measure ?? ''))}`;
 
 export type PatternChange = {
   readonly pattern: KnownPattern;
@@ -53,7 +55,7 @@ export type PatternChange = {
  */
 export function decidePatterns(
   known: readonly KnownPattern[],
-  found: readonly (Pattern & { readonly id: string })[],
+  found: readonly FoundPattern[],
   look: Look,
 ): PatternChange[] {
   const { nowMs } = look;
@@ -77,4 +79,16 @@ export function decidePatterns(
     if (one.endedMs === null && !seen.has(one.id) && isOver(one, look))
       changes.push({ change: 'ended', tells: false, pattern: { ...one, endedMs: nowMs } });
   return changes;
+}
+
+/** What an instance found that is gone for an hour: nobody looks any more whether it is so. */
+export function endOfGone<Known extends { readonly instance: string | null; readonly lastSeenMs: number }>(
+  known: readonly Known[],
+  instances: ReadonlyMap<string, number>,
+  nowMs: number,
+): Known[] {
+  return known.filter(
+    ({ instance, lastSeenMs }) =>
+      instance !== null && nowMs - Math.max(lastSeenMs, instances.get(instance) ?? 0) >= holdMs,
+  );
 }

@@ -12,8 +12,9 @@ export type Dismissal = {
   readonly priority: Priority;
 };
 
-export type KnownRecommendation = Recommendation & {
-  readonly id: string;
+export type FoundRecommendation = Recommendation & { readonly id: string; readonly instance: string | null };
+
+export type KnownRecommendation = FoundRecommendation & {
   readonly state: RecommendationState;
   readonly createdMs: number;
   readonly lastSeenMs: number;
@@ -22,8 +23,10 @@ export type KnownRecommendation = Recommendation & {
   readonly dismissal: Dismissal | null;
 };
 
-export const recommendationId = (instance: string, { rule, key }: Pick<Recommendation, 'rule' | 'key'>): string =>
-  `rc_${hashOf(instance, rule, key)}`;
+export const recommendationId = (
+  instance: string | null,
+  { rule, key }: Pick<Recommendation, 'rule' | 'key'>,
+): string => `rc_${hashOf(instance ?? '', rule, key)}`;
 
 export const rankOf = (priority: Priority): number => priorities.indexOf(priority);
 
@@ -33,7 +36,7 @@ export const rankOf = (priority: Priority): number => priorities.indexOf(priorit
  */
 export function decideRecommendations(
   known: readonly KnownRecommendation[],
-  found: readonly (Recommendation & { readonly id: string })[],
+  found: readonly FoundRecommendation[],
   look: Look,
 ): KnownRecommendation[] {
   const { nowMs } = look;

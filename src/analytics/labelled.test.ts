@@ -1,19 +1,29 @@
 import { describe, expect, test } from 'vitest';
-import { findGrowth, findSpikesInRhythm, moversOf, type Pattern, relationPattern } from './pattern.ts';
+import {
+  findGrowth,
+  findQuickRhythm,
+  findSpikesInRhythm,
+  findUnderuse,
+  moversOf,
+  type Pattern,
+  relationPattern,
+} from './pattern.ts';
 import { isProfile, profileOf } from './profile.ts';
 import { findRelations } from './relation.ts';
 import type { ResourceSeries } from './series.ts';
-import { families, makeRelated, makeSeries } from './test-labelled.ts';
+import { families, hourlyOf, lastOf, makeRelated, makeSeries, seriesOf } from './test-labelled.ts';
 
 // Seeds that nothing was tuned on; more of them are measured by `npm run bench -- analytics`.
 const seeds = Array.from({ length: 12 }, (_, at) => 50_001 + 7 * at);
 /** As many as are looked at together, over which chance is spread. */
 const looked = 100;
 
+/** As a look at a week does it: in steps of an hour with the highest value of each, and the last two days once more, more closely. */
 const found = (series: ResourceSeries): Pattern[] => {
-  const profile = profileOf(series);
+  const profile = profileOf(hourlyOf(series));
   if (!isProfile(profile)) throw new Error(profile.reason);
-  return [findGrowth(profile, looked), findSpikesInRhythm(profile, looked)].filter((one) => one !== undefined);
+  const spikes = findSpikesInRhythm(profile, looked) ?? findQuickRhythm(lastOf(series, 48), 2 * looked);
+  return [findGrowth(profile, looked), spikes].filter((one) => one !== undefined);
 };
 
 describe('made series of a week', () => {
@@ -52,6 +62,26 @@ describe('made series of a week', () => {
     expect(periods.length).toBeGreaterThan(seeds.length / 2);
     expect(new Set(periods)).toEqual(new Set([hours]));
   });
+});
+
+test('a job of a quarter of an hour stands out of the highest values of hours, not of their means', () => {
+  const family = families.find(({ name }) => name === 'spikes each six hours')!;
+  const count = (of: (series: ResourceSeries) => ResourceSeries): number =>
+    seeds.filter((seed) => {
+      const profile = profileOf(of(makeSeries(family, seed)));
+      return isProfile(profile) && findSpikesInRhythm(profile, looked) !== undefined;
+    }).length;
+  expect(count(hourlyOf)).toBeGreaterThan(1.3 * count((series) => ({ ...hourlyOf(series), tops: null })));
+});
+
+test('what is hardly used is told once most of the window is known', () => {
+  const of = (known: number) => {
+    const values = Array.from({ length: 168 }, (_, hour) => (hour < 168 - known ? null : 3 + (hour % 7)));
+    const profile = profileOf(seriesOf(values, { stepMs: 3_600_000, capacity: 100, mayBeSpare: true }));
+    return isProfile(profile) ? findUnderuse(profile) : undefined;
+  };
+  expect(of(100)).toBeUndefined();
+  expect(of(126)?.confidence).toBe(0.75);
 });
 
 describe('pairs', () => {

@@ -2,7 +2,7 @@ import { leastSpan } from './forecast.ts';
 import type { LeakFact } from './leak-fact.ts';
 import type { Profile } from './profile.ts';
 import { fewestHours, type Mover, type Relation } from './relation.ts';
-import { findRhythm, leastRhythmPoints } from './rhythm.ts';
+import { findRhythm, leastRhythmPoints, shortestPeriod } from './rhythm.ts';
 import { sayAmount, sayHours, shortly } from './say.ts';
 import { hourly, instantOf, pointsOf, type ResourceSeries } from './series.ts';
 
@@ -21,6 +21,8 @@ export type Pattern = {
   /** Of the resource; of a relation the one that follows. */
   readonly key: string;
   readonly resourceType: string;
+  /** Of what is one thing for all instances that share a state. */
+  readonly isShared: boolean;
   readonly description: string;
   /** 0 to 1; what it is a share of is said by each pattern's own words in docs/analytics.md. */
   readonly confidence: number;
@@ -41,6 +43,9 @@ const leastPart = 0.08;
 /** Below this share of what is provided, 95 of 100 steps long, it is used too little. */
 const underused = 0.3;
 const leastUnderusedHours = 24;
+const shortestOfHours = shortestPeriod(1);
+
+const whose = ({ key, resourceType, isShared }: ResourceSeries) => ({ key, resourceType, isShared });
 
 /** @param looked how many series are looked at together, over which chance is spread */
 export function findGrowth(profile: Profile, looked: number): Pattern | undefined {
@@ -55,7 +60,7 @@ export function findGrowth(profile: Profile, looked: number): Pattern | undefine
     return undefined;
   const each = series.kind === 'flow' ? `${series.unit} an hour` : series.unit;
   return {
-    ...{ type: 'gradual_growth', key: series.key, resourceType: series.resourceType, confidence, fromMs, toMs },
+    ...{ type: 'gradual_growth', ...whose(series), confidence, fromMs, toMs },
     description: `${series.key} grows by ${sayAmount(trend.perHour * 24, each)} a day, by ${shortly(100 * share)} % in ${sayHours(trend.spanHours)}.`,
     metrics: {
       slope_per_hour: trend.perHour,
@@ -71,16 +76,20 @@ export function findGrowth(profile: Profile, looked: number): Pattern | undefine
   };
 }
 
-export function findSpikesInRhythm(profile: Profile, looked: number): Pattern | undefined {
+export function findSpikesInRhythm(
+  profile: Pick<Profile, 'series' | 'points' | 'fromMs' | 'toMs'>,
+  looked: number,
+): Pattern | undefined {
   const { series, fromMs, toMs } = profile;
   if (profile.points < leastRhythmPoints || series.kind === 'stock') return undefined;
-  const rhythm = findRhythm(pointsOf(series), series.stepMs / 3_600_000);
-  if (!rhythm) return undefined;
-  const p = Math.min(1, rhythm.p * Math.max(1, looked));
+  const found = rhythmOf(series);
+  if (!found) return undefined;
+  const { rhythm, of } = found;
+  const p = Math.min(1, rhythm.p * found.tries * Math.max(1, looked));
   const confidence = (1 - p) * rhythm.coverage * rhythm.inRhythm;
   if (p > familyError || confidence < leastConfidence) return undefined;
   return {
-    ...{ type: 'periodic_spikes', key: series.key, resourceType: series.resourceType, confidence, fromMs, toMs },
+    ...{ type: 'periodic_spikes', ...whose(series), confidence, fromMs, toMs },
     description: `${series.key} spikes every ${sayHours(rhythm.periodHours)} to ${sayAmount(rhythm.height, series.unit)}, usually ${sayAmount(rhythm.usual, series.unit)}; ${rhythm.spikes.length} times, next about ${new Date(instantOf(rhythm.nextHours)).toISOString()}.`,
     metrics: {
       spike_count: rhythm.spikes.length,
@@ -96,10 +105,37 @@ export function findSpikesInRhythm(profile: Profile, looked: number): Pattern | 
     metadata: {
       unit: series.unit,
       metric: series.metric,
+      of,
       period: periodWord(rhythm.periodHours),
       next_expected: new Date(instantOf(rhythm.nextHours)).toISOString(),
     },
   };
+}
+
+/** Of a closer look at the last days: what comes too often to be seen in steps of an hour. What is rarer is told by the longer one. */
+export function findQuickRhythm(series: ResourceSeries, looked: number): Pattern | undefined {
+  const { hours } = pointsOf(series);
+  const [first, last] = [hours[0], hours.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const half = series.stepMs / 2;
+  const span = { fromMs: instantOf(first) - half, toMs: instantOf(last) + half };
+  const found = findSpikesInRhythm({ series, points: hours.length, ...span }, looked);
+  return found && (found.metrics.period_seconds ?? 0) < shortestOfHours * 3_600 ? found : undefined;
+}
+
+/** Of the means of steps, or of the highest value of each, of which what lasts minutes stands out: whichever is more in rhythm. */
+function rhythmOf(series: ResourceSeries) {
+  const { tops, stepMs } = series;
+  const rhythmIn = (values: ResourceSeries['values']) =>
+    findRhythm(pointsOf({ ...series, values }), stepMs / 3_600_000);
+  const tries = tops ? 2 : 1;
+  const found = [
+    { of: 'means of steps', rhythm: rhythmIn(series.values), tries },
+    { of: 'highest values of steps', rhythm: tops ? rhythmIn(tops) : undefined, tries },
+  ].flatMap(({ rhythm, ...one }) => (rhythm ? [{ ...one, rhythm }] : []));
+  const sureness = ({ rhythm }: { rhythm: { coverage: number; inRhythm: number } }) =>
+    rhythm.coverage * rhythm.inRhythm;
+  return found.sort((a, b) => sureness(b) - sureness(a))[0];
 }
 
 const periodWord = (hours: number): string =>
@@ -113,11 +149,11 @@ export function findUnderuse(profile: Profile): Pattern | undefined {
     return undefined;
   const { values } = pointsOf(series);
   const below = values.filter((value) => value < underused * provided).length / values.length;
-  const seen = Math.min(1, values.length / Math.max(1, Math.round((toMs - fromMs) / series.stepMs)));
+  const seen = values.length / series.values.length;
   const confidence = below * seen;
   if (below < 0.95 || confidence < leastConfidence) return undefined;
   return {
-    ...{ type: 'underutilization', key: series.key, resourceType: series.resourceType, confidence, fromMs, toMs },
+    ...{ type: 'underutilization', ...whose(series), confidence, fromMs, toMs },
     description: `${series.key}: ${shortly(100 * below)} % of the time less than ${100 * underused} % of ${sayAmount(provided, series.unit)} is used; 95 of 100 steps stay below ${sayAmount(profile.p95, series.unit)}.`,
     metrics: {
       utilization_ratio: profile.average / provided,
@@ -134,6 +170,8 @@ export function findUnderuse(profile: Profile): Pattern | undefined {
 /** What the search for leaks found; it is not looked for a second time, so that both say the same. */
 export const leakPattern = (leak: LeakFact): Pattern => ({
   ...{ type: 'memory_leak', key: leak.key, resourceType: leak.resourceType, confidence: leak.confidence },
+  // Each instance looks at the processes of its own machine.
+  isShared: false,
   ...{ description: leak.description, fromMs: leak.sinceMs, toMs: leak.seenMs },
   metrics: {
     growth_per_hour: leak.perHour,
@@ -172,7 +210,7 @@ export function relationPattern(relation: Relation, all: readonly ResourceSeries
   const way = relation.rho > 0 ? 'rises' : 'falls';
   const word = (one: ResourceSeries): string => (one.kind === 'stock' ? `the growth of ${one.key}` : one.key);
   return {
-    ...{ type: 'cross_resource', key: follower.key, resourceType: follower.resourceType, confidence },
+    ...{ type: 'cross_resource', ...whose(follower), confidence, isShared: follower.isShared && leader.isShared },
     description: `When ${word(leader)} rises, ${word(follower)} ${way} ${when}, beyond the rhythm of the day (rank correlation ${relation.rho.toFixed(2)}). That one causes the other is not said.`,
     fromMs: follower.times[0] ?? 0,
     toMs: (follower.times.at(-1) ?? 0) + follower.stepMs,

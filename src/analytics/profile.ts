@@ -33,9 +33,12 @@ export type Unprofiled = {
 
 const hourMs = 3_600_000;
 
+/** Below this the 99th of 100 steps is the highest one, and one peak alone is no measure. */
+const fewestOfProvided = 101;
+
 /**
  * Efficiency is the average as a share of what is provided, waste what 95 of 100 steps left of it. Provided is the capacity, where it is
- * known; else the 99th of 100 steps, since whoever runs it must provide for its peaks.
+ * known; else the 99th of 100 steps, since whoever runs it must provide for its peaks, and null where there are not so many.
  * @returns why there is no profile, for fewer than ten steps with values: no number is made of nothing
  */
 export function profileOf(series: ResourceSeries): Profile | Unprofiled {
@@ -57,7 +60,8 @@ export function profileOf(series: ResourceSeries): Profile | Unprofiled {
   const p95 = shareOf(sorted, 0.95);
   const highest = sorted[count - 1] as number;
   const trend = findTrend(points);
-  const provided = kind === 'latency' ? null : (capacity ?? Math.max(shareOf(sorted, 0.99), 0));
+  const ofPeaks = count < fewestOfProvided ? null : Math.max(shareOf(sorted, 0.99), 0);
+  const provided = kind === 'latency' ? null : (capacity ?? ofPeaks);
   const isShare = provided !== null && provided > 0;
   return {
     ...{ series, points: count, average, variance, p95, trend, total: sum * stepHours },

@@ -1,133 +1,6 @@
 import type { Aggregation, MetricHistory } from '../metrics/index.ts';
-import { trafficDefinitions } from '../traffic/index.ts';
-import type { ResourceSeries, SeriesKind } from './series.ts';
-
-/** Where the values of one kind of resource lie in the store of metrics. */
-type Source = {
-  readonly metric: string;
-  readonly type: 'gauge' | 'counter' | 'distribution';
-  readonly resourceType: string | ((labels: Labels) => string);
-  /** What tells several of one type apart; undefined: there is one. */
-  readonly subject?: (labels: Labels) => string;
-  readonly by: readonly string[];
-  readonly unit: string;
-  readonly kind: SeriesKind;
-  readonly capacity?: number;
-  readonly mayBeSpare?: boolean;
-  /** The type, unless told. */
-  readonly family?: string;
-  readonly where?: (labels: Labels) => boolean;
-};
-type Labels = Readonly<Record<string, string>>;
-
-const place = (labels: Labels, name: string): string => `${labels.target || '-'}/${labels[name] || '-'}`;
-const ofTarget = ({ target = '' }: Labels): string => target || '-';
-const plural: Readonly<Record<string, string>> = { query: 'queries', search: 'searches', insert: 'inserts' };
-const isWork = ({ operation = '' }: Labels): boolean => operation in plural;
-
-/** What the store has of the host, of the backends and of what is registered. */
-const catalogue: readonly Source[] = [
-  {
-    ...{ metric: 'system_cpu_percent', type: 'gauge', resourceType: 'cpu', by: [], unit: 'percent', kind: 'level' },
-    ...{ capacity: 100, mayBeSpare: true },
-  },
-  {
-    ...{ metric: 'system_memory_percent', type: 'gauge', resourceType: 'memory', by: [], unit: 'percent' },
-    ...{ kind: 'level', capacity: 100, mayBeSpare: true },
-  },
-  {
-    ...{ metric: 'system_disk_usage_percent', type: 'gauge', resourceType: 'disk', by: [], unit: 'percent' },
-    ...{ kind: 'stock', capacity: 100, family: 'disk' },
-  },
-  {
-    ...{ metric: 'ragwarden_target_store_bytes', type: 'gauge', resourceType: 'storage', by: ['target', 'store'] },
-    // What a store grows by the disk grows by; that they move together says nothing.
-    ...{ subject: (labels) => place(labels, 'store'), unit: 'bytes', kind: 'stock', family: 'disk' },
-  },
-  {
-    ...{ metric: 'ragwarden_target_documents', type: 'gauge', resourceType: 'documents', by: ['target', 'status'] },
-    ...{ subject: (labels) => place(labels, 'status'), unit: 'documents', kind: 'stock' },
-  },
-  {
-    ...{ metric: 'backup_size_bytes', type: 'gauge', resourceType: 'backup_size', by: ['target'], subject: ofTarget },
-    ...{ unit: 'bytes', kind: 'stock', family: 'disk' },
-  },
-  {
-    ...{
-      metric: 'traffic_exchanges',
-      type: 'counter',
-      by: ['target', 'operation'],
-      subject: ofTarget,
-      unit: 'requests',
-    },
-    ...{ resourceType: ({ operation = '' }) => plural[operation] ?? operation, kind: 'flow', where: isWork },
-  },
-  {
-    ...{ metric: 'traffic_duration_ms', type: 'distribution', by: ['target', 'operation'], subject: ofTarget },
-    ...{ resourceType: ({ operation = '' }) => `${operation}_latency`, unit: 'ms', kind: 'latency', where: isWork },
-    ...{ family: 'latency' },
-  },
-  {
-    ...{ metric: 'ragwarden_target_health_latency_seconds', type: 'gauge', resourceType: 'probe_latency' },
-    ...{ by: ['target'], subject: ofTarget, unit: 'seconds', kind: 'latency', family: 'latency' },
-  },
-  {
-    metric: 'llm_calls',
-    type: 'counter',
-    resourceType: 'llm_calls',
-    by: [],
-    unit: 'calls',
-    kind: 'flow',
-    family: 'llm',
-  },
-  {
-    ...{ metric: 'llm_tokens', type: 'counter', resourceType: 'llm_tokens', by: [], unit: 'tokens', kind: 'flow' },
-    family: 'llm',
-  },
-  {
-    metric: 'llm_cost_usd',
-    type: 'counter',
-    resourceType: 'llm_cost',
-    by: [],
-    unit: 'usd',
-    kind: 'flow',
-    family: 'llm',
-  },
-  {
-    ...{ metric: 'llm_call_duration_ms', type: 'distribution', resourceType: 'llm_latency', by: [], unit: 'ms' },
-    kind: 'latency',
-  },
-  {
-    ...{ metric: 'agent_executions', type: 'counter', resourceType: 'agent_executions', by: [], unit: 'executions' },
-    kind: 'flow',
-  },
-  {
-    ...{ metric: 'resource_count', type: 'gauge', by: ['type'], resourceType: ({ type = '' }) => type },
-    ...{ subject: () => 'registered', unit: 'resources', kind: 'level' },
-  },
-  {
-    ...{ metric: 'system_open_files', type: 'gauge', resourceType: 'file_handle', by: [], unit: 'files' },
-    ...{ subject: () => 'ragwarden', kind: 'level' },
-  },
-  {
-    ...{ metric: 'system_threads', type: 'gauge', resourceType: 'thread', by: [], unit: 'threads' },
-    ...{ subject: () => 'ragwarden', kind: 'level' },
-  },
-  {
-    ...{ metric: 'system_network_bytes_sent', type: 'counter', resourceType: 'network', by: [], unit: 'bytes' },
-    ...{ subject: () => 'sent', kind: 'flow' },
-  },
-  {
-    ...{ metric: 'system_network_bytes_recv', type: 'counter', resourceType: 'network', by: [], unit: 'bytes' },
-    ...{ subject: () => 'received', kind: 'flow' },
-  },
-];
-/** In the catalogue, or of ragwarden's own work, which is no application's. */
-const notOfApplications: ReadonlySet<string> = new Set([
-  ...catalogue.map(({ metric }) => metric),
-  ...trafficDefinitions.map(({ name }) => name),
-  ...['system_memory_bytes', 'request_duration_ms', 'request_rate', 'resource_leaks'],
-]);
+import { catalogue, type DefinedMetric, groupOf, keyOf, type Labels, type Source, sourceOf } from './catalogue.ts';
+import type { ResourceSeries } from './series.ts';
 
 /** Of what a metric has one series per label set; more of one are not looked at. */
 const mostOfOneMetric = 50;
@@ -145,97 +18,162 @@ export function windowOf(nowMs: number, windowMs: number, beginMs: number | unde
   return { fromMs: Math.min(fromMs, toMs + 1 - stepMs), toMs, stepMs };
 }
 
-export type DefinedMetric = {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram' | 'timer' | 'rate';
-  readonly unit: string;
-  readonly enabled: boolean;
-};
-
 /** So much is asked of all metrics before the next: its blocks then lie at hand, and each is unpacked once. Longer than what is read in full. */
 const sliceMs = 8 * hourMs;
 
+/** The newest first: what is there now is chosen before what was. */
 function* slicesOf({ fromMs, toMs, stepMs }: WindowOfSeries): Generator<WindowOfSeries> {
   const span = toMs + 1 - fromMs;
   const slices = Math.max(1, Math.floor(span / sliceMs));
   const eachMs = Math.ceil(span / slices / stepMs) * stepMs;
-  for (let at = fromMs; at <= toMs; at += eachMs) yield { fromMs: at, toMs: Math.min(toMs, at + eachMs - 1), stepMs };
+  for (let at = fromMs + (slices - 1) * eachMs; at >= fromMs; at -= eachMs)
+    if (at <= toMs) yield { fromMs: at, toMs: Math.min(toMs, at + eachMs - 1), stepMs };
 }
 
-type Read = { readonly labels: Labels; readonly values: (number | null)[]; highest: number | null };
+type Read = {
+  readonly labels: Labels;
+  readonly values: (number | null)[];
+  readonly tops: (number | null)[] | null;
+};
 
 /**
- * Series over the window: those of the catalogue, then what applications recorded, up to the bound.
+ * Series over the window: those of the catalogue, then what applications recorded, up to the bound. What is beyond it is counted by its labels,
+ * and its values are not read.
  * @param options.view of one slice: all of its questions see the same samples, which are put together once
+ * @param options.others instances that share the state, which look at what is theirs alone by themselves
  */
 export async function readSeries(options: {
   view(): Pick<MetricHistory, 'query'>;
   definitions: readonly DefinedMetric[];
   instance: string;
+  others: readonly string[];
   window: WindowOfSeries;
   most: number;
   /** Between two metrics, so that others have their turn. */
   breathe(): Promise<void>;
 }): Promise<{ readonly series: ResourceSeries[]; readonly leftOut: number }> {
-  const { instance, window, most, breathe } = options;
+  const { instance, window, breathe } = options;
   const sources = [...catalogue, ...options.definitions.flatMap((one) => sourceOf(one) ?? [])];
-  const read = sources.map(() => new Map<string, Read>());
+  const choice = createChoice(sources, options);
   const { stepMs } = window;
   const steps = Math.round((window.toMs + 1 - window.fromMs) / stepMs);
-  for (const slice of slicesOf(window)) {
+  for (const [age, slice] of [...slicesOf(window)].entries()) {
     const view = options.view();
+    const range = { fromMs: slice.fromMs, toMs: slice.toMs, stepMs };
+    const first = Math.round((slice.fromMs - window.fromMs) / stepMs);
+    if (age === 0)
+      for (const [at, source] of sources.entries()) {
+        await breathe();
+        const present: Labels[] = [];
+        const where = (labels: Labels): boolean => {
+          if (choice.isOurs(at, labels)) present.push(labels);
+          return false;
+        };
+        await view.query({ name: source.metric, ...range, where, aggregation: meanOf(source) });
+        choice.choose(at, present);
+      }
     for (const [at, source] of sources.entries()) {
+      if (!choice.mayHave(at)) continue;
       await breathe();
-      const asked = { name: source.metric, match: { instance }, where: source.where, groupBy: groupOf(source) };
-      const range = { fromMs: slice.fromMs, toMs: slice.toMs };
-      const found = read[at] as Map<string, Read>; // made above, one for each
-      const readOf = (labels: Labels): Read => {
-        const key = JSON.stringify(Object.entries(labels).sort());
-        const known = found.get(key) ?? { labels, values: new Array<null>(steps).fill(null), highest: null };
-        found.set(key, known);
-        return known;
+      const asked = { name: source.metric, groupBy: groupOf(source), ...range };
+      const where = (labels: Labels): boolean => choice.isOurs(at, labels) && choice.choose(at, [labels]);
+      const fill = (of: 'values' | 'tops', found: Awaited<ReturnType<typeof view.query>>): void => {
+        for (const { labels, values } of found.series) {
+          const one = choice.readOf(at, labels, steps);
+          for (const [i, value] of values.entries()) (one[of] ?? [])[first + i] = value;
+        }
       };
-      const aggregation: Aggregation = source.type === 'counter' ? 'increase' : 'average';
-      const means = await view.query({ ...asked, ...range, aggregation, stepMs });
-      for (const { labels, values } of means.series) {
-        const one = readOf(labels);
-        const first = Math.round((slice.fromMs - window.fromMs) / stepMs);
-        for (const [i, value] of values.entries()) one.values[first + i] = value;
-      }
-      if (source.type !== 'gauge' || means.series.length === 0) continue;
-      for (const { labels, values } of (await view.query({ ...asked, ...range, aggregation: 'max' })).series) {
-        const [top = null] = values;
-        const one = readOf(labels);
-        if (top !== null) one.highest = Math.max(one.highest ?? top, top);
-      }
+      const means = await view.query({ ...asked, where, aggregation: meanOf(source) });
+      fill('values', means);
+      if (source.type === 'gauge' && means.series.length > 0)
+        fill('tops', await view.query({ ...asked, where, aggregation: 'max' }));
     }
   }
   const times = Array.from({ length: steps }, (_, i) => window.fromMs + i * stepMs);
-  const all = sources.flatMap((source, at) => {
-    const ofOne = [...(read[at]?.entries() ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
-    return ofOne.map(([, one], place) => ({ source, one, isKept: place < mostOfOneMetric }));
-  });
-  const kept = all.filter(({ isKept }) => isKept).slice(0, most);
   return {
-    series: kept.map(({ source, one }) => seriesFrom(source, one, times, stepMs)),
-    leftOut: all.length - kept.length,
+    series: sources.flatMap((source, at) =>
+      choice.found(at).map((one) => seriesFrom(source, one, times, stepMs, instance)),
+    ),
+    leftOut: choice.leftOut(),
+  };
+}
+
+const meanOf = ({ type }: Source): Aggregation => (type === 'counter' ? 'increase' : 'average');
+
+/** Which series are read: of each metric the first by their labels, of all so many. Nothing that was chosen is given up for another. */
+function createChoice(
+  sources: readonly Source[],
+  { instance, others, most }: { instance: string; others: readonly string[]; most: number },
+) {
+  const chosen = sources.map(() => new Map<string, Read | undefined>());
+  const leftOut = sources.map(() => new Set<string>());
+  const elsewhere = new Set(others);
+  let room = most;
+  const of = <T>(list: readonly T[], at: number): T => list[at] as T; // made above, one for each
+  const nameOf = (at: number, labels: Labels): string => {
+    const by = groupOf(of(sources, at));
+    const own = Object.entries(labels).filter(([name]) => by === undefined || by.includes(name));
+    return JSON.stringify(own.sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return {
+    isOurs(at: number, labels: Labels): boolean {
+      const source = of(sources, at);
+      if (source.where?.(labels) === false) return false;
+      if (source.isShared) return true;
+      const { instance: told = instance } = labels;
+      // What an application calls its own instance is of that one, wherever it came in.
+      return told === instance || (groupOf(source) === undefined && !elsewhere.has(told));
+    },
+    /** @returns whether the last of these is chosen, now or before */
+    choose(at: number, labels: readonly Labels[]): boolean {
+      const [mine, beyond] = [of(chosen, at), of(leftOut, at)];
+      const names = [...new Set(labels.map((one) => nameOf(at, one)))].sort();
+      for (const name of names) {
+        if (mine.has(name)) continue;
+        if (room > 0 && mine.size < mostOfOneMetric) {
+          mine.set(name, undefined);
+          beyond.delete(name);
+          room -= 1;
+        } else beyond.add(name);
+      }
+      return mine.has(names.at(-1) ?? '');
+    },
+    mayHave: (at: number): boolean => of(chosen, at).size > 0 || room > 0,
+    readOf(at: number, labels: Labels, steps: number): Read {
+      const name = nameOf(at, labels);
+      const empty = () => new Array<number | null>(steps).fill(null);
+      const one = of(chosen, at).get(name) ?? {
+        ...{ labels, values: empty(), tops: of(sources, at).type === 'gauge' ? empty() : null },
+      };
+      of(chosen, at).set(name, one);
+      return one;
+    },
+    /** In the order of their labels. */
+    found: (at: number): Read[] =>
+      [...of(chosen, at)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, one]) => (one ? [one] : [])),
+    leftOut: (): number => leftOut.reduce((sum, { size }) => sum + size, 0),
   };
 }
 
 function seriesFrom(
   source: Source,
-  { labels, values, highest }: Read,
+  { labels, values, tops }: Read,
   times: number[],
   stepMs: number,
+  instance: string,
 ): ResourceSeries {
   const { kind, unit, metric, capacity = null, mayBeSpare = false } = source;
+  const isOfApplication = groupOf(source) === undefined;
   const resourceType = typeof source.resourceType === 'string' ? source.resourceType : source.resourceType(labels);
   const subject = source.subject?.(labels);
   const typed = subject ? `${resourceType}:${subject}` : resourceType;
+  const known = tops?.filter((top) => top !== null) ?? [];
   return {
-    key: source.by === ofApplications ? keyOf(metric, labels) : typed,
-    ...{ resourceType, metric, unit, kind, capacity, mayBeSpare, stepMs, times, highest },
+    key: isOfApplication ? keyOf(metric, labels, instance) : typed,
+    ...{ resourceType, metric, unit, kind, capacity, mayBeSpare, stepMs, times, tops },
+    highest: known.length === 0 ? null : known.reduce((a, b) => Math.max(a, b)),
     family: source.family ?? (kind === 'flow' ? resourceType : typed),
+    isShared: source.isShared ?? (isOfApplication && labels.instance !== undefined && labels.instance !== instance),
     values: kind === 'flow' ? paceOf(values, hourMs / stepMs) : values,
   };
 }
@@ -243,20 +181,3 @@ function seriesFrom(
 /** In units per hour. The first step after a gap has what passed in all of the gap, so it says nothing of its own time. */
 const paceOf = (values: readonly (number | null)[], perHour: number): (number | null)[] =>
   values.map((value, i) => (value === null || values[i - 1] === null ? null : value * perHour));
-
-/** Every label set for itself. */
-const ofApplications: readonly string[] = ['*'];
-const groupOf = ({ by }: Source): readonly string[] | undefined => (by === ofApplications ? undefined : by);
-
-function sourceOf({ name, type, unit, enabled }: DefinedMetric): Source | undefined {
-  if (!enabled || notOfApplications.has(name)) return undefined;
-  const shared = { metric: name, resourceType: 'metric', by: ofApplications, unit, family: name };
-  if (type === 'counter') return { ...shared, type: 'counter', kind: 'flow' };
-  if (type === 'timer' || type === 'histogram') return { ...shared, type: 'distribution', kind: 'latency' };
-  return { ...shared, type: 'gauge', kind: 'level', ...(unit === 'percent' ? { capacity: 100 } : {}) };
-}
-
-function keyOf(metric: string, labels: Labels): string {
-  const own = Object.entries(labels).filter(([name]) => name !== 'instance');
-  return `metric:${metric}${own.length === 0 ? '' : `{${own.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}}`}`;
-}

@@ -6,8 +6,9 @@ import { decidePatterns, type KnownPattern, type Look, patternId } from './known
 import { decideRecommendations, type KnownRecommendation, recommendationId } from './known-recommendation.ts';
 import type { LeakFact } from './leak-fact.ts';
 import type { Pattern } from './pattern.ts';
-import { isProfile, profileOf } from './profile.ts';
-import { type Priority, type Recommendation, recommend } from './recommendation.ts';
+import { isProfile, type Profile, profileOf } from './profile.ts';
+import { recommend } from './recommend.ts';
+import type { Machine, Priority, Recommendation } from './recommendation.ts';
 import { seriesOf } from './test-labelled.ts';
 
 const hourMs = 3_600_000;
@@ -15,6 +16,7 @@ const nowMs = Date.UTC(2026, 5, 1);
 const at = (hours: number, judged = true): Look => ({ nowMs: nowMs + hours * hourMs, judged: () => judged });
 const pattern = (given: Partial<KnownPattern>): KnownPattern => ({
   ...{ type: 'gradual_growth', key: 'disk', resourceType: 'disk', description: 'd', confidence: 0.95 },
+  ...{ isShared: false, instance: 'i1' },
   ...{ fromMs: nowMs - 168 * hourMs, toMs: nowMs, metrics: {}, metadata: { unit: 'percent' } },
   ...{ id: 'pt_1', firstSeenMs: nowMs, lastSeenMs: nowMs, endedMs: null, toldMs: nowMs },
   ...given,
@@ -31,8 +33,31 @@ const leak: LeakFact = {
   ...{ grownPercent: 150, hours: 12, runs: 1, sinceMs: 0, seenMs: 0, description: 'd', action: 'a' },
   closestHarmless: null,
 };
-const only = (patterns: KnownPattern[], forecasts: Forecast[] = []): Recommendation[] =>
-  recommend({ patterns, forecasts, leaks: [leak], nowMs });
+const gib = 2 ** 30;
+const machine: Machine = { cores: 16, memoryBytes: 64 * gib, diskBytes: 1_000 * gib };
+/** A week of one resource. */
+const profile = (key: string, perHour: number, level = 1_000): Profile => {
+  const made = profileOf(
+    seriesOf(
+      Array.from({ length: 168 }, (_, hour) => level + perHour * hour),
+      {
+        key,
+        resourceType: key.split(':')[0] as string,
+        stepMs: hourMs,
+        times: Array.from({ length: 168 }, (_, hour) => hour * hourMs),
+      },
+    ),
+  );
+  if (!isProfile(made)) throw new Error(made.reason);
+  return made;
+};
+const slow = profile('query_latency:t', 1);
+const only = (
+  patterns: KnownPattern[],
+  trends: Forecast[] = [],
+  more: { profiles?: Profile[]; machine?: Machine; leaks?: LeakFact[] } = {},
+): Recommendation[] =>
+  recommend({ patterns, trends, profiles: [slow], leaks: [leak], machine: undefined, nowMs, ...more });
 
 describe('what to do', () => {
   test.each([
@@ -42,8 +67,21 @@ describe('what to do', () => {
   ])('a disk that is full in %i h is %s', (hours, priority) => {
     const [one] = only([pattern({})], [filling(hours)]);
     expect(one).toMatchObject({ priority, optimizationType: 'cleanup', evidence: ['pt_1'] });
-    // A tenth of a percent an hour, 720 hours long.
-    expect(one?.savings).toMatchObject({ amount: 72, unit: 'percent' });
+    // A tenth of a percent an hour, 720 hours long, of which ten are still free.
+    expect(one?.savings).toMatchObject({ amount: 62, unit: 'percent' });
+  });
+
+  test('where the size of the disk is known, it is told in bytes what must go', () => {
+    const [one] = only([pattern({})], [filling(100)], { machine });
+    expect(one?.savings).toMatchObject({ amount: 620 * gib, unit: 'bytes' });
+    expect(one?.currentState).toMatchObject({ now: 900 * gib, limit: 1_000 * gib, growth_per_day: 24 * gib });
+    expect(one?.steps.at(-1)).toContain('620 GiB more');
+  });
+
+  test('a quota that fills names the limit that lasts a month', () => {
+    const [one] = only([pattern({ key: 'quota:team', resourceType: 'tokens' })], [filling(100, { key: 'quota:team' })]);
+    expect(one).toMatchObject({ optimizationType: 'quota_adjustment', recommendedState: { limit: 162 } });
+    expect(one?.steps.at(-1)).toContain('`ragwarden quota set team --limit 162`');
   });
 
   test('what fills in a year, or has no pattern, is nobody’s work', () => {
@@ -56,13 +94,27 @@ describe('what to do', () => {
     metrics: { capacity: 1_000, p95_usage: 100, peak_usage: 120, utilization_ratio: 0.05 },
     metadata: { unit: 'tokens' },
   });
+  /** A machine that had nothing to do, a week long unless told. */
+  const idle = (key: 'cpu' | 'memory', hours = 168): KnownPattern => ({
+    ...{ ...quota, key, resourceType: key, fromMs: nowMs - hours * hourMs, metadata: { unit: 'percent' } },
+    metrics: { capacity: 100, p95_usage: 4, peak_usage: 9, utilization_ratio: 0.03 },
+  });
+  const stored = pattern({
+    ...{ key: 'storage:t/files', resourceType: 'storage', metadata: { unit: 'bytes' } },
+    metrics: { slope_per_hour: 5, growth_rate_percent: 20 },
+  });
+  const longer = (perHour: number, percent: number, key = 'query_latency'): KnownPattern =>
+    pattern({
+      ...{ key: `${key}:t`, resourceType: key, metadata: { unit: 'ms' } },
+      metrics: { slope_per_hour: perHour, growth_rate_percent: percent },
+    });
   const every = [
     ...only([pattern({})], [filling(12)]),
     ...only([pattern({ key: 'memory', resourceType: 'memory' })], [filling(12, { key: 'memory' })]),
     ...only([pattern({ key: 'quota:team', resourceType: 'tokens' })], [filling(12, { key: 'quota:team' })]),
-    ...only([quota, { ...quota, key: 'cpu', resourceType: 'cpu' }]),
-    ...only([pattern({ key: 'storage:t/files', resourceType: 'storage', metrics: { slope_per_hour: 5 } })]),
-    ...only([pattern({ key: 'query_latency:t', resourceType: 'query_latency', metrics: { slope_per_hour: 5 } })]),
+    ...only([quota, idle('cpu'), idle('memory')], [], { machine }),
+    ...only([stored], [], { profiles: [profile('documents:t/processed', 0.1)] }),
+    ...only([longer(5, 40)]),
     ...only([pattern({ type: 'memory_leak', key: leak.key, resourceType: leak.resourceType })]),
     ...only([
       pattern({
@@ -84,7 +136,7 @@ describe('what to do', () => {
   test('a quota that is not used may be lower, with room above its peak', () => {
     expect(only([quota])[0]).toMatchObject({
       ...{ optimizationType: 'quota_adjustment', effort: 'low', savings: { amount: 850, unit: 'tokens' } },
-      recommendedState: { capacity: 150 },
+      recommendedState: { limit: 150 },
     });
   });
 
@@ -93,13 +145,79 @@ describe('what to do', () => {
     expect(only([touched])).toEqual([]);
   });
 
+  test('nor is what nobody uses at all', () => {
+    expect(only([{ ...quota, metrics: { ...quota.metrics, p95_usage: 0 } }])).toEqual([]);
+  });
+
+  test('a machine is told to be too large in what one buys, after a week, and never below what the backend wants', () => {
+    const [cpu, memory] = only([idle('cpu'), idle('memory')], [], { machine });
+    expect(cpu).toMatchObject({ savings: { amount: 14, unit: 'cores' }, recommendedState: { provided: 2 } });
+    expect(memory).toMatchObject({
+      savings: { amount: 58 * gib, unit: 'bytes' },
+      recommendedState: { provided: 6 * gib },
+    });
+    expect(cpu?.steps.join()).toContain('2 cores instead of 16 cores');
+    expect(only([idle('cpu', 100), idle('memory', 100)], [], { machine })).toEqual([]);
+    expect(
+      only([idle('cpu'), idle('memory')], [], { machine: { ...machine, cores: 2, memoryBytes: 4 * gib } }),
+    ).toEqual([]);
+    expect(only([idle('cpu')])).toEqual([]);
+  });
+
+  test('a store that grows with its documents is as it should be; one that grows without them is told, with what is too much', () => {
+    const documents = (perHour: number) => [profile('documents:t/processed', perHour)];
+    expect(only([stored], [], { profiles: documents(1) })).toEqual([]);
+    expect(only([stored], [], { profiles: [] })).toEqual([]);
+    const [one] = only([stored], [], { profiles: documents(0.3) });
+    // A week of five an hour; the documents grew by a twentieth, the store by a fifth.
+    expect(one?.savings.amount).toBeCloseTo(5 * 168 * 0.75, -1);
+    expect(one?.currentState.documents_growth_percent).toBeCloseTo(5, 0);
+  });
+
+  test('a latency is told when somebody notices, and a probe is nobody’s work', () => {
+    expect(only([longer(5, 40)])).toHaveLength(1);
+    expect(only([longer(0.1, 40)])).toEqual([]);
+    expect(only([longer(5, 10)])).toEqual([]);
+    expect(only([longer(5, 40, 'probe_latency')])).toEqual([]);
+  });
+
+  test.each([
+    ['network:sent', 'network', 'bytes', 9e6, 0],
+    ['file_handle:ragwarden', 'file_handle', 'files', 90, 0],
+    ['query_latency:t', 'query_latency', 'ms', 400, 0],
+    ['query_latency:t', 'query_latency', 'ms', 4_000, 1],
+    ['cpu', 'cpu', 'percent', 40, 0],
+    ['cpu', 'cpu', 'percent', 95, 1],
+  ])('spikes of %s (%s) to %s %d are told %i times', (key, resourceType, unit, height, times) => {
+    const metrics = { typical_spike: height, usual: height / 10, period_seconds: 3_600 };
+    expect(only([pattern({ type: 'periodic_spikes', key, resourceType, metrics, metadata: { unit } })])).toHaveLength(
+      times,
+    );
+  });
+
+  test('a suspicion is no reason to restart anything', () => {
+    const suspected = pattern({ type: 'memory_leak', key: leak.key, resourceType: leak.resourceType });
+    const [one] = only([suspected], [], { leaks: [{ ...leak, level: 'suspected' }] });
+    expect(one).toMatchObject({ priority: 'low', title: expect.stringContaining('may leak') });
+    expect(one?.steps.join()).not.toContain('Restart');
+  });
+
+  test('what follows is told only where it is long enough to be noticed', () => {
+    const related = pattern({
+      ...{ type: 'cross_resource', key: 'query_latency:t', resourceType: 'query_latency' },
+      ...{ metrics: { rank_correlation: 0.7 }, metadata: { leader: 'memory', leader_type: 'memory' } },
+    });
+    expect(only([related])).toHaveLength(1);
+    expect(only([related], [], { profiles: [profile('query_latency:t', 0, 40)] })).toEqual([]);
+  });
+
   test('sessions that leak want a pool', () => {
     const found = every.find(({ rule }) => rule === 'leak');
     expect(found).toMatchObject({ optimizationType: 'pooling', priority: 'critical', savings: { amount: 36 } });
   });
 
   test('each has steps, savings with a basis, and evidence', () => {
-    expect(every).toHaveLength(12);
+    expect(every).toHaveLength(13);
     for (const one of every) {
       expect(one.steps.length).toBeGreaterThan(1);
       expect(one.savings.basis).not.toBe('');
@@ -129,7 +247,7 @@ describe('what to do', () => {
 describe('what is known of a pattern', () => {
   const seen = (given: Partial<Pattern> = {}) => {
     const { firstSeenMs: _, lastSeenMs: __, endedMs: ___, toldMs: ____, ...one } = pattern(given);
-    return { ...one, id: patternId('i1', one) };
+    return { ...one, instance: 'i1', id: patternId('i1', one) };
   };
 
   test('it has one id wherever it is seen again, and another elsewhere', () => {
@@ -161,7 +279,7 @@ describe('what is known of a pattern', () => {
 describe('what is known of a recommendation', () => {
   const found = (priority: Priority) => {
     const [one] = only([pattern({})], [filling(priority === 'critical' ? 12 : 400)]);
-    return { ...one!, id: recommendationId('i1', one!) };
+    return { ...one!, instance: 'i1', id: recommendationId('i1', one!) };
   };
   const open = (): KnownRecommendation => decideRecommendations([], [found('medium')], at(0))[0]!;
   const dismissed = (): KnownRecommendation => ({
@@ -204,6 +322,20 @@ describe('a profile', () => {
   test('of what has none with its peaks, of which one alone does not count', () => {
     const profile = profileOf(seriesOf([...values.slice(0, 99), 5_000, ...values, ...values]));
     expect(profile).toMatchObject({ peak: 5_000, provided: 50, providedBasis: 'peak', wastePercent: 0 });
+  });
+
+  test('below 101 steps its peaks are one peak, and nothing is compared with it', () => {
+    expect(profileOf(seriesOf(values))).toMatchObject({
+      provided: null,
+      providedBasis: null,
+      efficiency: null,
+      wastePercent: null,
+    });
+    expect(profileOf(seriesOf([...values, 20]))).toMatchObject({
+      provided: 50,
+      providedBasis: 'peak',
+      wastePercent: 0,
+    });
   });
 
   test('of a latency has no efficiency, and of nothing nothing', () => {

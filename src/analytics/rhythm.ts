@@ -43,6 +43,8 @@ const triesOfMeasured = 50;
 const closeShare = 0.08;
 const widest = 0.28;
 export const leastRhythmPoints = 24;
+/** In such steps nothing that comes more often is seen. Hours. */
+export const shortestPeriod = (stepHours: number): number => stepHours / widest;
 
 /** What stands out of what is usual, neighbours together; in the order of time. */
 export function findSpikes({
@@ -95,7 +97,11 @@ export function findRhythm(points: Points, stepHours: number): Rhythm | undefine
   ];
   let best: Rhythm | undefined;
   for (const { periodHours, tries } of tried) {
-    if (stepHours > widest * periodHours || last - first < 3 * periodHours || lasts > longestOfTurn * periodHours)
+    if (
+      periodHours < shortestPeriod(stepHours) ||
+      last - first < 3 * periodHours ||
+      lasts > longestOfTurn * periodHours
+    )
       continue;
     const width = Math.max(closeShare, Math.min(widest, (2 * stepHours) / periodHours));
     const { members, phase } = closest(begins, periodHours, width);

@@ -24,14 +24,18 @@ export type ResourceSeries = {
   /** Begins of steps, and the mean of each; of a flow its pace in units per hour. */
   readonly times: readonly number[];
   readonly values: readonly (number | null)[];
+  /** The highest single value of each step, where it is known beside the means: what is short stands out of these alone. */
+  readonly tops: readonly (number | null)[] | null;
   /** The highest single value where it is known beside the means. */
   readonly highest: number | null;
+  /** One thing for all instances that share a state, as a quota or a backend is; otherwise each instance has its own. */
+  readonly isShared: boolean;
 };
 
 const hourMs = 3_600_000;
 
 /** What is known of it, in hours since the epoch, so that the hour of the day can be read from them; the middle of each step. */
-export function pointsOf({ times, values, stepMs }: ResourceSeries): Points {
+export function pointsOf({ times, values, stepMs }: Pick<ResourceSeries, 'times' | 'values' | 'stepMs'>): Points {
   const points = { hours: [] as number[], values: [] as number[] };
   for (const [i, value] of values.entries())
     if (value !== null) {

@@ -199,7 +199,7 @@ export function seriesOf(values: readonly (number | null)[], more: Partial<Resou
   const kind: SeriesKind = 'level';
   return {
     ...{ key: 'thing', resourceType: 'thing', metric: 'm', unit: 'bytes', kind, capacity: null, mayBeSpare: false },
-    ...{ family: more.key ?? 'thing', stepMs: stepHours * hourMs, highest: null },
+    ...{ family: more.key ?? 'thing', stepMs: stepHours * hourMs, tops: null, highest: null, isShared: false },
     times: values.map((_, at) => beginMs + at * stepHours * hourMs),
     values,
     ...more,
@@ -212,6 +212,26 @@ export const makeSeries = (family: Family, seed: number, hours = 168): ResourceS
     key: `${family.name} ${seed}`,
     kind: family.name.includes('stock') ? 'stock' : 'level',
   });
+
+/** The same as a look at a week reads it: the mean of each hour, and beside it the highest value. */
+export function hourlyOf(series: ResourceSeries): ResourceSeries {
+  const each = Math.round(1 / stepHours);
+  const hours = Array.from({ length: Math.floor(series.values.length / each) }, (_, hour) =>
+    series.values.slice(hour * each, (hour + 1) * each).map((value) => value ?? 0),
+  );
+  return {
+    ...{ ...series, stepMs: hourMs },
+    times: hours.map((_, hour) => beginMs + hour * hourMs),
+    values: hours.map((values) => values.reduce((sum, one) => sum + one, 0) / each),
+    tops: hours.map((values) => Math.max(...values)),
+  };
+}
+
+/** Its last hours alone. */
+export function lastOf(series: ResourceSeries, hours: number): ResourceSeries {
+  const steps = Math.round((hours * hourMs) / series.stepMs);
+  return { ...series, times: series.times.slice(-steps), values: series.values.slice(-steps) };
+}
 
 /** Memory before latency, some hours later, and inserts with the storage that they fill; beside all the other families. */
 export function makeRelated(seed: number, hours = 168) {

@@ -2,17 +2,21 @@ import {
   type Analytics,
   analyticsRoutes,
   createAnalytics,
-  type Forecast,
+  type Fleet,
   type LeakFact,
-  type ResourceSeries,
+  type Machine,
   registerAnalyticsMetrics,
 } from '../analytics/index.ts';
+import type { HostSampler } from '../host/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
+import { createLeases, type Lease } from '../platform/leases.ts';
 import type { Reconciler } from '../platform/reconciler.ts';
-import { periodMs, type Quota, type Quotas, readHistory, readUsage } from '../quotas/index.ts';
+import type { Quotas } from '../quotas/index.ts';
 import type { ObservedLeakBody } from '../resources/index.ts';
+import type { ServiceRegistry } from '../system/index.ts';
 import type { Ground } from './ground.ts';
+import { readQuotaFacts } from './quota-series.ts';
 
 export type AnalyticsWiring = {
   readonly analytics: Analytics;
@@ -29,6 +33,8 @@ export function createAnalyticsWiring(
     readonly quotas: Pick<Quotas, 'definitions'>;
     /** Undefined while nothing is looked at. */
     leaks(): readonly ObservedLeakBody[] | undefined;
+    readonly sampler: Pick<HostSampler, 'latest'>;
+    instances(): ReturnType<ServiceRegistry['list']>;
   },
 ): AnalyticsWiring {
   const { config, live, clock, db, events, registry, logOf } = ground;
@@ -38,8 +44,10 @@ export function createAnalyticsWiring(
     ports: {
       definitions: () => ports.metrics.recorder.definitions(),
       leaks: () => ports.leaks()?.map(leakFact),
-      quotas: (fromMs) => quotaFacts(ground, ports.quotas, fromMs),
+      machine: () => machineOf(ports.sampler.latest()),
+      quotas: (window) => readQuotaFacts(db, ports.quotas.definitions.all(), window, clock.now()),
     },
+    fleet: config.state.place.kind === 'postgres' ? createFleet(ground, ports.instances) : undefined,
     settings: () => live.config().analytics,
     instance: config.state.instance,
     ...{ db, events, clock },
@@ -67,53 +75,29 @@ const leakFact = (leak: ObservedLeakBody): LeakFact => ({
   ...{ description: leak.description, action: leak.suggested_action, closestHarmless: leak.closest_harmless_story },
 });
 
-/** Windows of one quota that are looked at. */
-const mostPeriods = 200;
+function machineOf(sample: ReturnType<HostSampler['latest']>): Machine | undefined {
+  if (sample === undefined) return undefined;
+  const { cpu, memory, dataDisk, rootDisk } = sample;
+  return {
+    ...{ cores: cpu.logicalCount, memoryBytes: memory.totalBytes },
+    diskBytes: (dataDisk ?? rootDisk)?.totalBytes,
+  };
+}
 
-async function quotaFacts(
-  { db, clock }: Pick<Ground, 'db' | 'clock'>,
-  quotas: Pick<Quotas, 'definitions'>,
-  fromMs: number,
-): Promise<{ series: ResourceSeries[]; forecasts: Forecast[] }> {
-  const nowMs = clock.now();
-  const facts = { series: [] as ResourceSeries[], forecasts: [] as Forecast[] };
-  for (const quota of quotas.definitions.all()) {
-    if (!quota.enabled) continue;
-    const forecast = await forecastOf(quota);
-    if (forecast) facts.forecasts.push(forecast);
-    const stepMs = periodMs[quota.period];
-    // Shorter ones are gone before anybody could look at them; what never begins anew has no windows.
-    if (quota.period === 'forever' || quota.window === 'sliding' || stepMs < 60_000) continue;
-    const past = (await readHistory(db, quota, mostPeriods)).filter(
-      ({ startMs }) => startMs >= fromMs && startMs + stepMs <= nowMs,
-    );
-    const first = past.reduce((least, { startMs }) => Math.min(least, startMs), Number.POSITIVE_INFINITY);
-    if (past.length === 0) continue;
-    const byStart = new Map(past.map(({ startMs, greatest }) => [startMs, greatest]));
-    const count = Math.min(mostPeriods, Math.floor((nowMs - first) / stepMs));
-    const times = Array.from({ length: count }, (_, i) => first + i * stepMs);
-    facts.series.push({
-      key: `quota:${quota.id}`,
-      ...{ resourceType: quota.counts, metric: '', unit: quota.counts, kind: 'level', capacity: quota.limit },
-      ...{ mayBeSpare: true, family: `quota:${quota.id}`, stepMs, times, highest: null },
-      // A window that nobody used has no row.
-      values: times.map((at) => byStart.get(at) ?? 0),
-    });
-  }
-  return facts;
+const leaseName = 'analytics';
 
-  /** As the quotas say it themselves, of the one that used most. */
-  async function forecastOf(quota: Quota): Promise<Forecast | undefined> {
-    const [most] = (await readUsage(db, quota, { nowMs, limit: 1 })).buckets;
-    if (most?.forecast === undefined) return undefined;
-    const { atEnd, exhaustedAtMs } = most.forecast;
-    const whole = { key: `quota:${quota.id}`, resourceType: quota.counts, unit: quota.counts, limit: quota.limit };
-    return {
-      ...{ ...whole, basis: 'quota window', now: most.total, holdOut: null },
-      perHour: null,
-      ...{ reachedAtMs: exhaustedAtMs, earliestMs: null, latestMs: null },
-      state: exhaustedAtMs === null ? 'not_in_this_window' : 'fills',
-      message: `At the pace of this ${quota.period}: ${atEnd} of ${quota.limit} at its end.`,
-    };
-  }
+/** One of those that share the state speaks of what is one thing; when it is gone another does, within the hour that patterns are held. */
+function createFleet({ live, db, clock, config }: Ground, list: ServiceRegistry['list']): Fleet {
+  const { instance } = config.state;
+  let lease: Lease | undefined;
+  return {
+    instances: async () => new Map((await list()).map((one) => [one.instance, one.toldMs])),
+    async speaks() {
+      const leases = createLeases({ db, clock, instance, ttlMs: 2 * live.config().analytics.intervalMs + 60_000 });
+      if (lease !== undefined && (await leases.renew(lease))) return true;
+      // An earlier life of this instance may still hold it.
+      lease = (await leases.acquire(leaseName)) ?? (await leases.takeOver(leaseName, instance));
+      return lease !== undefined;
+    },
+  };
 }

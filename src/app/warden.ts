@@ -388,7 +388,9 @@ export function createWarden(options: WardenOptions): Warden {
       quota: quotaWiring.resourceQuota,
     });
     const analyticsWiring = createAnalyticsWiring(ground, {
-      ...{ metrics, quotas: quotaWiring.quotas, leaks: resourceWiring.observedLeaks },
+      ...{ metrics, quotas: quotaWiring.quotas, leaks: resourceWiring.observedLeaks, sampler },
+      // Known once everything stands.
+      instances: () => services.list(),
     });
     const orphanWiring = createOrphanWiring(ground, watching);
     const ownMetrics = createOwnMetrics({ recorder: metrics.recorder, registry, sampler, clock });

@@ -29,6 +29,7 @@ export function declareAnalytics(program: Command, context: CommandContext, does
   );
   remote(analytics.command('patterns').description('what resources do, the surest first'))
     .option('--type <type>', 'of one type of resource, such as memory')
+    .option('--instance <name>', 'what this ragwarden has alone, with what all share')
     .addOption(
       choiceOption('--pattern <type>', 'only these', [
         ...['gradual_growth', 'periodic_spikes', 'memory_leak', 'underutilization', 'cross_resource'],
@@ -39,6 +40,7 @@ export function declareAnalytics(program: Command, context: CommandContext, does
     .action(does((flags: Parameters<typeof listPatterns>[1]) => listPatterns(context, flags)));
   remote(analytics.command('recommendations').description('what to do about them, the gravest first'))
     .option('--type <type>', 'of one type of resource, such as memory')
+    .option('--instance <name>', 'what this ragwarden has alone, with what all share')
     .addOption(choiceOption('--priority <priority>', 'only these', priorities))
     .addOption(
       choiceOption('--optimization <type>', 'only these', [

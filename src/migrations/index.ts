@@ -29,6 +29,7 @@ import * as recoveryFailover from './state/0025_recovery_failover.ts';
 import * as analytics from './state/0026_analytics.ts';
 import * as replicationLog from './state/0027_replication_log.ts';
 import * as automaticCheckpoints from './state/0028_recovery_automatic_checkpoints.ts';
+import * as analyticsDismissals from './state/0029_analytics_dismissals.ts';
 
 /** Every step of `state.sqlite`, in the order of the names; append only. */
 export const stateMigrations: MigrationList = {
@@ -60,6 +61,7 @@ export const stateMigrations: MigrationList = {
   '0026_analytics': analytics,
   '0027_replication_log': replicationLog,
   '0028_recovery_automatic_checkpoints': automaticCheckpoints,
+  '0029_analytics_dismissals': analyticsDismissals,
 };
 
 /** Every step of `metrics.sqlite`. */

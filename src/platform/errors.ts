@@ -114,6 +114,7 @@ export const errorCatalogue = {
   'alerts/unknown-rule': kind(404, 'No such alert rule', 10),
   'alerts/unknown-alert': kind(404, 'No such alert', 10),
   'analytics/unknown-recommendation': kind(404, 'No such recommendation', 10),
+  'analytics/too-many-looks': kind(429, 'As many windows as may be were looked at', 12, true),
   'resource/unknown': kind(404, 'No such resource', 10),
   'resource/too-many': kind(507, 'As many resources are tracked as may be', 1),
   'cleanup/unknown-strategy': kind(404, 'There is no such way to clean up', 10),

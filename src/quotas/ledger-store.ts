@@ -376,6 +376,25 @@ export async function listSlots(
   return (await query.orderBy('slot_ms', 'desc').limit(limit).execute()).map(rowOf);
 }
 
+/** Of each slot that began since and is over, the most that one bucket used; the newest first. */
+export async function listGreatest(
+  reader: Reader,
+  quotaId: string,
+  { fromMs, endedMs, limit }: { readonly fromMs: number; readonly endedMs: number; readonly limit: number },
+): Promise<readonly { readonly startMs: number; readonly greatest: number }[]> {
+  const rows = await reader
+    .selectFrom('quota_usage')
+    .select((eb) => ['slot_ms', eb.fn.max(eb('used', '+', eb.ref('forfeited'))).as('greatest')])
+    .where('quota_id', '=', quotaId)
+    .where('slot_ms', '>=', fromMs)
+    .where('until_ms', '<=', endedMs)
+    .groupBy('slot_ms')
+    .orderBy('slot_ms', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ startMs: Number(row.slot_ms), greatest: Number(row.greatest) }));
+}
+
 /** Slots that ended before this, of one quota, at most so many; those with something under way stay. */
 export async function pruneSlots(tx: Tx, quotaId: string, endedMs: number, limit: number): Promise<number> {
   const { numDeletedRows } = await tx

@@ -1,6 +1,6 @@
 import type { Database } from '../platform/database/index.ts';
 import { type Forecast, forecastUse } from './forecast.ts';
-import { type LedgerTables, listSlots, type UsageRow } from './ledger-store.ts';
+import { type LedgerTables, listGreatest, listSlots, type UsageRow } from './ledger-store.ts';
 import { ceilingOf, comesBack, type Place, placeOfBucket, type Quota } from './quota.ts';
 import { resetAt, slotAt } from './window.ts';
 
@@ -89,3 +89,13 @@ export async function readHistory(db: Database, quota: Quota, limit: number): Pr
   }
   return [...periods].map(([startMs, one]) => ({ startMs, ...one })).slice(0, limit);
 }
+
+const mostWindowsRead = 20_000;
+
+/** Windows that began since and are over, the newest first: the most that one bucket used in each. One that nobody used is missing. */
+export const readGreatest = (
+  db: Database,
+  quota: Pick<Quota, 'id'>,
+  { fromMs, nowMs }: { readonly fromMs: number; readonly nowMs: number },
+): Promise<readonly Omit<PastPeriod, 'used'>[]> =>
+  listGreatest(db.reader<LedgerTables>(), quota.id, { fromMs, endedMs: nowMs, limit: mostWindowsRead });

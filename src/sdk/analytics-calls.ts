@@ -21,6 +21,8 @@ export type WindowQuery = {
 export type PatternQuery = {
   readonly resourceType?: string;
   readonly patternType?: PatternType;
+  /** What this instance has alone, with what all share; every instance unless told. */
+  readonly instance?: string;
   /** Those that are found no more, instead. */
   readonly ended?: boolean;
   readonly cursor?: string;
@@ -31,12 +33,17 @@ export type RecommendationQuery = {
   readonly priority?: RecommendationPriority;
   readonly optimizationType?: OptimizationType;
   readonly resourceType?: string;
+  /** As of patterns. */
+  readonly instance?: string;
   /** `open` unless told. */
   readonly state?: RecommendationState | 'all';
   readonly cursor?: string;
   /** 1 to 100, 50 unless told. */
   readonly limit?: number;
 };
+
+/** `total` is of all pages; `looked_at` null: there was no look yet. */
+type Seen = { readonly total: number; readonly looked_at: string | null };
 
 const base = '/api/v1/metrics/analytics';
 
@@ -50,25 +57,33 @@ export function createAnalyticsCalls(transport: Transport) {
         query: { resource_type: resourceType, window_hours: windowHours },
       })) as UsageProfilesBody, // checked where it is made
     /** The surest first. */
-    patterns: async ({ resourceType, patternType, ended, cursor, limit, ...call }: CallOptions & PatternQuery = {}) =>
+    patterns: async ({
+      resourceType,
+      patternType,
+      instance,
+      ended,
+      cursor,
+      limit,
+      ...call
+    }: CallOptions & PatternQuery = {}) =>
       (await transport.send(`${base}/patterns`, {
         ...call,
-        query: { resource_type: resourceType, pattern_type: patternType, ended, cursor, limit },
-      })) as Page<UsagePatternBody> & { readonly total: number }, // likewise
+        query: { resource_type: resourceType, pattern_type: patternType, instance, ended, cursor, limit },
+      })) as Page<UsagePatternBody> & Seen, // likewise
     /** The gravest first, of one priority the newest. */
     recommendations: async ({ optimizationType, resourceType, ...given }: CallOptions & RecommendationQuery = {}) => {
       const { signal, ...query } = given;
       return (await transport.send(`${base}/recommendations`, {
         signal,
         query: { ...query, optimization_type: optimizationType, resource_type: resourceType },
-      })) as Page<OptimizationRecommendationBody> & { readonly total: number }; // likewise
+      })) as Page<OptimizationRecommendationBody> & Seen; // likewise
     },
     /** What is full first comes first. */
     forecasts: async ({ resourceType, windowHours, ...call }: CallOptions & WindowQuery = {}) =>
       (await transport.send(`${base}/forecasts`, {
         ...call,
         query: { resource_type: resourceType, window_hours: windowHours },
-      })) as Page<UsageForecastBody>, // likewise
+      })) as Page<UsageForecastBody> & { readonly looked_at: string }, // likewise
     /** Looks now, instead of at the next interval. */
     run: async (call?: CallOptions) =>
       (await transport.send(`${base}/run`, { ...call, method: 'POST' })) as AnalyticsLookBody, // likewise

@@ -635,6 +635,14 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     causes: ['It resolved itself long ago and went, or the id is misspelt.'],
     mend: ['`ragwarden analytics recommendations --state all` lists those that there are.'],
   },
+  'analytics/too-many-looks': {
+    means: 'Each window that is asked for is a look at all series; twelve of them are made while a look is kept.',
+    causes: ['A program asks for a different `window_hours` each time.'],
+    mend: [
+      'Ask for a window that was asked for before, or for none: that is answered from the last look.',
+      'Wait as long as `Retry-After` says; a look is kept for `analytics.interval_seconds`.',
+    ],
+  },
   'resource/unknown': {
     means: 'No resource is registered under this id.',
     causes: [

@@ -34,7 +34,7 @@ export type UsageProfileBody = {
   /** What efficiency and waste are shares of: a limit that is known, else what 99 of 100 steps stay below. */
   readonly provided: number | null;
   readonly provided_basis: 'capacity' | 'peak' | null;
-  /** 0 to 1; null for a latency. */
+  /** 0 to 1; null where nothing is known to be provided. */
   readonly efficiency_score: number | null;
   readonly waste_percentage: number | null;
   readonly patterns: readonly {
@@ -52,6 +52,10 @@ export type UsageProfileBody = {
 
 export type UsageProfilesBody = {
   readonly time_window_hours: number;
+  /** The answer stays the same until `analytics.interval_seconds` later. */
+  readonly looked_at: string;
+  /** Whose host, programs and processes these are; backends and quotas are of all. */
+  readonly instance: string;
   /** By resource: its type, and behind a colon whose, where there are several. */
   readonly profiles: Readonly<Record<string, UsageProfileBody>>;
   /** What is known for too short a time to say anything. */
@@ -66,6 +70,8 @@ export type UsageProfilesBody = {
 
 export type UsagePatternBody = {
   readonly pattern_id: string;
+  /** Null: one thing of all that share a state. */
+  readonly instance: string | null;
   readonly pattern_type: PatternType;
   readonly resource: string;
   readonly resource_type: string;
@@ -83,6 +89,8 @@ export type UsagePatternBody = {
 
 export type OptimizationRecommendationBody = {
   readonly recommendation_id: string;
+  /** Null: one thing of all that share a state. */
+  readonly instance: string | null;
   readonly title: string;
   readonly description: string;
   readonly optimization_type: OptimizationType;
