@@ -85,7 +85,23 @@ test('every task that comes with the product succeeds on a fresh install, and no
     expect(await call('POST', `${base}/tasks/${task_id}/run`)).toMatchObject({
       ...{ status: 200, body: { state: 'succeeded', result: { outcome: 'success' } } },
     });
-  expect((await call('GET', `${base}/history`)).body).toMatchObject({ total: 5, totals: { success_rate: 1 } });
+  const { body: history } = await call('GET', `${base}/history`);
+  expect(history).toMatchObject({
+    total: 5,
+    totals: {
+      ...{ total_tasks_run: 5, total_successful_runs: 5, total_failed_runs: 0, total_resources_cleaned: 0 },
+      ...{ enabled_tasks: 6, total_tasks: 6, success_rate: 1 },
+    },
+  });
+  const took = history.items.map((one: { execution_time_seconds: number }) => one.execution_time_seconds);
+  expect(took.every((seconds: number) => seconds >= 0)).toBe(true);
+  const { body: after } = await call('GET', `${base}/tasks`);
+  for (const one of after.items.filter(({ origin }: { origin: string }) => origin === 'default')) {
+    expect(one).toMatchObject({ run_count: 1, success_count: 1, failure_count: 0, success_rate: 1, is_running: false });
+    const of = history.items.find(({ task_id }: { task_id: string }) => task_id === one.task_id);
+    expect([of.trigger_type, of.success, of.retry_attempt, of.error]).toEqual(['manual', true, 0, null]);
+    expect([one.last_run, one.average_duration_seconds]).toEqual([expect.any(String), expect.any(Number)]);
+  }
 });
 
 test('a task of the settings file cleans the folder that only the file names, and cannot be changed over the API', async () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Event } from '../events/index.ts';
 import { createFakeClock, type FakeClock } from '../platform/fake-clock.ts';
 import { silentLogger } from '../platform/logging.ts';
+import { runBody } from './cleanup-bodies.ts';
 import { findCronFault, findNextRun } from './cron.ts';
 import { type CleanupScheduler, createCleanupScheduler } from './scheduler.ts';
 import { createSlots } from './slots.ts';
@@ -197,6 +198,7 @@ test('a task that fails as a whole is tried again after its delay, and each try 
     '2 error',
     '3 success',
   ]);
+  expect(runs.map((run) => runBody(run).retry_attempt).sort()).toEqual([0, 1, 2]);
 });
 
 test('a task that hangs is stopped at its time, cannot be begun beside itself, and what hung is told', async () => {

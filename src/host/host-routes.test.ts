@@ -6,6 +6,8 @@ import { systemClock } from '../platform/clock.ts';
 import { AppError } from '../platform/errors.ts';
 import { createHttpServer, type Principal } from '../platform/http/index.ts';
 import { silentLogger } from '../platform/logging.ts';
+import type { HostSample } from './host.ts';
+import { systemBody } from './host-bodies.ts';
 import { defaultHostThresholds } from './host-health.ts';
 import { hostRoutes } from './host-routes.ts';
 import { createHostSampler, type HostSampler, type HostSamplerOptions } from './host-sampler.ts';
@@ -150,6 +152,51 @@ test('the storage of a user is told by name; nothing else is ever looked up', as
     const answer = await get(`/api/v1/monitoring/user/${encodeURIComponent(id)}`, 'admin');
     expect(answer.statusCode).toBe(404);
   }
+});
+
+test('each figure of a sample stands under its documented name', () => {
+  const disk = { path: '/', totalBytes: 31, usedBytes: 32, freeBytes: 33, percent: 34, readAtMs: 0 };
+  const body = systemBody({
+    ...{
+      takenAtMs: 0,
+      uptimeSeconds: 1,
+      disks: [],
+      rootDisk: disk,
+      dataDisk: { ...disk, path: '/data', totalBytes: 35 },
+    },
+    cpu: { percent: 2, logicalCount: 8, physicalCount: 4, loadAverage: [5, 6, 7], perCore: [{ percent: 9 }] },
+    memory: {
+      ...{ totalBytes: 11, availableBytes: 12, usedBytes: 13, percent: 14 },
+      ...{ swapTotalBytes: 15, swapUsedBytes: 16, swapPercent: 17 },
+    },
+    network: {
+      total: {
+        ...{ bytesSent: 21, bytesReceived: 22, packetsSent: 23, packetsReceived: 24 },
+        ...{ errorsIn: 25, errorsOut: 26, dropsIn: 27, dropsOut: 28 },
+      },
+    },
+    process: {
+      ...{ pid: 41, cpuPercent: 42, memoryPercent: 43, residentBytes: 44, virtualBytes: 45 },
+      ...{ threads: 46, openFiles: 47, connections: 48 },
+    },
+    // What a host may not tell is left out.
+  } as unknown as HostSample);
+  expect(body).toMatchObject({
+    ...{ timestamp: '1970-01-01T00:00:00.000Z', uptime_seconds: 1 },
+    cpu: { percent: 2, count: 8, physical_count: 4, load_avg: [5, 6, 7], per_cpu: [9] },
+    memory: {
+      ...{ total: 11, available: 12, used: 13, percent: 14, swap_total: 15, swap_used: 16, swap_percent: 17 },
+    },
+    disk: { total: 31, used: 32, free: 33, percent: 34, data_dir: { path: '/data', total: 35, used: 32 } },
+    network: {
+      ...{ bytes_sent: 21, bytes_recv: 22, packets_sent: 23, packets_recv: 24 },
+      ...{ errin: 25, errout: 26, dropin: 27, dropout: 28 },
+    },
+    process: {
+      ...{ pid: 41, cpu_percent: 42, memory_percent: 43, memory_info: { rss: 44, vms: 45 } },
+      ...{ threads: 46, open_files: 47, connections: 48 },
+    },
+  });
 });
 
 test.each(['/api/v1/monitoring/system', '/api/v1/monitoring/user/alice'])('%s is for admins', async (path) => {

@@ -218,7 +218,10 @@ test('the library registers, uses, frees and forgets, and what leaks is told onc
   await expect(manager.accessResource(path)).rejects.toMatchObject({ code: 'resource/unknown', status: 404 });
   expect((await ask('GET', '/summary')).body).toMatchObject({
     ...{ total_resources: 1, resources_by_type: { lock: 1, cache: 0 }, checked_at: '2026-01-01T00:30:02.000Z' },
-    metrics: { total_resources_created: 3, total_resources_cleaned: 1, cleanup_success_rate: 0.5 },
+    metrics: {
+      ...{ total_resources_created: 3, total_resources_cleaned: 1, cleanup_success_rate: 0.5 },
+      ...{ total_leaks_detected: 1, leak_detection_rate: 1 / 3 },
+    },
   });
 });
 

@@ -77,7 +77,14 @@ const make = (how: Partial<LogFolder> = {}, more: { file?: string; reopen?: () =
     log: silentLogger,
   });
 type Rotation = {
-  rotated_files: { original: string; rotated: string; compressed: boolean; lossless: boolean; note: string | null }[];
+  rotated_files: {
+    original: string;
+    rotated: string;
+    size_mb: number;
+    compressed: boolean;
+    lossless: boolean;
+    note: string | null;
+  }[];
   total_size_mb: number;
   compressed_files: string[];
   failed_files: { file: string; reason: string }[];
@@ -134,9 +141,10 @@ test('a log above its size is set aside under the time and compressed; others st
   writeFileSync(at('big.log'), 'x'.repeat(20_000), { mode: 0o600 });
   writeFileSync(at('small.log'), 'y');
   writeFileSync(at('big.txt'), 'z'.repeat(20_000));
-  const { rotated_files: rotated, failed_files: failed, state: ended } = await rotate(make());
+  const { rotated_files: rotated, failed_files: failed, state: ended, total_size_mb: whole } = await rotate(make());
   expect(ended).toBe('succeeded');
   expect(failed).toEqual([]);
+  expect([rotated[0]?.size_mb, whole]).toEqual([0.019, 0.019]);
   expect(rotated).toMatchObject([{ original: at('big.log'), compressed: true, lossless: true }]);
   expect(rotated[0]?.rotated).toMatch(/big_\d{8}_\d{6}\.log\.gz$/);
   expect(contentOf(rotated[0]?.rotated ?? '')).toBe('x'.repeat(20_000));
@@ -327,7 +335,7 @@ test('what a killed compression left goes, and the log it was of is compressed',
 test('old logs are deleted by when they were last written, those somebody has open are not', async () => {
   const old = new Date(Date.now() - 31 * dayMs);
   for (const name of ['quiet.log', 'app_20260101_000000.log.gz', 'young.log', 'open.log'])
-    appendFileSync(at(name), 'x');
+    appendFileSync(at(name), name === 'quiet.log' ? Buffer.alloc(3 * 2 ** 20) : Buffer.alloc(2 ** 19));
   const fd = openSync(at('open.log'), 'a');
   writers.push(spawn('sleep', ['600'], { stdio: ['ignore', fd, 'ignore'] }));
   closeSync(fd);
@@ -338,9 +346,10 @@ test('old logs are deleted by when they were last written, those somebody has op
   expect(result).toMatchObject({
     days_to_keep: 30,
     deleted_files: [
-      { file: at('app_20260101_000000.log.gz'), age_days: 31 },
-      { file: at('quiet.log'), age_days: 31 },
+      { file: at('app_20260101_000000.log.gz'), age_days: 31, size_mb: 0.5 },
+      { file: at('quiet.log'), age_days: 31, size_mb: 3 },
     ],
+    freed_space_mb: 3.5,
     failed_files: [{ file: at('open.log'), reason: expect.stringContaining('has it open for writing') }],
   });
   expect(readdirSync(join(folder, 'logs')).sort()).toEqual(['open.log', 'young.log']);
