@@ -169,26 +169,66 @@ async function cutBeginning(
   }
 }
 
+/** A log as it stands at this moment; somebody may be writing to it. */
+export type GrowingLog = {
+  /** Bytes that were read into the buffer from this place on; fewer than it holds: up to the end. */
+  read(into: Buffer, at: number): number;
+  size(): number;
+};
+
+/** How often the end of a log is looked for that moves on meanwhile. */
+const mostLooks = 64;
+
+/**
+ * Copies what is behind `copied`, without a pause. Whoever writes a line with every look is not waited for: what comes after the last
+ * look is what the emptying loses.
+ * @returns bytes that are copied now
+ * @throws LeftAlone when each look found a whole buffer more, so that nobody knows how much is missing
+ */
+export function copyRest(
+  log: GrowingLog,
+  keep: (from: Buffer, bytes: number, at: number) => void,
+  copied: number,
+  buffer: Buffer,
+): number {
+  let done = copied;
+  for (let look = 1; ; look += 1) {
+    const read = log.read(buffer, done);
+    keep(buffer, read, done);
+    done += read;
+    if (read === 0 && log.size() === done) return done;
+    if (look < mostLooks) continue;
+    if (read < buffer.length) return done;
+    throw new LeftAlone('it grows faster than it can be copied; let its program reopen the log and use rename');
+  }
+}
+
 async function copyAndEmpty(source: FileHandle, rotated: string): Promise<SetAside> {
-  const { mode } = await source.stat();
+  const { mode, size } = await source.stat();
   const target = await open(rotated, 'wx', mode & 0o777);
   let copied = 0;
   try {
     const buffer = Buffer.alloc(1024 * 1024);
-    for (;;) {
+    // Up to the end, which may move on as fast as this reads.
+    while (copied < 2 * size) {
       const { bytesRead } = await source.read(buffer, 0, buffer.length, copied);
-      if (bytesRead === 0) break;
       await target.write(buffer, 0, bytesRead, copied);
       copied += bytesRead;
+      if (bytesRead < buffer.length) break;
     }
     await target.sync();
     // From here to the emptying without a pause.
-    for (;;) {
-      const read = readSync(source.fd, buffer, 0, buffer.length, copied);
-      for (let done = 0; done < read; ) done += writeSync(target.fd, buffer, done, read - done, copied + done);
-      copied += read;
-      if (read === 0 && fstatSync(source.fd).size === copied) break;
-    }
+    copied = copyRest(
+      {
+        read: (into, at) => readSync(source.fd, into, 0, into.length, at),
+        size: () => fstatSync(source.fd).size,
+      },
+      (from, bytes, at) => {
+        for (let done = 0; done < bytes; ) done += writeSync(target.fd, from, done, bytes - done, at + done);
+      },
+      copied,
+      buffer,
+    );
     ftruncateSync(source.fd, 0);
     await target.sync();
   } catch (err) {
