@@ -2,11 +2,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Small files that take long: what begins last would otherwise run alone at the end. Vitest goes by the size of a file. */
 const long = [
-  // A chain of some fifty lives of the product: as long as everything else with four at a time, if it begins at once.
+  // Chains of some forty lives of the product: as long as everything else with four at a time, if they begin at once.
   /\/test\/faults\/kill-stores\./,
-  /\/test\/(faults\/(dying-stores|remaining|hostile-files|backend)|bench|cli)\./,
-  /\/test\/(faults\/|(stores-on-postgres|backup-restore|fuzz|sdk|unfold|recover)\.)/,
-  /\.slow\.test\./,
+  /\/test\/(faults\/(kill-replication|processes|dying-stores|remaining|backend|hostile-files)|bench|cli|fuzz|stores-on-postgres)\./,
+  /\/test\/(faults\/|browser\/|(failover|demo|server|protocol|backup-restore|sdk|unfold|recover|drills|graph-snapshots)\.)/,
+  // Whatever else starts processes; the rest is seconds each.
+  /\/test\/|\.slow\.test\./,
 ];
 
 const rank = ({ moduleId }: TestSpecification): number => {
