@@ -66,7 +66,8 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
         });
       const look = async (died: string, warden: RunningWarden): Promise<void> => {
         await each.after(died, warden);
-        expect(await stores.leftovers(), `left by a kill at ${died}`).toEqual([]);
+        const left = await stores.leftovers();
+        expect(left, `left by a kill at ${died}: ${left.join(', ')}`).toEqual([]);
         const others = processesOf(stores.dataDir).filter(({ pid }) => pid !== warden.process.pid);
         expect(others, `running after a kill at ${died}`).toEqual([]);
       };
