@@ -24,6 +24,22 @@ const cpuMsSince = (before: NodeJS.CpuUsage): number => {
   return (user + system) / 1_000;
 };
 
+/**
+ * How many times slower than where its bounds were set this machine is just now, at least 1: by a pass over as many records, which
+ * grows with whatever a search grows with. A bound in milliseconds alone would be one of the machine.
+ */
+function slownessNow(): number {
+  const took = Array.from({ length: 5 }, () => {
+    const records = new Map<string, { at: number; owner: string }>();
+    const before = process.cpuUsage();
+    for (let n = 0; n < 30_000; n += 1) records.set(`connection-${n}`, { at: n, owner: `worker-${n % 64}` });
+    const kept = [...records.values()].filter(({ owner }) => owner.endsWith('7')).sort((a, b) => b.at - a.at);
+    return kept.length === 0 ? 0 : cpuMsSince(before);
+  });
+  return Math.max(1, Math.min(...took) / passMs);
+}
+const passMs = 6;
+
 test('registering a resource takes less than 1 ms', () => {
   expect(filled(2_000).cpuMs / 2_000).toBeLessThan(1);
 });
@@ -40,7 +56,7 @@ test('a search of 10,000 resources that all leak takes less than 50 ms each, and
     await clock.advance(300_000);
   }
   // Compiling is in the first; what is promised is what it takes while it runs.
-  expect(Math.min(...took)).toBeLessThan(50);
+  expect(Math.min(...took)).toBeLessThan(50 * slownessNow());
 });
 
 test('what is kept of a resource is less than a hundredth of a megabyte that it stands for', () => {
