@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
+import { memoryFolder } from './setup/memory-folder.ts';
 import { childProgram, shortLife } from './setup/product-programs.ts';
 
 export type Answer = {
@@ -30,7 +31,7 @@ export type RunningWarden = {
   stop(): Promise<void>;
 };
 
-export const temporaryFolder = (name: string): string => mkdtempSync(join(tmpdir(), `ragwarden-${name}-`));
+export const temporaryFolder = memoryFolder;
 
 /** Polls until `look` answers something, and says what was missing when it does not. */
 export async function until<T>(

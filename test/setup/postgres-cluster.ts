@@ -1,22 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findProgram } from '../../tools/system-packages.mjs';
+import { memoryFolder } from './memory-folder.ts';
 import { programOf } from './parts.ts';
 
 /** What must be encoded in a URL, and what must not be decoded twice. */
@@ -66,45 +55,13 @@ function lightSecret(): string {
 }
 
 /**
- * Each database is some three hundred files, made and removed: in memory, where there is room, that costs a third. A crash of the
- * server alone loses nothing there either.
- */
-function placeOfData(): string {
-  const memory = '/dev/shm';
-  try {
-    const { bavail, bsize } = statfsSync(memory);
-    return bavail * bsize > 2 ** 31 ? memory : tmpdir();
-  } catch {
-    return tmpdir();
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What a test run that was killed left in memory, where nothing else would ever remove it. */
-function removeLeftBehind(place: string): void {
-  for (const name of readdirSync(place)) {
-    const owner = /^rw-pg-(\d+)-/.exec(name)?.[1];
-    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(place, name), { recursive: true, force: true });
-  }
-}
-
-/**
  * @param durable keeps what was committed across `takeAway`; without it nothing is synced, which is quicker
  */
 export async function startPostgresCluster(options: { durable?: boolean } = {}): Promise<PostgresCluster> {
   const programs = dirname(realpathSync(programOf('postgresql')));
   const who = unprivileged();
-  const place = placeOfData();
-  removeLeftBehind(place);
-  const folder = mkdtempSync(join(place, `rw-pg-${process.pid}-`));
+  // Each database is some three hundred files, made and removed: in memory that costs a third.
+  const folder = memoryFolder('pg');
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, lightSecret(), { mode: 0o600 });
