@@ -34,7 +34,8 @@ export function Refusal({ text }: { text: string | undefined }) {
 }
 
 /** How a list that is no table goes on; a table has it of its own. */
-export function More({ of, name }: { of: Pick<Paged<unknown>, 'more'>; name: string }) {
+export function More({ of, name }: { of: Pick<Paged<unknown>, 'more' | 'isCut'>; name: string }) {
+  if (of.isCut) return <p class="table-rest faint">There are older ones, which the API lists.</p>;
   return of.more === undefined ? null : (
     <p class="table-rest">
       <Action label="Show older ones" about={`Show older ones: ${name}`} onPress={() => void of.more?.()} />

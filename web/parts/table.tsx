@@ -33,6 +33,8 @@ export type TableProps<T> = {
   readonly atOnce?: number;
   /** Rows that the server still has; a press fetches them. */
   readonly more?: (() => unknown) | undefined;
+  /** The server has older ones, and this page shows no more. */
+  readonly isCut?: boolean;
   /** Rows that are nowhere to be had on this page. */
   readonly leftOut?: number;
   /** Rem; below that a row is a card. Default: as much as columns of short words need. */
@@ -194,6 +196,7 @@ function Rest<T>({ hidden, onAll, table }: { hidden: number; onAll(): void; tabl
         <Action label="Show older ones" about={`Show older ones: ${table.name}`} onPress={() => void table.more?.()} />
       </p>
     );
+  if (table.isCut) return <p class="table-rest faint">There are older ones, which the API lists.</p>;
   return leftOut > 0 ? <p class="table-rest faint">{formatCount(leftOut)} more are not shown here.</p> : null;
 }
 

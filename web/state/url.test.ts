@@ -10,6 +10,7 @@ test('the state of the page makes a round trip through the address', () => {
     question: noQuestion,
     traffic: usualTraffic,
     events: usualEvents,
+    filters: {},
     point: 'backup_20261122_041200_ab3f',
     restore: 'backup_20261122_041200_ab3f',
     // The unnamed workspace is empty, and not the same as none.
@@ -25,7 +26,7 @@ test('the state of the page makes a round trip through the address', () => {
 
 test('parameters of others stay, and an empty state leaves no question mark', () => {
   const nothing = {
-    ...{ view: 'overview' as const, question: noQuestion, traffic: usualTraffic, events: usualEvents },
+    ...{ view: 'overview' as const, question: noQuestion, traffic: usualTraffic, events: usualEvents, filters: {} },
     ...{ point: undefined, restore: undefined, choice: {}, operation: undefined, rows: undefined },
     ...{ days: undefined, severity: undefined, target: undefined },
   };

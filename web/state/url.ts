@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { type EventQuestion, forgetEvents, readEvents, usualEvents, writeEvents } from './event-question.ts';
+import { type Filters, readFilters, writeFilters } from './filters.ts';
 import { type MetricQuestion, noQuestion, readQuestion, writeQuestion } from './metric-question.ts';
 import { choiceNames, type RestoreChoice } from './restore-choice.ts';
 import { forgetTraffic, readTraffic, type TrafficQuestion, usualTraffic, writeTraffic } from './traffic-question.ts';
@@ -28,6 +29,8 @@ export type UrlState = {
   readonly question: MetricQuestion;
   readonly traffic: TrafficQuestion;
   readonly events: EventQuestion;
+  /** What the lists of the view are narrowed to. */
+  readonly filters: Filters;
   /** The recovery point whose details are open. */
   readonly point: string | undefined;
   /** The recovery point whose restore dialog is open. */
@@ -63,6 +66,7 @@ export function readUrl(search: string): UrlState {
     question: view === 'metrics' ? readQuestion(query) : noQuestion,
     traffic: view === 'traffic' ? readTraffic(query) : usualTraffic,
     events: view === 'events' ? readEvents(query) : usualEvents,
+    filters: readFilters(view, query),
     point: of('point'),
     restore: of('restore'),
     choice,
@@ -82,6 +86,7 @@ export function writeUrl(search: string, state: UrlState): string {
   // Views may use one name for two things; what belongs to another view is not kept.
   forgetTraffic(query);
   forgetEvents(query);
+  writeFilters(state.view, query, state.filters);
   writeQuestion(query, state.question);
   if (state.view === 'traffic') writeTraffic(query, state.traffic);
   if (state.view === 'events') writeEvents(query, state.events);
@@ -116,6 +121,7 @@ const nothing: UrlState = {
   question: noQuestion,
   traffic: usualTraffic,
   events: usualEvents,
+  filters: {},
   point: undefined,
   restore: undefined,
   choice: {},

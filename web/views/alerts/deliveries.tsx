@@ -6,6 +6,7 @@ import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
+import { useFilter } from '../../state/filter.ts';
 import { nowMs } from '../../state/page-state.ts';
 import { api } from '../../state/session.ts';
 import { shownAttempt, stateOfDelivery } from './wording.ts';
@@ -23,7 +24,7 @@ const states: Readonly<Record<string, string>> = {
 
 /** What became of each notification, with every attempt. */
 export function DeliveriesPanel() {
-  const [state, setState] = useState('');
+  const [state, setState] = useFilter('told', Object.keys(states));
   const [limit, setLimit] = useState(few);
   const list = `${path}?limit=${limit}${state === '' ? '' : `&state=${state}`}`;
   const { value, problem, refresh } = useFollowed<Deliveries>(list, {

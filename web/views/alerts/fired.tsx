@@ -5,6 +5,7 @@ import { formatDuration, formatExact, formatInstant } from '../../format.ts';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Trouble, Unknown } from '../../parts/text.tsx';
 import { useFollowed } from '../../state/asked.ts';
+import { useFilter } from '../../state/filter.ts';
 import { nowMs } from '../../state/page-state.ts';
 import { api } from '../../state/session.ts';
 import { shownLabels, shownValue } from './wording.ts';
@@ -16,7 +17,7 @@ const severities = ['critical', 'error', 'warning', 'info'] as const;
 /** What fired, whether or not it is over. */
 export function FiredPanel() {
   const [limit, setLimit] = useState(few);
-  const [severity, setSeverity] = useState('');
+  const [severity, setSeverity] = useFilter('fired', severities);
   const path = `api/v1/metrics/alerts/history?limit=${limit}${severity === '' ? '' : `&severity=${severity}`}`;
   const { value, problem } = useFollowed<Page<Alert> & { total: number }>(path, {
     load: (on) => api.get(path, on),

@@ -4,6 +4,7 @@ import { Word } from '../../parts/mark.tsx';
 import { Table } from '../../parts/table.tsx';
 import { Action, Age } from '../../parts/text.tsx';
 import type { Followed } from '../../state/asked.ts';
+import { useSwitch } from '../../state/filter.ts';
 import { Runbook } from './active.tsx';
 import { TryOut } from './try-out.tsx';
 import { stateOfRule } from './wording.ts';
@@ -13,7 +14,7 @@ const isWorthALook = ({ status }: AlertRule): boolean =>
 
 /** The rules with what their last evaluation found, and what one would have done. */
 export function RulesPanel({ asked: { value, problem } }: { asked: Followed<{ items: AlertRule[] }> }) {
-  const [all, setAll] = useState(false);
+  const [all, setAll] = useSwitch('rules', 'all');
   const [chosen, setChosen] = useState<string>();
   const items = value?.items ?? [];
   const own = items.filter((one) => one.origin !== 'default' || isWorthALook(one) || one.name === chosen);

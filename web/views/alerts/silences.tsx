@@ -8,6 +8,7 @@ import { Word } from '../../parts/mark.tsx';
 import { Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
+import { useSwitch } from '../../state/filter.ts';
 import { nowMs } from '../../state/page-state.ts';
 import { api } from '../../state/session.ts';
 import { findMatcherFault, readMatchers } from './wording.ts';
@@ -24,7 +25,7 @@ const words: Readonly<Record<Silence['state'], string>> = { pending: 'later', ac
 
 /** What holds notifications back. What is silenced still fires, and stands among the alerts. */
 export function SilencesPanel({ proposed }: { proposed: { matchers: string } | undefined }) {
-  const [all, setAll] = useState(false);
+  const [all, setAll] = useSwitch('silences', 'all');
   const list = `${path}?limit=100${all ? '&state=all' : ''}`;
   const { value, problem, refresh } = useFollowed<Page<Silence>>(list, {
     load: (on) => api.get(list, on),

@@ -47,6 +47,7 @@ export function CheckpointsPanel(props: {
         rows={list.value?.items}
         problem={list.problem}
         more={list.more}
+        isCut={list.isCut}
         needs={40}
         keyOf={(one) => one.checkpoint_id}
         empty="There is none. Make one before an upgrade or a large import."

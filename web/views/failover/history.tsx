@@ -20,6 +20,7 @@ export function HistoryPanel({ asked }: { asked: Paged<Failover> }) {
         rows={asked.value?.items}
         problem={asked.problem}
         more={asked.more}
+        isCut={asked.isCut}
         keyOf={(one) => one.failover_id}
         empty="Nothing was failed over or reseeded yet."
         columns={[

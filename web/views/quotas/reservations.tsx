@@ -1,4 +1,3 @@
-import { useState } from 'preact/hooks';
 import type { QuotaReservation } from '../../api/quota-wire.ts';
 import { formatAhead } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
@@ -6,6 +5,7 @@ import { Loaded, More, Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
+import { useSwitch } from '../../state/filter.ts';
 import { nowMs } from '../../state/page-state.ts';
 import { usePaged } from '../../state/paged.ts';
 import { api } from '../../state/session.ts';
@@ -16,7 +16,7 @@ const words = { held: 'running', settled: 'success', released: 'cancelled', expi
 
 /** What is held for work that is under way; one whose owner is gone can be given back. */
 export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
-  const [all, setAll] = useState(false);
+  const [all, setAll] = useSwitch('held', 'all');
   const asked = usePaged<QuotaReservation>(`${root}${all ? '' : '?state=held'}`, { step: 20, everyMs: () => 10_000 });
   const { act, refusal, busy } = useActing(() => Promise.all([asked.refresh(), onChanged()]));
   return (

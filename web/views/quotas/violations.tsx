@@ -1,15 +1,16 @@
-import { useState } from 'preact/hooks';
 import type { QuotaViolation } from '../../api/quota-wire.ts';
 import { plural } from '../../format.ts';
 import { Loaded, More } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Age } from '../../parts/text.tsx';
+import { useSwitch } from '../../state/filter.ts';
 import { usePaged } from '../../state/paged.ts';
 import { amountOf, countOf, whoseOf } from './figures.ts';
 
 /** Who wanted more than there was, and what was done about it. */
 export function ViolationsPanel() {
-  const [all, setAll] = useState(true);
+  const [lasting, setLasting] = useSwitch('beyond', 'lasting');
+  const all = !lasting;
   const asked = usePaged<QuotaViolation>(`api/v1/metrics/quotas/violations${all ? '' : '?resolved=false'}`, {
     step: 20,
     everyMs: () => 10_000,
@@ -21,7 +22,7 @@ export function ViolationsPanel() {
         <Action
           label={all ? 'Only what lasts' : 'All'}
           about={all ? 'Only what lasts of what passed a limit' : 'All that passed a limit'}
-          onPress={() => setAll(!all)}
+          onPress={() => setLasting(all)}
         />
       </header>
       <Loaded asked={asked}>

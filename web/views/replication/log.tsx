@@ -1,9 +1,9 @@
-import { useState } from 'preact/hooks';
 import type { Replica, ReplicationLogEntry } from '../../api/replication-wire.ts';
 import { formatBytes, formatExact, formatSeconds } from '../../format.ts';
 import { Word } from '../../parts/mark.tsx';
 import { Table } from '../../parts/table.tsx';
 import { Age, Sentence } from '../../parts/text.tsx';
+import { useFilter } from '../../state/filter.ts';
 import { usePaged } from '../../state/paged.ts';
 
 const types: Readonly<Record<string, string>> = {
@@ -13,6 +13,7 @@ const types: Readonly<Record<string, string>> = {
   heal: 'mends',
   health_check: 'changes of a place',
   forget: 'what was forgotten there',
+  prune: 'room freed there',
   receive: 'what was received here',
 };
 const statuses: Readonly<Record<string, string>> = {
@@ -27,9 +28,9 @@ const wordOf = (status: string): string =>
 
 /** What was copied, verified and mended, newest first. @param changed another one asks at once */
 export function LogPanel({ places, changed }: { places: readonly Replica[]; changed: string }) {
-  const [place, setPlace] = useState('');
-  const [type, setType] = useState('');
-  const [status, setStatus] = useState('');
+  const [place, setPlace] = useFilter('place');
+  const [type, setType] = useFilter('what', Object.keys(types));
+  const [status, setStatus] = useFilter('ended', Object.keys(statuses));
   const query = new URLSearchParams(
     Object.entries({ target_id: place, operation_type: type, status }).filter(([, value]) => value !== ''),
   );
@@ -43,7 +44,12 @@ export function LogPanel({ places, changed }: { places: readonly Replica[]; chan
     <section class="panel" aria-labelledby="replication-log-title">
       <h2 id="replication-log-title">What was done</h2>
       <div class="event-filters">
-        <Choice name="Place" value={place} onChange={setPlace} of={{ '': 'any', ...namesOf(places) }} />
+        <Choice
+          name="Place"
+          value={place}
+          onChange={setPlace}
+          of={{ '': 'any', ...(place === '' ? {} : { [place]: place }), ...namesOf(places) }}
+        />
         <Choice name="What" value={type} onChange={setType} of={types} />
         <Choice name="How it ended" value={status} onChange={setStatus} of={statuses} />
       </div>
@@ -52,6 +58,7 @@ export function LogPanel({ places, changed }: { places: readonly Replica[]; chan
         rows={asked.value?.items}
         problem={asked.problem}
         more={asked.more}
+        isCut={asked.isCut}
         keyOf={(one) => one.log_id}
         needs={30}
         empty={isNarrowed ? 'Nothing of that.' : 'Nothing was copied, verified or healed yet.'}

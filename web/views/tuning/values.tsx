@@ -6,6 +6,7 @@ import { Table } from '../../parts/table.tsx';
 import { Action } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useAsked, useFollowed } from '../../state/asked.ts';
+import { useSwitch } from '../../state/filter.ts';
 import { api } from '../../state/session.ts';
 import { CheckResult } from './check-result.tsx';
 import { boundsOf, costOf, readTyped, shown } from './read-value.ts';
@@ -19,7 +20,7 @@ export function ValuesPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
     everyMs: () => 10_000,
   });
   const catalogue = useAsked<Page<ParameterInfo>>(`${root}/parameters`);
-  const [all, setAll] = useState(false);
+  const [all, setAll] = useSwitch('values', 'all');
   const [open, setOpen] = useState<string>();
   const infos = new Map((catalogue.value?.items ?? []).map((one) => [one.name, one]));
   const items = value?.items ?? [];
