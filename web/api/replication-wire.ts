@@ -9,6 +9,7 @@ export type Replica = {
   zone: string | null;
   offline: boolean;
   enabled: boolean;
+  idle_reason: string | null;
   limit_kib_per_second: number | null;
   origin: 'file' | 'api';
   status: 'healthy' | 'degraded' | 'unreachable' | 'unknown';
@@ -17,6 +18,7 @@ export type Replica = {
   last_synced: string | null;
   last_verified: string | null;
   verified_percent: number | null;
+  last_pruned: string | null;
   findings: string[];
   conflict: string | null;
   stored_bytes: number | null;
@@ -28,7 +30,7 @@ export type Replica = {
     missing_bytes: number;
     newest_taken_at: string | null;
   }[];
-  allowed_actions: ('replicate' | 'verify' | 'heal' | 'change' | 'remove')[];
+  allowed_actions: ('replicate' | 'verify' | 'heal' | 'prune' | 'change' | 'remove')[];
 };
 
 export type ReplicationStatus = {
@@ -53,4 +55,24 @@ export type ReplicationLogEntry = {
   duration_seconds: number | null;
   bytes_transferred: number | null;
   error_message: string | null;
+};
+
+export type ReceivedPoint = {
+  sender: string;
+  graph_id: string;
+  backup_id: string;
+  data_hash: string;
+  taken_at: string | null;
+  size_bytes: number;
+  received_at: string;
+};
+
+/** What adopting a received point came to. */
+export type Adopted = {
+  backup_id: string;
+  graph_id: string;
+  sender: string;
+  already_there: boolean;
+  restorable: boolean;
+  next: string;
 };

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { messageOf } from '../api/client.ts';
 import type { UpkeepKind } from '../api/recovery-wire.ts';
+import type { ReceivedPoint } from '../api/replication-wire.ts';
 import type { BackupStatus, Operation, Point, RestorePlan } from '../api/wire.ts';
 import { operations, refreshRecovery } from './page-state.ts';
 import type { RestoreRequest } from './restore-choice.ts';
@@ -37,6 +38,12 @@ export const confirmKit = (): Promise<void> => begin('api/v1/backup/recovery-kit
 export const cancelOperation = (id: string): Promise<void> =>
   begin(`api/v1/operations/${encodeURIComponent(id)}/cancel`);
 
+/** Makes a point that another ragwarden sent one of ours. @param password of the repository it came from; it goes no further */
+export const adoptReceived = (one: ReceivedPoint, password: string): Promise<Operation> =>
+  api.post('api/v1/backup-replication/backup/snapshots/received/adopt', {
+    ...{ password, backup_id: one.backup_id, graph_id: one.graph_id, sender: one.sender },
+  });
+
 const restorePath = (id: string): string => `api/v1/backup/restore/${encodeURIComponent(id)}`;
 
 /** Changes nothing. */
@@ -66,6 +73,7 @@ const doing: Readonly<Record<string, string>> = {
   'repository.prune': 'The repository is being pruned',
   'repository.check': 'The repository is being checked',
   'recovery.failover': 'A failover is under way',
+  'replication.adopt': 'A received point is being adopted',
 };
 
 export const nameOfKind: Readonly<Record<string, string>> = {
@@ -86,6 +94,8 @@ export const nameOfKind: Readonly<Record<string, string>> = {
   'replication.sync': 'Copying recovery points',
   'replication.verify': 'Verifying a copy',
   'replication.heal': 'Healing a copy',
+  'replication.prune': 'Freeing room at a copy',
+  'replication.adopt': 'Adopting a received point',
   'recovery.failover': 'Failing over',
   'recovery.reseed': 'Reseeding the place that was left',
   'recovery.validate-checkpoint': 'Validating a checkpoint',

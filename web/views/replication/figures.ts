@@ -14,11 +14,15 @@ export function whyNot(one: Replica, action: Replica['allowed_actions'][number],
   if (busy) return 'The last press is under way.';
   if (one.allowed_actions.includes(action)) return undefined;
   if (action === 'change' || action === 'remove') return 'It stands in the settings file.';
-  if (!one.enabled) return 'It is paused.';
-  return action === 'heal' && one.kind === 'ragwarden'
-    ? 'Another ragwarden mends its own.'
-    : 'Replication is switched off.';
+  if (one.kind === 'ragwarden' && action === 'prune')
+    return 'Another ragwarden keeps whole files, which go with their bytes.';
+  if (one.kind === 'ragwarden' && action === 'heal') return 'Another ragwarden mends its own.';
+  return one.enabled ? (one.idle_reason ?? 'It cannot be done now.') : 'It is paused.';
 }
+
+/** Why no credentials can be handed in; undefined when they can. */
+export const whyNoCredentials = (one: Replica, busy: boolean): string | undefined =>
+  whyNot(one, 'change', busy) ?? (credentialsOf(one.kind).length === 0 ? 'It needs none.' : undefined);
 
 /** Names of the credentials that each kind of place may need; what is left empty is not sent. */
 export const placeKinds = {
@@ -47,6 +51,16 @@ export const placeKinds = {
   ragwarden: { says: 'another ragwarden', placeholder: 'https://host:8710', credentials: ['API_KEY'] },
 } as const satisfies Record<string, { says: string; placeholder: string; credentials: readonly string[] }>;
 export type PlaceKind = keyof typeof placeKinds;
+
+export const isPlaceKind = (kind: string): kind is PlaceKind => Object.hasOwn(placeKinds, kind);
+export const credentialsOf = (kind: string): readonly string[] =>
+  isPlaceKind(kind) ? placeKinds[kind].credentials : [];
+/** Whether nobody shall read it over a shoulder. */
+export const isSecretName = (name: string): boolean => /SECRET|PASSWORD|KEY$|TOKEN|SAS/.test(name);
+
+/** As a change of a place takes new credentials. */
+export const changeOf = (kind: string, { API_KEY, ...credentials }: Readonly<Record<string, string>>): object =>
+  kind === 'ragwarden' ? { api_key: API_KEY } : { credentials };
 
 export type NewPlace = {
   readonly kind: PlaceKind;

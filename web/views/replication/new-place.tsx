@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { Refusal } from '../../parts/loaded.tsx';
 import { useActing } from '../../state/acting.ts';
 import { api } from '../../state/session.ts';
-import { bodyOf, type NewPlace, type PlaceKind, placeKinds } from './figures.ts';
+import { bodyOf, isPlaceKind, isSecretName, type NewPlace, type PlaceKind, placeKinds } from './figures.ts';
 
 const nothing: NewPlace = { kind: 'folder', name: '', where: '', zone: '', offline: false, limitKiB: '', secrets: {} };
 
@@ -62,7 +62,7 @@ export function NewPlaceForm({ onChanged }: { onChanged(): Promise<unknown> }) {
           <Field
             key={name}
             name={name}
-            type={/SECRET|PASSWORD|KEY$|TOKEN|SAS/.test(name) ? 'password' : 'text'}
+            type={isSecretName(name) ? 'password' : 'text'}
             value={typed.secrets[name] ?? ''}
             onInput={(value) => set({ secrets: { ...typed.secrets, [name]: value } })}
           />
@@ -92,7 +92,7 @@ export function NewPlaceForm({ onChanged }: { onChanged(): Promise<unknown> }) {
   );
 }
 
-const kindOf = (value: string): PlaceKind => (value in placeKinds ? (value as PlaceKind) : 'folder'); // just looked at
+const kindOf = (value: string): PlaceKind => (isPlaceKind(value) ? value : 'folder');
 
 function Field(props: {
   name: string;

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Replica } from '../../api/replication-wire.ts';
 import { formatBytes, formatRate } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
@@ -5,11 +6,21 @@ import { Refusal } from '../../parts/loaded.tsx';
 import { Action, Age, Fact, Sentence } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { api } from '../../state/session.ts';
-import { sumOf, whyNot } from './figures.ts';
+import { CredentialsForm } from './credentials.tsx';
+import { changeOf, sumOf, whyNoCredentials, whyNot } from './figures.ts';
 
 /** One place: where it is, what was found there, and what may be done with it. */
 export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onChanged(): Promise<unknown> }) {
   const { act, refusal, busy } = useActing(onChanged);
+  const [isTyping, setTyping] = useState(false);
+  const [said, setSaid] = useState('');
+  const opener = useRef<HTMLSpanElement>(null);
+  const wasTyping = useRef(false);
+  // The form is gone, and the keyboard goes on at the button that opened it.
+  useLayoutEffect(() => {
+    if (wasTyping.current && !isTyping) opener.current?.querySelector('button')?.focus();
+    wasTyping.current = isTyping;
+  }, [isTyping]);
   const root = `api/v1/backup-replication/replication/targets/${encodeURIComponent(one.target_id)}`;
   const may = (action: Replica['allowed_actions'][number]): string | undefined => whyNot(one, action, busy);
   const post = (path: string, body: object): void => void act(() => api.post(`${root}/${path}`, body));
@@ -46,6 +57,11 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
           <Age at={one.last_verified} none="never" />
           {one.verified_percent !== null && `, ${one.verified_percent} % of it`}
         </Fact>
+        {one.kind !== 'ragwarden' && (
+          <Fact name="Room freed">
+            <Age at={one.last_pruned} none="never" />
+          </Fact>
+        )}
         <Fact name="Limit">
           {one.limit_kib_per_second === null
             ? 'as the setting says'
@@ -88,6 +104,21 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
           why={may('heal')}
           onConfirm={() => post('heal', { damaged: 'source', confirm: true })}
         />
+        <Confirm
+          label="Free room"
+          about={`Free room: prune what nothing needs at ${one.target_id}`}
+          question="What was forgotten there, and what copies that were cut off left, is removed there; points stay. Nothing is copied there meanwhile."
+          why={may('prune')}
+          onConfirm={() => post('prune', {})}
+        />
+        <span ref={opener} class="action">
+          <Action
+            label="New credentials"
+            about={`New credentials for ${one.target_id}`}
+            why={isTyping ? 'They are being typed below.' : whyNoCredentials(one, busy)}
+            onPress={() => setTyping(true)}
+          />
+        </span>
         {one.enabled ? (
           <Confirm
             label="Pause"
@@ -112,7 +143,25 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
           onConfirm={() => void act(() => api.delete(root))}
         />
       </div>
+      {isTyping && (
+        <CredentialsForm
+          replica={one}
+          onLeave={() => setTyping(false)}
+          onSend={(credentials) => {
+            setTyping(false);
+            void act(async () => {
+              setSaid('');
+              if (Object.keys(credentials).length === 0) throw new Error('Nothing was typed: the old ones are kept.');
+              await api.patch(root, changeOf(one.kind, credentials));
+              setSaid('The credentials were replaced. The next look at the place uses them.');
+            });
+          }}
+        />
+      )}
       <Refusal text={refusal} />
+      <p role="status" class="faint">
+        {said}
+      </p>
     </article>
   );
 }

@@ -6,9 +6,12 @@ import { operations } from '../../state/page-state.ts';
 import { api } from '../../state/session.ts';
 import { LogPanel } from './log.tsx';
 import { PlacementPanel } from './placement.tsx';
+import { ReceivedPanel } from './received.tsx';
 import { ReplicasPanel } from './replicas.tsx';
 
-const kinds = ['replication.sync', 'replication.verify', 'replication.heal'];
+const kinds = [
+  ...['replication.sync', 'replication.verify', 'replication.heal', 'replication.prune', 'replication.adopt'],
+];
 
 /** Where points are copied to, how far behind each place is, and whether they lie where they shall. */
 export function Replication() {
@@ -39,6 +42,7 @@ export function Replication() {
     <main class="panels replication">
       <div class="column">
         <ReplicasPanel asked={status} onChanged={refresh} />
+        <ReceivedPanel changed={changed} onChanged={refresh} />
       </div>
       <div class="column">
         <Work
