@@ -37,6 +37,7 @@ export type Recommendation = {
 export type UsageForecast = {
   readonly resource: string;
   readonly unit: string;
+  readonly state: 'fills' | 'grows' | 'falls' | 'no_trend' | 'too_little_data' | 'not_in_this_window';
   readonly now: number | null;
   readonly limit: number | null;
   readonly reached_at: string | null;
