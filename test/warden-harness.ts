@@ -160,11 +160,12 @@ export function field(value: unknown, ...path: (string | number)[]): unknown {
   return found;
 }
 
+export const passwordOfTests = 'the password of a repository of tests';
+
 /** An empty repository of a new data folder, which costs nothing to open; one that is there stays. See the fixture. */
 export async function prepareRepository(dataDir: string, repository = join(dataDir, 'repository')): Promise<void> {
   const passwordFile = join(dataDir, 'repository-password');
   if (existsSync(passwordFile) || existsSync(join(repository, 'config'))) return;
-  const password = 'the password of a repository of tests';
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  await makeLightRepository(repository, password);
+  writeFileSync(passwordFile, `${passwordOfTests}\n`, { mode: 0o600 });
+  await makeLightRepository(repository, passwordOfTests);
 }

@@ -1,11 +1,16 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../setup/parts.ts';
-import { field, prepareRepository, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
+import { field, passwordOfTests, prepareRepository, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
 import { openPage } from './open-page.ts';
 
 describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replication and of failover', () => {
-  const open = openPage('page-failover', { LIGHTRAG_REPLICATION_ENABLED: 'true' });
+  const open = openPage('page-failover', {
+    LIGHTRAG_REPLICATION_ENABLED: 'true',
+    RAGWARDEN_REPLICATION_RECEIVE: 'true',
+  });
   const copies = temporaryFolder('page-copies');
   const cellar = join(copies, 'cellar');
   beforeAll(async () => {
@@ -46,7 +51,7 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await place.getByText(cellar, { exact: true }).waitFor();
     const history = page.getByRole('region', { name: 'What was done' });
     await history
-      .getByRole('row', { name: /sync backup_.* → the-cellar/ })
+      .getByRole('row', { name: /copy backup_.* → the-cellar/ })
       .first()
       .waitFor();
     // A second attempt of this test finds no way back to a page without places, so the place goes again at its end.
@@ -59,10 +64,30 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await place.getByRole('button', { name: /^Verify: / }).click();
     await history.getByLabel('What').selectOption('validate');
     await history
-      .getByRole('row', { name: /validate the-cellar/ })
+      .getByRole('row', { name: /verification the-cellar/ })
       .first()
       .waitFor();
+    // A link shows the same.
+    await open.address((url) => url.search).toBe('?view=replication&what=validate');
+    await page.reload();
+    await history.getByLabel('What').waitFor();
+    expect(await history.getByLabel('What').inputValue()).toBe('validate');
     expect(await open.faults()).toEqual([]);
+    await expect
+      .poll(
+        async () => {
+          // Whoever still works there is in the way for a moment.
+          await place.getByRole('button', { name: /^Free room/ }).click();
+          await place.getByRole('group').getByRole('button', { name: 'Free room', exact: true }).click();
+          return place.innerText();
+        },
+        { timeout: 120_000, interval: 1_000 },
+      )
+      .toMatch(/Room freed\s+(?!never)\w/);
+    // A folder needs no credentials, and the keyboard reaches the button that says so.
+    const credentials = place.getByRole('button', { name: /^New credentials/ });
+    await credentials.focus();
+    expect(await place.locator(':focus').getAttribute('title')).toBe('It needs none.');
     await expect
       .poll(
         async () => {
@@ -78,6 +103,88 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
         { timeout: 120_000 },
       )
       .toBe(0);
+  });
+
+  test('credentials of a place are changed and a received point is adopted, and no secret stays in the page', async () => {
+    const { page } = open;
+    const secret = 'secret-of-the-page';
+    // Nobody answers there: what counts is what is handed in.
+    const far = await open.asAdmin('api/v1/backup-replication/replication/targets', {
+      ...{
+        target_id: `far-${Date.now()}`,
+        name: 'far away',
+        location: 's3:https://127.0.0.1:1/bucket',
+        enabled: false,
+      },
+      credentials: { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'old' },
+    });
+    const id = String(field(far, 'target_id'));
+    const point = field(await open.asAdmin('api/v1/backup/points?limit=1'), 'items', 0);
+    const backupId = String(field(point, 'backup_id'));
+    // As another ragwarden packs one: a repository of its own, which nobody writes to.
+    await until('nothing under way', async () => {
+      const { items } = (await open.asAdmin('api/v1/operations?limit=20')) as { items: { state: string }[] };
+      return items.every(({ state }) => state !== 'running') ? true : undefined;
+    });
+    const from = join(open.dataDir, 'repository');
+    const packed = execFileSync('tar', ['-cf', '-', '--exclude=./locks/*', '-C', from, '.'], { maxBuffer: 2 ** 28 });
+    await open.upload(
+      `api/v1/backup-replication/backup/snapshots/upload?${new URLSearchParams({
+        ...{ graph_id: 'sample', backup_id: backupId, data_hash: createHash('sha256').update(packed).digest('hex') },
+        taken_at: String(field(point, 'taken_at')),
+      })}`,
+      packed,
+    );
+    await page.goto(`${open.product.api}/health?view=replication`);
+    const place = page.getByRole('article', { name: `Place ${id}` });
+    await place.getByRole('button', { name: /^New credentials/ }).press('Enter');
+    const form = place.getByRole('form', { name: 'New credentials of far away' });
+    await form.getByLabel('AWS_ACCESS_KEY_ID').fill('other');
+    await form.getByLabel('AWS_SECRET_ACCESS_KEY').fill(secret);
+    expect(await open.faults()).toEqual([]);
+    const changed = page.waitForRequest((request) => request.method() === 'PATCH');
+    await form.getByRole('button', { name: 'Replace them' }).click();
+    expect((await changed).postDataJSON()).toEqual({
+      credentials: { AWS_ACCESS_KEY_ID: 'other', AWS_SECRET_ACCESS_KEY: secret },
+    });
+    await place.getByText(/^The credentials were replaced/).waitFor();
+    await place.locator('button:focus', { hasText: 'New credentials' }).waitFor();
+    await open.asAdmin(`api/v1/backup-replication/replication/targets/${id}`, undefined, 'DELETE');
+
+    const received = page.getByRole('region', { name: 'Received from others' });
+    const row = received.getByRole('row', { name: new RegExp(`^${backupId}`) });
+    const adopt = async (fill: () => Promise<void>): Promise<void> => {
+      await row.getByRole('button', { name: /^Adopt…/ }).click();
+      await fill();
+      await received.getByRole('button', { name: 'Adopt it' }).click();
+      await row.getByRole('button', { name: /^Adopt…/ }).waitFor();
+    };
+    const password = received.getByLabel('or the password in it');
+    await adopt(async () => {
+      await received.getByText(/^For when local:.* is lost/).waitFor();
+      expect(await open.faults()).toEqual([]);
+    });
+    await received
+      .getByRole('alert')
+      .getByText(/^Choose the recovery kit/)
+      .waitFor();
+    await adopt(() => password.fill(secret));
+    const ended = page.getByRole('list', { name: 'Just ended' }).getByRole('listitem');
+    await ended.filter({ hasText: /^failed Adopting a received point/ }).waitFor();
+    const kit = `ragwarden recovery kit\n\nPassword        ${passwordOfTests}\n`;
+    await adopt(() =>
+      received
+        .getByLabel('Recovery kit of the sender')
+        .setInputFiles({ name: 'kit.txt', mimeType: 'text/plain', buffer: Buffer.from(kit) }),
+    );
+    await received.getByText(`ragwarden backup restore ${backupId}`, { exact: true }).waitFor();
+    const whole = await page.content();
+    for (const one of [secret, passwordOfTests]) expect(whole).not.toContain(one);
+    expect(
+      await page
+        .locator('input[type=password]')
+        .evaluateAll((all) => all.map((one) => (one as unknown as { value: string }).value).join('')),
+    ).toBe('');
   });
 
   test('a failover is planned, confirmed by the name of the target, followed phase by phase, and the old place is filled again', async () => {

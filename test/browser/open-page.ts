@@ -28,6 +28,9 @@ export type OpenPage = {
   readonly product: Product;
   /** What the browser complained of: errors of scripts, and what the Content-Security-Policy refused. */
   readonly complaints: string[];
+  readonly dataDir: string;
+  /** Hands bytes to the API. */
+  upload(path: string, bytes: Uint8Array): Promise<void>;
   /** Asks the API beside the page. */
   asAdmin(path: string, body?: unknown, method?: string): Promise<unknown>;
   /** The browser tells a new address by itself, a moment after what led to it is there. */
@@ -75,6 +78,16 @@ export function openPage(name: string, settings: Readonly<Record<string, string>
 
   const open: OpenPage = {
     complaints,
+    dataDir,
+    async upload(path, bytes) {
+      const token = readFileSync(join(dataDir, 'local-token'), 'utf8').trim();
+      const answer = await fetch(new URL(path, `${open.product.api}/`), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/octet-stream' },
+        body: bytes as Uint8Array<ArrayBuffer>,
+      });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.any(String)]);
+    },
     get page() {
       if (!page) throw new Error('the browser is not open yet');
       return page;

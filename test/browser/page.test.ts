@@ -52,7 +52,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       // Both at once: a point of the sample is soon taken.
       await Promise.all([
         open.page.getByRole('progressbar').waitFor(),
-        open.page.locator('button.is-main:disabled[title="A recovery point is being taken."]').waitFor(),
+        open.page.locator('button.is-main[aria-disabled="true"][title="A recovery point is being taken."]').waitFor(),
       ]);
       await row('manual').getByText('consistent').waitFor();
       await open.page

@@ -121,6 +121,57 @@ describe.skipIf(!hasPart('chromium'))('the views of what is kept', () => {
     });
   });
 
+  describe('the view of analytics', () => {
+    afterAll(async () => {
+      await open.page.unroute('**/analytics/recommendations**');
+      await open.page.goto(`${open.product.api}/health`);
+    });
+
+    test('a look is asked for, and what is recommended is dismissed, taken back and kept without losing the keyboard', async () => {
+      const { page } = open;
+      // It takes hours of samples before anything is recommended: the answer stands in for them.
+      const one = {
+        ...{ recommendation_id: 'rec_1', title: 'Free disk space', description: 'It fills.', priority: 'high' },
+        ...{ optimization_type: 'cleanup', implementation_effort: 'low', steps: ['Run `ragwarden cleanup`.'] },
+        estimated_savings: { amount: null, unit: 'bytes', basis: 'Nobody knows.' },
+      };
+      let isOpen = true;
+      const asked: string[] = [];
+      await page.route('**/analytics/recommendations**', async (route) => {
+        const { pathname } = new URL(route.request().url());
+        if (route.request().method() === 'POST') {
+          asked.push(`${pathname.split('/').at(-1)} ${route.request().postData() ?? ''}`.trim());
+          isOpen = pathname.endsWith('/reopen');
+        }
+        await route.fulfill({ json: { items: isOpen ? [one] : [], next_cursor: null, total: isOpen ? 1 : 0 } });
+      });
+      await page.getByRole('link', { name: 'Analytics', exact: true }).click();
+      const main = page.getByRole('main');
+      const advice = main.getByRole('region', { name: 'Recommendations' });
+      await advice.getByText('Free disk space').waitFor();
+      for (const name of ['Forecasts', 'Patterns', 'Profiles']) await main.getByRole('region', { name }).waitFor();
+      const look = page.waitForResponse((answer) => answer.url().endsWith('/analytics/run'));
+      await advice.getByRole('button', { name: /^Look now/ }).click();
+      expect((await look).status()).toBe(200);
+      await advice.getByText(/^Looked at \d+ series in/).waitFor();
+      expect(await open.faults()).toEqual([]);
+
+      const focused = advice.locator(':focus');
+      await advice.getByRole('button', { name: /^Dismiss/ }).press('Enter');
+      await expect.poll(() => focused.evaluate((element) => element.tagName), { timeout: 60_000 }).toBe('INPUT');
+      await page.keyboard.press('Escape');
+      await advice.locator('button:focus', { hasText: 'Dismiss' }).press('Enter');
+      await advice.getByRole('button', { name: /^Keep it/ }).press('Enter');
+      await advice.locator('button:focus', { hasText: 'Dismiss' }).press('Enter');
+      await focused.fill('a larger disk comes');
+      await page.keyboard.press('Enter');
+      await advice.getByText('Nothing is recommended.').waitFor();
+      await advice.locator('button:focus', { hasText: 'Take it back' }).press('Enter');
+      await advice.getByText('It fills.').waitFor();
+      expect(asked).toEqual(['dismiss {"reason":"a larger disk comes"}', 'reopen']);
+    });
+  });
+
   describe('the view of quotas', () => {
     const quotaId = 'page_chunks';
     afterAll(async () => {

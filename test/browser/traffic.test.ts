@@ -113,26 +113,37 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
     };
 
     test('what passed the gateway is there with its time and what became of it, in all and one by one', async () => {
+      // Beside what an attempt before this one let pass.
+      const count = async (query: string, ...path: (string | number)[]): Promise<number> =>
+        Number(field(await open.asAdmin(`api/v1/traffic/summary?window=1h&${query}`), ...path) ?? 0);
+      const before = {
+        all: await count('by=mode', 'total', 'requests'),
+        empty: await count('by=mode', 'total', 'empty'),
+        wrong: await count('by=mode', 'total', 'client_errors'),
+      };
       await pass('/query', { query: 'tram', mode: 'naive' });
       await pass('/query', { query: 'zzzz', mode: 'mix' });
       await pass('/nothing');
       await open.page.getByRole('link', { name: 'Traffic' }).click();
       const traffic = open.page.getByRole('region', { name: 'Traffic' });
       await open.page.getByLabel('Group by').selectOption('mode');
-      await traffic.getByRole('row', { name: /^mix 1 0 \d/ }).waitFor();
-      await expect
-        .poll(() => traffic.innerText(), { timeout: 60_000 })
-        .toMatch(/Requests\s+3\s+1 empty, 1 asked wrongly/);
+      await traffic.getByRole('row', { name: new RegExp(`^mix ${before.empty + 1} 0 \\d`) }).waitFor();
+      const told = `Requests\\s+${before.all + 3}\\s+${before.empty + 1} empty, ${before.wrong + 1} asked wrongly`;
+      await expect.poll(() => traffic.innerText(), { timeout: 60_000 }).toMatch(new RegExp(told));
       const latest = open.page.getByRole('region', { name: 'Latest exchanges' });
       // The list is asked for by itself, so it may be a moment behind the sums.
-      const outcomes = async () => (await latest.locator('summary').allInnerTexts()).map((text) => text.split('\n')[1]);
+      const outcomes = async () =>
+        (await latest.locator('summary').allInnerTexts()).slice(0, 3).map((text) => text.split('\n')[1]);
+      await expect
+        .poll(() => latest.locator('summary').count(), { timeout: 60_000 })
+        .toBe(Math.min(20, before.all + 3));
       await expect.poll(outcomes, { timeout: 60_000 }).toEqual(['client error', 'empty', 'ok']);
       await latest.locator('summary').nth(1).click();
       expect(await latest.locator('dl').nth(1).innerText()).toMatch(
         /route\s+POST \/query\s+status\s+200\s+reason\s+no-context/,
       );
       await open.page.getByLabel('only what did not end well').check();
-      await expect.poll(() => latest.locator('summary').count(), { timeout: 60_000 }).toBe(1);
+      await expect.poll(() => latest.locator('summary').count(), { timeout: 60_000 }).toBe(before.wrong + 1);
       await open.address((url) => url.search).toBe('?view=traffic&by=mode&failed=true');
     });
 
@@ -145,7 +156,9 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
 
     test('a key is made, shown once, passes as its holder, and is revoked when that was confirmed', async () => {
       const keys = open.page.getByRole('region', { name: 'Keys' });
-      await keys.getByLabel('For').fill('page-test');
+      // Another one with each attempt: how often it passed is counted.
+      const holder = `page-test-${Date.now()}`;
+      await keys.getByLabel('For').fill(holder);
       await keys.getByRole('button', { name: 'Make a key' }).click();
       const key = await keys.getByText(/^rw_gw_/).innerText();
       const asHolder = (): Promise<number> =>
@@ -154,19 +167,20 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
       await keys.getByRole('button', { name: /^I have it/ }).click();
       expect(await open.page.innerText('body')).not.toContain(key);
       await open.page.getByLabel('Group by').selectOption('user');
-      await open.page.getByRole('row', { name: /^local:page-test 1 0 / }).waitFor();
-      await keys.getByRole('button', { name: 'Revoke the key of local:page-test' }).click();
+      await open.page.getByRole('row', { name: new RegExp(`^local:${holder} 1 0 `) }).waitFor();
+      await keys.getByRole('button', { name: `Revoke the key of local:${holder}` }).click();
       // What changes nothing has the focus.
       await keys.locator('button:focus', { hasText: 'Keep' }).waitFor();
       await open.page.keyboard.press('Enter');
       await keys.locator('button:focus', { hasText: 'Revoke' }).waitFor();
-      expect(await keys.getByText('revoked', { exact: true }).count()).toBe(0);
-      await keys.getByRole('button', { name: 'Revoke the key of local:page-test' }).click();
+      const its = keys.getByRole('listitem').filter({ hasText: holder });
+      expect(await its.getByText('revoked', { exact: true }).count()).toBe(0);
+      await keys.getByRole('button', { name: `Revoke the key of local:${holder}` }).click();
       await keys
         .getByRole('group')
         .getByRole('button', { name: /^Revoke/ })
         .click();
-      await keys.getByText('revoked', { exact: true }).waitFor();
+      await its.getByText('revoked', { exact: true }).waitFor();
       // The gateway, a thread of its own, hears of it from the server.
       await expect.poll(asHolder, { timeout: 60_000 }).toBe(401);
     });
@@ -212,6 +226,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
         .toMatch(/Documents\s+[^\n]*\d+ processed[\s\S]*Pipeline\s+(idle|busy)[\s\S]*Audit\s+(?!not)\w+/);
       await open.page.getByRole('region', { name: 'Host' }).getByText('Memory', { exact: true }).waitFor();
       const services = open.page.getByRole('region', { name: 'Services' });
+      await services.getByRole('button', { name: /^Show \d+ more/ }).click();
       await services.getByRole('row', { name: /^health watch (running|waiting)/ }).waitFor();
       expect(await services.innerText()).toContain('alive');
       expect(await open.faults()).toEqual([]);

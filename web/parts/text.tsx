@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
 import { formatAge, formatExact } from '../format.ts';
 import { nowMs } from '../state/page-state.ts';
 
@@ -49,16 +50,25 @@ export function Action(props: {
   onPress(): void;
 }) {
   const { why } = props;
+  const id = useId();
   return (
     <span class="action">
-      {why !== undefined && <span class={props.tellWhy ? 'why' : 'visually-hidden'}>{why}</span>}
+      {why !== undefined && (
+        <span id={id} class={props.tellWhy ? 'why' : 'why-not'}>
+          {why}
+        </span>
+      )}
+      {/* Not `disabled`: the keyboard reaches it and hears why, and what was just pressed keeps the focus while it is done. */}
       <button
         type="button"
         class={`button is-${props.kind ?? 'plain'}`}
-        disabled={why !== undefined}
+        aria-disabled={why !== undefined}
+        aria-describedby={why === undefined ? undefined : id}
         title={why ?? props.about}
         aria-label={spokenName(props.label, props.about)}
-        onClick={props.onPress}
+        onClick={() => {
+          if (why === undefined) props.onPress();
+        }}
       >
         {props.label}
       </button>

@@ -1,4 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
+import type { ActiveAlerts } from '../api/alert-wire.ts';
 import type { Drill, Objectives, Repository, Sources, Timeline } from '../api/recovery-wire.ts';
 import type { BackupStatus, Health, HostHealth, Operation, Page, Point, Target } from '../api/wire.ts';
 import { connection, endEvents, followEvents } from './event-feed.ts';
@@ -54,6 +55,12 @@ export const operations = createPoll<Page<Operation>>({
   everyMs: (page) => (page?.items.some((one) => one.state === 'running') ? 1_000 : 4_000),
 });
 
+/** How many alerts fire, told beside the way to them in every view; the list itself is asked for by its view. */
+export const firing = createPoll<Pick<ActiveAlerts, 'firing'>>({
+  load: (on) => api.get('api/v1/metrics/alerts/active?state=pending', on),
+  everyMs: () => 15_000,
+});
+
 export const phasesSeen = signal<PhasesSeen>(new Map());
 export const hostHistory = signal<readonly HostPoint[]>([]);
 
@@ -82,6 +89,7 @@ const polls: Readonly<Record<View, readonly Poll<unknown>[]>> = {
 /** What an event of this kind makes worth asking for at once. */
 function refreshAfter(type: string): void {
   void health.refresh();
+  if (type.startsWith('alert.')) void firing.refresh();
   if (type.startsWith('target.')) void targets.refresh();
   if (type.startsWith('host.')) void host.refresh();
   if (/^(backup|restore|operation|recovery)\./.test(type)) refreshRecovery();
@@ -145,8 +153,8 @@ export function startPage(): void {
   effect(() => {
     const now = session.value;
     const isAdmin = now.state === 'known' && now.who.role === 'admin';
-    const wanted = new Set(isAdmin && !hidden.value ? polls[view.value] : []);
-    for (const poll of new Set(Object.values(polls).flat()))
+    const wanted = new Set(isAdmin && !hidden.value ? [firing, ...polls[view.value]] : []);
+    for (const poll of new Set([firing, ...Object.values(polls).flat()]))
       if (wanted.has(poll)) poll.start();
       else poll.stop({ forget: !isAdmin });
     if (!isAdmin) hostHistory.value = [];

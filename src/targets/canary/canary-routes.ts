@@ -72,7 +72,7 @@ export const canaryRoutes =
       if (!found)
         throw new AppError(
           'feature/disabled',
-          'There is no canary: set target.canary.question and target.canary.expected.',
+          'There is no canary: set `target.canary.question` and `target.canary.expected`.',
         );
       return found;
     };

@@ -72,7 +72,7 @@ export const orphanRoutes =
         if (!found)
           throw new AppError(
             'conflict/state',
-            'Orphans were not looked for yet. POST to …/orphans/search, or ask again in an hour.',
+            'Orphans were not looked for yet. Look now (POST to …/orphans/search), or wait for the look of each hour.',
           );
         return shape(found);
       },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CleanupTask } from '../../api/cleanup-wire.ts';
-import { containedOf, paramsText, questionOf, readParams, successOf, triggerOf } from './figures.ts';
+import { containedOf, paramsText, questionOf, readParams, sayCron, successOf, triggerOf } from './figures.ts';
 
 test('what was typed is read as numbers, yes and no, and words', () => {
   const typed = ' days_to_keep=14  force=true folder=exports pattern=a=b ';
@@ -23,7 +23,7 @@ test('the question says how much goes, and whether it comes back', () => {
 
 test('a task says what begins it, and one that never ran has no rate', () => {
   const task = { trigger_type: 'scheduled', schedule_expression: '0 2 * * *', time_zone: 'UTC' } as CleanupTask;
-  expect(triggerOf(task)).toBe('0 2 * * * UTC');
+  expect(triggerOf(task)).toBe('daily at 02:00 UTC');
   expect(triggerOf({ ...task, trigger_type: 'health_check', health: { check: null, becomes: ['critical'] } })).toBe(
     'health becomes critical',
   );
@@ -34,4 +34,16 @@ test('a task says what begins it, and one that never ran has no rate', () => {
 test('what no point holds is not the same as what nobody knows', () => {
   const of = (state: 'missing' | 'unknown') => containedOf({ contained: { state, reason: '' } });
   expect([of('missing'), of('unknown')]).toEqual(['no', 'unknown']);
+});
+
+test.each([
+  ['0 * * * *', 'every hour'],
+  ['15 * * * *', 'every hour at :15'],
+  ['0 */6 * * *', 'every 6 h'],
+  ['30 3 * * *', 'daily at 03:30'],
+  ['30 3 * * 1', '30 3 * * 1'],
+  ['*/5 * * * *', '*/5 * * * *'],
+  ['', ''],
+])('the schedule %s is said as %s', (expression, text) => {
+  expect(sayCron(expression)).toBe(text);
 });

@@ -23,11 +23,22 @@ export const paramsText = (params: CleanupParams): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
+/** The schedules that most tasks have, in words; any other as it is written. */
+export function sayCron(expression: string): string {
+  const [minute = '', hour = '', ...rest] = expression.trim().split(/\s+/);
+  if (rest.join(' ') !== '* * *' || !/^\d{1,2}$/.test(minute)) return expression;
+  const past = minute.padStart(2, '0');
+  if (hour === '*') return minute === '0' ? 'every hour' : `every hour at :${past}`;
+  const every = /^\*\/(\d{1,2})$/.exec(hour)?.[1];
+  if (every !== undefined) return `every ${every} h${minute === '0' ? '' : ` at :${past}`}`;
+  return /^\d{1,2}$/.test(hour) ? `daily at ${hour.padStart(2, '0')}:${past}` : expression;
+}
+
 /** What begins a task. */
 export function triggerOf(task: CleanupTask): string {
   switch (task.trigger_type) {
     case 'scheduled':
-      return `${task.schedule_expression ?? ''} ${task.time_zone ?? ''}`.trim();
+      return `${sayCron(task.schedule_expression ?? '')} ${task.time_zone ?? ''}`.trim();
     case 'threshold_based':
       return task.threshold_condition ?? 'a threshold';
     case 'event_driven':

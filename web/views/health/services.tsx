@@ -8,6 +8,10 @@ import { api } from '../../state/session.ts';
 
 const words: Readonly<Record<string, string>> = { running: 'healthy', waiting: 'healthy', late: 'unhealthy' };
 
+/** What is late or failed comes first, and the rest by a press: they are many, and hardly ever worth a look. */
+const isWell = ({ state, last_error: error }: Instance['services'][number]): boolean =>
+  error === null && words[state] === 'healthy';
+
 /** What runs in this instance, and in the others on the same state. */
 export function ServicesPanel() {
   const asked = useFollowed<{ readonly items: readonly Instance[] }>('services', {
@@ -41,7 +45,8 @@ function OneInstance({ instance }: { instance: Instance }) {
       </header>
       <Table
         name={`What runs in ${instance.instance}`}
-        rows={instance.services}
+        rows={[...instance.services].sort((one, other) => Number(isWell(one)) - Number(isWell(other)))}
+        atOnce={Math.max(12, instance.services.filter((one) => !isWell(one)).length)}
         keyOf={(one) => one.name}
         empty="Nothing runs in it."
         columns={[

@@ -23,6 +23,24 @@ const statuses: Readonly<Record<string, string>> = {
   validated: 'validated',
   failed: 'failed',
 };
+/** What was done, in the words of the page. */
+const said: Readonly<Record<string, string>> = {
+  sync: 'copy',
+  validate: 'verification',
+  heal: 'mend',
+  health_check: 'place',
+  forget: 'forgotten',
+  prune: 'room freed',
+  receive: 'received',
+};
+const aboutOf = ({ operation_type: type, backup_id: point, target_id: place }: ReplicationLogEntry): string => {
+  if (point === null) return place;
+  return type === 'receive'
+    ? `${point} from ${place}`
+    : type === 'forget'
+      ? `${point} at ${place}`
+      : `${point} → ${place}`;
+};
 const wordOf = (status: string): string =>
   status === 'completed' || status === 'validated' ? 'success' : status === 'in_progress' ? 'running' : status;
 
@@ -67,8 +85,7 @@ export function LogPanel({ places, changed }: { places: readonly Replica[]; chan
             title: 'What',
             cell: (one) => (
               <>
-                <Word word={wordOf(one.status)} text={one.operation_type} />{' '}
-                {one.backup_id === null ? one.target_id : `${one.backup_id} → ${one.target_id}`}
+                <Word word={wordOf(one.status)} text={said[one.operation_type] ?? one.operation_type} /> {aboutOf(one)}
                 {one.error_message !== null && (
                   <span class="rule-says is-failed">
                     <Sentence text={one.error_message} />
