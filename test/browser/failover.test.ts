@@ -87,9 +87,7 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     // A folder needs no credentials, and the keyboard reaches the button that says so.
     const credentials = place.getByRole('button', { name: /^New credentials/ });
     await credentials.focus();
-    await expect
-      .poll(() => place.locator(':focus').getAttribute('title'), { timeout: 60_000 })
-      .toBe('It needs none.');
+    await expect.poll(() => place.locator(':focus').getAttribute('title'), { timeout: 60_000 }).toBe('It needs none.');
     await expect
       .poll(
         async () => {

@@ -1,14 +1,23 @@
 import { expect, test } from 'vitest';
-import { parseRepositoryLocation } from '../../src/backup/repository/location.ts';
-import { recoveryKit } from '../../src/backup/repository/recovery-kit.ts';
 import { passwordOfKit } from './recovery-kit.ts';
 
+/** As `ragwarden backup kit` prints it. */
+const kit = `ragwarden recovery kit
+======================
+
+Written 2026-11-22T04:00:00.000Z. Keep this page away from the machine it protects: on paper, or in a password safe.
+
+Repositories
+  /srv/backup   (id 0123abcd)
+
+Password        correct horse  battery
+Seal key        none
+Format version  1
+`;
+
 test('the password is read from a kit as the product prints it, and from nothing else', () => {
-  const password = 'correct horse  battery';
-  const repositories = [{ location: parseRepositoryLocation('/srv/backup', 'file') }];
-  const kit = recoveryKit({ repositories, password, formatVersion: 1, createdAtMs: 0 });
-  expect(passwordOfKit(kit)).toBe(password);
-  expect(passwordOfKit(kit.replaceAll('\n', '\r\n'))).toBe(password);
-  expect(passwordOfKit(`Password        ${password}\n`)).toBeUndefined();
+  expect(passwordOfKit(kit)).toBe('correct horse  battery');
+  expect(passwordOfKit(kit.replaceAll('\n', '\r\n'))).toBe('correct horse  battery');
+  expect(passwordOfKit('Password        correct horse  battery\n')).toBeUndefined();
   expect(passwordOfKit('')).toBeUndefined();
 });
