@@ -180,6 +180,11 @@ const recoveryRules: readonly AlertRuleBody[] = [
     ...{ threshold: 1, severity: 'error', duration_seconds: 900 },
     description: 'The copies of the newest recovery point do not lie where the placement rule wants them.',
   }),
+  rule('replication-prune', {
+    ...{ name: 'replication_prune_failing', metric_name: 'ragwarden_replication_prune_failures', condition: 'gt' },
+    ...{ threshold: 2, duration_seconds: 0 },
+    description: 'Space at a place that points are copied to could not be freed, three times in a row or more.',
+  }),
   rule('repository-upkeep-late', {
     ...{ name: 'repository_late', metric_name: 'ragwarden_repository_late', condition: 'gt', threshold: 0 },
     description: 'Forgetting, pruning or checking the repository has not succeeded for too long.',

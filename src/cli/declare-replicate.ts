@@ -44,6 +44,7 @@ export function declareReplicate(program: Command, context: CommandContext, does
     .option('--zone <name>', 'whatever falls out together')
     .option('--offline', 'usually not attached')
     .option('--limit <kib>', 'greatest rate in KiB per second', count(100_000_000))
+    .option('--max-concurrent <number>', 'begin it while fewer targets are worked on; 1 is alone', count(20))
     .option('--credentials-file <file>', 'lines of NAME=VALUE, such as AWS_SECRET_ACCESS_KEY or API_KEY')
     .action(does((id: string, flags: AddFlags) => addReplica(context, id, flags)));
   for (const [name, enabled] of [

@@ -160,6 +160,7 @@ export type AddFlags = RemoteFlags & {
   readonly zone?: string;
   readonly offline?: boolean;
   readonly limit?: number;
+  readonly maxConcurrent?: number;
   readonly credentialsFile?: string;
 };
 
@@ -184,6 +185,7 @@ export async function addReplica(context: CommandContext, id: string, flags: Add
         ...(flags.zone === undefined ? {} : { zone: flags.zone }),
         ...(flags.offline ? { offline: true } : {}),
         ...(flags.limit === undefined ? {} : { limit_kib_per_second: flags.limit }),
+        ...(flags.maxConcurrent === undefined ? {} : { max_concurrent: flags.maxConcurrent }),
       },
     });
     if (flags.json) printJson(terminal, document);

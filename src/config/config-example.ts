@@ -148,6 +148,7 @@ const structures: Readonly<Record<string, string>> = {
   #       AWS_SECRET_ACCESS_KEY: {value_file: /etc/ragwarden/s3-secret}
   #     ca_file: /etc/ragwarden/store-ca.pem
   #     limit_kib_per_second: 20000
+  #     max_concurrent: 1
   #   - {id: tape, location: /mnt/usb/ragwarden, offline: true, zone: safe}
 
   # How many copies of the newest point there shall be, the repository itself counted, and where.

@@ -30,6 +30,7 @@ const replicaEntry = z
     offline: z.boolean().optional(),
     enabled: z.boolean().optional(),
     limit_kib_per_second: z.int().min(0).max(100_000_000).optional(),
+    max_concurrent: z.int().min(1).max(20).optional(),
   })
   .refine((one) => (one.location === undefined) !== (one.base_url === undefined), 'needs a location or a base_url');
 
@@ -72,6 +73,8 @@ export type ReplicaConfig = {
   readonly enabled: boolean;
   /** KiB per second; undefined: as the setting says. */
   readonly limitKiB: number | undefined;
+  /** It is begun while fewer places are worked on; undefined: as the setting says. */
+  readonly maxConcurrent: number | undefined;
 };
 
 export type PlacementConfig = {
@@ -181,5 +184,6 @@ function buildReplica(
     offline: given.offline ?? false,
     enabled: given.enabled ?? true,
     limitKiB: given.limit_kib_per_second,
+    maxConcurrent: given.max_concurrent,
   };
 }

@@ -197,6 +197,14 @@ describe('what is done with a replica', () => {
     expect(at(11 * hour + 1, 10 * hour + 1)).toBe('verify all');
   });
 
+  test('after the clock was set back nobody waits for a time that was', () => {
+    const failed = seen({ failuresInRow: 9, attemptedMs: 10 * hour }, 1);
+    expect(decide(failed, hour)).toBe('sync');
+    expect(decide(seen({}, 1), hour, null, { intervalMs: hour })).toBe('sync');
+    expect(decide(seen({ verifiedMs: 10 * hour }), hour)).toBe('verify');
+    expect(decide(seen({ verifiedMs: 0 }), hour)).toBe('look');
+  });
+
   test('nothing is copied while the source is not sound, or before the schedule says so', () => {
     expect(decide(seen({}, 1), 10 * hour + 1, 'damaged')).toBe('nothing');
     expect(decide(seen({}, 1), 10 * hour + 1, null, { intervalMs: hour })).toBe('nothing');

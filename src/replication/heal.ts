@@ -81,6 +81,7 @@ export async function heal(
     operationId: context.id,
     ...{ replicaId: replica.id, targetId: null, pointId: null, type: 'heal', status: 'in_progress' },
     ...{ startedMs: clock.now(), completedMs: null, bytes: null, dataHash: null, error: null },
+    metadata: { damaged: which },
   };
   await db.unit((tx) => store.writeLog(tx, entry));
   const brought = join(deps.broughtDir, replica.id);

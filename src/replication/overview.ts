@@ -33,7 +33,7 @@ export type Overview = {
 export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Promise<Overview> {
   const { store, clock } = deps;
   const nowMs = clock.now();
-  const { enabled, placement: rule } = deps.settings();
+  const { enabled, placement: rule, pruneIntervalMs } = deps.settings();
   const [replicas, states, copies, unsound] = await Promise.all([
     deps.replicas.list(),
     store.states(),
@@ -44,7 +44,9 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
   const targetIds = ofTarget === undefined ? deps.targetIds : [ofTarget];
   const pointsOf = (targetId: string): RecoveryPoint[] => wanted.filter((point) => point.targetId === targetId);
   const overviews = replicas.map((replica) => {
-    const state = states.get(replica.id) ?? freshState;
+    const seen = states.get(replica.id) ?? freshState;
+    // Where nothing is freed any more, that it failed is over.
+    const state = pruneIntervalMs > 0 ? seen : { ...seen, pruneFailures: 0 };
     const targets = targetIds.map((targetId) => {
       const there = copies.filter((one) => one.replicaId === replica.id && one.targetId === targetId);
       // What it would not keep is not missing there.

@@ -43,7 +43,7 @@ export async function pruneReplica(
     await db.unit(async (tx) => {
       await store.changeState(tx, replica.id, {
         ...after,
-        ...{ prunedMs: startedMs, checkedMs: nowMs, reachedMs: nowMs },
+        ...{ prunedMs: startedMs, pruneFailures: 0, checkedMs: nowMs, reachedMs: nowMs },
       });
       await store.writeLog(tx, { ...entry, status: 'completed', completedMs: nowMs, bytes: freedBytes });
       await deps.events.record(tx, {
@@ -59,7 +59,13 @@ export async function pruneReplica(
     return { target_id: replica.id, freed_bytes: freedBytes };
   } catch (err) {
     const error = isAppError(err) ? err.detail : describeError(err);
-    await db.unit((tx) => store.writeLog(tx, { ...entry, status: 'failed', completedMs: clock.now(), error }));
+    // Who cancelled it, or a place that keeps whole files, did not fail.
+    const counts = !context.signal.aborted && !(isAppError(err) && err.code === 'conflict/state');
+    const before = (await store.states()).get(replica.id) ?? freshState;
+    await db.unit(async (tx) => {
+      await store.writeLog(tx, { ...entry, status: 'failed', completedMs: clock.now(), error });
+      if (counts) await store.changeState(tx, replica.id, { pruneFailures: before.pruneFailures + 1 });
+    });
     throw err;
   }
 }

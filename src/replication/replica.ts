@@ -21,6 +21,8 @@ export type Replica = {
   readonly enabled: boolean;
   /** KiB per second; null: as the setting says. */
   readonly limitKiB: number | null;
+  /** It is begun while fewer places than this are worked on, 1: alone; null: as the setting says. */
+  readonly maxConcurrent: number | null;
   /** Of the repository there; null: the same as here. From the file only. */
   readonly passwordFile: string | null;
   /** Certificates that vouch for it; null: those that hold for all of them. From the file only. */
@@ -71,6 +73,8 @@ export const replicaState = z.object({
   /** Begin of the last prune that ended well: what became useless meanwhile is left for the next. */
   prunedMs: z.number().nullable().default(null),
   pruneTriedMs: z.number().nullable().default(null),
+  /** In a row; 0 after one that ended well. */
+  pruneFailures: z.number().default(0),
 });
 export type ReplicaState = z.infer<typeof replicaState>;
 export const freshState: ReplicaState = replicaState.parse({});
@@ -93,4 +97,6 @@ export type LogEntry = {
   readonly bytes: number | null;
   readonly dataHash: string | null;
   readonly error: string | null;
+  /** What else is known of it. Left out: nothing. */
+  readonly metadata?: Readonly<Record<string, z.core.util.JSONType>>;
 };

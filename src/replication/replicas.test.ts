@@ -24,7 +24,14 @@ const build = (location = '/mnt/one'): Replicas =>
     configured: [
       {
         ...{ id: 'file', name: 'file', place: { location }, zone: 'a', offline: false, enabled: true },
-        ...{ apiKey: undefined, credentials: {}, passwordFile: undefined, caFile: undefined, limitKiB: undefined },
+        ...{
+          apiKey: undefined,
+          credentials: {},
+          passwordFile: undefined,
+          caFile: undefined,
+          limitKiB: undefined,
+          maxConcurrent: undefined,
+        },
       },
     ],
     leases: leases(),
@@ -47,7 +54,7 @@ afterEach(() => state.remove());
 
 const wanted = (more: Partial<NewReplica>): NewReplica => ({
   ...{ id: undefined, name: 'Far Away', location: undefined, baseUrl: undefined, credentials: {}, zone: null },
-  ...{ offline: false, enabled: true, limitKiB: null, metadata: {} },
+  ...{ offline: false, enabled: true, limitKiB: null, maxConcurrent: null, metadata: {} },
   ...more,
 });
 const cloud = wanted({

@@ -21,10 +21,11 @@ export type NewReplica = {
   readonly offline: boolean;
   readonly enabled: boolean;
   readonly limitKiB: number | null;
+  readonly maxConcurrent: number | null;
   readonly metadata: Replica['metadata'];
 };
 export type ReplicaChange = Partial<
-  Pick<Replica, 'name' | 'zone' | 'offline' | 'enabled' | 'limitKiB' | 'metadata'>
+  Pick<Replica, 'name' | 'zone' | 'offline' | 'enabled' | 'limitKiB' | 'maxConcurrent' | 'metadata'>
 > & {
   readonly credentials?: Credentials | undefined;
 };
@@ -135,9 +136,9 @@ export function createReplicas(deps: {
         throw new AppError('conflict/state', `There is a replication target ${id} already.`);
       const same = present.find((one) => one.place === place);
       if (same) throw new AppError('conflict/state', `${same.id} copies to ${place} already.`);
-      const { name, zone, offline, enabled, limitKiB, metadata } = wanted;
+      const { name, zone, offline, enabled, limitKiB, maxConcurrent, metadata } = wanted;
       const replica: Replica = {
-        ...{ id, name, kind, place, zone, offline, enabled, limitKiB, metadata },
+        ...{ id, name, kind, place, zone, offline, enabled, limitKiB, maxConcurrent, metadata },
         ...{ passwordFile: null, caFile: null, origin: 'api', createdMs: clock.now() },
       };
       const sealed =
@@ -216,7 +217,7 @@ function replicaOfFile(
       : ofTarget(id, () => placeOf(parseLocation(location, 'file')));
   return {
     ...{ id, name, kind, place, zone, offline, enabled, limitKiB: limitKiB ?? null },
-    ...{ passwordFile: passwordFile ?? null, caFile: caFile ?? null },
+    ...{ passwordFile: passwordFile ?? null, caFile: caFile ?? null, maxConcurrent: config.maxConcurrent ?? null },
     ...{ metadata: {}, origin: 'file', createdMs: null },
   };
 }

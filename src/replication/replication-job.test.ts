@@ -58,18 +58,20 @@ test('a place that is slow holds up no other: those are looked at, and the lag i
   await job.stop?.();
 });
 
-test('no more places are copied to at once than may be, and the rest follows as soon as one is done', async () => {
-  const ids = ['a', 'b', 'c', 'd', 'e'];
+/** A job over places that copy until they are ended; of each, how many places may be worked on when it begins. */
+function jobOver(places: Readonly<Record<string, number | null>>) {
+  const ids = Object.keys(places);
   const done = new Set<string>();
-  let [active, most] = [0, 0];
-  const ends: (() => void)[] = [];
+  const active = new Set<string>();
+  const seen: string[] = [];
+  const ends = new Map<string, () => void>();
   const given = {
     ...{ clock: createFakeClock(), log: silentLogger, onOverview: () => undefined },
     replication: {
       overview: async () => ({
         ...{ atMs: 0, enabled: true, paused: null, placement: [] },
         replicas: ids.map((id) => ({
-          replica: { id, enabled: true, offline: false },
+          replica: { id, enabled: true, offline: false, maxConcurrent: places[id] },
           state: { ...freshState, reachedMs: 1 },
           targets: [{ targetId: 't', copies: 0, points: done.has(id) ? 0 : 1, lagMs: 0, bytes: 0 }],
         })),
@@ -79,10 +81,10 @@ test('no more places are copied to at once than may be, and the rest follows as 
     },
     operations: {
       async wait(id: string) {
-        active += 1;
-        most = Math.max(most, active);
-        await new Promise<void>((resolve) => ends.push(resolve));
-        active -= 1;
+        active.add(id);
+        seen.push([...active].sort().join(''));
+        await new Promise<void>((resolve) => ends.set(id, resolve));
+        active.delete(id);
         done.add(id);
       },
     },
@@ -95,17 +97,37 @@ test('no more places are copied to at once than may be, and the rest follows as 
     }),
     // Of replication, what the job uses.
   } as unknown as Parameters<typeof createReplicationJob>[0];
-  const job = createReplicationJob(given);
+  return { job: createReplicationJob(given), active, done, seen, end: (id: string) => ends.get(id)?.() };
+}
+
+test('no more places are copied to at once than may be, and the rest follows as soon as one is done', async () => {
+  const { job, active, done, seen, end } = jobOver({ a: null, b: null, c: null, d: null, e: null });
   await job.runOnce();
-  await expect.poll(() => ends.length, { timeout: 30_000 }).toBe(3);
+  await expect.poll(() => active.size, { timeout: 30_000 }).toBe(3);
   // Another run meanwhile begins nothing more.
   await job.runOnce();
-  for (let ended = 1; ended <= ids.length; ended += 1) {
-    ends.shift()?.();
+  for (let ended = 1; ended <= 5; ended += 1) {
+    end([...active][0] ?? '');
     await expect.poll(() => done.size, { timeout: 30_000 }).toBe(ended);
-    await expect.poll(() => active, { timeout: 30_000 }).toBe(Math.min(3, ids.length - ended));
+    await expect.poll(() => active.size, { timeout: 30_000 }).toBe(Math.min(3, 5 - ended));
   }
-  expect(most).toBe(3);
+  expect(Math.max(...seen.map(({ length }) => length))).toBe(3);
+  await job.stop?.();
+});
+
+test('a place that shall be alone waits for it, and one of more than the others does not wait for those', async () => {
+  const { job, active, seen, end } = jobOver({ a: null, b: 1, c: null, d: null, e: null, f: 4 });
+  await job.runOnce();
+  await expect.poll(() => active.size, { timeout: 30_000 }).toBe(4);
+  for (const id of ['a', 'c', 'd', 'f', 'e']) {
+    await expect.poll(() => active.has(id), { timeout: 30_000 }).toBe(true);
+    end(id);
+    await expect.poll(() => active.has(id), { timeout: 30_000 }).toBe(false);
+  }
+  await expect.poll(() => active.has('b'), { timeout: 30_000 }).toBe(true);
+  expect(seen).toEqual(['a', 'ac', 'acd', 'acdf', 'def', 'b']);
+  end('b');
+  await expect.poll(() => active.size, { timeout: 30_000 }).toBe(0);
   await job.stop?.();
 });
 

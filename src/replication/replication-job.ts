@@ -25,15 +25,17 @@ export function decideReplicaWork(
   readMs?: number,
 ): 'sync' | 'verify' | 'verify all' | 'prune' | 'look' | 'nothing' {
   if (!replica.enabled) return 'nothing';
+  // What happened in the future happened before the clock was set back: nobody waits for that time to come.
+  const since = (thenMs: number): number => (thenMs > nowMs ? Number.POSITIVE_INFINITY : nowMs - thenMs);
   // After failures it waits longer and longer, up to twelve intervals; a place that came back is seen by a look.
   const patienceMs = timing.checkIntervalMs * Math.min(2 ** Math.max(0, state.failuresInRow - 1), 12);
-  const retried = state.failuresInRow === 0 || state.attemptedMs === null || nowMs - state.attemptedMs >= patienceMs;
-  const due = state.syncedMs === null || nowMs - state.syncedMs >= timing.intervalMs;
+  const retried = state.failuresInRow === 0 || state.attemptedMs === null || since(state.attemptedMs) >= patienceMs;
+  const due = state.syncedMs === null || since(state.syncedMs) >= timing.intervalMs;
   const missing = targets.some(({ points }) => points > 0);
   if (missing && paused === null && state.conflict === null && due && retried) return 'sync';
   // A share found damage: how far it goes is known when all of it was read, which healing does as well.
   // Where that fails, a look comes next, which sees a place that went away.
-  const readLately = readMs !== undefined && nowMs - readMs < 12 * timing.checkIntervalMs;
+  const readLately = readMs !== undefined && since(readMs) < 12 * timing.checkIntervalMs;
   const spread = state.findings.length > 0 && state.damageReadMs === null && !replica.offline;
   if (timing.verifyIntervalMs > 0 && spread && !readLately) return 'verify all';
   const copies = targets.some((one) => one.copies > 0);
@@ -43,13 +45,13 @@ export function decideReplicaWork(
     copies &&
     state.status === 'healthy' &&
     !replica.offline &&
-    nowMs - verifiedMs >= timing.verifyIntervalMs
+    since(verifiedMs) >= timing.verifyIntervalMs
   )
     return 'verify';
   if (state.status === 'healthy' && isPruneDue(replica, state, timing, nowMs)) return 'prune';
   // Before the first point there is nothing to make a repository like.
   if (state.reachedMs === null && targets.every(({ lagMs }) => lagMs === null)) return 'nothing';
-  if (state.checkedMs === null || nowMs - state.checkedMs >= timing.checkIntervalMs) return 'look';
+  if (state.checkedMs === null || since(state.checkedMs) >= timing.checkIntervalMs) return 'look';
   return 'nothing';
 }
 
@@ -63,7 +65,7 @@ function isPruneDue(
   if (timing.pruneIntervalMs <= 0 || offline || kind === 'ragwarden' || litteredMs === null) return false;
   if (prunedMs !== null && litteredMs < prunedMs) return false;
   const failedLast = pruneTriedMs !== null && pruneTriedMs !== prunedMs;
-  if (failedLast && nowMs - pruneTriedMs < 12 * timing.checkIntervalMs) return false;
+  if (failedLast && Math.abs(nowMs - pruneTriedMs) < 12 * timing.checkIntervalMs) return false;
   return nowMs - (prunedMs ?? litteredMs) >= timing.pruneIntervalMs;
 }
 
@@ -87,7 +89,6 @@ export function createReplicationJob(
   /** Places that are worked on: a run begins work and does not wait for it, so that a slow place holds up no other. */
   const busy = new Set<string>();
   const workers = new Set<Promise<void>>();
-  let active = 0;
   /** Of the latest run, what no worker has taken yet. */
   let waiting: ReplicaOverview[] = [];
   /** By replica: when all of it was last begun to be read for damage. */
@@ -151,18 +152,30 @@ export function createReplicationJob(
     }
   };
 
-  const drain = async (overview: Overview, signal: AbortSignal): Promise<void> => {
-    active += 1;
-    try {
-      for (let one = waiting.shift(); one && !signal.aborted; one = waiting.shift()) {
-        const { id } = one.replica;
-        busy.add(id);
-        await work(one, overview, signal).finally(() => busy.delete(id));
-        if (!signal.aborted) await tellPlacement(await refresh());
-      }
-    } finally {
-      // In the same breath as nothing was found waiting: a run never counts on one that is leaving.
-      active -= 1;
+  /** The next that may be begun while as many are worked on as are now: the last one that ends leaves none that may not. */
+  const take = (): ReplicaOverview | undefined => {
+    const index = waiting.findIndex(
+      ({ replica }) => busy.size < (replica.maxConcurrent ?? deps.settings().maxConcurrent),
+    );
+    return index < 0 ? undefined : waiting.splice(index, 1)[0];
+  };
+
+  const begin = (overview: Overview, signal: AbortSignal): void => {
+    for (let one = take(); one && !signal.aborted; one = take()) {
+      const { id } = one.replica;
+      busy.add(id);
+      const worker: Promise<void> = work(one, overview, signal)
+        .finally(() => busy.delete(id))
+        .then(async () => {
+          if (signal.aborted) return;
+          begin(overview, signal);
+          await tellPlacement(await refresh());
+        })
+        .catch((err: unknown) => {
+          if (!signal.aborted) log.warn({ err }, 'the replicas could not be read');
+        })
+        .finally(() => workers.delete(worker));
+      workers.add(worker);
     }
   };
 
@@ -175,14 +188,7 @@ export function createReplicationJob(
       const overview = await refresh();
       // Each is worked on at most once per run, so that what ends at once is not begun again at once.
       waiting = overview.enabled ? overview.replicas.filter(({ replica }) => !busy.has(replica.id)) : [];
-      while (waiting.length > 0 && active < deps.settings().maxConcurrent) {
-        const worker: Promise<void> = drain(overview, signal)
-          .catch((err: unknown) => {
-            if (!signal.aborted) log.warn({ err }, 'the replicas could not be read');
-          })
-          .finally(() => workers.delete(worker));
-        workers.add(worker);
-      }
+      begin(overview, signal);
       await tellPlacement(overview);
     },
   });

@@ -29,7 +29,7 @@ test('shows lag, copies, transfers and bytes as they are, and nothing of a place
   const far = {
     // Of a place, what the figures look at.
     replica: { id: 'far', enabled: true, offline: false } as Replica,
-    state: { ...freshState, status: 'healthy' as const, prunedMs: 9_000 },
+    state: { ...freshState, status: 'healthy' as const, prunedMs: 9_000, pruneFailures: 3 },
     targets: [
       {
         ...{ targetId: 'a', copies: 3, lagMs: 90_000, points: 2, bytes: 700 },
@@ -46,6 +46,7 @@ test('shows lag, copies, transfers and bytes as they are, and nothing of a place
     expect.arrayContaining([
       'ragwarden_replication_freed_bytes_total far 40',
       'ragwarden_replication_pruned_timestamp_seconds far 9',
+      'ragwarden_replication_prune_failures far 3',
       'replication_lag_seconds a far 90',
       'replication_errors_total a far 1',
       'ragwarden_replication_operations_total a far success 1',

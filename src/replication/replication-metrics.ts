@@ -67,6 +67,11 @@ export function createReplicationMetrics(
     help: 'Bytes that pruning freed at a replica since ragwarden started, where that was told.',
     labels: ['replica'],
   });
+  const pruneFailures: Gauge<readonly ['replica']> = registry.gauge({
+    name: 'ragwarden_replication_prune_failures',
+    help: 'How often in a row freeing what nothing needs failed at a replica; 0 after one that ended well.',
+    labels: ['replica'],
+  });
   let shown: (readonly [string, string])[] = [];
   let known = new Set<string>();
   const upWords = { healthy: 1, degraded: 0.5, unreachable: 0, unknown: undefined } as const;
@@ -81,6 +86,8 @@ export function createReplicationMetrics(
         else up.labels(replica.id).set(word);
         if (state.prunedMs === null) pruned.remove(replica.id);
         else pruned.labels(replica.id).set(state.prunedMs / 1_000);
+        if (!replica.enabled || replica.kind === 'ragwarden') pruneFailures.remove(replica.id);
+        else pruneFailures.labels(replica.id).set(state.pruneFailures);
         damaged.labels(replica.id).set(state.findings.length > 0 ? 1 : 0);
         if (!replica.enabled) continue;
         for (const one of targets) {
@@ -102,7 +109,8 @@ export function createReplicationMetrics(
         for (const metric of [document.replicationLagSeconds, missing, missingBytes, copies, newest])
           metric.remove(...labels);
       const ids = new Set(replicas.map(({ replica }) => replica.id));
-      for (const id of known) if (!ids.has(id)) for (const metric of [up, damaged, pruned]) metric.remove(id);
+      for (const id of known)
+        if (!ids.has(id)) for (const metric of [up, damaged, pruned, pruneFailures]) metric.remove(id);
       [shown, known] = [now, ids];
       for (const one of placement) met.labels(one.targetId).set(one.met ? 1 : 0);
     },

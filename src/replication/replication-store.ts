@@ -40,6 +40,7 @@ type Tables = {
     bytes: number | null;
     data_hash: string | null;
     error: string | null;
+    metadata: string | null;
   };
 };
 
@@ -66,6 +67,7 @@ const storedBody = z.object({
   offline: z.boolean(),
   enabled: z.boolean(),
   limitKiB: z.number().nullable(),
+  maxConcurrent: z.number().nullable().default(null),
   metadata: z.record(z.string(), z.json()).default({}),
 });
 
@@ -170,6 +172,7 @@ export function createReplicationStore(db: Database) {
         bytes: entry.bytes,
         data_hash: entry.dataHash,
         error: entry.error,
+        metadata: entry.metadata === undefined ? null : JSON.stringify(entry.metadata),
       };
       await tx
         .as<Tables>()
@@ -211,6 +214,8 @@ export function createReplicationStore(db: Database) {
         bytes: row.bytes === null ? null : Number(row.bytes),
         dataHash: row.data_hash,
         error: row.error,
+        // JSON that only this file writes.
+        ...(row.metadata === null ? {} : { metadata: JSON.parse(row.metadata) }),
       }));
     },
     async countLog(): Promise<number> {

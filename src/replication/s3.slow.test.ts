@@ -53,7 +53,14 @@ describe.skipIf(!hasPart('restic') || !hasPart('ceph') || !hasPart('openssl'))('
         {
           ...{ id: 'cloud', name: 'cloud', place: { location: store.location(`${bucket}/here`, line.port) } },
           ...{ apiKey: undefined, credentials: Object.fromEntries(await Promise.all(files)), passwordFile: undefined },
-          ...{ caFile: undefined, zone: 'provider', offline: false, enabled: true, limitKiB: undefined },
+          ...{
+            caFile: undefined,
+            zone: 'provider',
+            offline: false,
+            enabled: true,
+            limitKiB: undefined,
+            maxConcurrent: undefined,
+          },
         },
       ],
     });

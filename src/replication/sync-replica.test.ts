@@ -3,13 +3,16 @@ import type { PointStore, RecoveryPoint } from '../backup/index.ts';
 import { createEventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
 import type { OperationContext } from '../operations/index.ts';
+import { AppError } from '../platform/errors.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { systemRandom } from '../platform/ids.ts';
 import type { Place } from './places/place.ts';
+import { pruneReplica } from './prune-replica.ts';
 import type { Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 import { createReplicationStore } from './replication-store.ts';
 import { syncReplica } from './sync-replica.ts';
+import { verifyReplica } from './verify-replica.ts';
 
 const clock = createFakeClock();
 const all = [1, 2, 3].map(
@@ -77,4 +80,80 @@ test('a copy tells the bytes that went over, and how many it will be when the la
   ]);
   const bytes = told.flatMap((one) => ('bytesDone' in one ? [Number(one.bytesDone)] : []));
   expect(bytes).toEqual([...bytes].sort((one, other) => one - other));
+});
+
+const bringing = (failing: readonly string[], code: AppError['code']): Pick<Place, 'bring'> => ({
+  async bring({ point, treeId }) {
+    if (failing.includes(point.id)) throw new AppError(code, `not ${point.id}`);
+    return { treeId, bytes: 1, dataHash: null };
+  },
+});
+
+test('a point that cannot be copied keeps no other from being copied, and is told', async () => {
+  const { deps, store, context } = given(bringing(['p3'], 'request/too-large'));
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not p3');
+  expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['p2', 'p1']);
+  expect((await store.states()).get('far')).toMatchObject({ status: 'degraded', failuresInRow: 1, syncedMs: null });
+});
+
+test('a place that takes none is not asked for each', async () => {
+  const { deps, store, context } = given(bringing(['p3'], 'storage/full'));
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not p3');
+  expect(await store.copies()).toEqual([]);
+});
+
+test('what is switched off while it copies ends with the point that is under way, and has not failed', async () => {
+  const rates: number[] = [];
+  const { deps, store, context } = given({
+    async bring({ point, treeId }, limitKiB) {
+      rates.push(limitKiB);
+      replica = { ...replica, limitKiB: 70, enabled: point.id !== 'p2' };
+      return { treeId, bytes: 1, dataHash: null };
+    },
+  });
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toMatchObject({ code: 'conflict/state' });
+  expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['p3', 'p2']);
+  expect(rates).toEqual([0, 70]);
+  expect((await store.states()).get('far')).toMatchObject({ failuresInRow: 0, status: 'healthy' });
+});
+
+test('a verification asks for what was copied there, and for nothing that others keep beside it', async () => {
+  const asked: unknown[] = [];
+  const { deps, store, context } = given({
+    async verify(percent, _, known) {
+      asked.push(percent, [...(known ?? ['nobody said which'])]);
+      return { ok: true, findings: [] };
+    },
+  });
+  const copy = { replicaId: 'far', pointId: 'p1', targetId: 'default', treeId: 't', takenMs: 1, copiedMs: 2 };
+  await state.db.unit((tx) => store.writeCopy(tx, copy));
+  await verifyReplica(deps, replica, { percent: 5 }, context);
+  expect(asked).toEqual([5, ['p1']]);
+  expect(await store.log({ limit: 1 })).toMatchObject([{ type: 'validate', metadata: { percent: 5 } }]);
+});
+
+test('a prune that fails is counted until one ends well; one that was ended, or cannot be, is not', async () => {
+  let fails: unknown = new AppError('repository/refused', 'may not delete');
+  const { deps, store, context } = given({
+    async prune() {
+      if (fails !== undefined) throw fails;
+      return { freedBytes: 1 };
+    },
+  });
+  const failures = async () => (await store.states()).get('far')?.pruneFailures;
+  const prune = () => pruneReplica(deps, replica, context).catch(() => undefined);
+  for (const count of [1, 2, 3]) {
+    await prune();
+    expect(await failures()).toBe(count);
+  }
+  fails = new AppError('conflict/state', 'keeps each point as one file');
+  await prune();
+  expect(await failures()).toBe(3);
+  fails = undefined;
+  await prune();
+  expect(await failures()).toBe(0);
+  [fails] = [new Error('ended')];
+  stop.abort();
+  await prune();
+  expect(await failures()).toBe(0);
 });

@@ -1,6 +1,6 @@
 import type { RecoveryPoint } from '../backup/index.ts';
 import type { OperationContext } from '../operations/index.ts';
-import { AppError, describeError, isAppError } from '../platform/errors.ts';
+import { AppError, describeError, type ErrorCode, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import type { Place, Sent } from './places/place.ts';
 import { type PointCopy, refusePoint, type SyncPlan } from './plan-sync.ts';
@@ -45,6 +45,7 @@ export async function syncReplica(
 ): Promise<SyncResult> {
   const { store, db, clock } = deps;
   const call = { signal: context.signal, operationId: context.id };
+  let switchedOff = false;
   await db.unit((tx) => store.changeState(tx, replica.id, { attemptedMs: clock.now() }));
   try {
     await context.phase('looking');
@@ -85,12 +86,18 @@ export async function syncReplica(
     /** What was seen to go over, for the rate. */
     let bytesDone = 0;
     const filesTotal = plan.copy.length;
+    const failures: unknown[] = [];
     for (const item of plan.copy) {
       context.progress({ filesDone: copied.length, filesTotal });
       await context.checkHeld();
+      // Who switches it off while it copies waits for one point at most; a new rate holds from the next one on.
+      const current = await deps.replicas.require(replica.id);
+      switchedOff = !current.enabled || !deps.settings().enabled;
+      if (switchedOff)
+        throw new AppError('conflict/state', `${replica.id} was switched off meanwhile. What was copied stays there.`);
       const before = bytesDone;
       let sent = 0;
-      const brought = await copyOne(deps, replica, place, item, context, (now) => {
+      const brought = await copyOne(deps, current, place, item, context, (now) => {
         sent = now.bytesDone;
         // How much the others will be is known when they are packed: a total only with the last.
         const last = copied.length === filesTotal - 1;
@@ -98,7 +105,14 @@ export async function syncReplica(
           bytesDone: before + sent,
           ...(last && now.bytesTotal !== null ? { bytesTotal: before + now.bytesTotal } : {}),
         });
+      }).catch((err: unknown) => {
+        context.signal.throwIfAborted();
+        // What is wrong with one point keeps no other from being copied, unless it is wrong with all.
+        if (!isAppError(err) || !ofOnePoint.has(err.code) || failures.length >= mostFailing) throw failures[0] ?? err;
+        failures.push(err);
+        return undefined;
       });
+      if (brought === undefined) continue;
       bytesDone = before + (sent > 0 ? sent : (brought ?? 0));
       copied.push(item.point.id);
       bytes = bytes === null || brought === null ? null : bytes + brought;
@@ -106,6 +120,7 @@ export async function syncReplica(
     }
     context.progress({ filesDone: copied.length, filesTotal });
 
+    if (failures.length > 0) throw failures[0];
     await context.phase('forgetting');
     const forgotten = await forgetOld(deps, replica, place, call);
     const after = copied.length + forgotten.length > 0 ? await place.look(seen.repositoryId, call) : seen;
@@ -130,10 +145,20 @@ export async function syncReplica(
       bytes,
     };
   } catch (err) {
-    if (!context.signal.aborted) await tellFailure(deps, replica, err, context);
+    // That it was switched off is no fault of the place.
+    if (!context.signal.aborted && !switchedOff) await tellFailure(deps, replica, err, context);
     throw err;
   }
 }
+
+const ofOnePoint: ReadonlySet<string> = new Set([
+  'request/too-large',
+  'replication/digest-mismatch',
+  'backup/unknown-point',
+  'repository/damaged',
+] satisfies ErrorCode[]);
+/** After so many it is hardly a matter of the points. */
+const mostFailing = 3;
 
 /** A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read. */
 export const statusByFindings = ({ findings: [first] }: Pick<ReplicaState, 'findings'>) =>
@@ -179,6 +204,7 @@ async function copyOne(
     ...{ replicaId: replica.id, targetId: point.targetId, pointId: point.id },
     ...{ type: 'sync', status: 'in_progress', startedMs: clock.now(), completedMs: null },
     ...{ bytes: null, dataHash: null, error: null },
+    metadata: { kind: replica.kind, tree_id: item.treeId },
   };
   await db.unit((tx) => store.writeLog(tx, entry));
   await deps.step('replicate:begun');

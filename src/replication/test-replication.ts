@@ -154,7 +154,7 @@ export async function openTestReplication(
       return replicas.register(
         {
           ...{ name: more.id, location: beside, baseUrl: undefined, credentials: {} },
-          ...{ zone: null, offline: false, enabled: true, limitKiB: null, metadata: {} },
+          ...{ zone: null, offline: false, enabled: true, limitKiB: null, maxConcurrent: null, metadata: {} },
           ...more,
         },
         'local:admin',

@@ -24,6 +24,7 @@ export async function verifyReplica(
     operationId: context.id,
     ...{ replicaId: replica.id, targetId: null, pointId: null, type: 'validate', status: 'in_progress' },
     ...{ startedMs: clock.now(), completedMs: null, bytes: null, dataHash: null, error: null },
+    metadata: { percent },
   };
   await db.unit((tx) => store.writeLog(tx, entry));
   try {

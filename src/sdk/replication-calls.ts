@@ -32,6 +32,8 @@ export type NewReplica = {
   readonly enabled?: boolean;
   /** KiB per second; 0 is none. */
   readonly limitKibPerSecond?: number | null;
+  /** It is begun while fewer targets than this are worked on; 1 is alone. */
+  readonly maxConcurrent?: number | null;
   readonly metadata?: Readonly<Record<string, unknown>>;
 };
 export type ReplicaChange = Omit<Partial<NewReplica>, 'targetId' | 'baseUrl' | 'location'>;
@@ -62,12 +64,13 @@ export function createReplicationCalls({ send }: Transport) {
   const sent = '/api/v1/backup-replication/backup/snapshots';
   const target = (id: string, verb?: string): string =>
     `${below}/targets/${pathPart(id)}${verb === undefined ? '' : `/${verb}`}`;
-  const bodyOf = ({ targetId, baseUrl, apiKey, limitKibPerSecond, ...rest }: Partial<NewReplica>) => ({
+  const bodyOf = ({ targetId, baseUrl, apiKey, limitKibPerSecond, maxConcurrent, ...rest }: Partial<NewReplica>) => ({
     ...rest,
     target_id: targetId,
     base_url: baseUrl,
     api_key: apiKey,
     limit_kib_per_second: limitKibPerSecond,
+    max_concurrent: maxConcurrent,
   });
   return {
     /** Places that points are copied to, and how they are. */

@@ -130,7 +130,7 @@ export async function watchGrowth(
   tell: (bytes: number) => void,
   { everyMs, dearMs } = { everyMs: 1_000, dearMs: 100 },
 ): Promise<void> {
-  for (let tookMs = 0; tookMs <= dearMs; ) {
+  for (let tookMs = dearMs; tookMs <= dearMs; ) {
     const isOver = await sleep(everyMs, undefined, { signal: over }).then(
       () => false,
       () => true,

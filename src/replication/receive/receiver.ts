@@ -253,6 +253,7 @@ export function createReceiver(deps: {
       ...{ id: newId('repl', clock.now(), deps.random), operationId: null, replicaId: part.sender.slice(0, 100) },
       ...{ targetId: part.graphId, pointId: part.pointId, type: 'receive', ...end },
       ...{ startedMs: clock.now(), completedMs: clock.now(), bytes: part.totalBytes, dataHash: part.dataHash },
+      metadata: { sender: part.sender, tree_id: part.treeId },
     });
 
   /** All of it came: it is read back from the disk, and listed when it is what its sender named. */

@@ -22,6 +22,12 @@ const shared = {
   offline: z.boolean().describe('Usually not attached: that it cannot be reached is no fault.'),
   enabled: z.boolean(),
   limit_kib_per_second: z.int().min(0).max(100_000_000).nullable().describe('Null: as the setting says. 0: none.'),
+  max_concurrent: z
+    .int()
+    .min(1)
+    .max(20)
+    .nullable()
+    .describe('It is begun while fewer targets than this are worked on. 1: alone. Null: as the setting says.'),
   metadata: z.record(z.string().max(100), z.json()),
 };
 
@@ -37,6 +43,7 @@ export const newReplicaBody = z
     offline: shared.offline.default(false),
     enabled: shared.enabled.default(true),
     limit_kib_per_second: shared.limit_kib_per_second.default(null),
+    max_concurrent: shared.max_concurrent.default(null),
     metadata: shared.metadata.default({}),
   })
   .refine((one) => (one.base_url === undefined) !== (one.location === undefined), {
@@ -58,6 +65,7 @@ export const replicaChangeBody = z.strictObject({
   offline: shared.offline.optional(),
   enabled: shared.enabled.optional(),
   limit_kib_per_second: shared.limit_kib_per_second.optional(),
+  max_concurrent: shared.max_concurrent.optional(),
   metadata: shared.metadata.optional(),
   api_key: secret.optional(),
   credentials: credentials.optional(),
@@ -89,6 +97,7 @@ export const replicaBody = z.object({
   enabled: z.boolean(),
   idle_reason: z.string().nullable().describe('Why nothing is copied there, whatever the place is like; null: it is.'),
   limit_kib_per_second: z.number().nullable(),
+  max_concurrent: z.number().nullable(),
   metadata: z.record(z.string(), z.json()),
   origin: z.enum(['file', 'api']),
   created_at: z.string().nullable(),
@@ -100,6 +109,7 @@ export const replicaBody = z.object({
   last_verified: z.string().nullable(),
   verified_percent: z.number().nullable(),
   last_pruned: z.string().nullable().describe('When what nothing needs was last freed there.'),
+  prune_failures: z.number().describe('How often in a row freeing what nothing needs failed there.'),
   findings: z.array(z.string()).describe('Damage that was found there and not healed.'),
   conflict: z.string().nullable(),
   stored_bytes: z.number().nullable(),
@@ -128,6 +138,7 @@ export function bodyOfReplica(
         ? null
         : 'This target is switched off.',
     limit_kib_per_second: replica.limitKiB,
+    max_concurrent: replica.maxConcurrent,
     metadata: replica.metadata,
     origin: replica.origin,
     created_at: isoInstantOrNull(replica.createdMs),
@@ -139,6 +150,7 @@ export function bodyOfReplica(
     last_verified: isoInstantOrNull(state.verifiedMs),
     verified_percent: state.verifiedPercent,
     last_pruned: isoInstantOrNull(state.prunedMs),
+    prune_failures: state.pruneFailures,
     findings: [...state.findings],
     conflict: state.conflict,
     stored_bytes: state.storedBytes,
@@ -240,6 +252,7 @@ export const logBody = z.object({
   bytes_transferred: z.number().nullable(),
   data_hash: z.string().nullable(),
   error_message: z.string().nullable(),
+  metadata: z.record(z.string(), z.json()).describe('What else is known of it, by its type.'),
 });
 
 export const bodyOfLog = (entry: LogEntry): z.infer<typeof logBody> => ({
@@ -256,4 +269,5 @@ export const bodyOfLog = (entry: LogEntry): z.infer<typeof logBody> => ({
   bytes_transferred: entry.bytes,
   data_hash: entry.dataHash,
   error_message: entry.error,
+  metadata: entry.metadata ?? {},
 });

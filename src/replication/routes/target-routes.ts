@@ -73,6 +73,7 @@ export const targetRoutes =
             credentials: body.api_key === undefined ? body.credentials : { ...body.credentials, API_KEY: body.api_key },
             ...{ zone: body.zone, offline: body.offline, enabled: body.enabled, metadata: body.metadata },
             limitKiB: body.limit_kib_per_second,
+            maxConcurrent: body.max_concurrent,
           },
           who(request),
         );
@@ -107,11 +108,11 @@ export const targetRoutes =
         },
       },
       async (request) => {
-        const { api_key, credentials, limit_kib_per_second, ...change } = request.body;
+        const { api_key, credentials, limit_kib_per_second, max_concurrent, ...change } = request.body;
         const secrets = api_key === undefined ? credentials : { ...credentials, API_KEY: api_key };
         await replicas.change(
           request.params.target_id,
-          { ...change, limitKiB: limit_kib_per_second, credentials: secrets },
+          { ...change, limitKiB: limit_kib_per_second, maxConcurrent: max_concurrent, credentials: secrets },
           who(request),
         );
         deps.wake();

@@ -13,6 +13,7 @@ export type ReplicaBody = {
   /** Why nothing is copied there, whatever the place is like; null: it is. */
   readonly idle_reason: string | null;
   readonly limit_kib_per_second: number | null;
+  readonly max_concurrent: number | null;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly origin: 'file' | 'api';
   readonly created_at: string | null;
@@ -24,6 +25,8 @@ export type ReplicaBody = {
   readonly last_verified: string | null;
   readonly verified_percent: number | null;
   readonly last_pruned: string | null;
+  /** How often in a row freeing what nothing needs failed there. */
+  readonly prune_failures: number;
   /** Damage that was found there and not healed. */
   readonly findings: readonly string[];
   readonly conflict: string | null;
@@ -102,6 +105,7 @@ export type ReplicationLogBody = {
   readonly bytes_transferred: number | null;
   readonly data_hash: string | null;
   readonly error_message: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
 };
 
 export type BegunReplication = {
