@@ -6,7 +6,7 @@ import type { Manifest, ManifestComponent } from '../manifest.ts';
 import { isPointId } from '../point.ts';
 import type { Repository } from '../repository/index.ts';
 import { requireSafeEntries, verifyRestored } from '../restore/index.ts';
-import type { Restorer, RestorerRequest } from '../restore/restorer.ts';
+import type { ComponentPlan, Restorer, RestorerRequest } from '../restore/restorer.ts';
 import { type FileEntry, ownFolder, type TreeEntry } from '../sources/tree.ts';
 import { readEntries } from '../staging.ts';
 import { findMark } from './mark.ts';
@@ -102,6 +102,8 @@ export type RecoveryPart =
       readonly request: RestorerRequest;
       readonly place: string;
       readonly action: 'bring' | 'go-on';
+      /** An earlier run was ended while it moved in: what it brought is taken away first. */
+      readonly redo: boolean;
     }
   /** ragwarden's own state: one SQLite file, brought only where there is none. */
   | {
@@ -269,6 +271,16 @@ const placeSettings: Partial<Record<ManifestComponent['kind'], string>> = {
   sqlite: '--folder',
 };
 
+/** What a database holds already, which a recovery never replaces; undefined where it is empty. */
+export function describeFull({ items, place }: ComponentPlan): string | undefined {
+  const full = items.filter(
+    (item) => item.action !== 'add' && item.action !== 'keep' && ((item.oldBytes ?? 0) > 0 || (item.oldRows ?? 0) > 0),
+  );
+  if (full.length === 0) return undefined;
+  const names = full.slice(0, 3).map((item) => item.name);
+  return `${place} is not empty (it holds ${names.join(', ')})`;
+}
+
 async function planStore(
   point: RecoverablePoint,
   component: ManifestComponent,
@@ -299,17 +311,8 @@ async function planStore(
   try {
     const state = await restorer.state(request, signal);
     const plan = await restorer.plan(request, signal);
-    const full = plan.items.filter(
-      (item) =>
-        item.action !== 'add' && item.action !== 'keep' && ((item.oldBytes ?? 0) > 0 || (item.oldRows ?? 0) > 0),
-    );
-    if (state !== 'committed' && full.length > 0)
-      into.blockers.push(
-        `${name}: ${plan.place} is not empty (it holds ${full
-          .slice(0, 3)
-          .map((item) => item.name)
-          .join(', ')})`,
-      );
+    const full = describeFull(plan);
+    if (state === 'none' && full !== undefined) into.blockers.push(`${name}: ${full}`);
     into.blockers.push(...plan.blockers.map((blocker) => `${name}: ${blocker}`));
     into.warnings.push(...plan.warnings.map((warning) => `${name}: ${warning}`));
     into.parts.push({
@@ -319,6 +322,7 @@ async function planStore(
       request,
       place: plan.place,
       action: state === 'none' ? 'bring' : 'go-on',
+      redo: state === 'prepared' && full !== undefined,
     });
   } catch (err) {
     signal.throwIfAborted();

@@ -12,7 +12,7 @@ import { ownFolder } from '../sources/tree.ts';
 import { componentPath } from '../staging.ts';
 import { createUnfolder } from '../unfold/index.ts';
 import { arrivingFolder, clearMark, findMark, setMark } from './mark.ts';
-import { type RecoveryPart, type RecoveryPlan, recoveryIdOf } from './plan-recovery.ts';
+import { describeFull, type RecoveryPart, type RecoveryPlan, recoveryIdOf } from './plan-recovery.ts';
 
 export type RecoverDeps = {
   readonly repository: Repository;
@@ -137,13 +137,20 @@ async function recoverState(
 
 async function recoverStore(
   deps: RecoverDeps,
-  { component, restorer, request, place }: StorePart,
+  { component, restorer, request, place, redo }: StorePart,
   context: RestorerContext,
 ): Promise<void> {
   const { name } = component;
   if ((await restorer.state(request, context.signal)) === 'committed')
     deps.tell(`${name}: an earlier run had brought it into ${place}; this one checks it`);
   else {
+    if (redo) {
+      deps.tell(`${name}: what an earlier run had begun to move into ${place} is taken away first`);
+      await restorer.undo(request, context);
+      // What is there now is somebody else's.
+      const full = describeFull(await restorer.plan(request, context.signal));
+      if (full !== undefined) throw new AppError('restore/blocked', `${name}: ${full}.`);
+    }
     deps.tell(`${name}: it goes into ${place}`);
     await restorer.prepare(request, context);
     await deps.step(`recover:${name}-prepared`);
