@@ -2,10 +2,15 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rebuildCatalogueOffline, recoverOffline } from '../src/app/index.ts';
+import { parseRepositoryLocation, recoveryKit } from '../src/backup/index.ts';
+import { readConfig, requireConfig } from '../src/config/index.ts';
+import { silentLogger } from '../src/platform/logging.ts';
 import {
   failureOf,
   type OpenWarden,
   openWarden,
+  password,
   prepareDataFolder,
   sampleOf,
   takeGood,
@@ -13,7 +18,7 @@ import {
 } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { type StoreObjects, startStore, type TestStore } from './setup/radosgw.ts';
-import { contentOf, field, removeFolder } from './warden-harness.ts';
+import { contentOf, field, removeFolder, temporaryFolder } from './warden-harness.ts';
 
 const bucket = 'own';
 
@@ -23,6 +28,8 @@ describe.skipIf(!hasPart('restic') || !hasPart('ceph') || !hasPart('openssl'))('
   let dataDir: string;
   let warden: OpenWarden;
   let secret: string;
+  /** What says where the repository is, and opens the store. */
+  let here: { BACKUP_DIR: string } & Record<string, string>;
 
   const run = async (verb: string, body?: object): Promise<unknown> =>
     (await warden.call('POST', `/api/v1/repository/${verb}`, body, wait)).body;
@@ -41,14 +48,13 @@ describe.skipIf(!hasPart('restic') || !hasPart('ceph') || !hasPart('openssl'))('
         await objects.write(bucket, `here/${name}`, await readFile(join(prepared, name)));
     rmSync(prepared, { recursive: true });
     writeFileSync(join(dataDir, 's3-secret'), `${secret}\n`, { mode: 0o600 });
-    warden = await openWarden(dataDir, {
-      settings: {
-        BACKUP_DIR: store.tlsLocation(`${bucket}/here`),
-        RAGWARDEN_REPOSITORY_CA_FILE: store.certificate.certFile,
-        AWS_ACCESS_KEY_ID: keys.AWS_ACCESS_KEY_ID,
-        AWS_SECRET_ACCESS_KEY_FILE: join(dataDir, 's3-secret'),
-      },
-    });
+    here = {
+      BACKUP_DIR: store.tlsLocation(`${bucket}/here`),
+      RAGWARDEN_REPOSITORY_CA_FILE: store.certificate.certFile,
+      AWS_ACCESS_KEY_ID: keys.AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY_FILE: join(dataDir, 's3-secret'),
+    };
+    warden = await openWarden(dataDir, { settings: here });
     await warden.call('POST', '/api/v1/backup/stop');
   });
   afterAll(async () => {
@@ -75,6 +81,37 @@ describe.skipIf(!hasPart('restic') || !hasPart('ceph') || !hasPart('openssl'))('
     const { body } = await warden.call('POST', `/api/v1/backup/restore/${point}`, confirmed, wait);
     expect(field(body, 'error')).toBeNull();
     expect(contentOf(workspace)).toEqual(before);
+    const drilled = await warden.call('POST', '/api/v1/recovery/drills', { backup_id: point }, wait);
+    expect(field(drilled.body, 'result'), drilled.text).toMatchObject({ verdict: 'passed', backup_id: point });
+  });
+
+  test('tells a machine that has nothing else which points there are, and brings one back there by the kit', async () => {
+    const point = await takeGood(warden);
+    const machine = temporaryFolder('s3-machine');
+    try {
+      const kit = join(machine, 'kit.txt');
+      const location = parseRepositoryLocation(here.BACKUP_DIR, 'file');
+      writeFileSync(kit, recoveryKit({ repositories: [{ location }], password, formatVersion: 1, createdAtMs: 0 }));
+      const dataDir = join(machine, 'data');
+      // The kit has no keys of the store: they come as for the warden, whose BACKUP_DIR is not set here.
+      const { BACKUP_DIR, ...keys } = here;
+      const configOf = (env: Record<string, string>) =>
+        requireConfig(readConfig({ env: { ...env, RAGWARDEN_DATA_DIR: dataDir }, cwd: machine }));
+      const always = { log: silentLogger, signal: new AbortController().signal };
+      const folders = new Map(['workspace', 'inputs'].map((name) => [name, join(machine, name)]));
+      const report = await recoverOffline(configOf(keys), {
+        ...{ ...always, kitFile: kit, folders, pointId: point, without: new Set(), besideDir: join(machine, 'beside') },
+        ...{ confirm: async () => true, tell: () => undefined },
+      });
+      expect(report).toMatchObject({ recovered: true, backup_id: point, blockers: [] });
+      expect(contentOf(join(machine, 'workspace'))).toEqual(contentOf(sampleOf(warden.dataDir).workspace));
+      // The list of points was lost with the data folder, and the password came with the kit.
+      rmSync(join(dataDir, 'state.sqlite'), { force: true });
+      const rebuilt = await rebuildCatalogueOffline(configOf({ ...keys, BACKUP_DIR }), { ...always, dryRun: false });
+      expect(JSON.stringify(rebuilt)).toContain(point);
+    } finally {
+      removeFolder(machine);
+    }
   });
 
   test('is thinned out and checked there, is full in time, and its secret is told nowhere', async () => {
