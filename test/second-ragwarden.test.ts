@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRepositoryLocation, recoveryKit } from '../src/backup/index.ts';
@@ -40,6 +40,7 @@ function canaryOf(workspace: string): Record<string, string> {
 describe.skipIf(!hasPart('restic'))('a second ragwarden', () => {
   let source: RunningWarden;
   let second: RunningWarden;
+  let settingsThere: Record<string, string>;
   let pointId: string;
   let good: Record<string, string>;
   const place = temporaryFolder('second');
@@ -64,9 +65,10 @@ describe.skipIf(!hasPart('restic'))('a second ragwarden', () => {
     writeFileSync(join(there, 'repository-password'), 'another password\n', { mode: 0o600 });
     await makeLightRepository(join(there, 'repository'), 'another password');
     const settings = { ...calm, ...canary, RAGWARDEN_GATEWAY_ENABLED: 'true' };
+    settingsThere = { ...settings, RAGWARDEN_REPLICATION_RECEIVE: 'true' };
     [source, second] = await Promise.all([
       startWarden({ dataDir: here, settings: { ...settings, LIGHTRAG_REPLICATION_ENABLED: 'true' } }),
-      startWarden({ dataDir: there, settings: { ...settings, RAGWARDEN_REPLICATION_RECEIVE: 'true' } }),
+      startWarden({ dataDir: there, settings: settingsThere, killAt: 'adopt:unpacked' }),
     ]);
     const location = parseRepositoryLocation(join(here, 'repository'), 'file');
     writeFileSync(kitFile, recoveryKit({ repositories: [{ location }], password, formatVersion: 1, createdAtMs: 0 }));
@@ -108,6 +110,21 @@ describe.skipIf(!hasPart('restic'))('a second ragwarden', () => {
     }
   });
 
+  test('is killed while it takes a point over: the password of the sender is on its disk no longer, and the same again goes on', async () => {
+    const scratch = join(second.dataDir, 'adopting');
+    await second.call('POST', `${received}/adopt`, { password }, wait).catch((err: unknown) => err);
+    await until('the kill', () => second.process.signalCode ?? undefined);
+    expect(second.process.signalCode).toBe('SIGKILL');
+    const [left = ''] = readdirSync(scratch);
+    expect(readFileSync(join(scratch, left, 'password'), 'utf8')).toContain(password);
+    second = await startWarden({ dataDir: second.dataDir, settings: settingsThere });
+    expect(readdirSync(scratch)).toEqual([]);
+    const { body } = await second.call('GET', '/api/v1/operations?kind=replication.adopt&limit=1');
+    expect(field(body, 'items', 0)).toMatchObject({ state: 'interrupted' });
+    // Nothing came of it: the catalogue here is as it was.
+    expect((await second.call('GET', '/api/v1/backup/points')).body).toMatchObject({ items: [] });
+  });
+
   test('brings the sample up again when the machine of the first is destroyed, within the objective, its canary green', async () => {
     source.process.kill('SIGKILL');
     await source.exited;
@@ -116,7 +133,9 @@ describe.skipIf(!hasPart('restic'))('a second ragwarden', () => {
     const beganMs = performance.now();
 
     // The kit of somebody else opens nothing, and nothing is left of trying.
-    const wrong = await second.call('POST', `${received}/adopt`, { password: 'another password' }, wait);
+    const wrong = await whenFree(() =>
+      second.call('POST', `${received}/adopt`, { password: 'another password' }, wait),
+    );
     expect(field(wrong.body, 'error')).toMatchObject({ code: 'repository/wrong-password' });
     await type('replicate', 'adopt', '--kit', kitFile);
     await type('backup', 'restore', pointId, '--yes');

@@ -71,7 +71,7 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
     return dataDir;
   };
 
-  test.concurrent('at every phase of a copy and of a heal: nothing is half-listed, the good side stays whole, and the next life ends it', async () => {
+  test.concurrent('at every phase of a copy and of a heal, of the copy and of what is here: nothing is half-listed, the good side stays whole, and the next life ends it', async () => {
     const dataDir = copyOfIt();
     const cellar = temporaryFolder('kill-cellar');
     folders.push(cellar);
@@ -91,13 +91,14 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
     await killed('replicate:copied');
     // It is there, and nobody had noted it yet.
     expect(manifests(cellar)).toBe(1);
+    const healed = async (warden: RunningWarden, which: 'source' | 'target'): Promise<unknown> =>
+      (await whenFree(() => warden.call('POST', `${targets}/cellar/heal`, { damaged: which, confirm: true }, wait)))
+        .body;
     const heal = async (warden: RunningWarden) => {
       await until('the copy to be noted', async () => ((await copies(warden)) === 1 ? true : undefined));
-      const begun = whenFree(() =>
-        warden.call('POST', `${targets}/cellar/heal`, { damaged: 'target', confirm: true }, wait),
-      );
-      return (await begun).body;
+      return healed(warden, 'target');
     };
+    const healSource = (warden: RunningWarden) => healed(warden, 'source');
     const damaged = (warden: RunningWarden) => {
       damageLargestPack(cellar);
       return heal(warden);
@@ -109,16 +110,32 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
     // What was dropped comes back by a copy in the next life, before anybody heals.
     await killed('heal:copied', damaged);
     expect([manifests(own), manifests(cellar)]).toEqual([1, 1]);
+    const between = await start();
+    try {
+      expect(field(await heal(between), 'error')).toBeNull();
+      expect(manifests(cellar)).toBe(1);
+      restic(cellar, passwordFile, ['check', '--read-data', '--no-lock']);
+    } finally {
+      await between.stop();
+    }
+    // The other way round: what is damaged here comes from the copy.
+    damageLargestPack(own);
+    for (const boundary of ['heal:forgotten', 'heal:copied']) {
+      await killed(boundary, healSource);
+      expect(manifests(cellar)).toBe(1);
+    }
     const warden = await start();
     try {
-      expect(field(await heal(warden), 'error')).toBeNull();
-      expect(manifests(cellar)).toBe(1);
+      expect(field(await healSource(warden), 'error')).toBeNull();
+      expect([manifests(own), manifests(cellar)]).toEqual([1, 1]);
       restic(cellar, passwordFile, ['check', '--read-data', '--no-lock']);
       restic(own, passwordFile, ['check', '--read-data', '--no-lock']);
       const { body } = await warden.call('GET', '/api/v1/backup-replication/replication/logs?limit=100');
       const log = field(body, 'items') as { status: string; operation_type: string }[];
       expect(log.filter(({ status }) => status === 'in_progress' || status === 'pending')).toEqual([]);
-      expect(log.filter((one) => one.operation_type === 'heal' && one.status === 'validated')).toHaveLength(1);
+      expect(log.filter((one) => one.operation_type === 'heal' && one.status === 'validated')).toHaveLength(2);
+      const point = await warden.call('GET', `/api/v1/backup/points/${prepared.pointId}`);
+      expect(point.body).toMatchObject({ status: 'success' });
     } finally {
       await warden.stop();
     }
