@@ -4,7 +4,7 @@ import { type Database, isDuplicateKey, type Tx } from '../platform/database/ind
 import { AppError } from '../platform/errors.ts';
 import { newId, type RandomSource } from '../platform/ids.ts';
 import type { Definitions } from './definitions.ts';
-import { byGravity, type Denial, describeAmount, explainDenial } from './denial.ts';
+import { byGravity, Denial, describeAmount } from './denial.ts';
 import type { Ledger } from './ledger.ts';
 import { debit, type LedgerTables, openSlot, readStanding, settleHeld, totalOf } from './ledger-store.ts';
 import { type Amounts, ceilingOf, comesBack, denies, judge, type Place, type Quota, type Verdict } from './quota.ts';
@@ -297,7 +297,7 @@ function decideOne(
 ): CheckResult {
   const { verdict, exceededBy } = judge(quota, standing, amount);
   const denied = verdict === 'over' && denies(quota) && !forced.has(quota.id);
-  const denial = denied ? explainDenial({ quota, bucket, standing, amount }, nowMs) : undefined;
+  const denial = denied ? new Denial(quota, bucket, standing, amount, nowMs) : undefined;
   const after = describeAmount(quota, standing + amount);
   const message =
     denial?.detail ??

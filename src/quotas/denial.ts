@@ -17,40 +17,52 @@ function describeBytes(amount: number): string {
   return `${Number(size.toPrecision(4))} ${units[unit]}`;
 }
 
-/** A use that a quota turned away: which limit, of what, how much is used, and when there is room again. */
-export type Denial = {
+/**
+ * A use that a quota turned away: which limit, of what, how much is used, and when there is room again. What it says is worked out when
+ * it is read: whoever is turned away again and again is told in few of the cases.
+ */
+export class Denial {
   readonly quota: Quota;
   readonly bucket: string;
   readonly standing: number;
   readonly amount: number;
-  readonly detail: string;
-  readonly limit: number;
-  readonly remaining: number;
-  /** Null: it does not begin anew by itself. */
-  readonly retryAfterSeconds: number | null;
-  /** Until everything that is used now no longer counts. */
-  readonly resetSeconds: number | null;
-};
+  readonly #atMs: number;
 
-export function explainDenial(
-  refusal: { readonly quota: Quota; readonly bucket: string; readonly standing: number; readonly amount: number },
-  nowMs: number,
-): Denial {
-  const { quota, bucket, standing, amount } = refusal;
-  const limit = ceilingOf(quota);
-  const remaining = Math.max(0, limit - standing);
-  const reset = comesBack(quota) ? null : resetAt(quota, nowMs);
-  return {
-    ...refusal,
-    limit,
-    remaining,
-    retryAfterSeconds: retryAfter(quota, reset, nowMs),
-    resetSeconds: reset === null ? null : Math.max(0, Math.ceil((reset - nowMs) / 1_000)),
-    // Written when it is read: most of the cost of turning away is this sentence.
-    get detail() {
-      return sentenceOf(quota, { bucket, amount, limit, remaining, reset });
-    },
-  };
+  constructor(quota: Quota, bucket: string, standing: number, amount: number, nowMs: number) {
+    this.quota = quota;
+    this.bucket = bucket;
+    this.standing = standing;
+    this.amount = amount;
+    this.#atMs = nowMs;
+  }
+
+  get limit(): number {
+    return ceilingOf(this.quota);
+  }
+
+  get remaining(): number {
+    return Math.max(0, this.limit - this.standing);
+  }
+
+  /** Null: it does not begin anew by itself. */
+  get retryAfterSeconds(): number | null {
+    return retryAfter(this.quota, this.#resetMs(), this.#atMs);
+  }
+
+  /** Until everything that is used now no longer counts. */
+  get resetSeconds(): number | null {
+    const reset = this.#resetMs();
+    return reset === null ? null : Math.max(0, Math.ceil((reset - this.#atMs) / 1_000));
+  }
+
+  get detail(): string {
+    const { bucket, amount, limit, remaining } = this;
+    return sentenceOf(this.quota, { bucket, amount, limit, remaining, reset: this.#resetMs() });
+  }
+
+  #resetMs(): number | null {
+    return comesBack(this.quota) ? null : resetAt(this.quota, this.#atMs);
+  }
 }
 
 function sentenceOf(
@@ -92,5 +104,6 @@ function retryAfter(quota: Quota, resetMs: number | null, nowMs: number): number
 /** Of several that turned it away: those that keep one waiting longest come first. */
 export function byGravity(denials: readonly Denial[]): readonly Denial[] {
   const wait = ({ retryAfterSeconds }: Denial): number => retryAfterSeconds ?? Number.MAX_VALUE;
+  if (denials.length < 2) return denials;
   return [...denials].sort((a, b) => wait(b) - wait(a));
 }

@@ -18,6 +18,8 @@ export type Lease = {
   lastUsedMs: number;
   /** A commit failed in a way that leaves open whether it stands: then the lease is left to lapse. */
   doubtful: boolean;
+  /** Of the slot before, while something of it is under way. */
+  earlier: Lease | undefined;
 };
 
 /** One bucket of one quota, as this process knows it. */
@@ -48,6 +50,13 @@ export const newHolding = (quota: Quota, bucket: string): Holding => ({
   refilledMs: 0,
 });
 
+/** Used up here and not yet in the ledger: few leases to add up, where a sum that is kept would cost each use a write. */
+export function unwrittenOf({ lease }: Holding): number {
+  let amount = 0;
+  for (let one = lease; one !== undefined; one = one.earlier) amount += one.spent;
+  return amount;
+}
+
 /** Asked again after so long: another process may have given something back. */
 const refusalMs = 100;
 /** The same where nothing can come back in this window: only when somebody begins it anew. */
@@ -73,11 +82,20 @@ export function leaseAt(holding: Holding, nowMs: number): Lease {
     expiresMs: 0,
     lastUsedMs: nowMs,
     doubtful: false,
+    earlier: latestUnderWay(lease),
   };
   // A window that begins anew is empty; of a sliding one the last look is the best guess.
   if (holding.quota.window === 'calendar') holding.standing = 0;
   holding.lease = made;
   return made;
+}
+
+/** Lets go of those of which nothing is left to be written down, so that a bucket in use for months is no chain of months. */
+function latestUnderWay(lease: Lease | undefined): Lease | undefined {
+  if (lease === undefined) return undefined;
+  lease.earlier = latestUnderWay(lease.earlier);
+  const { spent, open, leased } = lease;
+  return spent !== 0 || open !== 0 || leased !== 0 ? lease : lease.earlier;
 }
 
 /** Whether the amount can be given without asking the ledger. */

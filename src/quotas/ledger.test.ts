@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { unwrittenOf } from './holding.ts';
+import { createLedger } from './ledger.ts';
 import { auditHeld, type LedgerTables, readStanding, totalOf } from './ledger-store.ts';
 import { anyPlace, type Quota } from './quota.ts';
 import type { Quotas } from './quotas.ts';
-import { draft, openTestQuotas, type TestQuotas } from './test-quotas.ts';
+import { draft, openTestQuotas, quota, type TestQuotas } from './test-quotas.ts';
 import { slotAt } from './window.ts';
 
 const opened: TestQuotas[] = [];
@@ -163,6 +165,53 @@ class NaiveModel {
     return this.within(fromMs - 1, untilMs - 1) + amount > this.#quota.limit;
   }
 }
+
+test('what a bucket knows as not written yet is what was counted less what the ledger has, also when it could not be written', async () => {
+  const found = await open([]);
+  const { db } = found.state;
+  let isAway = false;
+  const ledger = createLedger({
+    db: {
+      ...db,
+      unit: (work) => (isAway ? Promise.reject(new Error('the database is away')) : db.unit(work)),
+    },
+    ...{ clock: found.clock, holder: 'test:counts' },
+  });
+  const step = fc.record({
+    amount: fc.integer({ min: 1, max: 5 }),
+    flush: fc.constantFrom('no', 'yes', 'fails'),
+    thenMs: fc.integer({ min: 0, max: 40_000 }),
+  });
+  let number = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      number += 1;
+      const counted = quota({ id: `counted${number}`, shadow: true, period: 'minute' });
+      const holding = ledger.holdingOf(counted, '');
+      let unwritten = 0;
+      for (const { amount, flush, thenMs } of steps) {
+        ledger.count(holding, amount, found.clock.now());
+        unwritten += amount;
+        isAway = flush === 'fails';
+        if (flush === 'yes') {
+          await ledger.flush();
+          unwritten = 0;
+        } else if (flush === 'fails') await expect(ledger.flush()).rejects.toThrow('away');
+        isAway = false;
+        expect(unwrittenOf(holding)).toBe(unwritten);
+        await found.clock.advance(thenMs);
+      }
+      await ledger.flush();
+      expect(unwrittenOf(holding)).toBe(0);
+      // Of the slots before nothing is kept once it is written down.
+      await found.clock.advance(60_000);
+      ledger.count(holding, 1, found.clock.now());
+      expect(holding.lease?.earlier).toBeUndefined();
+      await ledger.flush();
+    }),
+    { numRuns: 20 },
+  );
+});
 
 describe('against a naive model', () => {
   const steps = fc.array(

@@ -9,6 +9,7 @@ import {
   noteRefusal,
   type Part,
   planSlab,
+  unwrittenOf,
   wasRefused,
 } from './holding.ts';
 import {
@@ -68,8 +69,6 @@ export type Ledger = {
   reap(options?: { readonly atStart: boolean }): Promise<readonly Reaped[]>;
   /** Nothing is held and nothing waits to be written down. */
   isIdle(): boolean;
-  /** What this process has of a bucket that the ledger does not know as used yet. */
-  unwritten(quotaId: string, bucket: string): number;
   size(): { readonly holdings: number; readonly leases: number };
 };
 
@@ -79,6 +78,7 @@ type Waiting = {
   readonly reject: (err: unknown) => void;
 };
 
+const none: readonly Refusal[] = [];
 const leaseMs = 30_000;
 /** Nothing was taken from it for so long: others may want it. */
 const idleMs = 1_500;
@@ -112,7 +112,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
   };
   const forgetIdle = (): void => {
     for (const [key, holding] of holdings)
-      if (holding.lease === undefined || !leases.has(holding.lease)) holdings.delete(key);
+      if (unwrittenOf(holding) === 0 && (holding.lease === undefined || !leases.has(holding.lease)))
+        holdings.delete(key);
   };
   const spotOf = (lease: Lease): Spot => ({
     quotaId: lease.holding.quota.id,
@@ -264,11 +265,13 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     },
     take,
     recentRefusals(wishes, nowMs) {
-      const refusals: Refusal[] = [];
+      let refusals: Refusal[] | undefined;
       for (const { holding, amount, force } of wishes)
-        if (!force && denies(holding.quota) && wasRefused(holding, amount, nowMs))
+        if (!force && wasRefused(holding, amount, nowMs) && denies(holding.quota)) {
+          refusals ??= [];
           refusals.push({ holding, amount, standing: holding.standing });
-      return refusals;
+        }
+      return refusals ?? none;
     },
     acquire(wishes) {
       return new Promise((resolve, reject) => {
@@ -320,12 +323,6 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       return reaped;
     },
     isIdle: () => leases.size === 0,
-    unwritten(quotaId, bucket) {
-      let amount = 0;
-      for (const lease of leases)
-        if (lease.holding.quota.id === quotaId && lease.holding.bucket === bucket) amount += lease.spent;
-      return amount;
-    },
     size: () => ({ holdings: holdings.size, leases: leases.size }),
   };
 }

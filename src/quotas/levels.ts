@@ -1,5 +1,5 @@
 import { exceeded } from './bookings.ts';
-import { explainDenial } from './denial.ts';
+import { Denial } from './denial.ts';
 import { type Counted, denies, isLevel, type Place } from './quota.ts';
 import type { Quotas } from './quotas.ts';
 
@@ -14,5 +14,5 @@ export function requireRoom(
 ): void {
   for (const { quota, bucket } of quotas.definitions.applied(place, nowMs))
     if (quota.counts === counts && isLevel(quota) && denies(quota) && level >= quota.limit)
-      throw exceeded(explainDenial({ quota, bucket, standing: level, amount: 1 }, nowMs));
+      throw exceeded(new Denial(quota, bucket, level, 1, nowMs));
 }

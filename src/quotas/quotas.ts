@@ -6,8 +6,8 @@ import type { Logger } from '../platform/logging.ts';
 import type { QuotaAlarm } from './alarm.ts';
 import { type Bookings, createBookings, slowRate } from './bookings.ts';
 import { createDefinitions, type Definitions } from './definitions.ts';
-import { byGravity, type Denial, explainDenial } from './denial.ts';
-import { hasAtHand } from './holding.ts';
+import { byGravity, Denial } from './denial.ts';
+import { hasAtHand, unwrittenOf } from './holding.ts';
 import { createLedger, type Ledger, type Refusal, type Taken, type Wish } from './ledger.ts';
 import { clearUsage, type Reaped, type Spot, setLevel } from './ledger-store.ts';
 import { createLostLedger, type LostLedger } from './lost-ledger.ts';
@@ -132,12 +132,14 @@ export function createQuotas(options: {
     const atHand = wishes.some(({ force }) => force) ? undefined : ledger.take(wishes, nowMs);
     if (atHand) return { granted: true, taken: atHand };
     const known = ledger.recentRefusals(wishes, nowMs);
-    if (known.length > 0) return deny(known);
+    return known.length > 0 ? deny(known, nowMs) : ask(wishes, nowMs);
+  };
+  const ask = async (wishes: readonly Wish[], nowMs: number): Promise<Spent> => {
     if (lost.shouldAsk(nowMs)) {
       try {
         const acquired = await ledger.acquire(wishes);
         lost.answered();
-        if (!acquired.granted) return deny(acquired.refusals);
+        if (!acquired.granted) return deny(acquired.refusals, clock.now());
         wake();
         for (const wish of wishes) noteStanding(wish);
         return acquired;
@@ -180,28 +182,26 @@ export function createQuotas(options: {
     return { granted: true, taken: taken ?? [] };
   };
 
-  const deny = (refusals: readonly Refusal[]): Spent => {
-    const nowMs = clock.now();
-    const denials = byGravity(
-      refusals.map(({ holding: { quota, bucket }, standing, amount }) =>
-        explainDenial({ quota, bucket, standing, amount }, nowMs),
+  const deny = (refusals: readonly Refusal[], nowMs: number): Denied =>
+    new TurnedAway(
+      byGravity(
+        refusals.map(
+          ({ holding: { quota, bucket }, standing, amount }) => new Denial(quota, bucket, standing, amount, nowMs),
+        ),
       ),
     );
-    return {
-      ...{ granted: false, denials },
-      get detail() {
-        return denials[0]?.detail ?? '';
-      },
-    };
-  };
 
   /** What the actions of those that said no make of it: turned away, slowed down or kept waiting. */
-  const act = async (wishes: readonly Wish[], denied: Denied, hold: (maxMs: number) => void): Promise<Spent> => {
+  const act = (wishes: readonly Wish[], denied: Denied, hold: (maxMs: number) => void): Spent | Promise<Spent> => {
+    note(denied.denials);
+    for (const { quota } of denied.denials)
+      if (quota.action === 'block' || quota.action === 'escalate') return turnedAway(denied);
+    return delay(wishes, denied, hold);
+  };
+  const delay = async (wishes: readonly Wish[], denied: Denied, hold: (maxMs: number) => void): Promise<Spent> => {
     const all = denied.denials;
     const nowMs = clock.now();
-    note(all);
     const refusing = all.map(({ quota }) => quota);
-    if (refusing.some(({ action }) => action === 'block' || action === 'escalate')) return turnedAway(denied);
     const waitMs = Math.min(...refusing.map(({ waitSeconds }) => waitSeconds)) * 1_000;
     const [first] = all;
     if (first === undefined || waitMs <= 0) return turnedAway(denied);
@@ -269,12 +269,19 @@ export function createQuotas(options: {
       return ledger.reap({ atStart: true });
     },
     spendAtHand,
-    async spend(place, amounts, final, hold = () => undefined) {
-      const atHand = spendAtHand(place, amounts, final);
-      if (atHand) return atHand;
-      const wishes = wishesOf(place, amounts, final, clock.now());
-      const spent = await acquire(wishes);
-      return spent.granted || spent.denials.length === 0 ? spent : act(wishes, spent, hold);
+    // No async function: what is at hand, and who was refused a moment ago, waits for nothing.
+    spend(place, amounts, final, hold = holdsNothing) {
+      const nowMs = clock.now();
+      const wishes = wishesOf(place, amounts, final, nowMs);
+      if (wishes.length === 0) return Promise.resolve({ granted: true, taken: [] });
+      counters.checks += 1;
+      const taken = ledger.take(wishes, nowMs);
+      if (taken) return Promise.resolve({ granted: true, taken });
+      const known = ledger.recentRefusals(wishes, nowMs);
+      if (known.length > 0) return Promise.resolve(act(wishes, deny(known, nowMs), hold));
+      return ask(wishes, nowMs).then((spent) =>
+        spent.granted || spent.denials.length === 0 ? spent : act(wishes, spent, hold),
+      );
     },
     settle(taken, used) {
       let beyond = false;
@@ -298,7 +305,7 @@ export function createQuotas(options: {
         const others = unasked ? isLevel(quota) || comesBack(quota) : isAsked(quota);
         if (amount === 0 || others) continue;
         ledger.count(holding, amount, nowMs);
-        const standing = holding.standing + ledger.unwritten(quota.id, bucket) - amount;
+        const standing = holding.standing + unwrittenOf(holding) - amount;
         const { verdict, exceededBy } = judge(quota, standing, amount);
         if (verdict === 'over')
           violations.note({ quota, bucket, standing, amount, exceededBy, action: doneAfterwards(quota) });
@@ -360,6 +367,20 @@ export function createQuotas(options: {
     },
     totals: () => ({ ...counters }),
   };
+}
+
+const holdsNothing = (): void => undefined;
+
+/** The sentence is written when it is read. */
+class TurnedAway {
+  readonly granted = false;
+  readonly denials: readonly Denial[];
+  constructor(denials: readonly Denial[]) {
+    this.denials = denials;
+  }
+  get detail(): string {
+    return this.denials[0]?.detail ?? '';
+  }
 }
 
 /** What a quota that turned nothing away did. */
