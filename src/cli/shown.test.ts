@@ -1,11 +1,19 @@
 import picocolors from 'picocolors';
 import { describe, expect, test } from 'vitest';
-import { type OperationAnswer, operationAnswer, type PointAnswer, pointBytes, read } from './answers.ts';
+import {
+  type OperationAnswer,
+  operationAnswer,
+  type PointAnswer,
+  pointBytes,
+  read,
+  type TargetAnswer,
+} from './answers.ts';
 import { componentTable } from './backup-commands.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, progressLine } from './follow-operation.ts';
 import { readableLog } from './readable-log.ts';
 import { describePlan } from './restore-command.ts';
+import { renderTarget } from './status-command.ts';
 import { parseExpiry } from './token-commands.ts';
 
 const operation: OperationAnswer = {
@@ -84,6 +92,29 @@ test('a point is shown with its databases and its configuration, and its size is
   ]);
   expect(pointBytes(point)).toBe(12_058_624);
   expect(pointBytes({ ...point, total_size_mb: null })).toBe(2_097_152);
+});
+
+test('the size of a folder is told with its age: it is counted once a minute, and what was removed since still stands in it', () => {
+  const target = {
+    target_id: 'library',
+    status: 'HEALTHY',
+    reasons: [],
+    sample: false,
+    observed_at: null,
+    kind: 'lightrag',
+    configured_kind: 'lightrag',
+    core_version: null,
+    api_version: null,
+    endpoints: [],
+    stores: [],
+    documents: null,
+    pipeline: null,
+    facts: [],
+    sizes: [{ store: 'workspace', bytes: 1_048_576, files: 12, counted_at: '2026-11-30T08:00:00.000Z' }],
+  } as unknown as TargetAnswer;
+  expect(renderTarget(target, plain, Date.parse('2026-11-30T08:00:41.000Z')).at(-1)).toBe(
+    '  workspace  1.00 MiB in 12 files  counted 41 s ago',
+  );
 });
 
 test('an answer of another shape is told, not guessed at', () => {

@@ -139,7 +139,9 @@ export function renderTarget(target: TargetAnswer, colours: Colours, nowMs: numb
     );
   lines.push(...target.facts.map(renderFact));
   for (const size of target.sizes)
-    lines.push(`  ${size.store.padEnd(9)}  ${formatBytes(size.bytes)} in ${plural(size.files, 'file')}`);
+    lines.push(
+      `  ${size.store.padEnd(9)}  ${formatBytes(size.bytes)} in ${plural(size.files, 'file')}  ${dim(`counted ${formatDistance(Date.parse(size.counted_at), nowMs)}`)}`,
+    );
   return lines;
 }
 
