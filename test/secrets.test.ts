@@ -229,7 +229,8 @@ describe('a secret of the configuration', () => {
     for (const path of ['/api/v1/access/tokens', '/api/v1/events', '/api/v1/audit?limit=500', '/metrics'])
       look(path, (await call('GET', path)).text, given);
     child.kill('SIGTERM');
-    await once(child, 'exit');
+    // All of its log, of which the last may come after its exit.
+    await once(child, 'close');
     expect(log).toMatch(/"level":"debug"/);
     for (const known of [secrets, given]) {
       look('the log', log, known);

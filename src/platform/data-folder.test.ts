@@ -45,14 +45,15 @@ test('a place where no folder can be made is told at once', async () => {
       try { prepareDataFolder(${JSON.stringify(path)}); console.log('made'); } catch (err) { console.log(err.code, err.detail); }`;
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', source], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: 10_000,
+      timeout: 30_000,
       killSignal: 'SIGKILL',
     });
     let said = '';
     child.stdout.on('data', (chunk) => {
       said += String(chunk);
     });
-    await once(child, 'exit');
+    // Not its exit: what it said may come after that.
+    await once(child, 'close');
     return said.trim();
   };
   expect(await attempt('/proc/ragwarden/data')).toMatch(/^storage\/unavailable .* cannot be made \(ENOENT\)/);
