@@ -35,7 +35,7 @@ export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown>
           value.items.length === 0 ? (
             <p class="empty">{all ? 'Nothing was reserved yet.' : 'Nothing is held.'}</p>
           ) : (
-            <ul class="quota-list is-short">
+            <ul class="quota-list">
               {value.items.map((one) => (
                 <li key={one.reservation_id}>
                   <Word word={words[one.state]} text={one.state} />{' '}
