@@ -26,6 +26,14 @@ export type Started = {
   readonly idempotency?: Parameters<Operations['start']>[0]['idempotency'];
 };
 
+/** What a process that is known to be dead still held; the same work may begin again at once. */
+export async function releaseOfDead(leases: Leases, names: readonly string[], deadInstance: string): Promise<void> {
+  for (const name of names) {
+    const left = await leases.takeOver(name, deadInstance);
+    if (left) await leases.release(left);
+  }
+}
+
 /**
  * One piece of work per replica at a time, over all instances: the lease is renewed as long as the work goes on, and when it is lost,
  * or could not be renewed for so long that it may be, the work ends.

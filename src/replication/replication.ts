@@ -5,7 +5,16 @@ import type { Operation, SettledOutcome } from '../operations/index.ts';
 import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { heal } from './heal.ts';
-import { type Hold, holdOf, leaseOf, ownRepository, type Started, startHeld, whileHeld } from './held-work.ts';
+import {
+  type Hold,
+  holdOf,
+  leaseOf,
+  ownRepository,
+  releaseOfDead,
+  type Started,
+  startHeld,
+  whileHeld,
+} from './held-work.ts';
 import { type Overview, readOverview } from './overview.ts';
 import { pruneReplica } from './prune-replica.ts';
 import { freshState, type Replica, type ReplicaState } from './replica.ts';
@@ -168,9 +177,11 @@ export function createReplication(deps: ReplicationDeps): Replication {
 
   const settler = async (operation: Operation): Promise<SettledOutcome> => {
     const replicaId = replicaOf(operation.input);
-    const left =
-      replicaId === undefined ? undefined : await deps.leases.takeOver(leaseOf(replicaId), operation.instance);
-    if (left) await deps.leases.release(left);
+    const held = [
+      ...(replicaId === undefined ? [] : [leaseOf(replicaId)]),
+      ...(operation.kind === replicationKinds.heal ? [ownRepository.lease] : []),
+    ];
+    await releaseOfDead(deps.leases, held, operation.instance);
     await db.unit(async (tx) => {
       await store.closeLog(tx, operation.id, 'ragwarden ended while it ran', clock.now());
       if (replicaId !== undefined && operation.kind === replicationKinds.sync)

@@ -8,7 +8,7 @@ import { type Clock, isoInstantOrNull } from '../../platform/clock.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { AppError } from '../../platform/errors.ts';
 import type { Leases } from '../../platform/leases.ts';
-import { ownRepository, type Started, startHeld } from '../held-work.ts';
+import { ownRepository, releaseOfDead, type Started, startHeld } from '../held-work.ts';
 import { requireOpen, requireRoomFor, unpackFolder } from '../places/packed-point.ts';
 import type { Received } from './received-store.ts';
 import { digestOf, type Receiver } from './receiver.ts';
@@ -134,7 +134,8 @@ export function createAdoption(deps: {
         run: (context) => adopt(one, request, context),
       });
     },
-    async settler({ id }) {
+    async settler({ id, instance }) {
+      await releaseOfDead(deps.leases, [ownRepository.lease], instance);
       // The password lies there as well.
       await rm(join(deps.scratchDir, id), { recursive: true, force: true });
       return { message: 'Taking a received point over ended with the process. The same again goes on.' };
