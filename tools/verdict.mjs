@@ -47,9 +47,22 @@ async function runVitest(root, env, args) {
   const file = path.join(folder, 'report.json');
   const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
   try {
-    const options = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    const code = await run(process.execPath, [vitest, ...options, ...args], { cwd: root, env });
-    return { code, report: existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined };
+    const unhandled = path.join(folder, 'unhandled');
+    const options = [
+      'run',
+      '--reporter=default',
+      `--reporter=${path.join(root, 'test', 'setup', 'unhandled-errors.ts')}`,
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+    ];
+    const code = await run(process.execPath, [vitest, ...options, ...args], {
+      cwd: root,
+      env: { ...env, RAGWARDEN_TEST_UNHANDLED: unhandled },
+    });
+    const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+    // The report does not know of them, and no second attempt at a file that failed takes them back.
+    if (report && existsSync(unhandled)) report.unhandledErrors = Number(readFileSync(unhandled, 'utf8'));
+    return { code, report };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -101,14 +114,14 @@ const countOf = (files, ...states) =>
   files.flatMap(({ assertionResults }) => assertionResults).filter(({ status }) => states.includes(status)).length;
 
 /**
- * Counts of a run. A file that could not be loaded counts as one failure, and so does a run that ended badly without
- * naming one (an unhandled error, no test found, a crash).
+ * Counts of a run. A file that could not be loaded counts as one failure, and so does each unhandled error, and a run that
+ * ended badly without naming one (no test found, a crash).
  */
 export function countTests(report, exitCode) {
   const broken = (report?.testResults ?? []).filter(
     ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
   ).length;
-  const failed = (report?.numFailedTests ?? 0) + broken;
+  const failed = (report?.numFailedTests ?? 0) + broken + (report?.unhandledErrors ?? 0);
   return {
     passed: report?.numPassedTests ?? 0,
     failed: failed === 0 && exitCode !== 0 ? 1 : failed,

@@ -14,7 +14,8 @@ test.each([
     1,
     '3 passed, 1 failed',
   ],
-  ['an unhandled error', report, 1, '3 passed, 1 failed'],
+  ['an unhandled error', { ...report, unhandledErrors: 2 }, 1, '3 passed, 2 failed'],
+  ['a run that ended badly and says nothing', report, 1, '3 passed, 1 failed'],
   ['no report at all', undefined, 1, '0 passed, 1 failed'],
 ])('counts %s', (_, given, code, line) => {
   expect(summary([], countTests(given, code)).line).toBe(line);
@@ -73,6 +74,9 @@ describe('what is tried again', () => {
   test('counts as it ended then, and what failed twice has failed', () => {
     const counts = mergedCounts(countTests(first, 1), first, countTests(second, 1));
     expect(counts).toEqual({ passed: 7, failed: 1, skipped: 1 });
+    // An error that no test took is not taken back by the second run of a file that failed too.
+    const uneasy = { ...first, unhandledErrors: 1 };
+    expect(mergedCounts(countTests(uneasy, 1), uneasy, { passed: 5, failed: 0, skipped: 1 }).failed).toBe(1);
     // A second run that could not even begin is a failure.
     expect(mergedCounts(countTests(first, 1), first, countTests(undefined, 1)).failed).toBe(1);
   });
