@@ -82,9 +82,11 @@ describe('a folder that is empty now', () => {
     { name: 'workspace', kind: 'files' as const, files: 0 },
     { name: 'inputs', kind: 'files' as const, files: 0 },
   ];
-  const seen = (processed: number): Observation => ({ documents: { processed } }) as unknown as Observation;
-  const workspace = { name: 'workspace', reason: 'its folder is empty, while whole held 12 files of it' };
-  const inputs = { name: 'inputs', reason: 'its folder is empty, while whole held 3 files of it' };
+  const seen = (processed: number, storage = 'JsonDocStatusStorage'): Observation =>
+    ({ documents: { processed }, storageClasses: { doc_status_storage: storage } }) as unknown as Observation;
+  const onPurpose = 'where it was emptied on purpose, any file in it (an empty one named .keep) says so';
+  const workspace = { name: 'workspace', reason: `its folder is empty, while whole held 12 files of it; ${onPurpose}` };
+  const inputs = { name: 'inputs', reason: `its folder is empty, while whole held 3 files of it; ${onPurpose}` };
 
   test('is missing when the point before held files of it, and not when there was none', () => {
     expect(emptiedComponents(now, { previous: whole, lastGood: whole, observation: seen(100) })).toEqual([
@@ -102,7 +104,22 @@ describe('a folder that is empty now', () => {
     ]);
   });
 
-  test('was cleared when the backend tells of no document', () => {
-    expect(emptiedComponents(now, { previous: whole, lastGood: whole, observation: seen(0) })).toEqual([]);
+  test('is missing also when the backend, started on it, tells of no document', () => {
+    const before = { previous: whole, lastGood: whole };
+    expect(emptiedComponents(now, { ...before, observation: seen(0) })).toEqual([workspace, inputs]);
+    const empty = { documents: {} } as unknown as Observation;
+    expect(emptiedComponents(now, { ...before, observation: empty })).toEqual([workspace, inputs]);
+    // Somebody who means it puts a file there.
+    const kept = [{ name: 'workspace', kind: 'files' as const, files: 1 }];
+    expect(emptiedComponents(kept, { ...before, observation: seen(0) })).toEqual([]);
+  });
+
+  test('was cleared when the backend tells of no document out of a database, or has its own files still', () => {
+    const before = { previous: whole, lastGood: whole };
+    expect(emptiedComponents(now, { ...before, observation: seen(0, 'PGDocStatusStorage') })).toEqual([]);
+    expect(emptiedComponents(now, { ...before, observation: seen(7, 'PGDocStatusStorage') })).toHaveLength(2);
+    const cleared = now.map((one) => (one.name === 'workspace' ? { ...one, files: 9 } : one));
+    expect(emptiedComponents(cleared, { ...before, observation: seen(0) })).toEqual([]);
+    expect(emptiedComponents(cleared, { ...before, observation: seen(7) })).toEqual([inputs]);
   });
 });

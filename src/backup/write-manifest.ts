@@ -174,11 +174,11 @@ function leftOut(guarded: ProtectedTarget, selection: PointSelection): { name: s
 }
 
 const emptiedPrefix = 'its folder is empty, while';
+const onPurpose = 'where it was emptied on purpose, any file in it (an empty one named .keep) says so';
 
 /**
  * A folder that is empty now and was not before is more likely lost than cleared: such a point is never a complete one, and
- * neither are those after it, which would otherwise find nothing amiss. Inputs come and go, so of them it is said once; and a
- * backend that tells of no document was cleared.
+ * neither are those after it, which would otherwise find nothing amiss. Inputs come and go, so of them it is said once.
  */
 export function emptiedComponents(
   captured: readonly Pick<CaptureResult, 'name' | 'kind' | 'files'>[],
@@ -189,13 +189,12 @@ export function emptiedComponents(
   },
 ): { name: string; reason: string }[] {
   const { previous, lastGood, observation } = before;
-  const documents = observation?.documents && Object.values(observation.documents).reduce((sum, n) => sum + n, 0);
-  if (documents === 0) return [];
   return captured.flatMap(({ name, kind, files }) => {
-    if (kind !== 'files' || files > 0) return [];
+    if (kind !== 'files' || files > 0 || wasCleared(name, captured, observation)) return [];
     for (const point of name === 'inputs' ? [previous] : [previous, lastGood]) {
       const held = point?.manifest?.components.find((component) => component.name === name)?.files ?? 0;
-      if (point && held > 0) return [{ name, reason: `${emptiedPrefix} ${point.id} held ${held} files of it` }];
+      if (point && held > 0)
+        return [{ name, reason: `${emptiedPrefix} ${point.id} held ${held} files of it; ${onPurpose}` }];
     }
     // Where nothing is ever complete, what the point before said of it still holds.
     const said = previous?.manifest?.missing.find(
@@ -203,6 +202,22 @@ export function emptiedComponents(
     );
     return said ? [{ name, reason: said.reason }] : [];
   });
+}
+
+/**
+ * A backend that tells of no document may have been started on the empty folder of a volume that is not there. It is believed where
+ * its answer comes from elsewhere; and of inputs, where its own files are still there, which stay when it clears itself.
+ */
+function wasCleared(
+  name: string,
+  captured: readonly Pick<CaptureResult, 'name' | 'kind' | 'files'>[],
+  observation: Observation | undefined,
+): boolean {
+  const counts = observation?.documents && Object.values(observation.documents);
+  if (counts === undefined || counts.length === 0 || counts.some((count) => count > 0)) return false;
+  const storage = observation?.storageClasses?.doc_status_storage;
+  if (storage !== undefined && homeOfStorage(storage) !== 'files') return true;
+  return name === 'inputs' && captured.some((one) => one.name === 'workspace' && one.files > 0);
 }
 
 /** Folders that a whole point of such a target has, and the settings that name them. */
