@@ -21,6 +21,7 @@ import {
 import type { TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { productVersion } from '../platform/product-version.ts';
+import { createCheckpointStore } from '../recovery/index.ts';
 import { findWorkspaceFolders, inspectProject, isIdle, measureFolder, storesElsewhere } from '../targets/index.ts';
 import { protectCommand, protectSqlite } from './file-stores.ts';
 import type { Ground } from './ground.ts';
@@ -209,6 +210,7 @@ export async function createProtection(
       documentMetrics.backupSnapshots.labels(point.targetId, point.status).inc();
       for (const tell of listeners) tell(point);
     },
+    onPinned: createCheckpointStore(db).keepPin,
   });
   const schedule = createBackupSchedule({
     backup,

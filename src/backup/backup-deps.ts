@@ -1,6 +1,6 @@
 import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Database } from '../platform/database/index.ts';
+import type { Database, Tx } from '../platform/database/index.ts';
 import type { RandomSource } from '../platform/ids.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { AuditReport, BackendLifecycle, Observation, StoreExtracts, Target } from '../targets/index.ts';
@@ -82,6 +82,8 @@ export type BackupDeps = {
   requireSpace?(what: string): void;
   /** Told of every point that came to exist, whatever asked for it. */
   onPoint(point: RecoveryPoint): void;
+  /** Part of the unit in which a point is pinned by anybody but a checkpoint, also where it is pinned already. */
+  onPinned?(tx: Tx, pointId: string): Promise<void>;
   /** Named boundaries of the work, so that tests can end the process at each of them. */
   step(name: string): Promise<void>;
 };

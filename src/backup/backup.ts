@@ -91,8 +91,16 @@ export type Backup = {
     request: { readonly from: Repository; readonly pointId: string; readonly requestedBy: string },
     context: OperationContext,
   ): Promise<{ readonly point: RecoveryPoint; readonly wasThere: boolean }>;
-  /** @throws `backup/invalid-id`, `backup/unknown-point`, `conflict/state` */
-  pin(request: { pointId: string; pinned: boolean; requestedBy: string }): Promise<RecoveryPoint>;
+  /**
+   * @param request.forCheckpoint the pin goes with the checkpoint, unless somebody pins the point himself
+   * @throws `backup/invalid-id`, `backup/unknown-point`, `conflict/state`
+   */
+  pin(request: {
+    pointId: string;
+    pinned: boolean;
+    requestedBy: string;
+    forCheckpoint?: boolean;
+  }): Promise<RecoveryPoint>;
   /** Points as the parts of each workspace. */
   readonly snapshots: Snapshots;
   /**
@@ -227,8 +235,8 @@ export function createBackup(
         });
       }),
 
-    async pin({ pointId, pinned, requestedBy }) {
-      return catalogue.pin({ point: await requirePoint(pointId), pinned, requestedBy });
+    async pin({ pointId, ...request }) {
+      return catalogue.pin({ point: await requirePoint(pointId), ...request });
     },
 
     async takeIn({ from, pointId, requestedBy }, context) {

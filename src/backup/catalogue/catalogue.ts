@@ -1,5 +1,6 @@
 import type { Operation, Operations, SettledOutcome } from '../../operations/index.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
+import type { BackupDeps } from '../backup-deps.ts';
 import { isRestorable, type RecoveryPoint } from '../point.ts';
 import { type CatalogueReport, catalogueReport } from './catalogue-report.ts';
 import { noteFacts } from './note-facts.ts';
@@ -14,7 +15,12 @@ export type Catalogue = {
   /** @throws AppError `backup/unavailable` */
   rebuild(request: Started & { dryRun: boolean }): Promise<Operation>;
   /** A pinned point is never forgotten by retention. @throws AppError `backup/unknown-point`, `conflict/state` */
-  pin(request: { point: RecoveryPoint; pinned: boolean; requestedBy: string }): Promise<RecoveryPoint>;
+  pin(request: {
+    point: RecoveryPoint;
+    pinned: boolean;
+    requestedBy: string;
+    forCheckpoint?: boolean | undefined;
+  }): Promise<RecoveryPoint>;
   /**
    * Compares catalogue and repository, at most once a day and once when the catalogue is empty. An empty one is rebuilt from the
    * repository at once, since that only adds rows. What else differs becomes a warning.
@@ -33,7 +39,8 @@ const retryMs = 60_000;
 const notedPerLook = 50;
 
 export function createCatalogue(
-  deps: CatalogueDeps & { readonly operations: Operations; requireAvailable(): Promise<void> },
+  deps: CatalogueDeps &
+    Pick<BackupDeps, 'onPinned'> & { readonly operations: Operations; requireAvailable(): Promise<void> },
 ): Catalogue {
   const { operations, points, db, events, clock, log } = deps;
   let nextLookMs = Number.NEGATIVE_INFINITY;
@@ -99,7 +106,7 @@ export function createCatalogue(
   return {
     rebuild,
     warnings: () => warnings,
-    async pin({ point, pinned, requestedBy }) {
+    async pin({ point, pinned, requestedBy, forCheckpoint }) {
       if (!isRestorable(point))
         throw new AppError(
           'conflict/state',
@@ -107,6 +114,7 @@ export function createCatalogue(
         );
       await db.unit(async (tx) => {
         await points.update(tx, point.id, { pinned });
+        if (pinned && !forCheckpoint) await deps.onPinned?.(tx, point.id);
         await events.audit(tx, {
           actor: requestedBy,
           action: pinned ? 'backup.pin' : 'backup.unpin',

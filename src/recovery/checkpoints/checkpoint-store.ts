@@ -4,6 +4,7 @@ import type { PagePlace } from '../../platform/paging.ts';
 import {
   type Checkpoint,
   type CheckpointCause,
+  type CheckpointGraph,
   checkpointCauses,
   checkpointGraph,
   checkpointValidation,
@@ -28,7 +29,10 @@ type Tables = {
 
 export type CheckpointStore = {
   insert(tx: Tx, checkpoint: Checkpoint): Promise<void>;
-  update(tx: Tx, checkpoint: Checkpoint): Promise<void>;
+  /** Nothing but what a validation found: of what it was begun with the pins may be others by now. */
+  writeValidation(tx: Tx, checkpoint: Checkpoint): Promise<void>;
+  /** Somebody pinned the point himself: its pin outlasts the checkpoints that name it now. */
+  keepPin(tx: Tx, pointId: string): Promise<void>;
   remove(tx: Tx, id: string): Promise<void>;
   find(id: string): Promise<Checkpoint | undefined>;
   /** Newest first. */
@@ -51,9 +55,26 @@ export function createCheckpointStore(db: Database): CheckpointStore {
     async insert(tx, checkpoint) {
       await tx.as<Tables>().insertInto('recovery_checkpoint').values(toRow(checkpoint)).execute();
     },
-    async update(tx, checkpoint) {
-      const { id, ...row } = toRow(checkpoint);
-      await tx.as<Tables>().updateTable('recovery_checkpoint').set(row).where('id', '=', id).execute();
+    async writeValidation(tx, checkpoint) {
+      const { id, validated, validated_ms, validation } = toRow(checkpoint);
+      const found = { validated, validated_ms, validation };
+      await tx.as<Tables>().updateTable('recovery_checkpoint').set(found).where('id', '=', id).execute();
+    },
+    async keepPin(tx, pointId) {
+      const tables = tx.as<Tables>();
+      const rows = await tables
+        .selectFrom('recovery_checkpoint')
+        .select(['id', 'graphs'])
+        .where('graphs', 'like', `%${pointId}%`)
+        .execute();
+      for (const { id, graphs } of rows) {
+        const kept = readGraphs(graphs).map((one) => (one.pointId === pointId ? { ...one, pinnedHere: false } : one));
+        await tables
+          .updateTable('recovery_checkpoint')
+          .set({ graphs: JSON.stringify(kept) })
+          .where('id', '=', id)
+          .execute();
+      }
     },
     async remove(tx, id) {
       await tx.as<Tables>().deleteFrom('recovery_checkpoint').where('id', '=', id).execute();
@@ -119,11 +140,13 @@ const toRow = (checkpoint: Checkpoint): CheckpointTable => ({
   created_ms: checkpoint.createdMs,
 });
 
+const readGraphs = (text: string): CheckpointGraph[] => z.array(checkpointGraph).parse(JSON.parse(text));
+
 const fromRow = (row: CheckpointTable): Checkpoint => ({
   id: row.id,
   cause: causeOf(row.cause),
   description: row.description,
-  graphs: z.array(checkpointGraph).parse(JSON.parse(row.graphs)),
+  graphs: readGraphs(row.graphs),
   metadata: z.record(z.string(), z.json()).parse(JSON.parse(row.metadata)),
   validated: Number(row.validated) === 1,
   validatedMs: row.validated_ms === null ? null : Number(row.validated_ms),

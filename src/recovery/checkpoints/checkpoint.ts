@@ -7,7 +7,7 @@ export const checkpointGraph = z.object({
   workspace: z.string(),
   pointId: z.string(),
   takenMs: z.number(),
-  /** It was pinned for a checkpoint. What somebody had pinned himself keeps its pin. */
+  /** It is pinned for a checkpoint alone. What somebody pinned himself, before or since, keeps its pin. */
   pinnedHere: z.boolean().optional(),
 });
 export type CheckpointGraph = z.infer<typeof checkpointGraph>;

@@ -77,6 +77,18 @@ test('removing a checkpoint takes away the pin that was set for it, and none tha
   expect(pinned.get('point')).toBe(false);
 });
 
+test('what somebody pins himself while a checkpoint names it stays pinned, also when that is validated meanwhile', async () => {
+  const [first, second] = [await create(), await create()];
+  const before = await checkpoints.require(first.id);
+  await state.db.unit((tx) => store.keepPin(tx, 'point'));
+  await state.db.unit((tx) => store.writeValidation(tx, { ...before, validated: true }));
+  expect(await checkpoints.require(first.id)).toMatchObject({ validated: true, graphs: [{ pinnedHere: false }] });
+  await checkpoints.remove(first.id, 'admin');
+  await checkpoints.remove((await create()).id, 'admin');
+  await checkpoints.remove(second.id, 'admin');
+  expect(pinned.get('point')).toBe(true);
+});
+
 test('one that cannot pin its points leaves neither a row nor a pin', async () => {
   onPin = (_, to) => {
     if (to) throw new AppError('conflict/state', 'It does not exist any more.');

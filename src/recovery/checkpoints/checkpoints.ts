@@ -45,7 +45,7 @@ export type Checkpoints = {
   ): Promise<Checkpoint>;
   /** @throws AppError `recovery/unknown-checkpoint` */
   require(id: string): Promise<Checkpoint>;
-  /** Its points are unpinned, unless another one names them, or they were pinned before. */
+  /** Its points are unpinned, unless another one names them, or somebody pinned them himself, before or since. */
   remove(id: string, requestedBy: string): Promise<void>;
   /** Restores every point of it in a drill; the result is its validation. */
   validate(id: string, request: Requested): Promise<Operation>;
@@ -112,7 +112,7 @@ export function createCheckpoints(deps: {
   const unpin = async (checkpoint: Checkpoint, requestedBy: string): Promise<void> => {
     const pin = (pointId: string, pinned: boolean) =>
       // One that is gone by itself has no pin to lose.
-      deps.backup.pin({ pointId, pinned, requestedBy }).catch(() => undefined);
+      deps.backup.pin({ pointId, pinned, requestedBy, forCheckpoint: true }).catch(() => undefined);
     const isNamed = async (pointId: string) => (await named()).some((one) => one.pointId === pointId);
     const ours = new Set(checkpoint.graphs.filter((one) => one.pinnedHere === true).map(({ pointId }) => pointId));
     for (const pointId of ours) {
@@ -172,7 +172,8 @@ export function createCheckpoints(deps: {
         await store.insert(tx, checkpoint);
       });
       try {
-        for (const pointId of pointsOf(checkpoint)) await deps.backup.pin({ pointId, pinned: true, requestedBy });
+        for (const pointId of pointsOf(checkpoint))
+          await deps.backup.pin({ pointId, pinned: true, requestedBy, forCheckpoint: true });
       } catch (err) {
         await db.unit((tx) => store.remove(tx, checkpoint.id));
         await unpin(checkpoint, requestedBy);
@@ -246,7 +247,12 @@ export function createCheckpoints(deps: {
           const reason = drills.find(({ verdict }) => verdict !== 'passed')?.reasons[0] ?? 'a drill did not pass';
           await db.unit(async (tx) => {
             if (!stays)
-              await store.update(tx, { ...checkpoint, validated: valid, validatedMs: clock.now(), validation });
+              await store.writeValidation(tx, {
+                ...checkpoint,
+                validated: valid,
+                validatedMs: clock.now(),
+                validation,
+              });
             await events.record(tx, {
               type: 'recovery.checkpoint-validated',
               severity: valid ? 'info' : stays ? 'warning' : 'error',
