@@ -10,6 +10,7 @@ import { systemRandom } from '../../platform/ids.ts';
 import { createReplicationStore } from '../replication-store.ts';
 import { createReceivedStore, type ReceivedStore } from './received-store.ts';
 import { createReceiver, type Receiver, type UploadPart } from './receiver.ts';
+import type { Disk } from './room.ts';
 
 const bytes = Buffer.from('what a point holds, sealed');
 const limits = { enabled: true, maxBytes: 1e9, totalBytes: 1e10, keep: 100 };
@@ -29,7 +30,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const receiverOn = (used: ReceivedStore, instance = 'other'): Receiver =>
+const receiverOn = (used: ReceivedStore, instance = 'other', disk: Disk | undefined = undefined): Receiver =>
   createReceiver({
     ...{
       db: state.db,
@@ -42,6 +43,7 @@ const receiverOn = (used: ReceivedStore, instance = 'other'): Receiver =>
     },
     events: createEventLog({ db: state.db, clock, instance: 'other' }),
     limits: () => limits,
+    ...(disk ? { disk: async () => disk } : {}),
   });
 const part = (more: Partial<UploadPart> = {}): UploadPart => ({
   ...{ sender: 'near', graphId: 'default', pointId: 'p1', treeId: null, takenMs: null, offset: 0, bytes },
@@ -272,4 +274,45 @@ test('what lies with another instance that shares the list is neither looked for
   mkdirSync(join(folder, 'partial'), { recursive: true });
   expect(await receiverOn(store, 'second').verify('near', 100)).toMatchObject({ read: 0, findings: [] });
   expect(await store.list('near')).toHaveLength(1);
+});
+
+test('an upload that is refused takes nothing with it of what was set aside, is on no list, or is idle', async () => {
+  const disk = { freeBytes: 1e12, reserveBytes: 0 };
+  const receiver = receiverOn(store, 'other', disk);
+  await begin(receiver, { sender: 'far' });
+  await expect(receiver.take(part({ sender: 'far', pointId: 'bad', dataHash: 'b'.repeat(64) }))).rejects.toThrow();
+  writeFileSync(join(folder, 'f'.repeat(64)), 'all there is');
+  await receiver.sweep();
+  await clock.advance(2 * 3_600_000);
+  const kept = () => ['partial', 'quarantine', 'unlisted'].map((place) => names(place).length);
+  const refused = async (totalBytes: number, code: string): Promise<void> => {
+    const empty = { totalBytes, bytes: Buffer.alloc(0) };
+    await expect(begin(receiver, empty)).rejects.toMatchObject({ code });
+    expect(kept()).toEqual([2, 1, 1]);
+  };
+  await refused(Number.MAX_SAFE_INTEGER, 'request/too-large');
+  limits.totalBytes = 1_000;
+  await refused(1_001, 'storage/full');
+  disk.freeBytes = 500;
+  await refused(999, 'storage/full');
+  // What makes room enough goes, and no more.
+  disk.freeBytes = 100 + bytes.length;
+  await begin(receiver, { totalBytes: 101 + 5 });
+  expect(kept()).toEqual([4, 0, 1]);
+});
+
+test('what was admitted keeps its room on the disk, and is held up by nothing but the reserve', async () => {
+  const disk = { freeBytes: 10 + 2 * bytes.length - 1, reserveBytes: 10 };
+  const receiver = receiverOn(store, 'other', disk);
+  await begin(receiver);
+  disk.freeBytes -= 5;
+  // Its own bytes would fit, beside what the first one still brings they do not.
+  await expect(begin(receiver, { sender: 'far' })).rejects.toMatchObject({ code: 'storage/full' });
+  disk.freeBytes = 12;
+  const next = part({ offset: 5, bytes: bytes.subarray(5, 7) });
+  expect(await receiver.take(next)).toMatchObject({ receivedBytes: 7 });
+  const rest = part({ offset: 7, bytes: bytes.subarray(7) });
+  await expect(receiver.take(rest)).rejects.toMatchObject({ code: 'storage/full' });
+  disk.freeBytes = 10 + rest.bytes.length;
+  expect(await receiver.take(rest)).toMatchObject({ state: 'validated' });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { EventRecorder } from '../../events/index.ts';
@@ -12,6 +12,7 @@ import type { ReplicationStore } from '../replication-store.ts';
 import { createQuarantine } from './quarantine.ts';
 import { createReadings, type Patience } from './readings.ts';
 import type { Received, ReceivedStore } from './received-store.ts';
+import { createRoom, type Disk, diskOf, idleAfterMs, newestFirst } from './room.ts';
 import { createUnfinished, nameOfPoint, type UploadKey } from './unfinished.ts';
 import { createVerification, type VerifyReceived } from './verify-received.ts';
 
@@ -53,7 +54,6 @@ export type Receiver = {
 const staleMs = 86_400_000;
 /** Of one sender at a time. */
 const mostUnfinished = 4;
-const idleAfterMs = 3_600_000;
 const mostQuarantined = 5;
 /** Of one sender, so that many small ones do not fill what is not counted in bytes. */
 const mostPoints = 10_000;
@@ -72,6 +72,8 @@ export function createReceiver(deps: {
   readonly folder: string;
   /** Whose folder that is: several instances may share the list. */
   readonly instance: string;
+  /** What the disk of that folder has; left out: as it tells. */
+  disk?(): Promise<Disk>;
   limits(): {
     readonly enabled: boolean;
     readonly maxBytes: number;
@@ -87,6 +89,8 @@ export function createReceiver(deps: {
    * until its room is needed, since nobody can tell the two apart.
    */
   const unlisted = createQuarantine({ folder: join(folder, 'unlisted'), most: Number.POSITIVE_INFINITY });
+  const disk = deps.disk ?? (() => diskOf(folder));
+  const room = createRoom({ ...{ store, unfinished, quarantine, unlisted, clock, disk }, limits: deps.limits });
   const readings = createReadings({ clock });
   /** Parts of one point come one after another, whoever sends them. */
   const lines = new Map<string, Promise<unknown>>();
@@ -101,59 +105,6 @@ export function createReceiver(deps: {
     } finally {
       if (lines.get(key) === settled) lines.delete(key);
     }
-  };
-
-  const requireRoom = async (part: UploadPart): Promise<void> => {
-    const { totalBytes, sender, graphId, takenMs } = part;
-    const limits = deps.limits();
-    if (totalBytes > limits.maxBytes)
-      throw new AppError(
-        'request/too-large',
-        `Points of up to ${limits.maxBytes} bytes are taken (replication.receive_max_bytes).`,
-      );
-    const all = await store.list(undefined);
-    // What goes for this one makes room for it: a full store takes the newest still.
-    const going = new Set(
-      all
-        .filter((one) => one.sender === sender && one.graphId === graphId)
-        .sort(newestFirst)
-        .filter(
-          (one, index) => index >= limits.keep - 1 && (one.takenMs ?? one.receivedMs) <= (takenMs ?? clock.now()),
-        ),
-    );
-    const own = unfinished.pathOf(part);
-    const others = (await unfinished.list()).filter(({ path }) => path !== own);
-    const aside = [...(await quarantine.list()), ...(await unlisted.list())];
-    const sum = (list: readonly { readonly bytes: number }[]): number =>
-      list.reduce((all, { bytes }) => all + bytes, 0);
-    let kept = sum(all.filter((one) => !going.has(one))) + sum(others) + sum(aside);
-    const taken = kept;
-    // What nobody can use, and then what nobody goes on with, makes room for what comes: it takes nothing from who behaves.
-    const idle = others.filter(({ idleMs }) => idleMs >= idleAfterMs).sort((one, other) => other.idleMs - one.idleMs);
-    for (const { path, bytes } of [...aside, ...idle]) {
-      if (kept + totalBytes <= limits.totalBytes) break;
-      await unfinished.drop(path);
-      kept -= bytes;
-    }
-    if (kept + totalBytes > limits.totalBytes)
-      throw new AppError(
-        'storage/full',
-        `What others sent takes ${taken} bytes already; ${limits.totalBytes} are allowed (replication.receive_total_bytes).`,
-      );
-  };
-
-  const requireDisk = async ({ totalBytes, offset }: UploadPart): Promise<void> => {
-    // The last twentieth is for what lives here.
-    const lacks = async (): Promise<boolean> => {
-      const { bavail, bsize, blocks } = await statfs(folder);
-      return bavail * bsize - (totalBytes - offset) < (blocks * bsize) / 20;
-    };
-    if (!(await lacks())) return;
-    for (const { path } of [...(await quarantine.list()), ...(await unlisted.list())]) {
-      await rm(path, { force: true });
-      if (!(await lacks())) return;
-    }
-    throw new AppError('storage/full', 'The disk has no room for this point.');
   };
 
   /** What would go at once is not sent at all. */
@@ -196,8 +147,8 @@ export function createReceiver(deps: {
       );
   };
 
-  /** What nobody added to for a while goes for what begins now, the oldest first; what is under way does not. */
-  const requireFew = async (part: UploadPart): Promise<void> => {
+  /** @returns what goes for what begins now: what nobody added to for a while, the oldest first; what is under way does not */
+  const requireFew = async (part: UploadPart): Promise<readonly string[]> => {
     const own = unfinished.pathOf(part);
     const others = (await unfinished.listOf(part.sender)).filter(({ path }) => path !== own);
     const tooMany = others
@@ -208,18 +159,22 @@ export function createReceiver(deps: {
         'conflict/state',
         `${others.length} uploads of yours are not finished here, and ${mostUnfinished} may be. Finish one of them; one that nothing is added to for ${idleAfterMs / 60_000} minutes goes for the next.`,
       );
-    for (const { path } of tooMany) await unfinished.drop(path);
+    return tooMany.map(({ path }) => path);
   };
 
-  /** All that is asked of an upload before its first byte is kept; two that begin at once are counted one after the other. */
+  /**
+   * All that is asked of an upload before its first byte is kept; two that begin at once are counted one after the other. For one
+   * that is refused nothing goes.
+   */
   const admit = (part: UploadPart): Promise<void> =>
     inLine('admission', async () => {
       await removeStale();
       await unfinished.dropOthersOf(part);
       await requireNew(part);
-      await requireRoom(part);
       const inParts = part.bytes.length < part.totalBytes;
-      if (inParts) await requireFew(part);
+      const tooMany = inParts ? await requireFew(part) : [];
+      await room.require(part);
+      for (const path of tooMany) await unfinished.drop(path);
       await unfinished.announce(part, part.totalBytes, inParts);
       if (inParts) await unfinished.append(part, Buffer.alloc(0));
     });
@@ -367,13 +322,12 @@ export function createReceiver(deps: {
           throw new AppError('conflict/state', `${total} bytes were announced before, and ${part.totalBytes} now.`);
         try {
           await unfinished.prepare();
-          await requireDisk(part);
           // What was admitted goes on: its bytes are counted from its first part on.
           if (there === 0) await admit(part);
           else if ((await unfinished.announcedBytes(part)) === undefined) {
-            await requireRoom(part);
+            await room.require(part);
             await unfinished.announce(part, part.totalBytes, true);
-          }
+          } else await room.requireReserve(part);
           if (part.bytes.length > 0) await unfinished.append(part, part.bytes);
         } catch (err) {
           throw storageError(err, 'keeping a part of a point that is sent here');
@@ -385,9 +339,6 @@ export function createReceiver(deps: {
     verify: verification.verify,
   };
 }
-
-const newestFirst = (one: Received, other: Received): number =>
-  (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs);
 
 /** SHA-256 of a file. @throws the reason of the signal */
 export async function digestOf(path: string, signal: AbortSignal | undefined = undefined): Promise<string> {

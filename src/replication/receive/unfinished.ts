@@ -15,6 +15,8 @@ export type UnfinishedUpload = {
   readonly path: string;
   /** What it takes, and will take by what its sender announced. */
   readonly bytes: number;
+  /** Of that, what has not come yet. */
+  readonly restBytes: number;
   /** Since its last part came. */
   readonly idleMs: number;
 };
@@ -65,6 +67,7 @@ export function createUnfinished({ folder, clock }: { readonly folder: string; r
         found.push({
           path,
           bytes: Math.max(seen.size, announced.get(path) ?? 0),
+          restBytes: Math.max(0, (announced.get(path) ?? 0) - seen.size),
           idleMs: Math.abs(clock.now() - (touched.get(path) ?? seen.mtimeMs)),
         });
     }
