@@ -1,10 +1,20 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+ 
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createEventLog } from '../../events/index.ts';
 import { openTestState } from '../../migrations/test-state.ts';
+import type { Database } from '../../platform/database/index.ts';
 import { createFakeClock } from '../../platform/fake-clock.ts';
 import { systemRandom } from '../../platform/ids.ts';
 import { createReplicationStore } from '../replication-store.ts';
@@ -30,10 +40,15 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const receiverOn = (used: ReceivedStore, instance = 'other', disk: Disk | undefined = undefined): Receiver =>
+const receiverOn = (
+  used: ReceivedStore,
+  instance = 'other',
+  disk: Disk | undefined = undefined,
+  db: Database = state.db,
+): Receiver =>
   createReceiver({
     ...{
-      db: state.db,
+      db,
       instance,
       store: used,
       log: createReplicationStore(state.db),
@@ -315,4 +330,28 @@ test('what was admitted keeps its room on the disk, and is held up by nothing bu
   await expect(receiver.take(rest)).rejects.toMatchObject({ code: 'storage/full' });
   disk.freeBytes = 10 + rest.bytes.length;
   expect(await receiver.take(rest)).toMatchObject({ state: 'validated' });
+});
+
+test('what a newer point lets go is not taken for a file that nobody lists', async () => {
+  limits.keep = 1;
+  let armed = false;
+  const receiver: Receiver = receiverOn(store, 'other', undefined, {
+    ...state.db,
+    async unit(work) {
+      const done = await state.db.unit(work);
+      // Its file is off the list and still there: another upload begins.
+      if (armed) {
+        armed = false;
+        await receiver.sweep();
+      }
+      return done;
+    },
+  });
+  await receiver.take(part());
+  await clock.advance(1_000);
+  armed = true;
+  await receiver.take(part({ pointId: 'p2' }));
+  expect(armed).toBe(false);
+  expect(names().filter((name) => name.length === 64)).toHaveLength(1);
+  expect(existsSync(join(folder, 'unlisted'))).toBe(false);
 });

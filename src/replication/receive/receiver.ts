@@ -14,7 +14,7 @@ import { createReadings, type Patience } from './readings.ts';
 import type { Received, ReceivedStore } from './received-store.ts';
 import { createRoom, type Disk, diskOf, idleAfterMs, newestFirst } from './room.ts';
 import { createUnfinished, nameOfPoint, type UploadKey } from './unfinished.ts';
-import { createVerification, type VerifyReceived } from './verify-received.ts';
+import { createVerification, isThere, type VerifyReceived } from './verify-received.ts';
 
 export type UploadPart = UploadKey & {
   readonly treeId: string | null;
@@ -92,6 +92,8 @@ export function createReceiver(deps: {
   const disk = deps.disk ?? (() => diskOf(folder));
   const room = createRoom({ ...{ store, unfinished, quarantine, unlisted, clock, disk }, limits: deps.limits });
   const readings = createReadings({ clock });
+  /** Files that are off the list and about to go. */
+  const going = new Set<string>();
   /** Parts of one point come one after another, whoever sends them. */
   const lines = new Map<string, Promise<unknown>>();
 
@@ -130,9 +132,10 @@ export function createReceiver(deps: {
     const listed = new Set((await store.list(undefined)).map(({ file }) => file));
     let found = 0;
     for (const name of names)
-      if (!listed.has(name) && !lines.has(name))
+      if (!listed.has(name) && !lines.has(name) && !going.has(name))
         await inLine(name, async () => {
-          if ((await store.list(undefined)).some(({ file }) => file === name)) return;
+          if (going.has(name) || (await store.list(undefined)).some(({ file }) => file === name)) return;
+          if (!(await isThere(join(folder, name)))) return;
           await unlisted.put(join(folder, name), clock.now(), name);
           found += 1;
         });
@@ -235,27 +238,32 @@ export function createReceiver(deps: {
       .sort(newestFirst)
       .slice(deps.limits().keep)
       .filter((one) => one !== received);
-    await db
-      .unit(async (tx) => {
-        await store.insert(tx, received);
-        for (const one of doomed) await store.delete(tx, one);
-        await writeLog(tx, part, { status: 'validated', error: null });
-        await events.record(tx, {
-          type: 'replication.received',
-          severity: 'info',
-          message: `${part.pointId} of ${part.graphId} was received from ${part.sender}.`,
-          data: { point: part.pointId, bytes: part.totalBytes, outcome: 'validated' },
+    for (const one of doomed) going.add(one.file);
+    try {
+      await db
+        .unit(async (tx) => {
+          await store.insert(tx, received);
+          for (const one of doomed) await store.delete(tx, one);
+          await writeLog(tx, part, { status: 'validated', error: null });
+          await events.record(tx, {
+            type: 'replication.received',
+            severity: 'info',
+            message: `${part.pointId} of ${part.graphId} was received from ${part.sender}.`,
+            data: { point: part.pointId, bytes: part.totalBytes, outcome: 'validated' },
+          });
+        })
+        .catch(async (err: unknown) => {
+          // Its sender need not bring all of it again because the list could not be written.
+          await rename(join(folder, file), path).catch(() => undefined);
+          throw err;
         });
-      })
-      .catch(async (err: unknown) => {
-        // Its sender need not bring all of it again because the list could not be written.
-        await rename(join(folder, file), path).catch(() => undefined);
-        throw err;
-      });
-    await unfinished.settle(path);
-    for (const one of doomed) {
-      verification.forget(one);
-      await rm(join(folder, one.file), { force: true });
+      await unfinished.settle(path);
+      for (const one of doomed) {
+        verification.forget(one);
+        await rm(join(folder, one.file), { force: true });
+      }
+    } finally {
+      for (const one of doomed) going.delete(one.file);
     }
     return { state: 'validated', received };
   };

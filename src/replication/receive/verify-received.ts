@@ -127,7 +127,7 @@ export function createVerification(deps: {
   };
 }
 
-const isThere = (path: string): Promise<boolean> =>
+export const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
     () => false,
