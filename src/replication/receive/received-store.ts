@@ -65,6 +65,18 @@ export function createReceivedStore(db: Database) {
         })
         .execute();
     },
+    /** Only what nobody else has. */
+    async claim(tx: Tx, { sender, graphId, pointId }: Received, instance: string): Promise<void> {
+      await tx
+        .as<Tables>()
+        .updateTable('replication_received')
+        .set({ instance })
+        .where('sender', '=', sender)
+        .where('graph_id', '=', graphId)
+        .where('point_id', '=', pointId)
+        .where('instance', 'is', null)
+        .execute();
+    },
     async delete(tx: Tx, one: Pick<Received, 'sender' | 'graphId' | 'pointId'>): Promise<void> {
       await tx
         .as<Tables>()

@@ -5,7 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
- 
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -330,6 +330,22 @@ test('what was admitted keeps its room on the disk, and is held up by nothing bu
   await expect(receiver.take(rest)).rejects.toMatchObject({ code: 'storage/full' });
   disk.freeBytes = 10 + rest.bytes.length;
   expect(await receiver.take(rest)).toMatchObject({ state: 'validated' });
+});
+
+test('what was listed before it was written down where it lies is taken off the list by nobody else, and is claimed where it is', async () => {
+  await receiverOn({ ...store, insert: (tx, one) => store.insert(tx, { ...one, instance: null }) }).take(part());
+  const file = join(folder, (await store.list('near'))[0]?.file ?? '');
+  const elsewhere = `${file}.elsewhere`;
+  renameSync(file, elsewhere);
+  const second = receiverOn(store, 'second');
+  await second.sweep();
+  expect(await second.verify('near', 100)).toMatchObject({ read: 0, findings: [] });
+  renameSync(elsewhere, file);
+  await receiverOn(store).sweep();
+  expect(await store.list('near')).toMatchObject([{ instance: 'other' }]);
+  // From now on it is missed where it lay.
+  rmSync(file);
+  expect((await receiverOn(store).verify('near', 100)).findings).toHaveLength(1);
 });
 
 test('what a newer point lets go is not taken for a file that nobody lists', async () => {

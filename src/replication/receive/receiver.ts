@@ -150,6 +150,17 @@ export function createReceiver(deps: {
       );
   };
 
+  /** What was listed before it was written down where it lies: where its file is. */
+  const claimOwn = async (): Promise<void> => {
+    const own: Received[] = [];
+    for (const one of await store.list(undefined))
+      if (one.instance === null && (await isThere(join(folder, one.file)))) own.push(one);
+    if (own.length === 0) return;
+    await db.unit(async (tx) => {
+      for (const one of own) await store.claim(tx, one, deps.instance);
+    });
+  };
+
   /** @returns what goes for what begins now: what nobody added to for a while, the oldest first; what is under way does not */
   const requireFew = async (part: UploadPart): Promise<readonly string[]> => {
     const own = unfinished.pathOf(part);
@@ -277,7 +288,11 @@ export function createReceiver(deps: {
 
   return {
     find,
-    sweep: () => inLine('admission', removeStale),
+    sweep: () =>
+      inLine('admission', async () => {
+        await removeStale();
+        await claimOwn();
+      }),
     list: (sender) => store.list(sender),
     keep: () => deps.limits().keep,
     pathOf: (one) => join(folder, one.file),

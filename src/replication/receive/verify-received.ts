@@ -46,9 +46,9 @@ export function createVerification(deps: {
   /** By file: when it was last read whole. */
   const lastRead = new Map<string, number>();
 
-  /** Also what lies here under another name of this instance is read. */
+  /** Also what lies here under another name of this instance is read. Where nobody wrote down whose it is, it may be another's. */
   const liesHere = async ({ instance, file }: Received): Promise<boolean> =>
-    instance === null || instance === deps.instance || (await isThere(join(folder, file)));
+    instance === deps.instance || (await isThere(join(folder, file)));
 
   /** What is damaged is not listed any more, so that its sender brings it again; it is off the list before it is moved. */
   const dropDamaged = async (one: Received, found: string): Promise<void> => {
