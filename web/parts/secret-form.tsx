@@ -8,6 +8,8 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 export function SecretForm(props: {
   name: string;
   children: ComponentChildren;
+  /** Why it cannot be sent now: what was typed stays where it is. */
+  why: string | undefined;
   /** What was typed, by the names of the fields. */
   onSend(typed: FormData): void;
   onLeave(): void;
@@ -22,10 +24,8 @@ export function SecretForm(props: {
       aria-label={props.name}
       autocomplete="off"
       onSubmit={(event) => {
-        event.preventDefault();
-        const typed = new FormData(event.currentTarget);
-        event.currentTarget.reset();
-        props.onSend(typed);
+        const typed = takeTyped(event, props.why);
+        if (typed) props.onSend(typed);
       }}
       onKeyDown={(event) => {
         if (event.key === 'Escape') props.onLeave();
@@ -34,6 +34,18 @@ export function SecretForm(props: {
       {props.children}
     </form>
   );
+}
+
+/** What was typed, which is not in the fields any more then; undefined while it cannot be sent, and stays in them. */
+export function takeTyped(
+  event: { preventDefault(): void; readonly currentTarget: HTMLFormElement },
+  why: string | undefined,
+): FormData | undefined {
+  event.preventDefault();
+  if (why !== undefined) return undefined;
+  const typed = new FormData(event.currentTarget);
+  event.currentTarget.reset();
+  return typed;
 }
 
 /** A field of it. */

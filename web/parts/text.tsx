@@ -47,9 +47,10 @@ export function Action(props: {
   /** Shows the reason beside the button, not only on hover. */
   tellWhy?: boolean;
   about?: string;
-  onPress(): void;
+  /** Left out, it sends the form that it stands in, which minds `why` itself: Enter in a field sends it too. */
+  onPress?(): void;
 }) {
-  const { why } = props;
+  const { why, onPress } = props;
   const id = useId();
   return (
     <span class="action">
@@ -60,14 +61,14 @@ export function Action(props: {
       )}
       {/* Not `disabled`: the keyboard reaches it and hears why, and what was just pressed keeps the focus while it is done. */}
       <button
-        type="button"
+        type={onPress === undefined ? 'submit' : 'button'}
         class={`button is-${props.kind ?? 'plain'}`}
         aria-disabled={why !== undefined}
         aria-describedby={why === undefined ? undefined : id}
         title={why ?? props.about}
         aria-label={spokenName(props.label, props.about)}
         onClick={() => {
-          if (why === undefined) props.onPress();
+          if (why === undefined) onPress?.();
         }}
       >
         {props.label}

@@ -6,6 +6,7 @@ import { credentialsOf, isSecretName } from './figures.ts';
 /** New credentials instead of those that are kept: taken once, sealed, and never shown. */
 export function CredentialsForm(props: {
   replica: Replica;
+  why: string | undefined;
   onSend(credentials: Readonly<Record<string, string>>): void;
   onLeave(): void;
 }) {
@@ -15,6 +16,7 @@ export function CredentialsForm(props: {
     <>
       <SecretForm
         name={name}
+        why={props.why}
         onLeave={props.onLeave}
         onSend={(typed) =>
           props.onSend(
@@ -25,9 +27,7 @@ export function CredentialsForm(props: {
         {credentialsOf(replica.kind).map((one) => (
           <SecretField key={one} name={one} label={one} isSecret={isSecretName(one)} />
         ))}
-        <button type="submit" class="button is-main">
-          Replace them
-        </button>
+        <Action label="Replace them" kind="main" why={props.why} tellWhy />
         <Action label="Keep the old ones" about={`Keep the old ones: ${name}`} onPress={props.onLeave} />
       </SecretForm>
       <p class="faint">

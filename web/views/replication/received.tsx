@@ -59,6 +59,7 @@ function Rows(props: { items: readonly ReceivedPoint[]; isBusy: boolean; onChang
     if (open === undefined && at >= 0) room.current?.querySelectorAll<HTMLElement>('tbody button')[at]?.focus();
     wasOpen.current = open;
   }, [open]);
+  const why = busy || props.isBusy ? 'One is being adopted.' : undefined;
   const adopt = (one: ReceivedPoint, typed: FormData): void => {
     setOpen(undefined);
     void act(async () => {
@@ -107,7 +108,7 @@ function Rows(props: { items: readonly ReceivedPoint[]; isBusy: boolean; onChang
               <Action
                 label={open === keyOf(one) ? 'Leave it' : 'Adopt…'}
                 about={`${open === keyOf(one) ? 'Leave it' : 'Adopt…'} ${one.backup_id} of ${one.sender}`}
-                why={busy || props.isBusy ? 'One is being adopted.' : undefined}
+                why={open === keyOf(one) ? undefined : why}
                 onPress={() => setOpen(open === keyOf(one) ? undefined : keyOf(one))}
               />
             ),
@@ -115,7 +116,7 @@ function Rows(props: { items: readonly ReceivedPoint[]; isBusy: boolean; onChang
         ]}
         detail={(one) =>
           open === keyOf(one) ? (
-            <AdoptForm of={one} onSend={(typed) => adopt(one, typed)} onLeave={() => setOpen(undefined)} />
+            <AdoptForm of={one} why={why} onSend={(typed) => adopt(one, typed)} onLeave={() => setOpen(undefined)} />
           ) : null
         }
       />
@@ -123,7 +124,12 @@ function Rows(props: { items: readonly ReceivedPoint[]; isBusy: boolean; onChang
   );
 }
 
-function AdoptForm(props: { of: ReceivedPoint; onSend(typed: FormData): void; onLeave(): void }) {
+function AdoptForm(props: {
+  of: ReceivedPoint;
+  why: string | undefined;
+  onSend(typed: FormData): void;
+  onLeave(): void;
+}) {
   const { backup_id: id, sender } = props.of;
   return (
     <div class="point-detail">
@@ -132,15 +138,13 @@ function AdoptForm(props: { of: ReceivedPoint; onSend(typed: FormData): void; on
         repository here; it is then a recovery point like any other, and pinned. {sender} is not asked, and what was
         received stays.
       </p>
-      <SecretForm name={`Adopt ${id}`} onSend={props.onSend} onLeave={props.onLeave}>
+      <SecretForm name={`Adopt ${id}`} why={props.why} onSend={props.onSend} onLeave={props.onLeave}>
         <label>
           Recovery kit of the sender
           <input type="file" name="kit" accept=".txt,text/plain" />
         </label>
         <SecretField name="password" label="or the password in it" />
-        <button type="submit" class="button is-danger">
-          Adopt it
-        </button>
+        <Action label="Adopt it" kind="danger" why={props.why} tellWhy />
       </SecretForm>
       <p class="faint">The kit is read in the browser. The password is used for this once, and kept nowhere.</p>
     </div>

@@ -146,6 +146,7 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
       {isTyping && (
         <CredentialsForm
           replica={one}
+          why={whyNoCredentials(one, busy)}
           onLeave={() => setTyping(false)}
           onSend={(credentials) => {
             setTyping(false);
