@@ -26,6 +26,8 @@ let store: CheckpointStore;
 /** Verified ones of the whole target, oldest first. */
 let points: { id: string; takenMs: number; pinned: boolean }[];
 let pinFails: AppError | undefined;
+/** Told before a point is pinned. */
+let onPin: () => Promise<void>;
 let keep: number;
 let said: string[];
 let failover: Failover | undefined;
@@ -44,6 +46,7 @@ beforeEach(async () => {
   events = createEventLog({ db: state.db, clock, instance: 'one' });
   operations = createOperations({ db: state.db, clock, log: silentLogger, events, instance: 'one' });
   store = createCheckpointStore(state.db);
+  onPin = async () => undefined;
   [setBy, points, pinFails, keep, said, failover, drills] = [0, [], undefined, 3, [], undefined, []];
 });
 afterEach(async () => {
@@ -68,6 +71,7 @@ function open(instance = 'one'): { schedule: CheckpointSchedule; checkpoints: Ch
     backup: {
       async pin({ pointId, pinned }) {
         if (pinFails && pinned) throw pinFails;
+        if (pinned) await onPin();
         const found = points.find((one) => one.id === pointId);
         if (found) found.pinned = pinned;
         return asPoint(found) as RecoveryPoint;
@@ -206,6 +210,22 @@ describe('a checkpoint is made by itself', () => {
     await wait(checkpointLeaseMs);
     await two.runOnce();
     expect(await there()).toEqual(['scheduled a', 'scheduled b']);
+  });
+
+  test('once, when the repository was locked for so long that the other instance began too', async () => {
+    const [one, two] = [open('one').schedule, open('two').schedule];
+    take('a');
+    await wait(12 * hour);
+    onPin = async () => {
+      onPin = async () => undefined;
+      await wait(checkpointLeaseMs);
+      await two.runOnce();
+    };
+    await one.runOnce();
+    expect(await there()).toEqual(['scheduled a']);
+    expect(pinnedNow()).toEqual(['a']);
+    expect((await events.list({ types: ['recovery.checkpoint-created'], limit: 9 })).length).toBe(1);
+    expect((await one.status())[0]).toMatchObject({ lastMs: clock.now(), nextMs: clock.now() + 12 * hour });
   });
 
   test('once more where a kill came before its points were pinned', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PointStore } from '../../backup/index.ts';
 import type { Operations } from '../../operations/index.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { Database } from '../../platform/database/index.ts';
+import type { Database, Tx } from '../../platform/database/index.ts';
 import { AppError, isAppError } from '../../platform/errors.ts';
 import type { Lease, Leases } from '../../platform/leases.ts';
 import type { Logger } from '../../platform/logging.ts';
@@ -17,7 +17,7 @@ import { bindGraph, findVerified, type GraphName } from './stands-for.ts';
 
 const tickMs = 60_000;
 const leaseName = 'checkpoints';
-/** Longer than making one takes, which is a few starts of restic; renewed before each of its writes. */
+/** Longer than a pin takes, which is a few starts of restic unless the repository is locked; renewed before each write and pin. */
 export const checkpointLeaseMs = 120_000;
 /** After a refusal. */
 const retryMs = 900_000;
@@ -127,17 +127,21 @@ export function createCheckpointSchedule(deps: {
   };
 
   const make = async (targetId: string, { offered }: Look, lease: Lease): Promise<void> => {
+    const hold = async (tx: Tx): Promise<void> => {
+      if (!(await leases.renew(lease, tx)))
+        throw new AppError('operation/lease-lost', 'Another instance makes the checkpoints now.');
+    };
     await checkpoints.create({
       graphIds: offered.map(({ graph }) => graph.graphId),
       description: '',
       metadata: {},
       requestedBy: 'ragwarden',
       scheduled: {
-        async check(tx) {
-          if (!(await leases.renew(lease, tx)))
-            throw new AppError('operation/lease-lost', 'Another instance makes the checkpoints now.');
+        check: hold,
+        async made(tx) {
+          await hold(tx);
+          await store.writeLastMade(tx, targetId, clock.now());
         },
-        made: (tx) => store.writeLastMade(tx, targetId, clock.now()),
       },
     });
     log.info({ target: targetId }, 'a checkpoint was made by the schedule');

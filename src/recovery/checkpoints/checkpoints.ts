@@ -36,9 +36,9 @@ export type Checkpoints = {
       metadata: Checkpoint['metadata'];
       /** Made by the schedule, which may be left out by nobody else. */
       scheduled?: {
-        /** Part of the unit that writes the row. @throws when somebody else makes them now */
+        /** Part of the unit that writes the row, and asked before each pin, which may take long. @throws when somebody else makes them now */
         check(tx: Tx): Promise<unknown>;
-        /** Part of the unit that says that it is made, once its points are pinned. */
+        /** Part of the unit that says that it is made, once its points are pinned. @throws as `check` does */
         made(tx: Tx): Promise<void>;
       };
     },
@@ -171,39 +171,43 @@ export function createCheckpoints(deps: {
         await scheduled?.check(tx);
         await store.insert(tx, checkpoint);
       });
+      const [first] = graphs;
       try {
-        for (const pointId of pointsOf(checkpoint))
+        for (const pointId of pointsOf(checkpoint)) {
+          if (scheduled) await db.unit((tx) => scheduled.check(tx));
           await deps.backup.pin({ pointId, pinned: true, requestedBy, forCheckpoint: true });
+        }
+        await db.unit(async (tx) => {
+          await scheduled?.made(tx);
+          await events.record(tx, {
+            type: 'recovery.checkpoint-created',
+            severity: 'info',
+            ...(first && graphs.every(({ targetId }) => targetId === first.targetId)
+              ? { targetId: first.targetId }
+              : {}),
+            message: scheduled
+              ? `The checkpoint ${checkpoint.id} was made by the schedule.`
+              : `The checkpoint ${checkpoint.id} was created by ${requestedBy}.`,
+            data: {
+              checkpoint: checkpoint.id,
+              cause,
+              graphs: graphs.map(({ graphId }) => graphId),
+              points: pointsOf(checkpoint),
+            },
+          });
+          await events.audit(tx, {
+            actor: requestedBy,
+            action: 'recovery.create-checkpoint',
+            object: checkpoint.id,
+            outcome: 'done',
+            ...(scheduled ? { data: { cause } } : {}),
+          });
+        });
       } catch (err) {
         await db.unit((tx) => store.remove(tx, checkpoint.id));
         await unpin(checkpoint, requestedBy);
         throw err;
       }
-      const [first] = graphs;
-      await db.unit(async (tx) => {
-        await scheduled?.made(tx);
-        await events.record(tx, {
-          type: 'recovery.checkpoint-created',
-          severity: 'info',
-          ...(first && graphs.every(({ targetId }) => targetId === first.targetId) ? { targetId: first.targetId } : {}),
-          message: scheduled
-            ? `The checkpoint ${checkpoint.id} was made by the schedule.`
-            : `The checkpoint ${checkpoint.id} was created by ${requestedBy}.`,
-          data: {
-            checkpoint: checkpoint.id,
-            cause,
-            graphs: graphs.map(({ graphId }) => graphId),
-            points: pointsOf(checkpoint),
-          },
-        });
-        await events.audit(tx, {
-          actor: requestedBy,
-          action: 'recovery.create-checkpoint',
-          object: checkpoint.id,
-          outcome: 'done',
-          ...(scheduled ? { data: { cause } } : {}),
-        });
-      });
       deps.onChange?.();
       return checkpoint;
     },
