@@ -257,6 +257,26 @@ describe('a checkpoint is made by itself', () => {
   });
 });
 
+test('a refusal rests also while an older checkpoint is given up', async () => {
+  const { schedule } = open();
+  for (const id of ['a', 'b', 'c']) {
+    take(id);
+    await wait(12 * hour);
+    if (id === 'c') pinFails = new AppError('storage/full', 'The disk is full.');
+    await schedule.runOnce();
+  }
+  keep = 1;
+  await schedule.runOnce();
+  expect(await there()).toEqual(['scheduled b']);
+  pinFails = undefined;
+  await schedule.runOnce();
+  expect(await there()).toEqual(['scheduled b']);
+  expect((await schedule.status())[0]?.reason).toBe('The disk is full.');
+  await wait(hour / 4);
+  await schedule.runOnce();
+  expect(await there()).toEqual(['scheduled c']);
+});
+
 describe('of those that were made by themselves', () => {
   const make = async (schedule: CheckpointSchedule, ids: string[]): Promise<void> => {
     for (const id of ids) {

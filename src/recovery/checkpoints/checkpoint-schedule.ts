@@ -161,7 +161,8 @@ export function createCheckpointSchedule(deps: {
       // Whoever held it before may have done it meanwhile.
       const now = await look(targetId);
       if (isDue(now)) await make(targetId, now, lease);
-      refusals.delete(targetId);
+      // While it rests nothing was tried.
+      if (!rests) refusals.delete(targetId);
       for (const { id } of (await look(targetId)).doomed) {
         if (signal.aborted || !(await leases.renew(lease))) return;
         await checkpoints.remove(id, 'ragwarden');
@@ -212,7 +213,7 @@ export function createCheckpointSchedule(deps: {
       Promise.all(
         deps.targetIds.map(async (targetId) => {
           const { plan, lastMs } = await look(targetId);
-          const reason = deps.off() ?? plan.reason ?? refusals.get(targetId)?.detail ?? null;
+          const reason = deps.off() ?? plan.reason ?? (plan.make ? refusals.get(targetId)?.detail : null) ?? null;
           return {
             targetId,
             ...deps.settings(),
