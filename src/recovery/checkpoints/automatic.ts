@@ -13,6 +13,8 @@ export type AutomaticFacts = {
   readonly lastMs: number | null;
   /** When the oldest point that there is was taken. */
   readonly oldestMs: number | null;
+  /** When it was first seen that both lie in the future; null: not so. */
+  readonly noticedMs?: number | null;
   /** What one would name now: the graphs with a verified point. Need not be known before one is due. */
   readonly offered: readonly OfferedGraph[];
   readonly present: readonly Checkpoint[];
@@ -27,10 +29,11 @@ export type AutomaticPlan = {
   readonly reason: string | null;
 };
 
-/** From where the interval counts. One in the future was written before the clock was set back, and counts from now. */
-export const sinceOf = ({ lastMs, oldestMs, nowMs }: Pick<AutomaticFacts, 'lastMs' | 'oldestMs' | 'nowMs'>) => {
+/** From where the interval counts. One in the future was written before the clock was set back, and counts from when that was seen. */
+export const sinceOf = (facts: Pick<AutomaticFacts, 'lastMs' | 'oldestMs' | 'noticedMs' | 'nowMs'>): number | null => {
+  const { lastMs, oldestMs, noticedMs, nowMs } = facts;
   const sinceMs = lastMs ?? oldestMs;
-  return sinceMs === null ? null : Math.min(sinceMs, nowMs);
+  return sinceMs === null || sinceMs <= nowMs ? sinceMs : Math.min(noticedMs ?? nowMs, nowMs);
 };
 
 /**

@@ -195,6 +195,22 @@ describe('a checkpoint is made by itself', () => {
     expect(await there()).toEqual(['scheduled b', 'scheduled a']);
   });
 
+  test('one interval after a first point of the future was noticed, and none is told to have been made before', async () => {
+    const { schedule } = open();
+    setBy = 1_000 * hour;
+    take('a');
+    setBy = 0;
+    for (let run = 0; run < 3; run += 1) {
+      await schedule.runOnce();
+      await wait(4 * hour - 1);
+    }
+    expect((await schedule.status())[0]).toMatchObject({ lastMs: null, nextMs: clock.now() + 3 });
+    expect(await there()).toEqual([]);
+    await wait(3);
+    await schedule.runOnce();
+    expect(await there()).toEqual(['scheduled a']);
+  });
+
   test('by one of two instances that look at the same time, and by the other one when that died with the work in hand', async () => {
     const [one, two] = [open('one').schedule, open('two').schedule];
     take('a');

@@ -109,13 +109,16 @@ export function createCheckpointSchedule(deps: {
     const present = all.filter(({ graphs }) => graphs[0]?.targetId === targetId);
     const lastMs = (await store.lastMadeMs(targetId)) ?? null;
     const oldestMs = (await points.oldestTakenMs(targetId)) ?? null;
-    const sinceMs = sinceOf({ lastMs, oldestMs, nowMs });
+    const noticedMs = (await store.noticedMs(targetId)) ?? null;
+    const sinceMs = sinceOf({ lastMs, oldestMs, noticedMs, nowMs });
     const due = keep > 0 && sinceMs !== null && sinceMs + intervalMs <= nowMs;
     const offered = due ? await offer(targetId, all) : [];
     // Asked only when something would go.
     const above = planGivingUp(present, keep, new Set());
     const doomed = above.length === 0 ? above : planGivingUp(present, keep, await findInUse(targetId));
-    const plan = decideAutomatic({ targetId, keep, intervalMs, lastMs, oldestMs, offered, present, nowMs });
+    const plan = decideAutomatic({
+      ...{ targetId, keep, intervalMs, lastMs, oldestMs, noticedMs, offered, present, nowMs },
+    });
     return { plan, lastMs, offered, doomed };
   };
 
@@ -123,7 +126,10 @@ export function createCheckpointSchedule(deps: {
   const followClock = async (targetId: string): Promise<void> => {
     const nowMs = clock.now();
     const sinceMs = (await store.lastMadeMs(targetId)) ?? (await points.oldestTakenMs(targetId));
-    if (sinceMs !== undefined && sinceMs > nowMs) await db.unit((tx) => store.writeLastMade(tx, targetId, nowMs));
+    if (sinceMs === undefined || sinceMs <= nowMs) return;
+    // Set back once more, it is noticed once more.
+    if (((await store.noticedMs(targetId)) ?? Number.POSITIVE_INFINITY) > nowMs)
+      await db.unit((tx) => store.writeNoticed(tx, targetId, nowMs));
   };
 
   const make = async (targetId: string, { offered }: Look, lease: Lease): Promise<void> => {

@@ -44,13 +44,31 @@ export type CheckpointStore = {
   count(): Promise<{ total: number; validated: number; byCause: Readonly<Record<CheckpointCause, number>> }>;
   /** When one of the target was last made by itself, whether or not it is still there. */
   lastMadeMs(targetId: string): Promise<number | undefined>;
+  /** What was noticed of the clock before is over. */
   writeLastMade(tx: Tx, targetId: string, atMs: number): Promise<void>;
+  /** When it was noticed that the clock had been set back since. */
+  noticedMs(targetId: string): Promise<number | undefined>;
+  writeNoticed(tx: Tx, targetId: string, atMs: number): Promise<void>;
 };
 
 const lastMadeKey = (targetId: string): string => `checkpoint-made:${targetId}`;
+const noticedKey = (targetId: string): string => `checkpoint-clock:${targetId}`;
 
 export function createCheckpointStore(db: Database): CheckpointStore {
   const read = () => db.reader<Tables>();
+  const instantOf = async (key: string): Promise<number | undefined> => {
+    const row = await read().selectFrom('recovery_setting').select('value').where('key', '=', key).executeTakeFirst();
+    return row && Number(row.value);
+  };
+  const writeInstant = async (tx: Tx, key: string, atMs: number): Promise<void> => {
+    const value = String(atMs);
+    await tx
+      .as<Tables>()
+      .insertInto('recovery_setting')
+      .values({ key, value })
+      .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+      .execute();
+  };
   return {
     async insert(tx, checkpoint) {
       await tx.as<Tables>().insertInto('recovery_checkpoint').values(toRow(checkpoint)).execute();
@@ -104,23 +122,13 @@ export function createCheckpointStore(db: Database): CheckpointStore {
         byCause,
       };
     },
-    async lastMadeMs(targetId) {
-      const row = await read()
-        .selectFrom('recovery_setting')
-        .select('value')
-        .where('key', '=', lastMadeKey(targetId))
-        .executeTakeFirst();
-      return row && Number(row.value);
-    },
+    lastMadeMs: (targetId) => instantOf(lastMadeKey(targetId)),
     async writeLastMade(tx, targetId, atMs) {
-      const value = String(atMs);
-      await tx
-        .as<Tables>()
-        .insertInto('recovery_setting')
-        .values({ key: lastMadeKey(targetId), value })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-        .execute();
+      await writeInstant(tx, lastMadeKey(targetId), atMs);
+      await tx.as<Tables>().deleteFrom('recovery_setting').where('key', '=', noticedKey(targetId)).execute();
     },
+    noticedMs: (targetId) => instantOf(noticedKey(targetId)),
+    writeNoticed: (tx, targetId, atMs) => writeInstant(tx, noticedKey(targetId), atMs),
   };
 }
 
