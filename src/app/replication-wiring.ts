@@ -28,6 +28,7 @@ import {
   createRepositoryPlace,
   environmentOf,
   judgeOverview,
+  type Packed,
   placeWithCredentials,
   type Replica,
   type Replication,
@@ -95,13 +96,18 @@ export function createReplicationWiring(
       ...{ location: parseRepositoryLocation(folder, 'file'), passwordFile },
       ...{ cacheDir: join(config.dataDir, 'cache', 'restic'), environment: {}, children, log, clock },
     });
+  /** By the address of another ragwarden: what was too large for it. */
+  const tooLarge = new Map<string, Map<string, Packed>>();
   const openPlace = async (replica: Replica) => {
     const credentials = await replicas.credentials(replica);
-    if (replica.kind === 'ragwarden')
+    if (replica.kind === 'ragwarden') {
+      const refused = tooLarge.get(replica.place) ?? new Map<string, Packed>();
+      tooLarge.set(replica.place, refused);
       return createRagwardenPlace({
         ...{ baseUrl: replica.place, apiKey: credentials.API_KEY ?? '', source: repository, children },
         http: replica.origin === 'file' ? http : allowed,
         spool: spoolOf(replica),
+        tooLarge: refused,
         random,
         ours: async (ids) => {
           const known = await Promise.all(ids.map(async (id) => ((await points.find(id)) ? [id] : [])));
@@ -109,6 +115,7 @@ export function createReplicationWiring(
         },
         repositoryAt: (folder) => repositoryAt(folder, config.backup.passwordFile),
       });
+    }
     const written = placeWithCredentials(replica.kind, replica.place, credentials);
     const location: RepositoryLocation = parseRepositoryLocation(written, replica.origin === 'file' ? 'file' : 'api');
     return createRepositoryPlace({

@@ -113,7 +113,9 @@ export async function heal(
         async onFound(findings) {
           if (which === 'source') return;
           const told = { findings: findings.slice(0, 50) };
-          await db.unit((tx) => store.changeState(tx, replica.id, { ...told, ...statusByFindings(told) }));
+          await db.unit((tx) =>
+            store.changeState(tx, replica.id, { ...told, ...statusByFindings({ ...freshState, ...told }) }),
+          );
         },
         async onDrop(pointIds) {
           if (which === 'target') await db.unit((tx) => store.deleteCopies(tx, replica.id, pointIds));

@@ -9,7 +9,7 @@ export { environmentOf, placeWithCredentials } from './credentials.ts';
 export { replicaLeaseMs } from './held-work.ts';
 export { boundedReplicationLog } from './log-growth.ts';
 export type { Overview } from './overview.ts';
-export { createRagwardenPlace } from './places/ragwarden-place.ts';
+export { createRagwardenPlace, type Packed } from './places/ragwarden-place.ts';
 export { createRepositoryPlace } from './places/repository-place.ts';
 export { adoptKind, createAdoption } from './receive/adopt-received.ts';
 export { adoptRoutes } from './receive/adopt-routes.ts';

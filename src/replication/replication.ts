@@ -21,7 +21,7 @@ import { freshState, type Replica, type ReplicaState } from './replica.ts';
 import type { Replicas } from './replicas.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 import type { ReplicationStore } from './replication-store.ts';
-import { statusOfFailure, syncReplica } from './sync-replica.ts';
+import { statusByFindings, statusOfFailure, syncReplica } from './sync-replica.ts';
 import { verifyReplica } from './verify-replica.ts';
 
 export const replicationKinds = {
@@ -163,7 +163,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
       await noteLook(replica, before, {
         ...seen,
         reachedMs: clock.now(),
-        ...(troubled ? { status: 'degraded' as const } : { status: 'healthy' as const, error: null }),
+        ...(troubled ? { status: 'degraded' as const } : statusByFindings(before)),
       });
     } catch (err) {
       signal.throwIfAborted();

@@ -6,11 +6,13 @@ import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
 import { systemRandom } from '../platform/ids.ts';
+import type { Overview } from './overview.ts';
 import type { Place } from './places/place.ts';
 import { pruneReplica } from './prune-replica.ts';
 import type { Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 import { createReplicationStore } from './replication-store.ts';
+import { judgeOverview } from './routes/replication-bodies.ts';
 import { syncReplica } from './sync-replica.ts';
 import { verifyReplica } from './verify-replica.ts';
 
@@ -89,11 +91,39 @@ const bringing = (failing: readonly string[], code: AppError['code']): Pick<Plac
   },
 });
 
-test('a point that cannot be copied keeps no other from being copied, and is told', async () => {
-  const { deps, store, context } = given(bringing(['p3'], 'request/too-large'));
+test('a point that cannot be copied keeps no other from being copied, holds nothing else up at its place, and is told once', async () => {
+  const forgotten: string[][] = [];
+  const events = createEventLog({ db: state.db, clock, instance: 'test' });
+  const { deps, store, context } = given({
+    ...bringing(['p3'], 'request/too-large'),
+    async forget(pointIds) {
+      forgotten.push([...pointIds]);
+      return [...pointIds];
+    },
+    verify: async () => ({ ok: true, findings: [] }),
+  });
+  const old = { ...all[0], id: 'old', forgottenMs: clock.now() - 1_000 } as RecoveryPoint;
+  const find = deps.points.find;
+  Object.assign(deps.points, { find: async (id: string) => (id === 'old' ? old : find(id)) });
+  const copy = { replicaId: 'far', pointId: 'old', targetId: 'default', treeId: 't', takenMs: 1, copiedMs: 2 };
+  await state.db.unit((tx) => store.writeCopy(tx, copy));
+  const seen = async () => (await store.states()).get('far');
   await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not p3');
   expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['p2', 'p1']);
-  expect((await store.states()).get('far')).toMatchObject({ status: 'degraded', failuresInRow: 1, syncedMs: null });
+  expect(forgotten).toEqual([['old']]);
+  // The place is well, is verified and pruned in turn, and is told not to have all.
+  const well = { status: 'healthy', failuresInRow: 1, syncedMs: null, error: 'not p3' } as const;
+  expect(await seen()).toMatchObject(well);
+  await verifyReplica(deps, replica, { percent: 5 }, context);
+  expect(await seen()).toMatchObject(well);
+  // Of an overview, what is judged.
+  const overview = { enabled: true, paused: null, placement: [], replicas: [{ replica, state: await seen() }] };
+  expect(judgeOverview(overview as unknown as Overview)).toEqual({ status: 'degraded', message: 'far: not p3' });
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not p3');
+  expect(await seen()).toMatchObject({ ...well, failuresInRow: 2 });
+  expect(await events.list({ types: ['replication.failed'], limit: 9 })).toHaveLength(1);
+  await syncReplica(given(bringing([], 'request/too-large')).deps, replica, {}, context);
+  expect(await seen()).toMatchObject({ status: 'healthy', failuresInRow: 0, error: null });
 });
 
 test('a place that takes none is not asked for each', async () => {

@@ -46,6 +46,7 @@ export async function syncReplica(
   const { store, db, clock } = deps;
   const call = { signal: context.signal, operationId: context.id };
   let switchedOff = false;
+  let failureTold = false;
   await db.unit((tx) => store.changeState(tx, replica.id, { attemptedMs: clock.now() }));
   try {
     await context.phase('looking');
@@ -120,13 +121,13 @@ export async function syncReplica(
     }
     context.progress({ filesDone: copied.length, filesTotal });
 
-    if (failures.length > 0) throw failures[0];
     await context.phase('forgetting');
     const forgotten = await forgetOld(deps, replica, place, call);
     const after = copied.length + forgotten.length > 0 ? await place.look(seen.repositoryId, call) : seen;
-    const done = { syncedMs: clock.now(), failuresInRow: 0, conflict: null, ...statusByFindings(state) };
+    const done = { syncedMs: clock.now(), failuresInRow: 0, conflict: null };
+    const well = statusByFindings({ ...state, failuresInRow: 0 });
     await db.unit(async (tx) => {
-      await store.changeState(tx, replica.id, { ...done, ...after });
+      await store.changeState(tx, replica.id, { ...(failures.length === 0 ? { ...done, ...well } : {}), ...after });
       if (copied.length > 0)
         await deps.events.record(tx, {
           type: 'replication.synced',
@@ -136,6 +137,11 @@ export async function syncReplica(
           data: { replica: replica.id, points: copied.slice(0, 50), bytes, forgotten: forgotten.slice(0, 50) },
         });
     });
+    if (failures.length > 0) {
+      failureTold = true;
+      await tellFailure(deps, replica, failures[0], context, well);
+      throw failures[0];
+    }
     return {
       target_id: replica.id,
       copied,
@@ -146,7 +152,7 @@ export async function syncReplica(
     };
   } catch (err) {
     // That it was switched off is no fault of the place.
-    if (!context.signal.aborted && !switchedOff) await tellFailure(deps, replica, err, context);
+    if (!context.signal.aborted && !switchedOff && !failureTold) await tellFailure(deps, replica, err, context);
     throw err;
   }
 }
@@ -160,10 +166,19 @@ const ofOnePoint: ReadonlySet<string> = new Set([
 /** After so many it is hardly a matter of the points. */
 const mostFailing = 3;
 
-/** A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read. */
-export const statusByFindings = ({ findings: [first] }: Pick<ReplicaState, 'findings'>) =>
+/**
+ * A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read. A place is well
+ * where only single points cannot be copied to it; why they cannot stays told until a copy brings all.
+ */
+export const statusByFindings = ({
+  findings: [first],
+  ...before
+}: Pick<ReplicaState, 'findings' | 'status' | 'failuresInRow' | 'error'>) =>
   first === undefined
-    ? { status: 'healthy' as const, error: null }
+    ? {
+        status: 'healthy' as const,
+        error: before.status === 'healthy' && before.failuresInRow > 0 ? before.error : null,
+      }
     : { status: 'degraded' as const, error: `Damaged: ${first}` };
 
 /** A point that was there already, by whatever way it came, is a copy; one that is not there any more is none. */
@@ -260,6 +275,8 @@ async function tellFailure(
   replica: Replica,
   err: unknown,
   context: OperationContext,
+  /** How the place itself is, where that is known. */
+  place?: Pick<ReplicaState, 'status' | 'error'>,
 ): Promise<void> {
   const { db, store, clock } = deps;
   const before = (await store.states()).get(replica.id) ?? freshState;
@@ -270,8 +287,9 @@ async function tellFailure(
     // That the repository here is damaged says nothing of the place.
     if (!isAppError(err) || err.code !== 'replication/source-unsound')
       await store.changeState(tx, replica.id, {
-        ...{ error, conflict, failuresInRow: before.failuresInRow + 1, checkedMs: clock.now() },
-        status: statusOfFailure(err),
+        ...{ conflict, failuresInRow: before.failuresInRow + 1, checkedMs: clock.now() },
+        error: place?.error ?? error,
+        status: place?.status ?? statusOfFailure(err),
       });
     // The first of a row, and another reason: an outage of a night is not told every five minutes.
     if (before.failuresInRow > 0 && before.error === error) return;

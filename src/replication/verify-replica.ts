@@ -61,7 +61,7 @@ export async function verifyReplica(
     const findings = percent >= 100 ? [] : before.findings;
     await db.unit(async (tx) => {
       await store.changeState(tx, replica.id, {
-        ...{ verifiedMs: nowMs, verifiedPercent: percent, findings, ...statusByFindings({ findings }) },
+        ...{ verifiedMs: nowMs, verifiedPercent: percent, findings, ...statusByFindings({ ...before, findings }) },
         ...(findings.length === 0 ? { damageReadMs: null } : {}),
         ...{ checkedMs: nowMs, reachedMs: nowMs },
       });

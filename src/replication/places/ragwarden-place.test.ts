@@ -14,7 +14,7 @@ import { AppError } from '../../platform/errors.ts';
 import { createHttpClient, type HttpClient, type HttpRequester } from '../../platform/http-client.ts';
 import { systemRandom } from '../../platform/ids.ts';
 import { openTestReceiver } from '../receive/test-receiver.ts';
-import { createRagwardenPlace } from './ragwarden-place.ts';
+import { createRagwardenPlace, type Packed } from './ragwarden-place.ts';
 
 const call = { signal: new AbortController().signal };
 const points = [1, 2, 3].map(
@@ -107,7 +107,10 @@ async function serve(answer: RequestListener, server: Server = createServer()): 
   return (server.address() as AddressInfo).port;
 }
 /** A point that is packed already, so that sending it is all there is to do. */
-async function placeAt(baseUrl: string, more: { requester?: HttpRequester; partBytes?: number; bytes?: Buffer } = {}) {
+async function placeAt(
+  baseUrl: string,
+  more: { requester?: HttpRequester; partBytes?: number; bytes?: Buffer; tooLarge?: Map<string, Packed> } = {},
+) {
   await writeFile(join(folder, 'p1.tar'), more.bytes ?? 'packed');
   return createRagwardenPlace({
     ...{
@@ -119,6 +122,7 @@ async function placeAt(baseUrl: string, more: { requester?: HttpRequester; partB
       random: systemRandom,
       partBytes: more.partBytes ?? 1_000,
     },
+    ...(more.tooLarge ? { tooLarge: more.tooLarge } : {}),
     children: {} as ChildProcesses,
     http: more.requester ?? http,
   });
@@ -357,4 +361,26 @@ test('a verification goes on as long as the other side gets further, and says so
 test('one that says it has more than there is is not believed', async () => {
   const place = await placeAt(`http://127.0.0.1:${await serve(json({ ...empty, received_bytes: 7 }))}`);
   await expect(place.bring(item, 0, call)).rejects.toMatchObject({ code: 'outgoing/failed' });
+});
+
+test('what was refused as too large is not packed again before it would be taken', async () => {
+  const other = await openTestReceiver();
+  try {
+    other.limits.maxBytes = 5;
+    const tooLarge = new Map<string, Packed>();
+    const baseUrl = await other.server.listen({ host: '127.0.0.1', port: 0 });
+    const place = await placeAt(baseUrl, { tooLarge });
+    for (const times of [1, 2]) {
+      // Packing needs what this place has not.
+      await expect(place.bring(item, 0, call), `${times}`).rejects.toMatchObject({ code: 'request/too-large' });
+      expect(await readdir(folder)).toEqual([]);
+    }
+    other.limits.maxBytes = 6;
+    // As another opening finds it, and with other bytes.
+    const again = await placeAt(baseUrl, { tooLarge, bytes: Buffer.from('PACKED') });
+    expect(await again.bring(item, 0, call)).toMatchObject({ bytes: 6 });
+    expect(tooLarge.size).toBe(0);
+  } finally {
+    await other.remove();
+  }
 });

@@ -24,6 +24,11 @@ const readingMs = 600_000;
 /** So often in a row it may have got no further: it was restarted. */
 const mostStalls = 3;
 
+/** A point as it was packed. */
+export type Packed = { readonly dataHash: string; readonly bytes: number };
+/** Of one place; what is not remembered is packed again to be asked for. */
+const mostRefused = 1_000;
+
 /**
  * Another ragwarden. It gets a whole point as a repository of its own, packed into one file and as sealed as it is here: the
  * receiver can look at its digest and not into it. Each point is sent whole, since nothing is shared between two of them there.
@@ -43,6 +48,8 @@ export function createRagwardenPlace(options: {
   readonly ours?: (pointIds: readonly string[]) => Promise<ReadonlySet<string>>;
   /** How much goes in one request. */
   readonly partBytes?: number;
+  /** Points that were packed and refused as too large, kept from one opening to the next by who opens it. */
+  readonly tooLarge?: Map<string, Packed>;
 }): Place {
   const { baseUrl, source, spool, partBytes = mostPartBytes } = options;
   const { send, ask } = createRagwardenCalls(options);
@@ -132,6 +139,24 @@ export function createRagwardenPlace(options: {
     return findings;
   };
 
+  /** What was too large is asked for before it is packed again: its size hardly changes, what is taken may. */
+  const requireWanted = async ({ point, treeId }: PointCopy, call: PlaceCall): Promise<void> => {
+    const before = options.tooLarge?.get(point.id);
+    if (!before) return;
+    const about = { graph_id: point.targetId, backup_id: point.id, data_hash: before.dataHash, tree_id: treeId };
+    const query = { ...about, total_bytes: String(before.bytes), offset: '0', taken_at: isoInstant(point.takenMs) };
+    await ask(uploadBody, '/upload', query, call, { body: Buffer.alloc(0) });
+    options.tooLarge?.delete(point.id);
+  };
+  const noteTooLarge = async (pointId: string, { file, ...packed }: Packed & { file: string }, err: unknown) => {
+    const { tooLarge } = options;
+    if (!tooLarge || !isAppError(err) || err.code !== 'request/too-large') return;
+    tooLarge.set(pointId, packed);
+    await rm(file, { force: true });
+    for (const oldest of [...tooLarge.keys()].slice(0, Math.max(0, tooLarge.size - mostRefused)))
+      tooLarge.delete(oldest);
+  };
+
   /** Packed once; a second time only when it is not there any more. */
   const pack = async (
     { point, streams, manifest }: PointCopy,
@@ -201,6 +226,7 @@ export function createRagwardenPlace(options: {
     },
 
     async bring(item, limitKiB, call) {
+      await requireWanted(item, call);
       // One is packed at a time: whatever else lies there was left by a point that is there by now, or is not wanted any more.
       for (const name of await readdir(spool).catch((): string[] => []))
         if (!name.startsWith(`${item.point.id}.`)) await rm(join(spool, name), { recursive: true, force: true });
@@ -234,7 +260,8 @@ export function createRagwardenPlace(options: {
           // The other side reads all of it before it lists it.
           const last = offset + part.length >= bytes;
           const more = { body: part, ...(last ? { timeoutMs: readingMs } : {}) };
-          const answer = await ask(uploadBody, '/upload', query, call, more).catch((err: unknown) => {
+          const answer = await ask(uploadBody, '/upload', query, call, more).catch(async (err: unknown) => {
+            await noteTooLarge(point.id, { file, dataHash, bytes }, err);
             if (!isAppError(err) || err.code !== 'outgoing/timeout' || part.length <= leastPartBytes) throw err;
             return undefined;
           });

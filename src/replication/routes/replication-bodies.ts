@@ -202,7 +202,13 @@ export function judgeOverview(overview: Overview): Pick<z.infer<typeof overviewB
   const bad = overview.replicas.filter(
     ({ replica, state }) => replica.enabled && (state.findings.length > 0 || state.conflict !== null),
   );
-  const lost = asked.filter(({ state }) => state.status === 'unreachable' || state.status === 'degraded');
+  // Also one that is well and does not take some of the points.
+  const lost = asked.filter(
+    ({ state }) =>
+      state.status === 'unreachable' ||
+      state.status === 'degraded' ||
+      (state.failuresInRow > 0 && state.error !== null),
+  );
   if (broken.length > 0) return { status: 'unhealthy', message: broken.join(' ') };
   if (bad.length > 0)
     return {
