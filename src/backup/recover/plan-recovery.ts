@@ -271,6 +271,11 @@ const placeSettings: Partial<Record<ManifestComponent['kind'], string>> = {
   sqlite: '--folder',
 };
 
+function describeRedo({ place, lost }: ComponentPlan): string {
+  const newer = (lost.rows ?? 0) > 0 ? `; ${lost.rows} documents there are newer than the point` : '';
+  return `an earlier run was ended while it moved into ${place}: what lies there in its place is removed first, also what a backend that was started on it wrote since${newer}`;
+}
+
 /** What a database holds already, which a recovery never replaces; undefined where it is empty. */
 export function describeFull({ items, place }: ComponentPlan): string | undefined {
   const full = items.filter(
@@ -279,6 +284,20 @@ export function describeFull({ items, place }: ComponentPlan): string | undefine
   if (full.length === 0) return undefined;
   const names = full.slice(0, 3).map((item) => item.name);
   return `${place} is not empty (it holds ${names.join(', ')})`;
+}
+
+/**
+ * What an earlier run had moved in is never more than the point holds: what is more was written since. Undefined where there is no more,
+ * or where the point counted nothing. Rows that took the place of others are not seen so.
+ */
+export function describeForeign({ items, place }: ComponentPlan): string | undefined {
+  if (!items.some(({ newRows }) => (newRows ?? 0) > 0)) return undefined;
+  const more = items.filter(
+    ({ action, oldRows, newRows }) => action !== 'keep' && (oldRows ?? 0) > (newRows ?? Number.POSITIVE_INFINITY),
+  );
+  if (more.length === 0) return undefined;
+  const names = more.slice(0, 3).map((item) => item.name);
+  return `${place} holds more of ${names.join(', ')} than the point: somebody wrote there since an earlier run was ended, and to go on would remove it. Keep what you need of it, empty the place, and recover again`;
 }
 
 async function planStore(
@@ -312,6 +331,10 @@ async function planStore(
     const state = await restorer.state(request, signal);
     const plan = await restorer.plan(request, signal);
     const full = describeFull(plan);
+    const redo = state === 'prepared' && full !== undefined;
+    const foreign = redo ? describeForeign(plan) : undefined;
+    if (foreign !== undefined) into.blockers.push(`${name}: ${foreign}`);
+    else if (redo) into.warnings.push(`${name}: ${describeRedo(plan)}`);
     if (state === 'none' && full !== undefined) into.blockers.push(`${name}: ${full}`);
     into.blockers.push(...plan.blockers.map((blocker) => `${name}: ${blocker}`));
     into.warnings.push(...plan.warnings.map((warning) => `${name}: ${warning}`));
@@ -322,7 +345,7 @@ async function planStore(
       request,
       place: plan.place,
       action: state === 'none' ? 'bring' : 'go-on',
-      redo: state === 'prepared' && full !== undefined,
+      redo,
     });
   } catch (err) {
     signal.throwIfAborted();

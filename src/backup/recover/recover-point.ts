@@ -12,7 +12,7 @@ import { ownFolder } from '../sources/tree.ts';
 import { componentPath } from '../staging.ts';
 import { createUnfolder } from '../unfold/index.ts';
 import { arrivingFolder, clearMark, findMark, setMark } from './mark.ts';
-import { describeFull, type RecoveryPart, type RecoveryPlan, recoveryIdOf } from './plan-recovery.ts';
+import { describeForeign, describeFull, type RecoveryPart, type RecoveryPlan, recoveryIdOf } from './plan-recovery.ts';
 
 export type RecoverDeps = {
   readonly repository: Repository;
@@ -145,6 +145,9 @@ async function recoverStore(
     deps.tell(`${name}: an earlier run had brought it into ${place}; this one checks it`);
   else {
     if (redo) {
+      // It may have been a while until the plan was confirmed.
+      const foreign = describeForeign(await restorer.plan(request, context.signal));
+      if (foreign !== undefined) throw new AppError('restore/blocked', `${name}: ${foreign}.`);
       deps.tell(`${name}: what an earlier run had begun to move into ${place} is taken away first`);
       await restorer.undo(request, context);
       // What is there now is somebody else's.

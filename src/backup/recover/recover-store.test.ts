@@ -74,6 +74,7 @@ async function machine() {
     },
   } as unknown as Repository;
   const scratchDir = join(root, 'recover');
+  let warnings: readonly string[] = [];
   const recover = async (step: (name: string) => void = () => undefined): Promise<readonly string[]> => {
     // As a new process has it.
     const restorer = createQdrantRestorer({
@@ -96,12 +97,13 @@ async function machine() {
       },
       never,
     );
+    warnings = plan.warnings;
     if (plan.blockers.length > 0) return plan.blockers;
     const deps = { repository, scratchDir, log: silentLogger, tell: () => undefined };
     await recoverPoint({ ...deps, step: async (name) => step(name) }, plan, never);
     return [];
   };
-  return { server, recover };
+  return { server, recover, warned: () => warnings.join('\n') };
 }
 
 const leftBy = (server: StandInQdrant) => [
@@ -149,4 +151,25 @@ test('what somebody wrote there since an earlier run was ended is not replaced',
   server.fill(chunks, 'library', ['chunk-9'], 'of somebody');
   await expect(recover()).rejects.toMatchObject({ code: 'restore/blocked' });
   expect(JSON.stringify(server.content())).toContain('of somebody');
+});
+
+test('what an earlier run had moved in is said to go before it goes, and nothing does where somebody added to it', async () => {
+  const halfway = async () => {
+    const found = await machine();
+    let moved = 0;
+    const ended = found.recover((name) => {
+      moved += name === 'recover:qdrant:moving' ? 1 : 0;
+      if (moved === 2) throw new Error('ended here');
+    });
+    await expect(ended).rejects.toThrow('ended here');
+    return found;
+  };
+  const mine = await halfway();
+  expect(await mine.recover()).toEqual([]);
+  expect(mine.warned()).toMatch(/^qdrant: an earlier run was ended while it moved into .+ is removed first/m);
+  const { server, recover } = await halfway();
+  server.fill(entities, 'library', ['ent-9'], 'of somebody');
+  const before = server.content();
+  expect(await recover()).toEqual([expect.stringContaining(`holds more of ${entities} than the point`)]);
+  expect(server.content()).toEqual(before);
 });
