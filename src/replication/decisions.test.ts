@@ -183,6 +183,13 @@ describe('what is done with a replica', () => {
     ['freeing that failed waits', seen({ ...litter(10), pruneTriedMs: 30 * hour }), 30 * hour + 299_999, 'look'],
     ['and is tried again', seen({ ...litter(10), pruneTriedMs: 30 * hour }), 31 * hour, 'prune'],
     [
+      'a freeing of a time that is to come, since the clock was set back, holds up none',
+      seen({ litteredMs: 10 * hour + 1, prunedMs: 40 * hour, pruneTriedMs: 40 * hour }),
+      10 * hour + 2,
+      'prune',
+    ],
+    ['nor does what was forgotten then', seen({ litteredMs: 40 * hour }), 10 * hour + 1, 'prune'],
+    [
       'and never longer than twelve intervals',
       seen({ failuresInRow: 99, attemptedMs: 10 * hour }, 1),
       11 * hour,

@@ -25,8 +25,7 @@ export function decideReplicaWork(
   readMs?: number,
 ): 'sync' | 'verify' | 'verify all' | 'prune' | 'look' | 'nothing' {
   if (!replica.enabled) return 'nothing';
-  // What happened in the future happened before the clock was set back: nobody waits for that time to come.
-  const since = (thenMs: number): number => (thenMs > nowMs ? Number.POSITIVE_INFINITY : nowMs - thenMs);
+  const since = (thenMs: number): number => passedMs(thenMs, nowMs);
   // After failures it waits longer and longer, up to twelve intervals; a place that came back is seen by a look.
   const patienceMs = timing.checkIntervalMs * Math.min(2 ** Math.max(0, state.failuresInRow - 1), 12);
   const retried = state.failuresInRow === 0 || state.attemptedMs === null || since(state.attemptedMs) >= patienceMs;
@@ -55,6 +54,10 @@ export function decideReplicaWork(
   return 'nothing';
 }
 
+/** What happened in the future happened before the clock was set back: nobody waits for that time to come. */
+const passedMs = (thenMs: number, nowMs: number): number =>
+  thenMs > nowMs ? Number.POSITIVE_INFINITY : nowMs - thenMs;
+
 /** Only where something became useless since: looking for it costs reading the whole index, and writing what is repacked. */
 function isPruneDue(
   { kind, offline }: Replica,
@@ -63,10 +66,10 @@ function isPruneDue(
   nowMs: number,
 ): boolean {
   if (timing.pruneIntervalMs <= 0 || offline || kind === 'ragwarden' || litteredMs === null) return false;
-  if (prunedMs !== null && litteredMs < prunedMs) return false;
+  if (prunedMs !== null && prunedMs <= nowMs && litteredMs < prunedMs) return false;
   const failedLast = pruneTriedMs !== null && pruneTriedMs !== prunedMs;
   if (failedLast && Math.abs(nowMs - pruneTriedMs) < 12 * timing.checkIntervalMs) return false;
-  return nowMs - (prunedMs ?? litteredMs) >= timing.pruneIntervalMs;
+  return passedMs(prunedMs ?? litteredMs, nowMs) >= timing.pruneIntervalMs;
 }
 
 export type ReplicationJob = Reconciler & {
