@@ -384,3 +384,31 @@ test('what was refused as too large is not packed again before it would be taken
     await other.remove();
   }
 });
+
+test.each([
+  ['more than there is', (asked: number) => asked, 'more of p1 than there is', 20],
+  ['a little more and a little less, for ever', (asked: number) => 1 + (asked % 2), '', 80],
+])('one that says it has read %s is asked no longer', async (_, read, told, most) => {
+  let asked = 0;
+  const port = await serve((request, response) => {
+    if (request.method === 'GET') return json({ ...empty, items: [listed('p1')] })(request, response);
+    asked += 1;
+    const read_bytes = read(asked);
+    if (request.url?.includes('/verify'))
+      return json({ points: 0, findings: Array(9).fill('x'), complete: false, read_bytes })(request, response);
+    return json({ ...upload, data_hash: hashOf(request), status: 'receiving', read_bytes })(request, response);
+  });
+  const place = await placeAt(`http://127.0.0.1:${port}`);
+  await expect(place.bring(item, 0, call)).rejects.toThrow(told);
+  expect(asked).toBeLessThan(most);
+  asked = 0;
+  await expect(place.verify(100, call)).rejects.toThrow(told);
+  expect(asked).toBeLessThan(most);
+});
+
+test('of very many and very long findings of the other side the first are kept, cut', async () => {
+  const findings = Array.from({ length: 500 }, () => 'x'.repeat(5_000));
+  const answer = { points: 1, findings, complete: true, items: [listed('p1')], received_bytes: null };
+  const { findings: kept } = await placeThat(answer).verify(100, call);
+  expect([kept.length, kept[0]?.length]).toEqual([50, 1_000]);
+});

@@ -14,6 +14,7 @@ import { digestOf } from '../receive/receiver.ts';
 import { packFolder, requireOpen, requireRoomFor, unpackFolder, whileRoom } from './packed-point.ts';
 import type { Place, PlaceCall } from './place.ts';
 import { createRagwardenCalls, listAnswer, verifyAnswer } from './ragwarden-calls.ts';
+import { watchReading } from './reading-watch.ts';
 
 /** Less is not asked at once, however slow the line. */
 const leastPartBytes = 64 * 1024;
@@ -21,8 +22,9 @@ const leastPartBytes = 64 * 1024;
 const patienceSeconds = 30;
 /** An older one reads all of it before it answers. */
 const readingMs = 600_000;
-/** So often in a row it may have got no further: it was restarted. */
-const mostStalls = 3;
+/** What is kept of what the other side finds, and of each finding. */
+const mostFindings = 50;
+const mostFindingLength = 1_000;
 
 /** A point as it was packed. */
 export type Packed = { readonly dataHash: string; readonly bytes: number };
@@ -240,8 +242,7 @@ export function createRagwardenPlace(options: {
       tell();
       const handle = await open(file, 'r');
       let mostBytes = partBytes;
-      let readBytes = 0;
-      let stalls = 0;
+      const watch = watchReading(bytes);
       try {
         for (;;) {
           if (offset > bytes)
@@ -278,9 +279,10 @@ export function createRagwardenPlace(options: {
           tell();
           if (listed) break;
           if (offset >= bytes) {
-            stalls = (answer.read_bytes ?? 0) > readBytes ? 0 : stalls + 1;
-            readBytes = answer.read_bytes ?? 0;
-            if (answer.read_bytes === undefined || stalls > mostStalls)
+            const seen = watch(answer.read_bytes ?? 0);
+            if (seen === 'not believed')
+              throw new AppError('outgoing/failed', `${baseUrl} says that it read more of ${point.id} than there is.`);
+            if (answer.read_bytes === undefined || seen === 'stuck')
               throw new AppError('outgoing/failed', `${baseUrl} took all of ${point.id} and does not list it.`);
           }
           await slowDown(part.length, limitKiB, performance.now() - beganMs, call.signal);
@@ -307,18 +309,23 @@ export function createRagwardenPlace(options: {
       );
       const findings: string[] = [];
       // One after the other, and as often as it takes: what counts is that each question gets further.
-      for (const { graph_id, backup_id } of ours.filter((one) => chosen.has(one.backup_id))) {
+      for (const { graph_id, backup_id, size_bytes } of ours.filter((one) => chosen.has(one.backup_id))) {
         const asked = { mine: 'true', graph_id, backup_id, patience_seconds: String(patienceSeconds) };
-        for (let readBytes = 0, stalls = 0, complete = false; !complete; ) {
+        // What is damaged is read twice.
+        const watch = watchReading(2 * size_bytes);
+        for (let complete = false; !complete; ) {
           const told = await ask(verifyAnswer, '/received/verify', asked, call, {
             body: Buffer.from(JSON.stringify({ percent: 100 })),
             type: 'application/json',
             timeoutMs: readingMs,
           });
-          findings.push(...told.findings);
-          stalls = told.read_bytes > readBytes ? 0 : stalls + 1;
-          [readBytes, complete] = [told.read_bytes, told.complete];
-          if (!complete && stalls > mostStalls)
+          for (const one of told.findings.slice(0, mostFindings - findings.length))
+            findings.push(one.slice(0, mostFindingLength));
+          complete = told.complete;
+          const seen = complete ? 'goes on' : watch(told.read_bytes);
+          if (seen === 'not believed')
+            throw new AppError('outgoing/failed', `${baseUrl} says that it read more of ${backup_id} than there is.`);
+          if (seen === 'stuck')
             throw new AppError('outgoing/timeout', `${baseUrl} gets no further with reading ${backup_id}.`);
         }
       }

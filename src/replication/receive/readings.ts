@@ -22,7 +22,8 @@ export type Readings = {
 
 type Kept = { readonly hash: Hash; readBytes: number; digest: string | undefined; seen: string; touchedMs: number };
 
-const pieceBytes = 1024 * 1024;
+/** Each question is answered with at least so much more, or to the end. */
+export const pieceBytes = 1024 * 1024;
 const keptMs = 3_600_000;
 /** Each is a few hundred bytes. */
 const mostKept = 64;
