@@ -293,6 +293,29 @@ test('a refusal rests also while an older checkpoint is given up', async () => {
   expect(await there()).toEqual(['scheduled c']);
 });
 
+test('what somebody made, and a kill kept from pinning its points, is pinned a quarter of an hour later, once', async () => {
+  const { schedule, checkpoints } = open();
+  take('a');
+  const begun = Promise.withResolvers<void>();
+  onPin = () => {
+    begun.resolve();
+    return new Promise(() => undefined);
+  };
+  void checkpoints.create({ graphIds: ['rag'], description: '', metadata: {}, requestedBy: 'eva' });
+  await begun.promise;
+  expect(await there()).toEqual(['manual a']);
+  onPin = async () => undefined;
+  await schedule.runOnce();
+  expect(pinnedNow()).toEqual([]);
+  await wait(hour / 4);
+  await schedule.runOnce();
+  expect(pinnedNow()).toEqual(['a']);
+  // Taken away by hand it stays away.
+  for (const one of points) one.pinned = false;
+  await schedule.runOnce();
+  expect(pinnedNow()).toEqual([]);
+});
+
 describe('of those that were made by themselves', () => {
   const make = async (schedule: CheckpointSchedule, ids: string[]): Promise<void> => {
     for (const id of ids) {

@@ -19,6 +19,8 @@ const tickMs = 60_000;
 const leaseName = 'checkpoints';
 /** Longer than a pin takes, which is a few starts of restic unless the repository is locked; renewed before each write and pin. */
 export const checkpointLeaseMs = 120_000;
+/** Whoever makes one himself has pinned its points by then, or is dead. */
+const pinningMs = 900_000;
 /** After a refusal. */
 const retryMs = 900_000;
 const everyCheckpoint = 1_000;
@@ -47,7 +49,7 @@ const workInput = z.object({ checkpointId: z.string().optional(), pointId: z.str
 
 /** Makes a checkpoint of each target every so often, and gives the oldest of its own up. One instance at a time. */
 export function createCheckpointSchedule(deps: {
-  readonly checkpoints: Pick<Checkpoints, 'create' | 'remove'>;
+  readonly checkpoints: Pick<Checkpoints, 'create' | 'remove' | 'endPinning'>;
   readonly store: CheckpointStore;
   readonly points: Pick<PointStore, 'newest' | 'oldestTakenMs'>;
   readonly operations: Pick<Operations, 'list'>;
@@ -182,6 +184,15 @@ export function createCheckpointSchedule(deps: {
     }
   };
 
+  /** Automatic ones are made once more instead. */
+  const endPinning = async (signal: AbortSignal): Promise<void> => {
+    for (const one of await store.list({ cause: 'manual', limit: everyCheckpoint })) {
+      if (signal.aborted) return;
+      const isLeft = one.graphs.some(({ pinning }) => pinning) && Math.abs(clock.now() - one.createdMs) >= pinningMs;
+      if (isLeft) await checkpoints.endPinning(one);
+    }
+  };
+
   /** Once, not at each look. */
   const say = (targetId: string, reason: string | null): void => {
     if (reason !== null && said.get(targetId) !== reason)
@@ -204,6 +215,7 @@ export function createCheckpointSchedule(deps: {
     clock,
     log,
     async run(signal) {
+      await endPinning(signal);
       for (const targetId of deps.targetIds) {
         if (signal.aborted) return;
         await followClock(targetId);

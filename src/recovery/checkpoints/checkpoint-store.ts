@@ -33,6 +33,8 @@ export type CheckpointStore = {
   writeValidation(tx: Tx, checkpoint: Checkpoint): Promise<void>;
   /** Somebody pinned the point himself: its pin outlasts the checkpoints that name it now. */
   keepPin(tx: Tx, pointId: string): Promise<void>;
+  /** Its points are pinned. */
+  endPinning(tx: Tx, id: string): Promise<void>;
   remove(tx: Tx, id: string): Promise<void>;
   find(id: string): Promise<Checkpoint | undefined>;
   /** Newest first. */
@@ -79,20 +81,23 @@ export function createCheckpointStore(db: Database): CheckpointStore {
       await tx.as<Tables>().updateTable('recovery_checkpoint').set(found).where('id', '=', id).execute();
     },
     async keepPin(tx, pointId) {
-      const tables = tx.as<Tables>();
-      const rows = await tables
+      const rows = await tx
+        .as<Tables>()
         .selectFrom('recovery_checkpoint')
         .select(['id', 'graphs'])
         .where('graphs', 'like', `%${pointId}%`)
         .execute();
-      for (const { id, graphs } of rows) {
-        const kept = readGraphs(graphs).map((one) => (one.pointId === pointId ? { ...one, pinnedHere: false } : one));
-        await tables
-          .updateTable('recovery_checkpoint')
-          .set({ graphs: JSON.stringify(kept) })
-          .where('id', '=', id)
-          .execute();
-      }
+      for (const row of rows)
+        await changeGraphs(tx, row, (one) => (one.pointId === pointId ? { ...one, pinnedHere: false } : one));
+    },
+    async endPinning(tx, id) {
+      const row = await tx
+        .as<Tables>()
+        .selectFrom('recovery_checkpoint')
+        .select(['id', 'graphs'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (row) await changeGraphs(tx, row, ({ pinning: _, ...one }) => one);
     },
     async remove(tx, id) {
       await tx.as<Tables>().deleteFrom('recovery_checkpoint').where('id', '=', id).execute();
@@ -147,6 +152,15 @@ const toRow = (checkpoint: Checkpoint): CheckpointTable => ({
   created_by: checkpoint.createdBy,
   created_ms: checkpoint.createdMs,
 });
+
+async function changeGraphs(
+  tx: Tx,
+  { id, graphs }: Pick<CheckpointTable, 'id' | 'graphs'>,
+  change: (one: CheckpointGraph) => CheckpointGraph,
+): Promise<void> {
+  const changed = JSON.stringify(readGraphs(graphs).map(change));
+  await tx.as<Tables>().updateTable('recovery_checkpoint').set({ graphs: changed }).where('id', '=', id).execute();
+}
 
 const readGraphs = (text: string): CheckpointGraph[] => z.array(checkpointGraph).parse(JSON.parse(text));
 

@@ -9,6 +9,8 @@ export const checkpointGraph = z.object({
   takenMs: z.number(),
   /** It is pinned for a checkpoint alone. What somebody pinned himself, before or since, keeps its pin. */
   pinnedHere: z.boolean().optional(),
+  /** Its point is about to be pinned. What a kill left so is pinned by the schedule. */
+  pinning: z.boolean().optional(),
 });
 export type CheckpointGraph = z.infer<typeof checkpointGraph>;
 

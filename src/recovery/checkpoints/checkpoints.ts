@@ -3,7 +3,7 @@ import type { EventRecorder } from '../../events/index.ts';
 import type { Operation, OperationContext, Operations } from '../../operations/index.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Database, Tx } from '../../platform/database/index.ts';
-import { AppError, describeError } from '../../platform/errors.ts';
+import { AppError, describeError, isAppError } from '../../platform/errors.ts';
 import { newId, type RandomSource } from '../../platform/ids.ts';
 import type { DrillStore } from '../drill-store.ts';
 import type { Drills } from '../drills.ts';
@@ -43,6 +43,8 @@ export type Checkpoints = {
       };
     },
   ): Promise<Checkpoint>;
+  /** Pins what a kill kept the one who made it from pinning. */
+  endPinning(checkpoint: Checkpoint): Promise<void>;
   /** @throws AppError `recovery/unknown-checkpoint` */
   require(id: string): Promise<Checkpoint>;
   /** Its points are unpinned, unless another one names them, or somebody pinned them himself, before or since. */
@@ -160,7 +162,8 @@ export function createCheckpoints(deps: {
         );
       const graphs: CheckpointGraph[] = [];
       const present = await named();
-      for (const id of new Set(graphIds)) graphs.push(await bind(id, present));
+      for (const id of new Set(graphIds))
+        graphs.push({ ...(await bind(id, present)), ...(scheduled ? {} : { pinning: true }) });
       const checkpoint: Checkpoint = {
         id: newId('checkpoint', clock.now(), deps.random),
         ...{ cause, description, graphs, metadata, createdBy: requestedBy, createdMs: clock.now() },
@@ -179,6 +182,7 @@ export function createCheckpoints(deps: {
         }
         await db.unit(async (tx) => {
           await scheduled?.made(tx);
+          await store.endPinning(tx, checkpoint.id);
           await events.record(tx, {
             type: 'recovery.checkpoint-created',
             severity: 'info',
@@ -210,6 +214,16 @@ export function createCheckpoints(deps: {
       }
       deps.onChange?.();
       return checkpoint;
+    },
+
+    async endPinning(checkpoint) {
+      const requestedBy = checkpoint.createdBy;
+      // One that is gone by itself cannot be pinned any more.
+      for (const pointId of pointsOf(checkpoint))
+        await deps.backup.pin({ pointId, pinned: true, requestedBy, forCheckpoint: true }).catch(ignoreRefusal);
+      await db.unit((tx) => store.endPinning(tx, checkpoint.id));
+      // Removed meanwhile, nobody else would take the pin away.
+      if (!(await store.find(checkpoint.id))) await unpin(checkpoint, requestedBy);
     },
 
     async remove(id, requestedBy) {
@@ -310,3 +324,7 @@ export function createCheckpoints(deps: {
     },
   };
 }
+
+const ignoreRefusal = (err: unknown): void => {
+  if (!isAppError(err)) throw err;
+};
