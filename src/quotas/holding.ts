@@ -18,7 +18,9 @@ export type Lease = {
   lastUsedMs: number;
   /** A commit failed in a way that leaves open whether it stands: then the lease is left to lapse. */
   doubtful: boolean;
-  /** Of the slot before, while something of it is under way. */
+  /** Of `spent` no more, and not in the ledger yet: a flush has it, and gives it back when it fails. */
+  writing: number;
+  /** Of a slot before in the same window. */
   earlier: Lease | undefined;
 };
 
@@ -50,11 +52,18 @@ export const newHolding = (quota: Quota, bucket: string): Holding => ({
   refilledMs: 0,
 });
 
-/** Used up here and not yet in the ledger: few leases to add up, where a sum that is kept would cost each use a write. */
+/** Used up here in this window and not yet in the ledger: few leases to add up, where a sum that is kept would cost each use a write. */
 export function unwrittenOf({ lease }: Holding): number {
   let amount = 0;
-  for (let one = lease; one !== undefined; one = one.earlier) amount += one.spent;
+  for (let one = lease; one !== undefined; one = one.earlier) amount += one.spent + one.writing;
   return amount;
+}
+
+/** What is known here of the present window, the newest slot first. */
+export function inWindow({ lease }: Holding): Lease[] {
+  const all: Lease[] = [];
+  for (let one = lease; one !== undefined; one = one.earlier) all.push(one);
+  return all;
 }
 
 /** Asked again after so long: another process may have given something back. */
@@ -72,9 +81,10 @@ const localShare = 0.1;
 export function leaseAt(holding: Holding, nowMs: number): Lease {
   const { lease } = holding;
   if (lease !== undefined && nowMs < lease.slot.untilMs && nowMs >= lease.slot.slotMs) return lease;
+  const slot = slotAt(holding.quota, nowMs);
   const made: Lease = {
     holding,
-    slot: slotAt(holding.quota, nowMs),
+    slot,
     slab: 0,
     open: 0,
     spent: 0,
@@ -82,7 +92,8 @@ export function leaseAt(holding: Holding, nowMs: number): Lease {
     expiresMs: 0,
     lastUsedMs: nowMs,
     doubtful: false,
-    earlier: latestUnderWay(lease),
+    writing: 0,
+    earlier: holding.quota.window === 'sliding' ? earlierInWindow(lease, slot) : undefined,
   };
   // A window that begins anew is empty; of a sliding one the last look is the best guess.
   if (holding.quota.window === 'calendar') holding.standing = 0;
@@ -90,12 +101,21 @@ export function leaseAt(holding: Holding, nowMs: number): Lease {
   return made;
 }
 
-/** Lets go of those of which nothing is left to be written down, so that a bucket in use for months is no chain of months. */
-function latestUnderWay(lease: Lease | undefined): Lease | undefined {
-  if (lease === undefined) return undefined;
-  lease.earlier = latestUnderWay(lease.earlier);
-  const { spent, open, leased } = lease;
-  return spent !== 0 || open !== 0 || leased !== 0 ? lease : lease.earlier;
+/**
+ * Those that count together with this slot: never more than the window has, however long nothing can be written down. Empty
+ * ones too, to which a flush under way may give back.
+ */
+function earlierInWindow(lease: Lease | undefined, { slotMs, fromMs }: Slot): Lease | undefined {
+  let latest = lease;
+  // After a clock that was set back.
+  while (latest !== undefined && latest.slot.slotMs >= slotMs) latest = latest.earlier;
+  if (latest === undefined || latest.slot.slotMs < fromMs) return undefined;
+  for (let one = latest; one.earlier !== undefined; one = one.earlier)
+    if (one.earlier.slot.slotMs < fromMs) {
+      one.earlier = undefined;
+      break;
+    }
+  return latest;
 }
 
 /** Whether the amount can be given without asking the ledger. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { unwrittenOf } from './holding.ts';
+import { inWindow, unwrittenOf } from './holding.ts';
 import { createLedger } from './ledger.ts';
 import { auditHeld, type LedgerTables, readStanding, totalOf } from './ledger-store.ts';
 import { anyPlace, type Quota } from './quota.ts';
@@ -166,51 +166,119 @@ class NaiveModel {
   }
 }
 
-test('what a bucket knows as not written yet is what was counted less what the ledger has, also when it could not be written', async () => {
-  const found = await open([]);
-  const { db } = found.state;
-  let isAway = false;
+/** A ledger of its own, whose next unit of work waits for the gate, and then does its work or fails. */
+function gatedLedger({ state: { db }, clock }: TestQuotas) {
+  let gate: { readonly opened: Promise<void>; readonly fails: boolean } | undefined;
   const ledger = createLedger({
     db: {
       ...db,
-      unit: (work) => (isAway ? Promise.reject(new Error('the database is away')) : db.unit(work)),
+      async unit(work) {
+        const now = gate;
+        gate = undefined;
+        await now?.opened;
+        if (now?.fails) throw new Error('the database is away');
+        return db.unit(work);
+      },
     },
-    ...{ clock: found.clock, holder: 'test:counts' },
+    ...{ clock, holder: 'test:counts' },
   });
-  const step = fc.record({
-    amount: fc.integer({ min: 1, max: 5 }),
-    flush: fc.constantFrom('no', 'yes', 'fails'),
-    thenMs: fc.integer({ min: 0, max: 40_000 }),
-  });
-  let number = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-      number += 1;
-      const counted = quota({ id: `counted${number}`, shadow: true, period: 'minute' });
-      const holding = ledger.holdingOf(counted, '');
-      let unwritten = 0;
-      for (const { amount, flush, thenMs } of steps) {
-        ledger.count(holding, amount, found.clock.now());
-        unwritten += amount;
-        isAway = flush === 'fails';
-        if (flush === 'yes') {
-          await ledger.flush();
-          unwritten = 0;
-        } else if (flush === 'fails') await expect(ledger.flush()).rejects.toThrow('away');
-        isAway = false;
-        expect(unwrittenOf(holding)).toBe(unwritten);
-        await found.clock.advance(thenMs);
-      }
-      await ledger.flush();
-      expect(unwrittenOf(holding)).toBe(0);
-      // Of the slots before nothing is kept once it is written down.
-      await found.clock.advance(60_000);
-      ledger.count(holding, 1, found.clock.now());
-      expect(holding.lease?.earlier).toBeUndefined();
-      await ledger.flush();
-    }),
-    { numRuns: 20 },
-  );
+  return {
+    ledger,
+    /** @returns opens it; resolves to whether what was used is written down now */
+    flushLater(fails: boolean): () => Promise<boolean> {
+      const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+      gate = { opened, fails };
+      const flushed = ledger.flush().then(
+        () => true,
+        () => false,
+      );
+      return () => {
+        gate = undefined;
+        open();
+        return flushed;
+      };
+    },
+  };
+}
+
+test.each([
+  ['calendar', 'second', 700],
+  ['calendar', 'minute', 40_000],
+  ['sliding', 'second', 700],
+  ['sliding', 'minute', 40_000],
+] as const)(
+  'in a %s window of a %s a bucket knows what is not written yet, also while a flush hangs and after one that failed',
+  async (window, period, mostMs) => {
+    const found = await open([]);
+    const { ledger, flushLater } = gatedLedger(found);
+    const step = fc.record({
+      amount: fc.integer({ min: 1, max: 5 }),
+      flush: fc.constantFrom('no', 'yes', 'fails', 'hangs', 'hangs and fails'),
+      thenMs: fc.oneof(fc.integer({ min: 0, max: mostMs / 20 }), fc.integer({ min: 0, max: mostMs })),
+    });
+    let number = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
+        number += 1;
+        const counted = quota({ id: `counted${number}`, shadow: true, period, window });
+        const holding = ledger.holdingOf(counted, '');
+        const uses: { slotMs: number; amount: number; written: boolean }[] = [];
+        let hanging: (() => Promise<void>) | undefined;
+        const end = async (): Promise<void> => {
+          await hanging?.();
+          hanging = undefined;
+        };
+        const begin = (fails: boolean): void => {
+          const flushing = uses.filter(({ written }) => !written);
+          const goOn = flushLater(fails);
+          hanging = async () => {
+            if (await goOn()) for (const use of flushing) use.written = true;
+          };
+        };
+        const look = (): void => {
+          const { slotMs, fromMs } = slotAt(counted, found.clock.now());
+          const inWindow = uses.filter((use) => use.slotMs >= fromMs && use.slotMs <= slotMs);
+          const sum = (some: typeof uses): number => some.reduce((total, { amount }) => total + amount, 0);
+          expect(unwrittenOf(holding)).toBe(sum(inWindow.filter(({ written }) => !written)));
+          const known = holding.standing + unwrittenOf(holding);
+          if (window === 'calendar') expect(known).toBe(sum(inWindow));
+          // What has left the window since the last look may still be in it.
+          else expect(known).toBeGreaterThanOrEqual(sum(inWindow));
+        };
+        try {
+          for (const { amount, flush, thenMs } of steps) {
+            const nowMs = found.clock.now();
+            ledger.count(holding, amount, nowMs);
+            uses.push({ slotMs: slotAt(counted, nowMs).slotMs, amount, written: false });
+            look();
+            if (flush !== 'no') {
+              await end();
+              begin(flush.endsWith('fails'));
+              if (!flush.startsWith('hangs')) await end();
+              look();
+            }
+            await found.clock.advance(thenMs);
+          }
+        } finally {
+          await end();
+        }
+        await ledger.flush();
+        expect(unwrittenOf(holding)).toBe(0);
+        expect(ledger.isIdle()).toBe(true);
+        await found.clock.advance(61_000);
+      }),
+      { numRuns: 20 },
+    );
+  },
+);
+
+test('as long as nothing can be written down a bucket knows of no more than its window', async () => {
+  const counted = quota({ shadow: true, period: 'second', window: 'sliding' });
+  const { ledger } = gatedLedger(await open([]));
+  const holding = ledger.holdingOf(counted, '');
+  // Five minutes and more, with a use in each slot.
+  for (let slot = 0; slot < 20_000; slot += 1) ledger.count(holding, 1, Math.ceil((slot * 1_000) / 60));
+  expect([inWindow(holding).length, unwrittenOf(holding)]).toEqual([61, 61]);
 });
 
 describe('against a naive model', () => {

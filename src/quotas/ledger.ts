@@ -3,13 +3,13 @@ import type { Database, Tx } from '../platform/database/index.ts';
 import {
   type Holding,
   hasAtHand,
+  inWindow,
   type Lease,
   leaseAt,
   newHolding,
   noteRefusal,
   type Part,
   planSlab,
-  unwrittenOf,
   wasRefused,
 } from './holding.ts';
 import {
@@ -111,10 +111,9 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     return made;
   };
   const forgetIdle = (): void => {
-    for (const [key, holding] of holdings)
-      if (unwrittenOf(holding) === 0 && (holding.lease === undefined || !leases.has(holding.lease)))
-        holdings.delete(key);
+    for (const [key, holding] of holdings) if (!isUnderWay(holding)) holdings.delete(key);
   };
+  const isUnderWay = (holding: Holding): boolean => inWindow(holding).some((lease) => leases.has(lease));
   const spotOf = (lease: Lease): Spot => ({
     quotaId: lease.holding.quota.id,
     bucket: lease.holding.bucket,
@@ -190,8 +189,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
 
   const flushOnce = async (everything: boolean, quotaId: string | undefined): Promise<void> => {
     const nowMs = clock.now();
-    const changes: { lease: Lease; used: number; back: number; covered: number; renew: boolean; standing?: number }[] =
-      [];
+    const changes: { lease: Lease; used: number; back: number; covered: number; renew: boolean }[] = [];
+    const seen = new Map<Holding, { readonly at: Lease; readonly standing: number }>();
     for (const lease of leases) {
       if (quotaId !== undefined && lease.holding.quota.id !== quotaId) continue;
       if (changes.length >= mostFlushed) break;
@@ -206,6 +205,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
         continue;
       }
       lease.spent -= used;
+      lease.writing = used;
       lease.slab -= back;
       lease.leased -= covered;
       changes.push({ lease, used, back, covered, renew });
@@ -214,26 +214,33 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     const expiresMs = nowMs + leaseMs;
     try {
       await db.unit(async (tx) => {
-        for (const change of changes) {
-          const { lease, used, covered, renew } = change;
+        for (const { lease, used, covered, renew } of changes) {
           const spot = spotOf(lease);
           if (used > covered) await openSlot(tx, spot, carryAbove(lease.holding));
           if (used + covered > 0) await settleLease(tx, holder, spot, { used, covered });
-          // Of what is only counted nobody looks otherwise.
-          if (!denies(lease.holding.quota)) change.standing = totalOf(await readStanding(tx.as<LedgerTables>(), spot));
           if (renew && !(await renewLease(tx, holder, spot, expiresMs))) await takeAgain(tx, lease, spot, expiresMs);
+        }
+        // Of what is only counted nobody looks otherwise. Looked at in the present slot, when all of it is written down.
+        seen.clear();
+        for (const holding of new Set(changes.map(({ lease }) => lease.holding))) {
+          const at = holding.lease;
+          if (at === undefined || denies(holding.quota)) continue;
+          seen.set(holding, { at, standing: totalOf(await readStanding(tx.as<LedgerTables>(), spotOf(at))) });
         }
       });
     } catch (err) {
       for (const { lease, used, back, covered } of changes) {
         lease.spent += used;
+        lease.writing = 0;
         lease.slab += back;
         lease.leased += covered;
       }
       throw err;
     }
-    for (const { lease, renew, standing } of changes) {
-      if (standing !== undefined && lease.holding.lease === lease) lease.holding.standing = standing;
+    // Of a window that is over, or that the quota had before it was changed, nothing counts now.
+    for (const [holding, { at, standing }] of seen) if (inWindow(holding).includes(at)) holding.standing = standing;
+    for (const { lease, renew } of changes) {
+      lease.writing = 0;
       if (renew) lease.expiresMs = expiresMs;
       if (lease.leased === 0 && lease.open === 0 && lease.spent === 0) leases.delete(lease);
     }
