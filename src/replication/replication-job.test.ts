@@ -64,6 +64,7 @@ function jobOver(places: Readonly<Record<string, number | null>>) {
   const done = new Set<string>();
   const active = new Set<string>();
   const seen: string[] = [];
+  const looked: string[] = [];
   const ends = new Map<string, () => void>();
   const given = {
     ...{ clock: createFakeClock(), log: silentLogger, onOverview: () => undefined },
@@ -77,7 +78,10 @@ function jobOver(places: Readonly<Record<string, number | null>>) {
         })),
       }),
       sync: async ({ replicaId }: { replicaId: string }) => ({ id: replicaId }),
-      look: async () => freshState,
+      async look(id: string) {
+        looked.push(id);
+        return freshState;
+      },
     },
     operations: {
       async wait(id: string) {
@@ -97,7 +101,7 @@ function jobOver(places: Readonly<Record<string, number | null>>) {
     }),
     // Of replication, what the job uses.
   } as unknown as Parameters<typeof createReplicationJob>[0];
-  return { job: createReplicationJob(given), active, done, seen, end: (id: string) => ends.get(id)?.() };
+  return { job: createReplicationJob(given), active, done, seen, looked, end: (id: string) => ends.get(id)?.() };
 }
 
 test('no more places are copied to at once than may be, and the rest follows as soon as one is done', async () => {
@@ -128,6 +132,29 @@ test('a place that shall be alone waits for it, and one of more than the others 
   expect(seen).toEqual(['a', 'ac', 'acd', 'acdf', 'def', 'b']);
   end('b');
   await expect.poll(() => active.size, { timeout: 30_000 }).toBe(0);
+  await job.stop?.();
+});
+
+test('a place that shall be alone and was passed over for a whole run is next; meanwhile others are looked at and not copied to', async () => {
+  const { job, active, done, seen, looked, end } = jobOver({ a: null, b: 1, c: null, d: null });
+  const isActive = (ids: string) => expect.poll(() => [...active].sort().join(''), { timeout: 30_000 }).toBe(ids);
+  const looks = (): number => looked.filter((id) => id === 'd').length;
+  done.add('d');
+  await job.runOnce();
+  await isActive('ac');
+  await expect.poll(looks, { timeout: 30_000 }).toBe(1);
+  end('a');
+  await isActive('c');
+  // There is more to be copied to it by now.
+  done.delete('a');
+  const runsUntil = (value: () => unknown, is: unknown) =>
+    expect.poll(() => job.runOnce().then(value), { timeout: 30_000 }).toBe(is);
+  await runsUntil(() => looks() > 2, true);
+  end('c');
+  await runsUntil(() => seen.at(-1), 'ab');
+  expect(seen).toEqual(['a', 'ac', 'b', 'ab']);
+  for (const id of ['a', 'b']) end(id);
+  await isActive('');
   await job.stop?.();
 });
 

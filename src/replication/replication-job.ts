@@ -94,6 +94,8 @@ export function createReplicationJob(
   const workers = new Set<Promise<void>>();
   /** Of the latest run, what no worker has taken yet. */
   let waiting: ReplicaOverview[] = [];
+  /** Those that the run before did not come to, who waits longest first. */
+  let passedOver: ReadonlySet<string> = new Set();
   /** By replica: when all of it was last begun to be read for damage. */
   const readMs = new Map<string, number>();
   /** By target: whether the rule was met when it was last told. */
@@ -124,11 +126,14 @@ export function createReplicationJob(
     }
   };
 
+  const decide = (one: ReplicaOverview, overview: Overview) =>
+    decideReplicaWork(one, overview, deps.settings(), clock.now(), readMs.get(one.replica.id));
+
   const work = async (one: ReplicaOverview, overview: Overview, signal: AbortSignal): Promise<void> => {
     const replicaId = one.replica.id;
     const request = { replicaId, requestedBy: 'ragwarden' };
     try {
-      switch (decideReplicaWork(one, overview, deps.settings(), clock.now(), readMs.get(replicaId))) {
+      switch (decide(one, overview)) {
         case 'sync':
           await operations.wait((await replication.sync(request)).id, { signal });
           break;
@@ -155,16 +160,28 @@ export function createReplicationJob(
     }
   };
 
-  /** The next that may be begun while as many are worked on as are now: the last one that ends leaves none that may not. */
-  const take = (): ReplicaOverview | undefined => {
+  const mayBegin = ({ replica }: ReplicaOverview): boolean =>
+    busy.size < (replica.maxConcurrent ?? deps.settings().maxConcurrent);
+  /** Who looks is done soon, and takes nobody's turn. */
+  const isShort = (one: ReplicaOverview, overview: Overview): boolean => {
+    const what = decide(one, overview);
+    return what === 'look' || what === 'nothing';
+  };
+
+  /**
+   * The next that may be begun while as many are worked on as are now: the last one that ends leaves none that may not. One that was
+   * passed over for a whole run comes before all that is long, or those that overlap would keep it waiting for ever.
+   */
+  const take = (overview: Overview): ReplicaOverview | undefined => {
+    const first = waiting.find((one) => passedOver.has(one.replica.id) && !isShort(one, overview));
     const index = waiting.findIndex(
-      ({ replica }) => busy.size < (replica.maxConcurrent ?? deps.settings().maxConcurrent),
+      (one) => mayBegin(one) && (first === undefined || one === first || isShort(one, overview)),
     );
     return index < 0 ? undefined : waiting.splice(index, 1)[0];
   };
 
   const begin = (overview: Overview, signal: AbortSignal): void => {
-    for (let one = take(); one && !signal.aborted; one = take()) {
+    for (let one = take(overview); one && !signal.aborted; one = take(overview)) {
       const { id } = one.replica;
       busy.add(id);
       const worker: Promise<void> = work(one, overview, signal)
@@ -190,7 +207,12 @@ export function createReplicationJob(
     async run(signal) {
       const overview = await refresh();
       // Each is worked on at most once per run, so that what ends at once is not begun again at once.
-      waiting = overview.enabled ? overview.replicas.filter(({ replica }) => !busy.has(replica.id)) : [];
+      passedOver = new Set(waiting.map(({ replica }) => replica.id));
+      const order = [...passedOver];
+      const turn = (one: ReplicaOverview): number => order.indexOf(one.replica.id) + 1 || order.length + 1;
+      waiting = overview.enabled
+        ? overview.replicas.filter(({ replica }) => !busy.has(replica.id)).sort((one, other) => turn(one) - turn(other))
+        : [];
       begin(overview, signal);
       await tellPlacement(overview);
     },
