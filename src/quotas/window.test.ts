@@ -25,6 +25,18 @@ test.each([
   expect(slotAt({ period, window: 'calendar' }, slot.beforeMs).untilMs).toBe(at(from));
 });
 
+test('each millisecond of a sliding second lies in the slot that it is counted in, and the slots leave nothing out', () => {
+  const sliding = { period: 'second', window: 'sliding' } as const;
+  const startMs = at('2026-03-04T10:20:30Z');
+  const slots = Array.from({ length: 2_000 }, (_, ms) => ({ nowMs: startMs + ms, ...slotAt(sliding, startMs + ms) }));
+  expect(slots.filter(({ nowMs, slotMs, untilMs }) => nowMs < slotMs || nowMs >= untilMs)).toEqual([]);
+  expect(new Set(slots.map(({ slotMs }) => slotMs)).size).toBe(120);
+  for (const { slotMs, untilMs, fromMs, beforeMs } of slots) {
+    expect(slotAt(sliding, untilMs).slotMs).toBe(untilMs);
+    expect([slotAt(sliding, beforeMs).untilMs, fromMs]).toEqual([slotMs, slotMs - 1_000]);
+  }
+});
+
 test('forever has one window, which does not begin anew', () => {
   expect(slotAt({ period: 'forever', window: 'calendar' }, 1).slotMs).toBe(0);
   expect(resetAt({ period: 'forever', window: 'calendar' }, 1)).toBeNull();

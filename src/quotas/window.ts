@@ -34,15 +34,15 @@ export function slotAt({ period, window }: Pick<Quota, 'period' | 'window'>, now
   if (period === 'forever') return { slotMs: 0, untilMs: neverMs, fromMs: 0, beforeMs: -1 };
   const length = periodMs[period];
   if (window === 'sliding') {
-    const step = length / slotsOfWindow;
-    const index = Math.floor(nowMs / step);
-    // With the slot that the window began in: then no interval of this length ever holds more than the limit.
-    const slotMs = Math.floor(index * step);
+    const index = Math.floor((nowMs * slotsOfWindow) / length);
+    // Of a second a slot is no whole number of milliseconds: it begins with the first that lies in it.
+    const beginOf = (slot: number): number => Math.ceil((slot * length) / slotsOfWindow);
     return {
-      slotMs,
-      untilMs: Math.floor((index + 1) * step),
-      fromMs: Math.floor((index - slotsOfWindow) * step),
-      beforeMs: Math.floor((index - 1) * step),
+      slotMs: beginOf(index),
+      untilMs: beginOf(index + 1),
+      // With the slot that the window began in: then no interval of this length ever holds more than the limit.
+      fromMs: beginOf(index - slotsOfWindow),
+      beforeMs: beginOf(index - 1),
     };
   }
   const slotMs = calendarStart(period, nowMs);
