@@ -35,7 +35,7 @@ beforeAll(async () => {
       definitions: () => made.metrics.recorder.definitions(),
       leaks: () => leaks,
       machine: () => undefined,
-      quotas: async () => ({ series: [], forecasts: [] }),
+      quotas: async () => ({ series: [], forecasts: [], leftOut: 0 }),
     },
     settings: () => ({ windowMs, intervalMs: 900_000, maxSeries: 100 }),
     ...{ instance: 'i1', fleet: undefined, db: state.db, events, clock, log: silentLogger },

@@ -48,7 +48,7 @@ function open(instance = 'i1', fleet?: Fleet): Analytics {
     history: made.metrics.history,
     ports: {
       ...{ definitions: () => [], leaks: () => [], machine: () => undefined },
-      async quotas() {
+      async quotas(_, most) {
         looks += 1;
         const nowMs = clock.now();
         // They end now, whenever that is.
@@ -56,7 +56,7 @@ function open(instance = 'i1', fleet?: Fleet): Analytics {
           ...one,
           times: one.times.map((_, at) => nowMs - (400 - at) * one.stepMs),
         }));
-        return { series, forecasts: [] };
+        return { series: series.slice(0, most), forecasts: [], leftOut: Math.max(0, series.length - most) };
       },
     },
     settings: () => ({ windowMs: 168 * hourMs, intervalMs: 900_000, maxSeries: 100 }),

@@ -27,10 +27,16 @@ export type AnalyticsPorts = {
   /** As the search for leaks has them; undefined while nothing is looked at. */
   leaks(): readonly LeakFact[] | undefined;
   machine(): Machine | undefined;
-  /** How quotas were used, on the steps of the window, and what their own forecast says. */
+  /** How quotas were used, on the steps of the window, `most` series at most, and what their own forecast says. */
   quotas(
     window: WindowOfSeries,
-  ): Promise<{ readonly series: readonly ResourceSeries[]; readonly forecasts: readonly Forecast[] }>;
+    most: number,
+  ): Promise<{
+    readonly series: readonly ResourceSeries[];
+    readonly forecasts: readonly Forecast[];
+    /** Quotas that were not read. */
+    readonly leftOut: number;
+  }>;
 };
 
 export type LastLook = {
@@ -98,21 +104,20 @@ export function createAnalytics(options: {
   const take = async (windowMs: number, nowMs: number): Promise<Analysis> => {
     const window = windowOf(nowMs, windowMs, await history.beginMs());
     const most = settings().maxSeries;
-    const quotas = await ports.quotas(window);
-    const ofQuotas = quotas.series.slice(0, most);
+    const quotas = await ports.quotas(window, most);
     const others = [...((await fleet?.instances())?.keys() ?? [])].filter((one) => one !== instance);
     const readOver = (over: WindowOfSeries) =>
       readSeries({
         ...{ view: () => history.view(), definitions: ports.definitions() },
-        ...{ instance, others, window: over, most: most - ofQuotas.length, breathe },
+        ...{ instance, others, window: over, most: most - quotas.series.length, breathe },
       });
     const read = await readOver(window);
     const closer = windowOf(nowMs, Math.min(windowMs, closerMs), window.fromMs);
     return analyse({
-      series: [...read.series, ...ofQuotas],
+      series: [...read.series, ...quotas.series],
       closer: closer.stepMs < window.stepMs ? (await readOver(closer)).series : [],
       quotaForecasts: quotas.forecasts,
-      leftOut: read.leftOut + quotas.series.length - ofQuotas.length,
+      leftOut: read.leftOut + quotas.leftOut,
       leaks: ports.leaks(),
       window,
       breathe,

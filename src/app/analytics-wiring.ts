@@ -45,7 +45,8 @@ export function createAnalyticsWiring(
       definitions: () => ports.metrics.recorder.definitions(),
       leaks: () => ports.leaks()?.map(leakFact),
       machine: () => machineOf(ports.sampler.latest()),
-      quotas: (window) => readQuotaFacts(db, ports.quotas.definitions.all(), window, clock.now()),
+      quotas: (window, most) =>
+        readQuotaFacts(db, ports.quotas.definitions.all(), window, { nowMs: clock.now(), most }),
     },
     fleet: config.state.place.kind === 'postgres' ? createFleet(ground, ports.instances) : undefined,
     settings: () => live.config().analytics,

@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { WindowOfSeries } from '../analytics/index.ts';
-import { quotaSeries } from './quota-series.ts';
+import { draft, openTestQuotas } from '../quotas/test-quotas.ts';
+import { quotaSeries, readQuotaFacts } from './quota-series.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -53,4 +54,27 @@ test.each([
   const past = [{ startMs: beginMs, greatest: 1 }];
   expect(quotaSeries({ ...quota, ...more }, past, week, nowMs)).toMatchObject({ mayBeSpare, isShared: true });
   expect(quotaSeries({ ...quota, ...more }, [], week, nowMs)).toBeUndefined();
+});
+
+test('others have their turn between two quotas, and no more are read than series may be', async () => {
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const { quotas, state, clock, remove } = await openTestQuotas(ids.map((id) => draft({ id, period: 'hour' })));
+  onTestFinished(remove);
+  await quotas.spend(draft().of, { requests: 1 }, () => true);
+  await quotas.ledger.flush({ everything: true });
+  await clock.advance(hourMs);
+  const now = clock.now();
+  const window: WindowOfSeries = { fromMs: now - 4 * hourMs, toMs: now - 1, stepMs: hourMs };
+  let turns = 0;
+  let read = true;
+  const others = (): void => {
+    turns += 1;
+    if (read) setImmediate(others);
+  };
+  setImmediate(others);
+  const ours = ids.map((id) => quotas.definitions.require(id));
+  const facts = await readQuotaFacts(state.db, ours, window, { nowMs: now, most: 4 });
+  read = false;
+  expect(turns).toBeGreaterThanOrEqual(4);
+  expect([facts.series.length, facts.leftOut]).toEqual([4, 2]);
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Forecast, ResourceSeries, WindowOfSeries } from '../analytics/index.ts';
 import type { Database } from '../platform/database/index.ts';
 import { denies, type PastPeriod, periodMs, type Quota, readGreatest, readUsage } from '../quotas/index.ts';
@@ -5,18 +6,24 @@ import { denies, type PastPeriod, periodMs, type Quota, readGreatest, readUsage 
 /** Of longer ones no window that is looked at has ten, of a second one nobody keeps them. */
 const lookedAt: readonly Quota['period'][] = ['minute', 'hour', 'day'];
 
-/** How quotas were used, and what each says itself of its present window. */
+/** How quotas were used, and what each says itself of its present window; when there are `most` series no further quota is read. */
 export async function readQuotaFacts(
   db: Database,
   quotas: readonly Quota[],
   window: WindowOfSeries,
-  nowMs: number,
-): Promise<{ series: ResourceSeries[]; forecasts: Forecast[] }> {
-  const facts = { series: [] as ResourceSeries[], forecasts: [] as Forecast[] };
+  { nowMs, most }: { readonly nowMs: number; readonly most: number },
+): Promise<{ series: ResourceSeries[]; forecasts: Forecast[]; leftOut: number }> {
+  const facts = { series: [] as ResourceSeries[], forecasts: [] as Forecast[], leftOut: 0 };
   for (const quota of quotas) {
     if (!quota.enabled) continue;
-    const [most] = (await readUsage(db, quota, { nowMs, limit: 1 })).buckets;
-    if (most?.forecast) facts.forecasts.push(windowForecast(quota, most.total, most.forecast));
+    if (facts.series.length >= most) {
+      facts.leftOut += 1;
+      continue;
+    }
+    // SQLite reads on this thread: others have their turn between two quotas.
+    await setImmediate();
+    const [fullest] = (await readUsage(db, quota, { nowMs, limit: 1 })).buckets;
+    if (fullest?.forecast) facts.forecasts.push(windowForecast(quota, fullest.total, fullest.forecast));
     // What comes back bit by bit, or never, has no windows.
     if (quota.window === 'sliding' || !lookedAt.includes(quota.period)) continue;
     const past = await readGreatest(db, quota, { fromMs: beginOf(quota, window), nowMs });
