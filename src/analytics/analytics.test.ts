@@ -205,6 +205,20 @@ describe('instances that share a state', () => {
     ]);
   });
 
+  test('what an instance found that is there and looks no more ends after a week', async () => {
+    const ofTwo = async (more: object) => keys(await only(one, more)).filter((key) => key.endsWith('i2'));
+    const aliveDays = async (days: number): Promise<void> => {
+      await clock.advance(days * 24 * hourMs);
+      for (const instance of ['i1', 'i2']) told.set(instance, clock.now());
+      await one.job.runOnce();
+    };
+    await aliveDays(6);
+    expect(await ofTwo({ state: 'open' })).toEqual(['disk of i2']);
+    await aliveDays(1);
+    expect(await ofTwo({ state: 'resolved' })).toEqual(['disk of i2']);
+    expect(keys((await one.patterns(all)).items)).not.toContain('disk of i2');
+  });
+
   test('when the one that speaks for all is gone another goes on with the same rows, and what was its alone ends', async () => {
     const shared = (await two.patterns(all)).items.find(({ instance }) => instance === null)!;
     speaker = 'i2';

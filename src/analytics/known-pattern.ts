@@ -81,7 +81,7 @@ export function decidePatterns(
   return changes;
 }
 
-/** What an instance found that is gone for an hour: nobody looks any more whether it is so. */
+/** What an instance found that is gone for an hour, or that looked for a week no more: nobody sees any more whether it is so. */
 export function endOfGone<Known extends { readonly instance: string | null; readonly lastSeenMs: number }>(
   known: readonly Known[],
   instances: ReadonlyMap<string, number>,
@@ -89,6 +89,7 @@ export function endOfGone<Known extends { readonly instance: string | null; read
 ): Known[] {
   return known.filter(
     ({ instance, lastSeenMs }) =>
-      instance !== null && nowMs - Math.max(lastSeenMs, instances.get(instance) ?? 0) >= holdMs,
+      instance !== null &&
+      (nowMs - Math.max(lastSeenMs, instances.get(instance) ?? 0) >= holdMs || nowMs - lastSeenMs >= unseenMs),
   );
 }
