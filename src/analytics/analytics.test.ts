@@ -22,11 +22,13 @@ let looks: number;
 let before: (() => Promise<unknown>) | undefined;
 let told: Map<string, number>;
 let speaker: string;
+let isAway: boolean;
 
 beforeEach(async () => {
   clock = createFakeClock();
   made = await openMetrics({ clock });
   state = await openTestState();
+  isAway = false;
   [seen, looks, before, told, speaker] = [[grows('disk')], 0, undefined, new Map(), 'i1'];
 });
 afterEach(async () => {
@@ -50,6 +52,7 @@ function open(instance = 'i1', fleet?: Fleet): Analytics {
       ...{ definitions: () => [], leaks: () => [], machine: () => undefined },
       async quotas(_, most) {
         looks += 1;
+        if (isAway) throw new Error('the state is away');
         const nowMs = clock.now();
         // They end now, whenever that is.
         const series = seen.map((one) => ({
@@ -146,6 +149,20 @@ describe('who asks again and again', () => {
     await analytics.look();
     expect(looks).toBe(13);
     await clock.advance(840_000);
+    await analytics.look(13 * hourMs);
+  });
+
+  test('is not refused for looks that failed: the window of the settings never, others not for longer than a minute', async () => {
+    const analytics = open();
+    isAway = true;
+    for (let time = 0; time < 13; time += 1) await expect(analytics.look()).rejects.toThrow('away');
+    for (let hours = 1; hours <= 12; hours += 1) await expect(analytics.look(hours * hourMs)).rejects.toThrow('away');
+    await expect(analytics.look(13 * hourMs)).rejects.toMatchObject({
+      ...{ code: 'analytics/too-many-looks', retryAfterSeconds: 60 },
+    });
+    isAway = false;
+    await analytics.look();
+    await clock.advance(60_000);
     await analytics.look(13 * hourMs);
   });
 

@@ -10,7 +10,7 @@ import { type Analysis, analyse } from './analyse.ts';
 import { createAnalyticsStore, type Page, type PatternFilter, type RecommendationFilter } from './analytics-store.ts';
 import type { DefinedMetric } from './catalogue.ts';
 import type { Forecast } from './forecast.ts';
-import { createKeptLooks } from './kept-looks.ts';
+import { againMs, createKeptLooks } from './kept-looks.ts';
 import type { KnownPattern } from './known-pattern.ts';
 import type { KnownRecommendation } from './known-recommendation.ts';
 import type { LeakFact } from './leak-fact.ts';
@@ -71,8 +71,6 @@ export type Analytics = {
 
 /** In steps of an hour nothing is seen that comes each hour; the last two days are looked at more closely too. */
 const closerMs = 48 * 3_600_000;
-/** After a look that failed nobody who asks makes another for so long. */
-const againMs = 60_000;
 /** Where others change the state too, counts are no older. */
 const countedMs = 60_000;
 
@@ -123,7 +121,12 @@ export function createAnalytics(options: {
       breathe,
     });
   };
-  const looks = createKeptLooks({ take, keepMs: () => Math.max(settings().intervalMs, 60_000), clock });
+  const looks = createKeptLooks({
+    take,
+    keepMs: () => Math.max(settings().intervalMs, 60_000),
+    clock,
+    ownMs: () => settings().windowMs,
+  });
 
   const job = createReconciler({
     name: 'analytics',
