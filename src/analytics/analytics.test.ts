@@ -80,6 +80,7 @@ function open(instance = 'i1', fleet?: Fleet): Analytics {
 const fleetOf = (instance: string): Fleet => ({
   instances: async () => told,
   speaks: async () => instance === speaker,
+  spoke: async () => instance === speaker,
 });
 const only = async (analytics: Analytics, more: object = {}) =>
   (await analytics.recommendations({ limit: 100, offset: 0, ...more })).items;
@@ -220,6 +221,12 @@ describe('instances that share a state', () => {
     expect([await total(one), await total(two), one.lastLook()?.patterns, two.lastLook()?.patterns]).toEqual([
       2, 1, 2, 1,
     ]);
+  });
+
+  test('the one that speaks for all counts what is of all after a restart too, before it looks', async () => {
+    const before = (await one.counts()).open;
+    expect((await open('i1', fleetOf('i1')).counts()).open).toEqual(before);
+    expect((await open('i2', fleetOf('i2')).counts()).open).toEqual((await two.counts()).open);
   });
 
   test('what an instance found that is there and looks no more ends after a week', async () => {

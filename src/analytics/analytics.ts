@@ -95,8 +95,8 @@ export function createAnalytics(options: {
   const writer = createWriter({ store, db, events, instance });
   let lastLook: LastLook | undefined;
   let failedMs: number | undefined;
-  /** Whether this instance wrote what is of all. */
-  let speaks = fleet === undefined;
+  /** Whether this instance wrote what is of all; undefined before its first look. */
+  let speaks = fleet === undefined ? true : undefined;
   let changes = 0;
 
   const take = async (windowMs: number, nowMs: number): Promise<Analysis> => {
@@ -228,7 +228,8 @@ export function createAnalytics(options: {
       const isOld = fleet !== undefined && nowMs - (counted?.atMs ?? 0) >= countedMs;
       if (counted?.at !== changes || isOld) {
         const at = changes;
-        const counts = await store.counts(speaks ? [instance, null] : [instance]).catch((err: unknown) => {
+        const count = async () => store.counts((speaks ?? (await fleet?.spoke())) ? [instance, null] : [instance]);
+        const counts = await count().catch((err: unknown) => {
           // While the state is away what was counted last is told, and counting is tried again the next time.
           if (counted === undefined) throw err;
           return undefined;

@@ -13,6 +13,8 @@ export type Fleet = {
   instances(): Promise<ReadonlyMap<string, number>>;
   /** Whether this one speaks for all of them, of what is one thing. */
   speaks(): Promise<boolean>;
+  /** Whether it does already, perhaps since an earlier life; nothing is taken over. */
+  spoke(): Promise<boolean>;
 };
 
 /** Writes what a look found beside what was known, in one unit: what somebody dismisses meanwhile comes before or after it. */

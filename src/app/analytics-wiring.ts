@@ -91,10 +91,12 @@ const leaseName = 'analytics';
 function createFleet({ live, db, clock, config }: Ground, list: ServiceRegistry['list']): Fleet {
   const { instance } = config.state;
   let lease: Lease | undefined;
+  const open = () => createLeases({ db, clock, instance, ttlMs: 2 * live.config().analytics.intervalMs + 60_000 });
   return {
+    spoke: async () => (await open().holder(leaseName)) === instance,
     instances: async () => new Map((await list()).map((one) => [one.instance, one.toldMs])),
     async speaks() {
-      const leases = createLeases({ db, clock, instance, ttlMs: 2 * live.config().analytics.intervalMs + 60_000 });
+      const leases = open();
       if (lease !== undefined && (await leases.renew(lease))) return true;
       // An earlier life of this instance may still hold it.
       lease = (await leases.acquire(leaseName)) ?? (await leases.takeOver(leaseName, instance));
