@@ -95,8 +95,8 @@ export function leaseAt(holding: Holding, nowMs: number): Lease {
     writing: 0,
     earlier: holding.quota.window === 'sliding' ? earlierInWindow(lease, slot) : undefined,
   };
-  // A window that begins anew is empty; of a sliding one the last look is the best guess.
-  if (holding.quota.window === 'calendar') holding.standing = 0;
+  // A window that begins anew is empty, and so is a sliding one after a pause of its length; else the last look is the best guess.
+  if (holding.quota.window === 'calendar' || (lease !== undefined && made.earlier === undefined)) holding.standing = 0;
   holding.lease = made;
   return made;
 }

@@ -272,6 +272,20 @@ test.each([
   },
 );
 
+test('of a sliding window nothing stands any more after a pause that is longer', async () => {
+  const found = await open([]);
+  const { ledger } = gatedLedger(found);
+  const holding = ledger.holdingOf(quota({ shadow: true, period: 'minute', window: 'sliding' }), '');
+  ledger.count(holding, 8, found.clock.now());
+  await ledger.flush();
+  await found.clock.advance(30_000);
+  ledger.count(holding, 1, found.clock.now());
+  expect([holding.standing, unwrittenOf(holding)]).toEqual([8, 1]);
+  await found.clock.advance(120_000);
+  ledger.count(holding, 1, found.clock.now());
+  expect([holding.standing, unwrittenOf(holding)]).toEqual([0, 1]);
+});
+
 test('as long as nothing can be written down a bucket knows of no more than its window', async () => {
   const counted = quota({ shadow: true, period: 'second', window: 'sliding' });
   const { ledger } = gatedLedger(await open([]));
