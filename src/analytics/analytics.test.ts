@@ -82,33 +82,33 @@ const fleetOf = (instance: string): Fleet => ({
   speaks: async () => instance === speaker,
   spoke: async () => instance === speaker,
 });
-const only = async (analytics: Analytics, more: object = {}) =>
+const recommendationsOf = async (analytics: Analytics, more: object = {}) =>
   (await analytics.recommendations({ limit: 100, offset: 0, ...more })).items;
 
 describe('a dismissal', () => {
   test('that comes while a look is under way is not lost', async () => {
     const analytics = open();
-    const [found] = await only(analytics);
+    const [found] = await recommendationsOf(analytics);
     before = () => analytics.dismiss(found!.id, 'a larger one is on its way', 'ann');
     await analytics.job.runOnce();
-    expect(await only(analytics)).toMatchObject([{ state: 'dismissed', dismissal: { by: 'ann' } }]);
+    expect(await recommendationsOf(analytics)).toMatchObject([{ state: 'dismissed', dismissal: { by: 'ann' } }]);
   });
 
   test('of what a look has just found to be gone is refused, and brings nothing back', async () => {
     const analytics = open();
-    const [found] = await only(analytics);
+    const [found] = await recommendationsOf(analytics);
     seen = [];
     await clock.advance(8 * 24 * hourMs);
     before = () => analytics.job.runOnce();
     await expect(analytics.dismiss(found!.id, 'late', 'ann')).rejects.toMatchObject({ code: 'conflict/state' });
-    expect(await only(analytics)).toMatchObject([{ state: 'resolved' }]);
+    expect(await recommendationsOf(analytics)).toMatchObject([{ state: 'resolved' }]);
   });
 
   test('outlives the cause, whose return it still counts for: of what is over it goes last', async () => {
     const analytics = open();
     seen = [grows('disk'), grows('memory')];
     // The one that would go first by its id.
-    const { id, key } = [...(await only(analytics))].sort((a, b) => (a.id < b.id ? -1 : 1))[0]!;
+    const { id, key } = [...(await recommendationsOf(analytics))].sort((a, b) => (a.id < b.id ? -1 : 1))[0]!;
     await analytics.dismiss(id, 'known', 'ann');
     seen = [];
     await clock.advance(8 * 24 * hourMs);
@@ -117,7 +117,9 @@ describe('a dismissal', () => {
     expect(await boundedAnalytics(state.db).trim(1, 100)).toBe(3);
     seen = [grows(key)];
     await analytics.job.runOnce();
-    expect(await only(analytics)).toMatchObject([{ id, state: 'dismissed', dismissal: { reason: 'known' } }]);
+    expect(await recommendationsOf(analytics)).toMatchObject([
+      { id, state: 'dismissed', dismissal: { reason: 'known' } },
+    ]);
   });
 });
 
@@ -128,7 +130,7 @@ describe('who asks again and again', () => {
     for (let minute = 0; minute < 14; minute += 2) {
       await clock.advance(120_000);
       await analytics.patterns(all);
-      await only(analytics);
+      await recommendationsOf(analytics);
       expect(await analytics.look()).toEqual(first);
     }
     expect(looks).toBe(1);
@@ -181,7 +183,7 @@ describe('who asks again and again', () => {
 });
 
 test('what is open is counted as it is, before a look too and after a dismissal', async () => {
-  const [found] = await only(open());
+  const [found] = await recommendationsOf(open());
   const analytics = open();
   expect((await analytics.counts()).open).toEqual([{ priority: 2, count: 1 }]);
   await analytics.dismiss(found!.id, 'known', 'ann');
@@ -210,7 +212,7 @@ describe('instances that share a state', () => {
   test('have one row for what is one thing, and each its own for its own', async () => {
     const { items } = await two.patterns(all);
     expect(keys(items)).toEqual(['disk of i1', 'disk of i2', 'quota:team of all']);
-    expect(keys(await only(one))).toEqual(['disk of i1', 'disk of i2', 'quota:team of all']);
+    expect(keys(await recommendationsOf(one))).toEqual(['disk of i1', 'disk of i2', 'quota:team of all']);
     const ofTwo = await one.patterns({ ...all, instance: 'i2' });
     expect(keys(ofTwo.items)).toEqual(['disk of i2', 'quota:team of all']);
     expect(ofTwo.total).toBe(2);
@@ -230,7 +232,7 @@ describe('instances that share a state', () => {
   });
 
   test('what an instance found that is there and looks no more ends after a week', async () => {
-    const ofTwo = async (more: object) => keys(await only(one, more)).filter((key) => key.endsWith('i2'));
+    const ofTwo = async (more: object) => keys(await recommendationsOf(one, more)).filter((key) => key.endsWith('i2'));
     const aliveDays = async (days: number): Promise<void> => {
       await clock.advance(days * 24 * hourMs);
       for (const instance of ['i1', 'i2']) told.set(instance, clock.now());
@@ -261,6 +263,6 @@ describe('instances that share a state', () => {
     expect(items.find(({ instance }) => instance === null)).toMatchObject({
       ...{ id: shared.id, firstSeenMs: shared.firstSeenMs, lastSeenMs: clock.now() },
     });
-    expect(keys(await only(two, { state: 'resolved' }))).toEqual(['disk of i1']);
+    expect(keys(await recommendationsOf(two, { state: 'resolved' }))).toEqual(['disk of i1']);
   });
 });

@@ -52,7 +52,7 @@ const profile = (key: string, perHour: number, level = 1_000): Profile => {
   return made;
 };
 const slow = profile('query_latency:t', 1);
-const only = (
+const recommended = (
   patterns: KnownPattern[],
   trends: Forecast[] = [],
   more: { profiles?: Profile[]; machine?: Machine; leaks?: LeakFact[] } = {},
@@ -65,28 +65,31 @@ describe('what to do', () => {
     [100, 'high'],
     [400, 'medium'],
   ])('a disk that is full in %i h is %s', (hours, priority) => {
-    const [one] = only([pattern({})], [filling(hours)]);
+    const [one] = recommended([pattern({})], [filling(hours)]);
     expect(one).toMatchObject({ priority, optimizationType: 'cleanup', evidence: ['pt_1'] });
     // A tenth of a percent an hour, 720 hours long, of which ten are still free.
     expect(one?.savings).toMatchObject({ amount: 62, unit: 'percent' });
   });
 
   test('where the size of the disk is known, it is told in bytes what must go', () => {
-    const [one] = only([pattern({})], [filling(100)], { machine });
+    const [one] = recommended([pattern({})], [filling(100)], { machine });
     expect(one?.savings).toMatchObject({ amount: 620 * gib, unit: 'bytes' });
     expect(one?.currentState).toMatchObject({ now: 900 * gib, limit: 1_000 * gib, growth_per_day: 24 * gib });
     expect(one?.steps.at(-1)).toContain('620 GiB more');
   });
 
   test('a quota that fills names the limit that lasts a month', () => {
-    const [one] = only([pattern({ key: 'quota:team', resourceType: 'tokens' })], [filling(100, { key: 'quota:team' })]);
+    const [one] = recommended(
+      [pattern({ key: 'quota:team', resourceType: 'tokens' })],
+      [filling(100, { key: 'quota:team' })],
+    );
     expect(one).toMatchObject({ optimizationType: 'quota_adjustment', recommendedState: { limit: 162 } });
     expect(one?.steps.at(-1)).toContain('`ragwarden quota set team --limit 162`');
   });
 
   test('what fills in a year, or has no pattern, is nobody’s work', () => {
-    expect(only([pattern({})], [filling(9_000)])).toEqual([]);
-    expect(only([], [filling(12)])).toEqual([]);
+    expect(recommended([pattern({})], [filling(9_000)])).toEqual([]);
+    expect(recommended([], [filling(12)])).toEqual([]);
   });
 
   const quota = pattern({
@@ -109,14 +112,14 @@ describe('what to do', () => {
       metrics: { slope_per_hour: perHour, growth_rate_percent: percent },
     });
   const every = [
-    ...only([pattern({})], [filling(12)]),
-    ...only([pattern({ key: 'memory', resourceType: 'memory' })], [filling(12, { key: 'memory' })]),
-    ...only([pattern({ key: 'quota:team', resourceType: 'tokens' })], [filling(12, { key: 'quota:team' })]),
-    ...only([quota, idle('cpu'), idle('memory')], [], { machine }),
-    ...only([stored], [], { profiles: [profile('documents:t/processed', 0.1)] }),
-    ...only([longer(5, 40)]),
-    ...only([pattern({ type: 'memory_leak', key: leak.key, resourceType: leak.resourceType })]),
-    ...only([
+    ...recommended([pattern({})], [filling(12)]),
+    ...recommended([pattern({ key: 'memory', resourceType: 'memory' })], [filling(12, { key: 'memory' })]),
+    ...recommended([pattern({ key: 'quota:team', resourceType: 'tokens' })], [filling(12, { key: 'quota:team' })]),
+    ...recommended([quota, idle('cpu'), idle('memory')], [], { machine }),
+    ...recommended([stored], [], { profiles: [profile('documents:t/processed', 0.1)] }),
+    ...recommended([longer(5, 40)]),
+    ...recommended([pattern({ type: 'memory_leak', key: leak.key, resourceType: leak.resourceType })]),
+    ...recommended([
       pattern({
         type: 'periodic_spikes',
         key: 'cpu',
@@ -124,7 +127,7 @@ describe('what to do', () => {
       }),
     ]),
     ...['inserts', 'llm_latency', 'memory'].flatMap((leader) =>
-      only([
+      recommended([
         pattern({
           ...{ type: 'cross_resource', key: 'query_latency:t', resourceType: 'query_latency' },
           ...{ metrics: { rank_correlation: 0.7 }, metadata: { leader, leader_type: leader } },
@@ -134,7 +137,7 @@ describe('what to do', () => {
   ];
 
   test('a quota that is not used may be lower, with room above its peak', () => {
-    expect(only([quota])[0]).toMatchObject({
+    expect(recommended([quota])[0]).toMatchObject({
       ...{ optimizationType: 'quota_adjustment', effort: 'low', savings: { amount: 850, unit: 'tokens' } },
       recommendedState: { limit: 150 },
     });
@@ -142,43 +145,43 @@ describe('what to do', () => {
 
   test('what touched its limit once is not told to have less of it', () => {
     const touched = { ...quota, metrics: { ...quota.metrics, peak_usage: 990 } };
-    expect(only([touched])).toEqual([]);
+    expect(recommended([touched])).toEqual([]);
   });
 
   test('nor is what nobody uses at all', () => {
-    expect(only([{ ...quota, metrics: { ...quota.metrics, p95_usage: 0 } }])).toEqual([]);
+    expect(recommended([{ ...quota, metrics: { ...quota.metrics, p95_usage: 0 } }])).toEqual([]);
   });
 
   test('a machine is told to be too large in what one buys, after a week, and never below what the backend wants', () => {
-    const [cpu, memory] = only([idle('cpu'), idle('memory')], [], { machine });
+    const [cpu, memory] = recommended([idle('cpu'), idle('memory')], [], { machine });
     expect(cpu).toMatchObject({ savings: { amount: 14, unit: 'cores' }, recommendedState: { provided: 2 } });
     expect(memory).toMatchObject({
       savings: { amount: 58 * gib, unit: 'bytes' },
       recommendedState: { provided: 6 * gib },
     });
     expect(cpu?.steps.join()).toContain('2 cores instead of 16 cores');
-    expect(only([idle('cpu', 100), idle('memory', 100)], [], { machine })).toEqual([]);
+    expect(recommended([idle('cpu', 100), idle('memory', 100)], [], { machine })).toEqual([]);
     expect(
-      only([idle('cpu'), idle('memory')], [], { machine: { ...machine, cores: 2, memoryBytes: 4 * gib } }),
+      recommended([idle('cpu'), idle('memory')], [], { machine: { ...machine, cores: 2, memoryBytes: 4 * gib } }),
     ).toEqual([]);
-    expect(only([idle('cpu')])).toEqual([]);
+    expect(recommended([idle('cpu')])).toEqual([]);
   });
 
   test('a store that grows with its documents is as it should be; one that grows without them is told, with what is too much', () => {
     const documents = (perHour: number) => [profile('documents:t/processed', perHour)];
-    expect(only([stored], [], { profiles: documents(1) })).toEqual([]);
-    expect(only([stored], [], { profiles: [] })).toEqual([]);
-    const [one] = only([stored], [], { profiles: documents(0.3) });
+    expect(recommended([stored], [], { profiles: documents(1) })).toEqual([]);
+    expect(recommended([stored], [], { profiles: [] })).toEqual([]);
+    const [one] = recommended([stored], [], { profiles: documents(0.3) });
     // A week of five an hour; the documents grew by a twentieth, the store by a fifth.
     expect(one?.savings.amount).toBeCloseTo(5 * 168 * 0.75, -1);
     expect(one?.currentState.documents_growth_percent).toBeCloseTo(5, 0);
   });
 
   test('a latency is told when somebody notices, and a probe is nobody’s work', () => {
-    expect(only([longer(5, 40)])).toHaveLength(1);
-    expect(only([longer(0.1, 40)])).toEqual([]);
-    expect(only([longer(5, 10)])).toEqual([]);
-    expect(only([longer(5, 40, 'probe_latency')])).toEqual([]);
+    expect(recommended([longer(5, 40)])).toHaveLength(1);
+    expect(recommended([longer(0.1, 40)])).toEqual([]);
+    expect(recommended([longer(5, 10)])).toEqual([]);
+    expect(recommended([longer(5, 40, 'probe_latency')])).toEqual([]);
   });
 
   test.each([
@@ -190,14 +193,14 @@ describe('what to do', () => {
     ['cpu', 'cpu', 'percent', 95, 1],
   ])('spikes of %s (%s) to %s %d are told %i times', (key, resourceType, unit, height, times) => {
     const metrics = { typical_spike: height, usual: height / 10, period_seconds: 3_600 };
-    expect(only([pattern({ type: 'periodic_spikes', key, resourceType, metrics, metadata: { unit } })])).toHaveLength(
-      times,
-    );
+    expect(
+      recommended([pattern({ type: 'periodic_spikes', key, resourceType, metrics, metadata: { unit } })]),
+    ).toHaveLength(times);
   });
 
   test('a suspicion is no reason to restart anything', () => {
     const suspected = pattern({ type: 'memory_leak', key: leak.key, resourceType: leak.resourceType });
-    const [one] = only([suspected], [], { leaks: [{ ...leak, level: 'suspected' }] });
+    const [one] = recommended([suspected], [], { leaks: [{ ...leak, level: 'suspected' }] });
     expect(one).toMatchObject({ priority: 'low', title: expect.stringContaining('may leak') });
     expect(one?.steps.join()).not.toContain('Restart');
   });
@@ -207,8 +210,8 @@ describe('what to do', () => {
       ...{ type: 'cross_resource', key: 'query_latency:t', resourceType: 'query_latency' },
       ...{ metrics: { rank_correlation: 0.7 }, metadata: { leader: 'memory', leader_type: 'memory' } },
     });
-    expect(only([related])).toHaveLength(1);
-    expect(only([related], [], { profiles: [profile('query_latency:t', 0, 40)] })).toEqual([]);
+    expect(recommended([related])).toHaveLength(1);
+    expect(recommended([related], [], { profiles: [profile('query_latency:t', 0, 40)] })).toEqual([]);
   });
 
   test('sessions that leak want a pool', () => {
@@ -278,7 +281,7 @@ describe('what is known of a pattern', () => {
 
 describe('what is known of a recommendation', () => {
   const found = (priority: Priority) => {
-    const [one] = only([pattern({})], [filling(priority === 'critical' ? 12 : 400)]);
+    const [one] = recommended([pattern({})], [filling(priority === 'critical' ? 12 : 400)]);
     return { ...one!, instance: 'i1', id: recommendationId('i1', one!) };
   };
   const open = (): KnownRecommendation => decideRecommendations([], [found('medium')], at(0))[0]!;
