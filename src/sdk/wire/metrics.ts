@@ -1,3 +1,5 @@
+import type { QuotaStatusBody } from './quotas.ts';
+
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'timer' | 'rate';
 export type MetricCategory =
   | 'system'
@@ -143,14 +145,7 @@ export type MetricGlobalBody = {
     /** Quotas that are exceeded now, those in shadow mode too. */
     readonly open_violations: number;
     /** Since ragwarden started. */
-    readonly metrics: {
-      readonly total_checks: number;
-      readonly total_violations: number;
-      readonly total_warnings: number;
-      readonly blocks_enforced: number;
-      readonly throttles_enforced: number;
-      readonly quota_resets: number;
-    };
+    readonly metrics: Omit<QuotaStatusBody['metrics'], 'queued'>;
   } | null;
   readonly system_health: { readonly timestamp: string; readonly overall_status: string };
 };
