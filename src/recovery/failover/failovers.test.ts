@@ -37,6 +37,8 @@ let amiss: string[];
 let canary: string;
 let through: string;
 let stopFails: boolean;
+/** As a place counts them after its start. */
+let processed: number | undefined;
 let sources: FailoverSource[];
 let points: RecoveryPoint[];
 
@@ -93,7 +95,13 @@ const place = (id: PlaceName): FailoverPlace => ({
     expectUp: () => undefined,
   },
   // What nobody here reads is left out.
-  look: async () => ({ seen: { reachable: up[id] } as Observation, amiss }),
+  look: async () => ({
+    seen: {
+      reachable: up[id],
+      documents: processed === undefined ? undefined : { processed },
+    } as unknown as Observation,
+    amiss,
+  }),
   askCanary: async () => ({ verdict: canary, message: canary === 'passed' ? null : 'the canary found nothing' }),
 });
 
@@ -148,7 +156,7 @@ beforeEach(async () => {
   store = createFailoverStore(state.db);
   scratch = mkdtempSync(join(tmpdir(), 'ragwarden-failover-'));
   [done, up, active, step] = [[], { home: true, standby: false }, 'home', () => undefined];
-  [amiss, canary, through, stopFails] = [[], 'passed', 'passed', false];
+  [amiss, canary, through, stopFails, processed] = [[], 'passed', 'passed', false, undefined];
   points = [point(pointId), point(olderId)];
   sources = [source('own', async () => repository([pointId, olderId]))];
   failovers = create();
@@ -243,6 +251,21 @@ test('a red canary before the switch takes it back, unless it is forced: then it
   expect(await fail({ force: true })).toMatchObject({ state: 'partial' });
   expect(active).toBe('standby');
   expect((await last())?.outcome).toContain('its canary fails');
+});
+
+test('fewer documents than the point has take it back before the switch, unless it is forced: then that is said', async () => {
+  points = [point(pointId, { manifest: { documents: { processed: 100 } } as unknown as RecoveryPoint['manifest'] })];
+  processed = 99;
+  expect(await fail()).toMatchObject({ state: 'failed' });
+  expect(active).toBe('home');
+  expect((await last())?.outcome).toContain('counts 99 processed documents at standby where the point has 100');
+  expect(await fail({ force: true })).toMatchObject({ state: 'succeeded' });
+  expect(active).toBe('standby');
+  const { documents, notes } = (await last())?.facts ?? {};
+  expect([documents, notes?.join()]).toEqual([{ expected: 100, found: 99 }, expect.stringContaining('counts 99')]);
+  await backHome();
+  processed = 100;
+  expect(await fail()).toMatchObject({ state: 'succeeded' });
 });
 
 test('no answer through the gateway leads back to a place that worked, and stays where the other one was dead', async () => {
