@@ -1,4 +1,4 @@
-import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from './setup/parts.ts';
@@ -86,6 +86,19 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
     expect({ workspace: contentOf(workspace), inputs: contentOf(inputs) }).toEqual(before);
     const target = await warden.call('POST', '/api/v1/targets/sample/probe');
     expect(field(target.body, 'status')).toBe('HEALTHY');
+  });
+
+  test('a point of a workspace that was emptied is partial and says so, and the one before it brings all back', async () => {
+    const [point] = (await points()).slice(-1);
+    const before = contentOf(workspace);
+    for (const name of readdirSync(workspace)) rmSync(join(workspace, name), { recursive: true });
+    const taken = await warden.call('POST', '/api/v1/backup/trigger', {}, wait);
+    const id = String(field(taken.body, 'result', 'backup_id'));
+    const emptied = await warden.call('GET', `/api/v1/backup/points/${id}`);
+    expect(field(emptied.body, 'status'), taken.text).toBe('partial');
+    expect(emptied.text).toContain('its folder is empty, while');
+    expect(field(await restore(String(field(point, 'backup_id'))), 'state')).toBe('succeeded');
+    expect(contentOf(workspace)).toEqual(before);
   });
 
   test('a damaged one comes back, extra files leave, and the damaged state is kept as a safety point', async () => {

@@ -112,6 +112,18 @@ test('a collection that is shared goes back point by point, others whole, and no
   expect(readdirSync(kept ?? '').filter((name) => name.endsWith('.snapshot'))).toHaveLength(3);
 });
 
+test('a collection that was the target’s alone, and is shared now, goes back point by point too', async () => {
+  fill('changed');
+  qdrant.fill(entities, 'newcomer', ['ent-1']);
+  const { items } = await restorer.plan(request(), never);
+  expect(items).toContainEqual(
+    expect.objectContaining({ name: entities, reason: expect.stringContaining('exchanged'), oldRows: 2, newRows: 2 }),
+  );
+  await restore();
+  expect(pointsOf(entities, 'newcomer')).toHaveLength(1);
+  expect(pointsOf(entities, 'library').join()).not.toContain('changed');
+});
+
 test('onto a server that has nothing it makes the collections with the target’s points and aliases alone', async () => {
   qdrant.collections.clear();
   qdrant.aliases.clear();
