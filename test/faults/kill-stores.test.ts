@@ -70,7 +70,10 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
         expect(left, `left by a kill at ${died}: ${left.join(', ')}`).toEqual([]);
         const others = () => processesOf(stores.dataDir).filter(({ pid }) => pid !== warden.process.pid);
         // The next life asks restic of its own accord now and then; what the dead one left would stay.
-        await expect.poll(others, { timeout: 60_000, message: `running after a kill at ${died}` }).toEqual([]);
+        await vi.waitFor(() => expect(others(), `running after a kill at ${died}`).toEqual([]), {
+          timeout: 60_000,
+          interval: 100,
+        });
       };
       let died: string | undefined;
       for (const boundary of boundaries) {
