@@ -35,7 +35,11 @@ export function declareDocuments(program: Command, context: CommandContext, does
     'canary run',
     'canary plant',
   ]);
-  remote(canary.command('status').description('how it was answered last; 4 when the answer was not found'))
+  remote(
+    canary
+      .command('status', { isDefault: true })
+      .description('how it was answered last; 4 when the answer was not found'),
+  )
     .option(...target)
     .option('--workspace <name>', 'of this workspace (default: the one that the target itself serves)')
     .action(does((flags: Parameters<typeof showCanary>[1]) => showCanary(context, flags)));

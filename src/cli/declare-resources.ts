@@ -38,7 +38,7 @@ export function declareResources(program: Command, target: Command, context: Com
 
   const leaks = group(program, 'leaks', 'what nobody seems to hold any more, and what grows without end', [
     'leaks list',
-    'leaks evidence',
+    "leaks evidence 'backend default' memory",
   ]);
   remote(leaks.command('list').description('all of them, with what to do; 4 when one is sure'))
     .option('--severity <severity>', 'low, medium, high or critical')

@@ -3,6 +3,7 @@ import { productVersion } from '../platform/product-version.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import {
   count,
+  type Does,
   earlierFlags,
   examples,
   group,
@@ -53,9 +54,16 @@ import { createLoginLink, createToken, endSessions, listTokens, revokeToken, rot
  */
 export async function runProgram(context: CommandContext, argv: readonly string[]): Promise<number> {
   let code: number = exitCodes.ok;
-  const program = buildProgram(context, argv[0], (outcome) => {
-    code = outcome;
-  });
+  /** Runs the command and keeps its exit code. */
+  const does =
+    <Arguments extends readonly unknown[]>(run: (...args: Arguments) => number | Promise<number>) =>
+    async (...args: unknown[]): Promise<void> => {
+      // Commander hands over arguments, flags and itself in the order in which they were declared beside `run`.
+      const [flags, command] = args.slice(-2) as [Record<string, unknown>, Command];
+      const all = { ...earlierFlags(command), ...flags };
+      code = await run(...([...args.slice(0, -2), all, command] as unknown as Arguments));
+    };
+  const program = buildProgram(context, argv[0], does);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return code;
@@ -65,8 +73,12 @@ export async function runProgram(context: CommandContext, argv: readonly string[
   }
 }
 
-/** @param word the first argument */
-function buildProgram(context: CommandContext, word: string | undefined, finish: (code: number) => void): Command {
+/**
+ * Every command with its options and arguments.
+ * @param word the first argument
+ * @param does what comes of a command that was understood; whoever only asks whether it is understood does nothing
+ */
+export function buildProgram(context: CommandContext, word: string | undefined, does: Does): Command {
   const { terminal } = context;
   const columns = (): number => terminal.columns() ?? 100;
   const program = new Command('ragwarden')
@@ -86,16 +98,6 @@ function buildProgram(context: CommandContext, word: string | undefined, finish:
   examples(program, ['up', 'status', 'backup list', 'backup restore ID']);
 
   output(offline(program)).enablePositionalOptions();
-
-  /** Runs the command and keeps its exit code. */
-  const does =
-    <Arguments extends readonly unknown[]>(run: (...args: Arguments) => number | Promise<number>) =>
-    async (...args: unknown[]): Promise<void> => {
-      // Commander hands over arguments, flags and itself in the order in which they were declared beside `run`.
-      const [flags, command] = args.slice(-2) as [Record<string, unknown>, Command];
-      const all = { ...earlierFlags(command), ...flags };
-      finish(await run(...([...args.slice(0, -2), all, command] as unknown as Arguments)));
-    };
 
   for (const [name, about, lines] of [
     [
