@@ -35,7 +35,7 @@ export async function rebuildCatalogueOffline(
     await lifecycle.begin({ name: 'child processes', stop: () => children.stop() });
     const db = await openState({ config, lifecycle, clock, log });
     const { passwordFile } = config.backup;
-    const points = createPointStore(db);
+    const points = createPointStore(db, () => clock.now());
     const events = createEventLog({ db, clock, instance: config.state.instance });
     const repository = createResticRepository({
       ...(await repositoryOptions(config)),

@@ -64,7 +64,7 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
       log,
       clock,
     });
-    const points = await listRecoverable(repository, signal);
+    const points = await listRecoverable(repository, clock.now(), signal);
     const point = chooseRecoverable(points, options);
     const stateFile = join(config.dataDir, 'state.sqlite');
     const plan = await planRecovery(

@@ -97,7 +97,7 @@ export async function createProtection(
 ): Promise<Protection> {
   const { config, clock, random, logOf, children, db, events, eventLog, operations, documentMetrics } = ground;
   const { watch, targets, targetConfig, inspector } = watching;
-  const points = createPointStore(db);
+  const points = createPointStore(db, () => clock.now());
   for (const { target } of targets) documentMetrics.backupSnapshots.labels(target.id, 'success').inc(0);
   const opened = await repositoryOptions(config);
   const { location } = opened;

@@ -10,7 +10,7 @@ import type { Availability, Backup } from './backup.ts';
 import type { Graph } from './graphs/graph.ts';
 import { createGraphSchedules } from './graphs/graph-schedules.ts';
 import { countsForSchedule, decideJitter, decideLastRun, decideNextRun, findUpgrade } from './next-run.ts';
-import type { RecoveryPoint } from './point.ts';
+import { isAheadOfClock, type RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
 import { wholeTarget } from './selection.ts';
 import { upkeepWarnings } from './upkeep/index.ts';
@@ -186,7 +186,8 @@ export function createBackupSchedule(options: {
     const failure = failed.get(targetId);
     const availability = await backup.availability();
     const objectiveMs = backup.policy.rpoMs;
-    const measuredMs = newestVerified ? Math.max(0, nowMs - newestVerified.takenMs) : null;
+    const measuredMs =
+      newestVerified && !isAheadOfClock(newestVerified, nowMs) ? Math.max(0, nowMs - newestVerified.takenMs) : null;
     const warnings: string[] = [];
     if (kit === undefined)
       warnings.push(
@@ -195,6 +196,11 @@ export function createBackupSchedule(options: {
     warnings.push(...backup.catalogue.warnings());
     const upkeep = upkeepWarnings(await backup.upkeep.states());
     warnings.push(...upkeep);
+    const [ahead] = recent;
+    if (ahead && isAheadOfClock(ahead, nowMs))
+      warnings.push(
+        `${ahead.id} is dated in the future, by a clock that was wrong then. It counts as older than all others and goes by no retention: \`ragwarden backup snapshot delete\` drops it.`,
+      );
     if (!on) warnings.push('The schedule is switched off: no point is taken by itself.');
     if (backup.policy.frequencyMs > 3_600_000)
       warnings.push('Points are taken less often than hourly; up to one interval of work can be lost.');

@@ -132,3 +132,15 @@ test('the timeline has every run since then, newest first, whatever became of it
   ]);
   expect(await points.timeline({ targetId: 'default', fromMs: 0, limit: 1 })).toHaveLength(1);
 });
+
+test('the newest is none that is dated in the future, unless there is no other', async () => {
+  let nowMs = 1_000_000;
+  points = createPointStore(state.db, () => nowMs);
+  await insert(point('ahead', { takenMs: 9_000_000 }), point('doubtful', { verifiedMs: null, takenMs: 3_000 }));
+  expect((await points.newest('default', 'good'))?.id).toBe('ahead');
+  expect((await points.newest('default'))?.id).toBe('doubtful');
+  await insert(point('good'));
+  expect((await points.newest('default', 'good'))?.id).toBe('good');
+  nowMs = 10_000_000;
+  expect((await points.newest('default', 'good'))?.id).toBe('ahead');
+});

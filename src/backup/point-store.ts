@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from 'kysely';
 import { createUnchanged, type Database, olderThan, type Tx } from '../platform/database/index.ts';
 import type { PagePlace } from '../platform/paging.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
-import type { PointId, PointStatus, RecoveryPoint } from './point.ts';
+import { clockLeewayMs, isAheadOfClock, type PointId, type PointStatus, type RecoveryPoint } from './point.ts';
 import type { PointCause } from './point-cause.ts';
 import type { ProofGrade } from './sources/source.ts';
 
@@ -64,7 +64,7 @@ export type PointStore = {
   deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
   /**
    * Newest point of the whole target that exists, or of one workspace alone; with `good` the newest that is complete and
-   * verified.
+   * verified. One that is dated ahead of the clock only where there is no other.
    */
   newest(targetId: string, kind?: 'any' | 'good', workspace?: string): Promise<RecoveryPoint | undefined>;
   /** When the oldest point of the target that exists was taken. */
@@ -79,7 +79,8 @@ export type PointStore = {
   deleteSetting(tx: Tx, key: string): Promise<void>;
 };
 
-export function createPointStore(db: Database): PointStore {
+/** @param now by whose clock a date lies in the future; left out: no date does */
+export function createPointStore(db: Database, now: () => number = () => Number.POSITIVE_INFINITY): PointStore {
   const store = createStore(db);
   // The schedule and the metrics ask for the same every few seconds, manifests to be parsed included.
   const unchanged = createUnchanged(db);
@@ -89,8 +90,14 @@ export function createPointStore(db: Database): PointStore {
       if (filter.before || filter.limit > shortList) return store.list(filter);
       return [...(await unchanged(`list ${JSON.stringify(filter)}`, () => store.list(filter)))];
     },
-    newest: (targetId, kind = 'any', workspace) =>
-      unchanged(`newest ${JSON.stringify([targetId, kind, workspace])}`, () => store.newest(targetId, kind, workspace)),
+    async newest(targetId, kind = 'any', workspace) {
+      const newest = await unchanged(`newest ${JSON.stringify([targetId, kind, workspace])}`, () =>
+        store.newest(targetId, kind, workspace),
+      );
+      const nowMs = now();
+      if (newest === undefined || !isAheadOfClock(newest, nowMs)) return newest;
+      return (await store.newest(targetId, kind, workspace, nowMs + clockLeewayMs)) ?? newest;
+    },
     count: (targetId) => unchanged(`count ${targetId}`, () => store.count(targetId)),
     countRows: () => unchanged('rows', () => store.countRows()),
     readSetting: (key) => unchanged(`setting ${key}`, () => store.readSetting(key)),
@@ -100,7 +107,16 @@ export function createPointStore(db: Database): PointStore {
   };
 }
 
-function createStore(db: Database): PointStore {
+type Store = Omit<PointStore, 'newest'> & {
+  newest(
+    targetId: string,
+    kind: 'any' | 'good',
+    workspace: string | undefined,
+    notAfterMs?: number,
+  ): Promise<RecoveryPoint | undefined>;
+};
+
+function createStore(db: Database): Store {
   const read = (): Kysely<BackupTables> => db.reader<BackupTables>();
   const existing = ['success', 'partial'];
   return {
@@ -153,7 +169,7 @@ function createStore(db: Database): PointStore {
         forgottenMs: row.forgotten_ms,
       }));
     },
-    async newest(targetId, kind = 'any', workspace) {
+    async newest(targetId, kind, workspace, notAfterMs) {
       let query = read()
         .selectFrom('recovery_point')
         .selectAll()
@@ -161,6 +177,7 @@ function createStore(db: Database): PointStore {
         .where('status', 'in', existing)
         .where('forgotten_ms', 'is', null);
       query = query.where('workspace', workspace === undefined ? 'is' : '=', workspace ?? null);
+      if (notAfterMs !== undefined) query = query.where('taken_ms', '<=', notAfterMs);
       if (kind === 'good') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
       const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row && fromRow(row);

@@ -38,6 +38,24 @@ export type RecoveryPoint = {
   readonly operationId: string | null;
 };
 
+/** By so much the clocks of two machines that share a state may differ; by more, one of them was wrong. */
+export const clockLeewayMs = 300_000;
+
+/** Dated by a clock that was wrong then and was set back since: how old it is nobody knows, but older than what was taken after that. */
+export const isAheadOfClock = ({ takenMs }: Pick<RecoveryPoint, 'takenMs'>, nowMs: number): boolean =>
+  takenMs > nowMs + clockLeewayMs;
+
+/**
+ * Newest first. What is dated ahead of the clock comes after everything else, whatever its date says, so that it is the newest only
+ * where there is no other.
+ */
+export const newestFirstAt =
+  (nowMs: number) =>
+  (one: Pick<RecoveryPoint, 'id' | 'takenMs'>, other: Pick<RecoveryPoint, 'id' | 'takenMs'>): number =>
+    Number(isAheadOfClock(one, nowMs)) - Number(isAheadOfClock(other, nowMs)) ||
+    other.takenMs - one.takenMs ||
+    (one.id < other.id ? 1 : -1);
+
 const idShape = /^backup_\d{8}_\d{6}_[0-9a-hjkmnp-tv-z]{4}$/;
 
 /** Ids come from outside in routes and commands; whatever does not match never reaches a path or a program. */

@@ -43,6 +43,15 @@ describe('what is forgotten', () => {
     expect(forgotten([old, part, partBefore])).toEqual([partBefore.id]);
   });
 
+  test('a point that is dated in the future stays, and is not taken for the newest good one', () => {
+    const [ahead, good] = [point(-400), point(90)];
+    expect(forgotten([ahead, good, point(91)])).toEqual([point(91).id]);
+    expect(planRetention([ahead, good], policy, nowMs).map((item) => [item.point.id, item.protection])).toEqual([
+      [good.id, 'it is the newest that is complete and verified'],
+      [ahead.id, undefined],
+    ]);
+  });
+
   test('young points all stay', () => {
     expect(forgotten([point(0), point(1), point(1.1), point(6.9)])).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { isRestorable, type RecoveryPoint } from './point.ts';
+import { isAheadOfClock, isRestorable, newestFirstAt, type RecoveryPoint } from './point.ts';
 
 const dayMs = 86_400_000;
 
@@ -24,7 +24,8 @@ export const keptUntilMs = (point: RecoveryPoint, policy: RetentionPolicy): numb
 /**
  * What stays and what goes, with a reason for each; nothing is done here. Points of the whole target and of each single workspace
  * are counted apart: none of them stands for another. The newest point that is complete and verified
- * always stays, and so does the newest of all, and whatever is pinned. Days are UTC.
+ * always stays, and so does the newest of all, and whatever is pinned. What is dated ahead of the clock is none of these, and stays
+ * because nobody knows its age. Days are UTC.
  * @param points of one target, any order; only those that exist count
  * @returns newest first
  */
@@ -34,15 +35,14 @@ export function planRetention(
   nowMs: number,
 ): RetentionItem[] {
   const kinds = Map.groupBy(points.filter(isRestorable), (point) => point.workspace);
+  const newestFirst = newestFirstAt(nowMs);
   return [...kinds.values()]
     .flatMap((alike) => planOfKind(alike, policy, nowMs))
-    .sort((a, b) => newer(a.point, b.point));
+    .sort((a, b) => newestFirst(a.point, b.point));
 }
 
-const newer = (a: RecoveryPoint, b: RecoveryPoint): number => b.takenMs - a.takenMs || (a.id < b.id ? 1 : -1);
-
 function planOfKind(points: readonly RecoveryPoint[], policy: RetentionPolicy, nowMs: number): RetentionItem[] {
-  const existing = [...points].sort(newer);
+  const existing = [...points].sort(newestFirstAt(nowMs));
   const newest = existing[0];
   const newestGood = existing.find((point) => point.status === 'success' && point.verifiedMs !== null);
   const lastOfDay = new Map<number, RecoveryPoint>();
@@ -60,6 +60,7 @@ function planOfKind(points: readonly RecoveryPoint[], policy: RetentionPolicy, n
         protection: 'it is the newest that is complete and verified',
       };
     if (point === newest) return { ...keep('the newest point'), protection: 'it is the newest' };
+    if (isAheadOfClock(point, nowMs)) return keep('dated in the future by a clock that was wrong; forget it yourself');
     if (policy.retentionDays <= 0) return keep('retention is switched off');
     if (ageDays < policy.retentionDays) return keep(`younger than ${policy.retentionDays} days`);
     if (ageDays < policy.dailyRetentionDays && lastOfDay.get(Math.floor(point.takenMs / dayMs)) === point)

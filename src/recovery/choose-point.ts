@@ -1,4 +1,4 @@
-import type { RecoveryPoint } from '../backup/index.ts';
+import { newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Drill, DrillChoice } from './drill.ts';
 
@@ -20,8 +20,9 @@ export function choosePoint(
   points: readonly Candidate[],
   drills: readonly Pick<Drill, 'pointId'>[],
   random: number,
+  nowMs: number,
 ): ChosenPoint {
-  const newestFirst = points.toSorted((a, b) => b.takenMs - a.takenMs || (a.id < b.id ? 1 : -1));
+  const newestFirst = points.toSorted(newestFirstAt(nowMs));
   const [newest] = newestFirst;
   const oldest = newestFirst.at(-1);
   if (!newest || !oldest)

@@ -39,19 +39,25 @@ describe('which point is rehearsed', () => {
     ['risk', ['c', 'a', 'd'], 0, 'b'],
     ['risk', ['a', 'c', 'a', 'd', 'b'], 0, 'c'],
   ])('%s after drills of %j (random %d) is %s', (choice, ids, random, expected) => {
-    expect(choosePoint(choice, points, drilled(...ids), random).pointId).toBe(expected);
+    expect(choosePoint(choice, points, drilled(...ids), random, day).pointId).toBe(expected);
   });
 
   test('the newest point is taken when none is complete and verified, and says so', () => {
     const doubtful = [point('x', 1, { verifiedMs: null }), point('y', 2, { status: 'partial' })];
-    expect(choosePoint('newest', doubtful, [], 0)).toEqual({
+    expect(choosePoint('newest', doubtful, [], 0, day)).toEqual({
       pointId: 'y',
       reason: 'the newest point; none is complete and verified',
     });
   });
 
+  test('a point that is dated in the future is the newest only where there is no other', () => {
+    const ahead = point('ahead', 10 * day);
+    expect(choosePoint('newest', [ahead, ...points], [], 0, day).pointId).toBe('c');
+    expect(choosePoint('newest', [ahead], [], 0, day).pointId).toBe('ahead');
+  });
+
   test('without a point there is nothing to rehearse', () => {
-    expect(() => choosePoint('risk', [], [], 0)).toThrow('backup/unknown-point');
+    expect(() => choosePoint('risk', [], [], 0, day)).toThrow('backup/unknown-point');
   });
 });
 
@@ -183,6 +189,12 @@ describe('what a drill says', () => {
       met: true,
     });
     expect(decideRpo({ id: 'p', takenMs: 1_000 }, 4_000, 5_001)).toMatchObject({ met: false });
+    // By a clock that was wrong: nobody knows how old it is.
+    expect(decideRpo({ id: 'p', takenMs: day }, 4_000, 1)).toMatchObject({
+      met: false,
+      measuredMs: null,
+      pointId: 'p',
+    });
     expect(decideRpo(undefined, 4_000, 1)).toMatchObject({ met: false, measuredMs: null, used: null });
   });
 });

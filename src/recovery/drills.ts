@@ -90,6 +90,7 @@ export function createDrills(
               .filter((drill) => drill.verdict === 'passed' || drill.verdict === 'failed')
               .reverse(),
             (deps.random(4).readUInt32BE() ?? 0) / 2 ** 32,
+            clock.now(),
           )
         : { pointId: request.pointId, reason: 'named by whoever asked' };
     const point = await backup.requirePoint(found.pointId);

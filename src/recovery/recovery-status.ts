@@ -1,4 +1,4 @@
-import type { Backup, PointStore } from '../backup/index.ts';
+import { type Backup, newestFirstAt, type PointStore } from '../backup/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Drill } from './drill.ts';
 import { type DrillHistory, decideNextDrill, decideOverdueSince } from './drill-due.ts';
@@ -55,7 +55,7 @@ export async function readRecovery(
   const ofWorkspaces = await Promise.all(
     workspaces.map(async (workspace) => {
       const own = await points.newest(targetId, 'good', workspace);
-      const best = own && newestGood ? (own.takenMs > newestGood.takenMs ? own : newestGood) : (own ?? newestGood);
+      const [best] = [own, newestGood].filter((one) => one !== undefined).sort(newestFirstAt(nowMs));
       return { workspace, rpo: decideRpo(best, rpoMs, nowMs) };
     }),
   );

@@ -28,6 +28,18 @@ describe('lag', () => {
     const copies = points.filter(({ id }) => there.includes(id)).map(({ id, takenMs }) => ({ pointId: id, takenMs }));
     expect(measureLag(points, copies, hour)).toMatchObject({ lagMs, points: missing, bytes });
   });
+  test('is not hidden by a copy that is dated in the future', () => {
+    const [old, missed, ahead] = [point('a', 1), point('b', 5), point('ahead', 100 * hour)];
+    const at = (...there: RecoveryPoint[]) =>
+      measureLag(
+        [ahead, missed, old],
+        there.map(({ id, takenMs }) => ({ pointId: id, takenMs })),
+        hour,
+      );
+    expect(at(ahead, old)).toMatchObject({ lagMs: hour - 5, points: 1, newestTherePointId: 'a' });
+    // How long that one has waited nobody knows.
+    expect(at(old, missed)).toMatchObject({ lagMs: 0, points: 1, newestTherePointId: 'b' });
+  });
 });
 
 describe('placement', () => {
@@ -51,6 +63,7 @@ describe('placement', () => {
   test.each([
     ['a copy that is behind', [copy({ newestTakenMs: 97 * hour }), tape], undefined, ['2 of 3 copies']],
     ['a damaged copy', [copy({ sound: false }), tape], undefined, ['2 of 3 copies']],
+    ['a copy that is dated in the future', [copy({ newestTakenMs: 200 * hour }), tape], undefined, ['2 of 3 copies']],
     ['one zone', [copy({}), copy({ zone: 'house', offline: true })], undefined, ['1 of 2 zones']],
     [
       'an offline one that is too old',

@@ -1,4 +1,4 @@
-import type { RecoveryPoint } from '../backup/index.ts';
+import { isAheadOfClock, newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
 import type { Copy } from './replica.ts';
 
 export type ReplicaLag = {
@@ -22,11 +22,12 @@ export function measureLag(
 ): ReplicaLag {
   const there = new Set(copies.map(({ pointId }) => pointId));
   const missing = points.filter(({ id }) => !there.has(id));
-  const newest = copies.reduce<Pick<Copy, 'pointId' | 'takenMs'> | undefined>(
-    (best, one) => (best === undefined || one.takenMs > best.takenMs ? one : best),
-    undefined,
+  const newestFirst = newestFirstAt(nowMs);
+  const [newest] = copies.map(({ pointId: id, takenMs }) => ({ id, takenMs })).sort(newestFirst);
+  // How long one has waited that is dated ahead of the clock, nobody knows.
+  const waiting = missing.filter(
+    (one) => !isAheadOfClock(one, nowMs) && (newest === undefined || newestFirst(one, newest) < 0),
   );
-  const waiting = missing.filter(({ takenMs }) => newest === undefined || takenMs >= newest.takenMs);
   return {
     lagMs:
       points.length === 0
@@ -37,6 +38,6 @@ export function measureLag(
     points: missing.length,
     bytes: missing.reduce((sum, one) => sum + (one.storedBytes ?? one.logicalBytes), 0),
     newestThereMs: newest?.takenMs ?? null,
-    newestTherePointId: newest?.pointId ?? null,
+    newestTherePointId: newest?.id ?? null,
   };
 }

@@ -1,3 +1,5 @@
+import { isAheadOfClock } from '../backup/index.ts';
+
 /** How many copies of the newest point there shall be, and where. */
 export type PlacementRule = {
   readonly copies: number;
@@ -47,7 +49,8 @@ export function decidePlacement(
   const askedMs = due.length === 0 ? null : Math.max(...due);
   const holds = ({ newestTakenMs, offline }: PlacedCopy): boolean => {
     if (askedMs === null) return true;
-    if (newestTakenMs === null) return false;
+    // One that is dated ahead of the clock is the newest only where there is no other.
+    if (newestTakenMs === null || isAheadOfClock({ takenMs: newestTakenMs }, nowMs)) return false;
     return newestTakenMs >= (offline ? Math.min(askedMs, nowMs - rule.offlineWithinMs) : askedMs);
   };
   const good = facts.replicas.filter((one) => one.sound && holds(one));

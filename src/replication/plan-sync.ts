@@ -30,6 +30,7 @@ export const isManifest = ({ tags }: Pick<ListedSnapshot, 'tags'>): boolean =>
 /**
  * Compares what shall be at a replica with what is. Points are known by tag and tree: a copy gets another snapshot id, and a change
  * of tags does as well.
+ * @param points newest first
  */
 export function planSync(
   points: readonly RecoveryPoint[],
@@ -40,7 +41,7 @@ export function planSync(
   const copy: PointCopy[] = [];
   const held: SyncPlan['held'][number][] = [];
   const conflicts: SyncPlan['conflicts'][number][] = [];
-  for (const point of [...points].sort((one, other) => other.takenMs - one.takenMs)) {
+  for (const point of points) {
     const mine = ours.get(point.id) ?? [];
     const manifest = mine.find(isManifest);
     // It was forgotten, or lost, since the catalogue was read.

@@ -1,4 +1,4 @@
-import type { RecoveryPoint } from '../backup/index.ts';
+import { newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError, describeError, type ErrorCode, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
@@ -19,7 +19,7 @@ export type SyncResult = {
 
 /** Points that shall be at every replica, newest first, and those that are not handed on. */
 export async function wantedPoints(
-  { points, targetIds }: Pick<ReplicationDeps, 'points' | 'targetIds'>,
+  { points, targetIds, clock }: Pick<ReplicationDeps, 'points' | 'targetIds' | 'clock'>,
   ofTarget?: string,
 ): Promise<{ wanted: RecoveryPoint[]; refused: { point: RecoveryPoint; reason: string }[] }> {
   const wanted: RecoveryPoint[] = [];
@@ -30,7 +30,7 @@ export async function wantedPoints(
       if (reason === undefined) wanted.push(point);
       else refused.push({ point, reason });
     }
-  return { wanted, refused };
+  return { wanted: wanted.sort(newestFirstAt(clock.now())), refused };
 }
 
 /**

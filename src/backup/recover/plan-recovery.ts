@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AppError, describeError, systemCode } from '../../platform/errors.ts';
 import { factsOfTags, readRepository } from '../catalogue/index.ts';
 import type { Manifest, ManifestComponent } from '../manifest.ts';
-import { isPointId } from '../point.ts';
+import { isPointId, newestFirstAt } from '../point.ts';
 import type { Repository } from '../repository/index.ts';
 import { requireSafeEntries, verifyRestored } from '../restore/index.ts';
 import type { ComponentPlan, Restorer, RestorerRequest } from '../restore/restorer.ts';
@@ -23,7 +23,11 @@ export type RecoverablePoint = {
 };
 
 /** Points of the repository that can be read, newest first; no catalogue is needed. */
-export async function listRecoverable(repository: Repository, signal: AbortSignal): Promise<RecoverablePoint[]> {
+export async function listRecoverable(
+  repository: Repository,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<RecoverablePoint[]> {
   const opened = await repository.open({ signal });
   if (opened.state === 'missing')
     throw new AppError('repository/missing', `There is no repository at ${repository.location.display}.`);
@@ -46,7 +50,7 @@ export async function listRecoverable(repository: Repository, signal: AbortSigna
           ]
         : [],
     )
-    .sort((a, b) => b.takenMs - a.takenMs);
+    .sort(newestFirstAt(nowMs));
 }
 
 /**

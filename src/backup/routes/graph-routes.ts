@@ -4,7 +4,7 @@ import { isoInstant, isoInstantOrNull } from '../../platform/clock.ts';
 import type { RoutePlugin } from '../../platform/http/index.ts';
 import type { GraphScheduleStatus } from '../backup-schedule.ts';
 import { graphStats, graphStatsSchema } from '../graphs/graph-stats.ts';
-import { isRestorable } from '../point.ts';
+import { isRestorable, newestFirstAt } from '../point.ts';
 import type { ForgetResult } from '../upkeep/index.ts';
 import { type BackupRoutesDeps, graphParams, who } from './route-deps.ts';
 import { endOf } from './snapshot-routes.ts';
@@ -170,7 +170,7 @@ export const graphRoutes =
             deps.targetIds.map((targetId) => points.list({ targetId, withForgotten: true, limit: 100_000 })),
           )
         ).flat();
-        const existing = rows.filter(isRestorable).sort((a, b) => b.takenMs - a.takenMs);
+        const existing = rows.filter(isRestorable).sort(newestFirstAt(nowMs));
         const total = existing.reduce((sum, point) => sum + point.logicalBytes, 0);
         const statuses = await Promise.all(deps.targetIds.map((targetId) => schedule.status(targetId)));
         const recent = rows.filter((point) => point.takenMs > nowMs - recentMs);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RecoveryPoint, Repository } from '../../backup/index.ts';
+import { createFakeClock } from '../../platform/fake-clock.ts';
 import { chooseSource } from './choose-source.ts';
 import type { FailoverDeps, FailoverSource } from './failover-deps.ts';
 
@@ -32,11 +33,39 @@ test('places that do not answer are waited for at the same time, and no longer t
   };
   const sources = async () => [silent('cellar'), silent('cloud'), packed];
   const { found, notes } = await chooseSource(
-    { points, sources, openLimitMs: 50 },
+    { points, sources, openLimitMs: 50, clock: createFakeClock() },
     { targetId: 't', pointId: 'p' },
     new AbortController().signal,
   );
   expect(found.map(({ source }) => source.id)).toEqual(['other']);
   expect(most).toBe(2);
   expect([...notes].sort()).toEqual(['cellar: did not answer within 0.05 s', 'cloud: did not answer within 0.05 s']);
+});
+
+test('a point that is dated in the future is passed over for what was taken since, and both are told', async () => {
+  const clock = createFakeClock();
+  const verified = { targetId: 't', scope: 'target', verifiedMs: 2, forgottenMs: null, manifest: { format: 1 } };
+  const rows = [
+    { ...verified, id: 'wrong-clock', takenMs: clock.now() + 86_400_000 },
+    { ...verified, id: 'newest', takenMs: clock.now() - 60_000 },
+    { ...verified, id: 'older', takenMs: clock.now() - 3_600_000 },
+  ] as unknown as RecoveryPoint[];
+  const points = { list: async () => rows, find: async (id: string) => rows.find((one) => one.id === id) };
+  const other: FailoverSource = {
+    ...{ kind: 'packed', id: 'other', title: 'the other ragwarden' },
+    list: async () => new Set(rows.map(({ id }) => id)),
+    bring: () => Promise.reject(new Error('not asked for')),
+  };
+  const choose = (pointId: string | null) =>
+    chooseSource(
+      { points: points as unknown as FailoverDeps['points'], sources: async () => [other], clock },
+      { targetId: 't', pointId },
+      new AbortController().signal,
+    );
+  const { found, notes } = await choose(null);
+  expect(found.map(({ point }) => point.id)).toEqual(['newest']);
+  expect(notes).toEqual([expect.stringMatching(/^wrong-clock is dated in the future.*Name it/)]);
+  expect((await choose('wrong-clock')).found.map(({ point }) => point.id)).toEqual(['wrong-clock']);
+  rows.splice(1);
+  expect((await choose(null)).found.map(({ point }) => point.id)).toEqual(['wrong-clock']);
 });

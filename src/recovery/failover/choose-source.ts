@@ -1,5 +1,7 @@
 import {
   findManifestSnapshot,
+  isAheadOfClock,
+  newestFirstAt,
   type RecoverablePoint,
   type RecoveryPoint,
   type Repository,
@@ -36,12 +38,18 @@ const mostTried = 10;
  * @throws AppError `backup/unknown-point` when there is none
  */
 export async function chooseSource(
-  deps: Pick<FailoverDeps, 'points' | 'sources'> & { readonly openLimitMs?: number },
+  deps: Pick<FailoverDeps, 'points' | 'sources' | 'clock'> & { readonly openLimitMs?: number },
   wanted: { readonly targetId: string; readonly pointId: string | null },
   signal: AbortSignal,
 ): Promise<{ found: readonly FoundSource[]; notes: readonly string[] }> {
-  const { candidates, damaged } = await candidatesOf(deps, wanted);
-  const notes = damaged.map(({ id }) => `${id} is passed over: its own audit found it damaged`);
+  const { candidates, damaged, ahead } = await candidatesOf(deps, wanted);
+  const notes = [
+    ...damaged.map(({ id }) => `${id} is passed over: its own audit found it damaged`),
+    ...ahead.map(
+      ({ id }) =>
+        `${id} is dated in the future, by a clock that was wrong then: what has another date goes before it. Name it where you know that it is the newest`,
+    ),
+  ];
   // All at once, each with a limit of its own: where a zone is gone, several of them may not answer.
   const opened = await Promise.all(
     (await deps.sources()).map(async (source) => {
@@ -84,24 +92,29 @@ const isDamaged = ({ manifest }: Pick<RecoveryPoint, 'manifest'>): boolean =>
   manifest?.content_audit?.verdict === 'damaged';
 
 async function candidatesOf(
-  { points }: Pick<FailoverDeps, 'points'>,
+  { points, clock }: Pick<FailoverDeps, 'points' | 'clock'>,
   { targetId, pointId }: { readonly targetId: string; readonly pointId: string | null },
-): Promise<{ candidates: readonly RecoveryPoint[]; damaged: readonly RecoveryPoint[] }> {
+): Promise<Record<'candidates' | 'damaged' | 'ahead', readonly RecoveryPoint[]>> {
   if (pointId !== null) {
     const named = await points.find(pointId);
     if (named?.targetId !== targetId || named.scope !== 'target')
       throw new AppError('backup/unknown-point', `There is no point ${pointId} of the whole target ${targetId}.`);
-    return { candidates: [named], damaged: [] };
+    return { candidates: [named], damaged: [], ahead: [] };
   }
+  const nowMs = clock.now();
   // One that is lost here may lie at a replica.
   const known = await points.list({ targetId, series: null, statuses: ['success', 'lost'], limit: 200 });
   const verified = known
     .filter((one) => one.verifiedMs !== null && one.forgottenMs === null)
     // What stood before a restore was given up for something: nobody fails over to it who does not name it.
-    .filter((one) => one.cause !== 'safety');
+    .filter((one) => one.cause !== 'safety')
+    .sort(newestFirstAt(nowMs));
   const candidates = verified.filter((one) => !isDamaged(one)).slice(0, mostTried);
   const until = candidates[0] ? verified.indexOf(candidates[0]) : mostTried;
-  return { candidates, damaged: verified.slice(0, until).filter(isDamaged) };
+  return {
+    ...{ candidates, damaged: verified.slice(0, until).filter(isDamaged) },
+    ahead: verified.filter((one) => isAheadOfClock(one, nowMs)).slice(0, mostTried),
+  };
 }
 
 /** @throws AppError when it cannot be used */

@@ -206,7 +206,7 @@ export function createRagwardenPlace(options: {
       const held: SyncPlan['held'][number][] = [];
       const conflicts: SyncPlan['conflicts'][number][] = [];
       const seen = new Map<string, number>();
-      for (const point of [...points].sort((one, other) => other.takenMs - one.takenMs)) {
+      for (const point of points) {
         const newer = seen.get(point.targetId) ?? 0;
         seen.set(point.targetId, newer + 1);
         // It would go there at once.

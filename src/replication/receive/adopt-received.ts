@@ -12,6 +12,7 @@ import { ownRepository, releaseOfDead, type Started, startHeld } from '../held-w
 import { requireOpen, requireRoomFor, unpackFolder } from '../places/packed-point.ts';
 import type { Received } from './received-store.ts';
 import { digestOf, type Receiver } from './receiver.ts';
+import { newestFirst } from './room.ts';
 
 export const adoptKind = 'replication.adopt';
 
@@ -157,9 +158,7 @@ export function chooseReceived(
       (graphId === undefined || one.graphId === graphId) &&
       (sender === undefined || one.sender === sender),
   );
-  const [newest] = [...meant].sort(
-    (one, other) => (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs),
-  );
+  const [newest] = [...meant].sort(newestFirst);
   if (!newest)
     throw new AppError(
       'backup/unknown-point',

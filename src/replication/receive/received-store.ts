@@ -54,8 +54,9 @@ export function createReceivedStore(db: Database) {
       const rows = await query.orderBy('received_ms', 'desc').orderBy('point_id', 'desc').execute();
       return rows.map(fromRow);
     },
-    async insert(tx: Tx, one: Received): Promise<void> {
-      await tx
+    /** @returns false: another instance was first, and nothing was written */
+    async insert(tx: Tx, one: Received): Promise<boolean> {
+      const { numInsertedOrUpdatedRows } = await tx
         .as<Tables>()
         .insertInto('replication_received')
         .values({
@@ -63,7 +64,9 @@ export function createReceivedStore(db: Database) {
           ...{ tree_id: one.treeId, taken_ms: one.takenMs, bytes: one.bytes, file: one.file },
           ...{ received_ms: one.receivedMs, instance: one.instance },
         })
-        .execute();
+        .onConflict((conflict) => conflict.columns(['sender', 'graph_id', 'point_id']).doNothing())
+        .executeTakeFirst();
+      return numInsertedOrUpdatedRows === 1n;
     },
     /** Only what nobody else has. */
     async claim(tx: Tx, { sender, graphId, pointId }: Received, instance: string): Promise<void> {

@@ -45,6 +45,7 @@ const receiverOn = (
   instance = 'other',
   disk: Disk | undefined = undefined,
   db: Database = state.db,
+  place = folder,
 ): Receiver =>
   createReceiver({
     ...{
@@ -54,7 +55,7 @@ const receiverOn = (
       log: createReplicationStore(state.db),
       clock,
       random: systemRandom,
-      folder,
+      folder: place,
     },
     events: createEventLog({ db: state.db, clock, instance: 'other' }),
     limits: () => limits,
@@ -202,7 +203,7 @@ test('a point whose line in the list cannot be written is neither half listed no
     ...store,
     async insert(tx, one) {
       if (broken) throw new Error('the list cannot be written');
-      await store.insert(tx, one);
+      return store.insert(tx, one);
     },
   });
   await begin(receiver);
@@ -370,4 +371,54 @@ test('what a newer point lets go is not taken for a file that nobody lists', asy
   expect(armed).toBe(false);
   expect(names().filter((name) => name.length === 64)).toHaveLength(1);
   expect(existsSync(join(folder, 'unlisted'))).toBe(false);
+});
+
+test('what is dated in the future is the first to go, and keeps nothing newer out', async () => {
+  const receiver = receiverOn(store);
+  limits.keep = 2;
+  const minute = 60_000;
+  const send = (pointId: string, takenMs: number) => receiver.take(part({ pointId, takenMs }));
+  await send('ahead', clock.now() + 1_000 * minute);
+  await send('first', clock.now() - 3 * minute);
+  await send('second', clock.now() - 2 * minute);
+  expect((await receiver.list('near')).map(({ pointId }) => pointId).sort()).toEqual(['first', 'second']);
+  await send('third', clock.now() - minute);
+  expect((await receiver.list('near')).map(({ pointId }) => pointId).sort()).toEqual(['second', 'third']);
+  await expect(send('ahead', clock.now() + 1_000 * minute)).rejects.toMatchObject({ code: 'conflict/state' });
+});
+
+test('the same upload while the first is being handled is the same point: one file, one line, one answer', async () => {
+  const receiver = receiverOn(store);
+  const taken = await Promise.all([receiver.take(part()), receiver.take(part()), receiver.take(part())]);
+  expect(taken.map(({ state: how }) => how)).toEqual(['validated', 'validated', 'validated']);
+  expect(await store.list('near')).toHaveLength(1);
+  expect(readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name))).toHaveLength(1);
+  expect(readdirSync(join(folder, 'partial'))).toEqual([]);
+});
+
+test('the same upload at two instances of one state is one point, at whichever came first', async () => {
+  const listed = Promise.withResolvers<void>();
+  const slow = receiverOn(
+    {
+      ...store,
+      async list(...asked) {
+        // The last look before it is listed.
+        if (asked.length === 2 && existsSync(join(folder, 'partial'))) await listed.promise;
+        return store.list(...asked);
+      },
+    },
+    'slow',
+  );
+  const elsewhere = mkdtempSync(join(tmpdir(), 'ragwarden-receiver-'));
+  try {
+    const late = slow.take(part());
+    await receiverOn(store, 'quick', undefined, state.db, elsewhere).take(part());
+    listed.resolve();
+    expect(await late).toMatchObject({ state: 'validated', received: { instance: 'quick' } });
+    expect(await store.list('near')).toHaveLength(1);
+    expect(readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name))).toEqual([]);
+    expect(readdirSync(join(folder, 'partial'))).toEqual([]);
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
+  }
 });

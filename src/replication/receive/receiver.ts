@@ -115,7 +115,7 @@ export function createReceiver(deps: {
     if ((await store.list(sender)).length >= mostPoints)
       throw new AppError('storage/full', `${mostPoints} points of yours are here, and no more are taken.`);
     const newer = (await store.list(sender, graphId)).filter(
-      (one) => (one.takenMs ?? one.receivedMs) > (takenMs ?? clock.now()),
+      (one) => newestFirst(one, { takenMs, receivedMs: clock.now() }) < 0,
     );
     if (newer.length >= keep)
       throw new AppError(
@@ -250,10 +250,12 @@ export function createReceiver(deps: {
       .slice(deps.limits().keep)
       .filter((one) => one !== received);
     for (const one of doomed) going.add(one.file);
+    let first = true;
     try {
       await db
         .unit(async (tx) => {
-          await store.insert(tx, received);
+          first = await store.insert(tx, received);
+          if (!first) return;
           for (const one of doomed) await store.delete(tx, one);
           await writeLog(tx, part, { status: 'validated', error: null });
           await events.record(tx, {
@@ -269,6 +271,13 @@ export function createReceiver(deps: {
           throw err;
         });
       await unfinished.settle(path);
+      if (!first) {
+        // Sent to another instance as well, which was quicker.
+        await rm(join(folder, file), { force: true });
+        const listed = await store.find(part.sender, part.graphId, part.pointId);
+        if (listed) return requireSame(part, listed);
+        throw new AppError('conflict/state', `${part.pointId} is being taken elsewhere as well. Send it again.`);
+      }
       for (const one of doomed) {
         verification.forget(one);
         await rm(join(folder, one.file), { force: true });
@@ -326,13 +335,7 @@ export function createReceiver(deps: {
             'Points of others are not taken here: RAGWARDEN_REPLICATION_RECEIVE (replication.receive_enabled) is off.',
           );
         const known = await find(part);
-        if (known.state === 'validated') {
-          if (known.received.dataHash === part.dataHash) return known;
-          throw new AppError(
-            'replication/conflict',
-            `${part.pointId} of ${part.graphId} is here with the digest ${known.received.dataHash.slice(0, 12)}, and was sent with ${part.dataHash.slice(0, 12)}. Nothing was changed.`,
-          );
-        }
+        if (known.state === 'validated') return requireSame(part, known.received);
         const there = known.state === 'receiving' ? known.receivedBytes : 0;
         // A part that came already is told as such; one that leaves a gap is not taken.
         if (part.offset !== there)
@@ -361,6 +364,18 @@ export function createReceiver(deps: {
 
     verify: verification.verify,
   };
+}
+
+/** @throws AppError `replication/conflict` when it is another point under the same id */
+function requireSame(
+  { pointId, graphId, dataHash }: UploadPart,
+  received: Received,
+): { readonly state: 'validated'; readonly received: Received } {
+  if (received.dataHash === dataHash) return { state: 'validated', received };
+  throw new AppError(
+    'replication/conflict',
+    `${pointId} of ${graphId} is here with the digest ${received.dataHash.slice(0, 12)}, and was sent with ${dataHash.slice(0, 12)}. Nothing was changed.`,
+  );
 }
 
 /** SHA-256 of a file. @throws the reason of the signal */

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { isAheadOfClock } from '../../backup/index.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
 import type { createQuarantine } from './quarantine.ts';
@@ -20,7 +21,16 @@ export const idleAfterMs = 3_600_000;
 type Sized = { readonly path: string; readonly bytes: number };
 const sum = (list: readonly { readonly bytes: number }[]): number => list.reduce((all, { bytes }) => all + bytes, 0);
 
-export const newestFirst = (one: Received, other: Received): number =>
+/** No point is older than it says that it is when it comes: one that is dated later than that was dated by a wrong clock. */
+const isMisdated = ({ takenMs, receivedMs }: Pick<Received, 'takenMs' | 'receivedMs'>): boolean =>
+  takenMs !== null && isAheadOfClock({ takenMs }, receivedMs);
+
+/** By when they were taken; what was dated later than it came is the last, as its sender has it. */
+export const newestFirst = (
+  one: Pick<Received, 'takenMs' | 'receivedMs'>,
+  other: Pick<Received, 'takenMs' | 'receivedMs'>,
+): number =>
+  Number(isMisdated(one)) - Number(isMisdated(other)) ||
   (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs);
 
 /**
@@ -69,7 +79,7 @@ export function createRoom(deps: {
           .filter((one) => one.sender === sender && one.graphId === graphId)
           .sort(newestFirst)
           .filter(
-            (one, index) => index >= limits.keep - 1 && (one.takenMs ?? one.receivedMs) <= (takenMs ?? clock.now()),
+            (one, index) => index >= limits.keep - 1 && newestFirst(one, { takenMs, receivedMs: clock.now() }) >= 0,
           ),
       );
       const own = unfinished.pathOf(part);
