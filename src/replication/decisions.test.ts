@@ -163,6 +163,10 @@ describe('what is done with a replica', () => {
   const timing = { checkIntervalMs: 300_000, intervalMs: 0, verifyIntervalMs: 24 * hour, pruneIntervalMs: 20 * hour };
   const litter = (hours: number) => ({ litteredMs: hours * hour, verifiedMs: hours * hour });
   const replica = { id: 'r', enabled: true, offline: false } as Replica;
+  const stuck = (triedMs: number) => ({
+    ...{ failuresInRow: 1, pointsOnly: true, syncedMs: null, attemptedMs: 10 * hour },
+    stuck: [{ pointId: 'p', error: 'too large', failures: 1, triedMs }],
+  });
   const seen = (state: object, points = 0): ReplicaOverview => ({
     replica,
     state: {
@@ -183,7 +187,21 @@ describe('what is done with a replica', () => {
     ['nothing is missing and nothing is due', seen({}), 10 * hour + 1, 'nothing'],
     ['it is looked at in turn', seen({}), 10 * hour + 300_000, 'look'],
     ['it is verified in turn', seen({}), 34 * hour, 'verify'],
-    ['a conflict stops copying', seen({ conflict: 'a' }, 1), 10 * hour + 1, 'nothing'],
+    ['a point that is stuck waits on its own', seen(stuck(10 * hour), 1), 10 * hour + 299_999, 'nothing'],
+    ['and is tried again', seen(stuck(10 * hour), 1), 10 * hour + 300_000, 'sync'],
+    ['a newer one does not wait for it', seen(stuck(10 * hour), 2), 10 * hour + 1, 'sync'],
+    [
+      'a place that failed waits with all',
+      seen({ ...stuck(10 * hour), pointsOnly: false }, 2),
+      10 * hour + 1,
+      'nothing',
+    ],
+    [
+      'one that was tried in the future, since the clock was set back, is tried',
+      seen(stuck(11 * hour), 1),
+      10 * hour,
+      'sync',
+    ],
     ['after a failure it waits', seen({ failuresInRow: 1, attemptedMs: 10 * hour }, 1), 10 * hour + 299_999, 'nothing'],
     ['and then tries again', seen({ failuresInRow: 1, attemptedMs: 10 * hour }, 1), 10 * hour + 300_000, 'sync'],
     ['after many failures longer', seen({ failuresInRow: 3, attemptedMs: 10 * hour }, 1), 10 * hour + 600_000, 'look'],

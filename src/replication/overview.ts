@@ -46,13 +46,18 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
   const overviews = replicas.map((replica) => {
     const seen = states.get(replica.id) ?? freshState;
     // Where nothing is freed any more, that it failed is over.
-    const state = pruneIntervalMs > 0 ? seen : { ...seen, pruneFailures: 0 };
+    const known = pruneIntervalMs > 0 ? seen : { ...seen, pruneFailures: 0 };
+    const missing = new Set<string>();
     const targets = targetIds.map((targetId) => {
       const there = copies.filter((one) => one.replicaId === replica.id && one.targetId === targetId);
       // What it would not keep is not missing there.
-      const asked = pointsOf(targetId).slice(0, state.keep ?? undefined);
+      const asked = pointsOf(targetId).slice(0, known.keep ?? undefined);
+      const ids = new Set(there.map(({ pointId }) => pointId));
+      for (const { id } of asked) if (!ids.has(id)) missing.add(id);
       return { targetId, copies: there.length, ...measureLag(asked, there, nowMs) };
     });
+    // One that was forgotten here meanwhile, or is there by another way, is not stuck.
+    const state = { ...known, stuck: known.stuck.filter(({ pointId }) => missing.has(pointId)) };
     return { replica, state, targets };
   });
   return {

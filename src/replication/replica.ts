@@ -43,6 +43,24 @@ export type Copy = {
   readonly copiedMs: number;
 };
 
+/** Of one place: a point that could not be copied for a reason of its own. The others are. */
+const stuckPoint = z.object({
+  pointId: z.string(),
+  error: z.string(),
+  /** In a row. */
+  failures: z.number(),
+  triedMs: z.number(),
+});
+export type StuckPoint = z.infer<typeof stuckPoint>;
+
+/** After failures it is waited longer and longer, up to twelve intervals. */
+export const patienceMs = (failures: number, intervalMs: number): number =>
+  intervalMs * Math.min(2 ** Math.max(0, failures - 1), 12);
+
+/** Each is tried again on a schedule of its own. What was tried in the future was tried before the clock was set back. */
+export const isHeldBack = ({ failures, triedMs }: StuckPoint, intervalMs: number, nowMs: number): boolean =>
+  triedMs <= nowMs && nowMs - triedMs < patienceMs(failures, intervalMs);
+
 /** What is known of a replica; every number was looked at, none is made up. */
 export const replicaState = z.object({
   /** Where all this was seen; null: not written down then. */
@@ -61,7 +79,10 @@ export const replicaState = z.object({
   syncedMs: z.number().nullable().default(null),
   attemptedMs: z.number().nullable().default(null),
   failuresInRow: z.number().default(0),
-  /** Two points of one id that differ: nothing is copied until somebody looked. */
+  /** The last copy failed for nothing but single points. */
+  pointsOnly: z.boolean().default(false),
+  stuck: z.array(stuckPoint).catch([]).default([]),
+  /** Two points of one id that differ. */
   conflict: z.string().nullable().default(null),
   verifiedMs: z.number().nullable().default(null),
   verifiedPercent: z.number().nullable().default(null),

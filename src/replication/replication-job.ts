@@ -4,7 +4,7 @@ import { isAppError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import type { Overview, ReplicaOverview } from './overview.ts';
-import type { Replica, ReplicaState } from './replica.ts';
+import { isHeldBack, patienceMs, type Replica, type ReplicaState } from './replica.ts';
 import type { Replication } from './replication.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 
@@ -26,12 +26,15 @@ export function decideReplicaWork(
 ): 'sync' | 'verify' | 'verify all' | 'prune' | 'look' | 'nothing' {
   if (!replica.enabled) return 'nothing';
   const since = (thenMs: number): number => passedMs(thenMs, nowMs);
-  // After failures it waits longer and longer, up to twelve intervals; a place that came back is seen by a look.
-  const patienceMs = timing.checkIntervalMs * Math.min(2 ** Math.max(0, state.failuresInRow - 1), 12);
-  const retried = state.failuresInRow === 0 || state.attemptedMs === null || since(state.attemptedMs) >= patienceMs;
-  const due = state.syncedMs === null || since(state.syncedMs) >= timing.intervalMs;
-  const missing = targets.some(({ points }) => points > 0);
-  if (missing && paused === null && state.conflict === null && due && retried) return 'sync';
+  // A place that came back is seen by a look. What is wrong with single points keeps no other waiting.
+  const patience = patienceMs(state.failuresInRow, timing.checkIntervalMs);
+  const retried =
+    state.failuresInRow === 0 || state.pointsOnly || state.attemptedMs === null || since(state.attemptedMs) >= patience;
+  const copiedMs = state.pointsOnly ? state.attemptedMs : state.syncedMs;
+  const due = copiedMs === null || since(copiedMs) >= timing.intervalMs;
+  const heldBack = state.stuck.filter((one) => isHeldBack(one, timing.checkIntervalMs, nowMs)).length;
+  const missing = targets.reduce((sum, { points }) => sum + points, 0) > heldBack;
+  if (missing && paused === null && due && retried) return 'sync';
   // A share found damage: how far it goes is known when all of it was read, which healing does as well.
   // Where that fails, a look comes next, which sees a place that went away.
   const readLately = readMs !== undefined && since(readMs) < 12 * timing.checkIntervalMs;

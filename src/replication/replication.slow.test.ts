@@ -129,7 +129,7 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
     expect(await near.check({ readData: 'all' })).toMatchObject({ ok: true });
   });
 
-  test('one id with two contents stops everything and names both', async () => {
+  test('one id with two contents stops there, names both, and keeps no other from being copied', async () => {
     const { folder, source } = given;
     const point = await given.makePoint(randomBytes(2_000));
     await sync('near');
@@ -142,7 +142,8 @@ describe.skipIf(!hasPart('restic'))('replication between repositories', () => {
     const stopped = await sync('near');
     expect(stopped.error).toMatchObject({ code: 'replication/conflict' });
     for (const tree of [there?.tree, other.treeId]) expect(stopped.error?.detail).toContain(tree?.slice(0, 12));
-    expect(await near.snapshots({ tags: [`rp:${waiting.id}`] })).toEqual([]);
+    expect(await near.snapshots({ tags: [`rp:${waiting.id}`, 'manifest'] })).toHaveLength(1);
+    expect(await stateOf('near')).toMatchObject({ stuck: [{ pointId: point.id }] });
     await near.forget({ snapshotIds: [there?.id ?? ''] });
     expect((await sync('near')).error).toBeNull();
     expect(await stateOf('near')).toMatchObject({ conflict: null });

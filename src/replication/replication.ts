@@ -205,7 +205,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     enabled: () => deps.settings().enabled,
     sync: ({ targetId, ...request }) =>
       begin('sync', request, { targetId: targetId ?? null }, (replica, context) =>
-        syncReplica(deps, replica, { targetId }, context),
+        syncReplica(deps, replica, { targetId, patient: request.requestedBy === 'ragwarden' }, context),
       ),
     verify: ({ percent, ...request }) =>
       begin('verify', request, { percent: percent ?? null }, (replica, context) =>

@@ -48,7 +48,7 @@ function given(place: Partial<Place>) {
     } as unknown as PointStore,
     ...{ targetIds: ['default'], sourceUnsound: async () => undefined, step: async () => undefined },
     ...{ onTransfer: () => undefined, onPruned: () => undefined },
-    settings: () => ({ enabled: true, limitKiB: 0, keepForgottenMs: 1_000 }),
+    settings: () => ({ enabled: true, limitKiB: 0, keepForgottenMs: 1_000, checkIntervalMs: 60_000 }),
     openPlace: async () => ({
       look: async () => ({ repositoryId: null, storedBytes: 0 }),
       plan: async () => ({
@@ -186,4 +186,65 @@ test('a prune that fails is counted until one ends well; one that was ended, or 
   stop.abort();
   await prune();
   expect(await failures()).toBe(0);
+});
+
+test('a point that cannot be copied is tried again on its own schedule, whatever comes after it', async () => {
+  const tried: string[] = [];
+  const { deps, store, context } = given({
+    async bring({ point, treeId }) {
+      tried.push(point.id);
+      if (point.id === 'p2') throw new AppError('repository/damaged', 'p2 is damaged here');
+      return { treeId, bytes: 1, dataHash: null };
+    },
+  });
+  const patient = { patient: true };
+  const state = async () => (await store.states()).get('far');
+  await expect(syncReplica(deps, replica, patient, context)).rejects.toThrow('p2 is damaged here');
+  const stuck = [{ pointId: 'p2', error: 'p2 is damaged here', failures: 1, triedMs: clock.now() }];
+  expect(await state()).toMatchObject({ status: 'healthy', pointsOnly: true, failuresInRow: 1, stuck });
+  // The next one comes before its time: it is copied, and that one is still told.
+  tried.length = 0;
+  await clock.advance(59_999);
+  await syncReplica(deps, replica, patient, context);
+  expect(tried).toEqual(['p3', 'p1']);
+  expect(await state()).toMatchObject({ status: 'healthy', error: 'p2 is damaged here', stuck, syncedMs: null });
+  // Whoever asks for it need not wait.
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('p2 is damaged here');
+  await clock.advance(119_999);
+  await syncReplica(deps, replica, patient, context);
+  await clock.advance(1);
+  await expect(syncReplica(deps, replica, patient, context)).rejects.toThrow('p2 is damaged here');
+  expect((await state())?.stuck).toMatchObject([{ pointId: 'p2', failures: 3 }]);
+});
+
+test('one id with two contents is not copied and is told with both; the others are', async () => {
+  const { deps, store, context } = given({
+    ...bringing([], 'storage/full'),
+    plan: async () => ({
+      copy: all.slice(1).map((point) => ({ point, streams: [], manifest: 'm', treeId: 't' })),
+      ...{ held: [], conflicts: [{ pointId: 'p1', here: 'tree-here', there: 'tree-there' }] },
+    }),
+  });
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toMatchObject({ code: 'replication/conflict' });
+  expect((await store.copies()).map(({ pointId }) => pointId).sort()).toEqual(['p2', 'p3']);
+  const { status, conflict, stuck } = (await store.states()).get('far') ?? {};
+  expect([status, stuck?.map(({ pointId }) => pointId)]).toEqual(['degraded', ['p1']]);
+  expect(conflict).toMatch(/^p1 .*tree-here.*tree-there/);
+  await syncReplica(given(bringing([], 'storage/full')).deps, replica, {}, context);
+  expect((await store.states()).get('far')).toMatchObject({ status: 'healthy', conflict: null, stuck: [] });
+});
+
+test('more of them than a place is asked for at once are behind each other no longer than a round', async () => {
+  const failing = ['x1', 'x2', 'x3', 'x4', 'x5'];
+  const copy = [...failing, 'good'].map((id) => ({
+    ...{ point: { ...all[0], id } as RecoveryPoint, streams: [], manifest: 'm', treeId: 't' },
+  }));
+  const { deps, store, context } = given({
+    ...bringing(failing, 'request/too-large'),
+    plan: async () => ({ copy, held: [], conflicts: [] }),
+  });
+  await expect(syncReplica(deps, replica, { patient: true }, context)).rejects.toThrow('not x1');
+  expect(await store.copies()).toEqual([]);
+  await expect(syncReplica(deps, replica, { patient: true }, context)).rejects.toThrow('not x5');
+  expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['good']);
 });

@@ -4,7 +4,7 @@ import { AppError, describeError, type ErrorCode, isAppError } from '../platform
 import { newId } from '../platform/ids.ts';
 import type { Place, Sent } from './places/place.ts';
 import { type PointCopy, refusePoint, type SyncPlan } from './plan-sync.ts';
-import { freshState, type LogEntry, type Replica, type ReplicaState } from './replica.ts';
+import { freshState, isHeldBack, type LogEntry, type Replica, type ReplicaState } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 
 export type SyncResult = {
@@ -40,7 +40,8 @@ export async function wantedPoints(
 export async function syncReplica(
   deps: ReplicationDeps,
   replica: Replica,
-  request: { readonly targetId?: string | undefined },
+  /** `patient`: what could not be copied for a reason of its own is tried again on its own schedule. */
+  request: { readonly targetId?: string | undefined; readonly patient?: boolean },
   context: OperationContext,
 ): Promise<SyncResult> {
   const { store, db, clock } = deps;
@@ -73,22 +74,36 @@ export async function syncReplica(
     const { wanted, refused } = await wantedPoints(deps, request.targetId);
     const plan = await place.plan(wanted, call);
     await noteHeld(deps, replica, plan);
-    const [conflict] = plan.conflicts;
-    if (conflict)
-      throw new AppError(
-        'replication/conflict',
-        `${conflict.pointId} is another point here (${conflict.here.slice(0, 12)}) than at ${replica.id} (${conflict.there.slice(0, 12)}). Nothing was copied. Find out which one is right and forget the other.`,
-        { context: { conflicts: plan.conflicts } },
+    const stuck = new Map(state.stuck.map((one) => [one.pointId, one]));
+    const failures: unknown[] = [];
+    const noteStuck = async (pointId: string, err: AppError): Promise<void> => {
+      failures.push(err);
+      const before = stuck.get(pointId)?.failures ?? 0;
+      stuck.set(pointId, { pointId, error: err.detail, failures: before + 1, triedMs: clock.now() });
+      await db.unit((tx) => store.changeState(tx, replica.id, { stuck: [...stuck.values()].slice(-mostStuck) }));
+    };
+    for (const { pointId, here, there } of plan.conflicts)
+      await noteStuck(
+        pointId,
+        new AppError(
+          'replication/conflict',
+          `${pointId} is another point here (${here.slice(0, 12)}) than at ${replica.id} (${there.slice(0, 12)}). It is not copied. Find out which one is right and forget the other.`,
+          { context: { conflicts: plan.conflicts } },
+        ),
       );
+    const conflicts = failures.length;
 
     await context.phase('copying');
     const copied: string[] = [];
     let bytes: number | null = 0;
     /** What was seen to go over, for the rate. */
     let bytesDone = 0;
-    const filesTotal = plan.copy.length;
-    const failures: unknown[] = [];
-    for (const item of plan.copy) {
+    const items = plan.copy.filter(({ point: { id } }) => {
+      const one = stuck.get(id);
+      return request.patient !== true || !one || !isHeldBack(one, deps.settings().checkIntervalMs, clock.now());
+    });
+    const filesTotal = items.length;
+    for (const item of items) {
       context.progress({ filesDone: copied.length, filesTotal });
       await context.checkHeld();
       // Who switches it off while it copies waits for one point at most; a new rate holds from the next one on.
@@ -106,14 +121,16 @@ export async function syncReplica(
           bytesDone: before + sent,
           ...(last && now.bytesTotal !== null ? { bytesTotal: before + now.bytesTotal } : {}),
         });
-      }).catch((err: unknown) => {
+      }).catch(async (err: unknown) => {
         context.signal.throwIfAborted();
         // What is wrong with one point keeps no other from being copied, unless it is wrong with all.
-        if (!isAppError(err) || !ofOnePoint.has(err.code) || failures.length >= mostFailing) throw failures[0] ?? err;
-        failures.push(err);
+        if (!isAppError(err) || !ofOnePoint.has(err.code)) throw err;
+        await noteStuck(item.point.id, err);
+        if (failures.length - conflicts > mostFailing) throw failures[conflicts] ?? err;
         return undefined;
       });
       if (brought === undefined) continue;
+      stuck.delete(item.point.id);
       bytesDone = before + (sent > 0 ? sent : (brought ?? 0));
       copied.push(item.point.id);
       bytes = bytes === null || brought === null ? null : bytes + brought;
@@ -124,10 +141,28 @@ export async function syncReplica(
     await context.phase('forgetting');
     const forgotten = await forgetOld(deps, replica, place, call);
     const after = copied.length + forgotten.length > 0 ? await place.look(seen.repositoryId, call) : seen;
-    const done = { syncedMs: clock.now(), failuresInRow: 0, conflict: null };
+    // One that is not missing any more is not stuck.
+    const missing = new Set([
+      ...plan.copy.map(({ point }) => point.id),
+      ...plan.conflicts.map(({ pointId }) => pointId),
+    ]);
+    for (const id of stuck.keys()) if (request.targetId === undefined && !missing.has(id)) stuck.delete(id);
+    const left = [...stuck.values()].slice(-mostStuck);
+    const [first] = left;
     const well = statusByFindings({ ...state, failuresInRow: 0 });
+    const how =
+      first === undefined
+        ? { ...well, syncedMs: clock.now(), failuresInRow: 0, pointsOnly: false, conflict: null }
+        : {
+            ...(conflicts > 0 ? { status: 'degraded' as const } : { status: well.status }),
+            ...{ error: well.error ?? first.error, failuresInRow: Math.max(1, state.failuresInRow), pointsOnly: true },
+            conflict: left.some(({ error }) => error === state.conflict) ? state.conflict : null,
+          };
     await db.unit(async (tx) => {
-      await store.changeState(tx, replica.id, { ...(failures.length === 0 ? { ...done, ...well } : {}), ...after });
+      await store.changeState(tx, replica.id, {
+        ...{ stuck: left, ...after },
+        ...(failures.length === 0 ? how : {}),
+      });
       if (copied.length > 0)
         await deps.events.record(tx, {
           type: 'replication.synced',
@@ -139,8 +174,9 @@ export async function syncReplica(
     });
     if (failures.length > 0) {
       failureTold = true;
-      await tellFailure(deps, replica, failures[0], context, well);
-      throw failures[0];
+      const worst = failures.find((err) => isAppError(err) && err.code === 'replication/conflict') ?? failures[0];
+      await tellFailure(deps, replica, worst, context, { ...well, status: how.status });
+      throw worst;
     }
     return {
       target_id: replica.id,
@@ -162,9 +198,12 @@ const ofOnePoint: ReadonlySet<string> = new Set([
   'replication/digest-mismatch',
   'backup/unknown-point',
   'repository/damaged',
+  'replication/conflict',
 ] satisfies ErrorCode[]);
 /** After so many it is hardly a matter of the points. */
 const mostFailing = 3;
+/** Of one place, the latest: what is not remembered is tried again with each copy. */
+const mostStuck = 100;
 
 /**
  * A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read. A place is well
@@ -287,7 +326,12 @@ async function tellFailure(
     // That the repository here is damaged says nothing of the place.
     if (!isAppError(err) || err.code !== 'replication/source-unsound')
       await store.changeState(tx, replica.id, {
-        ...{ conflict, failuresInRow: before.failuresInRow + 1, checkedMs: clock.now() },
+        ...{
+          conflict,
+          failuresInRow: before.failuresInRow + 1,
+          pointsOnly: place !== undefined,
+          checkedMs: clock.now(),
+        },
         error: place?.error ?? error,
         status: place?.status ?? statusOfFailure(err),
       });

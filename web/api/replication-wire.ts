@@ -21,6 +21,7 @@ export type Replica = {
   last_pruned: string | null;
   findings: string[];
   conflict: string | null;
+  stuck: { backup_id: string; reason: string; attempts: number; last_attempt: string }[];
   stored_bytes: number | null;
   lag: {
     target: string;

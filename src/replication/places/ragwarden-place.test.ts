@@ -44,7 +44,7 @@ const listed = (id: string) => ({
 test('of more points than the other keeps only the newest are sent, and it tells what lies there', async () => {
   const place = placeThat({ items: [listed('p3'), listed('old')], received_bytes: null, keep: 2 });
   expect(await place.look(null, call)).toMatchObject({ keep: 2, storedBytes: 10 });
-  const plan = await place.plan(points, call);
+  const plan = await place.plan(points.toReversed(), call);
   expect(plan.copy.map(({ point }) => point.id)).toEqual(['p2']);
   expect(plan.held.map(({ point }) => point.id)).toEqual(['p3']);
   expect([...(plan.listed ?? [])]).toEqual(['p3', 'old']);
@@ -55,7 +55,7 @@ test('what another installation sent with the same key is told as that, and is n
   const ours = async (ids: readonly string[]) => new Set(ids.filter((id) => points.some((one) => one.id === id)));
   const place = placeThat({ items, received_bytes: null, keep: 2 }, '/nowhere', { ours });
   expect(await place.look(null, call)).toMatchObject({ storedBytes: 5, otherBytes: 70 });
-  expect([...((await place.plan(points, call)).listed ?? [])]).toEqual(['p3']);
+  expect([...((await place.plan(points.toReversed(), call)).listed ?? [])]).toEqual(['p3']);
 });
 
 test('one that keeps none is no place for copies', async () => {
@@ -64,7 +64,7 @@ test('one that keeps none is no place for copies', async () => {
 });
 
 test('one that does not tell how many it keeps is sent all', async () => {
-  const { copy } = await placeThat({ items: [], received_bytes: null }).plan(points, call);
+  const { copy } = await placeThat({ items: [], received_bytes: null }).plan(points.toReversed(), call);
   expect(copy.map(({ point }) => point.id)).toEqual(['p3', 'p2', 'p1']);
 });
 
@@ -73,7 +73,7 @@ test('nothing is left packed of a point that is there, or of another one than is
   try {
     for (const name of ['p3.tar', 'p2.tar', 'old.tar', 'old.tar.new']) await writeFile(join(spool, name), 'packed');
     const place = placeThat({ items: [listed('p3')], received_bytes: null }, spool);
-    const { copy } = await place.plan(points, call);
+    const { copy } = await place.plan(points.toReversed(), call);
     expect((await readdir(spool)).sort()).toEqual(['old.tar', 'old.tar.new', 'p2.tar']);
     // The other side answers with a list instead of what it took: the point stays packed for the next time.
     await expect(place.bring(copy[0] as (typeof copy)[0], 0, call)).rejects.toMatchObject({ code: 'outgoing/failed' });
@@ -150,7 +150,7 @@ test('a transfer that broke in its middle goes on with the next part, also when 
     const baseUrl = await other.server.listen({ host: '127.0.0.1', port: 0 });
     const place = await placeAt(baseUrl, { requester, bytes });
     await expect(place.bring(item, 0, call)).rejects.toThrow('the line broke');
-    expect((await place.plan(points, call)).listed).toEqual(new Set());
+    expect((await place.plan(points.toReversed(), call)).listed).toEqual(new Set());
     breaks = 'after';
     sent.push(-1);
     await expect(place.bring(item, 0, call)).rejects.toThrow('the answer was lost');

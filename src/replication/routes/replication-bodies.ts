@@ -112,6 +112,16 @@ export const replicaBody = z.object({
   prune_failures: z.number().describe('How often in a row freeing what nothing needs failed there.'),
   findings: z.array(z.string()).describe('Damage that was found there and not healed.'),
   conflict: z.string().nullable(),
+  stuck: z
+    .array(
+      z.object({
+        backup_id: z.string(),
+        reason: z.string(),
+        attempts: z.number().describe('In a row.'),
+        last_attempt: z.string(),
+      }),
+    )
+    .describe('Points that cannot be copied there for a reason of their own; the others are. Each is tried again.'),
   stored_bytes: z.number().nullable(),
   other_bytes: z.number().nullable().describe('What other installations keep there under the same key.'),
   lag: z.array(lagBody),
@@ -153,6 +163,10 @@ export function bodyOfReplica(
     prune_failures: state.pruneFailures,
     findings: [...state.findings],
     conflict: state.conflict,
+    stuck: state.stuck.map((one) => ({
+      ...{ backup_id: one.pointId, reason: one.error, attempts: one.failures },
+      last_attempt: isoInstant(one.triedMs),
+    })),
     stored_bytes: state.storedBytes,
     other_bytes: state.otherBytes,
     lag: targets.map((one) => ({

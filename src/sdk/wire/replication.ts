@@ -30,6 +30,14 @@ export type ReplicaBody = {
   /** Damage that was found there and not healed. */
   readonly findings: readonly string[];
   readonly conflict: string | null;
+  /** Points that cannot be copied there for a reason of their own; the others are. Each is tried again. */
+  readonly stuck: readonly {
+    readonly backup_id: string;
+    readonly reason: string;
+    /** In a row. */
+    readonly attempts: number;
+    readonly last_attempt: string;
+  }[];
   readonly stored_bytes: number | null;
   /** What other installations keep there under the same key. */
   readonly other_bytes: number | null;

@@ -38,6 +38,12 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
             {line}
           </p>
         ))}
+      {one.stuck.slice(0, 5).map(({ backup_id: id, reason, attempts, last_attempt: at }) => (
+        <p key={id} class="faint replica-place">
+          <code>{id}</code> is not copied, the others are: {one.error === reason ? '' : `${reason} `}
+          {attempts === 1 ? 'Tried once' : `Tried ${attempts} times`}, last <Age at={at} none="never" />.
+        </p>
+      ))}
       {one.findings.length > 3 && <p class="faint">and {one.findings.length - 3} more findings.</p>}
       <p class="replica-place">
         <code>{one.base_url ?? one.location}</code>{' '}
