@@ -3,7 +3,6 @@ import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { OfflineWork } from './cli/index.ts';
 import { AppError, systemCode } from './platform/errors.ts';
-import { holdYoungGenerationBack } from './platform/startup-memory.ts';
 
 /** npm and terminals tell of one Ctrl-C more than once; a second press of a person takes longer. */
 const samePressMs = 500;
@@ -16,8 +15,8 @@ function commandWord(words: readonly string[]): string | undefined {
   );
 }
 
-if (serves) holdYoungGenerationBack();
-// What V8 compiled is kept beside the bundle, where that can be written: a quarter of the CPU time to ready. A new build begins anew.
+// What V8 compiled is kept beside the bundle: two fifths of the CPU time to ready. A build fills it (tools/compile-ahead.mjs); without
+// that, this process does when it ends, where it may write there. A new build begins anew.
 if (!import.meta.filename.endsWith('.ts')) enableCompileCache(join(import.meta.dirname, 'compiled'));
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';

@@ -71,10 +71,14 @@ test('the container file copies what a build makes, runs without rights, and ask
   const text = read('Containerfile');
   const { ragwarden } = compose.parse(parse(read('compose.yaml'))).services;
   expect(existsSync(join(root, 'deploy', ragwarden.build.context, ragwarden.build.dockerfile))).toBe(true);
-  for (const [, paths = ''] of text.matchAll(/^COPY --from=build ((?:\/src\/\S+ )+)/gm))
+  for (const [, paths = ''] of text.matchAll(/^COPY --from=build ((?:\/opt\/ragwarden\/\S+ )+)/gm))
     for (const path of paths.trim().split(' '))
-      expect([path, existsSync(join(root, path.slice('/src/'.length)))]).toEqual([path, true]);
-  expect(/^USER (\d+):\d+$/m.exec(text)?.[1]).not.toBe('0');
+      expect([path, existsSync(join(root, path.slice('/opt/ragwarden/'.length)))]).toEqual([path, true]);
+  const user = /^USER (\d+):\d+$/m.exec(text)?.[1];
+  expect(user).not.toBe('0');
+  // Node.js looks for compiled code by path and user: both are those of the container that runs.
+  expect(text.match(/^WORKDIR (\S+)$/m)?.[1]).toBe('/opt/ragwarden');
+  expect(text).toContain(`\${folder%-0}-${user}"`);
   expect(text).toMatch(/fetch\('http:\/\/127\.0\.0\.1:8710\/readyz'\)/);
   expect(readFileSync(join(root, 'docs/openapi.json'), 'utf8')).toContain('"/readyz"');
   // Not on every address of the machine.

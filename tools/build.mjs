@@ -13,6 +13,7 @@ import {
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
+import { compileAhead } from './compile-ahead.mjs';
 import { writeLibraryTypes } from './library-types.mjs';
 import { packageOf, thirdPartyLicences } from './licences.mjs';
 import { lightBuiltins } from './light-builtins.mjs';
@@ -107,9 +108,12 @@ async function buildLibrary(out) {
   await writeLibraryTypes(root, out, doors);
 }
 
+/** Whether these are the sources of the product, and not of a part of it. */
+const isWhole = () => existsSync(path.join(root, 'src/app/describe-warden.ts'));
+
 /** In a process of its own: it starts the server from its sources and asks it for its routes. */
 async function describeApi(out) {
-  if (!existsSync(path.join(root, 'src/app/describe-warden.ts'))) return;
+  if (!isWhole()) return;
   const args = [path.join(root, 'tools', 'openapi.mjs'), '--out', path.join(out, 'openapi.json')];
   const code = await run(process.execPath, args, { cwd: root });
   if (code !== 0) throw new Error('The description of the API could not be written; see above.');
@@ -168,7 +172,15 @@ async function buildAll() {
   }
   renameSync(out, dist);
   rmSync(replaced, { recursive: true, force: true });
-  return readdirSync(dist).filter((name) => !/^(stamp|parts)\b/.test(name) && !isPart(name) && !/\.map$/.test(name));
+  const built = readdirSync(dist).filter(
+    (name) => !/^(stamp|parts)\b/.test(name) && !isPart(name) && !/\.map$/.test(name),
+  );
+  if (isWhole()) {
+    const failure = compileAhead(dist);
+    if (failure !== undefined)
+      console.error(`ragwarden: starts will take longer: the code could not be compiled ahead, ${failure}`);
+  }
+  return built;
 }
 
 async function main() {

@@ -30,6 +30,7 @@ beforeEach(() => {
   for (const name of [
     'build.mjs',
     'child.mjs',
+    'compile-ahead.mjs',
     'library-types.mjs',
     'licences.mjs',
     'light-builtins.mjs',

@@ -11,6 +11,7 @@ const SOURCES = [
   'package.json',
   'package-lock.json',
   'tools/build.mjs',
+  'tools/compile-ahead.mjs',
   'tools/library-types.mjs',
   'tools/licences.mjs',
   'tools/tsconfig.sdk.json',
