@@ -486,8 +486,8 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     const aside = ['--workspace', 'other', '--to-folder', folder];
     expect((await run('backup', 'restore', newest.backup_id, ...aside, '--yes')).code).toBe(0);
     expect(Object.keys(contentOf(folder)).join()).toContain('kv_store_full_docs.json');
-    expect((await run('backup', 'snapshot', 'delete', 'rag:other', newest.backup_id)).code).not.toBe(0);
-    expect((await run('backup', 'snapshot', 'delete', 'rag:other', newest.backup_id, '--force')).code).toBe(0);
+    expect((await run('backup', 'snapshot', 'delete', '--yes', 'rag:other', newest.backup_id)).code).not.toBe(0);
+    expect((await run('backup', 'snapshot', 'delete', '--yes', 'rag:other', newest.backup_id, '--force')).code).toBe(0);
     expect((await run('backup', 'snapshots', 'rag:nobody')).code).toBe(10);
     expect((await run('backup', 'schedule', 'rag:other', '--every', '3600')).stdout).toMatch(/a schedule of its own/);
     expect((await read('backup', 'schedule', 'rag:other', '--off')).source).toBe('target');

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { read } from './answers.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 
@@ -25,6 +26,7 @@ export type ApplyFlags = RemoteFlags & {
   readonly target?: string;
   readonly plan?: boolean;
   readonly confirm?: boolean;
+  readonly yes?: boolean;
 };
 
 function describePlan(plan: PlanAnswer): string {
@@ -48,6 +50,7 @@ function describePlan(plan: PlanAnswer): string {
 /** Shows the plan; with `--plan` no more than that. @returns 4 when it cannot be done, or the backend did not take all of it */
 export async function applyTuning(context: CommandContext, flags: ApplyFlags): Promise<number> {
   const { terminal } = context;
+  if (flags.plan !== true) requireSomebodyOrYes(context, flags, 'This restarts the backend');
   return withApi(context, flags, async (api) => {
     const query = flags.target === undefined ? {} : { target_id: flags.target };
     const document = await api.call('/api/v1/tuning/plan', { query });
@@ -57,7 +60,14 @@ export async function applyTuning(context: CommandContext, flags: ApplyFlags): P
       else terminal.out(describePlan(plan));
       return plan.blockers.length === 0 ? exitCodes.ok : exitCodes.checkFailed;
     }
-    if (!flags.quiet && !flags.json) terminal.note(describePlan(plan));
+    // Whoever is asked has to see what about.
+    if (!flags.yes || (!flags.quiet && !flags.json)) terminal.note(describePlan(plan));
+    // Where the file says all of it nothing is restarted.
+    if (
+      plan.changes.length > 0 &&
+      !(await isConfirmed(context, flags, 'The file is written and the backend restarted.'))
+    )
+      return exitCodes.failure;
     const first = await api.call('/api/v1/tuning/apply', {
       method: 'POST',
       body: { ...query, confirm: flags.confirm === true },

@@ -13,6 +13,7 @@ import {
 } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { type CommandContext, printJson, type RemoteFlags, settingFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, plural } from './format.ts';
@@ -234,8 +235,11 @@ export async function verifyPoint(context: CommandContext, id: string, flags: Re
   });
 }
 
-export async function adoptRepository(context: CommandContext, flags: RemoteFlags): Promise<number> {
+export async function adoptRepository(context: CommandContext, flags: RemoteFlags & YesFlag): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'The former repository is given up');
   return withApi(context, flags, async (api) => {
+    const question = 'The repository that was used before is given up: it is gone, or was replaced on purpose.';
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     const document = await api.call('/api/v1/backup/repository/adopt', { method: 'POST', body: { confirm: true } });
     if (flags.json) printJson(context.terminal, document);
     else if (!flags.quiet) context.terminal.out(read(z.object({ message: z.string() }), document).message);

@@ -3,6 +3,7 @@ import { pageOf, pathPart, read } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { requireSomebodyOrYes } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, withoutControls } from './format.ts';
@@ -182,6 +183,7 @@ export async function runCleanup(
     terminal.note('Name a strategy, or --plan, or --task. `ragwarden cleanup strategies` lists what there is.');
     return exitCodes.usage;
   }
+  if (strategy !== undefined) requireSomebodyOrYes(context, flags, 'What the plan names is taken away');
   return withApi(context, flags, async (api) => {
     let planId = flags.plan;
     if (strategy !== undefined && !flags.yes) {
@@ -191,7 +193,7 @@ export async function runCleanup(
       const answer = await terminal.ask('Carry it out? Type yes: ', context.signal);
       if (answer.trim() !== 'yes') {
         terminal.note(`Nothing was touched. \`ragwarden cleanup run --plan ${plan.plan_id}\` carries it out.`);
-        return exitCodes.usage;
+        return exitCodes.failure;
       }
       planId = plan.plan_id;
     }

@@ -13,6 +13,7 @@ import {
 import { pinPoint, rebuildCatalogue } from './catalogue-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, examples, group, offline, output, remote, watchOption } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { type RecoverFlags, recover } from './recover-command.ts';
 import { restorePoint } from './restore-command.ts';
 import {
@@ -55,7 +56,7 @@ export function declareBackup(program: Command, context: CommandContext, does: D
   examples(
     remote(backup.command('restore').argument('<id>').description('show the plan, ask, bring the point back'))
       .option('--plan', 'show the plan and change nothing')
-      .option('-y, --yes', 'do not ask')
+      .option(...yesOption)
       .option('--component <name...>', 'only these components of it')
       .option('--workspace <name>', 'only what belongs to this workspace')
       .option('--as-workspace <name>', 'under this name, beside the one it has')
@@ -73,8 +74,8 @@ export function declareBackup(program: Command, context: CommandContext, does: D
       .command('adopt-repository')
       .description('accept what lies at the location now, or begin a new repository there'),
   )
-    .requiredOption('-y, --yes', 'the former repository is really gone, or was replaced on purpose')
-    .action(does((flags: RemoteFlags) => adoptRepository(context, flags)));
+    .option(...yesOption)
+    .action(does((flags: Parameters<typeof adoptRepository>[1]) => adoptRepository(context, flags)));
   remote(backup.command('pin').argument('<id>').description('keep a point: retention never forgets it')).action(
     does((id: string, flags: RemoteFlags) => pinPoint(context, id, true, flags)),
   );
@@ -135,6 +136,7 @@ export function declareBackup(program: Command, context: CommandContext, does: D
     snapshot.command('delete').argument('<graph>').argument('<snapshot>').description('delete the point it is part of'),
   )
     .option('--force', 'also one that is pinned, the newest good one, or one that holds other graphs')
+    .option(...yesOption)
     .action(
       does((graph: string, id: string, flags: Parameters<typeof deleteSnapshot>[3]) =>
         deleteSnapshot(context, graph, id, flags),
@@ -172,7 +174,7 @@ export function declareRecover(program: Command, context: CommandContext, does: 
       .option('--without <component...>', 'leave it out')
       .option('--beside <folder>', 'where configuration is put for you to take from (default ./recovered)')
       .option('--plan', 'show the plan and change nothing')
-      .option('-y, --yes', 'do not ask')
+      .option(...yesOption)
       .action(does((flags: RecoverFlags) => recover(context, flags))),
     [
       'recover --kit recovery-kit.txt --plan',

@@ -12,6 +12,7 @@ import {
 import { cleanUpWorkspace, showWorkspaceStats } from './cleanup-workspace-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, examples, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 
 export function declareCleanup(program: Command, context: CommandContext, does: Does): void {
   const cleanup = group(program, 'cleanup', 'what may go: plan it, carry it out, undo it', [
@@ -44,7 +45,7 @@ export function declareCleanup(program: Command, context: CommandContext, does: 
       .option('--set <name=value...>', 'parameters of the strategy', params)
       .option('--only-contained', 'leave alone what the newest verified recovery point does not hold')
       .option('--items <number>', 'at most so many', count(1_000_000))
-      .option('--yes', 'do not ask')
+      .option(...yesOption)
       .action(
         does((name: string | undefined, flags: Parameters<typeof runCleanup>[2]) => runCleanup(context, name, flags)),
       ),

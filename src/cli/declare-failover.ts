@@ -9,10 +9,10 @@ import {
 } from './checkpoint-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { failOver, listFailovers, reseed, showFailover, showOneFailover } from './failover-commands.ts';
 
 const target = ['--target <id>', 'which target (default: the only one)'] as const;
-const yes = ['-y, --yes', 'do not ask'] as const;
 const force = ['--force', 'although the place that is left cannot be stopped, or the canary fails'] as const;
 const plan = ['--plan', 'show what would be done, and do nothing'] as const;
 
@@ -39,13 +39,13 @@ export function declareFailover(program: Command, context: CommandContext, does:
     .option(...target)
     .option('--point <id>', 'from this point')
     .option(...plan)
-    .option(...yes)
+    .option(...yesOption)
     .option(...force)
     .action(does((flags: Parameters<typeof failOver>[1]) => failOver(context, flags)));
   remote(failover.command('reseed').description('fill the place that was left from a new point, and leave it stopped'))
     .option(...target)
     .option('--place <home|standby>', 'only if this is the place to fill: refused when the target lives there by now')
-    .option(...yes)
+    .option(...yesOption)
     .action(does((flags: Parameters<typeof reseed>[1]) => reseed(context, flags)));
   remote(failover.command('list').description('failovers and reseeds, newest first'))
     .option(...target)
@@ -84,7 +84,7 @@ export function declareFailover(program: Command, context: CommandContext, does:
   ).action(does((id: string, flags: RemoteFlags) => validateCheckpoint(context, id, flags)));
   remote(checkpoint.command('failover').argument('<id>').description('fail over to its point'))
     .option(...plan)
-    .option(...yes)
+    .option(...yesOption)
     .option(...force)
     .action(
       does((id: string, flags: Parameters<typeof failOverToCheckpoint>[2]) => failOverToCheckpoint(context, id, flags)),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import {
   checkQuota,
   endReservation,
@@ -51,9 +52,9 @@ export function declareQuota(program: Command, context: CommandContext, does: Do
         name === 'set' ? setQuota(context, id, flags) : replayQuota(context, id, flags),
       ),
     );
-  remote(quota.command('remove').argument('<id>').description('remove a quota with all that was counted')).action(
-    does((id: string, flags: RemoteFlags) => removeQuota(context, id, flags)),
-  );
+  remote(quota.command('remove').argument('<id>').description('remove a quota with all that was counted'))
+    .option(...yesOption)
+    .action(does((id: string, flags: Parameters<typeof removeQuota>[2]) => removeQuota(context, id, flags)));
   remote(quota.command('reset').argument('<id>').description('begin to count anew'))
     .option('--bucket <bucket>', 'of one bucket, as `quota show` names it (default: all)')
     .action(does((id: string, flags: RemoteFlags & { bucket?: string }) => resetQuota(context, id, flags)));

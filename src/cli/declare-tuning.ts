@@ -3,6 +3,7 @@ import { advise, showRunning } from './advice-commands.ts';
 import { type ApplyFlags, applyTuning } from './apply-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { listProviders, type SwitchFlags, switchProvider } from './provider-commands.ts';
 import { spanSeconds } from './time-range.ts';
 import {
@@ -55,7 +56,7 @@ export function declareTuning(program: Command, context: CommandContext, does: D
       ),
     ),
   )
-    .option('-y, --yes', 'do not ask')
+    .option(...yesOption)
     .action(does((flags: TuneFlags & { yes?: boolean }) => resetTuning(context, flags)));
   scoped(
     remote(
@@ -115,6 +116,7 @@ export function declareTuning(program: Command, context: CommandContext, does: D
       .description('look at it, restart the backend with it, look again; what fails is put back, and ends with 4'),
   )
     .option('--target <id>', 'which target (default: the only one)')
+    .option(...yesOption)
     .option('--confirm', 'although an index would have to be made anew')
     .action(does((name: string, flags: SwitchFlags) => switchProvider(context, name, flags)));
   remote(
@@ -124,6 +126,7 @@ export function declareTuning(program: Command, context: CommandContext, does: D
   )
     .option('--target <id>', 'which target (default: the only one)')
     .option('--plan', 'only show what would be done')
+    .option(...yesOption)
     .option('--confirm', 'although an index would have to be made anew, or would not be seen any more')
     .action(does((flags: ApplyFlags) => applyTuning(context, flags)));
 }

@@ -362,8 +362,38 @@ test('the recovery kit is printed without a server, and only the page goes to st
   expect(stderr).toContain('--confirm');
 });
 
-test('a restore that nobody can confirm is refused before anything is asked of the server', async () => {
-  const { code, stderr } = await runInPipe(['backup', 'restore', 'backup_x']);
-  expect(code).toBe(2);
-  expect(stderr).toContain('--yes');
+describe('a script is never left waiting for an answer', () => {
+  const endings: Readonly<Record<string, readonly string[]>> = {
+    'backup restore': ['ID'],
+    'backup adopt-repository': [],
+    'backup snapshot delete': ['target:graph', 'ID'],
+    'failover run': [],
+    'failover reseed': [],
+    'checkpoint failover': ['ID'],
+    'replicate heal': ['REPLICA'],
+    recover: ['--kit', '/nonexistent/kit'],
+    'cleanup run': ['logs'],
+    'quota remove': ['ID'],
+    'tune reset': [],
+    'tune apply': [],
+    'tune provider switch': ['ID'],
+  };
+  /** It asks about some caches only, which the server knows. */
+  const later = ['system clear-caches'];
+
+  test('each command that asks is here', async () => {
+    const asking: string[] = [];
+    for (const words of commands)
+      if ((await runInPipe([...words, '--help'])).stdout.includes('--yes')) asking.push(words.join(' '));
+    expect(asking.sort()).toEqual([...Object.keys(endings), ...later].sort());
+  });
+
+  test.each(Object.entries(endings))(
+    '%s is refused where nobody can be asked, before anything is asked of a server',
+    async (words, rest) => {
+      const { code, stdout, stderr } = await runInPipe([...words.split(' '), ...rest]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain('--yes');
+    },
+  );
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operationAnswer, pageOf, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatTable } from './format.ts';
 
@@ -16,7 +17,7 @@ const switchedAnswer = z.object({
 /** The server answers when it is over, or after ten minutes with what goes on. */
 const longestMs = 630_000;
 
-export type SwitchFlags = RemoteFlags & { readonly target?: string; readonly confirm?: boolean };
+export type SwitchFlags = RemoteFlags & YesFlag & { readonly target?: string; readonly confirm?: boolean };
 
 const described = (of: z.infer<typeof half>): string => (of === null ? '' : `${of.binding} ${of.model}`);
 
@@ -47,7 +48,10 @@ export async function listProviders(context: CommandContext, flags: RemoteFlags)
 /** @returns 4 when everything is as it was, since the new provider did not pass */
 export async function switchProvider(context: CommandContext, provider: string, flags: SwitchFlags): Promise<number> {
   const { terminal } = context;
+  requireSomebodyOrYes(context, flags, 'This restarts the backend with another provider');
   return withApi(context, flags, async (api) => {
+    const question = `The backend is restarted with ${provider}.`;
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     if (!flags.quiet && !flags.json)
       terminal.note('The provider is asked and the backend restarted; it takes as long as that.');
     const document = await api.call('/api/system/provider/switch', {

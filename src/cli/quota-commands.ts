@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { pageOf, pathPart, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatBytes, formatFacts, formatInstant, formatTable } from './format.ts';
 import type { Colours } from './terminal.ts';
@@ -281,8 +282,11 @@ export async function replayQuota(context: CommandContext, id: string, flags: Qu
   });
 }
 
-export async function removeQuota(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
+export async function removeQuota(context: CommandContext, id: string, flags: RemoteFlags & YesFlag): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'A quota goes with all that was counted');
   return withApi(context, flags, async (api) => {
+    const question = `The quota ${id} goes with all that was counted; what it holds back is let through.`;
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     await api.call(`${base}/${pathPart(id)}`, { method: 'DELETE' });
     if (!flags.quiet && !flags.json) context.terminal.out(`The quota ${id} is gone, with all that was counted.`);
     return exitCodes.ok;

@@ -24,6 +24,10 @@ export type RecoverFlags = {
   readonly yes?: boolean;
 };
 
+/** A folder is typed as any other, from where one stands; a location that has a scheme is what it is. */
+export const placeOfRepository = (typed: string, cwd: string): string =>
+  /^[a-z][a-z0-9+.-]*:/i.test(typed) ? typed : resolve(cwd, typed);
+
 /** Plan, question, work; nothing but the repository and its password is needed. */
 export async function recover(context: CommandContext, flags: RecoverFlags): Promise<number> {
   const { terminal, cwd } = context;
@@ -38,7 +42,7 @@ export async function recover(context: CommandContext, flags: RecoverFlags): Pro
   const path = (given: string | undefined): string | undefined =>
     given === undefined ? undefined : resolve(cwd, given);
   const report = await context.offline.recover(settings, {
-    repository: flags.repository,
+    repository: flags.repository === undefined ? undefined : placeOfRepository(flags.repository, cwd),
     passwordFile: path(flags.passwordFile),
     kitFile: path(flags.kit),
     pointId: flags.point,

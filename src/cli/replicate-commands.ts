@@ -5,6 +5,7 @@ import { AppError } from '../platform/errors.ts';
 import { pageOf, pathPart, read } from './answers.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable } from './format.ts';
@@ -243,12 +244,17 @@ export async function workOnReplica(
   flags: RemoteFlags & { readonly percent?: number; readonly damaged?: string; readonly yes?: boolean },
 ): Promise<number> {
   const { terminal } = context;
+  if (verb === 'heal')
+    requireSomebodyOrYes(context, flags, 'Damaged snapshots are forgotten before they are copied back');
   return withApi(context, flags, async (api) => {
+    const damaged = flags.damaged ?? 'target';
+    const question = `At ${damaged === 'target' ? id : 'the repository here'} what is damaged is forgotten, then copied back.`;
+    if (verb === 'heal' && !(await isConfirmed(context, flags, question))) return exitCodes.failure;
     const body =
       verb === 'verify' && flags.percent !== undefined
         ? { percent: flags.percent }
         : verb === 'heal'
-          ? { damaged: flags.damaged ?? 'target', confirm: flags.yes === true }
+          ? { damaged, confirm: true }
           : undefined;
     const first = await api.call(`${below}/targets/${pathPart(id)}/${verb}`, {
       method: 'POST',

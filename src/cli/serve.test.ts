@@ -138,6 +138,22 @@ test('the first admin token goes into a file when there is no terminal, and nowh
   expect(stderr).toContain('admin-token');
 });
 
+test('without a terminal the log names the command that logs a browser in, and no link that would', async () => {
+  const { run, tell } = serving({
+    start: async () => {
+      setImmediate(() => tell('SIGTERM'));
+      return started;
+    },
+  });
+  const { stdout, stderr } = await run;
+  const told = stderr.split('\n').find((line) => line.includes('logs a browser in')) ?? '{}';
+  expect(JSON.parse(told)).toMatchObject({
+    page: `${started.api}/health`,
+    command: expect.stringMatching(/ragwarden token login-link --data-dir \S/),
+  });
+  expect(stdout + stderr).not.toContain('#login=');
+});
+
 test('the gateway alone says where it listens, and stops when it is told to', async () => {
   const { run, stops } = serving({}, undefined, ['--only', 'gateway']);
   const { code, stdout } = await run;

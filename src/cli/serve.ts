@@ -58,7 +58,12 @@ export async function serve(
   writeEndpoint(config.dataDir, { api: started.api, pid: process.pid });
   try {
     if (friendly) terminal.out(await welcome(context, config, started));
-    else
+    else {
+      // A link in a log would be a key in a log; the command that makes one is not.
+      log.info(
+        { page: `${started.api}/health`, command: commandName(cwd, config.dataDir)('token login-link') },
+        'the command prints a link that logs a browser in to the page, once',
+      );
       terminal.out(
         JSON.stringify({
           event: 'ready',
@@ -68,6 +73,7 @@ export async function serve(
           version: productVersion(),
         }),
       );
+    }
     // What is wrong is in the log already, and the server goes on as it was.
     context.onReloadAsked?.(() => {
       // Whoever else rotates it says so by the same signal.

@@ -3,6 +3,7 @@ import { pathPart, read } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable } from './format.ts';
@@ -162,13 +163,16 @@ export const takeSnapshot = (context: CommandContext, graph: string, flags: Remo
     return code;
   });
 
-export const deleteSnapshot = (
+export async function deleteSnapshot(
   context: CommandContext,
   graph: string,
   id: string,
-  flags: RemoteFlags & { readonly force?: boolean },
-): Promise<number> =>
-  withApi(context, flags, async (api) => {
+  flags: RemoteFlags & YesFlag & { readonly force?: boolean },
+): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'The point that the snapshot is part of is deleted');
+  return withApi(context, flags, async (api) => {
+    if (!(await isConfirmed(context, flags, `The recovery point ${id} is deleted, and cannot be brought back.`)))
+      return exitCodes.failure;
     const document = await api.call(`${snapshots(graph)}/${pathPart(id)}`, {
       method: 'DELETE',
       query: { force: flags.force === true ? 'true' : undefined },
@@ -178,6 +182,7 @@ export const deleteSnapshot = (
     else if (code === exitCodes.ok && !flags.quiet) context.terminal.out(`${id} was deleted.`);
     return code;
   });
+}
 
 export const cleanUp = (context: CommandContext, flags: RemoteFlags): Promise<number> =>
   withApi(context, flags, async (api) => {

@@ -3,6 +3,7 @@ import { AppError } from '../platform/errors.ts';
 import { pageOf, read } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatFacts, formatInstant, formatTable } from './format.ts';
 
@@ -195,13 +196,10 @@ export async function setTuning(context: CommandContext, pairs: readonly string[
 
 /** Without a user and a workspace all that anybody set: said before it is done. */
 export async function resetTuning(context: CommandContext, flags: TuneFlags & { yes?: boolean }): Promise<number> {
-  const { terminal } = context;
   if (flags.user === undefined && flags.graph === undefined && flags.yes !== true) {
-    const question = 'This takes away what everybody set, users and workspaces included.';
-    if (!terminal.interactive)
-      throw new AppError('conflict/confirmation-required', `${question} Repeat it with --yes.`);
-    const answer = await terminal.ask(`${question} Go on? [y/N] `, context.signal);
-    if (!['y', 'yes'].includes(answer.trim())) return exitCodes.failure;
+    const what = 'This takes away what everybody set, users and workspaces included';
+    requireSomebodyOrYes(context, flags, what);
+    if (!(await isConfirmed(context, flags, `${what}.`))) return exitCodes.failure;
   }
   return withApi(context, flags, async (api) => {
     const query = {

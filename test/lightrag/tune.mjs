@@ -54,7 +54,7 @@ async function tune(warden, backend, api) {
   const drift = await warden.cli('tune', 'drift');
   check('what the server does not run with yet is drift', drift.code === 4, drift.stdout.trim().split('\n'));
   const pid = await backend.readPid();
-  const applied = await warden.cli('tune', 'apply');
+  const applied = await warden.cli('tune', 'apply', '--yes');
   check('apply', applied.code === 0, `exit ${applied.code} ${applied.stdout.trim()} ${applied.stderr.slice(-600)}`);
   check('the server was started anew', pid !== (await backend.readPid()));
   const after = await configuration();
@@ -83,7 +83,7 @@ async function tune(warden, backend, api) {
   const confirmed = await warden.cli('tune', 'set', 'vector_dimension=1024', '--confirm');
   check('and set when it is confirmed', confirmed.code === 0, confirmed.stderr.trim());
   const points = (await warden.json('backup', 'list')).items.length;
-  const failed = await warden.cli('tune', 'apply', '--confirm');
+  const failed = await warden.cli('tune', 'apply', '--yes', '--confirm');
   check(
     'a server that does not start with it has its old file again',
     failed.code === 1 && (await read()) === written,
@@ -107,26 +107,26 @@ async function tune(warden, backend, api) {
 
   const kept = await read();
   const servedBy = await backend.readPid();
-  const gone = await warden.cli('tune', 'provider', 'switch', 'gone');
+  const gone = await warden.cli('tune', 'provider', 'switch', 'gone', '--yes');
   check(
     'a provider that does not answer is not switched to, and nothing is touched',
     gone.code === 4 && (await read()) === kept && (await backend.readPid()) === servedBy,
     gone.stdout.trim(),
   );
-  const switched = await warden.cli('tune', 'provider', 'switch', 'other');
+  const switched = await warden.cli('tune', 'provider', 'switch', 'other', '--yes');
   check('another model is switched to', switched.code === 0, switched.stdout.trim() || switched.stderr.slice(-600));
   check(
     'the server runs with it',
     (await configuration()).llm_model === 'other-model',
     (await configuration()).llm_model,
   );
-  const embedding = await warden.cli('tune', 'provider', 'switch', 'wide', '--confirm');
+  const embedding = await warden.cli('tune', 'provider', 'switch', 'wide', '--yes', '--confirm');
   check('an embedding of another length is no provider for this index', embedding.code === 4, embedding.stdout.trim());
   check('the server still runs', (await configuration()).llm_model === 'other-model');
 
   const back = await warden.cli('tune', 'rollback', '1');
   check('the revision before is one command away', back.code === 0, back.stdout.trim());
-  const still = await warden.cli('tune', 'apply');
+  const still = await warden.cli('tune', 'apply', '--yes');
   check(
     'and the model before comes back with it',
     still.code === 0 && !(await read()).includes('LLM_MODEL=other-model'),

@@ -14,7 +14,7 @@ Commands that ask a running ragwarden find it, in this order: by \`--data-dir\`,
 ## What is printed where
 
 What was asked for goes to standard output, words about it to standard error. \`--json\` prints what the API returned. Colours are for terminals; \`NO_COLOR\` switches them off, \`FORCE_COLOR=1\` on. \`COLUMNS\` sets the width. In a locale without UTF-8 only ASCII is added.
-Nothing asks where nobody can answer: without a terminal a restore needs \`--yes\`.
+Nothing asks where nobody can answer: without a terminal what destroys, replaces or restarts needs \`--yes\`, and is refused at once (2) without it.
 
 \`--watch\` shows a thing again whenever it changes: on a terminal in place until Ctrl-C, in a pipe one block per change, with \`--json\` one document a line. It says when the server is lost and goes on when it is back.
 

@@ -34,7 +34,14 @@ const running = (items: readonly object[]): ServerView => ({
 test('what ragwarden keeps is told with its caps, and what is above one with the setting', async () => {
   const within = [line('events', 1024, 2048), line('staging', null, null)];
   expect(await look(ownGrowthCheck, subjectOf({}, running(within)))).toMatchObject([
-    { verdict: 'ok', detail: 'events 1.00 KiB of 2.00 KiB, staging not measured yet' },
+    { verdict: 'ok', detail: '2 kinds of records, each below its cap; fullest: events 1.00 KiB of 2.00 KiB' },
+  ]);
+  const near = [line('audit', 1800, 2048), ...within, line('logins', 2000, 2048)];
+  expect(await look(ownGrowthCheck, subjectOf({}, running(near)))).toMatchObject([
+    { verdict: 'ok', detail: expect.stringMatching(/; nearest: logins 1\.95 KiB of 2\.00 KiB, audit 1\.76 KiB of/) },
+  ]);
+  expect(await look(ownGrowthCheck, subjectOf({}, running([line('staging', null, null)])))).toMatchObject([
+    { verdict: 'ok', detail: 'nothing was measured yet' },
   ]);
   expect(await look(ownGrowthCheck, subjectOf({}, running([...within, line('samples', 4096, 2048)])))).toMatchObject([
     {

@@ -23,6 +23,7 @@ import {
   ownGrowthCheck,
   portsCheck,
   recoveryKitCheck,
+  repositoryCheck,
   serverCheck,
   serverClockCheck,
   viewServer,
@@ -66,6 +67,7 @@ export const checks: readonly Check[] = [
   targetPostgresCheck,
   ownGrowthCheck,
   backupsCheck,
+  repositoryCheck,
   recoveryKitCheck,
 ];
 

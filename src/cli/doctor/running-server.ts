@@ -1,9 +1,17 @@
 import { createServer } from 'node:net';
 import { describeError, isAppError, systemCode } from '../../platform/errors.ts';
-import { backupStatusAnswer, growthAnswer, healthAnswer, pageOf, read, targetAnswer } from '../answers.ts';
+import {
+  backupStatusAnswer,
+  growthAnswer,
+  healthAnswer,
+  pageOf,
+  read,
+  repositoryAnswer,
+  targetAnswer,
+} from '../answers.ts';
 import type { ApiClient } from '../api-client.ts';
 import { ServerRefusal } from '../exit-code.ts';
-import { formatBytes } from '../format.ts';
+import { formatBytes, plural } from '../format.ts';
 import { type Check, fail, type Outcome, ok, type ServerView, skipped, warn } from './check.ts';
 import { isLoopbackHost, listeningReach } from './listeners.ts';
 import { judgeSkew } from './machine.ts';
@@ -133,6 +141,28 @@ export const backupsCheck: Check = {
   },
 };
 
+/** A point that was taken before says nothing about the repository of today: its disk may be away, its password another one. */
+export const repositoryCheck: Check = {
+  id: 'repository',
+  what: 'repository now',
+  async look({ server }) {
+    const view = await server;
+    if (view.state !== 'running' || 'refused' in view.backup || !view.backup.available)
+      return skipped('a running server with backups knows');
+    const repository = read(repositoryAnswer, await view.api.call('/api/v1/repository', { timeoutMs: callLimitMs }));
+    const at = `${repository.location}: ${repository.state}${repository.reason === null ? '' : `, ${repository.reason}`}`;
+    if (repository.state !== 'ok')
+      return fail(
+        at,
+        repository.state === 'unavailable'
+          ? 'ragwarden repo status'
+          : `ragwarden explain repository/${repository.state}`,
+      );
+    const [warning] = repository.warnings;
+    return warning === undefined ? ok(`${repository.location} opens`) : warn(warning, 'ragwarden repo status');
+  },
+};
+
 export const recoveryKitCheck: Check = {
   id: 'recovery-kit',
   what: 'recovery kit',
@@ -145,6 +175,9 @@ export const recoveryKitCheck: Check = {
       : warn(kit, 'ragwarden backup kit > kit.txt, keep it elsewhere, then: ragwarden backup kit --confirm');
   },
 };
+
+/** From this share of its cap on a kind is worth a look. */
+const nearCap = 0.8;
 
 /** What ragwarden itself keeps, each kind against its cap, as the server last measured it. */
 export const ownGrowthCheck: Check = {
@@ -159,15 +192,23 @@ export const ownGrowthCheck: Check = {
     );
     const shown = (amount: number, unit: string): string =>
       unit === 'bytes' ? formatBytes(amount) : `${amount} ${unit}`;
-    const line = (one: (typeof items)[number]): string =>
-      `${one.kind} ${one.used === null ? 'not measured yet' : shown(one.used, one.unit)}${one.cap === null ? '' : ` of ${shown(one.cap, one.unit)}`}`;
-    const over = items.filter(({ used, cap }) => used !== null && cap !== null && used > cap);
-    return over.length === 0
-      ? ok(items.map(line).join(', ') || 'nothing is kept')
-      : warn(
-          `above the cap: ${over.map(line).join(', ')}`,
-          `ragwarden growth; the caps: ${over.map(({ setting }) => setting).join(', ')}`,
-        );
+    // Only what was measured and is bounded can be near its end. The fullest first: the list is long, and the rest is in `growth`.
+    const bounded = items
+      .flatMap(({ used, cap, ...one }) => (used === null || cap === null ? [] : [{ ...one, used, cap }]))
+      .sort((one, other) => other.used / other.cap - one.used / one.cap);
+    const line = ({ kind, used, cap, unit }: (typeof bounded)[number]): string =>
+      `${kind} ${shown(used, unit)} of ${shown(cap, unit)}`;
+    const over = bounded.filter(({ used, cap }) => used > cap);
+    const near = bounded.filter(({ used, cap }) => used <= cap && used >= cap * nearCap).map(line);
+    if (over.length > 0)
+      return warn(
+        `above the cap: ${over.map(line).join(', ')}`,
+        `ragwarden growth; the caps: ${over.map(({ setting }) => setting).join(', ')}`,
+      );
+    const all = `${plural(items.length, 'kind')} of records, each below its cap`;
+    if (near.length > 0) return ok(`${all}; nearest: ${near.join(', ')}`);
+    const [fullest] = bounded;
+    return ok(fullest === undefined ? 'nothing was measured yet' : `${all}; fullest: ${line(fullest)}`);
   },
 };
 
@@ -189,6 +230,9 @@ export const portsCheck: Check = {
               !config.metrics.portChosen,
             ),
           ]
+        : []),
+      ...(config.gateway.enabled
+        ? [await tryPort(config.gateway.host, config.gateway.port, 'gateway port', 'RAGWARDEN_GATEWAY_PORT')]
         : []),
     ];
   },

@@ -25,7 +25,7 @@ function ofSqlite(err: unknown, primary: number, name: string): unknown {
   if (primary === 11 || primary === 26)
     return new AppError(
       'storage/damaged',
-      `The file of the ${name} database is damaged (${describeError(err)}). Keep it, and begin without it: see the runbook.`,
+      `The file of the ${name} database is damaged (${describeError(err)}). Keep it, and begin without it: docs/runbooks/state-damaged.md says how.`,
       { cause: err },
     );
   return err;
