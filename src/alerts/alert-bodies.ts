@@ -129,7 +129,7 @@ export const pendingBody = (rule: AlertRule, alert: Alert): AlertBody => ({
   ...{ alert_id: alert.id, rule_name: rule.name, metric_name: rule.metricName, state: 'pending' },
   ...{ severity: rule.severity, condition: rule.condition, current_value: alert.value, worst_value: alert.worst },
   threshold: rule.condition === 'absent' ? null : rule.threshold,
-  message: `${describeCondition(rule)}: for ${alert.heldMs / 1_000} of ${rule.durationMs / 1_000} s`,
+  message: `${describeCondition(rule)}: for ${Math.floor(alert.heldMs / 1_000)} of ${rule.durationMs / 1_000} s`,
   ...{ labels: { ...alert.labels }, tags: { ...rule.tags }, pending_at: isoInstant(alert.sinceMs) },
   ...{ triggered_at: null, resolved_at: null, resolved_reason: null, flapping: false, acknowledged_at: null },
   ...{ acknowledged_by: null, acknowledged_note: null, silenced_by: [], action: null },

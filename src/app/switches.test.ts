@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findOff, type Switch, switchKeys } from '../../web/state/switches.ts';
 import { readConfig, settingEntries } from '../config/index.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { createWarden, type StartedWarden, type Warden } from './warden.ts';
@@ -52,6 +53,31 @@ const switches: readonly {
   { variable: 'RAGWARDEN_GATEWAY_ENABLED', jobs: [], routes: ['/api/v1/gateway/status'] },
   { variable: 'LIGHTRAG_HEALTH_CHECK_ENABLED', jobs: ['probe default'], routes: [] },
 ];
+/** What the views of the page ask for by themselves. */
+const askedByThePage = [
+  ...['targets', 'operations?limit=10', 'monitoring/health', 'repository', 'audit', 'system/services'],
+  ...['backup/status', 'backup/points?limit=50', 'backup/timeline?days=30', 'backup/sources'],
+  ...['recovery/drills?limit=50', 'recovery/objectives', 'recovery/failover?target=default', 'recovery/failovers'],
+  ...['health-dashboard/graphs', 'health-dashboard/status', 'health-dashboard/replication/status'],
+  ...['events?limit=20', 'events/analytics', 'metrics/definitions?limit=1000', 'metrics/top?name=request_rate&by=mode'],
+  ...['metrics/query?name=request_rate', 'metrics/alerts/active?state=pending', 'metrics/alerts/history?limit=15'],
+  ...['metrics/alerts/rules', 'metrics/alerts/receivers', 'metrics/alerts/deliveries', 'metrics/alerts/silences'],
+  ...['metrics/resources/summary', 'metrics/resources/leaks', 'metrics/resources/observed'],
+  ...['metrics/quotas', 'metrics/quotas/reservations', 'metrics/quotas/violations', 'gateway/status', 'gateway/keys'],
+  ...['metrics/cleanup/tasks', 'metrics/cleanup/strategies', 'metrics/cleanup/quarantine', 'metrics/cleanup/history'],
+  ...['metrics/analytics/profiles', 'metrics/analytics/patterns', 'metrics/analytics/recommendations'],
+  ...['metrics/analytics/forecasts', 'tuning/advice', 'tuning/effective', 'tuning/parameters'],
+  ...[
+    'traffic/summary?window=1h&by=mode',
+    'traffic/recent?limit=20',
+    'tuning/revisions',
+    'tuning/plan',
+    'tuning/drift',
+  ],
+  ...['tuning/providers', 'backup-replication/replication/logs', 'backup-replication/backup/snapshots/received'],
+  ...['backup-replication/recovery/checkpoints', 'targets/default/orphans', 'targets/default/canary'],
+  ...['targets/default/documents'],
+].map((path) => `api/v1/${path}`);
 const adminToken = 'the-token-of-this-test';
 
 let folder: string;
@@ -108,6 +134,18 @@ describe('a part that is switched off', () => {
       expect(text).toContain('feature/disabled');
       expect(text, url).toContain(one.variable);
       if (!url.endsWith('/stream')) expect((await ask(on, url)).text).not.toContain('feature/disabled');
+    }
+  });
+
+  test('is known to the page, which asks for nothing that is sure to be refused and for all else', async () => {
+    for (const started of [on, off]) {
+      const told = JSON.parse((await ask(started, `/api/v1/settings?key=${switchKeys.join('&key=')}`)).text);
+      const switches: Switch[] = told.items;
+      expect(switches.map(({ key }) => key).sort()).toEqual([...switchKeys].sort());
+      for (const path of askedByThePage) {
+        const { status, text } = await ask(started, `/${path}`);
+        expect([path, status], text).toEqual([path, findOff(path, switches) === undefined ? 200 : 409]);
+      }
     }
   });
 

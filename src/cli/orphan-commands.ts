@@ -8,7 +8,7 @@ import { formatBytes, formatTable } from './format.ts';
 import { onlyTarget } from './target-commands.ts';
 
 const orphansAnswer = z.looseObject({
-  searched_at: z.string(),
+  searched_at: z.string().nullable(),
   complete: z.boolean(),
   why: z.string().nullable(),
   total: z.number(),
@@ -47,9 +47,11 @@ export async function showOrphans(
     if (flags.json) printJson(terminal, document);
     else {
       const found = read(orphansAnswer, document);
-      if (!found.complete) terminal.note(`Not sure: ${found.why ?? ''}`);
-      if (found.items.length === 0) terminal.note(`Nothing is left over (looked at ${found.searched_at}).`);
-      else
+      if (found.searched_at === null) terminal.note(found.why ?? 'Orphans were not looked for yet.');
+      else if (!found.complete) terminal.note(`Not sure: ${found.why ?? ''}`);
+      if (found.searched_at !== null && found.items.length === 0)
+        terminal.note(`Nothing is left over (looked at ${found.searched_at}).`);
+      else if (found.items.length > 0)
         terminal.out(
           formatTable(
             [

@@ -290,9 +290,14 @@ export function createClient(options: ClientOptions) {
     operations: createOperationCalls(transport),
     ...createEventCalls(transport),
     settings: {
-      /** Every setting in force, with where it came from; secrets never. `etag` is the version of them all. */
-      list: async (call?: CallOptions): Promise<Page<SettingBody> & { readonly etag: string | null }> => {
-        const { body, etag } = await transport.sendForEtag('/api/v1/settings', call);
+      /** Every setting in force, or those of `keys`, with where it came from; secrets never. `etag` is the version of them all. */
+      list: async ({
+        keys,
+        ...call
+      }: CallOptions & { keys?: readonly string[] } = {}): Promise<
+        Page<SettingBody> & { readonly etag: string | null }
+      > => {
+        const { body, etag } = await transport.sendForEtag('/api/v1/settings', { ...call, query: { key: keys } });
         return { ...(body as Page<SettingBody>), etag };
       },
       /** @throws `settings/unknown` with the nearest name */

@@ -385,7 +385,7 @@ const calls: Record<string, (client: RagwardenClient) => Promise<unknown>> = {
       limit: 5,
     }),
   getAuditVerify: ({ audit }) => audit.verify({ against: 'repository', expected: { seq: 1, hash: 'h' } }),
-  getSettings: ({ settings }) => settings.list(),
+  getSettings: ({ settings }) => settings.list({ keys: ['log.level'] }),
   getSettingsByKey: ({ settings }) => settings.get('log.level'),
   patchSettings: ({ settings }) => settings.patch({ 'log.level': 'debug' }, { ifMatch: '"1"' }),
   postSettingsCheck: ({ settings }) => settings.check(),

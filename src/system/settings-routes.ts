@@ -40,6 +40,11 @@ const checkSchema = z.object({
   needs_restart: z.array(z.string()).describe('Settings that a restart would give another value.'),
 });
 
+const keyQuery = z
+  .union([z.string().max(200), z.array(z.string().max(200)).max(100)])
+  .transform((given) => (typeof given === 'string' ? [given] : given))
+  .describe('Only these, once per key; all when left out. What is no setting is left out.');
+
 const listSchema = z.object({ items: z.array(settingSchema), next_cursor: z.null() });
 type Value = z.infer<typeof value>;
 
@@ -105,12 +110,16 @@ export const settingsRoutes =
         schema: {
           tags,
           summary: 'Every setting in force, with where it came from; secrets never',
+          querystring: z.strictObject({ key: keyQuery.optional() }),
           response: { 200: listSchema },
         },
       },
-      async (_request, reply) => {
+      async (request, reply) => {
+        const wanted = request.query.key;
         reply.header('etag', settings.etag());
-        return list();
+        if (wanted === undefined) return list();
+        const { items, ...rest } = list();
+        return { ...rest, items: items.filter(({ key }) => wanted.includes(key)) };
       },
     );
 

@@ -60,8 +60,12 @@ export function openPage(name: string, settings: Readonly<Record<string, string>
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.setDefaultTimeout(90_000);
     page.on('pageerror', (err) => complaints.push(err.message));
+    // What is switched off or was never set up is known to the page, which does not ask for it.
+    page.on('response', (answer) => {
+      if (answer.status() === 409 && answer.request().method() === 'GET') complaints.push(`409 of ${answer.url()}`);
+    });
     page.on('console', (message) => {
-      // A stranger's session is asked for and refused, a canary that nobody set is not there: the browser tells both.
+      // A stranger's session is asked for and refused, a press comes while something else works: the browser tells both.
       if (message.type() === 'error' && !/\b(401|409)\b/.test(message.text())) complaints.push(message.text());
     });
   });

@@ -196,6 +196,21 @@ describe.skipIf(!hasPart('chromium'))('the views of what is kept', () => {
       await limit.getByRole('button', { name: `Reset what was counted of ${quotaId}`, exact: true }).click();
       await limit.getByRole('group').getByRole('button', { name: 'Reset', exact: true }).click();
       await limit.getByText(/^0 .*of 10 /).waitFor();
+      // What is held for work under way counts, is told with its holder, and is given back when that was confirmed.
+      const held = await open.asAdmin('api/v1/metrics/quotas/reservations', {
+        ...{ amounts: { chunks: 4 }, user_id: 'somebody', ttl_seconds: 3600 },
+      });
+      const reservations = open.page.getByRole('region', { name: 'Reservations' });
+      const one = reservations.getByRole('listitem').filter({ hasText: String(field(held, 'reservation_id')) });
+      await one.getByText('held', { exact: true }).waitFor();
+      expect(await one.innerText()).toMatch(
+        /4 chunks\s+user somebody by local:admin, .+ page_chunks · given back by itself: in /s,
+      );
+      await limit.getByText(/4 held/).waitFor();
+      await one.getByRole('button', { name: /^Give back/ }).click();
+      await one.getByRole('group').getByRole('button', { name: 'Give back', exact: true }).click();
+      await reservations.getByText('Nothing is held.').waitFor();
+      await limit.getByText(/4 held/).waitFor({ state: 'detached' });
     });
   });
 

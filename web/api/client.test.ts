@@ -59,3 +59,21 @@ test('an error page of a proxy and a server that is gone are told apart', async 
   const gone = answering(new TypeError('failed to fetch'));
   await expect(gone.api.get('health')).rejects.toMatchObject({ status: 0, code: 'page/no-answer' });
 });
+
+test('what is switched off is not asked for, and the page says what switches it on', async () => {
+  const asked: string[] = [];
+  const api = createApi({
+    csrfToken: () => null,
+    onUnauthenticated: () => undefined,
+    findOff: (path) => (path.startsWith('api/v1/events') ? 'The event log is switched off.' : undefined),
+    fetch: async (url) => {
+      asked.push(String(url));
+      return Response.json({});
+    },
+  });
+  await expect(api.get('api/v1/events?limit=20')).rejects.toMatchObject({
+    ...{ status: 409, code: 'feature/disabled', message: 'The event log is switched off.' },
+  });
+  await api.get('api/v1/targets');
+  expect(asked).toEqual(['api/v1/targets']);
+});

@@ -1,3 +1,6 @@
+/** Its part is switched off; told by the server, or known before it was asked. */
+export const switchedOff = 'feature/disabled';
+
 /** An answer that was no success, in the words of its problem document (RFC 9457). Status 0: no answer came. */
 export class ApiError extends Error {
   readonly status: number;
@@ -24,6 +27,8 @@ export type ApiOptions = {
   csrfToken(): string | null;
   /** The session is over; called for every 401. */
   onUnauthenticated(): void;
+  /** Why a path need not be asked: its part is switched off, and would only refuse. */
+  findOff?(path: string): string | undefined;
   fetch?: typeof globalThis.fetch;
 };
 
@@ -60,7 +65,11 @@ export function createApi(options: ApiOptions): Api {
     });
   };
   return {
-    get: (path, signal) => send(path, { headers: { accept }, signal: signal ?? null }),
+    async get<T>(path: string, signal?: AbortSignal) {
+      const off = options.findOff?.(path);
+      if (off !== undefined) throw new ApiError(409, switchedOff, off);
+      return send<T>(path, { headers: { accept }, signal: signal ?? null });
+    },
     post: (path, body) => change('POST', path, body),
     put: (path, body) => change('PUT', path, body),
     patch: (path, body) => change('PATCH', path, body),

@@ -80,6 +80,7 @@ export type Checkpoint = {
   validation_timestamp: string | null;
   points: { graph_id: string; target_id: string; backup_id: string; taken_at: string }[];
   drills: { backup_id: string; drill_id: string | null; verdict: string; reasons: string[] }[];
+  metadata: Record<string, unknown>;
 };
 
 export type RecoveryStatus = {

@@ -91,6 +91,7 @@ export type QuotaReservation = Whose & {
   amounts: Record<string, number>;
   quotas: string[];
   on_expiry: 'release' | 'charge';
+  created_at: string;
   expires_at: string;
   ended_at: string | null;
 };

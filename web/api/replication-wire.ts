@@ -11,18 +11,26 @@ export type Replica = {
   enabled: boolean;
   idle_reason: string | null;
   limit_kib_per_second: number | null;
+  /** It is begun while fewer places than this are worked on; null: as the setting says. */
+  max_concurrent: number | null;
+  metadata: Record<string, unknown>;
   origin: 'file' | 'api';
   status: 'healthy' | 'degraded' | 'unreachable' | 'unknown';
   error: string | null;
   last_health_check: string | null;
+  last_reached: string | null;
   last_synced: string | null;
   last_verified: string | null;
   verified_percent: number | null;
   last_pruned: string | null;
+  /** In a row. */
+  prune_failures: number;
   findings: string[];
   conflict: string | null;
   stuck: { backup_id: string; reason: string; attempts: number; last_attempt: string }[];
   stored_bytes: number | null;
+  /** Of other installations that keep theirs there under the same key. */
+  other_bytes: number | null;
   lag: {
     target: string;
     copies: number;
@@ -49,13 +57,16 @@ export type ReplicationLogEntry = {
   log_id: string;
   operation_id: string | null;
   target_id: string;
+  graph_id: string | null;
   backup_id: string | null;
   operation_type: string;
   status: string;
   started_at: string;
   duration_seconds: number | null;
   bytes_transferred: number | null;
+  data_hash: string | null;
   error_message: string | null;
+  metadata: Record<string, unknown>;
 };
 
 export type ReceivedPoint = {

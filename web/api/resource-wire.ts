@@ -43,7 +43,7 @@ export type ResourceSummary = {
 };
 
 export type OrphanSearch = {
-  searched_at: string;
+  searched_at: string | null;
   complete: boolean;
   why: string | null;
   total: number;

@@ -28,11 +28,13 @@ export function Events() {
           warnings and worse only
         </label>
       </div>
-      {said !== undefined && <p class="trouble">{said}</p>}
+      {said !== undefined && <p class={list === undefined ? 'empty' : 'trouble'}>{said}</p>}
       {list === undefined ? (
-        <p>
-          <Unknown />
-        </p>
+        said === undefined && (
+          <p>
+            <Unknown />
+          </p>
+        )
       ) : list.length === 0 ? (
         <p class="empty">Nothing of this kind has happened.</p>
       ) : (

@@ -4,7 +4,8 @@ import { levelOf, Mark, Word } from '../parts/mark.tsx';
 import { Action, Age, Sentence } from '../parts/text.tsx';
 import { connection } from '../state/event-feed.ts';
 import { health, nowMs, targets } from '../state/page-state.ts';
-import { logOut, session } from '../state/session.ts';
+import { logOut, session, switches } from '../state/session.ts';
+import { listOff } from '../state/switches.ts';
 import { Views } from './views.tsx';
 
 /** The overall word, and why it is not better. What ragwarden last said is no news once it stops answering. */
@@ -57,6 +58,7 @@ export function Header() {
           {well.map((check) => `${check.name}${ageOf(check)}`).join(' · ')}
         </details>
       )}
+      <SwitchedOff />
       {targets.value.value?.items.some((target) => target.sample) && (
         <p class="sample-note">
           This is the bundled sample backend. Set <code>RAGWARDEN_TARGET_URL</code> and <code>WORKING_DIR</code> to
@@ -65,6 +67,27 @@ export function Header() {
       )}
       <Views />
     </header>
+  );
+}
+
+/** What nobody looks at here, so that an empty view is not taken for a quiet one. */
+function SwitchedOff() {
+  const off = listOff(switches.value);
+  if (off.length === 0) return null;
+  return (
+    <details class="well">
+      <summary>
+        <span class="well-word">
+          <Mark level="none" />
+          {plural(off.length, 'part is', 'parts are')} switched off
+        </span>
+      </summary>
+      <ul class="switched-off">
+        {off.map((sentence) => (
+          <li key={sentence}>{sentence}</li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
@@ -88,7 +111,8 @@ function Ailing({ check }: { check: HealthCheck }) {
 
 function Connection() {
   const isLost = health.problem.value !== undefined || connection.value === 'reconnecting';
-  const word = isLost ? 'reconnecting' : connection.value === 'live' ? 'live' : 'connecting';
+  const isFresh = connection.value === 'live' || (connection.value === 'none' && health.loadedMs.value !== undefined);
+  const word = isLost ? 'reconnecting' : isFresh ? 'live' : 'connecting';
   const loadedMs = health.loadedMs.value;
   return (
     <span

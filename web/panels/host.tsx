@@ -20,8 +20,12 @@ export function Host() {
           </span>
         )}
       </div>
-      <Trouble text={host.problem.value} />
-      {now && system ? (
+      {now !== undefined && <Trouble text={host.problem.value} />}
+      {now === undefined && host.problem.value !== undefined ? (
+        <p class="empty" role="status">
+          {host.problem.value}
+        </p>
+      ) : now && system ? (
         <Gauges health={now} system={system} history={hostHistory.value} />
       ) : (
         <p>

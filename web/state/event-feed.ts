@@ -1,10 +1,10 @@
 import { signal } from '@preact/signals';
-import { messageOf } from '../api/client.ts';
+import { ApiError, messageOf, switchedOff } from '../api/client.ts';
 import type { Page, WardenEvent } from '../api/wire.ts';
 import { api } from './session.ts';
 
-/** `live` while the stream is open. */
-export const connection = signal<'connecting' | 'live' | 'reconnecting'>('connecting');
+/** `live` while the stream is open; `none`: the event log is switched off, and what is shown comes by asking. */
+export const connection = signal<'connecting' | 'live' | 'reconnecting' | 'none'>('connecting');
 export const eventList = signal<readonly WardenEvent[] | undefined>(undefined);
 export const eventsProblem = signal<string | undefined>(undefined);
 export const olderCursor = signal<string | null>(null);
@@ -46,6 +46,10 @@ export async function followEvents(severity: string | undefined, onEvent: (event
   } catch (err) {
     if (life !== running) return;
     eventsProblem.value = messageOf(err);
+    if (err instanceof ApiError && err.code === switchedOff) {
+      connection.value = 'none';
+      return;
+    }
     again(severity, onEvent);
     return;
   }

@@ -6,7 +6,7 @@ import { connection, endEvents, followEvents } from './event-feed.ts';
 import { appendHostPoint, type HostPoint } from './host-history.ts';
 import { notePhases, type PhasesSeen } from './phases.ts';
 import { createPoll, type Poll } from './poll.ts';
-import { api, session } from './session.ts';
+import { api, readSwitches, session, switches } from './session.ts';
 import { timelineDays, urlState, type View } from './url.ts';
 
 export const health = createPoll<Health>({ load: (on) => api.get('health', on), everyMs: () => 5_000 });
@@ -159,11 +159,19 @@ export function startPage(): void {
       else poll.stop({ forget: !isAdmin });
     if (!isAdmin) hostHistory.value = [];
   });
+  let wasLost = false;
+  effect(() => {
+    const isLost = health.problem.value !== undefined;
+    if (wasLost && !isLost && session.peek().state === 'known') void readSwitches();
+    wasLost = isLost;
+  });
   // Opening a point changes the address too, and is no reason to connect anew.
   const severity = computed(() => urlState.value.severity);
   effect(() => {
     const now = session.value;
     const isAdmin = now.state === 'known' && now.who.role === 'admin';
+    // With other switches there may be a stream.
+    void switches.value;
     if (isAdmin && !hidden.value) void followEvents(severity.value, (event) => refreshAfter(event.type));
     else endEvents({ forget: !isAdmin });
   });

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { type Api, ApiError, createApi, messageOf } from '../api/client.ts';
-import type { Who } from '../api/wire.ts';
+import type { Page, Who } from '../api/wire.ts';
+import { findOff, type Switch, switchKeys } from './switches.ts';
 import { loginCodeOf } from './url.ts';
 
 /** `unknown` until the server was asked once; `ended` says why somebody who was logged in no longer is. */
@@ -11,7 +12,11 @@ export type Session =
 
 export const session = signal<Session>({ state: 'unknown' });
 
+/** What decides which parts there are, as last read; empty: not known, and everything is asked for. */
+export const switches = signal<readonly Switch[]>([]);
+
 export const api: Api = createApi({
+  findOff: (path) => findOff(path, switches.peek()),
   csrfToken() {
     const now = session.peek();
     return now.state === 'known' ? now.who.csrf_token : null;
@@ -42,7 +47,7 @@ export async function openSession(): Promise<void> {
 
 async function resume(): Promise<boolean> {
   try {
-    session.value = { state: 'known', who: await api.get<Who>('api/v1/access/session') };
+    await know(await api.get<Who>('api/v1/access/session'));
     return true;
   } catch (err) {
     if (err instanceof ApiError && err.status === 0) session.value = { state: 'stranger', notice: err.message };
@@ -51,7 +56,23 @@ async function resume(): Promise<boolean> {
 }
 
 export async function logIn(credentials: { code: string } | { token: string }): Promise<void> {
-  session.value = { state: 'known', who: await api.post<Who>('api/v1/access/login', credentials) };
+  await know(await api.post<Who>('api/v1/access/login', credentials));
+}
+
+/** The views begin to ask once it is known what there is to ask. */
+async function know(who: Who): Promise<void> {
+  if (who.role === 'admin') await readSwitches();
+  session.value = { state: 'known', who };
+}
+
+/** A restart may have switched something. */
+export async function readSwitches(): Promise<void> {
+  try {
+    const { items } = await api.get<Page<Switch>>(`api/v1/settings?key=${switchKeys.join('&key=')}`);
+    if (JSON.stringify(items) !== JSON.stringify(switches.peek())) switches.value = items;
+  } catch {
+    // Then the server itself says what is off.
+  }
 }
 
 export async function logOut(): Promise<void> {

@@ -27,7 +27,8 @@ export type OrphanBody = {
 /** What belongs to nothing any more in the stores of a target, as one search found it. */
 export type OrphanSearchBody = {
   readonly target_id: string;
-  readonly searched_at: string;
+  /** Null: they were not looked for yet. */
+  readonly searched_at: string | null;
   /** Every store was read whole, and nothing changed under the reading; `why` says what is missing of that. */
   readonly complete: boolean;
   readonly why: string | null;

@@ -23,7 +23,10 @@ const orphanSchema = z
 const searchSchema = z
   .object({
     target_id: z.string(),
-    searched_at: z.iso.datetime(),
+    searched_at: z.iso
+      .datetime()
+      .nullable()
+      .describe('Null: they were not looked for yet, and `why` says what begins it.'),
     complete: z.boolean().describe('Every store was read whole, and nothing changed under the reading.'),
     why: z.string().nullable(),
     total: z.number().int(),
@@ -40,6 +43,11 @@ const shape = ({ targetId, atMs, complete, why, findings }: OrphanSearch): Orpha
   total: findings.reduce((sum, { count }) => sum + count, 0),
   total_bytes: orphanBytes(findings),
   items: findings.map(({ targetId: _, examples, ...one }) => ({ ...one, examples: [...examples] })),
+});
+
+const notYet = (targetId: string): OrphanSearchBody => ({
+  ...{ target_id: targetId, searched_at: null, complete: false, total: 0, total_bytes: 0, items: [] },
+  why: 'Orphans were not looked for yet. Look now, or wait for the look of each hour.',
 });
 
 /** What lies in the stores of a target and belongs to nothing any more. */
@@ -59,7 +67,7 @@ export const orphanRoutes =
     app.get(
       '/api/v1/targets/:id/orphans',
       {
-        config: { access: 'admin', activity: 'read orphans', problems: ['target/unknown', 'conflict/state'] },
+        config: { access: 'admin', activity: 'read orphans', problems: ['target/unknown'] },
         schema: {
           tags: ['targets'],
           summary: 'What belongs to nothing any more, as the last search found it',
@@ -68,13 +76,9 @@ export const orphanRoutes =
         },
       },
       async (request) => {
-        const found = await orphans.last(requireTarget(request.params.id));
-        if (!found)
-          throw new AppError(
-            'conflict/state',
-            'Orphans were not looked for yet. Look now (POST to …/orphans/search), or wait for the look of each hour.',
-          );
-        return shape(found);
+        const targetId = requireTarget(request.params.id);
+        const found = await orphans.last(targetId);
+        return found ? shape(found) : notYet(targetId);
       },
     );
 

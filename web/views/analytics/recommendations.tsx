@@ -7,7 +7,8 @@ import { Word } from '../../parts/mark.tsx';
 import { Action, Sentence } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { useFollowed } from '../../state/asked.ts';
-import { api } from '../../state/session.ts';
+import { api, switches } from '../../state/session.ts';
+import { findPartOff } from '../../state/switches.ts';
 import { amountOf, everyMs, root } from './read-analytics.ts';
 
 /** What to do, the gravest first; a press dismisses one, with a reason, and can be taken back. */
@@ -44,7 +45,7 @@ export function Recommendations({ renewed, onLooked }: { renewed: string; onLook
         <Action
           label="Look now"
           about="Look now at what the kept series say"
-          why={busy ? 'It is under way.' : undefined}
+          why={findPartOff('Analysis', switches.value) ?? (busy ? 'It is under way.' : undefined)}
           onPress={look}
         />
       </header>

@@ -8,7 +8,8 @@ import { Action, Age, Fact, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import type { Followed } from '../../state/asked.ts';
 import { nowMs } from '../../state/page-state.ts';
-import { api } from '../../state/session.ts';
+import { api, switches } from '../../state/session.ts';
+import { findPartOff } from '../../state/switches.ts';
 import { successOf, triggerOf } from './figures.ts';
 
 /** What cleans up by itself, and the switch of each. */
@@ -25,7 +26,9 @@ export function TasksPanel(props: {
       <h2 id="tasks-title">Tasks</h2>
       <Refusal text={refusal} />
       <Trouble text={value === undefined ? undefined : problem} />
-      {value?.is_running === false && <p class="trouble">No task begins by itself now.</p>}
+      {value?.is_running === false && (
+        <p class="trouble">No task begins by itself now. {findPartOff('Cleanup', switches.value)}</p>
+      )}
       {value === undefined ? (
         <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
       ) : value.items.length === 0 ? (

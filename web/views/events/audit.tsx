@@ -5,7 +5,8 @@ import { formatCount, plural } from '../../format.ts';
 import { Word } from '../../parts/mark.tsx';
 import { Action, Fact } from '../../parts/text.tsx';
 import { duringMs, type EventQuestion, filterOf } from '../../state/event-question.ts';
-import { api } from '../../state/session.ts';
+import { api, switches } from '../../state/session.ts';
+import { findPartOff } from '../../state/switches.ts';
 
 type Asked = { readonly verdict?: AuditVerdict; readonly problem?: string; readonly isAsking?: boolean };
 
@@ -43,9 +44,11 @@ export function AuditPanel({ question }: { question: EventQuestion }) {
         )}
       </div>
       <p class="event-exports">
-        <a href={`api/v1/events/export?${query}`} download="events.ndjson">
-          Export these events
-        </a>
+        {findPartOff('The event log', switches.value) === undefined && (
+          <a href={`api/v1/events/export?${query}`} download="events.ndjson">
+            Export these events
+          </a>
+        )}
         <a href="api/v1/audit/export" download="audit.ndjson">
           Export the audit trail
         </a>

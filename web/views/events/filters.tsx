@@ -31,7 +31,8 @@ export function Filters({ question }: { question: EventQuestion }) {
         <input
           value={question.graph}
           list="event-graphs"
-          placeholder="target:workspace"
+          placeholder="any"
+          title="target, or target:workspace"
           onChange={(event) => showEvents({ graph: event.currentTarget.value.trim() })}
         />
         <datalist id="event-graphs">

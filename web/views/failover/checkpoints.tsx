@@ -60,6 +60,7 @@ export function CheckpointsPanel(props: {
                 <span class="rule-says faint">
                   {one.graphs.join(', ')} · made <Age at={one.created_at} />{' '}
                   {one.cause === 'scheduled' ? 'by the schedule' : `by ${one.created_by}`}
+                  {Object.entries(one.metadata).map(([name, value]) => ` · ${name}: ${wordOf(value)}`)}
                 </span>
               </>
             ),
@@ -116,6 +117,8 @@ export function CheckpointsPanel(props: {
     </section>
   );
 }
+
+const wordOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const nameOf = ({ cause, description }: Checkpoint): string =>
   description || (cause === 'scheduled' ? 'automatic' : 'without a description');

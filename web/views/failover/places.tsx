@@ -120,12 +120,13 @@ function OnePlace({ place, status }: { place: Place; status: FailoverStatus }) {
 /** What a failover would lose and take, against what was promised. */
 function Objectives({ targetId, last }: { targetId: string; last: FailoverStatus['last'] }) {
   const found = objectives.value.value?.items.find((one) => one.target_id === targetId);
+  const problem = objectives.problem.value;
   const answered = last?.kind === 'failover' ? last.answered_after_seconds : null;
   return (
     <dl class="facts">
       <Fact name="Loss now (RPO)">
         {found === undefined ? (
-          <Unknown />
+          <Unknown {...(problem === undefined ? {} : { text: problem })} />
         ) : (
           <>
             {found.rpo.measured_seconds === null ? (
@@ -140,7 +141,7 @@ function Objectives({ targetId, last }: { targetId: string; last: FailoverStatus
       </Fact>
       <Fact name="Time to restore (RTO)">
         {found === undefined ? (
-          <Unknown />
+          <Unknown {...(problem === undefined ? {} : { text: problem })} />
         ) : (
           <>
             {found.rto.measured_seconds === null ? (

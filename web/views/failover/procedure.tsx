@@ -1,5 +1,5 @@
 import type { Checkpoint, Failover, FailoverStatus, PlaceName } from '../../api/failover-wire.ts';
-import { formatSeconds, plural } from '../../format.ts';
+import { formatBytes, formatCount, formatSeconds, plural } from '../../format.ts';
 import { type Level, Mark, Word } from '../../parts/mark.tsx';
 import { Action, Age, Fact } from '../../parts/text.tsx';
 import { cancelOperation } from '../../state/actions.ts';
@@ -130,7 +130,10 @@ function Ended({ one, status, onReseed }: { one: Failover; status: FailoverStatu
         {one.outcome}
       </p>
       <Facts one={one} />
-      <p class="faint">{timesOf(one)}</p>
+      <p class="faint">
+        {timesOf(one)} · begun by {one.requested_by}
+        {one.forced && ' · by force'}
+      </p>
       <Notes notes={one.notes} />
       {left && status.allowed.includes('reseed') && (
         <p class="carry-out">
@@ -156,15 +159,22 @@ export function Facts({ one }: { one: Failover }) {
         <Fact name="Point">
           <code>{one.backup_id}</code>
           {one.source !== null && one.source !== 'own' && <span class="faint"> from {one.source}</span>}
+          {one.taken_at !== null && (
+            <span class="faint">
+              {' '}
+              · taken <Age at={one.taken_at} />
+            </span>
+          )}
         </Fact>
       )}
+      {one.size_bytes !== null && <Fact name="Size">{formatBytes(one.size_bytes)}</Fact>}
       {one.lost_seconds !== null && (
         <Fact name="Lost">what was written in {plural(Math.ceil(one.lost_seconds / 60), 'minute')}</Fact>
       )}
       {documents !== null && (
         <Fact name="Documents">
-          {documents.found ?? 'not counted'}
-          {documents.expected !== null && ` of ${documents.expected}`}
+          {documents.found === null ? 'not counted' : formatCount(documents.found)}
+          {documents.expected !== null && ` of ${formatCount(documents.expected)}`}
         </Fact>
       )}
       {canary !== null && (

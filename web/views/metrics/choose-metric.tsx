@@ -51,7 +51,7 @@ export function ChooseMetric({ definitions, problem, chosen }: Props) {
         onInput={(event) => setTyped(event.currentTarget.value)}
       />
       {definitions === undefined ? (
-        <p class={problem === undefined ? '' : 'trouble'}>{problem ?? <Unknown />}</p>
+        <p class={problem === undefined ? '' : 'empty'}>{problem ?? <Unknown />}</p>
       ) : (
         <>
           <Trouble text={problem} />

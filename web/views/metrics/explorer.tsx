@@ -15,7 +15,7 @@ export function Explorer() {
     <main class="explorer">
       <ChooseMetric definitions={definitions.value} problem={definitions.problem} chosen={question.metric} />
       <section class="panel" aria-labelledby="metric-title">
-        <h2 id="metric-title" class="metric-title">
+        <h2 id="metric-title" class={question.metric === undefined ? undefined : 'metric-title'}>
           {question.metric ?? 'Metrics'}
         </h2>
         {chosen !== undefined ? (

@@ -43,7 +43,10 @@ export function ReservationsPanel({ onChanged }: { onChanged(): Promise<unknown>
                     .map(([kind, amount]) => countOf(kind, amount))
                     .join(', ')}
                   <p>
-                    {whoseOf(one, 'nobody in particular')} <span class="faint">by {one.subject}</span>
+                    {whoseOf(one, 'nobody in particular')}{' '}
+                    <span class="faint">
+                      by {one.subject}, <Age at={one.created_at} />
+                    </span>
                   </p>
                   <p class="faint">
                     <code>{one.reservation_id}</code> · {one.quotas.join(', ') || 'no quota applied'} ·{' '}

@@ -62,6 +62,17 @@ export const isSecretName = (name: string): boolean => /SECRET|PASSWORD|KEY$|TOK
 export const changeOf = (kind: string, { API_KEY, ...credentials }: Readonly<Record<string, string>>): object =>
   kind === 'ragwarden' ? { api_key: API_KEY } : { credentials };
 
+/** What else is known, a fact each: `percent 5`. What is no plain word is as JSON has it. */
+export const factsOf = (metadata: Readonly<Record<string, unknown>>): { name: string; says: string }[] =>
+  Object.entries(metadata).map(([name, value]) => ({
+    name: name.replaceAll('_', ' '),
+    says: typeof value === 'string' ? value : JSON.stringify(value),
+  }));
+
+/** In words what a place does beside others. */
+export const turnOf = (most: number | null): string =>
+  most === null ? 'as the setting says' : most === 1 ? 'alone' : `while fewer than ${most} are worked on`;
+
 export type NewPlace = {
   readonly kind: PlaceKind;
   readonly name: string;
@@ -69,6 +80,8 @@ export type NewPlace = {
   readonly zone: string;
   readonly offline: boolean;
   readonly limitKiB: string;
+  /** How many places are worked on at once, this one included. */
+  readonly atOnce: string;
   readonly secrets: Readonly<Record<string, string>>;
 };
 
@@ -79,6 +92,7 @@ export function bodyOf(typed: NewPlace): object {
     credentials.flatMap((name: string) => (typed.secrets[name] ? [[name, typed.secrets[name]]] : [])),
   );
   const limit = typed.limitKiB.trim() === '' ? undefined : Number(typed.limitKiB);
+  const most = typed.atOnce.trim() === '' ? undefined : Number(typed.atOnce);
   return {
     name: typed.name,
     ...(typed.kind === 'ragwarden'
@@ -87,5 +101,6 @@ export function bodyOf(typed: NewPlace): object {
     ...(typed.zone === '' ? {} : { zone: typed.zone }),
     ...(typed.offline ? { offline: true } : {}),
     ...(limit === undefined ? {} : { limit_kib_per_second: limit }),
+    ...(most === undefined ? {} : { max_concurrent: most }),
   };
 }

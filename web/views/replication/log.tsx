@@ -5,6 +5,7 @@ import { Table } from '../../parts/table.tsx';
 import { Age, Sentence } from '../../parts/text.tsx';
 import { useFilter } from '../../state/filter.ts';
 import { usePaged } from '../../state/paged.ts';
+import { factsOf } from './figures.ts';
 
 const types: Readonly<Record<string, string>> = {
   '': 'everything',
@@ -91,6 +92,7 @@ export function LogPanel({ places, changed }: { places: readonly Replica[]; chan
                     <Sentence text={one.error_message} />
                   </span>
                 )}
+                <More of={one} />
               </>
             ),
           },
@@ -119,6 +121,29 @@ export function LogPanel({ places, changed }: { places: readonly Replica[]; chan
         ]}
       />
     </section>
+  );
+}
+
+/** What else is written of it; the place says the kind. */
+function More({ of }: { of: ReplicationLogEntry }) {
+  const facts = [
+    ...(of.graph_id === null ? [] : [{ name: 'graph', says: of.graph_id }]),
+    ...(of.data_hash === null ? [] : [{ name: 'hash', says: of.data_hash }]),
+    ...factsOf(of.metadata).filter(({ name, says }) => name !== 'kind' && says !== of.data_hash),
+    ...(of.operation_id === null ? [] : [{ name: 'operation', says: of.operation_id }]),
+  ];
+  return facts.length === 0 ? null : (
+    <details class="rule-says faint">
+      <summary>Details</summary>
+      <dl class="event-facts">
+        {facts.map(({ name, says }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{says}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
   );
 }
 

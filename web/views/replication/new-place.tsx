@@ -4,7 +4,9 @@ import { useActing } from '../../state/acting.ts';
 import { api } from '../../state/session.ts';
 import { bodyOf, isPlaceKind, isSecretName, type NewPlace, type PlaceKind, placeKinds } from './figures.ts';
 
-const nothing: NewPlace = { kind: 'folder', name: '', where: '', zone: '', offline: false, limitKiB: '', secrets: {} };
+const nothing: NewPlace = {
+  ...{ kind: 'folder', name: '', where: '', zone: '', offline: false, limitKiB: '', atOnce: '', secrets: {} },
+};
 
 /** A place is told with its credentials; those are taken once, sealed, and never shown again. */
 export function NewPlaceForm({ onChanged }: { onChanged(): Promise<unknown> }) {
@@ -57,6 +59,13 @@ export function NewPlaceForm({ onChanged }: { onChanged(): Promise<unknown> }) {
           placeholder="as the setting says"
           inputMode="numeric"
           onInput={(limitKiB) => set({ limitKiB: limitKiB.replaceAll(/\D/g, '') })}
+        />
+        <Field
+          name="Places at once"
+          value={typed.atOnce}
+          placeholder="as the setting says; 1: alone"
+          inputMode="numeric"
+          onInput={(atOnce) => set({ atOnce: atOnce.replaceAll(/\D/g, '') })}
         />
         {credentials.map((name) => (
           <Field

@@ -100,7 +100,12 @@ function Rows(props: { items: readonly ReceivedPoint[]; isBusy: boolean; onChang
             hint: (one) => (one.taken_at === null ? undefined : formatExact(Date.parse(one.taken_at))),
           },
           { title: 'Received', cell: (one) => <Age at={one.received_at} /> },
-          { title: 'Size', kind: 'figure', cell: (one) => formatBytes(one.size_bytes) },
+          {
+            title: 'Size',
+            kind: 'figure',
+            cell: (one) => formatBytes(one.size_bytes),
+            hint: (one) => `SHA-256 ${one.data_hash}`,
+          },
           {
             title: 'Adopt',
             kind: 'actions',

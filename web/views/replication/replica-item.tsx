@@ -1,13 +1,14 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Replica } from '../../api/replication-wire.ts';
-import { formatBytes, formatRate } from '../../format.ts';
+import { formatBytes, formatRate, plural } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { Refusal } from '../../parts/loaded.tsx';
+import { Word } from '../../parts/mark.tsx';
 import { Action, Age, Fact, Sentence } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import { api } from '../../state/session.ts';
 import { CredentialsForm } from './credentials.tsx';
-import { changeOf, sumOf, whyNoCredentials, whyNot } from './figures.ts';
+import { changeOf, factsOf, sumOf, turnOf, whyNoCredentials, whyNot } from './figures.ts';
 
 /** One place: where it is, what was found there, and what may be done with it. */
 export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onChanged(): Promise<unknown> }) {
@@ -38,13 +39,22 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
             {line}
           </p>
         ))}
+      {one.findings.length > 3 && (
+        <details class="more-findings">
+          <summary>and {plural(one.findings.length - 3, 'more finding')}</summary>
+          <ul>
+            {one.findings.slice(3).map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ul>
+        </details>
+      )}
       {one.stuck.slice(0, 5).map(({ backup_id: id, reason, attempts, last_attempt: at }) => (
         <p key={id} class="faint replica-place">
           <code>{id}</code> is not copied, the others are: {one.error === reason ? '' : `${reason} `}
           {attempts === 1 ? 'Tried once' : `Tried ${attempts} times`}, last <Age at={at} none="never" />.
         </p>
       ))}
-      {one.findings.length > 3 && <p class="faint">and {one.findings.length - 3} more findings.</p>}
       <p class="replica-place">
         <code>{one.base_url ?? one.location}</code>{' '}
         <span class="faint">
@@ -58,6 +68,12 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
         <Fact name="Missing">{formatBytes(sumOf(one, 'missing_bytes'))}</Fact>
         <Fact name="Looked at">
           <Age at={one.last_health_check} none="never" />
+          {one.status === 'unreachable' && (
+            <span class="faint">
+              {' '}
+              · last reached <Age at={one.last_reached} none="never" />
+            </span>
+          )}
         </Fact>
         <Fact name="Verified">
           <Age at={one.last_verified} none="never" />
@@ -66,6 +82,12 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
         {one.kind !== 'ragwarden' && (
           <Fact name="Room freed">
             <Age at={one.last_pruned} none="never" />
+            {one.prune_failures > 0 && (
+              <>
+                {' '}
+                <Word word="warning" text={`failed ${plural(one.prune_failures, 'time')} in a row`} />
+              </>
+            )}
           </Fact>
         )}
         <Fact name="Limit">
@@ -75,6 +97,15 @@ export function ReplicaItem({ replica: one, onChanged }: { replica: Replica; onC
               ? 'none'
               : formatRate(one.limit_kib_per_second * 1024)}
         </Fact>
+        <Fact name="Beside others">{turnOf(one.max_concurrent)}</Fact>
+        {one.other_bytes !== null && one.other_bytes > 0 && (
+          <Fact name="Of others, same key">{formatBytes(one.other_bytes)}</Fact>
+        )}
+        {factsOf(one.metadata).map(({ name, says }) => (
+          <Fact key={name} name={name}>
+            {says}
+          </Fact>
+        ))}
       </dl>
       <div class="carry-out">
         <Action

@@ -89,7 +89,7 @@ function OrphansPanel({ targetId }: { targetId: string }) {
         />
       </header>
       <Refusal text={refusal} />
-      {value !== undefined && (
+      {value !== undefined && value.searched_at !== null && (
         <p class="faint">
           Looked at <Age at={value.searched_at} none="never" />
           {value.complete ? '' : `; not sure: ${value.why ?? ''}`}
@@ -101,7 +101,7 @@ function OrphansPanel({ targetId }: { targetId: string }) {
         problem={problem}
         keyOf={(one) => `${one.kind} ${one.place} ${one.workspace}`}
         needs={36}
-        empty="Nothing is left over."
+        empty={value?.searched_at === null ? value.why : 'Nothing is left over.'}
         columns={[
           { title: 'Kind', cell: (one) => one.kind },
           { title: 'Place', cell: (one) => one.place, look: () => 'is-long' },

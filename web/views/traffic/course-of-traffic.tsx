@@ -12,7 +12,8 @@ import { addressOf, openMetric, showTraffic } from '../../state/url.ts';
 export function CourseOfTraffic({ traffic }: { traffic: TrafficQuestion }) {
   const { metric, aggregation, by } = courses[traffic.course];
   const question = { ...noQuestion, metric, aggregation, by, last: traffic.window };
-  const definition = useDefinitions().value?.find(({ name }) => name === metric);
+  const { value: definitions, problem } = useDefinitions();
+  const definition = definitions?.find(({ name }) => name === metric);
   return (
     <figure class="traffic-course">
       <figcaption class="table-head">
@@ -32,6 +33,7 @@ export function CourseOfTraffic({ traffic }: { traffic: TrafficQuestion }) {
           Open in Metrics
         </Link>
       </figcaption>
+      {definitions === undefined && problem !== undefined && <p class="empty">{problem}</p>}
       {definition !== undefined && <Drawn question={question} definition={definition} />}
     </figure>
   );

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { findOff, listOff, type Switch } from './switches.ts';
+
+const setting = (key: string, value: unknown, variable?: string): Switch => ({
+  ...{ key, value, environment: variable === undefined ? [] : [variable] },
+});
+const some = [
+  setting('alerts.enabled', false, 'RAGWARDEN_ALERTS_ENABLED'),
+  setting('metrics.enabled', true, 'LIGHTRAG_METRICS_ENABLED'),
+  setting('replication.receive_enabled', false),
+  setting('target.canary.question', null),
+];
+
+test('names the setting that is off, by what the operator can set, and leaves out the one that is on', () => {
+  expect(findOff('api/v1/metrics/alerts/active?state=pending', some)).toBe(
+    'Alerting is switched off: set RAGWARDEN_ALERTS_ENABLED (alerts.enabled) to true, and restart ragwarden.',
+  );
+  expect(findOff('api/v1/backup-replication/backup/snapshots/received', some)).toBe(
+    'Taking points of others is switched off: set replication.receive_enabled to true, and restart ragwarden.',
+  );
+});
+
+test('asks for what goes on without the part, and for all while nothing is known', () => {
+  expect(findOff('api/v1/metrics/alerts/silences', some)).toBeUndefined();
+  expect(findOff('api/v1/metrics/definitions?limit=1000', some)).toBeUndefined();
+  expect(findOff('api/v1/metrics/alerts/active', [])).toBeUndefined();
+});
+
+test('a canary that nobody set is told as such, and is no news above every view', () => {
+  expect(findOff('api/v1/targets/sample/canary', some)).toMatch(/^There is no canary: set `target.canary.question`/);
+  expect(listOff(some)).toEqual([expect.stringMatching(/^Alerting is switched off/)]);
+});
