@@ -7,7 +7,7 @@ import { deleteDefinition, listDefinitions, writeAdjusted, writeDefinition } fro
 import type { Holding } from './holding.ts';
 import type { Ledger } from './ledger.ts';
 import { dropLedger } from './ledger-store.ts';
-import { bucketOf, type Counted, comesBack, concerns, denies, type Place, type Quota } from './quota.ts';
+import { bucketOf, type Counted, comesBack, concerns, denies, isAsked, type Place, type Quota } from './quota.ts';
 import { dropViolations } from './violation-store.ts';
 
 export type QuotaDraft = Omit<Quota, 'origin' | 'createdMs' | 'updatedMs'>;
@@ -25,6 +25,8 @@ export type Definitions = {
   baseLimit(id: string): number;
   /** The quotas that a use at this place is a matter of. */
   applied(place: Place, nowMs: number): readonly Holding[];
+  /** Of those the ones that are asked before a use. */
+  asked(place: Place, nowMs: number): readonly Holding[];
   /** Whether anything counts one of these, and whether it may deny. */
   counts(kinds: readonly Counted[]): { readonly any: boolean; readonly counting: boolean };
   /** @throws AppError `conflict/state`, `request/invalid`, `quota/too-many` */
@@ -121,6 +123,21 @@ export function createDefinitions(options: {
       data: { quota_id: id, ...data },
     });
   };
+  const planOf = (place: Place, nowMs: number): Plan => {
+    if (nowMs >= nextEndMs) {
+      plans.clear();
+      const still = inForce.filter(({ endsMs }) => endsMs !== null && endsMs > nowMs);
+      nextEndMs = Math.min(...still.map(({ endsMs }) => endsMs ?? Number.POSITIVE_INFINITY));
+    }
+    const found = plans.find(place);
+    if (found) return found;
+    const applied = inForce
+      .filter((quota) => concerns(quota, place, nowMs))
+      .map((quota) => ledger.holdingOf(quota, bucketOf(quota, place)));
+    const made = { applied, asked: applied.filter(({ quota }) => isAsked(quota)) };
+    plans.keep(place, made);
+    return made;
+  };
 
   return {
     async refresh() {
@@ -152,20 +169,8 @@ export function createDefinitions(options: {
     find: (id) => byId.get(id),
     require,
     baseLimit: (id) => baseOf(id)?.limit ?? 0,
-    applied(place, nowMs) {
-      if (nowMs >= nextEndMs) {
-        plans.clear();
-        const still = inForce.filter(({ endsMs }) => endsMs !== null && endsMs > nowMs);
-        nextEndMs = Math.min(...still.map(({ endsMs }) => endsMs ?? Number.POSITIVE_INFINITY));
-      }
-      const found = plans.find(place);
-      if (found) return found;
-      const made = inForce
-        .filter((quota) => concerns(quota, place, nowMs))
-        .map((quota) => ledger.holdingOf(quota, bucketOf(quota, place)));
-      plans.keep(place, made);
-      return made;
-    },
+    applied: (place, nowMs) => planOf(place, nowMs).applied,
+    asked: (place, nowMs) => planOf(place, nowMs).asked,
     counts(kinds) {
       const counted = inForce.filter(({ counts, enabled }) => enabled && kinds.includes(counts));
       return { any: counted.length > 0, counting: counted.some((quota) => !denies(quota)) };
@@ -249,16 +254,22 @@ export function createDefinitions(options: {
   };
 }
 
+type Plan = { readonly applied: readonly Holding[]; readonly asked: readonly Holding[] };
 type Part = string | null;
+type Kept = Place & Plan;
 type Plans = {
-  find(place: Place): readonly Holding[] | undefined;
-  keep(place: Place, made: readonly Holding[]): void;
+  find(place: Place): Plan | undefined;
+  keep(place: Place, plan: Plan): void;
   clear(): void;
 };
 
-/** What was found for each place. One part after the other: a key of all of them would be a new text for each use. */
+/**
+ * What was found for each place. One part after the other: a key of all of them would be a new text for each use. Whoever comes again
+ * mostly comes to the same place, so the last one of a user is looked at first.
+ */
 function createPlans(): Plans {
-  const byUser = new Map<Part, Map<Part, Map<Part, Map<Part, readonly Holding[]>>>>();
+  const latestOf = new Map<Part, Kept>();
+  const all = new Map<Part, Map<Part, Map<Part, Map<Part, Kept>>>>();
   let kept = 0;
   const inner = <Value>(of: Map<Part, Map<Part, Value>>, part: Part): Map<Part, Value> => {
     const found = of.get(part) ?? new Map<Part, Value>();
@@ -266,15 +277,25 @@ function createPlans(): Plans {
     return found;
   };
   const clear = (): void => {
-    byUser.clear();
+    latestOf.clear();
+    all.clear();
     kept = 0;
   };
   return {
-    find: ({ targetId, workspace, userId, keyId }) => byUser.get(userId)?.get(workspace)?.get(keyId)?.get(targetId),
-    keep({ targetId, workspace, userId, keyId }, made) {
+    find({ targetId, workspace, userId, keyId }) {
+      const latest = latestOf.get(userId);
+      if (latest === undefined) return undefined;
+      if (latest.workspace === workspace && latest.keyId === keyId && latest.targetId === targetId) return latest;
+      const found = all.get(userId)?.get(workspace)?.get(keyId)?.get(targetId);
+      if (found !== undefined) latestOf.set(userId, found);
+      return found;
+    },
+    keep({ targetId, workspace, userId, keyId }, { asked, applied }) {
       if (kept >= mostPlaces) clear();
       kept += 1;
-      inner(inner(inner(byUser, userId), workspace), keyId).set(targetId, made);
+      const made: Kept = { workspace, keyId, targetId, asked, applied, userId };
+      latestOf.set(userId, made);
+      inner(inner(inner(all, userId), workspace), keyId).set(targetId, made);
     },
     clear,
   };

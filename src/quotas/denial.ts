@@ -1,4 +1,5 @@
 import { type Counted, ceilingOf, comesBack, describeBucket, type Quota } from './quota.ts';
+import type { Noted } from './violations.ts';
 import { periodMs, resetAt } from './window.ts';
 
 const bytes: ReadonlySet<Counted> = new Set(['stored_bytes', 'backup_bytes', 'memory']);
@@ -99,6 +100,42 @@ function retryAfter(quota: Quota, resetMs: number | null, nowMs: number): number
   // Of a sliding window the next sixtieth may bring room.
   const waitMs = quota.window === 'sliding' ? periodMs[quota.period] / 60 : resetMs - nowMs;
   return Math.max(1, Math.ceil(waitMs / 1_000));
+}
+
+/** How long the same is said of the same: of what is to be waited for it may be so much too long. */
+export const sameAnswerMs = 100;
+
+/** Who was turned away, and by what. The sentence is written when it is read. */
+export class TurnedAway {
+  readonly granted = false;
+  /** The gravest first. */
+  readonly denials: readonly Denial[];
+  readonly atMs: number;
+  /** Where it stands among what is written down next; undefined where there was no place. */
+  noted: Noted | undefined = undefined;
+
+  constructor(denials: readonly Denial[], atMs: number) {
+    this.denials = denials;
+    this.atMs = atMs;
+  }
+
+  get detail(): string {
+    return this.denials[0]?.detail ?? '';
+  }
+
+  /** Whether it is the answer to this too. */
+  answers(quota: Quota, standing: number, amount: number, nowMs: number): boolean {
+    const denial = this.denials[0];
+    const ageMs = nowMs - this.atMs;
+    return (
+      ageMs >= 0 &&
+      ageMs < sameAnswerMs &&
+      denial !== undefined &&
+      denial.amount === amount &&
+      denial.standing === standing &&
+      denial.quota === quota
+    );
+  }
 }
 
 /** Of several that turned it away: those that keep one waiting longest come first. */

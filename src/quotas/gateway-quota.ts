@@ -94,7 +94,8 @@ export function createGatewayQuota(options: {
   return {
     async decide(ask, hold) {
       const place = placeOf(ask);
-      const spent = await quotas.spend(place, asked(ask), isFinal, hold);
+      const found = quotas.spend(place, asked(ask), isFinal, hold);
+      const spent = found instanceof Promise ? await found : found;
       if (!spent.granted) return denied(spent);
       const toSettle = spent.taken.filter(({ final }) => !final);
       if (toSettle.length === 0) return { granted: true, reservation: null };

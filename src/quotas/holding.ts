@@ -1,3 +1,4 @@
+import type { TurnedAway } from './denial.ts';
 import { ceilingOf, comesBack, isLevel, type Quota } from './quota.ts';
 import { type Slot, slotAt } from './window.ts';
 
@@ -15,6 +16,8 @@ export type Lease = {
   leased: number;
   /** Until then nobody takes it away. */
   expiresMs: number;
+  /** Until then it is given from: as long as nobody takes it away and its slot counts. */
+  givesUntilMs: number;
   lastUsedMs: number;
   /** A commit failed in a way that leaves open whether it stands: then the lease is left to lapse. */
   doubtful: boolean;
@@ -31,13 +34,19 @@ export type Holding = {
   lease: Lease | undefined;
   /** What stood in the window when it was last looked at, with what was taken then. */
   standing: number;
+  /** Of a sliding window that only counts: of which slots `standing` is made up, the oldest first. It leaves the window with them. */
+  seen: readonly SeenSlot[] | undefined;
   /** Turned away without asking the ledger until then, unless less is wanted than `refusedFree`. */
   refusedUntilMs: number;
   refusedFree: number;
+  /** What was said then to the last who was turned away by this quota alone: whoever asks for the same is told the same for a moment. */
+  answer: TurnedAway | undefined;
   /** How many times what is needed is taken at once; it grows while the ledger is asked often. */
   growth: number;
   refilledMs: number;
 };
+
+export type SeenSlot = { readonly slotMs: number; readonly amount: number };
 
 export type Part = { readonly holding: Holding; readonly amount: number };
 
@@ -46,8 +55,10 @@ export const newHolding = (quota: Quota, bucket: string): Holding => ({
   bucket,
   lease: undefined,
   standing: 0,
+  seen: undefined,
   refusedUntilMs: 0,
   refusedFree: 0,
+  answer: undefined,
   growth: 0,
   refilledMs: 0,
 });
@@ -83,14 +94,16 @@ export function leaseAt(holding: Holding, nowMs: number): Lease {
   if (lease !== undefined && nowMs < lease.slot.untilMs && nowMs >= lease.slot.slotMs) return lease;
   const slot = slotAt(holding.quota, nowMs);
   const made: Lease = {
-    holding,
-    slot,
+    // What each use reads and writes lies together.
     slab: 0,
-    open: 0,
+    givesUntilMs: 0,
     spent: 0,
+    lastUsedMs: nowMs,
+    open: 0,
     leased: 0,
     expiresMs: 0,
-    lastUsedMs: nowMs,
+    holding,
+    slot,
     doubtful: false,
     writing: 0,
     earlier: holding.quota.window === 'sliding' ? earlierInWindow(lease, slot) : undefined,
@@ -98,7 +111,22 @@ export function leaseAt(holding: Holding, nowMs: number): Lease {
   // A window that begins anew is empty, and so is a sliding one after a pause of its length; else the last look is the best guess.
   if (holding.quota.window === 'calendar' || (lease !== undefined && made.earlier === undefined)) holding.standing = 0;
   holding.lease = made;
+  leaveWindow(holding);
   return made;
+}
+
+/** What was looked at slot by slot, of the present window. */
+export function noteSeen(holding: Holding, seen: readonly SeenSlot[]): void {
+  holding.seen = seen;
+  leaveWindow(holding);
+}
+
+function leaveWindow(holding: Holding): void {
+  const { seen, lease } = holding;
+  if (seen === undefined || lease === undefined) return;
+  const { fromMs } = lease.slot;
+  if (seen[0] !== undefined && seen[0].slotMs < fromMs) holding.seen = seen.filter(({ slotMs }) => slotMs >= fromMs);
+  holding.standing = (holding.seen ?? []).reduce((sum, { amount }) => sum + amount, 0);
 }
 
 /**
@@ -120,9 +148,12 @@ function earlierInWindow(lease: Lease | undefined, { slotMs, fromMs }: Slot): Le
 
 /** Whether the amount can be given without asking the ledger. */
 export function hasAtHand({ lease }: Holding, amount: number, nowMs: number): boolean {
-  return (
-    lease !== undefined && lease.slab >= amount && nowMs < lease.slot.untilMs && nowMs < lease.expiresMs && amount >= 0
-  );
+  return lease !== undefined && lease.slab >= amount && nowMs < lease.givesUntilMs && amount >= 0;
+}
+
+export function renew(lease: Lease, expiresMs: number): void {
+  lease.expiresMs = expiresMs;
+  lease.givesUntilMs = Math.min(expiresMs, lease.slot.untilMs);
 }
 
 /** Whether the ledger said no a moment ago to as much. */

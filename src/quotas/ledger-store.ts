@@ -64,6 +64,40 @@ export async function readStanding(reader: Reader, { quotaId, bucket, slot }: Sp
   };
 }
 
+/** The same slot by slot, the oldest first. */
+export async function readSlots(
+  reader: Reader,
+  { quotaId, bucket, slot }: Spot,
+): Promise<readonly { readonly slotMs: number; readonly amount: number }[]> {
+  const rows = await reader
+    .selectFrom('quota_usage')
+    .where('quota_id', '=', quotaId)
+    .where('bucket', '=', bucket)
+    .where('slot_ms', '>=', slot.fromMs)
+    .where('slot_ms', '<=', slot.slotMs)
+    .selectAll()
+    .orderBy('slot_ms')
+    .execute();
+  return rows.map(rowOf).map((row) => ({ slotMs: row.slotMs, amount: totalOf(row) }));
+}
+
+/** Counts what nothing covers; the row is made where there is none. */
+export async function addUsed(tx: Tx, { quotaId, bucket, slot }: Spot, used: number): Promise<void> {
+  await tx
+    .as<LedgerTables>()
+    .insertInto('quota_usage')
+    .values({
+      ...{ quota_id: quotaId, bucket, slot_ms: slot.slotMs, until_ms: slot.untilMs },
+      ...{ used, held: 0, forfeited: 0, carried: 0 },
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['quota_id', 'bucket', 'slot_ms'])
+        .doUpdateSet((eb) => ({ used: eb('quota_usage.used', '+', eb.ref('excluded.used')) })),
+    )
+    .execute();
+}
+
 /** Makes the row of a slot that nobody used yet. `carryAbove`: what the slot before has above it is taken over. */
 export async function openSlot(tx: Tx, { quotaId, bucket, slot }: Spot, carryAbove: number | null): Promise<void> {
   const db = tx.as<LedgerTables>();

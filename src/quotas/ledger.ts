@@ -8,17 +8,22 @@ import {
   leaseAt,
   newHolding,
   noteRefusal,
+  noteSeen,
   type Part,
   planSlab,
+  renew,
+  type SeenSlot,
   wasRefused,
 } from './holding.ts';
 import {
   addLease,
+  addUsed,
   debit,
   type LedgerTables,
   mostReaped,
   openSlot,
   type Reaped,
+  readSlots,
   readStanding,
   reapLeases,
   renewLease,
@@ -26,7 +31,7 @@ import {
   settleLease,
   totalOf,
 } from './ledger-store.ts';
-import { ceilingOf, comesBack, denies, type Quota } from './quota.ts';
+import { type Amounts, type Counted, ceilingOf, comesBack, denies, type Quota } from './quota.ts';
 
 /** What was granted of one quota; given back or used up when it is settled. */
 export type Taken = {
@@ -42,14 +47,20 @@ export type Wish = Part & {
   readonly force?: boolean;
 };
 export type Refusal = { readonly holding: Holding; readonly amount: number; readonly standing: number };
-export type Acquired =
-  | { readonly granted: true; readonly taken: readonly Taken[] }
-  | { readonly granted: false; readonly refusals: readonly Refusal[] };
+export type Granted = { readonly granted: true; readonly taken: readonly Taken[] };
+export type Acquired = Granted | { readonly granted: false; readonly refusals: readonly Refusal[] };
 
 export type Ledger = {
   holdingOf(quota: Quota, bucket: string): Holding;
   /** The present limit of a quota counts from now on; what was taken under another window is given back. */
   adopt(quotas: readonly Quota[]): void;
+  /** Of each of these what is asked for, from what is at hand, or nothing of any. Most are used up at once: then nothing is made anew. */
+  give(
+    asked: readonly Holding[],
+    amounts: Amounts,
+    final: (kind: Counted) => boolean,
+    nowMs: number,
+  ): Granted | undefined;
   /** All of it from what is at hand, or nothing. */
   take(wishes: readonly Wish[], nowMs: number): readonly Taken[] | undefined;
   /** What the ledger refused a moment ago, without asking it again. */
@@ -79,6 +90,10 @@ type Waiting = {
 };
 
 const none: readonly Refusal[] = [];
+/** Nothing that is asked for is a matter of any quota. */
+export const unconcerned: Granted = { granted: true, taken: [] };
+/** What is used up when it is granted is never settled. */
+const usedUp: Granted = { granted: true, taken: [] };
 const leaseMs = 30_000;
 /** Nothing was taken from it for so long: others may want it. */
 const idleMs = 1_500;
@@ -134,6 +149,43 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     return taken;
   };
 
+  const give: Ledger['give'] = (asked, amounts, final, nowMs) => {
+    let concerned = false;
+    let taken: Taken[] | undefined;
+    for (let at = 0; at < asked.length; at += 1) {
+      const holding = asked[at] as Holding; // within its length
+      const { counts } = holding.quota;
+      const amount = amounts[counts];
+      if (amount === undefined) continue;
+      if (!hasAtHand(holding, amount, nowMs)) {
+        if (concerned) takeBack(asked.slice(0, at), amounts, final);
+        return undefined;
+      }
+      concerned = true;
+      const lease = holding.lease as Lease; // hasAtHand looked
+      lease.slab -= amount;
+      lease.lastUsedMs = nowMs;
+      if (final(counts)) lease.spent += amount;
+      else {
+        lease.open += amount;
+        taken ??= [];
+        taken.push({ lease, amount, final: false });
+      }
+    }
+    if (taken !== undefined) return { granted: true, taken };
+    return concerned ? usedUp : unconcerned;
+  };
+  /** Nothing waited in between: it is as if it had not been given. */
+  const takeBack = (from: readonly Holding[], amounts: Amounts, final: (kind: Counted) => boolean): void => {
+    for (const { quota, lease } of from) {
+      const amount = amounts[quota.counts];
+      if (amount === undefined || lease === undefined) continue;
+      lease.slab += amount;
+      if (final(quota.counts)) lease.spent -= amount;
+      else lease.open -= amount;
+    }
+  };
+
   const answerTogether = async (): Promise<void> => {
     if (asking) return;
     asking = true;
@@ -167,7 +219,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       const { lease } = state;
       lease.leased += state.held + state.extra;
       lease.slab += state.extra;
-      if (state.held + state.extra > 0) lease.expiresMs = state.expiresMs;
+      if (state.held + state.extra > 0) renew(lease, state.expiresMs);
       lease.holding.standing = state.standing + state.used + state.held + state.extra;
       if (lease.leased > 0) leases.add(lease);
     }
@@ -187,20 +239,23 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     }
   };
 
-  const flushOnce = async (everything: boolean, quotaId: string | undefined): Promise<void> => {
+  /** All that is there now, some in each unit of work: what stayed behind would grow where slots are short. */
+  const flushAll = async (everything: boolean, quotaId: string | undefined): Promise<void> => {
+    const due = [...leases].filter(({ holding }) => quotaId === undefined || holding.quota.id === quotaId);
+    for (let at = 0; at < due.length; at += mostFlushed) await flushSome(due.slice(at, at + mostFlushed), everything);
+  };
+  const flushSome = async (due: readonly Lease[], everything: boolean): Promise<void> => {
     const nowMs = clock.now();
-    const changes: { lease: Lease; used: number; back: number; covered: number; renew: boolean }[] = [];
-    const seen = new Map<Holding, { readonly at: Lease; readonly standing: number }>();
-    for (const lease of leases) {
-      if (quotaId !== undefined && lease.holding.quota.id !== quotaId) continue;
-      if (changes.length >= mostFlushed) break;
+    const changes: { lease: Lease; used: number; back: number; covered: number; renews: boolean }[] = [];
+    const seen = new Map<Holding, { readonly at: Lease; readonly standing: number | readonly SeenSlot[] }>();
+    for (const lease of due) {
       const over = nowMs >= lease.slot.untilMs || lease.holding.lease !== lease;
       const idleAfter = lease.holding.quota.whenLost === 'local_share' ? idleShareMs : idleMs;
       const back = everything || over || nowMs - lease.lastUsedMs >= idleAfter ? lease.slab : 0;
       const used = lease.spent;
       const covered = Math.min(lease.leased, used + back);
-      const renew = !lease.doubtful && lease.leased - covered > 0 && lease.expiresMs - nowMs < leaseMs / 2;
-      if (used + back === 0 && !renew) {
+      const renews = !lease.doubtful && lease.leased - covered > 0 && lease.expiresMs - nowMs < leaseMs / 2;
+      if (used + back === 0 && !renews) {
         if (lease.leased === 0 && lease.open === 0) leases.delete(lease);
         continue;
       }
@@ -208,24 +263,35 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       lease.writing = used;
       lease.slab -= back;
       lease.leased -= covered;
-      changes.push({ lease, used, back, covered, renew });
+      changes.push({ lease, used, back, covered, renews });
     }
     if (changes.length === 0) return;
     const expiresMs = nowMs + leaseMs;
     try {
       await db.unit(async (tx) => {
-        for (const { lease, used, covered, renew } of changes) {
+        for (const { lease, used, covered, renews } of changes) {
           const spot = spotOf(lease);
-          if (used > covered) await openSlot(tx, spot, carryAbove(lease.holding));
-          if (used + covered > 0) await settleLease(tx, holder, spot, { used, covered });
-          if (renew && !(await renewLease(tx, holder, spot, expiresMs))) await takeAgain(tx, lease, spot, expiresMs);
+          const carry = carryAbove(lease.holding);
+          // What is only counted is the most of it, and one statement.
+          if (covered === 0 && carry === null) {
+            if (used > 0) await addUsed(tx, spot, used);
+          } else {
+            if (used > covered) await openSlot(tx, spot, carry);
+            if (used + covered > 0) await settleLease(tx, holder, spot, { used, covered });
+          }
+          if (renews && !(await renewLease(tx, holder, spot, expiresMs))) await takeAgain(tx, lease, spot, expiresMs);
         }
         // Of what is only counted nobody looks otherwise. Looked at in the present slot, when all of it is written down.
         seen.clear();
         for (const holding of new Set(changes.map(({ lease }) => lease.holding))) {
           const at = holding.lease;
           if (at === undefined || denies(holding.quota)) continue;
-          seen.set(holding, { at, standing: totalOf(await readStanding(tx.as<LedgerTables>(), spotOf(at))) });
+          const reader = tx.as<LedgerTables>();
+          const standing =
+            holding.quota.window === 'sliding'
+              ? await readSlots(reader, spotOf(at))
+              : totalOf(await readStanding(reader, spotOf(at)));
+          seen.set(holding, { at, standing });
         }
       });
     } catch (err) {
@@ -238,10 +304,14 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       throw err;
     }
     // Of a window that is over, or that the quota had before it was changed, nothing counts now.
-    for (const [holding, { at, standing }] of seen) if (inWindow(holding).includes(at)) holding.standing = standing;
-    for (const { lease, renew } of changes) {
+    for (const [holding, { at, standing }] of seen) {
+      if (!inWindow(holding).includes(at)) continue;
+      if (typeof standing === 'number') holding.standing = standing;
+      else noteSeen(holding, standing);
+    }
+    for (const { lease, renews } of changes) {
       lease.writing = 0;
-      if (renew) lease.expiresMs = expiresMs;
+      if (renews) renew(lease, expiresMs);
       if (lease.leased === 0 && lease.open === 0 && lease.spent === 0) leases.delete(lease);
     }
   };
@@ -260,6 +330,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       for (const [key, holding] of holdings) {
         const quota = byId.get(holding.quota.id);
         holding.refusedUntilMs = 0;
+        holding.seen = undefined;
         if (quota === undefined) {
           holdings.delete(key);
           holding.lease = undefined;
@@ -270,6 +341,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
         holding.quota = quota;
       }
     },
+    give,
     take,
     recentRefusals(wishes, nowMs) {
       let refusals: Refusal[] | undefined;
@@ -313,7 +385,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     async flush({ everything = false, quotaId } = {}) {
       // One after the other: two would write the same down.
       while (flushing) await flushing.catch(() => undefined);
-      flushing = flushOnce(everything, quotaId).finally(() => {
+      flushing = flushAll(everything, quotaId).finally(() => {
         flushing = undefined;
       });
       await flushing;

@@ -6,9 +6,9 @@ import type { Logger } from '../platform/logging.ts';
 import type { QuotaAlarm } from './alarm.ts';
 import { type Bookings, createBookings, slowRate } from './bookings.ts';
 import { createDefinitions, type Definitions } from './definitions.ts';
-import { byGravity, Denial } from './denial.ts';
-import { hasAtHand, unwrittenOf } from './holding.ts';
-import { createLedger, type Ledger, type Refusal, type Taken, type Wish } from './ledger.ts';
+import { byGravity, Denial, TurnedAway } from './denial.ts';
+import { type Holding, hasAtHand, unwrittenOf, wasRefused } from './holding.ts';
+import { createLedger, type Ledger, type Refusal, type Taken, unconcerned, type Wish } from './ledger.ts';
 import { clearUsage, type Reaped, type Spot, setLevel } from './ledger-store.ts';
 import { createLostLedger, type LostLedger } from './lost-ledger.ts';
 import {
@@ -36,8 +36,6 @@ export type Spent =
       readonly detail: string;
     };
 
-type Denied = Extract<Spent, { granted: false }>;
-
 export type QuotaTotals = {
   readonly checks: number;
   readonly blocks: number;
@@ -58,8 +56,8 @@ export type Quotas = {
   /** Reads the definitions and takes back what an earlier life held. @returns what that was */
   open(): Promise<readonly Reaped[]>;
   /**
-   * Takes a use from what is at hand, or from the ledger. Asked are quotas that can deny, and those of what comes back.
-   * `hold` is told when it waits.
+   * Takes a use from what is at hand, or from the ledger. Asked are quotas that can deny, and those of what comes back. Only what waits
+   * for something is a promise: what is at hand, and who was turned away a moment ago, is answered at once. `hold` is told when it waits.
    * @param final kinds that are used up when they are granted
    */
   spend(
@@ -67,9 +65,7 @@ export type Quotas = {
     amounts: Amounts,
     final: (kind: Counted) => boolean,
     hold?: (maxMs: number) => void,
-  ): Promise<Spent>;
-  /** The same from what is at hand alone, without a promise: undefined when the ledger must be asked. */
-  spendAtHand(place: Place, amounts: Amounts, final: (kind: Counted) => boolean): Spent | undefined;
+  ): Spent | Promise<Spent>;
   /** What was taken was used up to this amount; kinds that are not named were used as granted. */
   settle(taken: readonly Taken[], used: Amounts): void;
   /** Of quotas that only count: after the fact. `unasked`: of all others too, since nobody could be asked before. */
@@ -116,12 +112,12 @@ export function createQuotas(options: {
   });
   const counters = { checks: 0, blocks: 0, throttles: 0, queued: 0, resets: 0, unguarded: 0, refusedBlind: 0 };
 
-  const wishesOf = (place: Place, amounts: Amounts, final: (kind: Counted) => boolean, nowMs: number): Wish[] => {
+  const wishesOf = (asked: readonly Holding[], amounts: Amounts, final: (kind: Counted) => boolean): Wish[] => {
     const wishes: Wish[] = [];
-    for (const holding of definitions.applied(place, nowMs)) {
+    for (const holding of asked) {
       const { counts } = holding.quota;
       const amount = amounts[counts];
-      if (amount !== undefined && isAsked(holding.quota)) wishes.push({ holding, amount, final: final(counts) });
+      if (amount !== undefined) wishes.push({ holding, amount, final: final(counts) });
     }
     return wishes;
   };
@@ -182,23 +178,43 @@ export function createQuotas(options: {
     return { granted: true, taken: taken ?? [] };
   };
 
-  const deny = (refusals: readonly Refusal[], nowMs: number): Denied =>
+  const deny = (refusals: readonly Refusal[], nowMs: number): TurnedAway =>
     new TurnedAway(
       byGravity(
         refusals.map(
           ({ holding: { quota, bucket }, standing, amount }) => new Denial(quota, bucket, standing, amount, nowMs),
         ),
       ),
+      nowMs,
     );
 
   /** What the actions of those that said no make of it: turned away, slowed down or kept waiting. */
-  const act = (wishes: readonly Wish[], denied: Denied, hold: (maxMs: number) => void): Spent | Promise<Spent> => {
-    note(denied.denials);
-    for (const { quota } of denied.denials)
-      if (quota.action === 'block' || quota.action === 'escalate') return turnedAway(denied);
-    return delay(wishes, denied, hold);
+  const act = (wishes: readonly Wish[], denied: TurnedAway, hold: (maxMs: number) => void): Spent | Promise<Spent> => {
+    note(denied);
+    if (!denied.denials.some(({ quota }) => turnsAway(quota))) return delay(wishes, denied, hold);
+    const [only, ...others] = denied.denials;
+    if (others.length === 0)
+      for (const { holding } of wishes) if (holding.quota === only?.quota) holding.answer = denied;
+    return turnedAway(denied);
   };
-  const delay = async (wishes: readonly Wish[], denied: Denied, hold: (maxMs: number) => void): Promise<Spent> => {
+  /** The same answer as a moment ago, when one quota alone turned as much away and turns it away still. */
+  const answerAgain = (asked: readonly Holding[], amounts: Amounts, nowMs: number): Spent | undefined => {
+    let refusing: Holding | undefined;
+    for (const holding of asked) {
+      const amount = amounts[holding.quota.counts];
+      if (amount === undefined || !wasRefused(holding, amount, nowMs)) continue;
+      if (refusing !== undefined) return undefined;
+      refusing = holding;
+    }
+    const answer = refusing?.answer;
+    if (refusing === undefined || answer === undefined) return undefined;
+    const { quota, standing } = refusing;
+    if (!answer.answers(quota, standing, amounts[quota.counts] ?? 0, nowMs)) return undefined;
+    if (answer.noted === undefined || !violations.again(answer.noted, nowMs)) return undefined;
+    wake();
+    return turnedAway(answer);
+  };
+  const delay = async (wishes: readonly Wish[], denied: TurnedAway, hold: (maxMs: number) => void): Promise<Spent> => {
     const all = denied.denials;
     const nowMs = clock.now();
     const refusing = all.map(({ quota }) => quota);
@@ -240,21 +256,12 @@ export function createQuotas(options: {
     counters.blocks += 1;
     return spent;
   };
-  const note = (all: readonly Denial[]): void => {
+  const note = (denied: TurnedAway): void => {
     wake();
-    for (const { quota, bucket, standing, amount } of all) {
+    for (const { quota, bucket, standing, amount } of denied.denials) {
       const { exceededBy } = judge(quota, standing, amount);
-      violations.note({ quota, bucket, standing, amount, exceededBy, action: quota.action });
+      denied.noted = violations.note({ quota, bucket, standing, amount, exceededBy, action: quota.action });
     }
-  };
-
-  const spendAtHand = (place: Place, amounts: Amounts, final: (kind: Counted) => boolean): Spent | undefined => {
-    const nowMs = clock.now();
-    const wishes = wishesOf(place, amounts, final, nowMs);
-    if (wishes.length === 0) return { granted: true, taken: [] };
-    counters.checks += 1;
-    const taken = ledger.take(wishes, nowMs);
-    return taken && { granted: true, taken };
   };
 
   return {
@@ -268,20 +275,20 @@ export function createQuotas(options: {
       await definitions.load();
       return ledger.reap({ atStart: true });
     },
-    spendAtHand,
     // No async function: what is at hand, and who was refused a moment ago, waits for nothing.
     spend(place, amounts, final, hold = holdsNothing) {
       const nowMs = clock.now();
-      const wishes = wishesOf(place, amounts, final, nowMs);
-      if (wishes.length === 0) return Promise.resolve({ granted: true, taken: [] });
+      const asked = definitions.asked(place, nowMs);
+      const given = ledger.give(asked, amounts, final, nowMs);
+      if (given === unconcerned) return given;
       counters.checks += 1;
-      const taken = ledger.take(wishes, nowMs);
-      if (taken) return Promise.resolve({ granted: true, taken });
+      if (given !== undefined) return given;
+      const again = answerAgain(asked, amounts, nowMs);
+      if (again !== undefined) return again;
+      const wishes = wishesOf(asked, amounts, final);
       const known = ledger.recentRefusals(wishes, nowMs);
-      if (known.length > 0) return Promise.resolve(act(wishes, deny(known, nowMs), hold));
-      return ask(wishes, nowMs).then((spent) =>
-        spent.granted || spent.denials.length === 0 ? spent : act(wishes, spent, hold),
-      );
+      if (known.length > 0) return act(wishes, deny(known, nowMs), hold);
+      return ask(wishes, nowMs).then((spent) => (spent instanceof TurnedAway ? act(wishes, spent, hold) : spent));
     },
     settle(taken, used) {
       let beyond = false;
@@ -371,17 +378,7 @@ export function createQuotas(options: {
 
 const holdsNothing = (): void => undefined;
 
-/** The sentence is written when it is read. */
-class TurnedAway {
-  readonly granted = false;
-  readonly denials: readonly Denial[];
-  constructor(denials: readonly Denial[]) {
-    this.denials = denials;
-  }
-  get detail(): string {
-    return this.denials[0]?.detail ?? '';
-  }
-}
+const turnsAway = ({ action }: Quota): boolean => action === 'block' || action === 'escalate';
 
 /** What a quota that turned nothing away did. */
 const doneBy = (quota: Quota): string => (quota.shadow ? 'none' : quota.action);

@@ -28,9 +28,23 @@ export type Excess = {
   readonly action: string;
 };
 
+/** What waits to be written down of one bucket. */
+export type Noted = {
+  readonly first: Excess;
+  worst: Excess;
+  times: number;
+  readonly firstMs: number;
+  lastMs: number;
+  /** Taken by a flush: it counts no more. */
+  taken: boolean;
+  readonly found: { count: number };
+};
+
 export type Violations = {
-  /** Kept in memory until the next flush; never waits. */
-  note(excess: Excess): void;
+  /** Kept in memory until the next flush; never waits. Undefined: there was no place, and only its number is known. */
+  note(excess: Excess): Noted | undefined;
+  /** The same once more. False: it was written down meanwhile, and is to be noted anew. */
+  again(noted: Noted, nowMs: number): boolean;
   /** Above the limit and still allowed. */
   noteWarning(quota: Quota, bucket: string, standing: number): void;
   flush(): Promise<void>;
@@ -65,10 +79,15 @@ export function createViolations(options: {
   alarm: QuotaAlarm | undefined;
 }): Violations {
   const { db, clock, random, events, alarm } = options;
-  const pending = new Map<string, { first: Excess; worst: Excess; times: number; firstMs: number; lastMs: number }>();
+  const pending = new Map<string, Noted>();
   const warned = new Map<string, number>();
   const warningsOf = new Map<string, number>();
-  const foundOf = new Map<Counted, number>();
+  const foundOf = new Map<Counted, { count: number }>();
+  const foundOfKind = (counts: Counted): { count: number } => {
+    const found = foundOf.get(counts) ?? { count: 0 };
+    foundOf.set(counts, found);
+    return found;
+  };
   let toWarn: { quota: Quota; bucket: string; standing: number }[] = [];
   const listeners: ((violation: Violation) => void)[] = [];
   const warningListeners: ((warning: { quota: Quota; bucket: string; standing: number }) => void)[] = [];
@@ -96,8 +115,8 @@ export function createViolations(options: {
   return {
     note(excess) {
       violations += 1;
-      const { counts } = excess.quota;
-      foundOf.set(counts, (foundOf.get(counts) ?? 0) + 1);
+      const kind = foundOfKind(excess.quota.counts);
+      kind.count += 1;
       const key = `${excess.quota.id} ${excess.bucket}`;
       const nowMs = clock.now();
       const found = pending.get(key);
@@ -105,8 +124,22 @@ export function createViolations(options: {
         found.times += 1;
         found.lastMs = nowMs;
         if (excess.exceededBy > found.worst.exceededBy) found.worst = excess;
-      } else if (pending.size < mostPending)
-        pending.set(key, { first: excess, worst: excess, times: 1, firstMs: nowMs, lastMs: nowMs });
+        return found;
+      }
+      if (pending.size >= mostPending) return undefined;
+      const made: Noted = {
+        ...{ first: excess, worst: excess, times: 1, firstMs: nowMs, lastMs: nowMs, taken: false, found: kind },
+      };
+      pending.set(key, made);
+      return made;
+    },
+    again(noted, nowMs) {
+      if (noted.taken) return false;
+      violations += 1;
+      noted.found.count += 1;
+      noted.times += 1;
+      noted.lastMs = nowMs;
+      return true;
     },
     noteWarning(quota, bucket, standing) {
       warnings += 1;
@@ -124,6 +157,7 @@ export function createViolations(options: {
       if (pending.size + toWarn.length === 0) return;
       const batch = [...pending.values()];
       const tell = toWarn;
+      for (const one of batch) one.taken = true;
       pending.clear();
       toWarn = [];
       try {
@@ -171,7 +205,10 @@ export function createViolations(options: {
           const key = `${one.first.quota.id} ${one.first.bucket}`;
           const later = pending.get(key);
           if (later) later.times += one.times;
-          else pending.set(key, one);
+          else {
+            one.taken = false;
+            pending.set(key, one);
+          }
         }
         // A bucket that was warned is not warned anew for minutes: what is lost here nobody would tell.
         toWarn = [...tell, ...toWarn].slice(0, mostPending);
@@ -216,7 +253,7 @@ export function createViolations(options: {
     totals: () => ({ violations, warnings }),
     countOf: async (kinds) => ({
       open: await countViolations(db.reader(), { kinds, resolved: false }),
-      total: kinds.reduce((sum, kind) => sum + (foundOf.get(kind) ?? 0), 0),
+      total: kinds.reduce((sum, kind) => sum + (foundOf.get(kind)?.count ?? 0), 0),
     }),
     countOpen: () => countViolations(db.reader(), { resolved: false }),
     warningsOf: (quotaId) => warningsOf.get(quotaId) ?? 0,
