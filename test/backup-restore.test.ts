@@ -121,16 +121,15 @@ describe.skipIf(!hasPart('restic'))('a recovery point of the sample', () => {
     expect(contentOf(workspace)).toEqual(before);
   });
 
-  test('every byte is read back and compared when somebody asks', async () => {
-    const [point] = await points();
-    const done = await warden.call(
-      'POST',
-      `/api/v1/backup/points/${field(point, 'backup_id')}/verify`,
-      undefined,
-      wait,
-    );
+  test('every byte is read back and compared when somebody asks, which gives a point that is planned to be restored another id in the repository', async () => {
+    const id = String(field((await points()).at(-1), 'backup_id'));
+    const path = `/api/v1/backup/restore/${id}`;
+    const { body: plan } = await warden.call('POST', path, { plan_only: true });
+    const done = await warden.call('POST', `/api/v1/backup/points/${id}/verify`, undefined, wait);
     expect(field(done.body, 'state')).toBe('succeeded');
     expect(Number(field(done.body, 'result', 'files'))).toBeGreaterThan(10);
+    const order = { plan_id: field(plan, 'plan_id'), confirm: true, safety_point: false };
+    expect(await warden.call('POST', path, order, wait)).toMatchObject({ body: { state: 'succeeded', error: null } });
   });
 
   test('an unchanged workspace costs next to nothing the second time', async () => {

@@ -6,11 +6,14 @@ import { foldComponent, includesOf } from './fold-component.ts';
 import type { ManifestComponent } from './manifest.ts';
 import type { Progress } from './repository/index.ts';
 import { checkStaged, dressStaged, type Owner, requirePlain } from './restore/index.ts';
+import { restoreSnapshot } from './restore-snapshot.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath } from './staging.ts';
 
 /** The files of a component, or of one folder of it, as they are to be brought. */
 export type BroughtFiles = {
+  readonly pointId: string;
+  /** As it was when the point was looked up. */
   readonly snapshotId: string;
   readonly component: Pick<ManifestComponent, 'name' | 'unfolded'>;
   /** Folder within the component whose contents are meant; '' is the whole. */
@@ -51,7 +54,7 @@ export async function bringFiles(
     const root = `${componentPath(component.name)}${below}`;
     const names = topNamesOf(files.entries);
     if (files.whole || names.length > 0)
-      await deps.repository.restore({
+      await restoreSnapshot(deps.repository, files.pointId, {
         snapshotId: files.snapshotId,
         signal,
         operationId,

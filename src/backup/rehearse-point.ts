@@ -13,6 +13,7 @@ import type { Progress, Repository } from './repository/index.ts';
 import { checkStaged, dressStaged, requirePlain } from './restore/index.ts';
 import type { Restorer } from './restore/restorer.ts';
 import { createSqliteRestorer } from './restore/sqlite/sqlite-restorer.ts';
+import { restoreSnapshot } from './restore-snapshot.ts';
 import { restorerContext } from './restore-stores.ts';
 import type { Json } from './sources/source.ts';
 import type { TreeEntry } from './sources/tree.ts';
@@ -237,11 +238,11 @@ const described = (component: ManifestComponent) => ({
 async function fetchFiles(
   deps: RehearsalDeps,
   request: RehearsalRequest,
-  { component, snapshotId }: { component: ManifestComponent; snapshotId: string },
+  { component, manifest, snapshotId }: { component: ManifestComponent; manifest: Manifest; snapshotId: string },
 ): Promise<readonly TreeEntry[]> {
   const target = join(request.scratchDir, 'point');
   await mkdir(target, { recursive: true, mode: 0o700 });
-  await deps.repository.restore({
+  await restoreSnapshot(deps.repository, manifest.id, {
     snapshotId,
     target,
     include: [...includesOf(component), `/${component.entries_file}`],

@@ -38,7 +38,7 @@ export async function restoreAside(
     await eachStore(deps, stores, context, (part, call) => part.restorer.prepare(part.request, call));
     await context.phase('staging');
     if (arriving !== undefined && files.length > 0) await mkdir(arriving, { recursive: true, mode: 0o700 });
-    for (const part of files) await arrive(deps, part, arriving ?? part.folder, work.prepared.snapshotId, context);
+    for (const part of files) await arrive(deps, part, arriving ?? part.folder, work, context);
     await deps.step('restore:staged');
     await context.phase('moving');
     for (const part of files) {
@@ -80,12 +80,19 @@ async function arrive(
   deps: BackupDeps,
   part: FilesPart,
   arriving: string,
-  snapshotId: string,
+  { point, prepared: { snapshotId } }: { point: RecoveryPoint; prepared: PreparedRestore },
   context: OperationContext,
 ): Promise<void> {
   await bringFiles(
     deps,
-    { snapshotId, component: part.component, below: part.below, entries: part.entries, whole: part.whole },
+    {
+      pointId: point.id,
+      snapshotId,
+      component: part.component,
+      below: part.below,
+      entries: part.entries,
+      whole: part.whole,
+    },
     {
       into: join(arriving, part.component.name),
       incoming: join(arriving, `${part.component.name}.incoming`),

@@ -71,7 +71,12 @@ export async function restorePoint(
   const progress = { stopped: false };
   const undone: string[] = [];
   try {
-    await exchange(deps, guarded, { files, stores, stops, snapshotId: prepared.snapshotId, progress }, context);
+    await exchange(
+      deps,
+      guarded,
+      { files, stores, stops, pointId: point.id, snapshotId: prepared.snapshotId, progress },
+      context,
+    );
   } catch (err) {
     const stuck = await undoStoresPatiently(deps, guarded, stores, context, err);
     await recoverFromFailure(deps, guarded, context, {
@@ -136,12 +141,13 @@ async function exchange(
     files: readonly FilesPart[];
     stores: readonly StorePart[];
     stops: boolean;
+    pointId: string;
     snapshotId: string;
     progress: { stopped: boolean };
   },
   context: OperationContext,
 ): Promise<void> {
-  const { files, stores, snapshotId } = work;
+  const { files, stores } = work;
   const { clock } = deps;
   const folders = files.map((one) => one.folder);
   const roots = files.map((one) => ({ root: one.folder, keep: one.keep.map(({ name }) => name) }));
@@ -159,7 +165,7 @@ async function exchange(
   for (const older of await listUndo(folders)) if (older.canBeDiscarded) await discardUndo(folders, older.operationId);
 
   await context.phase('staging');
-  for (const one of files) await stagePart(deps, one, snapshotId, context);
+  for (const one of files) await stagePart(deps, one, work, context);
   await deps.step('restore:staged');
 
   await context.phase('moving');
@@ -242,13 +248,13 @@ export async function verifyParts(
 async function stagePart(
   deps: BackupDeps,
   part: FilesPart,
-  snapshotId: string,
+  { pointId, snapshotId }: { pointId: string; snapshotId: string },
   context: OperationContext,
 ): Promise<void> {
   const { root, staged } = await openStage(part.folder, context.id);
   await bringFiles(
     deps,
-    { snapshotId, component: part.component, below: part.below, entries: part.entries, whole: part.whole },
+    { pointId, snapshotId, component: part.component, below: part.below, entries: part.entries, whole: part.whole },
     {
       into: staged,
       // Beside the staging folder, on the same file system.

@@ -14,6 +14,7 @@ import {
 } from './manifest.ts';
 import type { Snapshot, SnapshotEntry } from './repository/index.ts';
 import { checkStaged } from './restore/index.ts';
+import { restoreSnapshot } from './restore-snapshot.ts';
 import type { TreeEntry } from './sources/tree.ts';
 import { componentPath, readEntries } from './staging.ts';
 import { findStream, streamFile } from './streams.ts';
@@ -79,7 +80,7 @@ export async function verifyContent(
   try {
     let files = 0;
     let bytes = 0;
-    await deps.repository.restore({
+    await restoreSnapshot(deps.repository, manifest.id, {
       snapshotId: request.snapshotId,
       target: scratch,
       signal: context.signal,

@@ -7,6 +7,7 @@ import { isPointId, newestFirstAt } from '../point.ts';
 import type { Repository } from '../repository/index.ts';
 import { requireSafeEntries, verifyRestored } from '../restore/index.ts';
 import type { ComponentPlan, Restorer, RestorerRequest } from '../restore/restorer.ts';
+import { restoreSnapshot } from '../restore-snapshot.ts';
 import { type FileEntry, ownFolder, type TreeEntry } from '../sources/tree.ts';
 import { readEntries } from '../staging.ts';
 import { findMark } from './mark.ts';
@@ -218,7 +219,7 @@ function planState(
 
 async function readAllEntries(
   repository: Repository,
-  { manifest, snapshotId }: RecoverablePoint,
+  { id, manifest, snapshotId }: RecoverablePoint,
   scratchDir: string,
   signal: AbortSignal,
 ): Promise<Map<string, readonly TreeEntry[]>> {
@@ -229,7 +230,7 @@ async function readAllEntries(
   const found = new Map<string, readonly TreeEntry[]>();
   if (withFiles.length === 0) return found;
   const include = withFiles.map((one) => `/${one.entries_file}`);
-  await repository.restore({ snapshotId, target: folder, include, signal });
+  await restoreSnapshot(repository, id, { snapshotId, target: folder, include, signal });
   for (const component of withFiles) {
     const entries = await readEntries(join(folder, component.entries_file), component.entries_sha256);
     requireSafeEntries(entries);

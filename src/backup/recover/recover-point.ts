@@ -67,7 +67,7 @@ async function recoverFiles(
     await mkdir(join(folder, ownFolder), { recursive: true, mode: 0o700 }).catch(refuse(folder));
     await bringFiles(
       { repository: deps.repository, unfolder: createUnfolder() },
-      { snapshotId: plan.point.snapshotId, component, below: '', entries, whole: true },
+      { pointId: plan.point.id, snapshotId: plan.point.snapshotId, component, below: '', entries, whole: true },
       { into: arriving, incoming: `${arriving}.incoming`, owner: await ownerOf(folder) },
       { signal, operationId: recoveryIdOf(plan.point.id) },
     );
