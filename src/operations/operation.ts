@@ -1,5 +1,5 @@
 import type { Severity } from '../events/index.ts';
-import { AppError, type ErrorCode, errorCatalogue, isAppError } from '../platform/errors.ts';
+import { AppError, type ErrorCode, errorCatalogue, isAppError, storageError } from '../platform/errors.ts';
 import type { Progress } from './progress.ts';
 
 /**
@@ -48,10 +48,11 @@ export const isFinal = (operation: Operation): boolean => operation.state !== 'r
 export const allowedActions = (operation: Operation): 'cancel'[] =>
   operation.state === 'running' && operation.cancelRequestedMs === null ? ['cancel'] : [];
 
-/** Text of errors that are not of the catalogue stays in the log. */
+/** Text of errors that are not of the catalogue stays in the log; that a disk is full is told, wherever the work met it. */
 export function operationError(err: unknown): OperationError {
-  const known = isAppError(err)
-    ? err
+  const told = storageError(err, 'this was done');
+  const known = isAppError(told)
+    ? told
     : new AppError('internal/unexpected', 'The log has more under the id of this operation.');
   return { code: known.code, ...publicKind(known.code), detail: known.detail };
 }

@@ -103,6 +103,13 @@ test('a known error is told, an unknown one keeps its text for the log', async (
   ]);
 });
 
+test('a full disk is told as one, wherever the work met it', async () => {
+  const { id } = await begin(async () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  });
+  expect(await operations.wait(id)).toMatchObject({ state: 'failed', error: { code: 'storage/full', status: 507 } });
+});
+
 test('a result that is no JSON makes the operation fail and frees the target', async () => {
   const { id } = await begin(async () => ({ size: 1n }));
   expect(await operations.wait(id)).toMatchObject({ state: 'failed', error: { code: 'internal/unexpected' } });
