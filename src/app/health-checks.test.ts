@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { RemoteWrite } from '../metrics/index.ts';
 import { systemClock } from '../platform/clock.ts';
-import { remoteStoreCheck } from './health-checks.ts';
+import type { TargetStatus, WatchedTarget } from '../targets/index.ts';
+import { remoteStoreCheck, targetCheck } from './health-checks.ts';
 
 const nowMs = Date.UTC(2026, 0, 5, 12);
 const clock = { ...systemClock, now: () => nowMs };
@@ -39,4 +40,17 @@ test.each<[string, Partial<Store>, 'healthy' | 'degraded', string]>([
   const found = check(store);
   expect(found.status).toBe(status);
   expect(found.message).toContain(message);
+});
+
+test.each([
+  ['server-error', 'DEGRADED', ['answer', 'ingest']],
+  ['not-understood', 'DEGRADED', ['answer', 'ingest']],
+  ['slow', 'DEGRADED', undefined],
+  // Nothing is known of now.
+  ['stale', 'UNKNOWN', undefined],
+] as const)('a target whose reason is %s (%s) blocks %j', (code, word, blocks) => {
+  const status = (): TargetStatus => ({ word, reasons: [{ code, message: 'It answers 502.' }] });
+  // Only what is read of it.
+  const watched = { target: { id: 'rag' }, status, observation: () => undefined } as unknown as WatchedTarget;
+  expect(targetCheck(watched).read().blocks).toEqual(blocks);
 });

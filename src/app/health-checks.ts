@@ -40,9 +40,15 @@ export const targetCheck = (watched: WatchedTarget): HealthCheck => ({
         (status.word === 'HEALTHY' ? wellWords[watched.target.kind] : ''),
       atMs: seen?.atMs,
       ...(seen?.latencyMs === undefined ? {} : { observedValue: Math.round(seen.latencyMs), observedUnit: 'ms' }),
+      ...(status.word === 'DEGRADED' && status.reasons.some(({ code }) => notTheBackend.has(code))
+        ? { blocks: ['answer', 'ingest'] as const }
+        : {}),
     };
   },
 });
+
+/** Somebody answers, such as a proxy before a backend that is gone: nobody is answered by it, and nothing taken in. */
+const notTheBackend: ReadonlySet<string> = new Set(['server-error', 'not-understood']);
 
 /** Without a target the host may be fine, but nothing is looked after. */
 export const nothingWatched: HealthCheck = {
