@@ -32,6 +32,9 @@ import { recovery } from './recovery.ts';
 import { replication } from './replication.ts';
 import { type Bench, isMet, renderReport, Skipped } from './report.ts';
 import { restore } from './restore.ts';
+import { failoverRounds } from './rounds/failover-rounds.ts';
+import { healthRounds } from './rounds/health-rounds.ts';
+import { recoveryRounds } from './rounds/recovery-rounds.ts';
 import { scatteredEdits } from './scattered-edits.ts';
 import { startToReady } from './start-to-ready.ts';
 import { wholePoint } from './whole-point.ts';
@@ -53,6 +56,9 @@ const benches: readonly Bench[] = [
   restore,
   replication,
   recovery,
+  recoveryRounds,
+  failoverRounds,
+  healthRounds,
   scatteredEdits,
   metricRecording,
   metricStorage,

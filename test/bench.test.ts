@@ -25,7 +25,8 @@ test.skipIf(process.platform !== 'linux')('each bench runs, and tells figures', 
     .map(
       (line) => JSON.parse(line) as { bench: string; size: string; figures?: { value: number }[]; skipped?: string },
     );
-  const files = [...readdirSync(join(root, 'bench')), 'leak-detection.ts', 'resource-scan.ts'].filter(
+  const inFolders = ['leak-detection', 'resource-scan', 'recovery-rounds', 'failover-rounds', 'health-rounds'];
+  const files = [...readdirSync(join(root, 'bench')), ...inFolders.map((name) => `${name}.ts`)].filter(
     (file) => file.endsWith('.ts') && !notBenches.has(file),
   );
   expect(ran.map(({ bench }) => `${bench}.ts`).sort()).toEqual(files.sort());

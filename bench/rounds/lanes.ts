@@ -1,0 +1,45 @@
+import { writeFileSync } from 'node:fs';
+import type { Tally } from './tally.ts';
+
+type Played = {
+  play(round: number): Promise<void>;
+  log(): string;
+  close(): Promise<void>;
+};
+
+/**
+ * Plays rounds on some lanes side by side, since most of a round is waiting; each lane makes room for a new one after a while. A round
+ * that throws is wrong, and its lane is given up.
+ */
+export async function inLanes(
+  { rounds, lanes, roundsOfLane }: { rounds: number; lanes: number; roundsOfLane: number },
+  open: (number: number) => Promise<Played>,
+  tally: Tally,
+): Promise<void> {
+  const blocks = Math.ceil(rounds / roundsOfLane);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < blocks) {
+      const block = next;
+      next += 1;
+      const lane = await open(block);
+      try {
+        for (let round = block * roundsOfLane; round < Math.min(rounds, (block + 1) * roundsOfLane); round += 1) {
+          const before = tally.wrong;
+          await lane.play(round).catch((err: unknown) => {
+            tally.note(
+              'a round comes to its end',
+              err instanceof Error ? (err.stack ?? err.message) : String(err),
+              `round ${round}`,
+            );
+          });
+          const folder = process.env.BENCH_LOGS;
+          if (tally.wrong > before && folder) writeFileSync(`${folder}/round-${round}.log`, lane.log().slice(-40_000));
+        }
+      } finally {
+        await lane.close();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, blocks) }, work));
+}
