@@ -26,7 +26,6 @@ import {
   createReplicationMetrics,
   createReplicationStore,
   createRepositoryPlace,
-  environmentOf,
   judgeOverview,
   type Packed,
   placeWithCredentials,
@@ -40,7 +39,7 @@ import {
 import type { Ground } from './ground.ts';
 import { foldersOfPlaces } from './places.ts';
 import type { Protection } from './protection.ts';
-import { readStoreSecret } from './repository-options.ts';
+import { readStoreSecret, storeEnvironment } from './repository-options.ts';
 import type { Watching } from './watching.ts';
 
 export type ReplicationWiring = {
@@ -125,7 +124,7 @@ export function createReplicationWiring(
         location,
         passwordFile: replica.passwordFile ?? config.backup.passwordFile,
         cacheDir: join(config.dataDir, 'cache', 'restic'),
-        environment: environmentOf(replica.kind, credentials),
+        environment: storeEnvironment(location.kind, credentials, config),
         caFile: replica.caFile ?? config.replication.caFile,
         ...{ children, log, clock },
       }),

@@ -36,8 +36,10 @@ export {
   rehearsePoint,
 } from './rehearse-point.ts';
 export {
+  type CopyProgress,
   createResticRepository,
   ensurePasswordFile,
+  type LocationKind,
   type LocationOrigin,
   parseRecoveryKit,
   parseRepositoryLocation,

@@ -29,6 +29,7 @@ import { buildWatchedProcesses, type WatchedProcess } from './resource-settings.
 import type { SettingValues } from './settings.ts';
 import type { Problem } from './settings-file.ts';
 import { findRepositoriesInStandby } from './standby-config.ts';
+import { readStoreProxy, type StoreProxy } from './store-proxy.ts';
 import type { Structure } from './structures.ts';
 import { type DumpCommand, findNameProblems } from './target-config.ts';
 import { buildTargetDatabase, type TargetDatabase } from './target-database.ts';
@@ -195,6 +196,8 @@ export type Config = {
   readonly cleanup: CleanupConfig;
   readonly quotas: { readonly checkIntervalMs: number; readonly definitions: readonly QuotaConfig[] };
   readonly replication: ReplicationConfig;
+  /** How stores elsewhere are reached, the repository's and those of replicas. */
+  readonly storeProxy: StoreProxy;
   readonly logs: LogsConfig;
   readonly traffic: { readonly maxExchanges: number; readonly prices: readonly ModelPrice[] };
   /** The `ragwarden.yaml` that was read; undefined when there is none. */
@@ -432,6 +435,7 @@ export function buildConfig(
       hysteresisPercent: values.lowDiskHysteresisPercent,
     },
     heartbeat: buildHeartbeat(values, origins, problems),
+    storeProxy: readStoreProxy(env),
     backup: {
       enabled: values.backupEnabled,
       ...repository,

@@ -45,11 +45,13 @@ export { findSettingByKey, type SettingName, settingEntries, settings } from './
 export type { Problem } from './settings-file.ts';
 export { configAtPlace, type PlaceId, placeIds, type StandbyConfig } from './standby-config.ts';
 export {
+  isCredentialFile,
   type StoreCredentials,
   type StoreSecret,
-  storeCredentialFiles,
   storeCredentialNames,
+  storeCredentialsOfFile,
 } from './store-credentials.ts';
+export type { StoreProxy } from './store-proxy.ts';
 export type { DumpCommand, LifecycleStep } from './target-config.ts';
 export type { TargetDatabase } from './target-database.ts';
 export { type KindOrigin, looksLikeGraphragProject, type TargetKind, targetKinds } from './target-kind.ts';

@@ -8,8 +8,8 @@ import {
   namedCredentials,
   type StoreCredentials,
   type StoreSecret,
-  storeCredentialFiles,
   storeCredentialNames,
+  storeCredentialsOfFile,
 } from './store-credentials.ts';
 
 export const backupStructure = z.strictObject({
@@ -32,7 +32,7 @@ const elsewhere = /^(s3|azure|gs|rest|sftp):./;
 /** All that any of these stores reads: which of it is used is known when its kind is. */
 const credentialNames: readonly string[] = [
   ...Object.values(storeCredentialNames).flat(),
-  ...Object.values(storeCredentialFiles).flat(),
+  ...Object.values(storeCredentialsOfFile).flat(),
 ];
 
 /** Credentials come from the file by name, else from the variables that the store's own tools read, or `<NAME>_FILE`. */

@@ -9,8 +9,13 @@ export const storeCredentialNames = {
   gs: ['GOOGLE_PROJECT_ID', 'GOOGLE_ACCESS_TOKEN'],
   rest: ['RESTIC_REST_USERNAME', 'RESTIC_REST_PASSWORD'],
 } as const;
-/** Names a file of this machine, so it comes from file or environment only. */
-export const storeCredentialFiles = { gs: ['GOOGLE_APPLICATION_CREDENTIALS'] } as const;
+/** From file or environment only: one names a file of this machine, the other another host than the kind of store promises. */
+export const storeCredentialsOfFile = {
+  azure: ['AZURE_ENDPOINT_SUFFIX'],
+  gs: ['GOOGLE_APPLICATION_CREDENTIALS'],
+} as const;
+/** Of this one the store's tools want the file itself, not what is in it. */
+export const isCredentialFile = (name: string): boolean => name === 'GOOGLE_APPLICATION_CREDENTIALS';
 
 export const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable');
 export const namedSecret = z

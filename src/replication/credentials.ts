@@ -1,4 +1,4 @@
-import { storeCredentialFiles, storeCredentialNames } from '../config/index.ts';
+import { storeCredentialNames, storeCredentialsOfFile } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { ReplicaKind } from './replica.ts';
 
@@ -11,7 +11,7 @@ const known: Readonly<Record<ReplicaKind, readonly string[]>> = {
   ...{ folder: [], sftp: [], rclone: [] },
   ragwarden: ['API_KEY'],
 };
-const fileOnly: Readonly<Partial<Record<ReplicaKind, readonly string[]>>> = storeCredentialFiles;
+const fileOnly: Readonly<Partial<Record<ReplicaKind, readonly string[]>>> = storeCredentialsOfFile;
 
 export type Credentials = Readonly<Record<string, string>>;
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseRepositoryLocation } from '../backup/index.ts';
+import type { ReplicaConfig } from '../config/index.ts';
 import { createEventLog, type EventLog } from '../events/index.ts';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
 import { AppError } from '../platform/errors.ts';
@@ -17,7 +18,7 @@ let events: EventLog;
 const key = systemRandom(32).toString('base64');
 const unspooled: string[] = [];
 const leases = () => createLeases({ db: state.db, clock: createFakeClock(), instance: 'test', ttlMs: replicaLeaseMs });
-const build = (location = '/mnt/one'): Replicas =>
+const build = (location = '/mnt/one', credentials: ReplicaConfig['credentials'] = {}): Replicas =>
   createReplicas({
     ...{ store: createReplicationStore(state.db), db: state.db, clock: createFakeClock(), maxTargets: 3, events },
     seal: createSeal({ given: key, file: '', random: systemRandom }),
@@ -26,7 +27,7 @@ const build = (location = '/mnt/one'): Replicas =>
         ...{ id: 'file', name: 'file', place: { location }, zone: 'a', offline: false, enabled: true },
         ...{
           apiKey: undefined,
-          credentials: {},
+          credentials,
           passwordFile: undefined,
           caFile: undefined,
           limitKiB: undefined,
@@ -40,7 +41,7 @@ const build = (location = '/mnt/one'): Replicas =>
     },
     living: () => ['/srv/rag', '/var/lib/ragwarden'],
     parseLocation: parseRepositoryLocation,
-    readSecret: async (secret) => ('value' in secret ? secret.value : 'of a file'),
+    readSecret: async (secret, name) => ('value' in secret ? secret.value : `${name} of ${secret.file}`),
     async admit(host) {
       if (host.startsWith('169.254.')) throw new AppError('outgoing/refused-address', 'a metadata address');
     },
@@ -137,4 +138,23 @@ test('a place where somebody works is not removed, and what waited for one that 
   unspooled.length = 0;
   await replicas.remove('far-away', 'a');
   expect(unspooled).toEqual(['far-away']);
+});
+
+test('what names a file or a host is taken from the file only, each secret is read by its name, and of the API it is refused', async () => {
+  const named = { GOOGLE_APPLICATION_CREDENTIALS: { file: '/etc/key.json' } };
+  const google = build('gs:points:/here', named);
+  expect(await google.credentials(await google.require('file'))).toEqual({
+    GOOGLE_APPLICATION_CREDENTIALS: 'GOOGLE_APPLICATION_CREDENTIALS of /etc/key.json',
+  });
+  const azure = build('azure:points:/here', { AZURE_ENDPOINT_SUFFIX: { value: 'core.chinacloudapi.cn' } });
+  expect(await azure.credentials(await azure.require('file'))).toEqual({
+    AZURE_ENDPOINT_SUFFIX: 'core.chinacloudapi.cn',
+  });
+  for (const [location, name] of [
+    ['gs:others:/here', 'GOOGLE_APPLICATION_CREDENTIALS'],
+    ['azure:others:/here', 'AZURE_ENDPOINT_SUFFIX'],
+  ] as const)
+    await expect(replicas.register(wanted({ location, credentials: { [name]: 'x' } }), 'a')).rejects.toMatchObject({
+      code: 'request/invalid',
+    });
 });

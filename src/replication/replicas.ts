@@ -60,7 +60,8 @@ export function createReplicas(deps: {
   /** Folders in which nothing of ours may be put: what is protected, our own state, the repository. */
   readonly living: () => readonly string[];
   parseLocation(text: string, origin: LocationOrigin): RepositoryLocation;
-  readSecret(secret: StoreSecret): Promise<string>;
+  /** @param name that the store's tools know it by */
+  readSecret(secret: StoreSecret, name: string): Promise<string>;
   readonly leases: Leases;
   /** What waits on this disk to be sent there. */
   forgetSpool(replica: Replica): Promise<void>;
@@ -101,7 +102,9 @@ export function createReplicas(deps: {
       ...config?.credentials,
       ...(config?.apiKey ? { API_KEY: config.apiKey } : {}),
     });
-    return Object.fromEntries(await Promise.all(pairs.map(async ([name, one]) => [name, await deps.readSecret(one)])));
+    return Object.fromEntries(
+      await Promise.all(pairs.map(async ([name, one]) => [name, await deps.readSecret(one, name)])),
+    );
   };
 
   return {

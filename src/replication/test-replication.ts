@@ -67,7 +67,11 @@ export const password = 'the password of a repository of tests';
 
 /** Test support: a real repository with real points, and replication over it, with a clock that stands. */
 export async function openTestReplication(
-  options: { readonly configured?: readonly ReplicaConfig[] } = {},
+  options: {
+    readonly configured?: readonly ReplicaConfig[];
+    /** Of every place. */
+    readonly proxy?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<TestReplication> {
   const folder = await mkdtemp(join(tmpdir(), 'ragwarden-replication-'));
   const passwordFile = join(folder, 'password');
@@ -192,10 +196,14 @@ export async function openTestReplication(
       return createRepositoryPlace({
         source,
         folder: replica.kind === 'folder' ? replica.place : undefined,
-        repository: repositoryAt(place, environmentOf(replica.kind, credentials), {
-          ...(replica.caFile === null ? {} : { caFile: replica.caFile }),
-          ...test.placeOptions,
-        }),
+        repository: repositoryAt(
+          place,
+          { ...options.proxy, ...environmentOf(replica.kind, credentials) },
+          {
+            ...(replica.caFile === null ? {} : { caFile: replica.caFile }),
+            ...test.placeOptions,
+          },
+        ),
       });
     },
     sourceUnsound: async () => test.unsound,

@@ -17,6 +17,7 @@ export type {
   BackupResult as StoredBackup,
   BackupWarning,
   CheckResult,
+  CopyProgress,
   LockHolder,
   OpenResult,
   PipedProgram,

@@ -24,6 +24,8 @@ const invalid = (why: string): AppError =>
 const hostName = /^(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])$/;
 const userName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+/** Azure answers other names with a 400 that says nothing. */
+const containerName = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/;
 
 /**
  * Takes a location apart; nothing that is not positively understood reaches the tool.
@@ -83,6 +85,8 @@ function bucket(kind: 'azure' | 'gs', text: string, rest: string): RepositoryLoc
   const [name = '', path] = [rest.slice(0, rest.indexOf(':')), rest.slice(rest.indexOf(':') + 1)];
   if (!rest.includes(':') || !bucketName.test(name) || !path.startsWith('/'))
     throw invalid(`${kind}: needs a name and a path, as in ${kind}:name:/path.`);
+  if (kind === 'azure' && !containerName.test(name))
+    throw invalid('A container of Azure has 3 to 63 lower-case letters, digits and single hyphens in its name.');
   return { kind, resticArgument: text, display: text };
 }
 

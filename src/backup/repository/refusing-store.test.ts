@@ -22,3 +22,20 @@ test.each([
   expect(watched.signal.reason).toMatchObject({ code, detail: expect.stringContaining('s3:https://host/bucket/path') });
   expect(lines).toHaveLength(6);
 });
+
+test('a container that is not there is told the second time, whatever comes between', () => {
+  const location = parseRepositoryLocation('azure:points:/path', 'file');
+  const watched = endAtRefusal({ doing: 'opening the repository', location, signal: undefined });
+  // As 0.19.1 said it of Azurite.
+  const told = [
+    'Stat(<config/>) returned error, retrying after 588.632639ms: blob.GetProperties: HEAD https://points.blob.core.windows.net/points/path%2Fconfig',
+    '-'.repeat(80),
+    'RESPONSE 404: 404 Not Found',
+    'ERROR CODE: ContainerNotFound',
+    '-'.repeat(80),
+  ];
+  for (const one of told) watched.onStderrLine(one);
+  expect(watched.signal.aborted).toBe(false);
+  for (const one of told) watched.onStderrLine(one);
+  expect(watched.signal.reason).toMatchObject({ code: 'repository/missing' });
+});

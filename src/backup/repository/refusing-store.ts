@@ -4,7 +4,8 @@ import { codeOfWords, resticFailure, triedAgain } from './restic-errors.ts';
 /**
  * Ends a restic that is told a second time that the store elsewhere is full, or that it may not do this. It would ask for a quarter
  * of an hour, and for each request anew; what may pass (no answer, an overloaded server) is left to it.
- * @returns what restic is run with; an aborted `signal` has `storage/full` or `repository/refused` as its reason
+ * The same where Azure has no such container, which 0.19 takes for something that may pass.
+ * @returns what restic is run with; an aborted `signal` has `storage/full`, `repository/refused` or `repository/missing` as its reason
  */
 export function endAtRefusal(facts: {
   readonly doing: string;
@@ -19,11 +20,14 @@ export function endAtRefusal(facts: {
     signal: signal ? AbortSignal.any([signal, found.signal]) : found.signal,
     onStderrLine(line) {
       onStderrLine?.(line);
-      if (!triedAgain.test(line)) return;
+      const noContainer = line === 'ERROR CODE: ContainerNotFound';
+      if (!noContainer && !triedAgain.test(line)) return;
       const code = codeOfWords(line);
-      if (code !== 'storage/full' && code !== 'repository/refused') return;
+      if (!noContainer && code !== 'storage/full' && code !== 'repository/refused') return;
       told += 1;
-      if (told === 2) found.abort(resticFailure({ exitCode: 1, signal: null, stderr: line }, doing, location));
+      if (told < 2) return;
+      const stderr = noContainer ? `unable to open repository: ${line}` : line;
+      found.abort(resticFailure({ exitCode: 1, signal: null, stderr }, doing, location));
     },
   };
 }

@@ -88,7 +88,12 @@ export type CopyRequest = Call & {
   readonly snapshotIds: readonly string[];
   /** KiB per second; 0: none. */
   readonly limitKiB?: number;
+  /** About once a second, where the system shows what a program writes. */
+  readonly onProgress?: (progress: CopyProgress) => void;
 };
+
+/** Of one call. Total null: not known, or not yet. */
+export type CopyProgress = { readonly bytesDone: number; readonly bytesTotal: number | null };
 
 export type ToolVersion = { readonly name: string; readonly version: string };
 

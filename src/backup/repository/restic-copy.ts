@@ -3,6 +3,7 @@ import { copyFile, mkdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError, isAppError, systemCode } from '../../platform/errors.ts';
+import { followCopy } from './copy-progress.ts';
 import type { Gate } from './gate.ts';
 import type { LocationKind, RepositoryLocation } from './location.ts';
 import type { Call, CopyRequest, Repository } from './repository.ts';
@@ -79,14 +80,15 @@ export async function copySnapshots(
   tool: ResticTool,
   to: Pick<Side, 'location' | 'caFile'>,
   from: Inside,
-  { snapshotIds, limitKiB = 0, signal, operationId }: CopyRequest,
+  { snapshotIds, limitKiB = 0, onProgress, signal, operationId }: CopyRequest,
 ): Promise<{ durationMs: number }> {
   if (snapshotIds.length === 0) return { durationMs: 0 };
   const { display } = to.location;
   const limits = limitKiB > 0 ? [`--limit-upload=${limitKiB}`, `--limit-download=${limitKiB}`] : [];
   const both = [...trustOfBoth(from, to), '--from-password-file', from.passwordFile];
-  const args = ['copy', ...limits, ...both, '--', ...snapshotIds.map(snapshotId)];
-  const call = { signal, operationId, env: await from.asSource() };
+  const following = onProgress ? followCopy(snapshotIds.length === 1, onProgress) : undefined;
+  const args = ['copy', ...(following ? ['--verbose'] : []), ...limits, ...both, '--', ...snapshotIds.map(snapshotId)];
+  const call = { signal, operationId, env: await from.asSource(), ...following };
   const { durationMs, stderr } = await tool.demand(`copying to ${display}`, args, call).catch((err: unknown) => {
     throw isAppError(err) && err.code === 'repository/damaged' ? tellWhose(err, from.location, display) : err;
   });

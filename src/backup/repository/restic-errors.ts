@@ -16,6 +16,9 @@ export const objectGone = /no such file|specified (key|blob) does not exist|obje
 /** Said in words by those that do not tell the code: `The access key ID you provided does not exist` is nothing that is missing. */
 const refused =
   /access ?denied|access key id .*does not exist|request signature we calculated|InvalidAccessKeyId|SignatureDoesNotMatch|(Expired|Invalid)Token|AuthenticationFailed|AuthorizationFailure|permission denied \(|host key verification failed|\b40[13]\b/i;
+/** Before a store is asked at all: what was named cannot be credentials of it, or there are none. */
+const noCredentials =
+  /malformed storage account key|decode account key|no azure authentication information|could not find default credentials|failed to acquire a token/i;
 const unreachable =
   /connection (refused|reset|timed out)|broken pipe|no such host|no route to host|network is unreachable|i\/o timeout|handshake timeout|unexpected EOF|: EOF|x509:|HTTP response to HTTPS client|could not resolve|connection closed|\b50[234]\b|SlowDown|service ?unavailable/i;
 /** A line of restic about a request that it makes again. It may have gone well then. */
@@ -34,13 +37,15 @@ const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[]
   ['repository/wrong-password', (text) => /wrong password or no key found/.test(text)],
   ['repository/locked', (text) => /is already locked|repo already locked|already locked (exclusively )?by/.test(text)],
   ['conflict/state', (text) => /config file already exists|already initialized/.test(text)],
-  ['repository/refused', (text) => refused.test(text)],
+  ['repository/refused', (text) => refused.test(text) || noCredentials.test(text)],
   ['repository/failed', (text) => /permission denied/i.test(text)],
   [
     'repository/unreachable',
     (text) => /(unable to open|client\.|dial |Stat:|: Get )/.test(text) && unreachable.test(text),
   ],
   ['repository/missing', (text) => /unable to open (config file|repository)/.test(text) && notThere.test(text)],
+  // Newer versions make no bucket of Google.
+  ['repository/missing', (text) => /create repository at .*bucket doesn't exist/.test(text)],
   // A pack that the index promises.
   ['repository/damaged', (text) => /Load\(<data\/\w+>/.test(text) && objectGone.test(text)],
   [
@@ -92,6 +97,8 @@ function detailOf(code: ErrorCode, doing: string, display: string, stderr: strin
     case 'conflict/state':
       return `There is a repository at ${display} already.`;
     case 'repository/missing':
+      if (/bucket doesn't exist/.test(stderr) && /create repository/.test(stderr))
+        return `There is no bucket for ${display}. Make it, and try again.`;
       return `There is no repository at ${display}. Check that the place is mounted and spelled right, or let a new one be made.`;
     case 'repository/damaged':
       return `The repository ${display} is damaged: ${lastWords(stderr)}. Run a check that reads all data, and keep the other copies.`;
@@ -123,7 +130,9 @@ function lastWords(stderr: string): string {
     /^subprocess ssh: .*(denied|failed|refused|resolve|timed out|unreachable)/i.test(one),
   );
   const line = ssh ?? lines.findLast((one) => one.startsWith('Fatal: ')) ?? lines[0] ?? 'no message';
-  return line
+  // Newer versions tell of Azure what it answered in lines of their own.
+  const azure = /^ERROR CODE: (\w+)$/m.exec(stderr)?.[1];
+  return (azure === undefined || line.includes(azure) ? line : `${line} (${azure})`)
     .replace(/^(Fatal|subprocess ssh): /, '')
     .replace(/\.$/, '')
     .slice(0, 300);

@@ -131,6 +131,57 @@ test.each([
     'repository/unreachable',
   ],
   [1, 'Fatal: unable to open config file: unexpected HTTP response (401): 401 Unauthorized', 'repository/refused'],
+  // Of Azurite and of a server as Google's, by 0.14 and by 0.19.
+  [
+    1,
+    'Fatal: unable to open config file: blob.GetProperties: storage: service returned error: StatusCode=403, ErrorCode=403 Forbidden, ErrorMessage=no response body was available for error status code',
+    'repository/refused',
+  ],
+  [
+    1,
+    'Fatal: unable to open config file: blob.GetProperties: HEAD https://points.blob.core.windows.net/points/x%2Fconfig\n----\nRESPONSE 403: 403 Forbidden\nERROR CODE: AuthorizationFailure\n----',
+    'repository/refused',
+  ],
+  [
+    1,
+    'Fatal: unable to open config file: blob.GetProperties: storage: service returned error: StatusCode=404, ErrorCode=404 Not Found, ErrorMessage=no response body was available for error status code',
+    'repository/missing',
+  ],
+  [
+    1,
+    'Fatal: unable to open repository at azure:c:/x: NewBasicClient: azure: malformed storage account key: illegal base64 data at input byte 3',
+    'repository/refused',
+  ],
+  [
+    1,
+    'Fatal: unable to open repository at azure:c:/x: NewSharedKeyCredential: decode account key: illegal base64 data at input byte 3',
+    'repository/refused',
+  ],
+  [
+    1,
+    'Fatal: unable to open repository at azure:c:/x: no azure authentication information found',
+    'repository/refused',
+  ],
+  [
+    1,
+    'Fatal: unable to open repository at gs:b:/x: getStorageClient: google: could not find default credentials.',
+    'repository/refused',
+  ],
+  [
+    1,
+    "Fatal: unable to open config file: service.Objects.Get: storage: object doesn't exist\nIs there a repository at the following location?",
+    'repository/missing',
+  ],
+  [
+    1,
+    "Fatal: Fatal: create repository at gs:b:/x failed: storage: bucket doesn't exist: googleapi: Error 404: Not Found, notFound",
+    'repository/missing',
+  ],
+  [
+    1,
+    'Save(<data/46771f947b>) returned error, retrying after 5ms: storage: service returned error: StatusCode=409, ErrorCode=AccountQuotaExceeded',
+    'storage/full',
+  ],
   // What it got over does not count.
   [
     1,

@@ -43,7 +43,7 @@ export type ResticOptions = {
 export const ordinaryPatience = { answerMs: 60_000, silenceMs: 600_000 };
 
 type Run = Call &
-  Partial<Pick<ChildSpec, 'cwd' | 'input' | 'onStdoutLine' | 'onStderrLine' | 'maxOutputBytes'>> & {
+  Partial<Pick<ChildSpec, 'cwd' | 'input' | 'onStdoutLine' | 'onStderrLine' | 'written' | 'maxOutputBytes'>> & {
     /** Besides what every run gets: of another repository that is copied from. */
     readonly env?: Readonly<Record<string, string>>;
     /** How many times longer nothing may move, since it waits for another program; 0: for ever. */

@@ -7,7 +7,7 @@ import { AppError, storageError } from '../errors.ts';
 import type { ChildRecord, ChildRecords } from './child-record.ts';
 import { findProgram } from './find-program.ts';
 import { createHead, createLineSplitter, createTail, type Sink } from './output.ts';
-import { bytesMoved, readBootId, runningProcess, sendSignal, sessionMembers } from './proc.ts';
+import { bytesMoved, bytesWritten, readBootId, runningProcess, sendSignal, sessionMembers } from './proc.ts';
 import { untilSilent } from './silence.ts';
 
 export type ChildSpec = {
@@ -25,6 +25,8 @@ export type ChildSpec = {
   readonly timeoutMs?: number;
   /** Ends one that moves no byte for so long, and what that is then. @see silence.ts */
   readonly silence?: { readonly limitMs: number; readonly reason: () => unknown } | undefined;
+  /** Told every so often how much it has written so far: files, pipes and the net. Never where the system does not show it. */
+  readonly written?: { readonly everyMs: number; readonly tell: (bytes: number) => void } | undefined;
   /** How a child is asked to end. */
   readonly stopSignal?: 'SIGTERM' | 'SIGINT';
   /** Between asking and SIGKILL. */
@@ -233,6 +235,20 @@ export async function spawnChild(
       (silent) => (silent ? askToEnd(reason()) : undefined),
       () => undefined,
     );
+  }
+
+  if (spec.written !== undefined) {
+    const { everyMs, tell } = spec.written;
+    // What shows nothing at its first look shows nothing at all.
+    const look = async (): Promise<void> => {
+      for (let bytes = bytesWritten(pid); bytes !== undefined; bytes = bytesWritten(pid)) {
+        tell(bytes);
+        await clock.sleep(everyMs, over.signal);
+      }
+    };
+    look().catch((err: unknown) => {
+      if (!over.signal.aborted) askToEnd(err);
+    });
   }
 
   const finish = async (): Promise<Outcome> => {

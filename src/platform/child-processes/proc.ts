@@ -36,14 +36,21 @@ export function runningProcess(pid: number): number | undefined {
 }
 
 /** Bytes that a process has read and written by now, of files, pipes and the net. Undefined where the system does not show it. */
-export function bytesMoved(pid: number): number | undefined {
+function bytesOf(pid: number): { readonly read: number; readonly written: number } | undefined {
   try {
     const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1')) ?? [];
-    return read === undefined ? undefined : Number(read) + Number(written);
+    return read === undefined ? undefined : { read: Number(read), written: Number(written) };
   } catch {
     return undefined;
   }
 }
+
+export function bytesMoved(pid: number): number | undefined {
+  const bytes = bytesOf(pid);
+  return bytes && bytes.read + bytes.written;
+}
+
+export const bytesWritten = (pid: number): number | undefined => bytesOf(pid)?.written;
 
 /** Living processes of the session that `leaderPid` began, the leader included. Empty where there is no `/proc`. */
 export function sessionMembers(leaderPid: number): number[] {

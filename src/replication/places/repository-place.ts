@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Repository } from '../../backup/index.ts';
+import type { CopyProgress, Repository } from '../../backup/index.ts';
 import { factTagChanges } from '../../backup/index.ts';
 import { AppError, isAppError } from '../../platform/errors.ts';
 import { isManifest, planSync, pointOf } from '../plan-sync.ts';
@@ -86,10 +86,21 @@ export function createRepositoryPlace(options: {
       const over = new AbortController();
       if (before !== null && onProgress)
         void watchGrowth(storedBytes, over.signal, (now) => onProgress({ bytesDone: now - before, bytesTotal: null }));
+      let earlier = 0;
+      let latest = 0;
+      const elsewhere = folder === undefined ? onProgress : undefined;
+      const copy = async (snapshotIds: readonly string[], isLast: boolean): Promise<void> => {
+        const follow = ({ bytesDone, bytesTotal }: CopyProgress): void => {
+          latest = earlier + bytesDone;
+          elsewhere?.({ bytesDone: latest, bytesTotal: isLast && bytesTotal !== null ? earlier + bytesTotal : null });
+        };
+        await repository.copyFrom({ ...facts, snapshotIds, ...(elsewhere ? { onProgress: follow } : {}) });
+        earlier = latest;
+      };
       try {
         // A point exists where its manifest does, so that comes last.
-        await repository.copyFrom({ ...facts, snapshotIds: item.streams });
-        if (item.manifest !== undefined) await repository.copyFrom({ ...facts, snapshotIds: [item.manifest] });
+        await copy(item.streams, item.manifest === undefined);
+        if (item.manifest !== undefined) await copy([item.manifest], true);
       } finally {
         over.abort();
       }
