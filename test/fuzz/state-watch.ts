@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -50,14 +49,14 @@ export function watchState(dataDir: string): StateWatch {
       );
     return found;
   };
-  const digest = (): string => {
-    const hash = createHash('sha256');
+  const listed = (): string => {
+    const found: string[] = [];
     if (existsSync(folder))
       for (const name of readdirSync(folder, { recursive: true }).map(String).sort()) {
         const { size, mtimeMs } = statSync(join(folder, name));
-        hash.update(`${name}\0${size}\0${mtimeMs}\n`);
+        found.push(`${name}\0${size}\0${mtimeMs}`);
       }
-    return hash.digest('hex');
+    return found.join('\n');
   };
   let files = '';
 
@@ -70,11 +69,11 @@ export function watchState(dataDir: string): StateWatch {
       }
       version = versionOf.get()?.data_version;
       known = read();
-      files = digest();
+      files = listed();
     },
     changes() {
       const differences: string[] = [];
-      const filesNow = digest();
+      const filesNow = listed();
       if (filesNow !== files) differences.push('the files of the backend');
       files = filesNow;
       const now = versionOf.get()?.data_version;
