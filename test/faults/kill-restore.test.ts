@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder } from '../warden-harness.ts';
-import { killedAt, type Prepared, prepareOnePoint, settledEvent, wait } from './killed.ts';
+import { killedAt, listPoints, type Prepared, prepareOnePoint, settledEvent, wait } from './killed.ts';
 
 describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
   let prepared: Prepared;
@@ -47,4 +47,21 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
         },
       }),
   );
+
+  // The same at all of them, and what a drill leaves: kill-stores.test.ts.
+  test.concurrent('while a point is taken of a backend that runs: once it is uploaded it exists, is sound, and the next one is taken', () =>
+    killedAt(prepared, {
+      boundary: 'backup:uploaded',
+      ask: ['/api/v1/backup/trigger', undefined],
+      async after(warden, workspace) {
+        expect(contentOf(workspace)).toEqual(prepared.good);
+        const points = await listPoints(warden);
+        expect(points).toHaveLength(2);
+        expect((await settledEvent(warden)).message).toMatch(/exists/);
+        const again = await warden.call('POST', '/api/v1/backup/trigger', undefined, wait);
+        expect(field(again.body, 'state')).toBe('succeeded');
+        const path = `/api/v1/backup/points/${field(points[0], 'backup_id')}/verify`;
+        expect(field((await warden.call('POST', path, undefined, wait)).body, 'state')).toBe('succeeded');
+      },
+    }));
 });

@@ -250,6 +250,10 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql') || !hasPart('redis'
               expect(await warden.call('GET', '/api/v1/operations?state=running')).toMatchObject({
                 body: { items: [] },
               });
+              if (!boundary.startsWith('drill:')) return;
+              const { body } = await warden.call('GET', '/api/v1/recovery/drills');
+              const told = { verdict: 'error', reasons: ['ragwarden ended while it ran'] };
+              expect(field(body, 'items', 0), boundary).toMatchObject(told);
             },
           },
           async (warden) => {
