@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { memoryFolder } from './setup/memory-folder.ts';
 
 const root = join(import.meta.dirname, '..');
 const notBenches = new Set([
@@ -15,9 +16,14 @@ const notBenches = new Set([
 
 // Times say nothing here, where everything runs at once: only that each file still runs and finds its reference.
 test.skipIf(process.platform !== 'linux')('each bench runs, and tells figures', { timeout: 300_000 }, () => {
+  const folder = memoryFolder('bench');
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // A server of PostgreSQL runs as another user.
+  chmodSync(folder, 0o711);
   const output = execFileSync(process.execPath, [join(root, 'bench/main.ts'), '--tiny'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TMPDIR: folder },
   });
   const ran = output
     .split('\n')

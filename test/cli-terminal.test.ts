@@ -1,12 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findProgram } from '../tools/system-packages.mjs';
 import { createLauncher, type Running } from './cli-harness.ts';
+import { memoryFolder } from './setup/memory-folder.ts';
 
 // How the program behaves where it is typed: at a terminal, in a pipe, in a narrow window, without colours, without a stdin.
-const home = mkdtempSync(join(tmpdir(), 'ragwarden-cli-terminal-'));
+const home = memoryFolder('cli-terminal');
 const { launch, launchInTerminal, inPipe, inShell, endAll } = createLauncher(home);
 const withTerminal = findProgram('script') !== undefined;
 if (!withTerminal) console.warn('SKIPPED: tests at a pseudo-terminal: script (util-linux) is missing');

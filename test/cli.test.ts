@@ -1,26 +1,16 @@
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runInPipe } from '../src/cli/test-terminal.ts';
 import { findProgram } from '../tools/system-packages.mjs';
 import { createLauncher, type Running } from './cli-harness.ts';
+import { memoryFolder } from './setup/memory-folder.ts';
 import { hasPart } from './setup/parts.ts';
 import { prepareRepository } from './warden-harness.ts';
 
 // The product as it is shipped, as a person or a script would run it: in a pipe and under a pseudo-terminal.
-const home = mkdtempSync(join(tmpdir(), 'ragwarden-cli-system-'));
+const home = memoryFolder('cli');
 const withRestic = hasPart('restic');
 const withTerminal = findProgram('script') !== undefined;
 

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { memoryFolder } from './setup/memory-folder.ts';
 import { hasPart } from './setup/parts.ts';
 
 const demo = resolve(import.meta.dirname, '../examples/demo/demo.mjs');
@@ -9,7 +11,10 @@ const demo = resolve(import.meta.dirname, '../examples/demo/demo.mjs');
 test.skipIf(!hasPart('restic'))(
   'the demo tells the story to its end: point, damage, drill, copy, failover, reseed',
   async () => {
-    const child = spawn(process.execPath, [demo], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const folder = memoryFolder('demo');
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const env = { ...process.env, TMPDIR: folder };
+    const child = spawn(process.execPath, [demo], { stdio: ['ignore', 'pipe', 'pipe'], env });
     const closed = once(child, 'close');
     let told = '';
     for (const stream of [child.stdout, child.stderr])

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,10 +10,11 @@ import { readConfig } from '../src/config/index.ts';
 import { createKillableWriter } from '../src/metrics/remote-write/killed-writer.fixture.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { filledIn, namesIn, queriesOf, readDashboards } from './grafana-queries.ts';
+import { memoryFolder } from './setup/memory-folder.ts';
 import { hasPart } from './setup/parts.ts';
 import { until } from './warden-harness.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'ragwarden-prometheus-'));
+const folder = memoryFolder('prometheus');
 let warden: Warden;
 let started: StartedWarden;
 let prometheus: ChildProcess;

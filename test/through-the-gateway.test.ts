@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SampleBackend, startSampleBackend } from '../examples/sample-backend/server.ts';
@@ -9,6 +8,7 @@ import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { compare, converse } from './lightrag/gateway-suite.mjs';
 import { startStandInLlm } from './lightrag/stand-in-llm.mjs';
+import { memoryFolder } from './setup/memory-folder.ts';
 import { field, until } from './warden-harness.ts';
 
 /**
@@ -16,7 +16,7 @@ import { field, until } from './warden-harness.ts';
  * recordings of the real one. The sample has no model, so the model is called beside it, through its own door of the gateway.
  */
 describe('the sample backend through the gateway', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-through-'));
+  const folder = memoryFolder('through');
   let sample: SampleBackend;
   let other: SampleBackend;
   let llm: Awaited<ReturnType<typeof startStandInLlm>>;

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readOptions } from '../examples/sample-backend/options.ts';
@@ -9,10 +8,11 @@ import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { createClient, type RagwardenClient, type TrafficSummaryBody } from '../src/sdk/index.ts';
 import { startStandInLlm } from './lightrag/stand-in-llm.mjs';
+import { memoryFolder } from './setup/memory-folder.ts';
 import { until } from './warden-harness.ts';
 
 /** The product in this process, before the sample backend and a stand-in for a provider, both real servers on loopback. */
-const folder = mkdtempSync(join(tmpdir(), 'ragwarden-traffic-'));
+const folder = memoryFolder('traffic');
 const adminToken = 'an-admin-token-for-this-test-alone';
 let backend: SampleBackend;
 let llm: Awaited<ReturnType<typeof startStandInLlm>>;

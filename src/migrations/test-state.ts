@@ -1,11 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Database, type MigrationList, migrate, openPostgres, openSqlite } from '../platform/database/index.ts';
+import { memoryFolder } from '../../test/setup/memory-folder.ts';
+import {
+  type Database,
+  type MigrationList,
+  migrate,
+  type OpenDatabase,
+  openPostgres,
+  openSqlite,
+} from '../platform/database/index.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
 import { metricsMigrations, stateMigrations } from './index.ts';
-import { type Engine, takeTestDatabase } from './test-databases.ts';
+import { type Engine, type TestDatabase, takeTestDatabase } from './test-databases.ts';
 
 export type TestState = {
   readonly db: Database;
@@ -44,7 +51,7 @@ function emptyFile(name: string, steps: MigrationList): Promise<Buffer> {
 }
 
 async function makeEmptyFile(name: string, steps: MigrationList): Promise<Buffer> {
-  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-empty-'));
+  const folder = memoryFolder('empty');
   try {
     const path = join(folder, 'empty.sqlite');
     const db = openSqlite({ name, path, synchronous: 'NORMAL', log: silentLogger });
@@ -57,7 +64,7 @@ async function makeEmptyFile(name: string, steps: MigrationList): Promise<Buffer
 }
 
 async function openInFile(options: { log?: Logger; durable?: boolean }): Promise<TestState> {
-  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-state-'));
+  const folder = memoryFolder('state');
   const path = join(folder, 'state.sqlite');
   writeFileSync(path, await emptyFile('state', stateMigrations));
   const open = async (): Promise<Database> => {
@@ -98,7 +105,7 @@ async function openOnPostgres(options: { log?: Logger }): Promise<TestState> {
       instance: 'test',
       log: options.log ?? silentLogger,
     });
-    await migrate(opened, stateMigrations);
+    await layOut(database, opened, stateMigrations);
     return opened;
   };
   const state = {
@@ -129,6 +136,12 @@ async function openOnPostgres(options: { log?: Logger }): Promise<TestState> {
   return state;
 }
 
+async function layOut(database: TestDatabase, opened: OpenDatabase, steps: MigrationList): Promise<void> {
+  if (database.laidOut.has(opened.name)) return;
+  await migrate(opened, steps);
+  database.laidOut.add(opened.name);
+}
+
 /** Test support: the same for samples. */
 export async function openTestMetrics(): Promise<{ db: Database; remove(): Promise<void> }> {
   if (engine === 'postgres') {
@@ -141,7 +154,7 @@ export async function openTestMetrics(): Promise<{ db: Database; remove(): Promi
       log: silentLogger,
     };
     const db = await openPostgres(options);
-    await migrate(db, metricsMigrations);
+    await layOut(database, db, metricsMigrations);
     return {
       db,
       async remove() {
@@ -150,7 +163,7 @@ export async function openTestMetrics(): Promise<{ db: Database; remove(): Promi
       },
     };
   }
-  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-metrics-'));
+  const folder = memoryFolder('metrics');
   const path = join(folder, 'metrics.sqlite');
   writeFileSync(path, await emptyFile('metrics', metricsMigrations));
   const db = openSqlite({ name: 'metrics', path, synchronous: 'NORMAL', log: silentLogger });

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { memoryFolder } from '../../test/setup/memory-folder.ts';
 import {
   createPointStore,
   createResticRepository,
@@ -73,7 +73,7 @@ export async function openTestReplication(
     readonly proxy?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<TestReplication> {
-  const folder = await mkdtemp(join(tmpdir(), 'ragwarden-replication-'));
+  const folder = memoryFolder('replication');
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   const state = await openTestState();

@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,6 +15,7 @@ import {
   type ObservedSource,
   type Observer,
 } from '../../src/resources/index.ts';
+import { memoryFolder } from '../setup/memory-folder.ts';
 import { hasPart } from '../setup/parts.ts';
 import { sharedPostgresUrl } from '../setup/shared-postgres.ts';
 
@@ -57,7 +57,7 @@ describe.skipIf(process.platform !== 'linux')('programs that are watched', () =>
     const sources: ObservedSource[] = [];
     for (const kind of names)
       for (const how of ['leak', 'healthy']) {
-        const folder = mkdtempSync(join(tmpdir(), 'ragwarden-leaks-'));
+        const folder = memoryFolder('leaks');
         folders.push(folder);
         const place = kind === 'sessions' ? (url ?? '') : folder;
         const child = fork(join(import.meta.dirname, 'program.mjs'), [kind, how, place], {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../tools/system-packages.mjs';
+import { memoryFolder } from './memory-folder.ts';
 import { programOf } from './parts.ts';
 import { freePort } from './redis-server.ts';
 
@@ -25,7 +25,7 @@ export type HeldAlert = {
  * @param webhookUrl where it passes on what it gets, firing and resolved, at once
  */
 export async function startAlertmanager(webhookUrl: string, port?: number): Promise<RealAlertmanager> {
-  const folder = mkdtempSync(join(tmpdir(), 'ragwarden-alertmanager-'));
+  const folder = memoryFolder('alertmanager');
   const config = join(folder, 'alertmanager.yml');
   writeFileSync(
     config,

@@ -1,14 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AwsClient } from 'aws4fetch';
 import { findProgram } from '../../tools/system-packages.mjs';
 import { type Certificate, makeCertificate } from './certificate.ts';
+import { memoryFolder } from './memory-folder.ts';
 import { programOf } from './parts.ts';
 import { freePort } from './redis-server.ts';
 
@@ -54,7 +54,7 @@ const patienceMs = 120_000;
 /** Everything of it lies in one folder: nothing of the system is read or written, `/etc/ceph` in particular. */
 export async function startStore(): Promise<TestStore> {
   for (let attempt = 1; ; attempt += 1) {
-    const folder = mkdtempSync(join(tmpdir(), 'rw-s3-'));
+    const folder = memoryFolder('s3');
     const children: ChildProcess[] = [];
     try {
       return await startIn(folder, children);
