@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { generateWorkspace, type WorkspaceFault } from '../../examples/sample-backend/generate.ts';
 import { createWarden } from '../../src/app/index.ts';
 import { makeLightRepository } from '../../src/backup/repository/light-key.fixture.ts';
@@ -325,6 +325,13 @@ export function processesOf(folder: string): { pid: number; args: string }[] {
     })
     .filter(({ args }) => args.includes(folder));
 }
+
+/** What ends with its parent is there for a moment after it, until the system has taken it away. */
+export const untilGone = (folder: string, after: string): Promise<void> =>
+  vi.waitFor(() => expect(processesOf(folder), `running after ${after}`).toEqual([]), {
+    timeout: 60_000,
+    interval: 50,
+  });
 
 export type Product = {
   readonly process: ChildProcess;

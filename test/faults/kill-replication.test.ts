@@ -157,7 +157,9 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
       await until('the gateway to lead to it', async () =>
         (await fetch(`${warden.gateway}/documents/status_counts`)).status === 200 ? true : undefined,
       );
-      const serving = [home, standby].map((folder) => processesOf(folder).length);
+      // Of the backend alone: restic names the folder too, as long as it reads there.
+      const servers = (folder: string) => processesOf(folder).filter(({ args }) => args.includes('sample-backend'));
+      const serving = [home, standby].map((folder) => servers(folder).length);
       expect(serving).toEqual(field(shown, 'active') === 'home' ? [1, 0] : [0, 1]);
       return shown;
     };

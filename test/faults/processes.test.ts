@@ -15,9 +15,9 @@ import {
   openWarden,
   type Product,
   prepareDataFolder,
-  processesOf,
   sampleOf,
   takeGood,
+  untilGone,
   up,
 } from './ground.ts';
 
@@ -103,7 +103,7 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
         const { code, log } = await launch(['up', '--data-dir', dataDir, ...args]).ended;
         expect(code).toBe(1);
         expect(log).toMatch(new RegExp(`Port ${port}.* is taken by .*\\(pid ${process.pid}\\).*${setting}`));
-        expect(processesOf(dataDir)).toEqual([]);
+        await untilGone(dataDir, setting);
         lockDataFolder(dataDir, 'test', 0).release();
       }
     } finally {
@@ -210,7 +210,7 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
         // Only before its first line can the signal itself end it.
         if (end.signal !== null && during !== 'start') throw new Error(`${moment}: ended by ${end.signal}`);
         expect([0, 130, null], `${moment}\n${end.log}`).toContain(end.code);
-        expect(processesOf(dataDir), moment).toEqual([]);
+        await untilGone(dataDir, moment);
       }
       product = launch(up(dataDir));
       const warden = callsOf((await product.ready).api, dataDir);
