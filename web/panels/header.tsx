@@ -1,5 +1,6 @@
 import type { HealthCheck } from '../api/wire.ts';
 import { formatAge, plural } from '../format.ts';
+import { Link } from '../parts/link.tsx';
 import { levelOf, Mark, Word } from '../parts/mark.tsx';
 import { Action, Age, Sentence } from '../parts/text.tsx';
 import { connection } from '../state/event-feed.ts';
@@ -18,6 +19,7 @@ export function Header() {
   const well = checks.filter((check) => check.status === 'healthy');
   return (
     <header class="top">
+      <SkipHead />
       <p class="brand">ragwarden</p>
       <div class="top-line">
         <h1 class={`overall is-${levelOf(word)}`}>
@@ -67,6 +69,22 @@ export function Header() {
       )}
       <Views />
     </header>
+  );
+}
+
+/** The keyboard need not go through the head of every view. */
+function SkipHead() {
+  const skip = (): void => {
+    const room = document.querySelector<HTMLElement>('main');
+    if (room === null) return;
+    // Takes the focus from here only; it is no stop of its own.
+    room.tabIndex = -1;
+    room.focus();
+  };
+  return (
+    <Link href={`${location.pathname}${location.search}#main`} class="skip" onFollow={skip}>
+      Skip to what the view shows
+    </Link>
   );
 }
 

@@ -75,7 +75,7 @@ export function Plan({ plan }: { plan: RestorePlan }) {
           <ul>
             {plan.left_alone.map((one) => (
               <li key={one.name}>
-                <strong>{one.name}</strong>: {one.reason}
+                <strong>{one.name}</strong>: <Sentence text={one.reason} />
               </li>
             ))}
           </ul>

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { type Api, ApiError, createApi, messageOf } from '../api/client.ts';
 import type { Page, Who } from '../api/wire.ts';
-import { findOff, type Switch, switchKeys } from './switches.ts';
+import { findOff, type Switch, switchKeys, targetSwitch } from './switches.ts';
 import { loginCodeOf } from './url.ts';
 
 /** `unknown` until the server was asked once; `ended` says why somebody who was logged in no longer is. */
@@ -68,8 +68,12 @@ async function know(who: Who): Promise<void> {
 /** A restart may have switched something. */
 export async function readSwitches(): Promise<void> {
   try {
-    const { items } = await api.get<Page<Switch>>(`api/v1/settings?key=${switchKeys.join('&key=')}`);
-    if (JSON.stringify(items) !== JSON.stringify(switches.peek())) switches.value = items;
+    const [settings, targets] = await Promise.all([
+      api.get<Page<Switch>>(`api/v1/settings?key=${switchKeys.join('&key=')}`),
+      api.get<Page<unknown>>('api/v1/targets'),
+    ]);
+    const read = [...settings.items, targetSwitch(targets.items.length)];
+    if (JSON.stringify(read) !== JSON.stringify(switches.peek())) switches.value = read;
   } catch {
     // Then the server itself says what is off.
   }

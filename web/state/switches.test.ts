@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findOff, listOff, type Switch } from './switches.ts';
+import { findOff, listOff, type Switch, targetSwitch } from './switches.ts';
 
 const setting = (key: string, value: unknown, variable?: string): Switch => ({
   ...{ key, value, environment: variable === undefined ? [] : [variable] },
@@ -29,4 +29,12 @@ test('asks for what goes on without the part, and for all while nothing is known
 test('a canary that nobody set is told as such, and is no news above every view', () => {
   expect(findOff('api/v1/targets/sample/canary', some)).toMatch(/^There is no canary: set `target.canary.question`/);
   expect(listOff(some)).toEqual([expect.stringMatching(/^Alerting is switched off/)]);
+});
+
+test('without a target nothing is asked that only a target has, and what is switched off is said first', () => {
+  const none = targetSwitch(0);
+  expect(findOff('api/v1/backup/status', [none])).toMatch(/^No target is configured/);
+  expect(findOff('api/v1/backup/points?limit=50', [none])).toBeUndefined();
+  expect(findOff('api/v1/backup/status', [targetSwitch(1)])).toBeUndefined();
+  expect(findOff('api/v1/backup/status', [none, setting('backup.enabled', false)])).toMatch(/^Backup is switched off/);
 });

@@ -5,6 +5,9 @@ export type Switch = {
   readonly environment: readonly string[];
 };
 
+/** Is no setting: there are several ways to name a target. */
+const anyTarget = 'targets';
+
 type Part = {
   /** Begins the sentence. */
   readonly name: string;
@@ -53,6 +56,13 @@ const parts: readonly Part[] = [
     isExtra: true,
   },
   {
+    name: 'The target',
+    needs: [anyTarget],
+    paths: /^api\/v1\/(backup\/(status|timeline|sources)|tuning\/plan)\b/,
+    isExtra: true,
+    says: 'No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR, and restart ragwarden.',
+  },
+  {
     name: 'The canary',
     needs: ['target.canary.question'],
     paths: /^api\/v1\/targets\/[^/]+\/canary\b/,
@@ -62,14 +72,22 @@ const parts: readonly Part[] = [
 ];
 
 /** Keys of the settings that decide, each once. */
-export const switchKeys: readonly string[] = [...new Set(parts.flatMap(({ needs }) => needs))];
+export const switchKeys: readonly string[] = [...new Set(parts.flatMap(({ needs }) => needs))].filter(
+  (key) => key !== anyTarget,
+);
+
+/** Whether something is watched at all, beside the settings. */
+export const targetSwitch = (count: number): Switch => ({ key: anyTarget, value: count > 0, environment: [] });
 
 const isOff = ({ value }: Switch): boolean => value === false || value === null;
 
 /** Why a path would only be refused, and what switches its part on; undefined when it may be asked. */
 export function findOff(path: string, switches: readonly Switch[]): string | undefined {
-  const part = parts.find(({ paths }) => paths?.test(path));
-  return part && sayOff(part, switches);
+  for (const part of parts) {
+    const said = part.paths?.test(path) ? sayOff(part, switches) : undefined;
+    if (said !== undefined) return said;
+  }
+  return undefined;
 }
 
 /** Why a part does nothing; undefined when it is on. */
