@@ -4,7 +4,7 @@ import { Stranger } from './panels/stranger.tsx';
 import { Action } from './parts/text.tsx';
 import { health, startPage } from './state/page-state.ts';
 import { logOut, openSession, session } from './state/session.ts';
-import { followUrl, urlState, type View } from './state/url.ts';
+import { followLoginLinks, followUrl, urlState, type View } from './state/url.ts';
 import { Alerts } from './views/alerts/alerts.tsx';
 import { Analytics } from './views/analytics/analytics.tsx';
 import { Cleanup } from './views/cleanup/cleanup.tsx';
@@ -62,6 +62,7 @@ function Page() {
 const root = document.getElementById('app');
 if (root) {
   followUrl();
+  followLoginLinks(window);
   startPage();
   void openSession().then(() => {
     root.replaceChildren();

@@ -37,8 +37,9 @@ export function findDashboard(): DashboardFiles | undefined {
   return {
     folder,
     names: new Set(names),
-    script: `/assets/${script}`,
-    style: style === undefined ? undefined : `/assets/${style}`,
+    // As the page's own calls: seen from `/health`, so that all of it may stand below a path of a proxy.
+    script: `assets/${script}`,
+    style: style === undefined ? undefined : `assets/${style}`,
   };
 }
 
@@ -51,7 +52,7 @@ export const dashboardRoutes =
         config: { access: 'public', activity: 'root' },
         schema: { tags: ['page'], summary: 'Leads to `/health`', response: { 302: z.undefined() } },
       },
-      async (_request, reply) => reply.redirect('/health', 302),
+      async (_request, reply) => reply.redirect('health', 302),
     );
     app.get(
       '/assets/:name',

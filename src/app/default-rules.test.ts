@@ -44,6 +44,14 @@ test('every metric that a default rule names exists in a running warden', () => 
   expect(named.filter((name) => !known.has(name) && !elsewhere.has(name))).toEqual([]);
 });
 
+test('the page names nothing by an address that begins at the root, so it may stand below a path of a proxy', async () => {
+  const { headers } = await started.server.inject({ url: '/' });
+  expect(new URL(String(headers.location), 'https://ops.example.org/rag/').pathname).toBe('/rag/health');
+  const { payload } = await started.server.inject({ url: '/health', headers: { accept: 'text/html' } });
+  expect(payload).toContain('<title>ragwarden');
+  expect(payload).not.toMatch(/(?:src|href)="\//);
+});
+
 test('every default rule has a name of its own and a runbook that exists', () => {
   expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
   for (const { name, runbook_url: page = '' } of rules)

@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { usualEvents } from './event-question.ts';
 import { noQuestion } from './metric-question.ts';
 import { usualTraffic } from './traffic-question.ts';
-import { loginCodeOf, readUrl, writeUrl } from './url.ts';
+import { followLoginLinks, loginCodeOf, readUrl, writeUrl } from './url.ts';
 
 test('the state of the page makes a round trip through the address', () => {
   const state = {
@@ -44,4 +44,18 @@ test.each([
   ['', undefined],
 ])('the fragment %s holds the code %s', (hash, code) => {
   expect(loginCodeOf(hash)).toBe(code);
+});
+
+test('a login link that is opened where the page stands already begins it anew, and no other address does', () => {
+  const reload = vi.fn();
+  const page = Object.assign(new EventTarget(), { location: { hash: '', reload } });
+  followLoginLinks(page as unknown as Window);
+  for (const [hash, times] of [
+    ['#elsewhere', 0],
+    ['#login=abc', 1],
+  ] as const) {
+    page.location.hash = hash;
+    page.dispatchEvent(new Event('hashchange'));
+    expect(reload).toHaveBeenCalledTimes(times);
+  }
 });

@@ -104,6 +104,13 @@ export function writeUrl(search: string, state: UrlState): string {
   return text === '' ? '' : `?${text}`;
 }
 
+/** A login link that is opened where the page stands already changes the address only: the page begins anew with it. */
+export function followLoginLinks(page: Pick<Window, 'addEventListener' | 'location'>): void {
+  page.addEventListener('hashchange', () => {
+    if (loginCodeOf(page.location.hash) !== undefined) page.location.reload();
+  });
+}
+
 /** The code behind `#login=`; undefined when there is none. */
 export function loginCodeOf(hash: string): string | undefined {
   const found = /^#login=([^&]{1,200})$/.exec(hash);
