@@ -39,7 +39,7 @@ const backends: Readonly<Record<string, BackendState>> = {
   healthy: { manner: right, right: 'healthy', answers: true },
   'healthy and at work': { manner: right, faults: { hold_busy: true }, right: 'healthy', answers: true },
   'healthy, a little late': { manner: right, faults: { health_delay_ms: 40 }, right: 'healthy', answers: true },
-  slow: { manner: right, faults: { health_delay_ms: 600 }, right: 'degraded', answers: true },
+  slow: { manner: right, faults: { health_delay_ms: 500 }, right: 'degraded', answers: true },
   hung: { manner: { kind: 'hung' }, right: 'unhealthy', answers: false },
   down: { manner: 'down', right: 'unhealthy', answers: false },
   'closes connections': { manner: right, faults: { answer: 'close' }, right: 'unhealthy', answers: false },
@@ -77,21 +77,21 @@ const collections = (...names: string[]) => ({ result: { collections: names.map(
 
 const providers: Readonly<Record<string, State<Manner>>> = {
   healthy: { manner: { body: models }, right: 'healthy' },
-  slow: { manner: { body: models, delayMs: 600 }, right: 'degraded' },
+  slow: { manner: { body: models, delayMs: 500 }, right: 'degraded' },
   'too much is asked of it': { manner: { status: 429 }, right: 'degraded' },
   'without the model': { manner: { body: { data: [{ id: 'small' }] } }, right: 'unhealthy' },
   ...failing,
 };
 const embedders: Readonly<Record<string, State<Manner>>> = {
   healthy: { manner: { body: vectors(8) }, right: 'healthy' },
-  slow: { manner: { body: vectors(8), delayMs: 600 }, right: 'degraded' },
+  slow: { manner: { body: vectors(8), delayMs: 500 }, right: 'degraded' },
   'another model': { manner: { body: vectors(16) }, right: 'critical' },
   'no vector': { manner: { body: vectors(0) }, right: 'unhealthy' },
   ...failing,
 };
 const stores: Readonly<Record<string, State<Manner>>> = {
   healthy: { manner: { body: collections('vectors', 'other') }, right: 'healthy' },
-  slow: { manner: { body: collections('vectors'), delayMs: 600 }, right: 'degraded' },
+  slow: { manner: { body: collections('vectors'), delayMs: 500 }, right: 'degraded' },
   'the collection is gone': { manner: { body: collections('other') }, right: 'unhealthy' },
   ...failing,
 };
