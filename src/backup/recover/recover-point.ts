@@ -4,7 +4,7 @@ import { AppError, systemCode } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
 import { bringFiles } from '../bring-component.ts';
 import type { Repository } from '../repository/index.ts';
-import { flush, flushTree, ownerOf, verifyRestored } from '../restore/index.ts';
+import { flush, flushTree, givePermissions, ownerOf, verifyRestored } from '../restore/index.ts';
 import type { RestorerContext } from '../restore/restorer.ts';
 import { intoFile, restorerContext } from '../restore-stores.ts';
 import { digestFile } from '../sources/file-digest.ts';
@@ -58,6 +58,7 @@ async function recoverFiles(
   const { name } = component;
   if (part.action === 'there') {
     deps.tell(`${name}: it is in ${folder} already, every digest is right`);
+    await givePermissions(folder, entries);
     return;
   }
   const arriving = arrivingFolder(folder);

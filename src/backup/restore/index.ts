@@ -14,7 +14,7 @@ export type { Guard } from './moves.ts';
 export { removeOutside } from './outside.ts';
 export { type FolderSurvey, incomingOf, type KeptName, type PlanItem, planSwap, type SwapPlan } from './plan.ts';
 export { type SettledSwap, type Settlement, type SettleOptions, settleJournals } from './settle.ts';
-export { dressStaged, type Owner, openStage, ownerOf } from './stage.ts';
+export { dressStaged, givePermissions, type Owner, openStage, ownerOf } from './stage.ts';
 export { surveyFolder } from './survey.ts';
 export { finishSwap, isSwapDone, type SwapOptions, type SwapRoot, swapIn, undoSwap } from './swap.ts';
 export { discardUndo, listUndo, type UndoFolder } from './undo.ts';

@@ -64,3 +64,13 @@ export async function dressStaged(
     }
   }
 }
+
+/** Gives entries that lie there already, checked before, the permissions of the point, and touches nothing that has them. */
+export async function givePermissions(folder: string, entries: readonly TreeEntry[]): Promise<void> {
+  for (const entry of entries) {
+    if (entry.kind === 'symlink') continue;
+    const path = join(folder, entry.path);
+    const wanted = entry.mode | (entry.kind === 'dir' ? 0o700 : 0o400);
+    if (((await lstat(path)).mode & 0o777) !== wanted) await chmod(path, wanted);
+  }
+}
