@@ -33,6 +33,8 @@ export type TestCloud = {
   readonly buckets: Buckets;
   /** `silent`: connections are taken, and nothing ever comes. */
   set(how: 'open' | 'silent'): void;
+  /** What came is answered when this is done; nothing else waits for it. */
+  hold: ((body: Buffer) => Promise<void>) | undefined;
   close(): Promise<void>;
 };
 
@@ -55,6 +57,7 @@ export async function openCloud(cloud: Cloud, hosts: readonly string[]): Promise
     if (how === 'silent') return;
     const body = Buffer.concat(chunks);
     const facts = { method, url: new URL(url, `https://${headers.host}`), headers: headers as never, body };
+    await opened.hold?.(body);
     const answer = cloud(facts, buckets);
     const sent = Buffer.from(answer.body ?? '');
     response.writeHead(answer.status, { 'content-length': sent.length, ...answer.headers });
@@ -81,7 +84,8 @@ export async function openCloud(cloud: Cloud, hosts: readonly string[]): Promise
     far.once('close', () => near.destroy());
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  return {
+  const opened: TestCloud = {
+    hold: undefined,
     proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
     caFile: certFile,
     buckets,
@@ -95,6 +99,7 @@ export async function openCloud(cloud: Cloud, hosts: readonly string[]): Promise
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  return opened;
 }
 
 /** `bytes=5-9`, `bytes=5-`; undefined: all of it is asked for. */
