@@ -95,6 +95,26 @@ test('silence, before or within the answer, ends after the given time', async ()
     });
 });
 
+test('where silence is bounded apart, an answer may be long, and a silent one is not waited for', async () => {
+  const { url } = await serve((request, response) => {
+    if (request.url === '/half') return void response.write('half');
+    const pieces = [...'slowly'];
+    const next = (): void => {
+      const piece = pieces.shift();
+      if (piece === undefined) response.end();
+      else response.write(piece, () => setImmediate(next));
+    };
+    next();
+  });
+  const ask = (path: string, silenceMs: number) =>
+    client().request({ url: url + path, timeoutMs: 600_000, silenceMs, maxBytes: 100 });
+  expect((await ask('/', 60_000)).text()).toBe('slowly');
+  await expect(ask('/half', 1)).rejects.toMatchObject({
+    code: 'outgoing/timeout',
+    detail: expect.stringContaining('1 ms'),
+  });
+});
+
 test('the caller can give up, with its own reason', async () => {
   const { url } = await serve(() => undefined);
   const abort = new AbortController();

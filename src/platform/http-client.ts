@@ -16,6 +16,8 @@ export type OutgoingRequest = {
   readonly body?: string | Uint8Array;
   /** For everything: connecting, waiting and reading the answer. */
   readonly timeoutMs: number;
+  /** The longest silence, until the answer begins and between two pieces of it; left out: `timeoutMs`. For what is long and may be slow. */
+  readonly silenceMs?: number;
   /** A larger answer is an error. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
@@ -179,7 +181,8 @@ async function send(dispatcher: Dispatcher, url: URL, request: OutgoingRequest):
     });
   } catch (err) {
     if (request.signal?.aborted) throw request.signal.reason;
-    throw outgoingError(err, url, deadline.signal.aborted, request.timeoutMs);
+    const late = deadline.signal.aborted;
+    throw outgoingError(err, url, late, late ? request.timeoutMs : (request.silenceMs ?? request.timeoutMs));
   } finally {
     clearTimeout(timer);
   }
@@ -199,8 +202,8 @@ async function attemptOnce(
     headers: { 'user-agent': 'ragwarden', ...request.headers },
     body: request.body ?? null,
     signal,
-    headersTimeout: request.timeoutMs,
-    bodyTimeout: request.timeoutMs,
+    headersTimeout: request.silenceMs ?? request.timeoutMs,
+    bodyTimeout: request.silenceMs ?? request.timeoutMs,
   });
   const chunks: Buffer[] = [];
   let length = 0;

@@ -21,7 +21,14 @@ export const verifyAnswer = z.object({
 });
 const below = '/api/v1/backup-replication/backup/snapshots';
 
-type Asked = { readonly body?: Uint8Array; readonly type?: string; readonly timeoutMs?: number };
+type Asked = {
+  readonly body?: Uint8Array;
+  readonly type?: string;
+  /** For everything. */
+  readonly timeoutMs?: number;
+  /** The longest silence. */
+  readonly silenceMs?: number;
+};
 
 /** The API of another ragwarden, as far as it takes points. What it says is nobody's but its own. */
 export function createRagwardenCalls({
@@ -50,6 +57,7 @@ export function createRagwardenCalls({
       },
       ...(more.body === undefined ? {} : { body: more.body }),
       timeoutMs: more.timeoutMs ?? 55_000,
+      ...(more.silenceMs === undefined ? {} : { silenceMs: more.silenceMs }),
       maxBytes: 32 * 1024 * 1024,
       signal: call.signal,
     });

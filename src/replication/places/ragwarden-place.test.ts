@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -11,7 +11,12 @@ import { hasPart } from '../../../test/setup/parts.ts';
 import type { RecoveryPoint, Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
 import { AppError } from '../../platform/errors.ts';
-import { createHttpClient, type HttpClient, type HttpRequester } from '../../platform/http-client.ts';
+import {
+  createHttpClient,
+  type HttpClient,
+  type HttpRequester,
+  type OutgoingRequest,
+} from '../../platform/http-client.ts';
 import { systemRandom } from '../../platform/ids.ts';
 import { openTestReceiver } from '../receive/test-receiver.ts';
 import { createRagwardenPlace, type Packed } from './ragwarden-place.ts';
@@ -411,4 +416,33 @@ test('of very many and very long findings of the other side the first are kept, 
   const answer = { points: 1, findings, complete: true, items: [listed('p1')], received_bytes: null };
   const { findings: kept } = await placeThat(answer).verify(100, call);
   expect([kept.length, kept[0]?.length]).toEqual([50, 1_000]);
+});
+
+test('a point is fetched back over a line of a few KiB a second, as long as bytes flow', async () => {
+  const bytes = randomBytes(200_000);
+  const bytesPerSecond = 2_500;
+  const held = {
+    ...listed('p1'),
+    size_bytes: bytes.length,
+    data_hash: createHash('sha256').update(bytes).digest('hex'),
+  };
+  let secondsTaken = 0;
+  const requester = {
+    async request({ url, timeoutMs, silenceMs = timeoutMs }: OutgoingRequest) {
+      const offset = new URL(url).searchParams.get('offset');
+      if (offset === null) return { status: 200, text: () => JSON.stringify({ items: [held], received_bytes: null }) };
+      const part = bytes.subarray(Number(offset), Number(offset) + 150_000);
+      const seconds = part.length / bytesPerSecond;
+      // A piece comes each second.
+      if (seconds * 1_000 > timeoutMs || silenceMs < 1_000) throw new AppError('outgoing/timeout', 'too slow');
+      secondsTaken += seconds;
+      return { status: 200, bytes: part };
+    },
+  } as unknown as HttpRequester;
+  const place = await placeAt('http://other', { requester });
+  // Unpacking needs what this place has not.
+  await expect(place.bringBack?.(['p1'], join(folder, 'back'), call)).rejects.toThrow(TypeError);
+  const [file = ''] = (await readdir(join(folder, 'back'))).filter((name) => name.endsWith('.tar'));
+  expect((await readFile(join(folder, 'back', file))).equals(bytes)).toBe(true);
+  expect(secondsTaken).toBe(80);
 });

@@ -22,6 +22,8 @@ const leastPartBytes = 64 * 1024;
 const patienceSeconds = 30;
 /** An older one reads all of it before it answers. */
 const readingMs = 600_000;
+/** A part comes over a slow line as long as bytes flow; a few KiB a second is the least, so that nobody is kept waiting for ever. */
+const slowly = { silenceMs: 55_000, timeoutMs: 3_600_000 };
 /** What is kept of what the other side finds, and of each finding. */
 const mostFindings = 50;
 const mostFindingLength = 1_000;
@@ -67,7 +69,8 @@ export function createRagwardenPlace(options: {
     const handle = await open(file, 'a', 0o600);
     try {
       for (let offset = (await handle.stat()).size; offset < bytes; ) {
-        const { bytes: part } = await send('/received/content', { ...about, offset: String(offset) }, call);
+        const asked = { ...about, offset: String(offset) };
+        const { bytes: part } = await send('/received/content', asked, call, slowly);
         if (part.length === 0 || offset + part.length > bytes)
           throw new AppError(
             'replication/digest-mismatch',
