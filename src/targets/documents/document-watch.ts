@@ -71,6 +71,7 @@ export function createDocumentWatch(options: {
   let looked: { readonly atMs: number; readonly counts: string } | undefined;
   let counted: Counted | undefined;
   let countedSinceMs: number | undefined;
+  let isRead = false;
   let totals: readonly DocumentTotal[] = [];
   let failed: readonly BackendDocument[] = [];
   let stuckListed: readonly BackendDocument[] = [];
@@ -96,7 +97,7 @@ export function createDocumentWatch(options: {
   const readBack = async (signal: AbortSignal): Promise<void> => {
     const known = await store.read(place);
     counted = known?.counted;
-    countedSinceMs = known?.sinceMs ?? clock.now();
+    countedSinceMs = known?.sinceMs;
     totals = known?.totals ?? [];
     // The last ones of before; those that ended since then are noted when they are counted.
     const page = await documents.newest(1, ['processed'], signal);
@@ -106,6 +107,7 @@ export function createDocumentWatch(options: {
     const open = await documents.newest(1, unfinishedStatuses, signal);
     for (const { trackId, createdMs } of open?.documents.toReversed() ?? [])
       if (trackId !== null) followNow({ trackId, acceptedMs: createdMs, subject: null });
+    isRead = true;
   };
 
   const followNow = (insert: AcceptedInsert): void => {
@@ -131,6 +133,8 @@ export function createDocumentWatch(options: {
         break;
       }
     }
+    // What is in the first list ended before it came; whatever ends afterwards is counted.
+    countedSinceMs ??= clock.now();
     const { ended, counted: now } = countEnded(counted, all);
     failed = all.filter((one) => outcomeOf(one) === 'failed').slice(0, mostListed);
     if (counted === undefined || ended.length > 0 || now.upToMs !== counted.upToMs) {
@@ -175,7 +179,7 @@ export function createDocumentWatch(options: {
       const inFlight = unfinishedDocuments(seen.documents);
       const changed = looked === undefined || looked.counts !== counts || inFlight > 0;
       if (!unsupported && (changed || clock.now() - (looked?.atMs ?? 0) >= lookAtLeastEveryMs)) {
-        if (countedSinceMs === undefined) await readBack(signal);
+        if (!isRead) await readBack(signal);
         await countOnce(signal);
         looked = { atMs: clock.now(), counts };
       }
