@@ -120,7 +120,7 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
     }
     // The other way round: what is damaged here comes from the copy.
     damageLargestPack(own);
-    for (const boundary of ['heal:forgotten', 'heal:copied']) {
+    for (const boundary of ['heal:planned', 'heal:forgotten', 'heal:copied']) {
       await killed(boundary, healSource);
       expect(manifests(cellar)).toBe(1);
     }
