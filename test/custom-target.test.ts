@@ -122,6 +122,21 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a backend of oneâ
     for (const { name } of kept) await database.run(`drop database "${String(name)}"`);
   };
 
+  test('has no second place whatever starts and stops it, and says so before anybody relies on one', async () => {
+    const reason = expect.stringMatching(/^notes is a backend of your own.*only a LightRAG.*ragwarden recover/);
+    expect((await warden.call('GET', '/api/v1/recovery/failover')).body).toMatchObject({
+      ...{ possible: false, allowed: [], reason },
+    });
+    for (const [path, body] of [
+      ['failover/plan', {}],
+      ['failover', { confirm: true }],
+      ['reseed', { confirm: true }],
+    ] as const)
+      expect((await warden.call('POST', `/api/v1/recovery/${path}`, body)).body, path).toMatchObject({
+        ...{ code: 'recovery/no-standby', detail: reason },
+      });
+  });
+
   test('is healthy, degraded or ill as its settings say', async () => {
     expect(await inspect()).toMatchObject({
       kind: 'custom',

@@ -67,6 +67,21 @@ describe.skipIf(!hasPart('restic'))('a GraphRAG project', () => {
     expect(field(await look(), 'not_applicable', 0)).toMatchObject({ what: 'documents' });
   });
 
+  test('has no second place whatever starts and stops it, and says so before anybody relies on one', async () => {
+    const reason = expect.stringMatching(/^default is a GraphRAG project.*only a LightRAG.*ragwarden recover/);
+    expect((await warden.call('GET', '/api/v1/recovery/failover')).body).toMatchObject({
+      ...{ possible: false, allowed: [], reason },
+    });
+    for (const [path, body] of [
+      ['failover/plan', {}],
+      ['failover', { confirm: true }],
+      ['reseed', { confirm: true }],
+    ] as const)
+      expect((await warden.call('POST', `/api/v1/recovery/${path}`, body)).body, path).toMatchObject({
+        ...{ code: 'recovery/no-standby', detail: reason },
+      });
+  });
+
   test('its settings are told, changed and put back, and no other byte of the file moves', async () => {
     const file = join(project, 'settings.yaml');
     const before = readFileSync(file, 'utf8');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Repository } from '../backup/index.ts';
-import type { PlaceId } from '../config/index.ts';
+import type { PlaceId, TargetConfig } from '../config/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { RoutePlugin } from '../platform/http/index.ts';
 import { createLeases } from '../platform/leases.ts';
@@ -146,6 +146,7 @@ function targetOf(
     targetId,
     active: () => places.active(),
     at: (id) => known.get(id),
+    whyNone: whyNoSecondPlace(watch.at('home').config),
     async switchTo(id) {
       places.switchTo(id);
       await watch.watched.probe();
@@ -175,6 +176,19 @@ function targetOf(
       return answer;
     },
   };
+}
+
+/** The settings refuse a second place for the same. */
+function whyNoSecondPlace({ id, kind, endpoints }: TargetConfig): string | undefined {
+  const instead =
+    'When its machine is lost, bring its newest point onto another one with `ragwarden recover`, start the backend there and change the address in the settings: docs/runbooks/lost-machine.md.';
+  if (kind === 'graphrag')
+    return `${id} is a GraphRAG project, and only a LightRAG is brought up at a second place. ${instead}`;
+  if (kind === 'custom')
+    return `${id} is a backend of your own, and only a LightRAG is brought up at a second place. ${instead}`;
+  if ((endpoints?.length ?? 0) > 0)
+    return `${id} has further endpoints, and only a LightRAG of one process is brought up at a second place. ${instead}`;
+  return undefined;
 }
 
 function placeOf(ground: Ground, access: PlaceAccess): FailoverPlace {

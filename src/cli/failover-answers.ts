@@ -29,6 +29,7 @@ export const failoverStatusAnswer = z.object({
   target_id: z.string(),
   active: z.string(),
   possible: z.boolean(),
+  reason: z.string().nullable().default(null),
   places: z.array(
     z.object({ place: z.string(), url: textOrNull, zone: textOrNull, active: z.boolean(), automatic: z.boolean() }),
   ),

@@ -152,7 +152,9 @@ export function showFailover(context: CommandContext, flags: TargetFlags): Promi
               seeded?.place === one.place ? `${seeded.backup_id} since ${formatInstant(seeded.at)}` : '-',
             ]),
           ),
-          ...(status.possible ? [] : [`${status.target_id} has no second place: describe it in target.standby.`]),
+          ...(status.possible
+            ? []
+            : [status.reason ?? `${status.target_id} has no second place: describe it in target.standby.`]),
           ...(worst ? ['', describeFailover(worst, terminal.colours)] : []),
         ].join('\n'),
       );

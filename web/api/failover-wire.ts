@@ -45,6 +45,7 @@ export type FailoverStatus = {
   target_id: string;
   active: PlaceName;
   possible: boolean;
+  reason: string | null;
   places: Place[];
   running: Failover | null;
   last: Failover | null;

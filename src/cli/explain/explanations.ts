@@ -447,8 +447,15 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
   },
   'recovery/no-standby': {
     means: 'The target has no second place that it could be brought up at. Nothing was done.',
-    causes: ['target.standby is not in the settings file.', 'ragwarden was not restarted since it is.'],
-    mend: ['Describe the second place in target.standby of ragwarden.yaml and restart.'],
+    causes: [
+      'target.standby is not in the settings file.',
+      'ragwarden was not restarted since it is.',
+      'The target is a GraphRAG project, a backend of your own, or has further endpoints: a LightRAG of one process alone is moved.',
+    ],
+    mend: [
+      'Describe the second place in target.standby of ragwarden.yaml and restart.',
+      'Of what is not moved: bring the newest point onto another machine with `ragwarden recover`.',
+    ],
     runbook: 'zone-lost.md',
   },
   'recovery/failover-failed': {

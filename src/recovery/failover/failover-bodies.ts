@@ -101,6 +101,10 @@ export const failoverStatusBody = z
     target_id: z.string(),
     active: place,
     possible: z.boolean().describe('There is a second place.'),
+    reason: z
+      .string()
+      .nullable()
+      .describe('Why there can be none, and what to do instead; null: there is one, or may be.'),
     places: z.array(placeBody),
     running: failoverBody.nullable(),
     last: failoverBody.nullable().describe('The last one that is over, a reseed included.'),
@@ -131,6 +135,7 @@ export function bodyOfStatus(
     target_id: target.targetId,
     active: target.active(),
     possible,
+    reason: possible ? null : (target.whyNone ?? null),
     places: places.map(({ id, url, zone, folders, shared, lifecycle }) => ({
       ...{ place: id, url, zone, active: id === target.active() },
       folders: [...folders].map(([component, path]) => ({ component, path })),

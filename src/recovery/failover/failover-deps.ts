@@ -49,6 +49,8 @@ export type FailoverTarget = {
   active(): PlaceName;
   /** Undefined where the settings have no such place. */
   at(place: PlaceName): FailoverPlace | undefined;
+  /** Why it cannot have a second place, and what to do instead; undefined: it has one, or may be given one. */
+  readonly whyNone?: string | undefined;
   /** What looks at the target, and the gateway, lead there from now on. The choice itself is on disk already. */
   switchTo(place: PlaceName): Promise<void>;
   /** Whether it answers to whoever comes through the gateway. */

@@ -31,7 +31,8 @@ export function requirePlaces(target: FailoverTarget): { from: FailoverPlace; to
   if (!from || !to)
     throw new AppError(
       'recovery/no-standby',
-      `${target.targetId} has no second place. Describe it in target.standby of the settings file and restart.`,
+      target.whyNone ??
+        `${target.targetId} has no second place. Describe it in target.standby of the settings file and restart.`,
     );
   return { from, to };
 }

@@ -43,6 +43,8 @@ export type FailoverStatusBody = {
   readonly active: PlaceId;
   /** There is a second place. */
   readonly possible: boolean;
+  /** Why there can be no second place, and what to do instead; null: there is one, or may be. */
+  readonly reason: string | null;
   readonly places: readonly {
     readonly place: PlaceId;
     readonly url: string | null;

@@ -55,7 +55,12 @@ function Places({ status, onOrder }: { status: FailoverStatus; onOrder(order: Or
         </>
       ) : (
         <p class="empty">
-          <Sentence text="There is no second place to fail over to. Describe one in `target.standby` of the settings file (its address, folders, and how it is started and stopped), then restart: docs/failover.md." />
+          <Sentence
+            text={
+              status.reason ??
+              'There is no second place to fail over to. Describe one in `target.standby` of the settings file (its address, folders, and how it is started and stopped), then restart: docs/failover.md.'
+            }
+          />
         </p>
       )}
     </>
