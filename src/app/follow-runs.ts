@@ -19,9 +19,11 @@ export function followRuns(
     last = run;
     if (before === undefined || before.state === run.state) return;
     onChange();
-    db.unit((tx) => events.record(tx, eventOf(targetId, run))).catch((err: unknown) =>
-      logOf('targets').warn({ err, target: targetId }, 'a run of the index could not be written down'),
-    );
+    db.unit((tx) => events.record(tx, eventOf(targetId, run))).catch((err: unknown) => {
+      // The next look tells it.
+      if (last === run) last = before;
+      logOf('targets').warn({ err, target: targetId }, 'a run of the index could not be written down');
+    });
   });
 }
 

@@ -21,17 +21,19 @@ afterEach(async () => {
 function runnerOf(...checks: readonly LookingCheck[]) {
   const clock = createFakeClock();
   const changes: CheckChange[] = [];
+  const telling = { fails: false };
   const runner = createCheckRunner({
     checks,
     clock,
     log: silentLogger,
     async onChange(change) {
+      if (telling.fails) throw new Error('the disk is full');
       changes.push(change);
     },
   });
   running.push(runner);
   const word = (at = 0) => runner.views()[at]?.result.status;
-  return { clock, runner, changes, word };
+  return { clock, runner, changes, word, telling };
 }
 
 const never = (): Promise<never> => new Promise(() => undefined);
@@ -51,6 +53,17 @@ describe('a check that is looked at in the background', () => {
     expect(word()).toBe('healthy');
     await clock.advance(60_000);
     expect(looks).toBe(3);
+  });
+
+  test('that could not tell its change tells it with the next look, once', async () => {
+    const { clock, runner, changes, telling } = runnerOf(check('a', async () => well));
+    telling.fails = true;
+    runner.start?.(new AbortController().signal);
+    await clock.advance(1_000);
+    expect(changes).toEqual([]);
+    telling.fails = false;
+    await clock.advance(90_000);
+    expect(changes).toMatchObject([{ name: 'a', before: undefined, status: 'healthy' }]);
   });
 
   test('is looked at by another interval as soon as that is told, not after the old one', async () => {

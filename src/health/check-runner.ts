@@ -50,6 +50,8 @@ const soonerBy = 6;
 type State = {
   readonly check: LookingCheck;
   steady: Steadiness;
+  /** The word that was told last. */
+  told: Steadiness['word'];
   last: CheckResult | undefined;
   /** The last look that said what the word says. */
   telling: CheckResult | undefined;
@@ -82,7 +84,7 @@ export function createCheckRunner(options: {
   const states = options.checks.map(
     (check): State => ({
       check,
-      ...{ steady: unseen, last: undefined, telling: undefined, tookMs: 0, looks: 0, failures: 0 },
+      ...{ steady: unseen, told: undefined, last: undefined, telling: undefined, tookMs: 0, looks: 0, failures: 0 },
       ...{ under: undefined, hanging: false, begunMs: null },
     }),
   );
@@ -102,11 +104,12 @@ export function createCheckRunner(options: {
     const { word, flapping } = state.steady;
     try {
       options.onLook?.({ name, targetId, looked: result.status, tookMs });
-      if (word === undefined || word === before.word) return;
+      if (word === undefined || word === state.told) return;
       const { message } = viewOf(state).result;
-      await options.onChange?.({ name, targetId, before: before.word, status: word, message, flapping });
+      await options.onChange?.({ name, targetId, before: state.told, status: word, message, flapping });
+      state.told = word;
     } catch (err) {
-      // The word stands all the same; only its telling is lost.
+      // The word stands all the same; the next look tells it.
       if (!abort.signal.aborted) log.warn({ check: name, err }, 'a change of health could not be told');
     }
   };

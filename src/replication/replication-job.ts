@@ -113,7 +113,7 @@ export function createReplicationJob(
   const tellPlacement = async ({ placement }: Overview): Promise<void> => {
     for (const verdict of placement) {
       const before = told.get(verdict.targetId);
-      told.set(verdict.targetId, verdict.met);
+      if (before === undefined && verdict.met) told.set(verdict.targetId, true);
       if (before === verdict.met || (before === undefined && verdict.met)) continue;
       await deps.db.unit((tx) =>
         deps.events.record(tx, {
@@ -126,6 +126,7 @@ export function createReplicationJob(
           data: { copies: verdict.copies, zones: verdict.zones, offline: verdict.offline, missing: verdict.missing },
         }),
       );
+      told.set(verdict.targetId, verdict.met);
     }
   };
 

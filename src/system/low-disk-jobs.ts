@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
-import type { EventRecorder } from '../events/index.ts';
+import type { EventRecorder, NewEvent } from '../events/index.ts';
 import type { Bounded } from '../platform/bounded.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, isoInstant } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import { AppError, describeError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logging.ts';
@@ -37,6 +37,8 @@ export type DrillsHere = {
 /** Plan, do, measure again: as often in one run as there are things to give up. */
 const mostRounds = 4;
 const mostSampleBatches = 100;
+/** Events that found no room. */
+const mostUntold = 20;
 
 /** Looks at the free space of the data folder and gives things up in the order of `planLowDisk`, and takes them back. */
 export function createLowDisk(options: {
@@ -112,13 +114,26 @@ export function createLowDisk(options: {
     }
   };
 
-  /** The disk may be so full that even this finds no room; the log has it then. */
+  /** The disk may be so full that even this finds no room: the log has it, and the events when there is room again. */
+  const untold: NewEvent[] = [];
+  const recordUntold = async (): Promise<void> => {
+    try {
+      await db.unit(async (tx) => {
+        for (const event of untold) await events.record(tx, event);
+      });
+      untold.length = 0;
+    } catch (err) {
+      for (const [at, event] of untold.entries())
+        untold[at] = { ...event, data: { seen_at: isoInstant(clock.now()), ...event.data } };
+      untold.splice(0, untold.length - mostUntold);
+      log.error({ reason: describeError(err) }, 'an event was not recorded yet');
+    }
+  };
   const tell = async (level: DiskLevel, message: string, data: Record<string, unknown>): Promise<void> => {
     const severity = level === 'enough' ? 'info' : level === 'low' ? 'warning' : 'error';
     log[severity === 'info' ? 'info' : 'warn'](data, message);
-    await db
-      .unit((tx) => events.record(tx, { type: `system.disk-${level}`, severity, message, data }))
-      .catch((err: unknown) => log.error({ reason: describeError(err) }, 'the event was not recorded'));
+    untold.push({ type: `system.disk-${level}`, severity, message, data });
+    await recordUntold();
   };
 
   const reconciler = createReconciler({
@@ -127,6 +142,7 @@ export function createLowDisk(options: {
     clock,
     log,
     async run(signal) {
+      if (untold.length > 0) await recordUntold();
       const before = status.level;
       const gaveUp: string[] = [];
       let facts = await look();

@@ -11,6 +11,7 @@ function watch() {
   const clock = createFakeClock();
   let next: Partial<Observation> = {};
   const words: string[] = [];
+  const telling = { fails: false };
   const watched = createWatchedTarget({
     target: {
       id: 'default',
@@ -42,6 +43,7 @@ function watch() {
     clock,
     log: silentLogger,
     onChange: async ({ before, status }) => {
+      if (telling.fails) throw new Error('the disk is full');
       words.push(`${before} ${status.word}`);
     },
   });
@@ -49,6 +51,7 @@ function watch() {
     watched,
     clock,
     words,
+    telling,
     async see(what: Partial<Observation>, afterMs = intervalMs) {
       next = what;
       await clock.advance(afterMs);
@@ -138,6 +141,17 @@ test('each change of the word is told once', async () => {
   await see({ reachable: false, faults: [{ kind: 'timeout', message: 'x' }] });
   await see({});
   expect(words).toEqual(['UNKNOWN HEALTHY', 'HEALTHY OFFLINE', 'OFFLINE HEALTHY']);
+});
+
+test('a change that could not be told is told by the next look', async () => {
+  const { see, words, telling } = watch();
+  await see({});
+  telling.fails = true;
+  await see({ reachable: false, faults: [{ kind: 'unreachable', message: 'x' }] });
+  telling.fails = false;
+  await see({ reachable: false, faults: [{ kind: 'unreachable', message: 'x' }] });
+  await see({ reachable: false, faults: [{ kind: 'unreachable', message: 'x' }] });
+  expect(words).toEqual(['UNKNOWN HEALTHY', 'HEALTHY OFFLINE']);
 });
 
 test('without a probe, and when probes stop coming, nothing is known', async () => {

@@ -90,9 +90,9 @@ export function createWatchedTarget(options: {
       options.onObservation?.(seen);
       const now = status();
       if (now.word !== saidWord) {
-        const before = saidWord;
+        await options.onChange({ target, before: saidWord, status: now });
+        // What could not be told (a full disk) is told by the next look.
         saidWord = now.word;
-        await options.onChange({ target, before, status: now });
       }
     },
   });

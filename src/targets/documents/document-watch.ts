@@ -154,7 +154,6 @@ export function createDocumentWatch(options: {
     const stuck = options.stuck();
     stuckListed = stuck === undefined ? [] : ((await documents.newest(1, unfinishedStatuses, signal))?.documents ?? []);
     if (stuck?.cause === saidStuck) return;
-    saidStuck = stuck?.cause;
     await db.unit((tx) =>
       events.record(tx, {
         type: stuck === undefined ? 'ingest.moving-again' : 'ingest.stuck',
@@ -165,6 +164,7 @@ export function createDocumentWatch(options: {
         data: stuck === undefined ? {} : { cause: stuck.cause, documents: stuck.documents },
       }),
     );
+    saidStuck = stuck?.cause;
   };
 
   const looking = createReconciler({
