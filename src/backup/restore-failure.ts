@@ -1,6 +1,7 @@
 // What a restore does that failed: the former state everywhere, the backend back, and what was found told.
 import type { OperationContext } from '../operations/index.ts';
-import { AppError, describeError } from '../platform/errors.ts';
+import type { Tx } from '../platform/database/index.ts';
+import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import type { BackupDeps, ProtectedTarget } from './backup-deps.ts';
 import { settleJournals } from './restore/index.ts';
 import type { StorePart } from './restore-parts.ts';
@@ -93,7 +94,7 @@ export async function recoverFromFailure(
     new: 'stands as in the point',
     unsettled: `waits to be settled at the next start; keep its backend stopped${facts.stuck.length > 0 ? ` (${facts.stuck.join('; ')})` : ''}`,
   }[state];
-  await deps.db.unit(async (tx) => {
+  await whenThereIsRoom(deps, context, async (tx) => {
     if (state === 'unsettled') await deps.points.writeSetting(tx, `${unsettledPrefix}${guarded.target.id}`, context.id);
     await deps.events.record(tx, {
       type: 'restore.rolled-back',
@@ -104,6 +105,26 @@ export async function recoverFromFailure(
       data: { id: facts.pointId, state },
     });
   });
+}
+
+/**
+ * Written as soon as the state can be written again: on a full disk that a restore failed would be lost, and that it waits to be settled
+ * forgotten. The target stays held meanwhile. @throws what the database says, also where somebody cancels or the process stops first
+ */
+async function whenThereIsRoom(
+  { db, clock }: Pick<BackupDeps, 'db' | 'clock'>,
+  { signal, log }: Pick<OperationContext, 'signal' | 'log'>,
+  work: (tx: Tx) => Promise<void>,
+): Promise<void> {
+  for (let told = false; ; told = true)
+    try {
+      return await db.unit(work);
+    } catch (err) {
+      const passes = isAppError(err) && (err.code === 'storage/full' || err.code === 'storage/unavailable');
+      if (!passes || signal.aborted) throw err;
+      if (!told) log.error({ err }, 'how the restore ended is written down when the state can be written again');
+      await clock.sleep(undoAgainMs, signal).catch(() => undefined);
+    }
 }
 
 /** Key of a setting, before the target: the operation that failed and could not be undone. The operation ends, so this remembers it. */
