@@ -1,8 +1,10 @@
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeLightRepository } from '../../src/backup/repository/light-key.fixture.ts';
 import { hasPart } from '../setup/parts.ts';
+import { sharedPostgresUrl } from '../setup/shared-postgres.ts';
 import {
   contentOf,
   field,
@@ -140,6 +142,76 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
       await warden.stop();
     }
   }, 600_000);
+
+  test.skipIf(!hasPart('postgresql')).concurrent(
+    'of one of two that share a PostgreSQL, in the middle of a copy: the other goes on when its lease is over, not before, and each point lies once at each place',
+    async () => {
+      const database = `two_wardens_${process.pid}_${Date.now()}`;
+      const url = new URL(await sharedPostgresUrl());
+      const query = async (sql: string, at = database): Promise<void> => {
+        const client = new pg.Client({ connectionString: Object.assign(new URL(url), { pathname: `/${at}` }).href });
+        await client.connect();
+        await client.query(sql).finally(() => client.end());
+      };
+      await query(`create database ${database}`, 'postgres');
+      const [one, other] = [copyOfIt(), copyOfIt()];
+      const own = join(one, 'repository');
+      const places = ['near', 'far'].map((name) => ({ name, location: temporaryFolder(`two-${name}`) }));
+      folders.push(...places.map(({ location }) => location));
+      for (const { location } of places) await makeLightRepository(location, password);
+      const start = (dataDir: string, instance: string, killAt = '') =>
+        startWarden({
+          ...{ dataDir, killAt },
+          settings: {
+            ...calm,
+            LIGHTRAG_RECOVERY_DB_URL: Object.assign(new URL(url), { pathname: `/${database}` }).href,
+            ...{ RAGWARDEN_INSTANCE: instance, BACKUP_DIR: own, LIGHTRAG_REPLICATION_ENABLED: 'true' },
+            // It looks when it is told to.
+            LIGHTRAG_REPLICATION_HEALTH_CHECK_INTERVAL: '86400',
+          },
+        });
+      const register = (warden: RunningWarden, { name, location }: (typeof places)[number]) =>
+        warden.call('POST', targets, { name, target_id: name, location });
+      const [near, far] = places as [(typeof places)[number], (typeof places)[number]];
+      // Migrations are made by the first.
+      const living = await start(other, 'living');
+      try {
+        const doomed = await start(one, 'doomed', 'replicate:copied');
+        const taken = await whenFree(() => doomed.call('POST', '/api/v1/backup/trigger', undefined, wait));
+        expect(field(taken.body, 'error')).toBeNull();
+        // The answer may be lost with the process.
+        await register(doomed, near).catch((err: unknown) => err);
+        await diesOf('replicate:copied', doomed);
+        // However slow this machine is.
+        await query(`update lease set expires_ms = expires_ms + 3600000 where name = 'replica:near'`);
+        expect((await register(living, far)).status).toBe(201);
+        const copies = async (name: string) =>
+          Number(field((await living.call('GET', `${targets}/${name}`)).body, 'lag', 0, 'copies'));
+        const missing = async (name: string) =>
+          Number(field((await living.call('GET', `${targets}/${name}`)).body, 'lag', 0, 'missing_points'));
+        const replicate = () => living.call('POST', `${targets}/near/replicate`, {}, wait);
+        expect(field((await replicate()).body, 'code')).toBe('operation/busy');
+        expect(await copies('near')).toBe(0);
+        // Its time is over.
+        await query(`update lease set expires_ms = 0 where name = 'replica:near'`);
+        const went = await whenFree(replicate);
+        expect(field(went.body, 'error')).toBeNull();
+        await until('the other place to have all', async () => ((await missing('far')) === 0 ? true : undefined));
+        const points = (field((await living.call('GET', '/api/v1/backup/points')).body, 'items') as unknown[]).length;
+        expect([points > 0, await copies('near'), await copies('far')]).toEqual([true, points, points]);
+        for (const { location } of places) {
+          const list = ['snapshots', '--json', '--no-lock', '--tag', 'manifest'];
+          const found = JSON.parse(restic(location, join(one, 'repository-password'), list)) as { tags: string[] }[];
+          expect(new Set(found.map(({ tags }) => tags.find((tag) => tag.startsWith('rp:')))).size).toBe(points);
+          expect(found).toHaveLength(points);
+        }
+      } finally {
+        await living.stop();
+        await query(`drop database ${database} with (force)`, 'postgres');
+      }
+    },
+    600_000,
+  );
 
   test.concurrent('at every phase of a failover, of a reseed and of a way back: it ends by itself, one place serves, and the gateway leads there', async () => {
     const dataDir = copyOfIt();
