@@ -119,6 +119,13 @@ async function describeApi(out) {
   if (code !== 0) throw new Error('The description of the API could not be written; see above.');
 }
 
+/** What all steps of a database come to, which a start on an empty folder then takes at once. */
+async function keepSchemas(out) {
+  if (!isWhole()) return;
+  const { makeWholeSchemas } = await import('../src/app/whole-schemas.ts');
+  writeFileSync(path.join(out, 'schemas.json'), JSON.stringify(await makeWholeSchemas()));
+}
+
 async function buildDashboard(out) {
   if (!existsSync(path.join(root, 'web/index.html'))) return [];
   const { build } = await import('vite');
@@ -157,6 +164,7 @@ async function buildAll() {
   // Every recovery point carries it as it is, to be read by whoever has nothing else.
   copyFileSync(path.join(root, 'src/backup/unfold/fold.mjs'), path.join(out, 'fold.mjs'));
   await describeApi(out);
+  await keepSchemas(out);
   inputs.push(...(await buildDashboard(out)));
   writeFileSync(
     path.join(out, 'THIRD-PARTY-LICENSES'),

@@ -13,6 +13,7 @@ import {
 } from '../platform/database/index.ts';
 import type { createLifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
+import { findWholeSchemas } from './whole-schemas.ts';
 
 type OpenOptions = {
   readonly config: Pick<Config, 'dataDir' | 'state'>;
@@ -59,16 +60,16 @@ export async function openSamples(options: OpenOptions): Promise<Database> {
     place.kind === 'postgres'
       ? await openPostgres({ name: 'metrics', url: place.url, steps: metricsMigrations, instance, log })
       : openSqlite({ name: 'metrics', path: join(config.dataDir, 'metrics.sqlite'), synchronous: 'NORMAL', log });
-  return begun(options, 'samples', db, metricsMigrations);
+  return begun(options, 'metrics', db, metricsMigrations);
 }
 
 async function begun(
   options: OpenOptions,
-  name: string,
+  name: 'state' | 'metrics',
   db: OpenDatabase,
   steps: typeof stateMigrations,
 ): Promise<Database> {
   await options.lifecycle.begin({ name, stop: () => db.close() });
-  await migrate(db, steps);
+  await migrate(db, steps, db.runOnEmpty && findWholeSchemas()?.[name]);
   return db;
 }

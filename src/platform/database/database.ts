@@ -41,6 +41,11 @@ export type OpenDatabase = Database & {
   readonly writer: Kysely<unknown>;
   /** Where the applied steps are noted, for an engine that keeps several databases of ours in one. */
   readonly stepTables?: { readonly schema: string; readonly steps: string; readonly lock: string };
+  /**
+   * Runs a script whole or not at all where nothing is there yet. False: something is, and nothing was done.
+   * Absent where the database is not a file of ours alone.
+   */
+  runOnEmpty?(script: string): boolean;
 };
 
 /** The database says that a row with this key exists already. */

@@ -4,3 +4,4 @@ export { olderThan } from './older-than.ts';
 export { openPostgres, type PostgresOptions } from './postgres.ts';
 export { openSqlite } from './sqlite.ts';
 export { createUnchanged } from './unchanged.ts';
+export { readWholeSchema, type WholeSchema } from './whole-schema.ts';

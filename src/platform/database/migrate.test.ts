@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createFakeClock } from '../fake-clock.ts';
 import { silentLogger } from '../logging.ts';
-import { copyBeforeMigration, type MigrationList, migrate, openSqlite } from './index.ts';
+import { copyBeforeMigration, type MigrationList, migrate, openSqlite, readWholeSchema } from './index.ts';
 
 let folder: string;
 let path: string;
@@ -104,4 +104,26 @@ test('the file is copied before steps that are pending, whole, and the newest th
   }
   expect(copies().map((name) => join(folder, name))).toEqual(made.slice(-3));
   expect(readdirSync(folder).filter((name) => name.includes('.copying-'))).toEqual([]);
+});
+
+test('a whole schema is refused of steps that write rows, and one that fails leaves nothing', async () => {
+  await migrated({
+    '0001_rows': {
+      async up(db) {
+        await creates('one').up(db);
+        await db.insertInto('one').values({ id: 1 }).execute();
+      },
+    },
+  });
+  expect(() => readWholeSchema(path)).toThrow('A step wrote rows into one');
+  rmSync(path);
+  const db = open();
+  try {
+    const script = 'create table one (id integer); create table one (id integer)';
+    await expect(migrate(db, one, { steps: ['0001_one'], script })).rejects.toThrow();
+    expect(tables()).toEqual([]);
+    expect(await migrate(db, one)).toEqual(['0001_one']);
+  } finally {
+    await db.close();
+  }
 });

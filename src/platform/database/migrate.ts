@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Kysely } from 'kysely';
+import { isDeepStrictEqual } from 'node:util';
+import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
@@ -9,6 +10,7 @@ import type { Logger } from '../logging.ts';
 import type { OpenDatabase } from './database.ts';
 import { asStorageError } from './storage-error.ts';
 import { tryWhileLockedAsync } from './while-locked.ts';
+import type { WholeSchema } from './whole-schema.ts';
 
 /** Append-only and ordered by name; free of application code, so that an old step never changes its meaning. */
 export type MigrationList = Readonly<Record<string, Migration>>;
@@ -19,20 +21,18 @@ const lockTimeoutMs = 10_000;
 
 /**
  * Brings a schema up to date. Safe when two processes start together: the steps run in one transaction that only one of them has.
+ * @param whole what all steps come to, for a file that is empty; taken only when it is of exactly these steps
+ * @returns the steps that this call carried out
  * @throws AppError `storage/schema-newer` when the database knows steps that this version does not
  */
-export async function migrate(database: OpenDatabase, steps: MigrationList): Promise<readonly string[]> {
-  const { writer: db, stepTables, name } = database;
-  const known = new Set(Object.keys(steps));
-  const migrator = new Migrator({
-    db,
-    provider: { getMigrations: async () => ({ ...steps }) },
-    ...(stepTables && {
-      migrationTableSchema: stepTables.schema,
-      migrationTableName: stepTables.steps,
-      migrationLockTableName: stepTables.lock,
-    }),
-  });
+export async function migrate(
+  database: OpenDatabase,
+  steps: MigrationList,
+  whole: WholeSchema | undefined = undefined,
+): Promise<readonly string[]> {
+  const { stepTables, name } = database;
+  const names = Object.keys(steps);
+  const known = new Set(names);
   const applied = await tryWhileLockedAsync(lockTimeoutMs, () => appliedSteps(database)).catch((err: unknown) => {
     throw asStorageError(err, name);
   });
@@ -43,6 +43,26 @@ export async function migrate(database: OpenDatabase, steps: MigrationList): Pro
       `The ${name} database was written by a newer version of ragwarden (it knows ${unknown[0]}). Start that version, or restore an older copy of ${stepTables ? 'the database' : 'the data folder'}.`,
       { context: { unknown } },
     );
+  if (applied.length === names.length) return [];
+  if (applied.length === 0 && whole && isDeepStrictEqual(whole.steps, names))
+    try {
+      if (database.runOnEmpty?.(whole.script)) return names;
+    } catch (err) {
+      throw asStorageError(err, name);
+    }
+  return carryOut(database, steps);
+}
+
+async function carryOut({ writer: db, stepTables, name }: OpenDatabase, steps: MigrationList): Promise<string[]> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...steps }) },
+    ...(stepTables && {
+      migrationTableSchema: stepTables.schema,
+      migrationTableName: stepTables.steps,
+      migrationLockTableName: stepTables.lock,
+    }),
+  });
   const results = await tryWhileLockedAsync(lockTimeoutMs, async () => {
     const outcome = await migrator.migrateToLatest();
     if (outcome.error) throw outcome.error;
@@ -59,15 +79,25 @@ export async function isMigrated(database: OpenDatabase, steps: MigrationList): 
   return applied.length === Object.keys(steps).length && applied.every((step) => step in steps);
 }
 
-async function appliedSteps({ writer, stepTables }: OpenDatabase): Promise<string[]> {
-  const noted = stepTables?.steps ?? 'kysely_migration';
-  const tables = await writer.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === noted && (!stepTables || table.schema === stepTables.schema))) return [];
+async function appliedSteps(database: OpenDatabase): Promise<string[]> {
+  const { writer } = database;
+  const noted = database.stepTables?.steps ?? 'kysely_migration';
+  if (!(await hasTable(database, noted))) return [];
   const rows = await (writer as Kysely<Record<string, { name: string; timestamp: string }>>)
     .selectFrom(noted)
     .select('name')
     .execute();
   return rows.map((row) => row.name);
+}
+
+async function hasTable({ writer, stepTables }: OpenDatabase, wanted: string): Promise<boolean> {
+  if (!stepTables) {
+    // The introspection would ask for the columns of each table.
+    const { rows } = await sql`select 1 from sqlite_master where name = ${wanted}`.execute(writer);
+    return rows.length > 0;
+  }
+  const tables = await writer.introspection.getTables({ withInternalKyselyTables: true });
+  return tables.some((table) => table.name === wanted && table.schema === stepTables.schema);
 }
 
 /**

@@ -116,6 +116,19 @@ export function openSqlite(options: {
     writer,
     reader: <Tables>() => reader as unknown as Kysely<Tables>,
     unit: units.unit,
+    runOnEmpty: (script) =>
+      tryWhileLocked(timeout, () => {
+        write.exec('begin immediate');
+        try {
+          const isEmpty = write.prepare('select 1 from sqlite_master').get() === undefined;
+          if (isEmpty) write.exec(script);
+          write.exec('commit');
+          return isEmpty;
+        } catch (err) {
+          if (write.isTransaction) write.exec('rollback');
+          throw err;
+        }
+      }),
     version: () => Number(dataVersion.get()?.data_version),
     async shrink() {
       // Pages move through the log, so a large step needs as much space as it frees: on a full disk only small ones succeed.
