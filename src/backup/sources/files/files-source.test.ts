@@ -344,6 +344,19 @@ describe('hard links', () => {
     expect(await readFile(join(into, 'a'), 'utf8')).toBe('two');
   });
 
+  test('a file that rotted under its link is taken anew once its bytes were brought back', async () => {
+    await writeFile(join(live, 'a'), 'one');
+    await settle('a');
+    await capture({ mode: 'link' });
+    await writeFile(join(live, 'a'), 'ome');
+    await settle('a');
+    await writeFile(join(live, 'a.new'), 'one');
+    await settle('a.new');
+    await rename(join(live, 'a.new'), join(live, 'a'));
+    await capture({ mode: 'link' });
+    expect(await readFile(join(into, 'a'), 'utf8')).toBe('one');
+  });
+
   test('an unchanged linked file is not read again', async () => {
     await writeFile(join(live, 'a'), 'one');
     await settle('a');
