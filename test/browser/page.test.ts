@@ -99,7 +99,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       expect(await dialog.innerText()).toMatch(/What will be lost/);
       // But what no restore of this kind ever puts back.
       expect(await dialog.innerText()).toMatch(/Left alone\s+ragwarden-state/);
-      expect((await dialog.innerText()).match(/by `ragwarden recover`/g)).toHaveLength(1);
+      expect((await dialog.innerText()).match(/by ragwarden recover/g)).toHaveLength(1);
       await dialog.getByRole('radio', { name: 'Some components' }).check();
       await dialog.getByText('Choose at least one component.').waitFor();
       const confirm = dialog.getByRole('button', { name: 'Restore', exact: true });
