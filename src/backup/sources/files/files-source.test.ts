@@ -357,6 +357,24 @@ describe('hard links', () => {
     expect(await readFile(join(into, 'a'), 'utf8')).toBe('one');
   });
 
+  test.each(['link', 'copy'] as const)(
+    'other bytes under the same size and time get a time of their own in staging (%s)',
+    async (mode) => {
+      const writer = mode === 'link' ? 'atomic' : 'in-place';
+      await writeFile(join(live, 'a'), 'one');
+      await settle('a');
+      await capture({ mode, writer });
+      const first = (await lstat(join(into, 'a'))).mtimeMs;
+      await writeFile(join(live, 'a'), 'ome');
+      await settle('a');
+      const rotten = await capture({ mode, writer });
+      expect(await readFile(join(into, 'a'), 'utf8')).toBe('ome');
+      expect((await lstat(join(into, 'a'))).mtimeMs).not.toBe(first);
+      expect(rotten.entries).toMatchObject([{ path: 'a', mtimeMs: first }]);
+      expect(await capture({ mode, writer })).toMatchObject({ renewedFiles: 0 });
+    },
+  );
+
   test('an unchanged linked file is not read again', async () => {
     await writeFile(join(live, 'a'), 'one');
     await settle('a');

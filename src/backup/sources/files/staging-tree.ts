@@ -1,5 +1,5 @@
-import type { BigIntStats } from 'node:fs';
-import { chmod, lstat, rename, rm, unlink, utimes } from 'node:fs/promises';
+import { type BigIntStats, constants } from 'node:fs';
+import { chmod, chown, copyFile, lstat, rename, rm, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../platform/errors.ts';
 import { digestFile } from '../file-digest.ts';
@@ -32,12 +32,34 @@ export async function putInPlace(
       present.size === finished.size &&
       (known.staged.ctimeNs === present.ctimeNs || (await digestFile(staged)).sha256 === taken.sha256);
     const sameDress = present.mode === finished.mode && present.uid === finished.uid && present.gid === finished.gid;
+    const sameTime = present.size === finished.size && present.mtimeNs === finished.mtimeNs;
+    const before = known?.sha256 ?? (sameTime && !sameInode ? (await digestFile(staged)).sha256 : undefined);
+    if (sameTime && before !== undefined && before !== taken.sha256) return putAsChanged(part, staged, finished);
     if (sameInode || (sameBytes && sameDress && !isLiveInode)) {
       await unlink(part);
       return { stamp: stampOf(await lstat(staged, { bigint: true })), renewed: false };
     }
   } else if (present !== undefined) await rm(staged, { recursive: true });
   await rename(part, staged);
+  return { stamp: stampOf(await lstat(staged, { bigint: true })), renewed: true };
+}
+
+/**
+ * Other bytes under the same size and time, as a disk that rots or a copy that keeps times leaves them: the repository goes by both
+ * and would keep the bytes from before. A copy of our own with the present time is read; the entry tells the time of the original.
+ */
+async function putAsChanged(
+  part: string,
+  staged: string,
+  finished: BigIntStats,
+): Promise<{ stamp: Stamp; renewed: boolean }> {
+  const own = `${part}.own`;
+  await rm(own, { force: true });
+  await copyFile(part, own, constants.COPYFILE_EXCL);
+  if (process.geteuid?.() === 0) await chown(own, Number(finished.uid), Number(finished.gid));
+  await chmod(own, Number(finished.mode & 0o777n));
+  await unlink(part);
+  await rename(own, staged);
   return { stamp: stampOf(await lstat(staged, { bigint: true })), renewed: true };
 }
 
