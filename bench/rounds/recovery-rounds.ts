@@ -132,9 +132,14 @@ async function validate(round: Round, id: string): Promise<'passed' | 'failed' |
 let lastAnswer = '';
 
 /** A restore that has to succeed, and what is wrong with what stands then. */
-async function restoreRightly(round: Round, id: string, ending = 'succeeded'): Promise<string | undefined> {
+async function restoreRightly(
+  round: Round,
+  id: string,
+  ending = 'succeeded',
+  mayTakeSafety = true,
+): Promise<string | undefined> {
   const { lane, points, dice } = round;
-  const safety = dice.unit() < 0.15;
+  const safety = mayTakeSafety && dice.unit() < 0.15;
   const { body } = await lane.work(`/api/v1/backup/restore/${id}`, { confirm: true, safety_point: safety });
   if (at(body, 'state') !== ending)
     return `${String(at(body, 'state'))}${safety ? ' (safety point)' : ''} ${failureOf(body)} ${JSON.stringify(at(body, 'result', 'notes') ?? '')}`;
@@ -235,8 +240,13 @@ async function playRound(round: Round): Promise<void> {
 async function judgeDamaged(round: Round, id: string, verdict: 'passed' | 'failed' | undefined): Promise<void> {
   const { tally, where } = round;
   if (verdict === undefined) return tally.note('damage of the repository is found', `no verdict: ${lastAnswer}`, where);
+  // No point is taken into a repository that is not sound, so there is no safety point either.
   if (verdict === 'passed')
-    return tally.note('damage beside a point does not fail it', await restoreRightly(round, id), where);
+    return tally.note(
+      'damage beside a point does not fail it',
+      await restoreRightly(round, id, 'succeeded', false),
+      where,
+    );
   const before = contentOf(round.lane.home);
   const { body } = await round.lane.work(`/api/v1/backup/restore/${id}`, { confirm: true, safety_point: false });
   // What only goes back by hand may be all that is damaged.
