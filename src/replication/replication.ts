@@ -159,11 +159,10 @@ export function createReplication(deps: ReplicationDeps): Replication {
       const seen = await place.look(before.repositoryId, { signal: AbortSignal.any([signal, late.signal]) });
       // What a verification or a copy found stays until one of them finds it gone.
       const refused = before.failuresInRow > 0 && before.status === 'degraded';
-      const troubled = before.findings.length > 0 || before.conflict !== null || refused;
       await noteLook(replica, before, {
         ...seen,
         reachedMs: clock.now(),
-        ...(troubled ? { status: 'degraded' as const } : statusByFindings(before)),
+        ...(refused ? { status: 'degraded' as const } : statusByFindings(before)),
       });
     } catch (err) {
       signal.throwIfAborted();

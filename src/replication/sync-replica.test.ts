@@ -9,7 +9,7 @@ import { systemRandom } from '../platform/ids.ts';
 import type { Overview } from './overview.ts';
 import type { Place } from './places/place.ts';
 import { pruneReplica } from './prune-replica.ts';
-import type { Replica } from './replica.ts';
+import { freshState, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 import { createReplicationStore } from './replication-store.ts';
 import { judgeOverview } from './routes/replication-bodies.ts';
@@ -247,4 +247,36 @@ test('more of them than a place is asked for at once are behind each other no lo
   expect(await store.copies()).toEqual([]);
   await expect(syncReplica(deps, replica, { patient: true }, context)).rejects.toThrow('not x5');
   expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['good']);
+});
+
+const inConflict = (others: readonly string[] = []): Pick<Place, 'plan'> => ({
+  plan: async () => ({
+    copy: others.map((id) => ({
+      ...{ point: { ...all[0], id } as RecoveryPoint, treeId: 't' },
+      streams: [],
+      manifest: 'm',
+    })),
+    ...{ held: [], conflicts: [{ pointId: 'p1', here: 'tree-here', there: 'tree-there' }] },
+  }),
+});
+
+test('what ends a copy before or beside a conflict leaves it known', async () => {
+  const failing = ['x1', 'x2', 'x3', 'x4'];
+  const { deps, store, context } = given(inConflict());
+  const seen = async () => (await store.states()).get('far');
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toMatchObject({ code: 'replication/conflict' });
+  const conflict = (await seen())?.conflict;
+  expect(conflict).toMatch(/^p1 /);
+  const away = async () => {
+    throw new AppError('repository/unreachable', 'nobody answers');
+  };
+  await expect(syncReplica(given({ look: away }).deps, replica, {}, context)).rejects.toThrow('nobody answers');
+  expect(await seen()).toMatchObject({ status: 'unreachable', error: 'nobody answers', conflict });
+  const many = given({ ...inConflict(failing), ...bringing(failing, 'request/too-large') });
+  await expect(syncReplica(many.deps, replica, {}, context)).rejects.toThrow('not x1');
+  expect(await seen()).toMatchObject({ status: 'degraded', conflict });
+  // Also to whom it is told for the first time.
+  await state.db.unit((tx) => store.changeState(tx, 'far', freshState));
+  await expect(syncReplica(many.deps, replica, {}, context)).rejects.toThrow('not x1');
+  expect(await seen()).toMatchObject({ status: 'degraded', conflict });
 });

@@ -76,11 +76,19 @@ export async function syncReplica(
     await noteHeld(deps, replica, plan);
     const stuck = new Map(state.stuck.map((one) => [one.pointId, one]));
     const failures: unknown[] = [];
+    /** The first conflict of this plan. */
+    let found: string | undefined;
     const noteStuck = async (pointId: string, err: AppError): Promise<void> => {
       failures.push(err);
       const before = stuck.get(pointId)?.failures ?? 0;
       stuck.set(pointId, { pointId, error: err.detail, failures: before + 1, triedMs: clock.now() });
-      await db.unit((tx) => store.changeState(tx, replica.id, { stuck: [...stuck.values()].slice(-mostStuck) }));
+      if (err.code === 'replication/conflict') found ??= err.detail;
+      await db.unit((tx) =>
+        store.changeState(tx, replica.id, {
+          stuck: [...stuck.values()].slice(-mostStuck),
+          ...(found === undefined ? {} : { conflict: found }),
+        }),
+      );
     };
     for (const { pointId, here, there } of plan.conflicts)
       await noteStuck(
@@ -149,18 +157,19 @@ export async function syncReplica(
     for (const id of stuck.keys()) if (request.targetId === undefined && !missing.has(id)) stuck.delete(id);
     const left = [...stuck.values()].slice(-mostStuck);
     const [first] = left;
-    const well = statusByFindings({ ...state, failuresInRow: 0 });
+    // One that waits for its turn is one still.
+    const conflict = found ?? (left.some(({ error }) => error === state.conflict) ? state.conflict : null);
+    const well = statusByFindings({ ...state, failuresInRow: 0, conflict });
     const how =
       first === undefined
-        ? { ...well, syncedMs: clock.now(), failuresInRow: 0, pointsOnly: false, conflict: null }
+        ? { ...well, syncedMs: clock.now(), failuresInRow: 0, pointsOnly: false }
         : {
-            ...(conflicts > 0 ? { status: 'degraded' as const } : { status: well.status }),
-            ...{ error: well.error ?? first.error, failuresInRow: Math.max(1, state.failuresInRow), pointsOnly: true },
-            conflict: left.some(({ error }) => error === state.conflict) ? state.conflict : null,
+            ...{ status: well.status, error: well.error ?? first.error },
+            ...{ failuresInRow: Math.max(1, state.failuresInRow), pointsOnly: true },
           };
     await db.unit(async (tx) => {
       await store.changeState(tx, replica.id, {
-        ...{ stuck: left, ...after },
+        ...{ stuck: left, conflict, ...after },
         ...(failures.length === 0 ? how : {}),
       });
       if (copied.length > 0)
@@ -175,7 +184,7 @@ export async function syncReplica(
     if (failures.length > 0) {
       failureTold = true;
       const worst = failures.find((err) => isAppError(err) && err.code === 'replication/conflict') ?? failures[0];
-      await tellFailure(deps, replica, worst, context, { ...well, status: how.status });
+      await tellFailure(deps, replica, worst, context, well);
       throw worst;
     }
     return {
@@ -206,19 +215,20 @@ const mostFailing = 3;
 const mostStuck = 100;
 
 /**
- * A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read. A place is well
- * where only single points cannot be copied to it; why they cannot stays told until a copy brings all.
+ * A copy reads nothing of what was there before: damage that was found stays found until a heal, or all of it was read, and a conflict
+ * until a comparison finds none. A place is well where only single points cannot be copied to it; why they cannot stays told until a
+ * copy brings all.
  */
 export const statusByFindings = ({
   findings: [first],
+  conflict,
   ...before
-}: Pick<ReplicaState, 'findings' | 'status' | 'failuresInRow' | 'error'>) =>
-  first === undefined
-    ? {
-        status: 'healthy' as const,
-        error: before.status === 'healthy' && before.failuresInRow > 0 ? before.error : null,
-      }
-    : { status: 'degraded' as const, error: `Damaged: ${first}` };
+}: Pick<ReplicaState, 'findings' | 'conflict' | 'status' | 'failuresInRow' | 'error'>) => {
+  if (first !== undefined) return { status: 'degraded' as const, error: `Damaged: ${first}` };
+  if (conflict !== null) return { status: 'degraded' as const, error: conflict };
+  const told = before.status === 'healthy' && before.failuresInRow > 0;
+  return { status: 'healthy' as const, error: told ? before.error : null };
+};
 
 /** A point that was there already, by whatever way it came, is a copy; one that is not there any more is none. */
 export async function noteHeld(
@@ -320,14 +330,12 @@ async function tellFailure(
   const { db, store, clock } = deps;
   const before = (await store.states()).get(replica.id) ?? freshState;
   const error = isAppError(err) ? err.detail : describeError(err);
-  const conflict = isAppError(err) && err.code === 'replication/conflict' ? error : null;
   const told = (await store.log({ replicaId: replica.id, limit: 5 })).some((one) => one.operationId === context.id);
   await db.unit(async (tx) => {
     // That the repository here is damaged says nothing of the place.
     if (!isAppError(err) || err.code !== 'replication/source-unsound')
       await store.changeState(tx, replica.id, {
         ...{
-          conflict,
           failuresInRow: before.failuresInRow + 1,
           pointsOnly: place !== undefined,
           checkedMs: clock.now(),
@@ -345,7 +353,7 @@ async function tellFailure(
         ...{ startedMs: clock.now(), completedMs: clock.now() },
       });
     await deps.events.record(tx, {
-      type: conflict === null ? 'replication.failed' : 'replication.conflict',
+      type: isAppError(err) && err.code === 'replication/conflict' ? 'replication.conflict' : 'replication.failed',
       severity: replica.offline ? 'info' : 'error',
       operationId: context.id,
       message: `Copying to ${replica.id} failed: ${error}`,
