@@ -280,3 +280,36 @@ test('what ends a copy before or beside a conflict leaves it known', async () =>
   await expect(syncReplica(many.deps, replica, {}, context)).rejects.toThrow('not x1');
   expect(await seen()).toMatchObject({ status: 'degraded', conflict });
 });
+
+test('a conflict that stands is told once, waits for its turn like all that is stuck, and is seen while another copy runs', async () => {
+  const events = createEventLog({ db: state.db, clock, instance: 'test' });
+  const conflicts = () => events.list({ types: ['replication.conflict'], limit: 9 });
+  const seen = async () => (await store.states()).get('far');
+  const { deps, store, context } = given(inConflict());
+  const patient = { patient: true };
+  await expect(syncReplica(deps, replica, patient, context)).rejects.toThrow('p1 is another point here');
+  const error = (await seen())?.conflict;
+  // Another point comes before its time.
+  const during: unknown[] = [];
+  const one = given({
+    ...inConflict(['p4']),
+    async bring({ treeId }) {
+      during.push((await seen())?.status, (await seen())?.error);
+      return { treeId, bytes: 1, dataHash: null };
+    },
+  });
+  await syncReplica(one.deps, replica, patient, context);
+  expect(during).toEqual(['degraded', error]);
+  expect(await seen()).toMatchObject({ status: 'degraded', error, conflict: error, stuck: [{ failures: 1 }] });
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('p1 is another point here');
+  expect(await seen()).toMatchObject({ status: 'degraded', error, conflict: error, stuck: [{ failures: 2 }] });
+  expect(await conflicts()).toHaveLength(1);
+});
+
+test('a new conflict is told also where the copy then ends for a reason of the place, and that reason once', async () => {
+  const events = createEventLog({ db: state.db, clock, instance: 'test' });
+  const { deps, context } = given({ ...inConflict(['x1']), ...bringing(['x1'], 'storage/full') });
+  for (const _ of [1, 2]) await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not x1');
+  const told = await events.list({ types: ['replication.conflict', 'replication.failed'], limit: 9 });
+  expect(told.map(({ type }) => type).sort()).toEqual(['replication.conflict', 'replication.failed']);
+});

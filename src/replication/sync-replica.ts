@@ -48,6 +48,9 @@ export async function syncReplica(
   const call = { signal: context.signal, operationId: context.id };
   let switchedOff = false;
   let failureTold = false;
+  /** Of single points, what was not told of them before. */
+  const news: unknown[] = [];
+  const state = (await store.states()).get(replica.id) ?? freshState;
   await db.unit((tx) => store.changeState(tx, replica.id, { attemptedMs: clock.now() }));
   try {
     await context.phase('looking');
@@ -57,7 +60,6 @@ export async function syncReplica(
         'replication/source-unsound',
         `Nothing is copied to ${replica.id}: ${unsound} Heal it first, so that the damage stays in one place.`,
       );
-    const state = (await store.states()).get(replica.id) ?? freshState;
     const place = await deps.openPlace(replica);
     const seen = await place.look(state.repositoryId, call);
     const nowMs = clock.now();
@@ -80,9 +82,11 @@ export async function syncReplica(
     let found: string | undefined;
     const noteStuck = async (pointId: string, err: AppError): Promise<void> => {
       failures.push(err);
-      const before = stuck.get(pointId)?.failures ?? 0;
-      stuck.set(pointId, { pointId, error: err.detail, failures: before + 1, triedMs: clock.now() });
-      if (err.code === 'replication/conflict') found ??= err.detail;
+      const before = stuck.get(pointId);
+      if (before?.error !== err.detail) news.push(err);
+      const tried = (before?.failures ?? 0) + 1;
+      stuck.set(pointId, { pointId, error: err.detail, failures: tried, triedMs: clock.now() });
+      if (isConflict(err)) found ??= err.detail;
       await db.unit((tx) =>
         store.changeState(tx, replica.id, {
           stuck: [...stuck.values()].slice(-mostStuck),
@@ -90,15 +94,19 @@ export async function syncReplica(
         }),
       );
     };
-    for (const { pointId, here, there } of plan.conflicts)
-      await noteStuck(
-        pointId,
-        new AppError(
-          'replication/conflict',
-          `${pointId} is another point here (${here.slice(0, 12)}) than at ${replica.id} (${there.slice(0, 12)}). It is not copied. Find out which one is right and forget the other.`,
-          { context: { conflicts: plan.conflicts } },
-        ),
+    const waits = (pointId: string): boolean => {
+      const one = stuck.get(pointId);
+      return request.patient === true && !!one && isHeldBack(one, deps.settings().checkIntervalMs, clock.now());
+    };
+    for (const { pointId, here, there } of plan.conflicts) {
+      const err = new AppError(
+        'replication/conflict',
+        `${pointId} is another point here (${here.slice(0, 12)}) than at ${replica.id} (${there.slice(0, 12)}). It is not copied. Find out which one is right and forget the other.`,
+        { context: { conflicts: plan.conflicts } },
       );
+      found ??= err.detail;
+      if (stuck.get(pointId)?.error !== err.detail || !waits(pointId)) await noteStuck(pointId, err);
+    }
     const conflicts = failures.length;
 
     await context.phase('copying');
@@ -106,10 +114,7 @@ export async function syncReplica(
     let bytes: number | null = 0;
     /** What was seen to go over, for the rate. */
     let bytesDone = 0;
-    const items = plan.copy.filter(({ point: { id } }) => {
-      const one = stuck.get(id);
-      return request.patient !== true || !one || !isHeldBack(one, deps.settings().checkIntervalMs, clock.now());
-    });
+    const items = plan.copy.filter(({ point }) => !waits(point.id));
     const filesTotal = items.length;
     for (const item of items) {
       context.progress({ filesDone: copied.length, filesTotal });
@@ -183,8 +188,8 @@ export async function syncReplica(
     });
     if (failures.length > 0) {
       failureTold = true;
-      const worst = failures.find((err) => isAppError(err) && err.code === 'replication/conflict') ?? failures[0];
-      await tellFailure(deps, replica, worst, context, well);
+      const worst = news.find(isConflict) ?? news[0] ?? failures.find(isConflict) ?? failures[0];
+      await tellFailure(deps, replica, state, worst, context, { ...well, isNew: news.length > 0 });
       throw worst;
     }
     return {
@@ -197,10 +202,17 @@ export async function syncReplica(
     };
   } catch (err) {
     // That it was switched off is no fault of the place.
-    if (!context.signal.aborted && !switchedOff && !failureTold) await tellFailure(deps, replica, err, context);
+    if (!context.signal.aborted && !switchedOff && !failureTold) {
+      const conflict = news.find(isConflict);
+      const single = { status: 'degraded' as const, error: null, isNew: true };
+      if (conflict !== undefined) await tellFailure(deps, replica, state, conflict, context, single);
+      await tellFailure(deps, replica, state, err, context);
+    }
     throw err;
   }
 }
+
+const isConflict = (err: unknown): boolean => isAppError(err) && err.code === 'replication/conflict';
 
 const ofOnePoint: ReadonlySet<string> = new Set([
   'request/too-large',
@@ -322,13 +334,14 @@ async function forgetOld(
 async function tellFailure(
   deps: ReplicationDeps,
   replica: Replica,
+  /** As it was told when the copy began. */
+  before: ReplicaState,
   err: unknown,
   context: OperationContext,
-  /** How the place itself is, where that is known. */
-  place?: Pick<ReplicaState, 'status' | 'error'>,
+  /** Of single points: how the place itself is, and whether it was told of them before. */
+  place?: Pick<ReplicaState, 'status' | 'error'> & { readonly isNew: boolean },
 ): Promise<void> {
   const { db, store, clock } = deps;
-  const before = (await store.states()).get(replica.id) ?? freshState;
   const error = isAppError(err) ? err.detail : describeError(err);
   const told = (await store.log({ replicaId: replica.id, limit: 5 })).some((one) => one.operationId === context.id);
   await db.unit(async (tx) => {
@@ -344,7 +357,7 @@ async function tellFailure(
         status: place?.status ?? statusOfFailure(err),
       });
     // The first of a row, and another reason: an outage of a night is not told every five minutes.
-    if (before.failuresInRow > 0 && before.error === error) return;
+    if (before.failuresInRow > 0 && (place ? !place.isNew : before.error === error)) return;
     // One that failed in the middle of a point has said so there.
     if (!told)
       await store.writeLog(tx, {
@@ -353,7 +366,7 @@ async function tellFailure(
         ...{ startedMs: clock.now(), completedMs: clock.now() },
       });
     await deps.events.record(tx, {
-      type: isAppError(err) && err.code === 'replication/conflict' ? 'replication.conflict' : 'replication.failed',
+      type: isConflict(err) ? 'replication.conflict' : 'replication.failed',
       severity: replica.offline ? 'info' : 'error',
       operationId: context.id,
       message: `Copying to ${replica.id} failed: ${error}`,
