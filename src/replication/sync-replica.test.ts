@@ -313,3 +313,31 @@ test('a new conflict is told also where the copy then ends for a reason of the p
   const told = await events.list({ types: ['replication.conflict', 'replication.failed'], limit: 9 });
   expect(told.map(({ type }) => type).sort()).toEqual(['replication.conflict', 'replication.failed']);
 });
+
+test('where all that are stuck are due together the one behind them is reached, and the place is not left alone for long', async () => {
+  const failing = ['x1', 'x2', 'x3', 'x4', 'x5'];
+  const copy = [...failing, 'good'].map((id) => ({
+    ...{ point: { ...all[0], id } as RecoveryPoint, streams: [], manifest: 'm', treeId: 't' },
+  }));
+  const plan = async () => ({ copy, held: [], conflicts: [] });
+  const { deps, store, context } = given({ ...bringing(failing, 'request/too-large'), plan });
+  const seen = async () => (await store.states()).get('far');
+  for (const most of ['not x1', 'not x5', 'not x4', 'not x5']) {
+    await expect(syncReplica(deps, replica, { patient: true }, context)).rejects.toThrow(most);
+    expect(await seen()).toMatchObject({ status: 'degraded', pointsOnly: true });
+    // Longer than any of them waits.
+    await clock.advance(12 * 60_000);
+  }
+  expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['good']);
+  expect(await seen()).toMatchObject({ failuresInRow: 4 });
+  // The line drops: that is the first failure of the place.
+  const away = given({
+    async look() {
+      throw new AppError('repository/unreachable', 'nobody answers');
+    },
+  });
+  for (const failuresInRow of [1, 2]) {
+    await expect(syncReplica(away.deps, replica, {}, context)).rejects.toThrow('nobody answers');
+    expect(await seen()).toMatchObject({ status: 'unreachable', pointsOnly: false, failuresInRow });
+  }
+});

@@ -48,6 +48,7 @@ export async function syncReplica(
   const call = { signal: context.signal, operationId: context.id };
   let switchedOff = false;
   let failureTold = false;
+  let tooMany = false;
   /** Of single points, what was not told of them before. */
   const news: unknown[] = [];
   const state = (await store.states()).get(replica.id) ?? freshState;
@@ -114,7 +115,11 @@ export async function syncReplica(
     let bytes: number | null = 0;
     /** What was seen to go over, for the rate. */
     let bytesDone = 0;
-    const items = plan.copy.filter(({ point }) => !waits(point.id));
+    // The newest first; then what is stuck, in turn, so that one behind too many that fail is reached where all are due together.
+    const triedMs = ({ point }: PointCopy): number => stuck.get(point.id)?.triedMs ?? Number.NEGATIVE_INFINITY;
+    const items = plan.copy
+      .filter(({ point }) => !waits(point.id))
+      .sort((one, other) => (triedMs(one) < triedMs(other) ? -1 : triedMs(one) > triedMs(other) ? 1 : 0));
     const filesTotal = items.length;
     for (const item of items) {
       context.progress({ filesDone: copied.length, filesTotal });
@@ -139,7 +144,8 @@ export async function syncReplica(
         // What is wrong with one point keeps no other from being copied, unless it is wrong with all.
         if (!isAppError(err) || !ofOnePoint.has(err.code)) throw err;
         await noteStuck(item.point.id, err);
-        if (failures.length - conflicts > mostFailing) throw failures[conflicts] ?? err;
+        tooMany = failures.length - conflicts > mostFailing;
+        if (tooMany) throw failures[conflicts] ?? err;
         return undefined;
       });
       if (brought === undefined) continue;
@@ -206,7 +212,14 @@ export async function syncReplica(
       const conflict = news.find(isConflict);
       const single = { status: 'degraded' as const, error: null, isNew: true };
       if (conflict !== undefined) await tellFailure(deps, replica, state, conflict, context, single);
-      await tellFailure(deps, replica, state, err, context);
+      await tellFailure(
+        deps,
+        replica,
+        state,
+        err,
+        context,
+        tooMany ? { ...single, isNew: news.length > 0 } : undefined,
+      );
     }
     throw err;
   }
@@ -349,7 +362,8 @@ async function tellFailure(
     if (!isAppError(err) || err.code !== 'replication/source-unsound')
       await store.changeState(tx, replica.id, {
         ...{
-          failuresInRow: before.failuresInRow + 1,
+          // What failed with single points says nothing of how long a place that fails is left alone.
+          failuresInRow: (place === undefined && before.pointsOnly ? 0 : before.failuresInRow) + 1,
           pointsOnly: place !== undefined,
           checkedMs: clock.now(),
         },
