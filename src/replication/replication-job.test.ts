@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createEventLog } from '../events/index.ts';
 import { openTestState } from '../migrations/test-state.ts';
 import { createFakeClock } from '../platform/fake-clock.ts';
@@ -193,6 +193,57 @@ test('a placement rule that is broken is told once, and once that it is met agai
   } finally {
     await state.remove();
   }
+});
+
+test('a placement rule is told once also when a run and a worker come by it together, and again when it could not be told', async () => {
+  const told: string[] = [];
+  let disk = async (): Promise<void> => {
+    throw new Error('full');
+  };
+  let overviews = 0;
+  const given = {
+    ...{ clock: createFakeClock(), log: silentLogger, operations: {}, onOverview: () => undefined },
+    db: { unit: (work: (tx: object) => Promise<void>) => disk().then(() => work({})) },
+    events: { record: async (_: object, { type }: { type: string }) => told.push(type) },
+    replication: {
+      async overview() {
+        overviews += 1;
+        return {
+          ...{ atMs: 0, enabled: true, paused: null },
+          placement: [
+            { targetId: 'rag', met: false, copies: 1, zones: 1, offline: false, missing: ['1 of 2 copies.'] },
+          ],
+          replicas: [{ replica: { id: 'r', enabled: true }, state: { ...freshState, reachedMs: 1 }, targets: [] }],
+        };
+      },
+      look: async () => freshState,
+    },
+    settings: () => ({
+      checkIntervalMs: 1_000,
+      intervalMs: 0,
+      verifyIntervalMs: 0,
+      pruneIntervalMs: 0,
+      maxConcurrent: 1,
+    }),
+    // Of replication, what the job uses.
+  } as unknown as Parameters<typeof createReplicationJob>[0];
+  const job = createReplicationJob(given);
+  await job.runOnce();
+  await vi.waitFor(() => expect(overviews).toBe(2), { timeout: 60_000 });
+  expect(told).toEqual([]);
+  let free = (): void => undefined;
+  const room = new Promise<void>((resolve) => {
+    free = resolve;
+  });
+  disk = () => room;
+  const run = job.runOnce();
+  // Of the run, and of the worker that has looked.
+  await vi.waitFor(() => expect(overviews).toBe(4), { timeout: 60_000 });
+  await new Promise(setImmediate);
+  free();
+  await run;
+  await job.stop?.();
+  expect(told).toEqual(['replication.placement-broken']);
 });
 
 test('with a point each hour and an interval of an hour nothing waits longer than an hour and a look; damage here holds it up until it is healed', () => {

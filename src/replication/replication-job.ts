@@ -113,9 +113,10 @@ export function createReplicationJob(
   const tellPlacement = async ({ placement }: Overview): Promise<void> => {
     for (const verdict of placement) {
       const before = told.get(verdict.targetId);
-      if (before === undefined && verdict.met) told.set(verdict.targetId, true);
+      // At once: a run and each worker that ends come by here together.
+      told.set(verdict.targetId, verdict.met);
       if (before === verdict.met || (before === undefined && verdict.met)) continue;
-      await deps.db.unit((tx) =>
+      const telling = deps.db.unit((tx) =>
         deps.events.record(tx, {
           type: verdict.met ? 'replication.placement-met' : 'replication.placement-broken',
           severity: verdict.met ? 'info' : 'error',
@@ -126,7 +127,12 @@ export function createReplicationJob(
           data: { copies: verdict.copies, zones: verdict.zones, offline: verdict.offline, missing: verdict.missing },
         }),
       );
-      told.set(verdict.targetId, verdict.met);
+      await telling.catch((err: unknown) => {
+        // Not told: the next run does.
+        if (before === undefined) told.delete(verdict.targetId);
+        else told.set(verdict.targetId, before);
+        throw err;
+      });
     }
   };
 
