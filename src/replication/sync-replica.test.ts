@@ -341,3 +341,13 @@ test('where all that are stuck are due together the one behind them is reached, 
     expect(await seen()).toMatchObject({ status: 'unreachable', pointsOnly: false, failuresInRow });
   }
 });
+
+test('of more than a hundred that are stuck the latest are remembered, among them one that was tried again', async () => {
+  const stuck = Array.from({ length: 100 }, (_, at) => ({ pointId: `c${at}`, error: 'e', failures: 1, triedMs: 1 }));
+  const conflicts = ['c0', 'new'].map((pointId) => ({ pointId, here: 'h', there: 't' }));
+  const { deps, store, context } = given({ plan: async () => ({ copy: [], held: [], conflicts }) });
+  await state.db.unit((tx) => store.changeState(tx, 'far', { stuck }));
+  await expect(syncReplica(deps, replica, { targetId: 'default' }, context)).rejects.toThrow('c0 is another');
+  const ids = (await store.states()).get('far')?.stuck.map(({ pointId }) => pointId);
+  expect(ids).toEqual([...stuck.slice(2).map(({ pointId }) => pointId), 'c0', 'new']);
+});

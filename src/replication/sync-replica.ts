@@ -86,6 +86,8 @@ export async function syncReplica(
       const before = stuck.get(pointId);
       if (before?.error !== err.detail) news.push(err);
       const tried = (before?.failures ?? 0) + 1;
+      // To the end: of many the latest are kept.
+      stuck.delete(pointId);
       stuck.set(pointId, { pointId, error: err.detail, failures: tried, triedMs: clock.now() });
       if (isConflict(err)) found ??= err.detail;
       await db.unit((tx) =>
