@@ -91,6 +91,18 @@ const bringing = (failing: readonly string[], code: AppError['code']): Pick<Plac
   },
 });
 
+test('the total is told with the last point also where an earlier one could not be copied', async () => {
+  const { deps, context } = given({
+    async bring({ point, treeId }, _, { onProgress }) {
+      if (point.id === 'p3') throw new AppError('request/too-large', 'not p3');
+      onProgress?.({ bytesDone: 100, bytesTotal: 100 });
+      return { treeId, bytes: 100, dataHash: null };
+    },
+  });
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not p3');
+  expect(told.filter((one) => 'bytesTotal' in one)).toEqual([{ bytesDone: 200, bytesTotal: 200 }]);
+});
+
 test('a point that cannot be copied keeps no other from being copied, holds nothing else up at its place, and is told once', async () => {
   const forgotten: string[][] = [];
   const events = createEventLog({ db: state.db, clock, instance: 'test' });

@@ -123,7 +123,7 @@ export async function syncReplica(
       .filter(({ point }) => !waits(point.id))
       .sort((one, other) => (triedMs(one) < triedMs(other) ? -1 : triedMs(one) > triedMs(other) ? 1 : 0));
     const filesTotal = items.length;
-    for (const item of items) {
+    for (const [index, item] of items.entries()) {
       context.progress({ filesDone: copied.length, filesTotal });
       await context.checkHeld();
       // Who switches it off while it copies waits for one point at most; a new rate holds from the next one on.
@@ -136,7 +136,7 @@ export async function syncReplica(
       const brought = await copyOne(deps, current, place, item, context, (now) => {
         sent = now.bytesDone;
         // How much the others will be is known when they are packed: a total only with the last.
-        const last = copied.length === filesTotal - 1;
+        const last = index === filesTotal - 1;
         context.progress({
           bytesDone: before + sent,
           ...(last && now.bytesTotal !== null ? { bytesTotal: before + now.bytesTotal } : {}),
