@@ -3,6 +3,7 @@ import type { ActiveAlerts } from '../api/alert-wire.ts';
 import type { Drill, Objectives, Repository, Sources, Timeline } from '../api/recovery-wire.ts';
 import type { BackupStatus, Health, HostHealth, Operation, Page, Point, Target } from '../api/wire.ts';
 import { connection, endEvents, followEvents } from './event-feed.ts';
+import { followSwitches } from './follow-switches.ts';
 import { appendHostPoint, type HostPoint } from './host-history.ts';
 import { notePhases, type PhasesSeen } from './phases.ts';
 import { createPoll, type Poll } from './poll.ts';
@@ -159,11 +160,11 @@ export function startPage(): void {
       else poll.stop({ forget: !isAdmin });
     if (!isAdmin) hostHistory.value = [];
   });
-  let wasLost = false;
-  effect(() => {
-    const isLost = health.problem.value !== undefined;
-    if (wasLost && !isLost && session.peek().state === 'known') void readSwitches();
-    wasLost = isLost;
+  followSwitches({
+    read: readSwitches,
+    wanted: computed(() => session.value.state === 'known' && session.value.who.role === 'admin' && !hidden.value),
+    isLost: computed(() => health.problem.value !== undefined),
+    connection,
   });
   // Opening a point changes the address too, and is no reason to connect anew.
   const severity = computed(() => urlState.value.severity);

@@ -65,7 +65,7 @@ async function know(who: Who): Promise<void> {
   session.value = { state: 'known', who };
 }
 
-/** A restart may have switched something. */
+/** `followSwitches` says when. */
 export async function readSwitches(): Promise<void> {
   try {
     const [settings, targets] = await Promise.all([
