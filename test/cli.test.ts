@@ -213,9 +213,9 @@ describe('remote commands in a pipe', () => {
     const env = { RAGWARDEN_URL: ready.api, RAGWARDEN_TOKEN: token };
     expect((await inside(['target', 'list'], env)).code).toBe(0);
     expect((await inside(['token', 'list', ...here])).stdout).toContain(id);
-    expect((await inside(['token', 'revoke', id, ...here])).code).toBe(0);
+    expect((await inside(['token', 'revoke', id, '--yes', ...here])).code).toBe(0);
     expect((await inside(['target', 'list'], env)).code).toBe(12);
-    expect((await inside(['token', 'revoke', 'tok_nobody', ...here])).code).toBe(10);
+    expect((await inside(['token', 'revoke', 'tok_nobody', '--yes', ...here])).code).toBe(10);
   });
 
   test('a login link logs in once', async () => {
@@ -388,7 +388,7 @@ describe('alerts', () => {
     expect(JSON.parse((await alerts('rules', 'show', 'cli_up')).stdout)).toMatchObject({ origin: 'api', ...atOnce });
     const exported = await alerts('rules', 'export', '--origin', 'api');
     expect([exported.code, exported.stdout]).toEqual([0, expect.stringMatching(/^ *- alert: cli_up$/m)]);
-    expect((await alerts('rules', 'delete', 'cli_up')).code).toBe(0);
+    expect((await alerts('rules', 'delete', 'cli_up', '--yes')).code).toBe(0);
     await vi.waitUntil(async () => (await alerts('list', '--rule', 'cli_up')).code === 0, {
       ...{ timeout: 60_000, interval: 100 },
     });
@@ -402,7 +402,7 @@ describe('alerts', () => {
     expect(refused.stderr).toContain('link-local, metadata or reserved address');
     // A name that is reserved for not existing.
     const nowhere = written('nowhere.json', { kind: 'webhook', url: 'https://hooks.invalid/', timeout_seconds: 5 });
-    await alerts('receivers', 'remove', 'nowhere');
+    await alerts('receivers', 'remove', 'nowhere', '--yes');
     const added = await alerts('receivers', 'add', 'nowhere', '--file', nowhere);
     expect([added.code, added.stdout]).toEqual([0, expect.stringMatching(/^whsec_\S+\n$/)]);
     const tried = await alerts('receivers', 'test', 'nowhere');
@@ -411,7 +411,7 @@ describe('alerts', () => {
     const { items } = JSON.parse((await alerts('deliveries', '--receiver', 'nowhere', '--json')).stdout);
     const shown = await alerts('deliveries', 'show', items[0].id);
     expect(shown.stdout).toContain('hooks.invalid');
-    expect((await alerts('receivers', 'remove', 'nowhere')).code).toBe(0);
+    expect((await alerts('receivers', 'remove', 'nowhere', '--yes')).code).toBe(0);
   });
 
   test('what a rule asks for is done by those who do it: cleanup, inserts and a workspace', async () => {
@@ -434,7 +434,7 @@ describe('alerts', () => {
     const done = Object.fromEntries(
       await Promise.all(Object.keys(actions).map(async (what) => [what, (await firing(named(what))).action] as const)),
     );
-    for (const what of Object.keys(actions)) await alerts('rules', 'delete', named(what));
+    for (const what of Object.keys(actions)) await alerts('rules', 'delete', named(what), '--yes');
     expect(done).toMatchObject({
       cleanup: { state: 'begun' },
       pause: { state: 'begun', detail: expect.stringContaining('Inserts of sample wait until') },

@@ -135,7 +135,7 @@ describe('before two backends', () => {
     const [key] = (await client.gateway.keys()).items;
     expect(key).toMatchObject({ subject: 'local:alice', workspace: 'legal', state: 'active' });
     expect((await cli('key', 'list')).stdout).toContain('local:alice');
-    expect((await cli('key', 'revoke', key?.id ?? '')).code).toBe(0);
+    expect((await cli('key', 'revoke', key?.id ?? '', '--yes')).code).toBe(0);
     await until('the key opens nothing', async () =>
       (await ask('/query', { body, headers })).status === 401 ? true : undefined,
     );

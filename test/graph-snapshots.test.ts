@@ -491,7 +491,7 @@ describe.skipIf(!hasPart('restic'))('snapshots of graphs', () => {
     expect((await run('backup', 'snapshots', 'rag:nobody')).code).toBe(10);
     expect((await run('backup', 'schedule', 'rag:other', '--every', '3600')).stdout).toMatch(/a schedule of its own/);
     expect((await read('backup', 'schedule', 'rag:other', '--off')).source).toBe('target');
-    expect((await run('backup', 'cleanup')).stdout).toMatch(/Nothing was deleted/);
+    expect((await run('backup', 'cleanup', '--yes')).stdout).toMatch(/Nothing was deleted/);
     // Without folders, of a target that has no database, nothing is left.
     expect((await run('backup', 'create', '--include', 'database')).stderr).toContain('backup/capture-failed');
     expect((await run('backup', 'create', '--include', 'everything')).code).toBe(2);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { pageOf, pathPart, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatInstant, formatTable } from './format.ts';
 import { coloured } from './words.ts';
@@ -202,8 +203,15 @@ function readDocument(file: string): unknown {
   }
 }
 
-export async function removeReceiver(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
+export async function removeReceiver(
+  context: CommandContext,
+  id: string,
+  flags: RemoteFlags & YesFlag,
+): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'A receiver goes with its secrets');
   return withApi(context, flags, async (api) => {
+    if (!(await isConfirmed(context, flags, `The receiver ${id} goes with its secrets, and is told nothing more.`)))
+      return exitCodes.failure;
     await api.call(`${base}/receivers/${pathPart(id)}`, { method: 'DELETE' });
     if (!flags.quiet && !flags.json) context.terminal.out(`Receiver ${id} is removed.`);
     return exitCodes.ok;

@@ -6,6 +6,7 @@ import { AppError, describeError } from '../platform/errors.ts';
 import { alertsBase, type TestRuleFlags, testRule } from './alert-commands.ts';
 import { pageOf, pathPart, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatTable, withoutControls } from './format.ts';
 import { coloured } from './words.ts';
@@ -80,8 +81,11 @@ export async function putRules(context: CommandContext, file: string, flags: Rem
   });
 }
 
-export async function deleteRule(context: CommandContext, name: string, flags: RemoteFlags): Promise<number> {
+export async function deleteRule(context: CommandContext, name: string, flags: RemoteFlags & YesFlag): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'A rule goes, and what it let fire is resolved');
   return withApi(context, flags, async (api) => {
+    const question = `The rule ${name} goes, and what it let fire is resolved.`;
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     const document = await api.call(`${alertsBase}/rules/${pathPart(name)}`, { method: 'DELETE' });
     if (flags.json) printJson(context.terminal, document);
     else if (!flags.quiet) context.terminal.out(`The rule ${name} is removed; what it let fire is resolved.`);

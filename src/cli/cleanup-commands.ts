@@ -3,7 +3,7 @@ import { pageOf, pathPart, read } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
-import { requireSomebodyOrYes } from './confirm.ts';
+import { isConfirmed, requireSomebodyOrYes } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, withoutControls } from './format.ts';
@@ -183,7 +183,8 @@ export async function runCleanup(
     terminal.note('Name a strategy, or --plan, or --task. `ragwarden cleanup strategies` lists what there is.');
     return exitCodes.usage;
   }
-  if (strategy !== undefined) requireSomebodyOrYes(context, flags, 'What the plan names is taken away');
+  // A plan that is named was shown.
+  if (flags.plan === undefined) requireSomebodyOrYes(context, flags, 'What the plan names is taken away');
   return withApi(context, flags, async (api) => {
     let planId = flags.plan;
     if (strategy !== undefined && !flags.yes) {
@@ -196,6 +197,10 @@ export async function runCleanup(
         return exitCodes.failure;
       }
       planId = plan.plan_id;
+    }
+    if (flags.task !== undefined) {
+      const question = `The task ${flags.task} is carried out now: what its plan names is taken away.`;
+      if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     }
     const wishes = {
       ...(flags.onlyContained ? { only_contained: true } : {}),

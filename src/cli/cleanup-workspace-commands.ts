@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pathPart, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatFacts, formatInstant, withoutControls } from './format.ts';
 
@@ -20,10 +21,13 @@ const statsAnswer = z.looseObject({
 export async function cleanUpWorkspace(
   context: CommandContext,
   workspace: string,
-  flags: RemoteFlags & { force?: boolean },
+  flags: RemoteFlags & YesFlag & { force?: boolean },
 ): Promise<number> {
   const { terminal } = context;
+  requireSomebodyOrYes(context, flags, 'What belongs to the workspace is taken away');
   return withApi(context, flags, async (api) => {
+    const question = `What belongs to the workspace ${workspace} is taken away.`;
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     const document = await api.call(`/api/workspaces/${pathPart(workspace)}/cleanup`, {
       method: 'POST',
       query: flags.force ? { force: 'true' } : {},

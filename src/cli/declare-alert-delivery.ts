@@ -13,6 +13,7 @@ import {
 } from './alert-delivery-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { choiceOption } from './suggestions.ts';
 import { instantText, spanSeconds } from './time-range.ts';
 
@@ -63,9 +64,9 @@ export function declareAlertDelivery(program: Command, context: CommandContext, 
     .requiredOption('--file <file>', 'JSON such as {"kind": "webhook", "url": "https://…"}')
     .option('--replace', 'change one that is there; secrets that are left out stay')
     .action(does((id: string, flags: Parameters<typeof addReceiver>[2]) => addReceiver(context, id, flags)));
-  remote(
-    receivers.command('remove').argument('<id>').description('remove a receiver that was added over the API'),
-  ).action(does((id: string, flags: RemoteFlags) => removeReceiver(context, id, flags)));
+  remote(receivers.command('remove').argument('<id>').description('remove a receiver that was added over the API'))
+    .option(...yesOption)
+    .action(does((id: string, flags: Parameters<typeof removeReceiver>[2]) => removeReceiver(context, id, flags)));
 
   const deliveries = alerts.command('deliveries').description('what became of each notification: list, show, retry');
   remote(deliveries.command('list', { isDefault: true }).description('notifications, newest first'))

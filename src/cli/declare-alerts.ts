@@ -10,6 +10,7 @@ import {
 import { deleteRule, exportRuleFile, listRules, putRules, showRule, tryRule } from './alert-rule-commands.ts';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote, watchOption } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { choiceOption, severities } from './suggestions.ts';
 import { instantText, spanSeconds } from './time-range.ts';
 
@@ -69,9 +70,9 @@ export function declareAlerts(program: Command, context: CommandContext, does: D
       .argument('<file>')
       .description('make or replace every rule of a YAML or JSON file; - is standard input'),
   ).action(does((file: string, flags: RemoteFlags) => putRules(context, file, flags)));
-  remote(rules.command('delete').argument('<rule>').description('remove one; what it let fire is resolved')).action(
-    does((name: string, flags: RemoteFlags) => deleteRule(context, name, flags)),
-  );
+  remote(rules.command('delete').argument('<rule>').description('remove one; what it let fire is resolved'))
+    .option(...yesOption)
+    .action(does((name: string, flags: Parameters<typeof deleteRule>[2]) => deleteRule(context, name, flags)));
   remote(rules.command('export').description('a rule file for Prometheus; 3 when it cannot say all of them'))
     .addOption(origin())
     .action(does((flags: Parameters<typeof exportRuleFile>[1]) => exportRuleFile(context, flags)));

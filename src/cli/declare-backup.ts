@@ -148,9 +148,9 @@ export function declareBackup(program: Command, context: CommandContext, does: D
     .option('--every <seconds>', 'beside its target, this often', count(31_536_000))
     .option('--off', 'with its target again')
     .action(does((graph: string, flags: Parameters<typeof scheduleGraph>[2]) => scheduleGraph(context, graph, flags)));
-  remote(backup.command('cleanup').description('delete now what retention does not keep')).action(
-    does((flags: RemoteFlags) => cleanUp(context, flags)),
-  );
+  remote(backup.command('cleanup').description('delete now what retention does not keep'))
+    .option(...yesOption)
+    .action(does((flags: Parameters<typeof cleanUp>[1]) => cleanUp(context, flags)));
   remote(backup.command('retention').description('what retention would keep and forget now, and why'))
     .option(...target)
     .action(does((flags: Parameters<typeof showRetention>[1]) => showRetention(context, flags)));

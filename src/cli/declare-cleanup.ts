@@ -87,6 +87,7 @@ export function declareCleanup(program: Command, context: CommandContext, does: 
       .description('clean up one workspace that nobody serves, or show what became of them'),
   )
     .option('--force', 'whatever its age and size; never what is in use')
+    .option(...yesOption)
     .action(
       does((name: string | undefined, flags: Parameters<typeof cleanUpWorkspace>[2]) =>
         name === undefined ? showWorkspaceStats(context, flags) : cleanUpWorkspace(context, name, flags),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { createKey, listKeys, type NewKeyFlags, revokeKey, showGateway } from './gateway-commands.ts';
 
 export function declareGateway(program: Command, context: CommandContext, does: Does): void {
@@ -23,7 +24,7 @@ export function declareGateway(program: Command, context: CommandContext, does: 
   remote(key.command('list').description('keys, without the keys themselves')).action(
     does((flags: RemoteFlags) => listKeys(context, flags)),
   );
-  remote(key.command('revoke').argument('<id>').description('end a key and what it has under way')).action(
-    does((id: string, flags: RemoteFlags) => revokeKey(context, id, flags)),
-  );
+  remote(key.command('revoke').argument('<id>').description('end a key and what it has under way'))
+    .option(...yesOption)
+    .action(does((id: string, flags: Parameters<typeof revokeKey>[2]) => revokeKey(context, id, flags)));
 }

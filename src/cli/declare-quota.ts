@@ -57,7 +57,8 @@ export function declareQuota(program: Command, context: CommandContext, does: Do
     .action(does((id: string, flags: Parameters<typeof removeQuota>[2]) => removeQuota(context, id, flags)));
   remote(quota.command('reset').argument('<id>').description('begin to count anew'))
     .option('--bucket <bucket>', 'of one bucket, as `quota show` names it (default: all)')
-    .action(does((id: string, flags: RemoteFlags & { bucket?: string }) => resetQuota(context, id, flags)));
+    .option(...yesOption)
+    .action(does((id: string, flags: Parameters<typeof resetQuota>[2]) => resetQuota(context, id, flags)));
   remote(quota.command('check').description('ask every quota that applies, and use it up; 4 when one denies'))
     .addOption(choiceOption('--counts <kind>', 'what is used', kinds).makeOptionMandatory())
     .option('--amount <number>', 'how much (default 1)', count(Number.MAX_SAFE_INTEGER))

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import {
   checkRepository,
   forgetPoints,
@@ -29,6 +30,7 @@ export function declareRepository(program: Command, context: CommandContext, doe
   remote(repo.command('forget').description('forget what retention gives up, and what belongs to no point'))
     .option('--target <id>', 'which target (default: the only one)')
     .option('--dry-run', 'show what would go and change nothing')
+    .option(...yesOption)
     .action(does((flags: Parameters<typeof forgetPoints>[1]) => forgetPoints(context, flags)));
   remote(repo.command('prune').description('free the bytes that no point refers to')).action(
     does((flags: RemoteFlags) => pruneRepository(context, flags)),

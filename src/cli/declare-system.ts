@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext, RemoteFlags } from './cli.ts';
 import { count, type Does, group, remote } from './command-shapes.ts';
+import { yesOption } from './confirm.ts';
 import { reloadSettings } from './settings-commands.ts';
 import { choiceOption } from './suggestions.ts';
 import {
@@ -29,6 +30,7 @@ export function declareSystem(program: Command, context: CommandContext, does: D
   remote(system.command('cleanup-logs').description('delete logs that nobody has written to for long'))
     .option('--days <number>', 'for how many days (default: logs.keep_days)', count(36_500))
     .option('--dry-run', 'only say what would be done, and why')
+    .option(...yesOption)
     .action(does((flags: Parameters<typeof cleanupLogs>[1]) => cleanupLogs(context, flags)));
   remote(
     system
@@ -57,6 +59,7 @@ export function declareSystem(program: Command, context: CommandContext, does: D
   )
     .option('--wait <span>', 'how long a run under way is awaited (default 30s)', spanSeconds)
     .option('--force', 'tell a run under way to give up')
+    .option(...yesOption)
     .action(does((names: string[], flags: Parameters<typeof restartJobs>[2]) => restartJobs(context, names, flags)));
   remote(
     system

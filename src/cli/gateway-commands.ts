@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pageOf, pathPart, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatInstant, formatTable } from './format.ts';
 import { parseExpiry } from './token-commands.ts';
@@ -158,8 +159,11 @@ export async function listKeys(context: CommandContext, flags: RemoteFlags): Pro
   });
 }
 
-export async function revokeKey(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
+export async function revokeKey(context: CommandContext, id: string, flags: RemoteFlags & YesFlag): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'A key ends with what it has under way');
   return withApi(context, flags, async (api) => {
+    if (!(await isConfirmed(context, flags, `The key ${id} ends, and what it has under way is cut off.`)))
+      return exitCodes.failure;
     await api.call(`/api/v1/gateway/keys/${pathPart(id)}`, { method: 'DELETE' });
     if (!flags.quiet && !flags.json)
       context.terminal.out(`Key ${id} is revoked, and what it had under way is cut off.`);

@@ -16,6 +16,7 @@ import {
 import { completeWords, printCommandReference, printCompletion } from './completion/complete-command.ts';
 import { type Shell, shells } from './completion/scripts.ts';
 import { checkConfig, printExample, printReference, printSchema, showConfig } from './config-commands.ts';
+import { yesOption } from './confirm.ts';
 import { declareAlertDelivery } from './declare-alert-delivery.ts';
 import { declareAlerts } from './declare-alerts.ts';
 import { declareAnalytics } from './declare-analytics.ts';
@@ -225,9 +226,9 @@ export function buildProgram(context: CommandContext, word: string | undefined, 
   remote(token.command('list').description('tokens, without their secrets')).action(
     does((flags: RemoteFlags) => listTokens(context, flags)),
   );
-  remote(token.command('revoke').argument('<id>').description('end a token and its sessions')).action(
-    does((id: string, flags: RemoteFlags) => revokeToken(context, id, flags)),
-  );
+  remote(token.command('revoke').argument('<id>').description('end a token and its sessions'))
+    .option(...yesOption)
+    .action(does((id: string, flags: Parameters<typeof revokeToken>[2]) => revokeToken(context, id, flags)));
   remote(token.command('rotate').argument('<id>').description('give a token a new secret, printed once'))
     .option('--grace <span>', 'how long the old secret stays good, such as 30m, 12h or 7d (default: it ends now)')
     .option('--expires <when>', 'a new end: a span such as 30d, or an ISO 8601 instant')

@@ -296,9 +296,13 @@ export async function removeQuota(context: CommandContext, id: string, flags: Re
 export async function resetQuota(
   context: CommandContext,
   id: string,
-  flags: RemoteFlags & { bucket?: string },
+  flags: RemoteFlags & YesFlag & { bucket?: string },
 ): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'What was counted goes');
   return withApi(context, flags, async (api) => {
+    const whose = flags.bucket === undefined ? '' : ` for ${flags.bucket}`;
+    if (!(await isConfirmed(context, flags, `What the quota ${id} counted${whose} goes; it begins anew.`)))
+      return exitCodes.failure;
     const body = flags.bucket === undefined ? {} : { bucket: flags.bucket };
     const document = await api.call(`${base}/${pathPart(id)}/reset`, { method: 'POST', body });
     if (flags.json) printJson(context.terminal, document);

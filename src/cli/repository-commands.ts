@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type OperationAnswer, read, repositoryAnswer } from './answers.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
 import { formatBytes, formatDuration, formatFacts, formatInstant, formatTable, plural } from './format.ts';
@@ -81,8 +82,13 @@ const forgetResult = z.object({
 
 export async function forgetPoints(
   context: CommandContext,
-  flags: RemoteFlags & { target?: string; dryRun?: boolean },
+  flags: RemoteFlags & YesFlag & { target?: string; dryRun?: boolean },
 ): Promise<number> {
+  if (flags.dryRun !== true) {
+    requireSomebodyOrYes(context, flags, 'What retention gives up is forgotten');
+    const question = 'What retention gives up is forgotten and cannot be brought back (`--dry-run` shows it).';
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
+  }
   const body = { target: flags.target, dry_run: flags.dryRun === true };
   return carryOut(context, flags, 'forget', body, (result) => {
     const told = read(forgetResult, result);

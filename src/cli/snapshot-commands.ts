@@ -184,8 +184,11 @@ export async function deleteSnapshot(
   });
 }
 
-export const cleanUp = (context: CommandContext, flags: RemoteFlags): Promise<number> =>
-  withApi(context, flags, async (api) => {
+export async function cleanUp(context: CommandContext, flags: RemoteFlags & YesFlag): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'What retention does not keep is deleted');
+  return withApi(context, flags, async (api) => {
+    const question = 'What retention does not keep is deleted (`ragwarden backup retention` shows what that is).';
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     const document = await api.call(`${below}/cleanup`, { method: 'POST' });
     const begun = read(cleanupAnswer, document);
     let code: number = exitCodes.ok;
@@ -197,6 +200,7 @@ export const cleanUp = (context: CommandContext, flags: RemoteFlags): Promise<nu
       );
     return code;
   });
+}
 
 /** Shows how often a graph is taken; with `every` or `off` changes it first. */
 export const scheduleGraph = (

@@ -9,6 +9,7 @@ import { pageOf, read } from './answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { reportFailure } from './backup-commands.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { findFindings } from './doctor/run-doctor.ts';
 import { exitCodes } from './exit-code.ts';
 import { exitCodeOfOperation, followOperation } from './follow-operation.ts';
@@ -106,12 +107,15 @@ export function rotateLogs(
   });
 }
 
-export function cleanupLogs(
+export async function cleanupLogs(
   context: CommandContext,
-  flags: RemoteFlags & { days?: number; dryRun?: boolean },
+  flags: RemoteFlags & YesFlag & { days?: number; dryRun?: boolean },
 ): Promise<number> {
+  if (!flags.dryRun) requireSomebodyOrYes(context, flags, 'Logs are deleted');
   return withApi(context, flags, async (api) => {
     if (flags.dryRun) return showPlan(context, api, flags, 'cleanup', { days_to_keep: flags.days });
+    const question = 'Logs that nobody has written to for long are deleted (`--dry-run` shows which).';
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     return runWork(context, api, flags, '/api/v1/system/logs/cleanup', { days_to_keep: flags.days }, (result) => {
       const done = read(cleanupAnswer, result);
       return [
@@ -160,14 +164,18 @@ export function validateSettings(
 const restartAnswer = z.object({ name: z.string(), outcome: z.string() });
 
 /** @returns 3 when a run has not ended in time; its job begins anew when it has */
-export function restartJobs(
+export async function restartJobs(
   context: CommandContext,
   names: readonly string[],
-  flags: RemoteFlags & { wait?: number; force?: boolean },
+  flags: RemoteFlags & YesFlag & { wait?: number; force?: boolean },
 ): Promise<number> {
   const { terminal } = context;
   const waitSeconds = Math.min(600, flags.wait ?? 30);
+  requireSomebodyOrYes(context, flags, 'Background jobs begin anew');
   return withApi(context, flags, async (api) => {
+    const which = names.length === 0 ? 'every background job' : names.join(', ');
+    const question = `Begun anew: ${which}. What runs is ${flags.force ? 'told to give up' : 'awaited'}.`;
+    if (!(await isConfirmed(context, flags, question))) return exitCodes.failure;
     const document = await api.call('/api/v1/system/services/restart', {
       method: 'POST',
       body: {
@@ -239,8 +247,7 @@ export function clearCaches(
     let confirm = flags.yes === true;
     if (dear.length > 0 && !confirm) {
       for (const one of dear) terminal.note(`${one.id}: ${one.consequence}`);
-      if (!terminal.interactive)
-        throw new AppError('conflict/confirmation-required', 'Nobody can be asked here. Add --yes to do it.');
+      requireSomebodyOrYes(context, flags, 'It costs what is told above');
       confirm = (await terminal.ask('Type yes to clear it: ', context.signal)).trim() === 'yes';
       if (!confirm) return exitCodes.failure;
     }

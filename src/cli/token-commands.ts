@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../platform/errors.ts';
 import { pageOf, pathPart, read, tokenAnswer } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
+import { isConfirmed, requireSomebodyOrYes, type YesFlag } from './confirm.ts';
 import { exitCodes } from './exit-code.ts';
 import { formatInstant, formatTable } from './format.ts';
 import { coloured } from './words.ts';
@@ -130,8 +131,10 @@ export async function rotateToken(context: CommandContext, id: string, flags: Ro
   });
 }
 
-export async function revokeToken(context: CommandContext, id: string, flags: RemoteFlags): Promise<number> {
+export async function revokeToken(context: CommandContext, id: string, flags: RemoteFlags & YesFlag): Promise<number> {
+  requireSomebodyOrYes(context, flags, 'A token and its sessions end');
   return withApi(context, flags, async (api) => {
+    if (!(await isConfirmed(context, flags, `The token ${id} and its sessions end.`))) return exitCodes.failure;
     await api.call(`/api/v1/access/tokens/${pathPart(id)}`, { method: 'DELETE' });
     // The API answers without a body, so there is no document to print.
     if (!flags.quiet && !flags.json) context.terminal.out(`Token ${id} is revoked and its sessions have ended.`);

@@ -14,7 +14,7 @@ Commands that ask a running ragwarden find it, in this order: by \`--data-dir\`,
 ## What is printed where
 
 What was asked for goes to standard output, words about it to standard error. \`--json\` prints what the API returned. Colours are for terminals; \`NO_COLOR\` switches them off, \`FORCE_COLOR=1\` on. \`COLUMNS\` sets the width. In a locale without UTF-8 only ASCII is added.
-Nothing asks where nobody can answer: without a terminal what destroys, replaces or restarts needs \`--yes\`, and is refused at once (2) without it.
+Nothing asks where nobody can answer. A command that has \`--yes\` below deletes, replaces, ends or restarts something, and asks first; without a terminal it is refused (2) without \`--yes\`, before anything is done. Every other command acts at once, also \`repo prune\` and \`replicate prune\`, which free what nothing refers to any more, and \`cleanup run --plan ID\`, whose plan was shown.
 
 \`--watch\` shows a thing again whenever it changes: on a terminal in place until Ctrl-C, in a pipe one block per change, with \`--json\` one document a line. It says when the server is lost and goes on when it is back.
 
