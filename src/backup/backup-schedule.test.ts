@@ -198,3 +198,33 @@ test('a graph on a rhythm of its own is taken beside its target, whose points co
   await again.scheduleGraph(graph, null, 'me');
   expect(await again.graphStatus(graph)).toMatchObject({ source: 'target', frequencyMs: hour });
 });
+
+test('a point that was dated by a clock ahead is neither the newest nor the last run when its date comes', async () => {
+  points = createPointStore(state.db, () => nowMs);
+  const schedule = begin(4 * hour);
+  nowMs = noon + 10 * hour;
+  await schedule.runOnce();
+  nowMs = noon;
+  await pass(schedule, 11 * hour, 600_000);
+  expect((await points.find('backup_0'))?.misdated).toBe(true);
+  const { newest, newestVerified, rpo, warnings } = await schedule.status('rag');
+  expect([newest?.id, newestVerified?.id, rpo.measuredMs]).toEqual(['backup_2', 'backup_2', 3 * hour]);
+  expect(warnings.join()).toContain('backup_0 was dated in the future');
+  await pass(schedule, 2 * hour, 600_000);
+  expect(taken.slice(1).map((one) => one.atMs - noon)).toEqual([4 * hour, 8 * hour, 12 * hour]);
+});
+
+test('points are not taken for misdated because the clock was behind for a while after a start', async () => {
+  await begin().runOnce();
+  nowMs = 0;
+  await pass(begin(), hour / 2);
+  nowMs = noon + hour;
+  await pass(begin(), 2 * hour);
+  expect((await points.list({ limit: 10 })).filter(({ misdated }) => misdated)).toEqual([]);
+});
+
+test('a point in part and one of a workspace are named as well when they are dated in the future', async () => {
+  const aheadMs = nowMs + 24 * hour;
+  await state.db.unit((tx) => points.insert(tx, point('tenant', { takenMs: aheadMs, workspace: 'tenant' })));
+  expect((await begin().status('rag')).warnings.join()).toContain('tenant was dated in the future');
+});

@@ -9,8 +9,9 @@ import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import type { Availability, Backup } from './backup.ts';
 import type { Graph } from './graphs/graph.ts';
 import { createGraphSchedules } from './graphs/graph-schedules.ts';
+import { createMisdated } from './misdated.ts';
 import { countsForSchedule, decideJitter, decideLastRun, decideNextRun, findUpgrade } from './next-run.ts';
-import { isAheadOfClock, type RecoveryPoint } from './point.ts';
+import { isMisdated, newestFirstAt, type RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
 import { wholeTarget } from './selection.ts';
 import { upkeepWarnings } from './upkeep/index.ts';
@@ -96,6 +97,7 @@ export function createBackupSchedule(options: {
   const last = new Map<string, BackupStatus>();
   const seed = options.random(8).toString('hex');
   const graphs = createGraphSchedules(options);
+  const misdated = createMisdated(options);
   /** Points that lie in the future, and when that was first seen: the clock was set back. */
   const ahead = new Map<string, { pointId: string; noticedMs: number }>();
   let lookedMs = 0;
@@ -133,23 +135,24 @@ export function createBackupSchedule(options: {
     // What lies in the future happened before the clock was set back, and counts from now.
     startedMs = Math.min(startedMs, nowMs);
     if (failure) failure.lastMs = Math.min(failure.lastMs, nowMs);
-    let past: RecoveryPoint[] = [];
+    const dated = (rows: readonly RecoveryPoint[]) => rows.filter((one) => !one.misdated);
+    let past = dated(recent).filter(({ takenMs }) => takenMs <= nowMs);
     let noticedMs: number | null = null;
     if (newest && newest.takenMs > nowMs) {
       const seen = ahead.get(series.key);
       noticedMs = seen?.pointId === newest.id && seen.noticedMs <= nowMs ? seen.noticedMs : nowMs;
       ahead.set(series.key, { pointId: newest.id, noticedMs });
-      past = await recentOf(series, nowMs);
+      past = dated(await recentOf(series, nowMs));
     } else ahead.delete(series.key);
-    const newestMs = decideLastRun({
-      nowMs,
-      newestMs: newest?.takenMs ?? null,
-      newestPastMs: past[0]?.takenMs ?? null,
-      noticedMs,
-    });
+    const newestPastMs = past[0]?.takenMs ?? null;
+    // Of one that is known to be misdated, neither its date nor a date that comes says when a point was taken last.
+    const newestMs =
+      newest?.misdated && (newest.takenMs <= nowMs || newestPastMs !== null)
+        ? newestPastMs
+        : decideLastRun({ nowMs, newestMs: newest?.takenMs ?? null, newestPastMs, noticedMs });
     const upgrade =
       series.workspace === null
-        ? findUpgrade([...recent, ...past], options.version(series.targetId), nowMs)
+        ? findUpgrade([...dated(recent), ...past, ...recent], options.version(series.targetId), nowMs)
         : undefined;
     const nextMs = decideNextRun({
       on,
@@ -174,8 +177,10 @@ export function createBackupSchedule(options: {
   const status = async (targetId: string): Promise<BackupStatus> => {
     const nowMs = clock.now();
     const series = wholeSeries(targetId);
-    const [recent, newest, newestVerified, count, on, running, kit] = await Promise.all([
+    const [recent, latest, newest, newestVerified, count, on, running, kit] = await Promise.all([
       recentOf(series),
+      // In part and of one workspace too.
+      points.list({ targetId, statuses: ['success', 'partial'], limit: 20 }),
       points.newest(targetId),
       points.newest(targetId, 'good'),
       points.count(targetId),
@@ -187,7 +192,7 @@ export function createBackupSchedule(options: {
     const availability = await backup.availability();
     const objectiveMs = backup.policy.rpoMs;
     const measuredMs =
-      newestVerified && !isAheadOfClock(newestVerified, nowMs) ? Math.max(0, nowMs - newestVerified.takenMs) : null;
+      newestVerified && !isMisdated(newestVerified, nowMs) ? Math.max(0, nowMs - newestVerified.takenMs) : null;
     const warnings: string[] = [];
     if (kit === undefined)
       warnings.push(
@@ -196,10 +201,10 @@ export function createBackupSchedule(options: {
     warnings.push(...backup.catalogue.warnings());
     const upkeep = upkeepWarnings(await backup.upkeep.states());
     warnings.push(...upkeep);
-    const [ahead] = recent;
-    if (ahead && isAheadOfClock(ahead, nowMs))
+    const ahead = latest.find((one) => isMisdated(one, nowMs));
+    if (ahead)
       warnings.push(
-        `${ahead.id} is dated in the future, by a clock that was wrong then. It counts as older than all others and goes by no retention: \`ragwarden backup snapshot delete\` drops it.`,
+        `${ahead.id} was dated in the future, by a clock that was wrong then. It counts as older than all others, and goes by no retention until its date has come: \`ragwarden backup snapshot delete\` drops it.`,
       );
     if (!on) warnings.push('The schedule is switched off: no point is taken by itself.');
     if (backup.policy.frequencyMs > 3_600_000)
@@ -322,6 +327,7 @@ export function createBackupSchedule(options: {
       const available = await lookAtAvailability();
       // Before a point is taken: the first one would hide that the catalogue was empty.
       if (available) await backup.catalogue.look(signal);
+      await misdated.look(options.targetIds);
       for (const targetId of options.targetIds) {
         if (signal.aborted) return;
         await takeIfDue(targetId, signal);
@@ -336,7 +342,8 @@ export function createBackupSchedule(options: {
     const [own, on, availability] = await Promise.all([graphs.find(graph), isOn(), backup.availability()]);
     const series = own ? graphSeries(own) : wholeSeries(graph.targetId);
     const recent = await recentOf(series);
-    const [newest] = own ? recent : await recentOf({ ...series, workspace: graph.workspace });
+    const itsOwn = own ? recent : await recentOf({ ...series, workspace: graph.workspace });
+    const [newest] = itsOwn.toSorted(newestFirstAt(nowMs));
     const { nextMs } = await nextOf(series, { on, nowMs, recent });
     return {
       graph,

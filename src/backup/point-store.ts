@@ -2,7 +2,8 @@ import type { Kysely, Selectable } from 'kysely';
 import { createUnchanged, type Database, olderThan, type Tx } from '../platform/database/index.ts';
 import type { PagePlace } from '../platform/paging.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
-import { clockLeewayMs, isAheadOfClock, type PointId, type PointStatus, type RecoveryPoint } from './point.ts';
+import { misdatedKey, readMisdated } from './misdated.ts';
+import { clockLeewayMs, isMisdated, type PointId, type PointStatus, type RecoveryPoint } from './point.ts';
 import type { PointCause } from './point-cause.ts';
 import type { ProofGrade } from './sources/source.ts';
 
@@ -64,7 +65,7 @@ export type PointStore = {
   deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
   /**
    * Newest point of the whole target that exists, or of one workspace alone; with `good` the newest that is complete and
-   * verified. One that is dated ahead of the clock only where there is no other.
+   * verified. One that is misdated only where there is no other.
    */
   newest(targetId: string, kind?: 'any' | 'good', workspace?: string): Promise<RecoveryPoint | undefined>;
   /** When the oldest point of the target that exists was taken. */
@@ -84,19 +85,33 @@ export function createPointStore(db: Database, now: () => number = () => Number.
   const store = createStore(db);
   // The schedule and the metrics ask for the same every few seconds, manifests to be parsed included.
   const unchanged = createUnchanged(db);
+  const misdated = async (): Promise<ReadonlySet<string>> =>
+    readMisdated(await unchanged(`setting ${misdatedKey}`, () => store.readSetting(misdatedKey)));
+  const mark = async (rows: readonly RecoveryPoint[]): Promise<RecoveryPoint[]> => {
+    const ids = await misdated();
+    return ids.size === 0 ? [...rows] : rows.map((row) => (ids.has(row.id) ? { ...row, misdated: true } : row));
+  };
   return {
     ...store,
+    async find(id) {
+      const row = await store.find(id);
+      return row && (await mark([row]))[0];
+    },
     async list(filter) {
-      if (filter.before || filter.limit > shortList) return store.list(filter);
-      return [...(await unchanged(`list ${JSON.stringify(filter)}`, () => store.list(filter)))];
+      if (filter.before || filter.limit > shortList) return mark(await store.list(filter));
+      return mark(await unchanged(`list ${JSON.stringify(filter)}`, () => store.list(filter)));
     },
     async newest(targetId, kind = 'any', workspace) {
-      const newest = await unchanged(`newest ${JSON.stringify([targetId, kind, workspace])}`, () =>
+      const found = await unchanged(`newest ${JSON.stringify([targetId, kind, workspace])}`, () =>
         store.newest(targetId, kind, workspace),
       );
+      const [newest] = found ? await mark([found]) : [];
       const nowMs = now();
-      if (newest === undefined || !isAheadOfClock(newest, nowMs)) return newest;
-      return (await store.newest(targetId, kind, workspace, nowMs + clockLeewayMs)) ?? newest;
+      if (newest === undefined || !isMisdated(newest, nowMs)) return newest;
+      const notAfterMs = Math.min(nowMs + clockLeewayMs, Number.MAX_SAFE_INTEGER);
+      return (
+        (await store.newest(targetId, kind, workspace, { notAfterMs, without: [...(await misdated())] })) ?? newest
+      );
     },
     count: (targetId) => unchanged(`count ${targetId}`, () => store.count(targetId)),
     countRows: () => unchanged('rows', () => store.countRows()),
@@ -112,7 +127,7 @@ type Store = Omit<PointStore, 'newest'> & {
     targetId: string,
     kind: 'any' | 'good',
     workspace: string | undefined,
-    notAfterMs?: number,
+    among?: { readonly notAfterMs: number; readonly without: readonly PointId[] },
   ): Promise<RecoveryPoint | undefined>;
 };
 
@@ -169,7 +184,7 @@ function createStore(db: Database): Store {
         forgottenMs: row.forgotten_ms,
       }));
     },
-    async newest(targetId, kind, workspace, notAfterMs) {
+    async newest(targetId, kind, workspace, among) {
       let query = read()
         .selectFrom('recovery_point')
         .selectAll()
@@ -177,7 +192,8 @@ function createStore(db: Database): Store {
         .where('status', 'in', existing)
         .where('forgotten_ms', 'is', null);
       query = query.where('workspace', workspace === undefined ? 'is' : '=', workspace ?? null);
-      if (notAfterMs !== undefined) query = query.where('taken_ms', '<=', notAfterMs);
+      if (among) query = query.where('taken_ms', '<=', among.notAfterMs);
+      if (among && among.without.length > 0) query = query.where('id', 'not in', among.without);
       if (kind === 'good') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
       const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row && fromRow(row);

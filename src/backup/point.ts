@@ -36,23 +36,35 @@ export type RecoveryPoint = {
   readonly error: string | null;
   readonly pinned: boolean;
   readonly operationId: string | null;
+  /** Seen for long enough to be dated ahead of the clock, and so for good: see `misdated.ts`. */
+  readonly misdated?: boolean;
 };
 
 /** By so much the clocks of two machines that share a state may differ; by more, one of them was wrong. */
 export const clockLeewayMs = 300_000;
 
-/** Dated by a clock that was wrong then and was set back since: how old it is nobody knows, but older than what was taken after that. */
 export const isAheadOfClock = ({ takenMs }: Pick<RecoveryPoint, 'takenMs'>, nowMs: number): boolean =>
   takenMs > nowMs + clockLeewayMs;
 
 /**
- * Newest first. What is dated ahead of the clock comes after everything else, whatever its date says, so that it is the newest only
- * where there is no other.
+ * Dated by a clock that was wrong then and was set back since: how old it is nobody knows, but older than what was taken after that.
+ * It stays so when its date comes.
  */
+export const isMisdated = (point: Pick<RecoveryPoint, 'takenMs' | 'misdated'>, nowMs: number): boolean =>
+  point.misdated === true || isAheadOfClock(point, nowMs);
+
+/** When it was taken, as far as that is to be believed: what is misdated is older than anything. */
+export const believedMs = (point: Pick<RecoveryPoint, 'takenMs' | 'misdated'>, nowMs: number): number =>
+  isMisdated(point, nowMs) ? Number.NEGATIVE_INFINITY : point.takenMs;
+
+/** Newest first. What is misdated comes after everything else, whatever its date says, so that it is the newest only where there is no other. */
 export const newestFirstAt =
   (nowMs: number) =>
-  (one: Pick<RecoveryPoint, 'id' | 'takenMs'>, other: Pick<RecoveryPoint, 'id' | 'takenMs'>): number =>
-    Number(isAheadOfClock(one, nowMs)) - Number(isAheadOfClock(other, nowMs)) ||
+  (
+    one: Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated'>,
+    other: Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated'>,
+  ): number =>
+    Number(isMisdated(one, nowMs)) - Number(isMisdated(other, nowMs)) ||
     other.takenMs - one.takenMs ||
     (one.id < other.id ? 1 : -1);
 

@@ -52,6 +52,13 @@ describe('what is forgotten', () => {
     ]);
   });
 
+  test('a point that was dated in the future is not the newest good one when its date has come, and goes by that date', () => {
+    const [misdated, good, older] = [point(8, { misdated: true }), point(90), point(91)];
+    expect(planRetention([misdated, good, older], policy, nowMs)[0]?.point.id).toBe(good.id);
+    expect(forgotten([misdated, good, older])).toEqual([older.id]);
+    expect(forgotten([{ ...misdated, takenMs: nowMs - 40 * dayMs }, good])).toEqual(['backup_00008000']);
+  });
+
   test('young points all stay', () => {
     expect(forgotten([point(0), point(1), point(1.1), point(6.9)])).toEqual([]);
   });

@@ -24,8 +24,8 @@ export const keptUntilMs = (point: RecoveryPoint, policy: RetentionPolicy): numb
 /**
  * What stays and what goes, with a reason for each; nothing is done here. Points of the whole target and of each single workspace
  * are counted apart: none of them stands for another. The newest point that is complete and verified
- * always stays, and so does the newest of all, and whatever is pinned. What is dated ahead of the clock is none of these, and stays
- * because nobody knows its age. Days are UTC.
+ * always stays, and so does the newest of all, and whatever is pinned. What is misdated is none of these; while its date is ahead of
+ * the clock it stays, because nobody knows its age, and then it is at least as old as its date says. Days are UTC.
  * @param points of one target, any order; only those that exist count
  * @returns newest first
  */

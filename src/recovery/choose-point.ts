@@ -2,7 +2,7 @@ import { newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Drill, DrillChoice } from './drill.ts';
 
-type Candidate = Pick<RecoveryPoint, 'id' | 'status' | 'takenMs' | 'verifiedMs'> & {
+type Candidate = Pick<RecoveryPoint, 'id' | 'status' | 'takenMs' | 'verifiedMs' | 'misdated'> & {
   readonly coreVersion: string | null;
 };
 

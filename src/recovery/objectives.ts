@@ -1,11 +1,11 @@
-import { isAheadOfClock } from '../backup/index.ts';
+import { isMisdated, type RecoveryPoint } from '../backup/index.ts';
 import type { Drill } from './drill.ts';
 import { forecastRtoMs } from './drill.ts';
 
 /** How much of the loss budget is used now: 0 right after a point, 1 when the objective is missed. */
 export type RpoState = {
   readonly objectiveMs: number;
-  /** Age of the newest good point; null when there is none, or only such as are dated ahead of the clock. */
+  /** Age of the newest good point; null when there is none, or only such as are misdated. */
   readonly measuredMs: number | null;
   readonly pointId: string | null;
   /** Measured by objective; null when there is nothing to measure. */
@@ -17,13 +17,13 @@ export type RpoState = {
 
 /** @param newestGood complete and verified; of a workspace also the points of its whole target */
 export function decideRpo(
-  newestGood: { readonly id: string; readonly takenMs: number } | undefined,
+  newestGood: Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated'> | undefined,
   objectiveMs: number,
   nowMs: number,
 ): RpoState {
   const unknown = { objectiveMs, measuredMs: null, used: null, missedAtMs: null, met: false };
   if (!newestGood) return { ...unknown, pointId: null };
-  if (isAheadOfClock(newestGood, nowMs)) return { ...unknown, pointId: newestGood.id };
+  if (isMisdated(newestGood, nowMs)) return { ...unknown, pointId: newestGood.id };
   const measuredMs = Math.max(0, nowMs - newestGood.takenMs);
   return {
     objectiveMs,

@@ -64,7 +64,7 @@ test('a point that is dated in the future is passed over for what was taken sinc
     );
   const { found, notes } = await choose(null);
   expect(found.map(({ point }) => point.id)).toEqual(['newest']);
-  expect(notes).toEqual([expect.stringMatching(/^wrong-clock is dated in the future.*Name it/)]);
+  expect(notes).toEqual([expect.stringMatching(/^wrong-clock was dated in the future.*Name it/)]);
   expect((await choose('wrong-clock')).found.map(({ point }) => point.id)).toEqual(['wrong-clock']);
   rows.splice(1);
   expect((await choose(null)).found.map(({ point }) => point.id)).toEqual(['wrong-clock']);

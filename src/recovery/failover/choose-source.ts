@@ -1,6 +1,6 @@
 import {
   findManifestSnapshot,
-  isAheadOfClock,
+  isMisdated,
   newestFirstAt,
   type RecoverablePoint,
   type RecoveryPoint,
@@ -47,7 +47,7 @@ export async function chooseSource(
     ...damaged.map(({ id }) => `${id} is passed over: its own audit found it damaged`),
     ...ahead.map(
       ({ id }) =>
-        `${id} is dated in the future, by a clock that was wrong then: what has another date goes before it. Name it where you know that it is the newest`,
+        `${id} was dated in the future, by a clock that was wrong then: what has another date goes before it. Name it where you know that it is the newest`,
     ),
   ];
   // All at once, each with a limit of its own: where a zone is gone, several of them may not answer.
@@ -113,7 +113,7 @@ async function candidatesOf(
   const until = candidates[0] ? verified.indexOf(candidates[0]) : mostTried;
   return {
     ...{ candidates, damaged: verified.slice(0, until).filter(isDamaged) },
-    ahead: verified.filter((one) => isAheadOfClock(one, nowMs)).slice(0, mostTried),
+    ahead: verified.filter((one) => isMisdated(one, nowMs)).slice(0, mostTried),
   };
 }
 
