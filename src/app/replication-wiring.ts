@@ -108,6 +108,7 @@ export function createReplicationWiring(
         spool: spoolOf(replica),
         tooLarge: refused,
         random,
+        clock,
         ours: async (ids) => {
           const known = await Promise.all(ids.map(async (id) => ((await points.find(id)) ? [id] : [])));
           return new Set(known.flat());

@@ -84,6 +84,7 @@ export const errorCatalogue = {
   'recovery/unknown-drill': kind(404, 'No such drill', 10),
   'replication/unknown-target': kind(404, 'No such replication target', 10),
   'replication/conflict': kind(409, 'Two different points have one id', 1),
+  'replication/not-kept': kind(409, 'Newer points are kept there instead', 1),
   'replication/source-unsound': kind(409, 'What would be copied failed its audit', 4),
   'replication/digest-mismatch': kind(422, 'What arrived is not what was sent', 4),
   'recovery/no-standby': kind(409, 'There is no second place', 10),

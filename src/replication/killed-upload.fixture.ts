@@ -19,7 +19,7 @@ import { createReplicationStore } from './replication-store.ts';
 /** A place for a point that is packed already. */
 export const placeFor = (baseUrl: string, spool: string, http: HttpRequester) =>
   createRagwardenPlace({
-    ...{ baseUrl, apiKey: 'far', spool, http, random: systemRandom, partBytes: 64 * 1024 },
+    ...{ baseUrl, apiKey: 'far', spool, http, random: systemRandom, clock: systemClock, partBytes: 64 * 1024 },
     // Of what is packed already neither is asked.
     ...{ source: {} as Repository, repositoryAt: () => ({}) as Repository, children: {} as ChildProcesses },
   });

@@ -235,6 +235,7 @@ const ofOnePoint: ReadonlySet<string> = new Set([
   'backup/unknown-point',
   'repository/damaged',
   'replication/conflict',
+  'replication/not-kept',
 ] satisfies ErrorCode[]);
 /** After so many it is hardly a matter of the points. */
 const mostFailing = 3;

@@ -188,6 +188,7 @@ export async function openTestReplication(
             source,
             children,
             random: systemRandom,
+            clock,
           },
           repositoryAt: lightAt,
           spool: join(folder, 'outgoing'),

@@ -505,6 +505,18 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     ],
     runbook: 'replication-conflict.md',
   },
+  'replication/not-kept': {
+    means:
+      'A receiver keeps a number of points of each graph, the newest, and has as many newer ones. The point was not taken; others are.',
+    causes: [
+      'The point is older than all that is kept there.',
+      'It was dated by a clock that was wrong, and counts as the oldest.',
+    ],
+    mend: [
+      'Nothing, when it is old. More are kept with `replication.receive_keep` at the receiver.',
+      'Set the clocks of both machines right.',
+    ],
+  },
   'replication/source-unsound': {
     means:
       'What would be copied from is damaged: the repository that failed its last check, or the side a heal would take the data from. Nothing was changed, so that the damage stays in one place.',

@@ -98,6 +98,7 @@ function refusal(baseUrl: string, status: number, document: unknown): AppError {
   switch (told.data.code) {
     case 'replication/conflict':
     case 'replication/digest-mismatch':
+    case 'replication/not-kept':
     case 'storage/full':
     case 'backup/unknown-point':
     case 'request/too-large':

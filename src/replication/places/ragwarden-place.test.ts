@@ -10,6 +10,7 @@ import { makeCertificate } from '../../../test/setup/certificate.ts';
 import { hasPart } from '../../../test/setup/parts.ts';
 import type { RecoveryPoint, Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
+import { systemClock } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
 import {
   createHttpClient,
@@ -37,6 +38,7 @@ const placeThat = (
 ) =>
   createRagwardenPlace({
     ...{ baseUrl: 'http://other', apiKey: 'k', source, spool, repositoryAt: () => source, random: systemRandom },
+    clock: systemClock,
     children: {} as ChildProcesses,
     http: { request: async () => ({ status: 200, text: () => JSON.stringify(answer) }) } as unknown as HttpRequester,
     ...more,
@@ -125,6 +127,7 @@ async function placeAt(
       spool: folder,
       repositoryAt: () => source,
       random: systemRandom,
+      clock: systemClock,
       partBytes: more.partBytes ?? 1_000,
     },
     ...(more.tooLarge ? { tooLarge: more.tooLarge } : {}),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Repository } from '../../backup/index.ts';
 import type { ChildProcesses } from '../../platform/child-processes/index.ts';
-import { isoInstant } from '../../platform/clock.ts';
+import { type Clock, isoInstant } from '../../platform/clock.ts';
 import { AppError, type ErrorCode, isAppError } from '../../platform/errors.ts';
 import type { HttpRequester } from '../../platform/http-client.ts';
 import type { RandomSource } from '../../platform/ids.ts';
@@ -46,6 +46,7 @@ export function createRagwardenPlace(options: {
   readonly spool: string;
   readonly children: ChildProcesses;
   readonly random: RandomSource;
+  readonly clock: Pick<Clock, 'now'>;
   /** A repository in a folder, with the password of the source. */
   repositoryAt(folder: string): Repository;
   /** Which of these points are known here; left out: all. Several installations may send with one key. */
@@ -61,6 +62,11 @@ export function createRagwardenPlace(options: {
     const ids = items.map((one) => one.backup_id);
     return (await options.ours?.(ids)) ?? new Set(ids);
   };
+
+  const datesOf = ({ takenMs }: PointCopy['point']) => ({
+    taken_at: isoInstant(takenMs),
+    sent_at: isoInstant(options.clock.now()),
+  });
 
   /** What came of an earlier attempt is gone on with. */
   const fetchFile = async (listed: z.infer<typeof receivedBody>, file: string, call: PlaceCall): Promise<void> => {
@@ -149,7 +155,7 @@ export function createRagwardenPlace(options: {
     const before = options.tooLarge?.get(point.id);
     if (!before) return;
     const about = { graph_id: point.targetId, backup_id: point.id, data_hash: before.dataHash, tree_id: treeId };
-    const query = { ...about, total_bytes: String(before.bytes), offset: '0', taken_at: isoInstant(point.takenMs) };
+    const query = { ...about, total_bytes: String(before.bytes), offset: '0', ...datesOf(point) };
     await ask(uploadBody, '/upload', query, call, { body: Buffer.alloc(0) });
     options.tooLarge?.delete(point.id);
   };
@@ -258,7 +264,7 @@ export function createRagwardenPlace(options: {
             total_bytes: String(bytes),
             offset: String(offset),
             tree_id: treeId,
-            taken_at: isoInstant(point.takenMs),
+            ...datesOf(point),
             patience_seconds: String(patienceSeconds),
           };
           // The other side reads all of it before it lists it.

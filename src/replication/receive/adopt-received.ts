@@ -12,7 +12,7 @@ import { ownRepository, releaseOfDead, type Started, startHeld } from '../held-w
 import { requireOpen, requireRoomFor, unpackFolder } from '../places/packed-point.ts';
 import type { Received } from './received-store.ts';
 import { digestOf, type Receiver } from './receiver.ts';
-import { newestFirst } from './room.ts';
+import { newestFirstBy } from './room.ts';
 
 export const adoptKind = 'replication.adopt';
 
@@ -125,7 +125,7 @@ export function createAdoption(deps: {
 
   return {
     async start(request) {
-      const one = chooseReceived(await receiver.list(request.sender), request);
+      const one = chooseReceived(await receiver.list(request.sender), request, deps.clock.now());
       return startHeld(deps, {
         kind: adoptKind,
         holds: [ownRepository],
@@ -151,6 +151,7 @@ export function createAdoption(deps: {
 export function chooseReceived(
   received: readonly Received[],
   { pointId, graphId, sender }: Pick<AdoptRequest, 'pointId' | 'graphId' | 'sender'>,
+  nowMs: number,
 ): Received {
   const meant = received.filter(
     (one) =>
@@ -158,7 +159,7 @@ export function chooseReceived(
       (graphId === undefined || one.graphId === graphId) &&
       (sender === undefined || one.sender === sender),
   );
-  const [newest] = [...meant].sort(newestFirst);
+  const [newest] = [...meant].sort(newestFirstBy(nowMs));
   if (!newest)
     throw new AppError(
       'backup/unknown-point',

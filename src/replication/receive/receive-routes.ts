@@ -98,6 +98,7 @@ export const receiveRoutes =
             'feature/disabled',
             'replication/conflict',
             'replication/digest-mismatch',
+            'replication/not-kept',
             'request/too-large',
             'storage/full',
             'conflict/state',
@@ -116,6 +117,10 @@ export const receiveRoutes =
             offset: whole.default(0),
             tree_id: digest.optional().describe('Of its content, so that it is known again however it was packed.'),
             taken_at: z.iso.datetime({ offset: true }).optional(),
+            sent_at: z.iso
+              .datetime({ offset: true })
+              .optional()
+              .describe('Now, by the clock of the sender, which dates its points: the one here may be another.'),
             patience_seconds: patience,
           }),
           body: { content: { [octets]: { schema: z.unknown() } } },
@@ -135,6 +140,7 @@ export const receiveRoutes =
             },
             ...{ treeId: query.tree_id ?? null, offset: query.offset, bytes },
             takenMs: query.taken_at === undefined ? null : Date.parse(query.taken_at),
+            sentMs: query.sent_at === undefined ? null : Date.parse(query.sent_at),
             totalBytes: query.total_bytes ?? bytes.length,
           },
           patienceOf(query, reply),

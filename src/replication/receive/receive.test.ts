@@ -119,7 +119,7 @@ test('what is older than as many as are kept is refused at its first byte, and t
   const at = (day: number) => ({ backup_id: `backup_${day}`, taken_at: `2025-01-0${day}T00:00:00Z` });
   for (const day of [3, 2]) expect((await upload(content, at(day))).statusCode).toBe(200);
   const old = await upload(content, at(1));
-  expect([old.statusCode, old.json().code]).toEqual([409, 'conflict/state']);
+  expect([old.statusCode, old.json().code]).toEqual([409, 'replication/not-kept']);
   expect(await upload(content, at(4)).then((answer) => answer.statusCode)).toBe(200);
   const { items, keep } = await list();
   expect(keep).toBe(2);

@@ -384,7 +384,27 @@ test('what is dated in the future is the first to go, and keeps nothing newer ou
   expect((await receiver.list('near')).map(({ pointId }) => pointId).sort()).toEqual(['first', 'second']);
   await send('third', clock.now() - minute);
   expect((await receiver.list('near')).map(({ pointId }) => pointId).sort()).toEqual(['second', 'third']);
-  await expect(send('ahead', clock.now() + 1_000 * minute)).rejects.toMatchObject({ code: 'conflict/state' });
+  await expect(send('ahead', clock.now() + 1_000 * minute)).rejects.toMatchObject({ code: 'replication/not-kept' });
+});
+
+test('what is new by the clock of its sender is new here as well, though the clock here is behind', async () => {
+  const receiver = receiverOn(store);
+  limits.keep = 2;
+  const day = 86_400_000;
+  const senderMs = clock.now() + day;
+  const send = (pointId: string, takenMs: number, sentMs: number) => receiver.take(part({ pointId, takenMs, sentMs }));
+  const kept = async () => (await receiver.list('near')).map(({ pointId }) => pointId).sort();
+  // These came while it was right.
+  await send('first', clock.now() - 2_000, clock.now());
+  await send('second', clock.now() - 1_000, clock.now());
+  await send('third', senderMs, senderMs);
+  await send('fourth', senderMs + 1_000, senderMs + 1_000);
+  expect(await kept()).toEqual(['fourth', 'third']);
+  // What the sender itself dated ahead goes before what it dates since.
+  await send('ahead', senderMs + 30 * day, senderMs + 30 * day);
+  await send('fifth', senderMs + 2_000, senderMs + 2_000);
+  await send('sixth', senderMs + 3_000, senderMs + 3_000);
+  expect(await kept()).toEqual(['fifth', 'sixth']);
 });
 
 test('the same upload while the first is being handled is the same point: one file, one line, one answer', async () => {

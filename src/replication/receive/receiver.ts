@@ -12,13 +12,15 @@ import type { ReplicationStore } from '../replication-store.ts';
 import { createQuarantine } from './quarantine.ts';
 import { createReadings, type Patience } from './readings.ts';
 import type { Received, ReceivedStore } from './received-store.ts';
-import { createRoom, type Disk, diskOf, idleAfterMs, newestFirst } from './room.ts';
+import { arrivalOf, createRoom, type Disk, diskOf, idleAfterMs, newestFirstBy } from './room.ts';
 import { createUnfinished, nameOfPoint, type UploadKey } from './unfinished.ts';
 import { createVerification, isThere, type VerifyReceived } from './verify-received.ts';
 
 export type UploadPart = UploadKey & {
   readonly treeId: string | null;
   readonly takenMs: number | null;
+  /** By the clock of its sender, which dated it; null or left out: an older one does not tell. */
+  readonly sentMs?: number | null;
   readonly totalBytes: number;
   readonly offset: number;
   readonly bytes: Buffer;
@@ -35,7 +37,7 @@ export type Receiver = {
    * What an end in the middle left, and what nobody goes on with, goes. Done at start and with every upload that begins.
    */
   sweep(): Promise<void>;
-  /** @throws AppError `replication/conflict`, `replication/digest-mismatch`, `request/too-large`, `storage/full`, `conflict/state`, `feature/disabled` */
+  /** @throws AppError `replication/conflict`, `replication/digest-mismatch`, `request/too-large`, `storage/full`, `conflict/state`, `replication/not-kept`, `feature/disabled` */
   take(part: UploadPart, patience?: Patience): Promise<Exclude<UploadState, { state: 'absent' }>>;
   find(key: UploadKey): Promise<UploadState>;
   list(sender: string | undefined): Promise<Received[]>;
@@ -110,16 +112,17 @@ export function createReceiver(deps: {
   };
 
   /** What would go at once is not sent at all. */
-  const requireNew = async ({ sender, graphId, takenMs }: UploadPart): Promise<void> => {
+  const requireNew = async (part: UploadPart): Promise<void> => {
+    const { sender, graphId } = part;
     const { keep } = deps.limits();
     if ((await store.list(sender)).length >= mostPoints)
       throw new AppError('storage/full', `${mostPoints} points of yours are here, and no more are taken.`);
-    const newer = (await store.list(sender, graphId)).filter(
-      (one) => newestFirst(one, { takenMs, receivedMs: clock.now() }) < 0,
-    );
+    const newestFirst = newestFirstBy(part.sentMs);
+    const arrival = arrivalOf(part, clock.now());
+    const newer = (await store.list(sender, graphId)).filter((one) => newestFirst(one, arrival) < 0);
     if (newer.length >= keep)
       throw new AppError(
-        'conflict/state',
+        'replication/not-kept',
         `${newer.length} newer points of ${graphId} are here, and ${keep} are kept (replication.receive_keep).`,
       );
   };
@@ -242,11 +245,11 @@ export function createReceiver(deps: {
     await handle.sync().finally(() => handle.close());
     const received: Received = {
       ...{ sender: part.sender, graphId: part.graphId, pointId: part.pointId, dataHash: part.dataHash },
-      ...{ treeId: part.treeId, takenMs: part.takenMs, bytes: part.totalBytes, file, receivedMs: clock.now() },
+      ...{ treeId: part.treeId, bytes: part.totalBytes, file, ...arrivalOf(part, clock.now()) },
       instance: deps.instance,
     };
     const doomed = [received, ...(await store.list(part.sender, part.graphId))]
-      .sort(newestFirst)
+      .sort(newestFirstBy(part.sentMs))
       .slice(deps.limits().keep)
       .filter((one) => one !== received);
     for (const one of doomed) going.add(one.file);

@@ -21,17 +21,40 @@ export const idleAfterMs = 3_600_000;
 type Sized = { readonly path: string; readonly bytes: number };
 const sum = (list: readonly { readonly bytes: number }[]): number => list.reduce((all, { bytes }) => all + bytes, 0);
 
-/** No point is older than it says that it is when it comes: one that is dated later than that was dated by a wrong clock. */
-const isMisdated = ({ takenMs, receivedMs }: Pick<Received, 'takenMs' | 'receivedMs'>): boolean =>
-  takenMs !== null && isAheadOfClock({ takenMs }, receivedMs);
+type Dates = Pick<Received, 'takenMs' | 'receivedMs'>;
 
-/** By when they were taken; what was dated later than it came is the last, as its sender has it. */
-export const newestFirst = (
-  one: Pick<Received, 'takenMs' | 'receivedMs'>,
-  other: Pick<Received, 'takenMs' | 'receivedMs'>,
-): number =>
-  Number(isMisdated(one)) - Number(isMisdated(other)) ||
-  (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs);
+/**
+ * No point is older than it says that it is when it comes: one that is dated later than that was dated by a wrong clock. Nor is one
+ * dated later than its sender says that it is now.
+ */
+const isMisdated = ({ takenMs, receivedMs }: Dates, senderMs: number): boolean =>
+  takenMs !== null && isAheadOfClock({ takenMs }, Math.min(receivedMs, senderMs));
+
+/**
+ * By when they were taken; what is misdated is the last, as its sender has it.
+ * @param senderMs the clock that dates them; null: nobody told
+ */
+export const newestFirstBy =
+  (senderMs: number | null = null) =>
+  (one: Dates, other: Dates): number => {
+    const nowMs = senderMs ?? Number.POSITIVE_INFINITY;
+    return (
+      Number(isMisdated(one, nowMs)) - Number(isMisdated(other, nowMs)) ||
+      (other.takenMs ?? other.receivedMs) - (one.takenMs ?? one.receivedMs)
+    );
+  };
+
+/** When it came. Where the clock of its sender knows its date, and the one here does not yet, the one here is behind. */
+export const arrivalOf = (
+  { takenMs, sentMs = null }: Pick<UploadPart, 'takenMs' | 'sentMs'>,
+  nowMs: number,
+): Dates => ({
+  takenMs,
+  receivedMs:
+    takenMs !== null && sentMs !== null && isAheadOfClock({ takenMs }, nowMs) && !isAheadOfClock({ takenMs }, sentMs)
+      ? sentMs
+      : nowMs,
+});
 
 /**
  * Room for what is sent here, within what is allowed and what the disk has. What was set aside and what nobody goes on with makes
@@ -65,7 +88,9 @@ export function createRoom(deps: {
      * @throws AppError `request/too-large`, `storage/full`
      */
     async require(part: UploadPart): Promise<void> {
-      const { totalBytes, offset, sender, graphId, takenMs } = part;
+      const { totalBytes, offset, sender, graphId } = part;
+      const newestFirst = newestFirstBy(part.sentMs);
+      const arrival = arrivalOf(part, clock.now());
       const limits = deps.limits();
       if (totalBytes > limits.maxBytes)
         throw new AppError(
@@ -78,9 +103,7 @@ export function createRoom(deps: {
         all
           .filter((one) => one.sender === sender && one.graphId === graphId)
           .sort(newestFirst)
-          .filter(
-            (one, index) => index >= limits.keep - 1 && newestFirst(one, { takenMs, receivedMs: clock.now() }) >= 0,
-          ),
+          .filter((one, index) => index >= limits.keep - 1 && newestFirst(one, arrival) >= 0),
       );
       const own = unfinished.pathOf(part);
       const others = (await unfinished.list()).filter(({ path }) => path !== own);
