@@ -42,6 +42,18 @@ describe('lag', () => {
   });
 });
 
+test('how far behind a place is nobody knows where all that is missing is dated in the future', () => {
+  const [ahead, later] = [point('ahead', 100 * hour), point('later', 101 * hour)];
+  const copy = { pointId: 'ahead', takenMs: 100 * hour };
+  expect(measureLag([ahead], [], hour)).toMatchObject({ lagMs: null, points: 1 });
+  expect(measureLag([ahead, later], [copy], hour)).toMatchObject({ lagMs: null, points: 1 });
+  expect(measureLag([ahead], [copy], hour)).toMatchObject({ lagMs: 0, points: 0 });
+  // Nor when its date has come.
+  const known = { ...ahead, misdated: true };
+  expect(measureLag([known], [], 200 * hour)).toMatchObject({ lagMs: null });
+  expect(measureLag([known, point('old', 1)], [copy], 200 * hour)).toMatchObject({ lagMs: 200 * hour - 1 });
+});
+
 describe('placement', () => {
   const rule: PlacementRule = {
     ...{ copies: 3, zones: 2, offline: true, zone: 'house' },
@@ -80,6 +92,11 @@ describe('placement', () => {
   test('asks for nothing before the first point is old enough', () => {
     expect(decide([], [99.5 * hour]).met).toBe(true);
     expect(decide([], []).met).toBe(true);
+  });
+  test('asks for what is dated in the future where there is nothing else', () => {
+    const tapeAhead = { ...tape, newestTakenMs: 200 * hour };
+    expect(decide([], [200 * hour]).met).toBe(false);
+    expect(decide([{ ...far, newestTakenMs: 200 * hour }, tapeAhead], [200 * hour]).met).toBe(true);
   });
 });
 

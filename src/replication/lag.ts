@@ -1,8 +1,8 @@
-import { isAheadOfClock, newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
+import { isMisdated, newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
 import type { Copy } from './replica.ts';
 
 export type ReplicaLag = {
-  /** 0 when the newest point is there; else how long the oldest newer one has waited since it was taken. Null: nothing to copy. */
+  /** 0 when the newest point is there; else how long the oldest newer one has waited since it was taken. Null: nothing to copy, or nobody knows. */
   readonly lagMs: number | null;
   /** Points that are not there. */
   readonly points: number;
@@ -12,7 +12,7 @@ export type ReplicaLag = {
   readonly newestTherePointId: string | null;
 };
 
-type Known = Pick<RecoveryPoint, 'id' | 'takenMs' | 'storedBytes' | 'logicalBytes'>;
+type Known = Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated' | 'storedBytes' | 'logicalBytes'>;
 
 /** @param points those that shall be there, of one target, in any order */
 export function measureLag(
@@ -22,15 +22,19 @@ export function measureLag(
 ): ReplicaLag {
   const there = new Set(copies.map(({ pointId }) => pointId));
   const missing = points.filter(({ id }) => !there.has(id));
+  const misdated = new Set(points.filter((one) => isMisdated(one, nowMs)).map(({ id }) => id));
   const newestFirst = newestFirstAt(nowMs);
-  const [newest] = copies.map(({ pointId: id, takenMs }) => ({ id, takenMs })).sort(newestFirst);
-  // How long one has waited that is dated ahead of the clock, nobody knows.
+  const [newest] = copies
+    .map(({ pointId: id, takenMs }) => ({ id, takenMs, misdated: misdated.has(id) }))
+    .sort(newestFirst);
+  // How long one has waited that is misdated, nobody knows.
   const waiting = missing.filter(
-    (one) => !isAheadOfClock(one, nowMs) && (newest === undefined || newestFirst(one, newest) < 0),
+    ({ id, takenMs }) => !misdated.has(id) && (newest === undefined || newestFirst({ id, takenMs }, newest) < 0),
   );
+  const unknown = waiting.length === 0 && missing.length > 0 && (newest === undefined || isMisdated(newest, nowMs));
   return {
     lagMs:
-      points.length === 0
+      points.length === 0 || unknown
         ? null
         : waiting.length === 0
           ? 0

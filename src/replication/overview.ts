@@ -1,4 +1,4 @@
-import type { RecoveryPoint } from '../backup/index.ts';
+import { believedMs, type RecoveryPoint } from '../backup/index.ts';
 import { measureLag, type ReplicaLag } from './lag.ts';
 import { decidePlacement, type PlacementVerdict } from './placement.ts';
 import { freshState, type Replica, type ReplicaState } from './replica.ts';
@@ -60,6 +60,11 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
     const state = { ...known, stuck: known.stuck.filter(({ pointId }) => missing.has(pointId)) };
     return { replica, state, targets };
   });
+  const newestThere = (targets: readonly ReplicaOfTarget[], targetId: string): number | null => {
+    const its = targets.find((one) => one.targetId === targetId);
+    const point = pointsOf(targetId).find(({ id }) => id === its?.newestTherePointId);
+    return point ? believedMs(point, nowMs) : (its?.newestThereMs ?? null);
+  };
   return {
     atMs: nowMs,
     enabled,
@@ -78,11 +83,11 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
           ...decidePlacement(
             rule,
             {
-              takenMs: pointsOf(targetId).map(({ takenMs }) => takenMs),
+              takenMs: pointsOf(targetId).map((point) => believedMs(point, nowMs)),
               sourceSound: unsound === undefined,
               replicas: overviews.map(({ replica, state, targets }) => ({
                 ...{ replicaId: replica.id, zone: replica.zone, offline: replica.offline },
-                newestTakenMs: targets.find((one) => one.targetId === targetId)?.newestThereMs ?? null,
+                newestTakenMs: newestThere(targets, targetId),
                 sound: replica.enabled && isSound(replica, state),
               })),
             },

@@ -1,4 +1,4 @@
-import { isAheadOfClock } from '../backup/index.ts';
+import { believedMs } from '../backup/index.ts';
 
 /** How many copies of the newest point there shall be, and where. */
 export type PlacementRule = {
@@ -33,6 +33,7 @@ export type PlacementVerdict = {
 /**
  * A replica counts when it is sound and holds the newest point that is old enough to be asked for; an offline one when the newest
  * that it holds is not older than `offlineWithinMs`. The repository itself is one copy. Without any point the rule is not asked.
+ * What is dated ahead of the clock is older than anything (`believedMs`), and asked for where there is nothing else.
  * @param takenMs when the verified points of the target were taken
  */
 export function decidePlacement(
@@ -44,14 +45,14 @@ export function decidePlacement(
   },
   nowMs: number,
 ): PlacementVerdict {
-  const due = facts.takenMs.filter((taken) => nowMs - taken >= rule.withinMs);
+  const believed = (takenMs: number): number => believedMs({ takenMs }, nowMs);
+  const due = facts.takenMs.map(believed).filter((taken) => nowMs - taken >= rule.withinMs);
   // Before the first point is old enough nothing is late.
   const askedMs = due.length === 0 ? null : Math.max(...due);
   const holds = ({ newestTakenMs, offline }: PlacedCopy): boolean => {
     if (askedMs === null) return true;
-    // One that is dated ahead of the clock is the newest only where there is no other.
-    if (newestTakenMs === null || isAheadOfClock({ takenMs: newestTakenMs }, nowMs)) return false;
-    return newestTakenMs >= (offline ? Math.min(askedMs, nowMs - rule.offlineWithinMs) : askedMs);
+    if (newestTakenMs === null) return false;
+    return believed(newestTakenMs) >= (offline ? Math.min(askedMs, nowMs - rule.offlineWithinMs) : askedMs);
   };
   const good = facts.replicas.filter((one) => one.sound && holds(one));
   const places = [
