@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import type { BackupStatus } from '../backup/index.ts';
 import type { RemoteWrite } from '../metrics/index.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { TargetStatus, WatchedTarget } from '../targets/index.ts';
-import { remoteStoreCheck, targetCheck } from './health-checks.ts';
+import { backupCheck, remoteStoreCheck, targetCheck } from './health-checks.ts';
 
 const nowMs = Date.UTC(2026, 0, 5, 12);
 const clock = { ...systemClock, now: () => nowMs };
@@ -53,4 +54,19 @@ test.each([
   // Only what is read of it.
   const watched = { target: { id: 'rag' }, status, observation: () => undefined } as unknown as WatchedTarget;
   expect(targetCheck(watched).read().blocks).toEqual(blocks);
+});
+
+test.each([
+  ['of unknown age', null, 'how old they are is unknown'],
+  ['too old', 86_400_000, 'older than the objective allows'],
+])('a newest verified point that is %s is told as such', (_, measuredMs, words) => {
+  // What the check looks at.
+  const status = {
+    ...{ availability: { available: true }, upkeep: [], error: null, newestVerified: { takenMs: nowMs } },
+    rpo: { objectiveMs: 7_200_000, measuredMs, met: false },
+  } as unknown as BackupStatus;
+  expect(backupCheck('t', () => status, clock, 0).read()).toMatchObject({
+    status: 'degraded',
+    message: expect.stringContaining(words),
+  });
 });

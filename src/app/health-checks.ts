@@ -159,9 +159,11 @@ export const backupCheck = (
       return { status: 'unknown', message: 'The first recovery point is not taken yet.', atMs };
     return {
       status: 'degraded',
-      message: status.newestVerified
-        ? 'The newest verified point is older than the objective allows.'
-        : 'There is no verified recovery point.',
+      message: !status.newestVerified
+        ? 'There is no verified recovery point.'
+        : status.rpo.measuredMs === null
+          ? 'The only verified points were dated in the future, by a clock that was wrong then; how old they are is unknown.'
+          : 'The newest verified point is older than the objective allows.',
       atMs,
     };
   },
