@@ -22,14 +22,21 @@ export function createHealthWatch(options: {
 }): Reconciler {
   const { health, clock, log } = options;
   const seen = new Map<string, Steadiness>();
+  const told = new Map<string, Steadiness['word']>();
 
   const note = async (name: string, targetId: string | undefined, status: HealthWord, message: string) => {
-    const before = seen.get(name) ?? unseen;
-    const after = noteLook(before, status, clock.now());
+    const after = noteLook(seen.get(name) ?? unseen, status, clock.now());
     seen.set(name, after);
-    if (after.word === undefined || after.word === before.word) return;
-    const { flapping } = after;
-    await options.onChange({ name, targetId, before: before.word, status: after.word, message, flapping });
+    const { word, flapping } = after;
+    const last = told.get(name);
+    if (word === undefined || word === last) return;
+    try {
+      await options.onChange({ name, targetId, before: last, status: word, message, flapping });
+      told.set(name, word);
+    } catch (err) {
+      // The word stands all the same; the next run tells it, and this one goes on with the others.
+      log.warn({ check: name, err }, 'a change of health could not be told');
+    }
   };
 
   return createReconciler({
