@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../platform/logging.ts';
 import type { Repository } from '../repository/index.ts';
+import { givePermissions } from '../restore/index.ts';
 import type { TreeEntry } from '../sources/tree.ts';
 import type { RecoveryPlan } from './plan-recovery.ts';
 import { recoverPoint } from './recover-point.ts';
@@ -37,6 +38,22 @@ test('what lies there already gets the permissions that it has in the point', as
     );
     const modeOf = (path: string): string => (statSync(join(folder, path)).mode & 0o777).toString(8);
     expect([modeOf('private'), modeOf('private/a.txt')]).toEqual(['700', '600']);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+test('what may not be given other permissions keeps them and is told; any other failure ends it', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'recover-files-'));
+  try {
+    for (const name of ['a', 'b']) writeFileSync(join(root, name), '', { mode: 0o644 });
+    const entries = ['a', 'b'].map((path): TreeEntry => {
+      return { path, kind: 'file', bytes: 0, sha256: '', mode: 0o600, mtimeMs: 1 };
+    });
+    const failing = (code: string) => (path: string) =>
+      path.endsWith('a') ? Promise.reject(Object.assign(new Error(code), { code })) : Promise.resolve();
+    expect(await givePermissions(root, entries, failing('EPERM'))).toEqual([`${join(root, 'a')} (EPERM)`]);
+    await expect(givePermissions(root, entries, failing('EIO'))).rejects.toThrow('EIO');
   } finally {
     rmSync(root, { recursive: true });
   }

@@ -58,7 +58,11 @@ async function recoverFiles(
   const { name } = component;
   if (part.action === 'there') {
     deps.tell(`${name}: it is in ${folder} already, every digest is right`);
-    await givePermissions(folder, entries);
+    const [first, ...others] = await givePermissions(folder, entries);
+    if (first !== undefined)
+      deps.tell(
+        `${name}: the permissions of ${first}${others.length > 0 ? ` and ${others.length} more` : ''} cannot be set and stay as they are`,
+      );
     return;
   }
   const arriving = arrivingFolder(folder);

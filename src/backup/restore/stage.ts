@@ -65,12 +65,28 @@ export async function dressStaged(
   }
 }
 
-/** Gives entries that lie there already, checked before, the permissions of the point, and touches nothing that has them. */
-export async function givePermissions(folder: string, entries: readonly TreeEntry[]): Promise<void> {
+/** Somebody else's file, a file system that is only read, or one that knows no permissions. */
+const notOurs: ReadonlySet<string | undefined> = new Set(['EPERM', 'EROFS', 'ENOTSUP', 'EOPNOTSUPP']);
+
+/**
+ * Gives entries that lie there already, checked before, the permissions of the point, and touches nothing that has them.
+ * @returns those that may not be given any: what they hold is right all the same
+ */
+export async function givePermissions(
+  folder: string,
+  entries: readonly TreeEntry[],
+  change: (path: string, mode: number) => Promise<void> = chmod,
+): Promise<readonly string[]> {
+  const kept: string[] = [];
   for (const entry of entries) {
     if (entry.kind === 'symlink') continue;
     const path = join(folder, entry.path);
     const wanted = entry.mode | (entry.kind === 'dir' ? 0o700 : 0o400);
-    if (((await lstat(path)).mode & 0o777) !== wanted) await chmod(path, wanted);
+    if (((await lstat(path)).mode & 0o777) === wanted) continue;
+    await change(path, wanted).catch((err: unknown) => {
+      if (!notOurs.has(systemCode(err))) throw err;
+      kept.push(`${path} (${systemCode(err)})`);
+    });
   }
+  return kept;
 }
