@@ -12,18 +12,26 @@ export function followRuns(
   onChange: () => void,
 ): void {
   const targetId = watch.watched.target.id;
-  let last: Run | undefined;
+  /** As it is written down: a look that cannot be leaves it to the next. */
+  let told: Run['state'] | undefined;
+  let telling = false;
   watch.onObservation(({ run }) => {
-    const before = last;
-    if (run === undefined) return;
-    last = run;
-    if (before === undefined || before.state === run.state) return;
+    if (run === undefined || telling) return;
+    told ??= run.state;
+    if (told === run.state) return;
     onChange();
-    db.unit((tx) => events.record(tx, eventOf(targetId, run))).catch((err: unknown) => {
-      // The next look tells it.
-      if (last === run) last = before;
-      logOf('targets').warn({ err, target: targetId }, 'a run of the index could not be written down');
-    });
+    telling = true;
+    db.unit((tx) => events.record(tx, eventOf(targetId, run)))
+      .then(
+        () => {
+          told = run.state;
+        },
+        (err: unknown) =>
+          logOf('targets').warn({ err, target: targetId }, 'a run of the index could not be written down'),
+      )
+      .finally(() => {
+        telling = false;
+      });
   });
 }
 
