@@ -47,8 +47,12 @@ test('a failing copy is told until one succeeds, and what was seen at one place 
   const failed = { failuresInRow: 2, status: 'degraded' as const, error: 'it is full' };
   await db.unit((tx) => store.changeState(tx, 'far', failed));
   expect(await look()).toMatchObject(failed);
+  // Nor is one with a conflict because its line is back: that is what it is told for again.
+  const away = { status: 'unreachable' as const, error: 'timeout', conflict: 'p1 is two points' };
+  await db.unit((tx) => store.changeState(tx, 'far', away));
+  expect(await look()).toMatchObject({ status: 'degraded', error: 'p1 is two points', conflict: 'p1 is two points' });
   place = '/mnt/two';
   expect(await look()).toMatchObject({ status: 'healthy', repositoryId: '/mnt/two' });
-  expect(asked).toEqual([null, '/mnt/one', '/mnt/one', null]);
+  expect(asked).toEqual([null, '/mnt/one', '/mnt/one', '/mnt/one', null]);
   expect(await store.copies()).toEqual([]);
 });
