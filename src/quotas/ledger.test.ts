@@ -317,6 +317,25 @@ test.each([
   },
 );
 
+test.each(['calendar', 'sliding'] as const)(
+  'what is used after a reset of a %s window that only counts is judged by nothing but itself',
+  async (window) => {
+    const found = await open([draft({ limit: 5, period: 'hour', window, shadow: true, per: ['user'] })]);
+    const { quotas } = found;
+    const use = async (requests: number): Promise<number> => {
+      for (const userId of ['one', 'two']) quotas.count({ ...anyPlace, userId }, { requests });
+      await quotas.flush();
+      return (await quotas.violations.countOf(['requests'])).total;
+    };
+    expect(await use(8)).toBe(2);
+    expect(await use(1)).toBe(4);
+    await quotas.reset('q', 'user=one', 'test');
+    expect(await use(1)).toBe(5);
+    await quotas.reset('q', undefined, 'test');
+    expect(await use(1)).toBe(5);
+  },
+);
+
 test('of a sliding window nothing stands any more after a pause that is longer', async () => {
   const found = await open([]);
   const { ledger } = gatedLedger(found);

@@ -54,6 +54,8 @@ export type Ledger = {
   holdingOf(quota: Quota, bucket: string): Holding;
   /** The present limit of a quota counts from now on; what was taken under another window is given back. */
   adopt(quotas: readonly Quota[]): void;
+  /** What was used of this quota was forgotten, of one bucket or of all: nothing is known of it any more. */
+  forgetUsage(quotaId: string, bucket: string | undefined): void;
   /** Of each of these what is asked for, from what is at hand, or nothing of any. Most are used up at once: then nothing is made anew. */
   give(
     asked: readonly Holding[],
@@ -339,6 +341,15 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
         // Given back with the next flush: a slab of the former limit, or of another window.
         if (quota !== holding.quota) holding.lease = undefined;
         holding.quota = quota;
+      }
+    },
+    forgetUsage(quotaId, bucket) {
+      for (const holding of holdings.values()) {
+        if (holding.quota.id !== quotaId || (bucket !== undefined && holding.bucket !== bucket)) continue;
+        holding.standing = 0;
+        holding.seen = undefined;
+        holding.refusedUntilMs = 0;
+        holding.answer = undefined;
       }
     },
     give,

@@ -358,7 +358,7 @@ export function createQuotas(options: {
         });
       });
       counters.resets += 1;
-      ledger.adopt(definitions.all());
+      ledger.forgetUsage(id, bucket);
     },
     async flush() {
       try {
