@@ -36,6 +36,8 @@ export type Holding = {
   standing: number;
   /** Of a sliding window that only counts: of which slots `standing` is made up, the oldest first. It leaves the window with them. */
   seen: readonly SeenSlot[] | undefined;
+  /** When all of them were read together for the last time. */
+  seenWholeMs: number;
   /** Turned away without asking the ledger until then, unless less is wanted than `refusedFree`. */
   refusedUntilMs: number;
   refusedFree: number;
@@ -56,6 +58,7 @@ export const newHolding = (quota: Quota, bucket: string): Holding => ({
   lease: undefined,
   standing: 0,
   seen: undefined,
+  seenWholeMs: 0,
   refusedUntilMs: 0,
   refusedFree: 0,
   answer: undefined,

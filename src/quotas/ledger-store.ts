@@ -64,21 +64,22 @@ export async function readStanding(reader: Reader, { quotaId, bucket, slot }: Sp
   };
 }
 
-/** The same slot by slot, the oldest first. */
+/** The same slot by slot, the oldest first; of the slots from `sinceMs` on. */
 export async function readSlots(
   reader: Reader,
   { quotaId, bucket, slot }: Spot,
+  sinceMs: number,
 ): Promise<readonly { readonly slotMs: number; readonly amount: number }[]> {
   const rows = await reader
     .selectFrom('quota_usage')
     .where('quota_id', '=', quotaId)
     .where('bucket', '=', bucket)
-    .where('slot_ms', '>=', slot.fromMs)
+    .where('slot_ms', '>=', Math.max(slot.fromMs, sinceMs))
     .where('slot_ms', '<=', slot.slotMs)
-    .selectAll()
+    .select(['slot_ms', sql<Count>`used + held + forfeited + carried`.as('amount')])
     .orderBy('slot_ms')
     .execute();
-  return rows.map(rowOf).map((row) => ({ slotMs: row.slotMs, amount: totalOf(row) }));
+  return rows.map((row) => ({ slotMs: Number(row.slot_ms), amount: Number(row.amount) }));
 }
 
 /** Counts what nothing covers; the row is made where there is none. */

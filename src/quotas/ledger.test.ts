@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { inWindow, unwrittenOf } from './holding.ts';
 import { createLedger } from './ledger.ts';
-import { auditHeld, type LedgerTables, readStanding, totalOf } from './ledger-store.ts';
+import { addUsed, auditHeld, type LedgerTables, readStanding, totalOf } from './ledger-store.ts';
 import { anyPlace, type Quota } from './quota.ts';
 import type { Quotas } from './quotas.ts';
 import { draft, openTestQuotas, quota, type TestQuotas } from './test-quotas.ts';
@@ -348,6 +348,47 @@ test('of a sliding window nothing stands any more after a pause that is longer',
   await found.clock.advance(120_000);
   ledger.count(holding, 1, found.clock.now());
   expect([holding.standing, unwrittenOf(holding)]).toEqual([0, 1]);
+});
+
+test('of a sliding window that only counts a flush reads what may have changed, and once a minute all of it', async () => {
+  const found = await open([]);
+  const { clock } = found;
+  const { ledger } = gatedLedger(found);
+  const counted = quota({ shadow: true, period: 'hour', window: 'sliding' });
+  const holding = ledger.holdingOf(counted, '');
+  const use = async (): Promise<number> => {
+    ledger.count(holding, 1, clock.now());
+    await ledger.flush();
+    return holding.standing;
+  };
+  const another = (amount: number, atMs: number): Promise<void> =>
+    found.state.db.unit((tx) => addUsed(tx, { quotaId: 'q', bucket: '', slot: slotAt(counted, atMs) }, amount));
+  const startMs = clock.now();
+  expect(await use()).toBe(1);
+  await clock.advance(1_200_000);
+  expect(await use()).toBe(2);
+  await another(10, startMs);
+  await another(100, clock.now());
+  expect(await use()).toBe(103);
+  await clock.advance(59_000);
+  expect(await use()).toBe(104);
+  await clock.advance(1_000);
+  expect(await use()).toBe(115);
+});
+
+test('of many buckets of a sliding window one unit of work reads fifty slot by slot, of the others the sum', async () => {
+  const found = await open([]);
+  const { ledger } = gatedLedger(found);
+  const counted = quota({ shadow: true, period: 'hour', window: 'sliding', per: ['user'] });
+  const all = Array.from({ length: 60 }, (_, user) => ledger.holdingOf(counted, `user=${user}`));
+  const use = async () => {
+    for (const holding of all) ledger.count(holding, 1, found.clock.now());
+    await ledger.flush();
+    expect(new Set(all.map(({ standing: stands }) => stands)).size).toBe(1);
+    return { standing: all[0]?.standing, known: all.filter(({ seen }) => seen !== undefined).length };
+  };
+  expect(await use()).toEqual({ standing: 1, known: 50 });
+  expect(await use()).toEqual({ standing: 2, known: 60 });
 });
 
 test('one flush writes down all that is there, however many slots were used', async () => {

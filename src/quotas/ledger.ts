@@ -8,11 +8,9 @@ import {
   leaseAt,
   newHolding,
   noteRefusal,
-  noteSeen,
   type Part,
   planSlab,
   renew,
-  type SeenSlot,
   wasRefused,
 } from './holding.ts';
 import {
@@ -23,7 +21,6 @@ import {
   mostReaped,
   openSlot,
   type Reaped,
-  readSlots,
   readStanding,
   reapLeases,
   renewLease,
@@ -32,6 +29,7 @@ import {
   totalOf,
 } from './ledger-store.ts';
 import { type Amounts, type Counted, ceilingOf, comesBack, denies, type Quota } from './quota.ts';
+import { type Look, lookAgain, noteLook } from './window-look.ts';
 
 /** What was granted of one quota; given back or used up when it is settled. */
 export type Taken = {
@@ -249,7 +247,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
   const flushSome = async (due: readonly Lease[], everything: boolean): Promise<void> => {
     const nowMs = clock.now();
     const changes: { lease: Lease; used: number; back: number; covered: number; renews: boolean }[] = [];
-    const seen = new Map<Holding, { readonly at: Lease; readonly standing: number | readonly SeenSlot[] }>();
+    const written = new Map<Holding, number>();
+    let looks: ReadonlyMap<Holding, Look> = new Map();
     for (const lease of due) {
       const over = nowMs >= lease.slot.untilMs || lease.holding.lease !== lease;
       const idleAfter = lease.holding.quota.whenLost === 'local_share' ? idleShareMs : idleMs;
@@ -266,6 +265,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       lease.slab -= back;
       lease.leased -= covered;
       changes.push({ lease, used, back, covered, renews });
+      written.set(lease.holding, Math.min(lease.slot.slotMs, written.get(lease.holding) ?? lease.slot.slotMs));
     }
     if (changes.length === 0) return;
     const expiresMs = nowMs + leaseMs;
@@ -283,18 +283,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
           }
           if (renews && !(await renewLease(tx, holder, spot, expiresMs))) await takeAgain(tx, lease, spot, expiresMs);
         }
-        // Of what is only counted nobody looks otherwise. Looked at in the present slot, when all of it is written down.
-        seen.clear();
-        for (const holding of new Set(changes.map(({ lease }) => lease.holding))) {
-          const at = holding.lease;
-          if (at === undefined || denies(holding.quota)) continue;
-          const reader = tx.as<LedgerTables>();
-          const standing =
-            holding.quota.window === 'sliding'
-              ? await readSlots(reader, spotOf(at))
-              : totalOf(await readStanding(reader, spotOf(at)));
-          seen.set(holding, { at, standing });
-        }
+        // When all of it is written down.
+        looks = await lookAgain(tx, written, nowMs);
       });
     } catch (err) {
       for (const { lease, used, back, covered } of changes) {
@@ -305,12 +295,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       }
       throw err;
     }
-    // Of a window that is over, or that the quota had before it was changed, nothing counts now.
-    for (const [holding, { at, standing }] of seen) {
-      if (!inWindow(holding).includes(at)) continue;
-      if (typeof standing === 'number') holding.standing = standing;
-      else noteSeen(holding, standing);
-    }
+    for (const [holding, look] of looks) noteLook(holding, look, nowMs);
     for (const { lease, renews } of changes) {
       lease.writing = 0;
       if (renews) renew(lease, expiresMs);
