@@ -70,6 +70,6 @@ async function begun(
   steps: typeof stateMigrations,
 ): Promise<Database> {
   await options.lifecycle.begin({ name, stop: () => db.close() });
-  await migrate(db, steps, db.runOnEmpty && findWholeSchemas()?.[name]);
+  await migrate(db, steps, () => findWholeSchemas()?.[name]);
   return db;
 }

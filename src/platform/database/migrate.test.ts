@@ -48,6 +48,22 @@ test('steps run in order, once', async () => {
   expect(tables()).toEqual(['one', 'two']);
 });
 
+test('what all steps come to is asked for where nothing is there yet, and nowhere else', async () => {
+  let asked = 0;
+  const run = async (steps: MigrationList): Promise<void> => {
+    const db = open();
+    await migrate(db, steps, () => {
+      asked += 1;
+      return undefined;
+    });
+    await db.close();
+  };
+  for (const [steps, times] of [[one, 1] as const, [one, 1] as const, [two, 1] as const]) {
+    await run(steps);
+    expect(asked).toBe(times);
+  }
+});
+
 test('a step that fails leaves nothing of itself or of the steps before it, and its retry works', async () => {
   await migrated(one);
   const broken: MigrationList = {
@@ -120,7 +136,8 @@ test('a whole schema is refused of steps that write rows, and one that fails lea
   const db = open();
   try {
     const script = 'create table one (id integer); create table one (id integer)';
-    await expect(migrate(db, one, { steps: ['0001_one'], script })).rejects.toThrow();
+    const broken = { steps: ['0001_one'], script };
+    await expect(migrate(db, one, () => broken)).rejects.toThrow();
     expect(tables()).toEqual([]);
     expect(await migrate(db, one)).toEqual(['0001_one']);
   } finally {

@@ -21,14 +21,14 @@ const lockTimeoutMs = 10_000;
 
 /**
  * Brings a schema up to date. Safe when two processes start together: the steps run in one transaction that only one of them has.
- * @param whole what all steps come to, for a file that is empty; taken only when it is of exactly these steps
+ * @param findWhole what all steps come to, asked for when nothing is there yet; taken only when it is of exactly these steps
  * @returns the steps that this call carried out
  * @throws AppError `storage/schema-newer` when the database knows steps that this version does not
  */
 export async function migrate(
   database: OpenDatabase,
   steps: MigrationList,
-  whole: WholeSchema | undefined = undefined,
+  findWhole: (() => WholeSchema | undefined) | undefined = undefined,
 ): Promise<readonly string[]> {
   const { stepTables, name } = database;
   const names = Object.keys(steps);
@@ -44,7 +44,8 @@ export async function migrate(
       { context: { unknown } },
     );
   if (applied.length === names.length) return [];
-  if (applied.length === 0 && whole && isDeepStrictEqual(whole.steps, names))
+  const whole = applied.length === 0 && database.runOnEmpty ? findWhole?.() : undefined;
+  if (whole && isDeepStrictEqual(whole.steps, names))
     try {
       if (database.runOnEmpty?.(whole.script)) return names;
     } catch (err) {
