@@ -4,8 +4,8 @@ import path from 'node:path';
 import { npm } from './node-runtime.mjs';
 import { isPart, isStale } from './stamp.mjs';
 
-/** For whoever builds; they tell nothing to whoever runs (compiled code fits one machine), and a map leads to sources that are not there. */
-const NOT_PUBLISHED = /\.map$|^dist\/(stamp|parts)\.json$|^dist\/compiled\//;
+/** For whoever builds; they tell nothing to whoever runs (compiled code fits one machine, and lies in a folder of another name while it is made), and a map leads to sources that are not there. */
+const NOT_PUBLISHED = /\.map$|^dist\/(stamp|parts)\.json$|^dist\/compiled[-/]/;
 
 /** What of package.json concerns those who install. Everything that runs is inside dist/, so nothing is a dependency. */
 const PUBLISHED_FIELDS = [
