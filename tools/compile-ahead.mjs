@@ -5,6 +5,7 @@
 // compiled a second time, for which V8 takes what it has, called functions included, and Node.js writes that in its own form. Nothing
 // leans on it: where it cannot be done, the first start fills the folder as ever.
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire, enableCompileCache, flushCompileCache, registerHooks } from 'node:module';
 import os from 'node:os';
@@ -13,7 +14,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
 const self = fileURLToPath(import.meta.url);
-const token = 'only-for-the-build-which-asks-itself';
 /** What is asked of the product before its code is kept: the first questions after a start should be quick, too. */
 const questions = ['/livez', '/readyz', '/metrics', '/health', '/api/v1/health', '/api/v1/targets', '/api/v1/events'];
 const limitMs = 60_000;
@@ -38,7 +38,8 @@ export function compileAhead(dist) {
         TMPDIR: folder,
         NODE_DISABLE_COMPILE_CACHE: '1',
         RAGWARDEN_DATA_DIR: path.join(folder, 'data'),
-        RAGWARDEN_ADMIN_TOKEN: token,
+        // The server that is asked listens for as long as it runs: nobody else may know it.
+        RAGWARDEN_ADMIN_TOKEN: randomBytes(32).toString('base64url'),
         RAGWARDEN_BACKUP_AT_START: 'false',
         RAGWARDEN_LOG_LEVEL: 'error',
       },
@@ -60,6 +61,7 @@ export function compileAhead(dist) {
 /** In the process of its own: the program in here, as whoever starts it would have it. */
 async function runAndKeep(dist, filled) {
   const main = path.join(dist, 'main.js');
+  const token = process.env.RAGWARDEN_ADMIN_TOKEN;
   process.argv = [process.argv[0], main, 'up', '--port', '0', '--metrics-port', '0', '--gateway-port', '0'];
   const read = new Set();
   registerHooks({
@@ -78,11 +80,11 @@ async function runAndKeep(dist, filled) {
   });
   await Promise.all([
     import(pathToFileURL(main).href),
-    ready.then((line) => ask(line.api)).then(() => keep(read, filled)),
+    ready.then((line) => ask(line.api, token)).then(() => keep(read, filled)),
   ]);
 }
 
-async function ask(api) {
+async function ask(api, token) {
   for (const question of questions)
     await (await fetch(new URL(question, api), { headers: { authorization: `Bearer ${token}` } })).arrayBuffer();
 }
