@@ -24,6 +24,15 @@ const limitMs = 60_000;
  * @returns {string | undefined} why it could not be done
  */
 export function compileAhead(dist) {
+  try {
+    return fill(dist);
+  } catch (error) {
+    // What was built is in its place already, and is whole without this.
+    return error.message;
+  }
+}
+
+function fill(dist) {
   // Beside the place where it goes: a process that starts meanwhile would keep what it finds there, and write what it misses.
   const filled = path.join(dist, `compiled-${process.pid}`);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'ragwarden-compile-'));

@@ -1,14 +1,17 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { compileAhead } from './compile-ahead.mjs';
 
 let dist;
 beforeEach(() => {
   dist = mkdtempSync(path.join(os.tmpdir(), 'ragwarden compile '));
 });
-afterEach(() => rmSync(dist, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(dist, { recursive: true, force: true });
+});
 
 const kept = () => {
   const folder = path.join(dist, 'compiled');
@@ -53,4 +56,9 @@ test('what cannot be compiled ahead is told, and leaves the folder as it was', (
   // Nobody else knows the word that opens what runs meanwhile.
   expect(words[0]).toBeDefined();
   expect(words[1]).not.toBe(words[0]);
+});
+
+test('a folder that cannot be made is told, too: what was built stays built', () => {
+  vi.stubEnv('TMPDIR', path.join(dist, 'nowhere'));
+  expect(compileAhead(dist)).toContain('ENOENT');
 });
