@@ -15,8 +15,8 @@ function commandWord(words: readonly string[]): string | undefined {
   );
 }
 
-// What V8 compiled is kept beside the bundle: two fifths of the CPU time to ready. A build fills it (tools/compile-ahead.mjs); without
-// that, this process does when it ends, where it may write there. A new build begins anew.
+// What V8 compiled is kept beside the bundle: two fifths of the CPU time to ready. A build fills it for the
+// user who builds (tools/compile-ahead.mjs); without that, this process does when it ends, where it may write there. A new build begins anew.
 if (!import.meta.filename.endsWith('.ts')) enableCompileCache(join(import.meta.dirname, 'compiled'));
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';

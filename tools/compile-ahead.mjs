@@ -3,7 +3,8 @@
 // By itself Node.js writes its compile cache when it has read a module and before that runs, so that every function which is called
 // later is compiled anew at each start: a fifth of the processor time to ready. Here the product runs first. Then each module is
 // compiled a second time, for which V8 takes what it has, called functions included, and Node.js writes that in its own form. Nothing
-// leans on it: where it cannot be done, the first start fills the folder as ever.
+// leans on it: where it cannot be done, the first start fills the folder as ever. Node.js keeps a folder for each user: only the one who
+// built finds it, and whoever else starts fills one of their own, where they may write.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
