@@ -91,6 +91,13 @@ const bringing = (failing: readonly string[], code: AppError['code']): Pick<Plac
   },
 });
 
+test('one that a place does not keep, since it has newer ones, keeps no other from being copied', async () => {
+  const { deps, store, context } = given(bringing(['p3'], 'replication/not-kept'));
+  await expect(syncReplica(deps, replica, {}, context)).rejects.toThrow('not p3');
+  expect((await store.copies()).map(({ pointId }) => pointId)).toEqual(['p2', 'p1']);
+  expect((await store.states()).get('far')).toMatchObject({ status: 'healthy' });
+});
+
 test('the total is told with the last point also where an earlier one could not be copied', async () => {
   const { deps, context } = given({
     async bring({ point, treeId }, _, { onProgress }) {

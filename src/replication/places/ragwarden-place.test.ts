@@ -371,6 +371,20 @@ test('one that says it has more than there is is not believed', async () => {
   await expect(place.bring(item, 0, call)).rejects.toMatchObject({ code: 'outgoing/failed' });
 });
 
+test('the clock that dated a point is told with it, and that newer ones are kept instead is a word about that point', async () => {
+  const asked: URLSearchParams[] = [];
+  const port = await serve((request, response) => {
+    if (request.method !== 'POST') return json(empty)(request, response);
+    asked.push(new URL(request.url ?? '', 'http://here').searchParams);
+    response
+      .writeHead(409, { 'content-type': 'application/problem+json' })
+      .end(JSON.stringify({ code: 'replication/not-kept', detail: 'Newer ones are here.' }));
+  });
+  const place = await placeAt(`http://127.0.0.1:${port}`);
+  await expect(place.bring(item, 0, call)).rejects.toMatchObject({ code: 'replication/not-kept' });
+  expect(asked.map((query) => Number.isNaN(Date.parse(query.get('sent_at') ?? '')))).toEqual([false]);
+});
+
 test('what was refused as too large is not packed again before it would be taken', async () => {
   const other = await openTestReceiver();
   try {
