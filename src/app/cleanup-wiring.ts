@@ -108,6 +108,7 @@ export function createCleanupWiring(
     points: deps.points,
     targets,
     stagingDir: join(config.dataDir, 'staging'),
+    clock,
   });
   const folders = (): readonly CleanupFolder[] => [
     ...cleanable.flatMap((target): CleanupFolder[] => {

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import type { PointStore, RecoveryPoint } from '../backup/index.ts';
+import { isMisdated, type PointStore, type RecoveryPoint } from '../backup/index.ts';
 import type { ContainedInNewestPoint } from '../cleanup/index.ts';
-import { isoInstant } from '../platform/clock.ts';
+import { type Clock, isoInstant } from '../platform/clock.ts';
 import type { Target } from '../targets/index.ts';
 
 const entry = z.object({ path: z.string(), mtimeMs: z.number(), bytes: z.number().optional() });
@@ -19,6 +19,7 @@ export function createContainedInPoint(deps: {
   points: PointStore;
   targets: readonly { readonly target: Target }[];
   stagingDir: string;
+  clock: Pick<Clock, 'now'>;
 }): ContainedInNewestPoint {
   let known: { readonly key: string; readonly entries: Promise<Entries | undefined> } | undefined;
 
@@ -37,6 +38,9 @@ export function createContainedInPoint(deps: {
     if (!target) return { state: 'not-data', reason: 'It lies in no folder of a target.' };
     const point = await deps.points.newest(target.id, 'good');
     if (!point?.manifest) return { state: 'missing', reason: 'There is no verified recovery point.' };
+    // Whatever changed since would lie before its date.
+    if (isMisdated(point, deps.clock.now()))
+      return { state: 'unknown', reason: `${point.id} was dated in the future, by a clock that was wrong then.` };
     const ofPoint = `${point.id} of ${isoInstant(point.takenMs)}`;
     const { components } = point.manifest;
     if (place.kind !== 'path') {
