@@ -32,3 +32,19 @@ test('restic is ended when it looks for one pack a second time, and goes on over
   expect(lines).toHaveLength(5);
   expect(outer.signal.aborted).toBe(false);
 });
+
+test.each([
+  ['/x', 'repository/damaged'],
+  ['rest:http://store:8000/x', undefined],
+])('a pack in %s that ends too early is damage where no network lies between', (place, code) => {
+  const watched = endAtMissingPack({
+    doing: 'restoring files',
+    location: parseRepositoryLocation(place, 'file'),
+    signal: undefined,
+  });
+  for (let looks = 0; looks < 2; looks += 1) {
+    expect(watched.signal.aborted).toBe(false);
+    watched.onStderrLine(line('46771f947b', 'EOF'));
+  }
+  expect(watched.signal.reason?.code).toBe(code);
+});

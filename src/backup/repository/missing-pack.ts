@@ -1,16 +1,18 @@
 import type { AppError } from '../../platform/errors.ts';
 import type { RepositoryLocation } from './location.ts';
-import { codeOfWords, objectGone, resticFailure } from './restic-errors.ts';
+import { codeOfWords, endsTooEarly, objectGone, resticFailure } from './restic-errors.ts';
 
-/** The pack that restic looked for in vain, or undefined. */
-const missingPackIn = (stderrLine: string): string | undefined => {
+/** The pack that restic looked for in vain, and what is wrong with it, or undefined. */
+const lostPackIn = (stderrLine: string, { kind }: RepositoryLocation): { pack: string; what: string } | undefined => {
   const [, pack, why = ''] =
     /^Load\(<data\/(\w+)>.* returned error, retrying after [^:]*: (.*)$/.exec(stderrLine) ?? [];
-  return objectGone.test(why) && codeOfWords(why) !== 'repository/refused' ? pack : undefined;
+  if (pack === undefined) return undefined;
+  if (kind === 'folder' && endsTooEarly.test(stderrLine)) return { pack, what: 'cut short' };
+  return objectGone.test(why) && codeOfWords(why) !== 'repository/refused' ? { pack, what: 'missing' } : undefined;
 };
 
 /**
- * Ends a restic that reads once it has looked for one pack twice in vain. Versions up to 0.16 try eleven times, which takes
+ * Ends a restic that reads once it has looked for one pack twice in vain: it is missing, or (in a folder) shorter than it was. Versions up to 0.16 try eleven times, which takes
  * most of a minute for each of them, and up to a quarter of an hour in a store elsewhere; what is gone does not come back meanwhile.
  * @returns what restic is run with; an aborted `signal` has `repository/damaged` as its reason
  */
@@ -28,9 +30,9 @@ export function endAtMissingPack(facts: {
     signal: signal ? AbortSignal.any([signal, found.signal]) : found.signal,
     onStderrLine(line) {
       onStderrLine?.(line);
-      const pack = missingPackIn(line);
-      if (pack !== undefined && looked.has(pack)) found.abort(gone(`Fatal: its pack ${pack} is missing\n${line}`));
-      if (pack !== undefined) looked.add(pack);
+      const lost = lostPackIn(line, location);
+      if (lost && looked.has(lost.pack)) found.abort(gone(`Fatal: its pack ${lost.pack} is ${lost.what}\n${line}`));
+      if (lost) looked.add(lost.pack);
     },
   };
 }

@@ -13,6 +13,8 @@ const codeByExit: Partial<Record<number, ErrorCode>> = {
 const notThere = /no such file|does ?n[o']t exist|not found|NoSuchKey|NoSuchBucket|NotFound|\b404\b/i;
 /** Of an object that a store elsewhere does not have, as far as it lets one see. */
 export const objectGone = /no such file|specified (key|blob) does not exist|object doesn't exist|\b404\b|not found/i;
+/** Of a file in a folder: it is shorter than it was written. Of a store elsewhere it may be the network as well. */
+export const endsTooEarly = /^Load\(<\w+\/\w+>.*: (unexpected )?EOF$/m;
 /** Said in words by those that do not tell the code: `The access key ID you provided does not exist` is nothing that is missing. */
 const refused =
   /access ?denied|access key id .*does not exist|request signature we calculated|InvalidAccessKeyId|SignatureDoesNotMatch|(Expired|Invalid)Token|AuthenticationFailed|AuthorizationFailure|permission denied \(|host key verification failed|\b40[13]\b/i;
@@ -60,7 +62,9 @@ const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[]
 /** The one error for a run of restic that did not do what was asked. */
 export function resticFailure(ended: Ended, doing: string, location: RepositoryLocation): AppError {
   const stderr = withoutCredentials(ended.stderr, location);
-  const code = codeByExit[ended.exitCode ?? -1] ?? codeOfWords(ended.stderr) ?? 'repository/failed';
+  const said = codeByExit[ended.exitCode ?? -1] ?? codeOfWords(ended.stderr) ?? 'repository/failed';
+  const isCutShort = said === 'repository/unreachable' && location.kind === 'folder' && endsTooEarly.test(ended.stderr);
+  const code = isCutShort ? 'repository/damaged' : said;
   const context = {
     doing,
     repository: location.display,

@@ -196,6 +196,8 @@ test.each([
     'Load(<data/f23254e502>, 2097, 0) returned error, retrying after 552ms: open /x/f23254e5: no such file or directory',
     'repository/damaged',
   ],
+  [1, 'Load(<data/068bf5adcb>, 2286, 71030) returned error, retrying after 552.3ms: EOF', 'repository/damaged'],
+  [1, 'Load(<index/068bf5adcb>, 0, 0) returned error, retrying after 5ms: unexpected EOF', 'repository/damaged'],
   [1, 'Fatal: create repository at /x failed: config file already exists', 'conflict/state'],
   [1, 'Fatal: invalid id "12345678": no matching ID found for prefix "12345678"', 'backup/unknown-point'],
   [1, '', 'repository/failed'],
