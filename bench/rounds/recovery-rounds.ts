@@ -73,7 +73,8 @@ async function takePoint(round: Round): Promise<void> {
     tally.note('a backup on a full disk is no point', refused(body, /^storage\/full|^backup\//), where);
     lane.step = () => undefined;
   }
-  const lifted = breakRepository(lane, trouble);
+  // One that was never used is made anew, rightly.
+  const lifted = trouble === 'repository away' && points.size === 0 ? undefined : breakRepository(lane, trouble);
   if (lifted) {
     const { body } = await take();
     tally.note('a backup without its repository is refused', refused(body, anyRepositoryCode), where);
@@ -188,7 +189,8 @@ async function playRound(round: Round): Promise<void> {
   tally.note('a sound point passes', validated === 'passed' ? undefined : `${validated} ${lastAnswer}`, where);
 
   damageFiles(dice, damage, lane.home);
-  const lifted = breakRepository(lane, trouble);
+  // One that was never used is made anew, rightly.
+  const lifted = trouble === 'repository away' && points.size === 0 ? undefined : breakRepository(lane, trouble);
   if (lifted) {
     const verdict = await validate(facing, id);
     tally.note('without its repository nothing is said of a point', verdict && `it ${verdict}`, where);
