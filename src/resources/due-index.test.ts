@@ -66,6 +66,21 @@ test('until its next change nothing else is said of a resource', () => {
   );
 });
 
+test('a resource that is told a shorter life than it has had already is found by the next search', async () => {
+  const clock = createFakeClock();
+  const resources = createResourceRegistry({ clock, mostTracked: () => 100 });
+  const given = {
+    ...{ id: 'a', type: 'memory' as const, owner: null, workspaceId: null, parentId: null, sizeBytes: null },
+    ...{ ttlMs: null, leaseMs: null, metadata: {} },
+  };
+  resources.register(given, 'app');
+  await clock.advance(299_000);
+  resources.register({ ...given, ttlMs: 2_000 }, 'app');
+  expect(resources.leaks()).toEqual([]);
+  await resources.scan();
+  expect(resources.leaks()).toMatchObject([{ rule: 'ttl', severity: 'critical' }]);
+});
+
 test('a search finds what a look at every resource would find, whatever was told in between', async () => {
   const act = fc.record({
     id: fc.constantFrom('a', 'b', 'c'),

@@ -127,8 +127,10 @@ export function createResourceRegistry(options: {
 
   /** Status and leak as they are at this moment; only a scan finds leaks that are new. */
   const settle = (one: Held, atMs: number, findsLeaks: boolean, because: RetractedBecause = 'sign-of-life'): void => {
-    const finding = findsLeaks || one.leak ? decideLeak(one, atMs) : undefined;
-    if (finding === undefined) forgetLeak(one, because);
+    const finding = decideLeak(one, atMs);
+    // Told a shorter life than it has had already: the next scan finds it.
+    const isNews = finding !== undefined && one.leak === undefined && !findsLeaks;
+    if (finding === undefined || isNews) forgetLeak(one, because);
     else {
       const leak: Leak = { ...finding, resource: one, detectedAtMs: one.leak?.detectedAtMs ?? atMs };
       leaking.set(one.id, leak);
@@ -140,7 +142,7 @@ export function createResourceRegistry(options: {
       one.leak = leak;
     }
     // Used again it is due later, which is seen when it is due now: moving it at each use would cost more.
-    const nextMs = findNextChange(one, atMs);
+    const nextMs = isNews ? atMs : findNextChange(one, atMs);
     if (findsLeaks || nextMs < due.dueMsOf(one)) due.put(one, nextMs);
     const status = one.error !== null ? 'error' : one.leak ? 'leaked' : isIdle(one, atMs) ? 'idle' : 'active';
     if (status === one.status) return;
