@@ -26,7 +26,7 @@ type Row = Record<string, unknown>;
 function dump(dataDir: string, where = '1 = 1'): Row[] {
   const database = new DatabaseSync(join(dataDir, 'state.sqlite'), { readOnly: true, timeout: 5_000 });
   try {
-    return database.prepare(`select * from recovery_point where ${where} order by id`).all();
+    return database.prepare(`select * from recovery_point where ${where} order by taken_ms, id`).all();
   } finally {
     database.close();
   }

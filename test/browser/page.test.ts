@@ -138,7 +138,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
 
     test('the upkeep of the repository is seen, and nothing is wider than a phone now either', async () => {
       const table = open.page.getByRole('region', { name: 'Repository' });
-      expect(await table.getByRole('row').count()).toBe(4);
+      await expect.poll(() => table.getByRole('row').count()).toBe(4);
       expect(await table.innerText()).toMatch(/Checked[\s\S]*never yet/);
       expect(await open.faults()).toEqual([]);
     });
@@ -155,6 +155,6 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
   test('when ragwarden is gone, the page says so and does not repeat its last word', async () => {
     open.product.child.kill('SIGTERM');
     await open.page.getByText('ragwarden does not answer.').waitFor();
-    expect(await open.page.innerText('.overall')).toMatch(/^\s*unknown/);
+    await expect.poll(() => open.page.innerText('.overall')).toMatch(/^\s*unknown/);
   });
 });
