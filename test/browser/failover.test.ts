@@ -71,7 +71,7 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await open.address((url) => url.search).toBe('?view=replication&what=validate');
     await page.reload();
     await history.getByLabel('What').waitFor();
-    expect(await history.getByLabel('What').inputValue()).toBe('validate');
+    await expect.poll(() => history.getByLabel('What').inputValue()).toBe('validate');
     expect(await open.faults()).toEqual([]);
     await expect
       .poll(
@@ -206,13 +206,13 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     expect(told).toMatch(/What is lost\s+What was written in the [\d,]+ minutes? since the point was taken\./);
     expect(told).toMatch(/100 documents then and now/);
     expect(told).toContain(`lead the gateway, and all that looks at the target, to ${to}`);
-    expect(await planned.getByText('the repository at').count()).toBe(1);
+    await expect.poll(() => planned.getByText('the repository at').count()).toBe(1);
     // Force is a way out of a refusal, and nothing was refused.
-    expect(await planned.getByLabel('Force it').count()).toBe(0);
+    await expect.poll(() => planned.getByLabel('Force it').count()).toBe(0);
     const begin = planned.getByRole('button', { name: `Fail over to ${to}` });
-    expect(await begin.isDisabled()).toBe(true);
+    await expect.poll(() => begin.isDisabled()).toBe(true);
     await planned.getByLabel(/to bring it up at/).fill('another');
-    expect(await begin.isDisabled()).toBe(true);
+    await expect.poll(() => begin.isDisabled()).toBe(true);
     expect(await open.faults()).toEqual([]);
     await planned.getByLabel(/to bring it up at/).fill('sample');
     await page.keyboard.press('Enter');

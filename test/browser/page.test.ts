@@ -15,7 +15,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     await open.page.getByLabel('Access token').fill('rw_nobody-knows-this-one');
     await open.page.getByRole('button', { name: 'Log in' }).click();
     await open.page.getByRole('alert').waitFor();
-    expect(await open.page.getByRole('heading', { name: 'Backend' }).count()).toBe(0);
+    await expect.poll(() => open.page.getByRole('heading', { name: 'Backend' }).count()).toBe(0);
   });
 
   test('the one-time link logs in and leaves the address', async () => {
@@ -27,8 +27,8 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
   test('backend, host and events are seen with what was measured', async () => {
     const target = open.page.getByRole('article', { name: 'Target sample' });
     await target.getByText('HEALTHY', { exact: true }).waitFor();
-    expect(await target.innerText()).toMatch(/lightrag 1\.\d+\.\d+/);
-    expect(await target.innerText()).toMatch(/\d+ documents/);
+    await expect.poll(() => target.innerText()).toMatch(/lightrag 1\.\d+\.\d+/);
+    await expect.poll(() => target.innerText()).toMatch(/\d+ documents/);
     await open.page.getByRole('status').getByText('live').waitFor();
     const host = open.page.getByRole('region', { name: 'Host' });
     await host.getByText('Memory', { exact: true }).waitFor();
@@ -77,8 +77,8 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await open.page.getByText('Do its stores belong together').waitFor();
       await open.address((url) => url.search).toMatch(/^\?point=backup_/);
       const detail = open.page.locator('.point-detail');
-      expect(await detail.innerText()).toMatch(/clean[\s\S]*workspace files · [\s\S]*by record/);
-      expect(await course.innerText()).toContain('without a good point');
+      await expect.poll(() => detail.innerText()).toMatch(/clean[\s\S]*workspace files · [\s\S]*by record/);
+      await expect.poll(() => course.innerText()).toContain('without a good point');
       await open.page.goBack();
     });
 
@@ -96,19 +96,19 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
         .click();
       const dialog = open.page.getByRole('dialog');
       await dialog.getByText('What happens').waitFor();
-      expect(await dialog.innerText()).toMatch(/What will be lost/);
+      await expect.poll(() => dialog.innerText()).toMatch(/What will be lost/);
       // But what no restore of this kind ever puts back.
-      expect(await dialog.innerText()).toMatch(/Left alone\s+ragwarden-state/);
+      await expect.poll(() => dialog.innerText()).toMatch(/Left alone\s+ragwarden-state/);
       expect((await dialog.innerText()).match(/by ragwarden recover/g)).toHaveLength(1);
       await dialog.getByRole('radio', { name: 'Some components' }).check();
       await dialog.getByText('Choose at least one component.').waitFor();
       const confirm = dialog.getByRole('button', { name: 'Restore', exact: true });
-      expect(await confirm.count()).toBe(0);
+      await expect.poll(() => confirm.count()).toBe(0);
       await dialog.getByRole('checkbox', { name: /^inputs/ }).check();
       await dialog.getByText('workspace: not asked for').waitFor();
       await open.address((url) => url.searchParams.get('only')).toBe('inputs');
-      expect(await dialog.getByRole('radio', { name: /^Under another name/ }).isDisabled()).toBe(true);
-      expect(await confirm.isDisabled()).toBe(true);
+      await expect.poll(() => dialog.getByRole('radio', { name: /^Under another name/ }).isDisabled()).toBe(true);
+      await expect.poll(() => confirm.isDisabled()).toBe(true);
       await dialog.getByLabel(/to replace its data/).fill('sample');
       expect(await confirm.isEnabled()).toBe(true);
       await confirm.click();
@@ -128,7 +128,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
       await panel.getByText('passed').waitFor({ timeout: 60_000 });
       await expect.poll(() => panel.getByText(/^Never drilled/).count(), { timeout: 60_000 }).toBe(0);
       await panel.getByText(/^\d+ phases$/).click();
-      expect(await panel.innerText()).toMatch(/Time to restore \(RTO\)\s+[\d.]+ s\s+met/);
+      await expect.poll(() => panel.innerText()).toMatch(/Time to restore \(RTO\)\s+[\d.]+ s\s+met/);
       expect(await panel.getByRole('link', { name: 'Evidence' }).getAttribute('href')).toMatch(/\/op_\w+\/evidence$/);
       await open.page
         .getByRole('region', { name: 'Course' })
@@ -139,7 +139,7 @@ describe.skipIf(!hasPart('chromium'))('the page', () => {
     test('the upkeep of the repository is seen, and nothing is wider than a phone now either', async () => {
       const table = open.page.getByRole('region', { name: 'Repository' });
       await expect.poll(() => table.getByRole('row').count()).toBe(4);
-      expect(await table.innerText()).toMatch(/Checked[\s\S]*never yet/);
+      await expect.poll(() => table.innerText()).toMatch(/Checked[\s\S]*never yet/);
       expect(await open.faults()).toEqual([]);
     });
   });

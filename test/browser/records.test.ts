@@ -31,7 +31,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what is kept', () => {
         .getByRole('region', { name: 'Alerts', exact: true })
         .getByRole('article', { name: new RegExp(`^${rule} .*target=sample`) });
       await alert.getByText('warning, firing', { exact: true }).waitFor();
-      expect(await alert.innerText()).toContain('ragwarden_target_up is at or above 0');
+      await expect.poll(() => alert.innerText()).toContain('ragwarden_target_up is at or above 0');
       // It comes with the rules, which are another answer.
       await alert.getByText('docs/runbooks/backend-offline.md').first().waitFor();
 
@@ -203,9 +203,9 @@ describe.skipIf(!hasPart('chromium'))('the views of what is kept', () => {
       const reservations = open.page.getByRole('region', { name: 'Reservations' });
       const one = reservations.getByRole('listitem').filter({ hasText: String(field(held, 'reservation_id')) });
       await one.getByText('held', { exact: true }).waitFor();
-      expect(await one.innerText()).toMatch(
-        /4 chunks\s+user somebody by local:admin, .+ page_chunks · given back by itself: in /s,
-      );
+      await expect
+        .poll(() => one.innerText())
+        .toMatch(/4 chunks\s+user somebody by local:admin, .+ page_chunks · given back by itself: in /s);
       await limit.getByText(/4 held/).waitFor();
       await one.getByRole('button', { name: /^Give back/ }).click();
       await one.getByRole('group').getByRole('button', { name: 'Give back', exact: true }).click();

@@ -61,7 +61,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
         });
       await open.page.reload();
       await open.page.getByRole('row', { name: /^all – 480 ms/ }).waitFor();
-      expect(await open.page.getByLabel('Range').inputValue()).toBe('6h');
+      await expect.poll(() => open.page.getByLabel('Range').inputValue()).toBe('6h');
       // The call that is shown gives the same to whoever asks it.
       const call = open.page.getByRole('link', {
         name: /query\?name=page_latency&aggregation=max.*match=endpoint%3D%2Fsearch/,
@@ -139,9 +139,9 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
         .toBe(Math.min(20, before.all + 3));
       await expect.poll(outcomes, { timeout: 60_000 }).toEqual(['client error', 'empty', 'ok']);
       await latest.locator('summary').nth(1).click();
-      expect(await latest.locator('dl').nth(1).innerText()).toMatch(
-        /route\s+POST \/query\s+status\s+200\s+reason\s+no-context/,
-      );
+      await expect
+        .poll(() => latest.locator('dl').nth(1).innerText())
+        .toMatch(/route\s+POST \/query\s+status\s+200\s+reason\s+no-context/);
       await open.page.getByLabel('only what did not end well').check();
       await expect.poll(() => latest.locator('summary').count(), { timeout: 60_000 }).toBe(before.wrong + 1);
       await open.address((url) => url.search).toBe('?view=traffic&by=mode&failed=true');
@@ -174,7 +174,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
       await open.page.keyboard.press('Enter');
       await keys.locator('button:focus', { hasText: 'Revoke' }).waitFor();
       const its = keys.getByRole('listitem').filter({ hasText: holder });
-      expect(await its.getByText('revoked', { exact: true }).count()).toBe(0);
+      await expect.poll(() => its.getByText('revoked', { exact: true }).count()).toBe(0);
       await keys.getByRole('button', { name: `Revoke the key of local:${holder}` }).click();
       await keys
         .getByRole('group')
@@ -188,7 +188,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
     test('failed documents are listed with their cause, and taken up again when that was confirmed', async () => {
       const documents = open.page.getByRole('region', { name: 'Documents' });
       const again = documents.getByRole('button', { name: /^Take up again/ });
-      expect(await again.isDisabled()).toBe(true);
+      await expect.poll(() => again.isDisabled()).toBe(true);
       expect(await again.getAttribute('title')).toBe('Nothing is stuck or failed.');
       // So many that, however quick the machine, some are not yet done when they are cancelled.
       const many = Array.from({ length: 60 }, (_, n) => `Of page ${n} and its button: ${'a word '.repeat(400)}`);
@@ -213,7 +213,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
       await checks.getByRole('row', { name: /^target sample to answer and ingest\s+(healthy|degraded)/ }).waitFor();
       for (const name of ['host', 'background jobs', 'state database', 'scheduler', 'outbox'])
         await checks.getByRole('row', { name: new RegExp(`^${name} `) }).waitFor();
-      expect(await checks.innerText()).toMatch(/Can answer\s+yes\s+Can ingest\s+yes/);
+      await expect.poll(() => checks.innerText()).toMatch(/Can answer\s+yes\s+Can ingest\s+yes/);
       const looked = open.page.waitForResponse((answer) => answer.url().endsWith('status?fresh=true'));
       await checks.getByRole('button', { name: /^Look now/ }).click();
       expect((await looked).status()).toBe(200);
@@ -228,7 +228,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
       const services = open.page.getByRole('region', { name: 'Services' });
       await services.getByRole('button', { name: /^Show \d+ more/ }).click();
       await services.getByRole('row', { name: /^health watch (running|waiting)/ }).waitFor();
-      expect(await services.innerText()).toContain('alive');
+      await expect.poll(() => services.innerText()).toContain('alive');
       expect(await open.faults()).toEqual([]);
     });
   });
