@@ -12,8 +12,13 @@ export default defineConfig({
     // the whole. A file leaves nothing behind in `process`, therefore, and mocks no module.
     isolate: false,
     globalSetup: ['test/setup/shared-postgres.ts', 'test/setup/product-programs.ts', 'test/setup/thread-programs.ts'],
-    // Its own test imports it from beside it, and has the real one.
-    alias: [{ find: /^.*\/platform\/workers\.ts$/, replacement: `${import.meta.dirname}/test/setup/thread-url.ts` }],
+    // Its own test imports it from beside it, and has the real one: as it is written there, and by its whole path later.
+    alias: [
+      {
+        find: /^\.\.\/(\.\.\/)*platform\/workers\.ts$/,
+        replacement: `${import.meta.dirname}/test/setup/thread-url.ts`,
+      },
+    ],
     // Tests of real processes wait half of their time, so two cores carry four of them.
     maxWorkers: 4,
     // Of those that a file lets run beside each other: each is the product, its sample and restic.
