@@ -215,8 +215,13 @@ test('logs, jobs and caches have the doors of document 002', async () => {
   const logs = new LogManager(options);
   // This one logs to standard error, and no folder is named.
   expect(await logs.listLogs()).toEqual([]);
-  for (const asked of [logs.rotateLogs(), logs.cleanupOldLogs(30), system.rotateLogs(), system.cleanupOldLogs()])
-    await expect(asked).rejects.toMatchObject({ code: 'conflict/state' });
+  for (const ask of [
+    () => logs.rotateLogs(),
+    () => logs.cleanupOldLogs(30),
+    () => system.rotateLogs(),
+    () => system.cleanupOldLogs(),
+  ])
+    await expect(ask()).rejects.toMatchObject({ code: 'conflict/state' });
   expect(await system.restartBackgroundServices({ names: ['growth'] })).toEqual([
     { name: 'growth', outcome: 'restarted' },
   ]);

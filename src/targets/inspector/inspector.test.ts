@@ -99,9 +99,9 @@ test('an abort ends the thread and the ask with its reason', async () => {
   const ask = inspector.inspect({ folder: recorded, workspace: '', signal: abort.signal });
   const waiting = inspector.inspect({ folder: recorded, workspace: '', signal: abort.signal });
   const reason = new AppError('operation/cancelled', 'enough');
+  const ended = Promise.all([expect(ask).rejects.toBe(reason), expect(waiting).rejects.toBe(reason)]);
   abort.abort(reason);
-  await expect(ask).rejects.toBe(reason);
-  await expect(waiting).rejects.toBe(reason);
+  await ended;
 });
 
 test('stop ends what runs, and nothing is begun afterwards', async () => {
