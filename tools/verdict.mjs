@@ -71,22 +71,21 @@ async function runVitest(root, env, args) {
       env: { ...env, RAGWARDEN_TEST_UNHANDLED: unhandled },
     });
     const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-    // The report does not know of them, and no second attempt at a file that failed takes them back.
-    if (report && existsSync(unhandled)) report.unhandledErrors = Number(readFileSync(unhandled, 'utf8'));
+    // The report does not know of them.
+    if (report && existsSync(unhandled)) report.unhandledErrors = JSON.parse(readFileSync(unhandled, 'utf8'));
     return { code, report };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Absolute paths. */
+/** Absolute paths of the files with a failed test, and of those that left an error no test took. */
 export function failedFiles(report) {
-  return [
-    ...new Set((report?.testResults ?? []).filter(({ status }) => status === 'failed').map(({ name }) => name)),
-  ].sort();
+  const failed = (report?.testResults ?? []).filter(({ status }) => status === 'failed').map(({ name }) => name);
+  return [...new Set([...failed, ...(report?.unhandledErrors ?? []).flatMap(({ file }) => file ?? [])])].sort();
 }
 
-/** One line for each test that failed at first and passed then, with what it failed on. */
+/** One line for each test that failed at first and passed then, and for each error no test took then, with what it failed on. */
 export function toldBySecond(root, first, second) {
   const passed = new Set();
   for (const { name, assertionResults } of second?.testResults ?? [])
@@ -99,18 +98,24 @@ export function toldBySecond(root, first, second) {
         return `  ${path.relative(root, name)} > ${test.fullName}: ${why}`;
       }),
   );
+  const uneasy = new Set((second?.unhandledErrors ?? []).map(({ file }) => file));
+  for (const { file, message } of second === undefined ? [] : (first?.unhandledErrors ?? []))
+    if (file !== undefined && !uneasy.has(file))
+      told.push(`  ${path.relative(root, file)}, an error that no test took: ${message.split('\n')[0]}`);
   return told.length === 0 ? [] : ['', `${told.length} passed only at the second attempt:`, ...told];
 }
 
 /** The files that were tried again count as they ended then. */
 export function mergedCounts(all, first, second) {
-  const files = (first?.testResults ?? []).filter(({ status }) => status === 'failed');
+  const tried = new Set(failedFiles(first));
+  const files = (first?.testResults ?? []).filter(({ name }) => tried.has(name));
   const before = countTests(
     {
       numPassedTests: countOf(files, 'passed'),
       numFailedTests: countOf(files, 'failed'),
       numPendingTests: countOf(files, 'pending', 'skipped', 'todo'),
       testResults: files,
+      unhandledErrors: (first?.unhandledErrors ?? []).filter(({ file }) => file !== undefined),
     },
     0,
   );
@@ -132,7 +137,7 @@ export function countTests(report, exitCode) {
   const broken = (report?.testResults ?? []).filter(
     ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
   ).length;
-  const failed = (report?.numFailedTests ?? 0) + broken + (report?.unhandledErrors ?? 0);
+  const failed = (report?.numFailedTests ?? 0) + broken + (report?.unhandledErrors?.length ?? 0);
   return {
     passed: report?.numPassedTests ?? 0,
     failed: failed === 0 && exitCode !== 0 ? 1 : failed,

@@ -14,7 +14,7 @@ test.each([
     1,
     '3 passed, 1 failed',
   ],
-  ['an unhandled error', { ...report, unhandledErrors: 2 }, 1, '3 passed, 2 failed'],
+  ['an unhandled error', { ...report, unhandledErrors: [{ message: 'a' }, { message: 'b' }] }, 1, '3 passed, 2 failed'],
   ['a run that ended badly and says nothing', report, 1, '3 passed, 1 failed'],
   ['no report at all', undefined, 1, '0 passed, 1 failed'],
 ])('counts %s', (_, given, code, line) => {
@@ -74,11 +74,38 @@ describe('what is tried again', () => {
   test('counts as it ended then, and what failed twice has failed', () => {
     const counts = mergedCounts(countTests(first, 1), first, countTests(second, 1));
     expect(counts).toEqual({ passed: 7, failed: 1, skipped: 1 });
-    // An error that no test took is not taken back by the second run of a file that failed too.
-    const uneasy = { ...first, unhandledErrors: 1 };
-    expect(mergedCounts(countTests(uneasy, 1), uneasy, { passed: 5, failed: 0, skipped: 1 }).failed).toBe(1);
+    // An error that no test took, and of which nobody knows the file, is not taken back by a second run of others.
+    const nowhere = { ...first, unhandledErrors: [{ message: 'Error: lost' }] };
+    expect(mergedCounts(countTests(nowhere, 1), nowhere, { passed: 5, failed: 0, skipped: 1 }).failed).toBe(1);
     // A second run that could not even begin is a failure.
     expect(mergedCounts(countTests(first, 1), first, countTests(undefined, 1)).failed).toBe(1);
+  });
+
+  test('is a file that left an error no test took as well, however its tests ended', () => {
+    const uneasy = {
+      ...report,
+      numPassedTests: 4,
+      testResults: [named('/repo/calm.test.ts', ['a', 'passed']), named('/repo/late.test.ts', ['a', 'passed'])],
+      unhandledErrors: [{ file: '/repo/late.test.ts', message: 'Error: nobody waited\nmore' }],
+    };
+    expect(countTests(uneasy, 1)).toEqual({ passed: 4, failed: 1, skipped: 0 });
+    expect(failedFiles(uneasy)).toEqual(['/repo/late.test.ts']);
+    const calm = { ...report, numPassedTests: 1, testResults: [named('/repo/late.test.ts', ['a', 'passed'])] };
+    expect(mergedCounts(countTests(uneasy, 1), uneasy, countTests(calm, 0))).toEqual({
+      passed: 4,
+      failed: 0,
+      skipped: 0,
+    });
+    expect(toldBySecond('/repo', uneasy, calm)).toEqual([
+      '',
+      '1 passed only at the second attempt:',
+      '  late.test.ts, an error that no test took: Error: nobody waited',
+    ]);
+    // Once more, and it has failed.
+    const again = { ...calm, unhandledErrors: uneasy.unhandledErrors };
+    expect(mergedCounts(countTests(uneasy, 1), uneasy, countTests(again, 1)).failed).toBe(1);
+    expect(toldBySecond('/repo', uneasy, again)).toEqual([]);
+    expect(toldBySecond('/repo', uneasy, undefined)).toEqual([]);
   });
 
   test('is told by name, with what it failed on first', () => {
