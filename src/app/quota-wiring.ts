@@ -39,7 +39,9 @@ export type QuotaWiring = {
 
 /** Quotas with the gateway before them, and what they tell. Definitions are read when this resolves; nothing runs yet. */
 export async function createQuotaWiring(ground: Ground, onlyTarget: string | null): Promise<QuotaWiring> {
-  const { config, live, clock, random, db, events, registry, logOf } = ground;
+  const { config, live, clock, random, db, registry, logOf } = ground;
+  const { auditHead, listAudit } = ground.eventLog;
+  const events = { ...ground.events, auditHead, listAudit };
   const log = logOf('quotas');
   const quotas = createQuotas({
     ...{ db, clock, random, events, log },

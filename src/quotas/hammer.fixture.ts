@@ -19,7 +19,10 @@ if (script?.endsWith('hammer.fixture.ts')) {
     : openSqlite({ name: 'state', path: place, synchronous: 'FULL', log: silentLogger, lockTimeoutMs: 20_000 });
   const quotas = createQuotas({
     ...{ db, instance, clock: systemClock, random: systemRandom, log: silentLogger, fromFile: [] },
-    events: { record: async () => 0, audit: async () => 0 },
+    events: {
+      ...{ record: async () => 0, audit: async () => 0, listAudit: async () => [] },
+      auditHead: async () => ({ seq: 0, hash: '' }),
+    },
   });
   await quotas.definitions.load();
   let ends = false;

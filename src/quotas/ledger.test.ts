@@ -336,6 +336,32 @@ test.each(['calendar', 'sliding'] as const)(
   },
 );
 
+test('what one process begins anew another knows with its next flush: whom it turned away, and what it only counts', async () => {
+  const found = await open([
+    draft({ limit: 5, period: 'hour', window: 'sliding', shadow: true }),
+    draft({ id: 'hard', counts: 'tokens', limit: 3, period: 'day', type: 'hard' }),
+  ]);
+  const other = await found.another();
+  const turnsAway = async () => !(await other.spend(anyPlace, { tokens: 1 }, () => true)).granted;
+  await found.quotas.spend(anyPlace, { tokens: 3 }, () => true);
+  other.count(anyPlace, { requests: 8 });
+  await other.flush();
+  const [counted] = other.definitions.applied(anyPlace, found.clock.now()).filter(({ quota }) => quota.id === 'q');
+  expect([await turnsAway(), counted?.standing]).toEqual([true, 8]);
+  expect(other.ledger.remembers()).toBe(true);
+  await found.quotas.reset('hard', undefined, 'test');
+  await found.quotas.reset('q', undefined, 'test');
+  found.quotas.count(anyPlace, { requests: 2 });
+  await found.quotas.flush();
+  // It answers from what it remembers, until it looks.
+  expect(await turnsAway()).toBe(true);
+  await other.flush();
+  expect([await turnsAway(), counted?.standing]).toEqual([false, 2]);
+  // Its own it does not learn once more.
+  await found.quotas.flush();
+  expect(found.quotas.definitions.applied(anyPlace, found.clock.now()).map(({ standing }) => standing)).toContain(2);
+});
+
 test('of a sliding window nothing stands any more after a pause that is longer', async () => {
   const found = await open([]);
   const { ledger } = gatedLedger(found);

@@ -80,6 +80,8 @@ export type Ledger = {
   reap(options?: { readonly atStart: boolean }): Promise<readonly Reaped[]>;
   /** Nothing is held and nothing waits to be written down. */
   isIdle(): boolean;
+  /** Somebody may be turned away, or judged, by what another process began anew meanwhile. */
+  remembers(): boolean;
   size(): { readonly holdings: number; readonly leases: number };
 };
 
@@ -115,6 +117,10 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
   let waiting: Waiting[] = [];
   let asking = false;
   let flushing: Promise<void> | undefined;
+  /** Until then somebody may be turned away by what is remembered. */
+  let refusesUntilMs = 0;
+  /** What was used there was forgotten: the next flush looks, also where it has nothing to write. */
+  const forgotten = new Set<Holding>();
 
   const holdingOf = (quota: Quota, bucket: string): Holding => {
     const key = `${quota.id} ${bucket}`;
@@ -225,6 +231,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
     }
     for (const one of batch) {
       const outcome = round.outcomes.get(one);
+      for (const { holding } of outcome?.refusals ?? [])
+        refusesUntilMs = Math.max(refusesUntilMs, holding.refusedUntilMs);
       if (outcome === undefined || outcome.refusals.length > 0) {
         one.resolve({ granted: false, refusals: outcome?.refusals ?? [] });
         continue;
@@ -242,7 +250,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
   /** All that is there now, some in each unit of work: what stayed behind would grow where slots are short. */
   const flushAll = async (everything: boolean, quotaId: string | undefined): Promise<void> => {
     const due = [...leases].filter(({ holding }) => quotaId === undefined || holding.quota.id === quotaId);
-    for (let at = 0; at < due.length; at += mostFlushed) await flushSome(due.slice(at, at + mostFlushed), everything);
+    for (let at = 0; at < due.length || (at === 0 && forgotten.size > 0); at += mostFlushed)
+      await flushSome(due.slice(at, at + mostFlushed), everything);
   };
   const flushSome = async (due: readonly Lease[], everything: boolean): Promise<void> => {
     const nowMs = clock.now();
@@ -267,7 +276,12 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       changes.push({ lease, used, back, covered, renews });
       written.set(lease.holding, Math.min(lease.slot.slotMs, written.get(lease.holding) ?? lease.slot.slotMs));
     }
-    if (changes.length === 0) return;
+    const again = [...forgotten].slice(0, mostFlushed);
+    for (const holding of again) {
+      forgotten.delete(holding);
+      if (holding.lease && !written.has(holding)) written.set(holding, holding.lease.slot.slotMs);
+    }
+    if (changes.length === 0 && written.size === 0) return;
     const expiresMs = nowMs + leaseMs;
     try {
       await db.unit(async (tx) => {
@@ -287,6 +301,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
         looks = await lookAgain(tx, written, nowMs);
       });
     } catch (err) {
+      for (const holding of again) forgotten.add(holding);
       for (const { lease, used, back, covered } of changes) {
         lease.spent += used;
         lease.writing = 0;
@@ -335,6 +350,8 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
         holding.seen = undefined;
         holding.refusedUntilMs = 0;
         holding.answer = undefined;
+        // Of what denies the ledger says it with each answer.
+        if (!denies(holding.quota)) forgotten.add(holding);
       }
     },
     give,
@@ -398,6 +415,7 @@ export function createLedger(options: { db: Database; clock: Pick<Clock, 'now'>;
       return reaped;
     },
     isIdle: () => leases.size === 0,
+    remembers: () => forgotten.size > 0 || clock.now() < refusesUntilMs,
     size: () => ({ holdings: holdings.size, leases: leases.size }),
   };
 }

@@ -63,14 +63,15 @@ async function pruneAll(db: Database, quotas: Quotas, nowMs: number): Promise<vo
   }
 }
 
-/** Writes down once a second what was used; asleep while nothing is. */
+/** Writes down once a second what was used, and learns what others began anew; asleep while neither matters. */
 export function createQuotaWriter(options: { quotas: Quotas; clock: Clock; log: Logger }): Part {
   const { quotas, clock, log } = options;
   const stopping = new AbortController();
   let loop: Promise<void> | undefined;
   let started = false;
   const write = async (): Promise<void> => {
-    while (!stopping.signal.aborted && !(quotas.ledger.isIdle() && !quotas.violations.pending())) {
+    const isDone = (): boolean => quotas.ledger.isIdle() && !quotas.violations.pending() && !quotas.ledger.remembers();
+    while (!stopping.signal.aborted && !isDone()) {
       await clock.sleep(flushMs, stopping.signal).catch(() => undefined);
       if (!stopping.signal.aborted) await quotas.flush();
     }

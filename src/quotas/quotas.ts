@@ -1,4 +1,3 @@
-import type { EventRecorder } from '../events/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { RandomSource } from '../platform/ids.ts';
@@ -22,6 +21,7 @@ import {
   type Place,
   type Quota,
 } from './quota.ts';
+import { createResets, resetAction, type TrailReader } from './resets.ts';
 import { createViolations, type Violations } from './violations.ts';
 import { createSlowLane, createWaitingRoom, type WaitingRoom } from './waiting-room.ts';
 import { slotAt } from './window.ts';
@@ -74,7 +74,7 @@ export type Quotas = {
   noteLevel(place: Place, counts: Counted, level: number): Promise<void>;
   /** Begins anew. @throws AppError `quota/unknown` */
   reset(id: string, bucket: string | undefined, actor: string): Promise<void>;
-  /** Writes down what waits. */
+  /** Writes down what waits, and forgets what another process began anew. */
   flush(): Promise<void>;
   readonly waitingRoom: WaitingRoom;
   /** Told when something waits to be written down. */
@@ -87,7 +87,7 @@ export function createQuotas(options: {
   clock: Clock;
   random: RandomSource;
   log: Logger;
-  events: EventRecorder;
+  events: TrailReader;
   instance: string;
   fromFile: readonly Quota[];
   alarm?: QuotaAlarm | undefined;
@@ -97,6 +97,7 @@ export function createQuotas(options: {
   const ledger = createLedger({ db, clock, holder });
   const definitions = createDefinitions({ db, clock, events, ledger, fromFile: options.fromFile });
   const violations = createViolations({ db, clock, random, events, alarm: options.alarm });
+  const resets = createResets(events, ledger);
   const waitingRoom = createWaitingRoom(clock);
   const slowLane = createSlowLane(() => clock.now());
   const lost = createLostLedger({ db, clock, events, log });
@@ -273,6 +274,7 @@ export function createQuotas(options: {
     waitingRoom,
     async open() {
       await definitions.load();
+      await resets.open();
       return ledger.reap({ atStart: true });
     },
     // No async function: what is at hand, and who was refused a moment ago, waits for nothing.
@@ -346,10 +348,11 @@ export function createQuotas(options: {
     async reset(id, bucket, actor) {
       const quota = definitions.require(id);
       await ledger.flush({ everything: true, quotaId: id });
+      let seq = 0;
       await db.unit(async (tx) => {
         await clearUsage(tx, id, bucket);
         const data = { bucket: bucket ?? null };
-        await events.audit(tx, { actor, action: 'quota.reset', object: id, outcome: 'done', data });
+        seq = await events.audit(tx, { actor, action: resetAction, object: id, outcome: 'done', data });
         await events.record(tx, {
           type: 'quota.reset',
           severity: 'info',
@@ -357,11 +360,15 @@ export function createQuotas(options: {
           data: { quota_id: id, ...data },
         });
       });
+      resets.own(seq);
       counters.resets += 1;
       ledger.forgetUsage(id, bucket);
+      wake();
     },
     async flush() {
       try {
+        // Before: what is forgotten is looked at with the same flush.
+        await resets.learn();
         await ledger.flush();
         await violations.flush();
         lost.answered();
