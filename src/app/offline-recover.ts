@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import {
   chooseRecoverable,
   createResticRepository,
+  describeMisdated,
   listRecoverable,
   parseRecoveryKit,
   planRecovery,
@@ -81,7 +82,7 @@ export async function recoverOffline(config: Config, options: RecoverOptions): P
       },
       signal,
     );
-    const report = reportOf(plan, points);
+    const report = reportOf(plan, points, clock.now());
     if (!(await options.confirm(report)) || plan.blockers.length > 0) return report;
     const step = async (name: string): Promise<void> => options.step?.(name);
     await recoverPoint({ repository, log, scratchDir, step, tell: options.tell }, plan, signal);
@@ -165,7 +166,11 @@ async function keepPassword(path: string, password: string): Promise<boolean> {
   }
 }
 
-const reportOf = (plan: RecoveryPlan, points: Awaited<ReturnType<typeof listRecoverable>>): RecoveryReport => ({
+const reportOf = (
+  plan: RecoveryPlan,
+  points: Awaited<ReturnType<typeof listRecoverable>>,
+  nowMs: number,
+): RecoveryReport => ({
   backup_id: plan.point.id,
   target_id: plan.point.targetId,
   taken_at: isoInstant(plan.point.takenMs),
@@ -183,7 +188,7 @@ const reportOf = (plan: RecoveryPlan, points: Awaited<ReturnType<typeof listReco
     by_hand: part.kind === 'files' && part.beside,
   })),
   left_alone: [...plan.leftAlone],
-  warnings: [...plan.warnings],
+  warnings: [...plan.warnings, ...describeMisdated(points, plan.point, nowMs)],
   blockers: [...plan.blockers],
   recovered: false,
   next: [],

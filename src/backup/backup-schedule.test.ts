@@ -223,6 +223,31 @@ test('points are not taken for misdated because the clock was behind for a while
   expect((await points.list({ limit: 10 })).filter(({ misdated }) => misdated)).toEqual([]);
 });
 
+test('good points that were noted because the clock was behind keep their places, and the next point takes the notes away', async () => {
+  points = createPointStore(state.db, () => nowMs);
+  const known = { ...manifestOf('1.4.9'), taken_after: [] };
+  for (const [id, atMs] of [
+    ['older', noon - 30 * hour],
+    ['good', noon],
+  ] as const)
+    await state.db.unit((tx) => points.insert(tx, point(id, { takenMs: atMs, verifiedMs: atMs, manifest: known })));
+  nowMs = noon - 20 * hour;
+  breaks = true;
+  await pass(begin(), 2 * hour, 600_000);
+  expect((await points.find('good'))?.misdated).toBe(true);
+  nowMs = noon + hour / 4;
+  const schedule = begin();
+  await schedule.runOnce();
+  const { newestVerified, rpo, warnings } = await schedule.status('rag');
+  expect([newestVerified?.id, rpo.measuredMs]).toEqual(['good', null]);
+  expect(warnings.join()).toContain('good lay in the future for more than an hour');
+  await state.db.unit((tx) => points.insert(tx, point('next', { manifest: known })));
+  nowMs += hour / 4;
+  await schedule.runOnce();
+  expect((await points.find('good'))?.misdated).toBeUndefined();
+  expect((await schedule.status('rag')).newestVerified?.id).toBe('next');
+});
+
 test('a point in part and one of a workspace are named as well when they are dated in the future', async () => {
   const aheadMs = nowMs + 24 * hour;
   await state.db.unit((tx) => points.insert(tx, point('tenant', { takenMs: aheadMs, workspace: 'tenant' })));

@@ -9,7 +9,7 @@ import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import type { Availability, Backup } from './backup.ts';
 import type { Graph } from './graphs/graph.ts';
 import { createGraphSchedules } from './graphs/graph-schedules.ts';
-import { createMisdated } from './misdated.ts';
+import { createMisdated, describeAhead } from './misdated.ts';
 import { countsForSchedule, decideJitter, decideLastRun, decideNextRun, findUpgrade } from './next-run.ts';
 import { isMisdated, newestFirstAt, type RecoveryPoint } from './point.ts';
 import type { PointStore } from './point-store.ts';
@@ -202,10 +202,7 @@ export function createBackupSchedule(options: {
     const upkeep = upkeepWarnings(await backup.upkeep.states());
     warnings.push(...upkeep);
     const ahead = latest.find((one) => isMisdated(one, nowMs));
-    if (ahead)
-      warnings.push(
-        `${ahead.id} was dated in the future, by a clock that was wrong then. It counts as older than all others, and goes by no retention until its date has come: \`ragwarden backup snapshot delete\` drops it.`,
-      );
+    if (ahead) warnings.push(describeAhead(ahead, nowMs));
     if (!on) warnings.push('The schedule is switched off: no point is taken by itself.');
     if (backup.policy.frequencyMs > 3_600_000)
       warnings.push('Points are taken less often than hourly; up to one interval of work can be lost.');

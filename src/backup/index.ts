@@ -19,6 +19,7 @@ export { connectPostgres, defaultDatabase, defaultUser, type PostgresConnection 
 export { findDatabaseOrphans, findLostRows } from './postgres/orphan-store.ts';
 export {
   chooseRecoverable,
+  describeMisdated,
   listRecoverable,
   planRecovery,
   type RecoverablePoint,

@@ -104,6 +104,11 @@ export const manifestSchema = z.object({
     trail: z.string().optional(),
   }),
   warden_version: z.string(),
+  /**
+   * Points that bear a later date than this one, and were there before it: of the two clocks one was wrong. Absent in manifests of
+   * earlier versions, which say nothing of it.
+   */
+  taken_after: z.array(z.string()).optional(),
   /** Absent in manifests of earlier versions, as is the next. ISO 8601 UTC. */
   started_at: z.string().optional(),
   operation_id: z.string().nullable().optional(),

@@ -2,8 +2,8 @@ import type { Kysely, Selectable } from 'kysely';
 import { createUnchanged, type Database, olderThan, type Tx } from '../platform/database/index.ts';
 import type { PagePlace } from '../platform/paging.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
-import { misdatedKey, readMisdated } from './misdated.ts';
-import { clockLeewayMs, isMisdated, type PointId, type PointStatus, type RecoveryPoint } from './point.ts';
+import { misdatedKey, type Noted, readMisdated } from './misdated.ts';
+import { clockLeewayMs, isOutOfOrder, type PointId, type PointStatus, type RecoveryPoint } from './point.ts';
 import type { PointCause } from './point-cause.ts';
 import type { ProofGrade } from './sources/source.ts';
 
@@ -65,7 +65,7 @@ export type PointStore = {
   deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
   /**
    * Newest point of the whole target that exists, or of one workspace alone; with `good` the newest that is complete and
-   * verified. One that is misdated only where there is no other.
+   * verified. One that is out of order only where there is no other.
    */
   newest(targetId: string, kind?: 'any' | 'good', workspace?: string): Promise<RecoveryPoint | undefined>;
   /** When the oldest point of the target that exists was taken. */
@@ -85,11 +85,16 @@ export function createPointStore(db: Database, now: () => number = () => Number.
   const store = createStore(db);
   // The schedule and the metrics ask for the same every few seconds, manifests to be parsed included.
   const unchanged = createUnchanged(db);
-  const misdated = async (): Promise<ReadonlySet<string>> =>
+  const misdated = async (): Promise<Noted> =>
     readMisdated(await unchanged(`setting ${misdatedKey}`, () => store.readSetting(misdatedKey)));
   const mark = async (rows: readonly RecoveryPoint[]): Promise<RecoveryPoint[]> => {
-    const ids = await misdated();
-    return ids.size === 0 ? [...rows] : rows.map((row) => (ids.has(row.id) ? { ...row, misdated: true } : row));
+    const noted = await misdated();
+    return noted.size === 0
+      ? [...rows]
+      : rows.map((row) => {
+          const inOrder = noted.get(row.id);
+          return inOrder === undefined ? row : { ...row, misdated: true, inOrder };
+        });
   };
   return {
     ...store,
@@ -107,11 +112,11 @@ export function createPointStore(db: Database, now: () => number = () => Number.
       );
       const [newest] = found ? await mark([found]) : [];
       const nowMs = now();
-      if (newest === undefined || !isMisdated(newest, nowMs)) return newest;
+      if (newest === undefined || !isOutOfOrder(newest, nowMs)) return newest;
       const notAfterMs = Math.min(nowMs + clockLeewayMs, Number.MAX_SAFE_INTEGER);
-      return (
-        (await store.newest(targetId, kind, workspace, { notAfterMs, without: [...(await misdated())] })) ?? newest
-      );
+      const without = [...(await misdated())].flatMap(([id, inOrder]) => (inOrder ? [] : [id]));
+      const inOrder = await store.newest(targetId, kind, workspace, { notAfterMs, without });
+      return inOrder ? (await mark([inOrder]))[0] : newest;
     },
     count: (targetId) => unchanged(`count ${targetId}`, () => store.count(targetId)),
     countRows: () => unchanged('rows', () => store.countRows()),

@@ -38,13 +38,21 @@ export type RecoveryPoint = {
   readonly operationId: string | null;
   /** Seen for long enough to be dated ahead of the clock, and so for good: see `misdated.ts`. */
   readonly misdated?: boolean;
+  /** Beside `misdated`: nothing that is there was taken after it and is dated before it. Only its age is not known. */
+  readonly inOrder?: boolean;
 };
+
+type Dated = Pick<RecoveryPoint, 'takenMs' | 'misdated' | 'inOrder'>;
 
 /** By so much the clocks of two machines that share a state may differ; by more, one of them was wrong. */
 export const clockLeewayMs = 300_000;
 
 export const isAheadOfClock = ({ takenMs }: Pick<RecoveryPoint, 'takenMs'>, nowMs: number): boolean =>
   takenMs > nowMs + clockLeewayMs;
+
+/** Whether what was taken after it may bear an earlier date: then its date says nothing of its place among others either. */
+export const isOutOfOrder = (point: Dated, nowMs: number): boolean =>
+  (point.misdated === true && point.inOrder !== true) || isAheadOfClock(point, nowMs);
 
 /**
  * Dated by a clock that was wrong then and was set back since: how old it is nobody knows, but older than what was taken after that.
@@ -57,14 +65,11 @@ export const isMisdated = (point: Pick<RecoveryPoint, 'takenMs' | 'misdated'>, n
 export const believedMs = (point: Pick<RecoveryPoint, 'takenMs' | 'misdated'>, nowMs: number): number =>
   isMisdated(point, nowMs) ? Number.NEGATIVE_INFINITY : point.takenMs;
 
-/** Newest first. What is misdated comes after everything else, whatever its date says, so that it is the newest only where there is no other. */
+/** Newest first. What is out of order comes after everything else, whatever its date says, so that it is the newest only where there is no other. */
 export const newestFirstAt =
   (nowMs: number) =>
-  (
-    one: Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated'>,
-    other: Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated'>,
-  ): number =>
-    Number(isMisdated(one, nowMs)) - Number(isMisdated(other, nowMs)) ||
+  (one: Dated & { readonly id: PointId }, other: Dated & { readonly id: PointId }): number =>
+    Number(isOutOfOrder(one, nowMs)) - Number(isOutOfOrder(other, nowMs)) ||
     other.takenMs - one.takenMs ||
     (one.id < other.id ? 1 : -1);
 

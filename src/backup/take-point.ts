@@ -5,6 +5,7 @@ import { capturePoint } from './capture-point.ts';
 import { markRejected, noteFacts } from './catalogue/index.ts';
 import { inspectCaptured } from './inspect-captured.ts';
 import { type Manifest, manifestFile } from './manifest.ts';
+import { findDatedLater } from './misdated.ts';
 import { openRepository } from './open-repository.ts';
 import { newPointId, type PointId, type RecoveryPoint } from './point.ts';
 import type { PointCause } from './point-cause.ts';
@@ -163,6 +164,7 @@ async function captureAndStore(
   const manifest = await writeManifest(deps, {
     previous,
     lastGood,
+    datedLater: await findDatedLater(deps.points, target.id, point.takenMs),
     guarded,
     row,
     selection,

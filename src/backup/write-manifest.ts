@@ -8,7 +8,7 @@ import type { CapturedPoint } from './capture-point.ts';
 import { partsByWorkspace } from './graphs/part.ts';
 import { inspectedName } from './inspected-component.ts';
 import { type Manifest, type ManifestComponent, manifestFile, renderManifest } from './manifest.ts';
-import { type RecoveryPoint, worstGrade } from './point.ts';
+import { type PointId, type RecoveryPoint, worstGrade } from './point.ts';
 import { includeSwitchOf, leftOutPrefix, type PointSelection } from './selection.ts';
 import type { CaptureResult, ProofGrade, RestoreRecipe } from './sources/source.ts';
 import { entriesPath, entryLines, type Staging, writeWhole } from './staging.ts';
@@ -22,6 +22,8 @@ export async function writeManifest(
     previous: RecoveryPoint | undefined;
     /** The newest that was complete and verified. */
     lastGood: RecoveryPoint | undefined;
+    /** Points that were there before and bear a later date. */
+    datedLater: readonly PointId[];
     guarded: ProtectedTarget;
     row: RecoveryPoint;
     selection: PointSelection;
@@ -101,6 +103,7 @@ export async function writeManifest(
     ...(facts.metadata === undefined ? {} : { metadata: facts.metadata }),
     audit: await deps.auditHead(),
     warden_version: deps.wardenVersion,
+    taken_after: [...facts.datedLater],
     started_at: isoInstant(row.startedMs),
     operation_id: row.operationId,
   };

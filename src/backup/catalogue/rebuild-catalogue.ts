@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Database } from '../../platform/database/index.ts';
 import { AppError, describeError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logging.ts';
+import { findOvertaken, noteMisdated } from '../misdated.ts';
 import type { KnownRepository } from '../open-repository.ts';
 import { isRestorable, type RecoveryPoint } from '../point.ts';
 import type { PointStore } from '../point-store.ts';
@@ -87,6 +88,8 @@ export async function rebuildCatalogue(
     done += 1;
     work.progress({ filesDone: done, filesTotal: plan.items.length });
   }
+  // Nothing else says it of a date that has come: the notes went with the catalogue.
+  if (counts.add > 0) await noteOvertaken(deps, plan.items);
   if (counts.add > 0)
     await deps.db.unit((tx) =>
       deps.events.record(tx, {
@@ -98,6 +101,17 @@ export async function rebuildCatalogue(
       }),
     );
   return { ...plan, dryRun: false, counts };
+}
+
+/** What was added and was there before something that bears an earlier date; see `misdated.ts`. */
+async function noteOvertaken(deps: CatalogueDeps, items: readonly CatalogueItem[]): Promise<void> {
+  const rows = await deps.points.list({ statuses: ['success', 'partial'], limit: everyRow });
+  const overtaken = findOvertaken(rows.flatMap(({ manifest }) => manifest ?? []));
+  const added = new Set(items.filter(({ action }) => action === 'add').map(({ pointId }) => pointId));
+  await noteMisdated(
+    deps,
+    rows.filter(({ id }) => added.has(id) && overtaken.has(id)).map(({ id }) => id),
+  );
 }
 
 /** One unit for one point, made again from what the catalogue says at that moment. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { AppError, describeError, systemCode } from '../../platform/errors.ts';
 import { factsOfTags, readRepository } from '../catalogue/index.ts';
 import type { Manifest, ManifestComponent } from '../manifest.ts';
-import { isPointId, newestFirstAt } from '../point.ts';
+import { findOvertaken } from '../misdated.ts';
+import { isMisdated, isPointId, newestFirstAt } from '../point.ts';
 import type { Repository } from '../repository/index.ts';
 import { requireSafeEntries, verifyRestored } from '../restore/index.ts';
 import type { ComponentPlan, Restorer, RestorerRequest } from '../restore/restorer.ts';
@@ -20,6 +21,8 @@ export type RecoverablePoint = {
   readonly takenMs: number;
   readonly snapshotId: string;
   readonly verified: boolean;
+  /** Another says that it was taken after this one, and bears an earlier date. */
+  readonly misdated?: boolean;
   readonly manifest: Manifest;
 };
 
@@ -35,6 +38,7 @@ export async function listRecoverable(
   if (opened.state === 'wrong-password')
     throw new AppError('repository/wrong-password', `The password does not open ${repository.location.display}.`);
   const { found } = await readRepository(repository, [], { signal, manifests: true });
+  const overtaken = findOvertaken(found.flatMap(({ manifest }) => manifest ?? []));
   return found
     .flatMap(({ id, manifest, snapshotIds: [snapshotId], tags }): RecoverablePoint[] =>
       manifest && snapshotId !== undefined
@@ -46,6 +50,7 @@ export async function listRecoverable(
               takenMs: Date.parse(manifest.taken_at),
               snapshotId,
               verified: factsOfTags(tags).facts.verifiedMs !== null,
+              misdated: overtaken.has(id),
               manifest,
             },
           ]
@@ -87,6 +92,22 @@ export function chooseRecoverable(
         : `The repository holds no point of the target "${wanted.targetId}".`,
     );
   return chosen;
+}
+
+/** Of points of its target that bear a later date than the chosen one, and are not newer: whoever knows better names one. */
+export function describeMisdated(
+  points: readonly RecoverablePoint[],
+  chosen: RecoverablePoint,
+  nowMs: number,
+): readonly string[] {
+  const later = points.filter(
+    (one) => one.targetId === chosen.targetId && one.takenMs > chosen.takenMs && isMisdated(one, nowMs),
+  );
+  if (later.length === 0) return [];
+  const named = later.slice(0, 3).map(({ id }) => id);
+  return [
+    `${named.join(', ')}${later.length > named.length ? ` and ${later.length - named.length} more` : ''} ${later.length === 1 ? 'bears' : 'bear'} a later date and ${later.length === 1 ? 'counts' : 'count'} as older: the date lies in the future, or a point with an earlier date was taken after it. Name one with --point where you know better.`,
+  ];
 }
 
 export type RecoveryPart =
