@@ -429,7 +429,9 @@ describe.runIf(hasRestic)('a restic repository', () => {
     await mine.kill();
     // The shell around it was our child, restic was its child; only what we started ourselves counts as ours.
     expect(await repository.locks()).toMatchObject([{ holder: 'dead' }]);
-    await expect(repository.prune()).rejects.toMatchObject({ code: 'repository/locked' });
+    await expect(repository.prune()).rejects.toMatchObject({
+      ...{ code: 'repository/locked', detail: expect.stringContaining('`ragwarden repo unlock` removes its lock') },
+    });
     expect(await repository.check({ readData: 'all' })).toMatchObject({ ok: true });
     await repository.unlock({ lockIds: (await repository.locks()).map(({ id }) => id) });
     expect(await repository.locks()).toEqual([]);

@@ -95,7 +95,7 @@ function detailOf(code: ErrorCode, doing: string, display: string, stderr: strin
     case 'repository/wrong-password':
       return `The password does not open the repository ${display}. Put back the password file from the recovery kit.`;
     case 'repository/locked':
-      return `The repository ${display} is locked${lockWords(stderr)}. Wait until it has finished and try again.`;
+      return `The repository ${display} is locked${lockWords(stderr)}. Wait until it has finished and try again; \`ragwarden repo status\` tells whether it is there still.`;
     case 'backup/unknown-point':
       return `The repository ${display} has no such snapshot.`;
     case 'conflict/state':

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseRepositoryLocation } from './location.ts';
 import { resticFailure } from './restic-errors.ts';
-import { decideLockHolder, type LockFacts, wouldResticUnlock } from './restic-locks.ts';
+import { adviceOn, decideLockHolder, findHolder, type LockFacts, wouldResticUnlock } from './restic-locks.ts';
 import {
   parseBackupWarning,
   parseFindings,
@@ -256,6 +256,18 @@ test('a lock is ours only when a killed child of ours had its number before it w
   expect(decideLockHolder({ ...lock, host: 'there' }, facts(undefined))).toBe('elsewhere');
 
   const elsewhere = { ...lock, host: 'there', holder: 'elsewhere' as const };
+  const dead = { ...lock, holder: 'dead' as const };
+  const alive = { ...lock, holder: 'alive' as const };
+  expect(adviceOn(dead, 12_000)).toContain('`ragwarden repo unlock` removes its lock');
+  expect(adviceOn(alive, 12_000)).toContain('wait until it has finished');
+  expect(adviceOn(alive, 12_000, 'restic')).toContain('wait until it has finished');
+  expect(adviceOn(alive, 12_000, 'nginx')).toContain('belongs to "nginx" now');
+  expect(adviceOn(elsewhere, 12_000)).toContain('Wait until it has finished');
+  expect(adviceOn(elsewhere, 12_000 + 3_600_000)).toMatch(/for 60 minutes.*see on there whether process 7 runs/);
+  // Nobody is told that all are gone as long as one may live.
+  expect(findHolder([dead, elsewhere, alive])).toBe(alive);
+  expect(findHolder([dead, elsewhere])).toBe(elsewhere);
+  expect(findHolder([dead])).toBe(dead);
   expect(wouldResticUnlock(elsewhere, 12_000, facts(undefined))).toBe(false);
   expect(wouldResticUnlock(elsewhere, 12_000 + 3_600_000, facts(undefined))).toBe(true);
 });

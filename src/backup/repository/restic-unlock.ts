@@ -1,10 +1,17 @@
 import { unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { runningProcess } from '../../platform/child-processes/index.ts';
+import { programOf, runningProcess } from '../../platform/child-processes/index.ts';
 import { AppError, isAppError, systemCode } from '../../platform/errors.ts';
 import type { Call, Repository, RepositoryLock } from './repository.ts';
-import { decideLockHolder, describeHolder, type LockFacts, wouldResticUnlock } from './restic-locks.ts';
+import {
+  adviceOn,
+  decideLockHolder,
+  describeHolder,
+  findHolder,
+  type LockFacts,
+  wouldResticUnlock,
+} from './restic-locks.ts';
 import { parseLock } from './restic-output.ts';
 import type { ResticOptions, ResticTool } from './restic-tool.ts';
 
@@ -97,8 +104,8 @@ export function createLockKeeper(tool: ResticTool, options: ResticOptions): Lock
         if (!isAppError(err) || err.code !== 'repository/locked') throw err;
         const { removed, remaining } = await removeOwnStaleLocks(call);
         if (removed.length > 0) return await work();
-        const holder = remaining[0];
-        throw holder ? lockedBy(holder, 'Wait until it has finished and try again.', err) : err;
+        const holder = findHolder(remaining);
+        throw holder ? lockedBy(holder, adviceOn(holder, clock.now(), programOf(holder.pid)), err) : err;
       }
     },
   };

@@ -35,6 +35,15 @@ export function runningProcess(pid: number): number | undefined {
   return facts && isAlive(facts) ? facts.startTicks : undefined;
 }
 
+/** The name of the program that a process runs, cut at 15 characters. Undefined where there is none, or no `/proc`. */
+export function programOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Bytes that a process has read and written by now, of files, pipes and the net. Undefined where the system does not show it. */
 function bytesOf(pid: number): { readonly read: number; readonly written: number } | undefined {
   try {
