@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findNpmCli } from '../tools/node-runtime.mjs';
 import { pack } from '../tools/pack.mjs';
+import { programsOfDocs } from './setup/docs-blocks.ts';
 import { findOlderNode } from './setup/older-node.ts';
 import { removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
@@ -119,6 +120,8 @@ describe('the published package', () => {
     mkdirSync(project);
     for (const file of ['client.mjs', 'embedded.mjs', 'documents.ts'])
       cpSync(join(root, 'examples/library', file), join(project, file));
+    // What the documentation shows is held to the types that a reader gets.
+    for (const [file, text] of programsOfDocs()) writeFileSync(join(project, file), text);
     writeFileSync(
       join(project, 'wrong.ts'),
       [

@@ -26,13 +26,13 @@ type Timer = { first(): void; done(): void; failed(): void };
  * A promise of the language is answered by another with the same result; other promises, async iterables and generators are the
  * same objects, watched; a `ReadableStream` is answered by another with the same chunks. A stream that nobody reads is not counted.
  */
-export function monitorLightragOperation(
+export function monitorLightragOperation<Args extends readonly unknown[] = readonly unknown[]>(
   operation: LightragOperation,
-  options: MonitorOptions = {},
+  options: MonitorOptions<Args> = {},
 ): <F extends AnyFunction>(fn: F, context?: unknown) => F {
   return (fn) => {
     const wrapped = function (this: unknown, ...args: unknown[]): unknown {
-      const timer = startTimer(operation, options, args);
+      const timer = startTimer(operation, options, args as readonly unknown[] as Args); // what the function itself is called with
       let result: unknown;
       try {
         result = fn.apply(this, args);
@@ -50,7 +50,11 @@ export function monitorLightragOperation(
   };
 }
 
-function startTimer(operation: LightragOperation, options: MonitorOptions, args: readonly unknown[]): Timer {
+function startTimer<Args extends readonly unknown[]>(
+  operation: LightragOperation,
+  options: MonitorOptions<Args>,
+  args: Args,
+): Timer {
   const began = performance.now();
   let firstSeconds: number | undefined;
   let over = false;
@@ -75,7 +79,7 @@ function startTimer(operation: LightragOperation, options: MonitorOptions, args:
   };
 }
 
-function factsOf({ facts }: MonitorOptions, args: readonly unknown[]): OperationFacts {
+function factsOf<Args extends readonly unknown[]>({ facts }: MonitorOptions<Args>, args: Args): OperationFacts {
   try {
     return facts?.(...args) ?? {};
   } catch {
