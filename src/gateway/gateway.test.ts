@@ -152,12 +152,14 @@ test('a main thread that stands still stops no traffic, and quota asks go unansw
   await busy.stop();
 });
 
-test('a taken port is told with the setting that chose it', async () => {
+test('a taken port is told with the setting that chose it, and the stop that follows waits for nothing', async () => {
   const { port } = new URL(stub.url);
-  await expect(make({ settings: { ...testSettings, port: Number(port) } }).start()).rejects.toMatchObject({
+  const refused = make({ settings: { ...testSettings, port: Number(port) } });
+  await expect(refused.start()).rejects.toMatchObject({
     code: 'listen/port-taken',
     detail: expect.stringContaining('RAGWARDEN_GATEWAY_PORT'),
   });
+  await refused.stop(); // the end of its thread was before
 });
 
 test('before it starts and after it stopped nothing is held, and a second stop does nothing', async () => {

@@ -184,7 +184,11 @@ export function createGateway(options: GatewayOptions): Gateway {
           reject(err);
         }
       });
-      begun.once('exit', () => reject(new Error(`the thread of the gateway ended: ${reason}`)));
+      begun.once('exit', () => {
+        // A thread that is over says nothing more, also to whoever would wait for its end.
+        if (worker === begun) worker = undefined;
+        reject(new Error(`the thread of the gateway ended: ${reason}`));
+      });
     });
     port = listening;
     phase = 'running';
