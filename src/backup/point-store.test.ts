@@ -76,6 +76,13 @@ test('lists, counts and the newest keep to the target, to what exists and to wha
   expect(await points.count('default')).toBe(3);
   expect((await points.newest('default'))?.id).toBe('partial');
   expect((await points.newest('default', 'good'))?.id).toBe('old');
+  // What a restore gave up is good, and not what anybody wants back unasked.
+  await insert(point('given-up', { cause: 'safety', takenMs: 2 }), point('of-b', { targetId: 'b', cause: 'safety' }));
+  expect((await points.newest('default', 'good'))?.id).toBe('given-up');
+  expect((await points.newest('default', 'wanted'))?.id).toBe('old');
+  await state.db.unit(async (tx) => {
+    for (const id of ['given-up', 'of-b']) await points.update(tx, id, { forgottenMs: 1 });
+  });
   expect(ids(await points.list({ targetId: 'default', limit: 10 }))).toEqual([
     'failed',
     'partial',

@@ -40,6 +40,12 @@ export type TimelineRow = Pick<
 const shortList = 20;
 
 /** The catalogue of recovery points. The repository is the truth; this is what answers quickly. */
+/**
+ * `good`: complete and verified. `wanted`: of these, one that was taken to be kept; a safety point holds what a restore or a change
+ * gave up, and nobody takes that for the state to go back to who does not name it.
+ */
+export type NewestKind = 'any' | 'good' | 'wanted';
+
 export type PointStore = {
   insert(tx: Tx, point: RecoveryPoint): Promise<void>;
   update(tx: Tx, id: PointId, change: Partial<Omit<RecoveryPoint, 'id' | 'targetId'>>): Promise<void>;
@@ -64,10 +70,9 @@ export type PointStore = {
   /** The oldest of them. @returns how many went */
   deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
   /**
-   * Newest point of the whole target that exists, or of one workspace alone; with `good` the newest that is complete and
-   * verified. One that is out of order only where there is no other.
+   * Newest point of the whole target that exists, or of one workspace alone. One that is out of order only where there is no other.
    */
-  newest(targetId: string, kind?: 'any' | 'good', workspace?: string): Promise<RecoveryPoint | undefined>;
+  newest(targetId: string, kind?: NewestKind, workspace?: string): Promise<RecoveryPoint | undefined>;
   /** When the oldest point of the target that exists was taken. */
   oldestTakenMs(targetId: string): Promise<number | undefined>;
   /** Workspaces that have points of their own. */
@@ -130,7 +135,7 @@ export function createPointStore(db: Database, now: () => number = () => Number.
 type Store = Omit<PointStore, 'newest'> & {
   newest(
     targetId: string,
-    kind: 'any' | 'good',
+    kind: NewestKind,
     workspace: string | undefined,
     among?: { readonly notAfterMs: number; readonly without: readonly PointId[] },
   ): Promise<RecoveryPoint | undefined>;
@@ -199,7 +204,8 @@ function createStore(db: Database): Store {
       query = query.where('workspace', workspace === undefined ? 'is' : '=', workspace ?? null);
       if (among) query = query.where('taken_ms', '<=', among.notAfterMs);
       if (among && among.without.length > 0) query = query.where('id', 'not in', among.without);
-      if (kind === 'good') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
+      if (kind !== 'any') query = query.where('status', '=', 'success').where('verified_ms', 'is not', null);
+      if (kind === 'wanted') query = query.where('cause', '!=', 'safety' satisfies PointCause);
       const row = await query.orderBy('taken_ms', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       return row && fromRow(row);
     },

@@ -77,7 +77,7 @@ export function createCheckpointSchedule(deps: {
   /** Of the whole target where there is such a point: only a checkpoint of one point can be failed over to. */
   const offer = async (targetId: string, present: readonly Checkpoint[]): Promise<readonly OfferedGraph[]> => {
     const named = present.flatMap(({ graphs }) => graphs);
-    const whole = await points.newest(targetId, 'good');
+    const whole = await points.newest(targetId, 'wanted');
     const offered: OfferedGraph[] = [];
     for (const graph of await deps.graphs()) {
       if (graph.targetId !== targetId) continue;

@@ -126,6 +126,16 @@ test('a drill that could not be done takes no earlier validation away; one that 
   expect(await validate()).toBe(false);
 });
 
+test('what a restore gave up stands for no graph, however new it is', async () => {
+  const asked: unknown[] = [];
+  const newest = async (_: string, kind?: string) => {
+    asked.push(kind);
+    return kind === 'wanted' ? pointOf('before-the-damage') : pointOf('safety-point');
+  };
+  const point = await findVerified({ newest }, { id: 'g', targetId: 'rag', workspace: '' });
+  expect([point?.id, asked]).toEqual(['before-the-damage', ['wanted']]);
+});
+
 test('a workspace that the newest point of the target does not hold is named by a point of its own, or not at all', async () => {
   // Of a manifest only this is read.
   const manifest = { target: { workspaces: ['books'] } } as RecoveryPoint['manifest'];

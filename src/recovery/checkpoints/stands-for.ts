@@ -9,14 +9,14 @@ const holds = ({ manifest }: RecoveryPoint, workspace: string): boolean =>
 
 /**
  * The newest verified point that stands for a graph: of its whole target where it holds the graph, since only such a one can be
- * failed over to, else of the workspace alone.
+ * failed over to, else of the workspace alone. What a restore gave up stands for none.
  */
 export async function findVerified(
   points: Pick<PointStore, 'newest'>,
   { targetId, workspace }: GraphName,
 ): Promise<RecoveryPoint | undefined> {
-  const whole = await points.newest(targetId, 'good');
-  return whole && holds(whole, workspace) ? whole : points.newest(targetId, 'good', workspace);
+  const whole = await points.newest(targetId, 'wanted');
+  return whole && holds(whole, workspace) ? whole : points.newest(targetId, 'wanted', workspace);
 }
 
 /** @param named what other checkpoints name: a pin of theirs is passed on to the one that lasts longer */
