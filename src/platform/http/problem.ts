@@ -71,23 +71,36 @@ const places = ['params', 'body', 'querystring', 'headers'] as const;
 /** The framework stops at the first place that fails; the caller wants to hear of all of them. */
 function allViolations(err: FastifyError, request: FastifyRequest): Violation[] {
   const first = err.validationContext ?? 'body';
-  const found = violationsOf(first, err.validation ?? []);
   const values = { params: request.params, body: request.body, querystring: request.query, headers: request.headers };
+  const valueAt = (place: string): unknown => (place in values ? values[place as keyof typeof values] : undefined);
+  const found = violationsOf(first, err.validation ?? [], valueAt(first));
   for (const place of places.slice(places.indexOf(first) + 1)) {
     const validate = request.getValidationFunction(place);
     const outcome: unknown = validate?.(values[place]);
     const error = typeof outcome === 'object' && outcome !== null && 'error' in outcome ? outcome.error : undefined;
-    if (Array.isArray(error)) found.push(...violationsOf(place, error));
+    if (Array.isArray(error)) found.push(...violationsOf(place, error, valueAt(place)));
   }
   return found;
 }
 
-function violationsOf(place: string, issues: readonly { instancePath: string; message?: string }[]): Violation[] {
+type Issue = { readonly instancePath: string; readonly keyword?: string; readonly message?: string };
+
+function violationsOf(place: string, issues: readonly Issue[], value: unknown): Violation[] {
   const root = place === 'querystring' ? 'query' : place;
-  return issues.map((issue) => ({
-    at: issue.instancePath === '/' ? root : `${root}${issue.instancePath.replaceAll('/', '.')}`,
-    message: issue.message ?? 'is not valid',
-  }));
+  return issues.map((issue) => {
+    const path = issue.instancePath.split('/').filter((name) => name !== '');
+    return {
+      at: [root, ...path].join('.'),
+      // What a schema makes of nothing (NaN, undefined) tells nobody that nothing was sent.
+      message: issue.keyword !== 'custom' && isMissing(value, path) ? 'is required' : (issue.message ?? 'is not valid'),
+    };
+  });
+}
+
+function isMissing(value: unknown, path: readonly string[]): boolean {
+  let at: unknown = value ?? undefined;
+  for (const name of path) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : at;
+  return at === undefined;
 }
 
 /** Each answer that was held back is told here, so that whoever tests a route hears of it wherever the route is tested. */

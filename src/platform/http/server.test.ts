@@ -63,6 +63,11 @@ const routes: RoutePlugin = async (app) => {
     { config: { access: 'public' }, schema: { response: { 200: z.object({ n: z.number() }) } } },
     async (_request, reply) => reply.code(203 as 200).send({ n: 'a secret text' as unknown as number }),
   );
+  app.post(
+    '/optional',
+    { config: { access: 'public' }, schema: { body: z.strictObject({ all: z.boolean().optional() }).optional() } },
+    async (request) => ({ all: request.body?.all ?? 'nobody said' }),
+  );
   app.get('/boom', { config: { access: 'public' } }, async () => {
     throw new Error('the password is hunter2');
   });
@@ -169,6 +174,22 @@ test('all violations of all parts of a request are listed in one 422', async () 
     'body.size',
     'query.limit',
   ]);
+  // A schema makes NaN or undefined of what is not there; whoever calls is told what to do.
+  const nothing = await app.inject({ method: 'POST', url: '/things/1' });
+  expect(nothing.json().errors).toContainEqual({ at: 'body', message: 'is required' });
+  const some = await app.inject({ method: 'POST', url: '/things/1?limit=1', payload: { size: 1 } });
+  expect(some.json().errors).toEqual([{ at: 'body.name', message: 'is required' }]);
+});
+
+test('a body that may be left out may be left out', async () => {
+  const app = await server();
+  const answers = [
+    await app.inject({ method: 'POST', url: '/optional' }),
+    await app.inject({ method: 'POST', url: '/optional', payload: { all: true } }),
+    await app.inject({ method: 'POST', url: '/optional', payload: { al: true } }),
+  ];
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 422]);
+  expect(answers.slice(0, 2).map((one) => one.json().all)).toEqual(['nobody said', true]);
 });
 
 const post = { method: 'POST' as const, url: '/things/1?limit=1' };

@@ -103,6 +103,12 @@ const zodAlone = {
   compilersFactory: { buildValidator: () => validatorCompiler, buildSerializer: () => serializerCompiler },
 } as unknown as FastifyServerOptions['schemaController'];
 
+/** The framework calls a body that was not sent null; the schemas call what may be left out optional. */
+const compileValidator: typeof validatorCompiler = (route) => {
+  const validate = validatorCompiler(route);
+  return route.httpPart === 'body' ? (body) => validate(body ?? undefined) : validate;
+};
+
 /** The API's server: who may call, what is refused before a handler runs, and how errors look, decided in one place. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { log } = options;
@@ -138,7 +144,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   }).withTypeProvider<ZodTypeProvider>();
 
-  app.setValidatorCompiler(validatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(serializerCompiler);
   app.decorate('routeTable', []);
   app.decorate('openStreams', new Set<() => void>());
