@@ -12,6 +12,9 @@ const wireNames = {
 } as const;
 type Name = keyof typeof wireNames;
 const names = Object.keys(wireNames) as Name[];
+/** Here or as the document writes it (`chunk_size`): `chunkSize`. */
+const nameOf = (written: string): Name | undefined =>
+  names.find((name) => name === written || wireNames[name] === written);
 
 export type LightRAGConfigValues = {
   /** Tokens, 100 to 5000. */
@@ -27,6 +30,10 @@ export type LightRAGConfigValues = {
   readonly maxTokenSize: number;
 };
 
+/** The same under the names of the document. */
+type AsInDocument = { readonly [Known in Name as (typeof wireNames)[Known]]: LightRAGConfigValues[Known] };
+type Given = Partial<LightRAGConfigValues> | Partial<AsInDocument>;
+
 /** The six parameters of LightRAG; what is not given is as it is where nobody set anything. */
 export class LightRAGConfig implements LightRAGConfigValues {
   readonly chunkSize: number = 1_000;
@@ -36,11 +43,13 @@ export class LightRAGConfig implements LightRAGConfigValues {
   readonly vectorDimension: number = 1_536;
   readonly maxTokenSize: number = 8_192;
 
-  constructor(values: Partial<LightRAGConfigValues> = {}) {
-    Object.assign(
-      this,
-      Object.fromEntries(names.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]]))),
-    );
+  /** @throws TypeError for a name that is none of them */
+  constructor(values: Given = {}) {
+    for (const [written, value] of Object.entries(values)) {
+      const name = nameOf(written);
+      if (name === undefined) throw new TypeError(`${written} is none of ${names.join(', ')}.`);
+      if (value !== undefined) Object.assign(this, { [name]: value });
+    }
   }
 }
 
@@ -67,10 +76,14 @@ export async function getLightragConfig(
  */
 export async function setLightragConfig(
   options: ClientOptions,
-  values: Partial<LightRAGConfigValues>,
+  values: Given,
   userId: string | undefined = undefined,
 ): Promise<LightRAGConfig> {
-  const given = names.flatMap((name) => (values[name] === undefined ? [] : [[wireNames[name], values[name]] as const]));
+  // A name that nobody knows goes along as it is, so that it is refused and not passed over.
+  const given = Object.entries(values).flatMap(([written, value]) => {
+    const name = nameOf(written);
+    return value === undefined ? [] : [[name ? wireNames[name] : written, value] as const];
+  });
   await createClient(options).tuning.set(Object.fromEntries(given), scopeOf(userId));
   return getLightragConfig(options, userId);
 }

@@ -4,9 +4,11 @@ import { afterEach, expect, expectTypeOf, test } from 'vitest';
 import {
   BackupService,
   createClient,
+  LightRAGConfig,
   type OperationBody,
   RagwardenError,
   SystemMonitor,
+  setLightragConfig,
   type TargetBody,
 } from './index.ts';
 
@@ -192,6 +194,17 @@ test('triggering a backup waits for its end and gives the point', async () => {
     ...Array(3).fill(['GET', '/api/v1/operations/op_1', 'wait=1']),
   ]);
   expect(seen[0]?.body).toEqual({ target: 'default' });
+});
+
+test('parameters are taken by our names and by those of the document, and what is neither is not passed over', async () => {
+  const { url, seen } = await serve((_, response) => json(response, 200, { items: [], next_cursor: null }));
+  const options = { url, token: 't' };
+  // Who writes JavaScript may write anything.
+  const written = { chunk_size: 2_000, cacheSize: 50, chunksize: 1 } as { chunk_size: number };
+  await setLightragConfig(options, written, 'user123');
+  expect(seen[0]?.body).toMatchObject({ values: { chunk_size: 2_000, cache_size: 50, chunksize: 1 } });
+  expect(new LightRAGConfig({ chunk_size: 2_000 }).chunkSize).toBe(2_000);
+  expect(() => new LightRAGConfig(written)).toThrow(/chunksize is none of chunkSize/);
 });
 
 test('an operation that failed is an error with its code; one that was cancelled too', async () => {
