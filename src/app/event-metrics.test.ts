@@ -17,7 +17,7 @@ async function shown(registry: MetricRegistry, name: string): Promise<[labels: s
   return family
     .slotsInOrder()
     .filter((slot) => family.present[slot] !== 0)
-    .map((slot) => [(family.labelValues[slot] ?? []).join(' '), family.values[slot] ?? Number.NaN]);
+    .map((slot) => [(family.labelValuesOf(slot) ?? []).join(' '), family.values[slot] ?? Number.NaN]);
 }
 
 function eventMetrics() {

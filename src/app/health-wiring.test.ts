@@ -54,7 +54,7 @@ async function open(made: TestAlerts) {
   const value = async (name: string, label: string): Promise<number | undefined> => {
     await registry.collect();
     const family = registry.families().find(({ definition }) => definition.name === name);
-    const slot = family?.slotsInOrder().find((one) => family.labelValues[one]?.includes(label));
+    const slot = family?.slotsInOrder().find((one) => family.labelValuesOf(one)?.includes(label));
     return slot === undefined ? undefined : family?.values[slot];
   };
   return { word, stored, value };

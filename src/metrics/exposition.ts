@@ -48,8 +48,7 @@ function renderFamily(family: Family, format: ExpositionFormat): string {
   if (open && unit !== undefined && head.endsWith(`_${unit}`)) out += `# UNIT ${head} ${unit}\n`;
   for (const slot of family.slotsInOrder()) {
     if (family.present[slot] === 0) continue;
-    family.labelText[slot] ??= renderLabels(family, slot);
-    const labels = family.labelText[slot];
+    const labels = family.labelTextOf(slot, () => renderLabels(family, slot));
     out +=
       type === 'histogram'
         ? renderHistogram(family, slot, labels, open)

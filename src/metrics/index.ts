@@ -6,6 +6,7 @@
 export { agentMetrics } from './agents.ts';
 export { type CurrentValues, createCurrentValues } from './current-values.ts';
 export { createDocumentMetrics, type DocumentMetrics, statusClass } from './document-metrics.ts';
+export type { CounterHandle, GaugeHandle, HistogramHandle } from './handles.ts';
 export type { MetricHistory } from './history.ts';
 export type { Aggregation, OwnDefinition } from './metric-definition.ts';
 export type { QuotaNumbers } from './metric-route-deps.ts';
@@ -30,5 +31,4 @@ export {
 export { createRemoteWrite, type RemoteWrite } from './remote-write/remote-write.ts';
 export { boundedAgents, boundedSamples } from './sample-growth.ts';
 export { createScraper } from './scrape/scraper.ts';
-export type { CounterHandle, GaugeHandle, HistogramHandle } from './series.ts';
 export { endpointHeaders, type StoreEndpoint } from './store-endpoint.ts';

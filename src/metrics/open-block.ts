@@ -34,16 +34,16 @@ export function createOpenBlock(startMs: number): OpenBlock {
   const times: number[] = [];
   let version = 0;
   let samplings = 0;
-  // A slot may be taken over by another series within one block; the list of label values is made anew for each series.
-  const series = new Map<readonly string[], OfSeries>();
+  // By what stands for a series, since a slot may be taken over by another one within one block.
+  const series = new Map<object, OfSeries>();
   const columnsByName = new Map<string, Column[]>();
 
   const find = (family: Family, slot: number): OfSeries => {
-    const labelValues = family.labelValues[slot]!;
-    let found = series.get(labelValues);
+    const own = family.seriesAt(slot)!;
+    let found = series.get(own);
     if (found === undefined) {
       found = { columns: new Map() };
-      series.set(labelValues, found);
+      series.set(own, found);
     }
     return found;
   };
@@ -99,17 +99,17 @@ export function createOpenBlock(startMs: number): OpenBlock {
   const addBirths = (families: readonly Family[]): void => {
     const row = times.length - 1;
     for (const family of families) {
-      if (family.born.size > 0 && !family.mirrored) {
+      if (family.bornCount > 0 && !family.mirrored) {
         if (times.length === 1) {
           prepend(times[0]! - 1);
           addBirths(families);
           return;
         }
-        for (const slot of family.born)
-          if (family.present[slot] === 1)
+        for (const slot of family.slotsInOrder())
+          if (family.born[slot] === 1 && family.present[slot] === 1)
             eachColumn(family, slot, (name, type) => push(family, slot, name, type, 0, row - 1));
       }
-      family.born.clear();
+      family.forgetBirths();
     }
   };
 
@@ -128,7 +128,7 @@ export function createOpenBlock(startMs: number): OpenBlock {
     const { type } = family.definition;
     for (const slot of family.slotsInOrder()) {
       if (type === 'histogram') {
-        const taken = family.intervals[slot]?.take();
+        const taken = family.distributions?.take(slot);
         if (taken === undefined) continue;
         const { rows } = intervalsOf(family, slot);
         rows.set(freeAt(rows, atMs), taken);
@@ -171,13 +171,13 @@ export function createOpenBlock(startMs: number): OpenBlock {
     },
     differs(families) {
       for (const family of families) {
-        if (family.born.size > 0) return true;
+        if (family.bornCount > 0) return true;
         const { type } = family.definition;
         for (const slot of family.slotsInOrder()) {
           if (type === 'counter') {
-            const known = series.get(family.labelValues[slot]!)?.columns.get(storedName(family));
+            const known = series.get(family.seriesAt(slot)!)?.columns.get(storedName(family));
             if (known === undefined || known.values.at(-1) !== family.values[slot]) return true;
-          } else if (type === 'gauge' ? family.changed[slot] === 1 : (family.intervals[slot]?.count ?? 0) > 0)
+          } else if (type === 'gauge' ? family.changed[slot] === 1 : (family.distributions?.count(slot) ?? 0) > 0)
             return true;
         }
       }
@@ -187,7 +187,7 @@ export function createOpenBlock(startMs: number): OpenBlock {
       if (pending.length > 0) version += 1;
       for (const { family, slot, atMs, value, told } of pending) {
         // The series ended meanwhile.
-        if (family.labelValues[slot] === undefined) continue;
+        if (family.seriesAt(slot) === undefined) continue;
         if (family.definition.type === 'gauge') {
           const { samples } = eventsOf(family, slot);
           if (typeof value === 'number' && (!told || samples.get(atMs) !== value)) addNewest(samples, atMs, value);

@@ -2,10 +2,10 @@ import { expect, test, vi } from 'vitest';
 import { silentLogger } from '../platform/logging.ts';
 import { exposeName } from './exposed-name.ts';
 import { renderExposition } from './exposition.ts';
+import { CounterHandle } from './handles.ts';
 import { inferDefinition } from './metric-definition.ts';
 import { createRecorder, type Recording } from './recorder.ts';
 import { createMetricRegistry } from './registry.ts';
-import { CounterHandle } from './series.ts';
 import { heldClock } from './test-metrics.ts';
 import { createValueLog } from './value-log.ts';
 
@@ -106,7 +106,7 @@ test.each([
     ['taken', 2],
   ]);
   const refused = registry.families().find(({ definition }) => definition.name === 'ragwarden_metrics_refused_total');
-  expect(refused?.labelValues[1]).toEqual([reason]);
+  expect(refused?.labelValuesOf(1)).toEqual([reason]);
   expect(refused?.values[1]).toBe(2);
   expect(warn).toHaveBeenCalledTimes(1);
   recorder.setDebugMode(true);

@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
 import { exposeName } from './exposed-name.ts';
-import { LabelStep } from './label-step.ts';
+import { CounterHandle, DistributionHandle, LevelHandle } from './handles.ts';
 import {
   completeDefinition,
   type FirstUse,
@@ -12,7 +12,14 @@ import {
   type Labels,
   type MetricDefinition,
 } from './metric-definition.ts';
-import { handleIn, holdsFlat, type RecordedHandle, sharesOverflow } from './recorded-handles.ts';
+import {
+  findHandle,
+  handleIn,
+  holdsFlat,
+  type RecordedHandle,
+  removeSeries,
+  sharesOverflow,
+} from './recorded-handles.ts';
 import {
   byteBuckets,
   findTimeProblem,
@@ -22,7 +29,7 @@ import {
   withinSamplingMs,
 } from './recording-rules.ts';
 import type { MetricRegistry } from './registry.ts';
-import { CounterHandle, DistributionHandle, type Family, LevelHandle } from './series.ts';
+import type { Family } from './series.ts';
 import type { Batch } from './summary.ts';
 import type { ValueLog } from './value-log.ts';
 
@@ -120,8 +127,8 @@ const longestDetail = 500;
 type Known = {
   definition: MetricDefinition;
   readonly family: Family;
-  readonly root: LabelStep<RecordedHandle>;
 };
+const noLabels: Labels = {};
 
 /**
  * What applications record, under the names of their own. Each metric has a family in the registry, shown on `/metrics` in base
@@ -182,7 +189,7 @@ export function createRecorder(options: {
   };
 
   const add = (definition: MetricDefinition, isNew = true): Known => {
-    const known: Known = { definition, family: familyOf(definition), root: new LabelStep() };
+    const known: Known = { definition, family: familyOf(definition) };
     metrics.set(definition.name, known);
     if (isNew && definition.definedBy === 'use')
       log.info(
@@ -229,31 +236,9 @@ export function createRecorder(options: {
     return known;
   };
 
-  const handleOf = (known: Known, labels: Labels | undefined): RecordedHandle | string => {
-    let step = known.root;
-    for (const name in labels) {
-      const value = labels[name]!;
-      const found = step.find(name, value);
-      if (found === undefined) return makeHandle(known, labels);
-      step = found;
-    }
-    // A series that was ended has a handle into nothing.
-    if (step.held === undefined || step.held.slot === 0) return makeHandle(known, labels ?? {});
-    return step.held;
-  };
-
   /** Or what is wrong with the labels. */
-  const makeHandle = (known: Known, labels: Labels): RecordedHandle | string => {
-    const handle = handleIn(known.family, labels);
-    // Label sets without number must not be remembered here either.
-    if (typeof handle === 'string' || sharesOverflow(handle, labels)) return handle;
-    let step = known.root;
-    for (const name in labels) {
-      step = step.add(name, labels[name]!);
-    }
-    step.held = handle;
-    return handle;
-  };
+  const handleOf = ({ family }: Known, labels: Labels = noLabels): RecordedHandle | string =>
+    findHandle(family, labels) ?? handleIn(family, labels);
 
   const metric = <H extends RecordedHandle>(known: Known): RecordedMetric<H> => ({
     get definition() {
@@ -265,10 +250,7 @@ export function createRecorder(options: {
       return handle as H; // the kind follows from the type, which was checked when it was defined
     },
     remove(labels) {
-      const flat = Object.keys(labels ?? {})
-        .sort()
-        .flatMap((name) => [name, labels?.[name] ?? '']);
-      known.family.remove(flat);
+      removeSeries(known.family, labels ?? noLabels);
     },
   });
 
@@ -382,7 +364,7 @@ export function createRecorder(options: {
       });
       if ('reason' in known) return known;
       const { family } = known;
-      const handle = handleIn(family, labels);
+      const handle = findHandle(family, labels) ?? handleIn(family, labels);
       if (typeof handle === 'string') return refuse('labels', name, handle);
       if (sharesOverflow(handle, labels)) return refuse('too-many', name, `${name} has too many series, or all have`);
       if (hidden) family.hidden = true;
@@ -411,10 +393,10 @@ export function createRecorder(options: {
         for (const slot of [...family.slotsInOrder()]) {
           const flat = family.labelsOf(slot);
           if (labels !== undefined && !holdsFlat(flat, labels)) continue;
-          family.remove(flat);
+          family.remove(slot);
           ended += 1;
         }
-      pending = pending.filter(({ family, slot }) => family.labelValues[slot] !== undefined);
+      pending = pending.filter(({ family, slot }) => family.seriesAt(slot) !== undefined);
       return ended;
     },
     setDebugMode(on) {

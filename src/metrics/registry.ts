@@ -1,15 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
-import {
-  CounterHandle,
-  Family,
-  type FamilyDefinition,
-  GaugeHandle,
-  HistogramHandle,
-  type MetricType,
-  type SeriesBudget,
-  type SeriesHandle,
-} from './series.ts';
+import { CounterHandle, GaugeHandle, HistogramHandle } from './handles.ts';
+import { Family, type FamilyDefinition, type MetricType, type SeriesBudget, type SeriesHandle } from './series.ts';
 
 type LabelValues<L extends readonly string[]> = { readonly [K in keyof L]: string };
 
@@ -131,7 +123,7 @@ export function createMetricRegistry(options: {
       : {
           family,
           labels: (...values: string[]) => family.handleFor(values, make),
-          remove: (...values: string[]) => family.remove(values),
+          remove: (...values: string[]) => family.removeOf(values),
         }) as unknown as Metric<L, H>;
 
   const gaugeLike = <L extends readonly string[]>(type: 'gauge' | 'unknown', d: MetricDefinition<L>): Gauge<L> => {

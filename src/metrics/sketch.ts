@@ -8,6 +8,8 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 const number = new Float64Array(1);
 const words = new Uint32Array(number.buffer);
 const high = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+/** Where the upper half of a double stands among the 32 bit words of an array of them. */
+export const highWordAt = (index: number): number => 2 * index + high;
 /** Bits of the high word that are not part of the bucket: 20 of the fraction less six. */
 const dropped = 14;
 /** 2,048 exponents of 64 buckets each, without the sign. */
@@ -91,13 +93,14 @@ export class Sketch {
   }
 
   /**
-   * The first `count` values, which are finite.
+   * So many values, which are finite.
    * @param halves the same memory, so that the bucket of a value is read off it
    */
-  addMany(values: Float64Array, halves: Uint32Array, count: number): void {
-    for (let i = 0; i < count; i += 1) {
+  addMany(values: Float64Array, halves: Uint32Array, from: number, count: number): void {
+    const above = this.#above;
+    for (let i = from; i < from + count; i += 1) {
       const value = values[i]!;
-      if (value > 0) this.#above.add(halves[2 * i + high]! >>> dropped, 1);
+      if (value > 0) above.add(halves[2 * i + high]! >>> dropped, 1);
       else this.add(value);
     }
   }

@@ -102,7 +102,7 @@ export class Interval {
     if (waits === 0) return;
     this.#total();
     this.#sketch ??= new Sketch();
-    this.#sketch.addMany(this.#waiting, this.#halves, waits);
+    this.#sketch.addMany(this.#waiting, this.#halves, 0, waits);
   }
 
   /** Takes what waits into the totals; it waits no more. */
@@ -156,7 +156,7 @@ export class Interval {
     let sketch = this.#sketch;
     if (sketch === undefined) {
       sketch = new Sketch();
-      sketch.addMany(this.#waiting, this.#halves, this.#waits);
+      sketch.addMany(this.#waiting, this.#halves, 0, this.#waits);
       this.#total();
     } else this.#count();
     const taken = this.#summary(sketch);

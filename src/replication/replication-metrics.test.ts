@@ -18,7 +18,8 @@ test('shows lag, copies, transfers and bytes as they are, and nothing of a place
           .slotsInOrder()
           .filter((slot) => family.present[slot] !== 0)
           .map(
-            (slot) => `${family.definition.name} ${(family.labelValues[slot] ?? []).join(' ')} ${family.values[slot]}`,
+            (slot) =>
+              `${family.definition.name} ${(family.labelValuesOf(slot) ?? []).join(' ')} ${family.values[slot]}`,
           ),
       );
   };

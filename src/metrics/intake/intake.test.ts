@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CounterHandle, DistributionHandle } from '../handles.ts';
 import { createRecorder, type Recorder } from '../recorder.ts';
 import { createMetricRegistry, type MetricRegistry } from '../registry.ts';
-import { CounterHandle, DistributionHandle } from '../series.ts';
 import { Sketch } from '../sketch.ts';
 import { heldClock } from '../test-metrics.ts';
 import { batchOfBuckets, batchOfExponential } from './batch.ts';

@@ -1,10 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
+import { CounterHandle, DistributionHandle, LevelHandle } from '../handles.ts';
 import type { Labels } from '../metric-definition.ts';
 import type { RecordedHandle } from '../recorded-handles.ts';
 import type { Recorder, Refusal } from '../recorder.ts';
 import { findTimeProblem, findValueProblem, greatestMagnitude } from '../recording-rules.ts';
 import type { MetricRegistry } from '../registry.ts';
-import { CounterHandle, DistributionHandle, LevelHandle } from '../series.ts';
 import type { Batch } from '../summary.ts';
 import type { ExplicitBuckets, ExponentialBuckets } from './batch.ts';
 import { type BucketTotals, batchOf, bucketsIn, growthBatch, totalsOf } from './bucket-totals.ts';
@@ -297,7 +297,7 @@ export const createIntakeCounters = (registry: MetricRegistry) => ({
   }),
 });
 
-const endSeries = (handle: RecordedHandle): void => handle.family.remove(handle.family.labelsOf(handle.slot));
+const endSeries = (handle: RecordedHandle): void => handle.family.remove(handle.slot);
 
 /** Labels in the order they came would make two of one series. */
 function keyOf({ name, labels }: PointSeries, startMs: number | undefined): string {

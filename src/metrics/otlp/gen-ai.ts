@@ -1,6 +1,6 @@
+import { CounterHandle, DistributionHandle } from '../handles.ts';
 import type { Growth, PointSeries, PointTime } from '../intake/intake.ts';
 import type { Recorder } from '../recorder.ts';
-import { CounterHandle, DistributionHandle } from '../series.ts';
 
 /** US dollars per million tokens. */
 export type TokenPrice = { readonly inputUsd: number; readonly outputUsd: number };

@@ -3,7 +3,7 @@ import type { Family } from '../series.ts';
 import { histogramCount } from '../series.ts';
 import type { WrittenSeries } from './write-request.ts';
 
-/** What was there at the last sampling: the labels of a series are made anew for each series, so they say which one it is. */
+/** What was there at the last sampling, by what stands for a series as long as it lasts. */
 type Alive = { readonly family: Family; readonly labels: readonly string[] };
 
 /** Lines of the exposition, one sampling after the other, with where series began and ended. */
@@ -15,7 +15,7 @@ export type ExposedSeries = {
 };
 
 export function createExposedSeries(): ExposedSeries {
-  let alive = new Map<readonly string[], Alive>();
+  let alive = new Map<object, Alive>();
   let previousMs = Number.NEGATIVE_INFINITY;
 
   return {
@@ -28,12 +28,12 @@ export function createExposedSeries(): ExposedSeries {
       previousMs = atMs;
       for (const family of families)
         for (const slot of family.slotsInOrder()) {
-          const values = family.labelValues[slot];
-          if (values === undefined || family.present[slot] === 0) continue;
-          const known = before.get(values);
+          const series = family.seriesAt(slot);
+          if (series === undefined || family.present[slot] === 0) continue;
+          const known = before.get(series);
           const labels = known?.labels ?? family.labelsOf(slot);
-          alive.set(values, known ?? { family, labels });
-          before.delete(values);
+          alive.set(series, known ?? { family, labels });
+          before.delete(series);
           yield* linesOf(family, slot, labels, atMs, known === undefined ? (first ? atMs - 1 : birthMs) : undefined);
         }
       if (before.size === 0) return;
