@@ -109,6 +109,22 @@ test('a heal that is killed before it is over leaves the copy told as damaged', 
   });
 });
 
+test('a heal mends damage and no conflict: that is told afterwards as before', async () => {
+  const there = repository('there', [`pack ${pack}: does not exist`]);
+  const deps = given(repository('here'), there, {
+    // Read again it is sound.
+    step: async () => void there.check.mockResolvedValue({ ok: true, findings: [] }),
+  });
+  const [stateOf, conflict] = [async () => (await deps.store.states()).get('far'), 'p1 is two points'];
+  const failed = { status: 'degraded' as const, error: 'it is full', failuresInRow: 2 };
+  await state.db.unit((tx) => deps.store.changeState(tx, 'far', { ...failed, conflict }));
+  await heal(deps, replica, { damaged: 'target' }, context);
+  expect(await stateOf()).toMatchObject({ status: 'degraded', error: conflict, conflict, findings: [] });
+  await state.db.unit((tx) => deps.store.changeState(tx, 'far', { ...failed, conflict: null }));
+  await heal(deps, replica, { damaged: 'target' }, context);
+  expect(await stateOf()).toMatchObject({ status: 'healthy', error: null, failuresInRow: 0 });
+});
+
 test('another repository than the one that was copied to is not healed', async () => {
   const deps = given(repository('here'), repository('there', [`pack ${pack}: x`]));
   await state.db.unit((tx) => deps.store.changeState(tx, 'far', { repositoryId: 'the one before' }));

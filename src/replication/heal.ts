@@ -125,19 +125,13 @@ export async function heal(
     );
     if (which === 'target') await noteHeld(deps, replica, await place.plan((await wantedPoints(deps)).wanted, call));
     const nowMs = clock.now();
+    const healed = { findings: [], failuresInRow: 0 };
     await db.unit(async (tx) => {
       if (which === 'target')
         await store.changeState(tx, replica.id, {
-          ...{
-            status: 'healthy',
-            error: null,
-            findings: [],
-            damageReadMs: null,
-            litteredMs: nowMs,
-            verifiedMs: nowMs,
-            verifiedPercent: 100,
-            failuresInRow: 0,
-          },
+          // Two points of one id are no damage: no reading and no copying back decides between them.
+          ...{ ...healed, ...statusByFindings({ ...state, ...healed, status: 'healthy', error: null }) },
+          ...{ damageReadMs: null, litteredMs: nowMs, verifiedMs: nowMs, verifiedPercent: 100 },
           ...{ checkedMs: nowMs, reachedMs: nowMs },
         });
       await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs });
