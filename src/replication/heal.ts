@@ -4,11 +4,13 @@ import type { Repository } from '../backup/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
+import { noteHeld } from './copy-point.ts';
+import { statusByFindings } from './place-status.ts';
 import type { Place, PlaceCall } from './places/place.ts';
 import { isManifest, type ListedSnapshot, pointOf } from './plan-sync.ts';
 import { freshState, type LogEntry, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
-import { noteHeld, statusByFindings, wantedPoints } from './sync-replica.ts';
+import { wantedPoints } from './wanted-points.ts';
 
 export type HealResult = {
   readonly target_id: string;

@@ -3,7 +3,7 @@ import { measureLag, type ReplicaLag } from './lag.ts';
 import { decidePlacement, type PlacementVerdict } from './placement.ts';
 import { freshState, type Replica, type ReplicaState } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
-import { wantedPoints } from './sync-replica.ts';
+import { wantedPoints } from './wanted-points.ts';
 
 export type ReplicaOfTarget = ReplicaLag & { readonly targetId: string; readonly copies: number };
 

@@ -16,12 +16,13 @@ import {
   whileHeld,
 } from './held-work.ts';
 import { type Overview, readOverview } from './overview.ts';
+import { statusByFindings, statusOfFailure } from './place-status.ts';
 import { pruneReplica } from './prune-replica.ts';
 import { freshState, type Replica, type ReplicaState } from './replica.ts';
 import type { Replicas } from './replicas.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
 import type { ReplicationStore } from './replication-store.ts';
-import { statusByFindings, statusOfFailure, syncReplica } from './sync-replica.ts';
+import { syncReplica } from './sync-replica.ts';
 import { verifyReplica } from './verify-replica.ts';
 
 export const replicationKinds = {

@@ -1,9 +1,9 @@
 import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
+import { statusByFindings } from './place-status.ts';
 import { freshState, type LogEntry, type Replica } from './replica.ts';
 import type { ReplicationDeps } from './replication-deps.ts';
-import { statusByFindings } from './sync-replica.ts';
 
 export type VerifyResult = { readonly target_id: string; readonly sound: true; readonly read_percent: number };
 
