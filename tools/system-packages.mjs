@@ -45,6 +45,15 @@ export const SYSTEM_PARTS = [
     packages: { apt: ['radosgw', 'ceph-mon', 'ceph-osd'], dnf: ['ceph-radosgw', 'ceph-mon', 'ceph-osd'] },
     neededBy: ['tests'],
   },
+  {
+    name: 'openssh',
+    // It starts itself anew by its whole path.
+    programs: ['/usr/{,local/}{s,}bin/sshd'],
+    also: ['ssh', 'ssh-keygen'],
+    packages: { apt: ['openssh-server', 'openssh-client'], dnf: ['openssh-server', 'openssh-clients'] },
+    neededBy: ['tests'],
+  },
+  { name: 'rclone', programs: ['rclone'], neededBy: ['tests'] },
 ];
 
 const INSTALLERS = [
@@ -127,7 +136,8 @@ export function installPlan(parts, env = process.env, isRoot = process.getuid?.(
 
 /**
  * Debian starts a service as soon as its package is there. policy-rc.d refuses that for the time of the installation; a
- * policy the machine already had is put back. One shell, so that the same text runs with and without sudo.
+ * policy the machine already had is put back. An SSH server that came for the tests does not answer after the next boot either.
+ * One shell, so that the same text runs with and without sudo.
  */
 function aptCommand(names) {
   const script = `
@@ -138,6 +148,9 @@ put_back() { rm -f "$policy"; if [ -e "$kept" ]; then mv "$kept" "$policy"; fi; 
 trap put_back EXIT
 trap 'exit 130' INT TERM HUP
 printf '#!/bin/sh\\nexit 101\\n' > "$policy" && chmod 755 "$policy"
+case " $* " in
+  *" openssh-server "*) [ -e /usr/sbin/sshd ] || { mkdir -p /etc/ssh && : > /etc/ssh/sshd_not_to_be_run; } ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 get() { apt-get -q -y -o DPkg::Lock::Timeout=120 "$@" < /dev/null; }
 get install --no-install-recommends "$@" && exit 0

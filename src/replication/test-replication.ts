@@ -49,12 +49,13 @@ export type TestReplication = {
   settings: ReturnType<ReplicationDeps['settings']>;
   unsound: string | undefined;
   /** How places are opened from now on. */
-  placeOptions: Partial<Pick<ResticOptions, 'patience' | 'caFile'>>;
+  placeOptions: Partial<Pick<ResticOptions, 'patience' | 'caFile' | 'environment'>>;
   onStep: (name: string) => void | Promise<void>;
   /** A point with one file of these bytes, and one stream when told; it exists in repository and catalogue. */
   makePoint(bytes: Buffer, more?: Partial<RecoveryPoint> & { readonly stream?: Buffer }): Promise<RecoveryPoint>;
   /** In a folder beside, with a repository whose key costs nothing to open unless `empty`. */
   register(more: Partial<NewReplica> & { readonly id: string }, empty?: 'empty'): Promise<Replica>;
+  /** With `environment` beside what `more` has of it. */
   repositoryAt(
     path: string,
     environment?: Readonly<Record<string, string>>,
@@ -67,11 +68,7 @@ export const password = 'the password of a repository of tests';
 
 /** Test support: a real repository with real points, and replication over it, with a clock that stands. */
 export async function openTestReplication(
-  options: {
-    readonly configured?: readonly ReplicaConfig[];
-    /** Of every place. */
-    readonly proxy?: Readonly<Record<string, string>>;
-  } = {},
+  options: { readonly configured?: readonly ReplicaConfig[] } = {},
 ): Promise<TestReplication> {
   const folder = memoryFolder('replication');
   const passwordFile = join(folder, 'password');
@@ -85,9 +82,9 @@ export async function openTestReplication(
   const repositoryAt: TestReplication['repositoryAt'] = (path, environment = {}, more = {}) =>
     createResticRepository({
       location: parseRepositoryLocation(path, 'file'),
-      ...{ passwordFile, cacheDir: join(folder, 'cache'), environment, children, log: silentLogger },
-      clock: systemClock,
+      ...{ passwordFile, cacheDir: join(folder, 'cache'), children, log: silentLogger, clock: systemClock },
       ...more,
+      environment: { ...more.environment, ...environment },
     });
   /** What points are packed in, without the seconds that a key of the tool costs. */
   const lightAt = (path: string): Repository => {
@@ -118,7 +115,7 @@ export async function openTestReplication(
   const test = {
     ...{ folder, state, clock, events, operations, points, source, transfers, pruned, repositoryAt },
     unsound: undefined as string | undefined,
-    placeOptions: {},
+    placeOptions: {} as TestReplication['placeOptions'],
     onStep: (_name: string): void | Promise<void> => undefined,
     settings: {
       ...{ enabled: true, checkIntervalMs: 300_000, intervalMs: 0, maxTargets: 5, maxConcurrent: 3, limitKiB: 0 },
@@ -197,14 +194,7 @@ export async function openTestReplication(
       return createRepositoryPlace({
         source,
         folder: replica.kind === 'folder' ? replica.place : undefined,
-        repository: repositoryAt(
-          place,
-          { ...options.proxy, ...environmentOf(replica.kind, credentials) },
-          {
-            ...(replica.caFile === null ? {} : { caFile: replica.caFile }),
-            ...test.placeOptions,
-          },
-        ),
+        repository: repositoryAt(place, environmentOf(replica.kind, credentials), test.placeOptions),
       });
     },
     sourceUnsound: async () => test.unsound,

@@ -1,7 +1,17 @@
 import { findProgram, SYSTEM_PARTS, whyUnusable } from '../../tools/system-packages.mjs';
 
 /** Programs that tests use and npm does not bring; the table is in tools/system-packages.mjs. */
-export type Part = 'restic' | 'prometheus' | 'chromium' | 'postgresql' | 'redis' | 'alertmanager' | 'openssl' | 'ceph';
+export type Part =
+  | 'restic'
+  | 'prometheus'
+  | 'chromium'
+  | 'postgresql'
+  | 'redis'
+  | 'alertmanager'
+  | 'openssl'
+  | 'ceph'
+  | 'openssh'
+  | 'rclone';
 
 /**
  * Whether tests may use this part. Missing, they skip and say so; with `CI=true` that is an error, thrown when the test file loads.
