@@ -18,6 +18,8 @@ export const endsTooEarly = /^Load\(<\w+\/\w+>.*: (unexpected )?EOF$/m;
 /** Said in words by those that do not tell the code: `The access key ID you provided does not exist` is nothing that is missing. */
 const refused =
   /access ?denied|access key id .*does not exist|request signature we calculated|InvalidAccessKeyId|SignatureDoesNotMatch|(Expired|Invalid)Token|AuthenticationFailed|AuthorizationFailure|permission denied \(|host key verification failed|\b40[13]\b/i;
+/** `ssh` for SFTP, `rclone` for what it reaches: restic starts them. */
+const missingProgram = /exec: "([\w.-]+)": executable file not found/;
 /** Before a store is asked at all: what was named cannot be credentials of it, or there are none. */
 const noCredentials =
   /malformed storage account key|decode account key|no azure authentication information|could not find default credentials|failed to acquire a token/i;
@@ -35,6 +37,8 @@ const codeByText: readonly (readonly [ErrorCode, (stderr: string) => boolean])[]
         text,
       ),
   ],
+  // Before a store is asked: that a program is not found says nothing of what lies there.
+  ['child/missing-program', (text) => missingProgram.test(text)],
   ['backup/unknown-point', (text) => /no matching ID found|no snapshot found/.test(text)],
   ['repository/wrong-password', (text) => /wrong password or no key found/.test(text)],
   ['repository/locked', (text) => /is already locked|repo already locked|already locked (exclusively )?by/.test(text)],
@@ -90,6 +94,10 @@ export function codeOfWords(stderr: string): ErrorCode | undefined {
 
 function detailOf(code: ErrorCode, doing: string, display: string, stderr: string, ended: Ended): string {
   switch (code) {
+    case 'child/missing-program': {
+      const program = missingProgram.exec(stderr)?.[1] ?? 'a program';
+      return `${display} is reached by ${program}, which is not installed. Install it and try again.`;
+    }
     case 'storage/full':
       return `No space left while ${doing} (${display}). Free space there, or forget and prune old recovery points, and try again.`;
     case 'repository/wrong-password':

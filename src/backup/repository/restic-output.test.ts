@@ -207,6 +207,16 @@ test.each([
   expect(resticFailure(ended, 'testing', parseRepositoryLocation('/x', 'file'))).toMatchObject({ code });
 });
 
+test('a store whose program is not installed is not taken for one without a repository', () => {
+  const stderr =
+    'Fatal: unable to open repository at sftp://u@h//x: cmd.Start: exec: "ssh": executable file not found in $PATH';
+  const location = parseRepositoryLocation('sftp://u@h//x', 'file');
+  expect(resticFailure({ exitCode: 1, signal: null, stderr }, 'testing', location)).toMatchObject({
+    code: 'child/missing-program',
+    detail: expect.stringContaining('is reached by ssh, which is not installed'),
+  });
+});
+
 test('what ssh says is told, and not only that it ended', () => {
   const stderr =
     'subprocess ssh: Host key verification failed.\nFatal: unable to open repository at sftp://u@h//x: unable to start the sftp session, error: EOF';

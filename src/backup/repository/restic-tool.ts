@@ -18,6 +18,7 @@ import { endAtRefusal } from './refusing-store.ts';
 import type { Call, ToolVersion } from './repository.ts';
 import { resticFailure } from './restic-errors.ts';
 import { parseVersion } from './restic-output.ts';
+import { wordsOfSsh } from './ssh-words.ts';
 
 export type ResticOptions = {
   readonly location: RepositoryLocation;
@@ -147,7 +148,8 @@ export function createResticTool(options: ResticOptions, lightKey: LightKey): Re
       known = undefined;
       throw missingTool('restic is not installed any more', searchPath, err);
     });
-    return { ...result, stderr: withoutSignatures(result.stderr) };
+    const ofSsh = await wordsOfSsh(children, location, result, { signal, operationId: more.operationId, env });
+    return { ...result, stderr: ofSsh + withoutSignatures(result.stderr) };
   };
 
   const demand: ResticTool['demand'] = async (doing, args, more = {}) => {
