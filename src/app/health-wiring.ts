@@ -4,6 +4,7 @@ import {
   createCheckRunner,
   createHealth,
   createHealthWatch,
+  createSeenWords,
   type Health,
   type HealthCheck,
   type HealthWord,
@@ -43,9 +44,10 @@ export function createHealthWiring(ground: Ground, checks: readonly (HealthCheck
   ground.live.onChange((now, before) => {
     if (now.health.intervalMs !== before.health.intervalMs) runner.reschedule();
   });
-  const health = createHealth({ checks: read, runner, clock });
+  const seen = createSeenWords();
+  const health = createHealth({ checks: read, runner, seen, clock });
   registerHealthMetrics(registry, health);
-  return { health, parts: [runner, createHealthWatch({ checks: read, health, clock, log, onChange })] };
+  return { health, parts: [runner, createHealthWatch({ checks: read, health, words: seen, clock, log, onChange })] };
 }
 
 const severities: Readonly<Record<HealthWord, Severity>> = {

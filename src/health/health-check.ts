@@ -82,7 +82,7 @@ export type CheckView = {
   readonly sinceMs: number | undefined;
   /** It came and went so often that it stays at the worse word for a while. */
   readonly flapping: boolean;
-  /** Looks that failed since the start, and how many there were. */
+  /** Looks that failed since the start, and how many there were; of what the slices look at by themselves, readings. */
   readonly failures: number;
   readonly looks: number;
   /** Undefined for what the slices look at by themselves. */

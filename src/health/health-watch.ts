@@ -4,6 +4,7 @@ import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
 import type { CheckChange } from './check-runner.ts';
 import type { Health } from './health.ts';
 import type { HealthCheck, HealthWord } from './health-check.ts';
+import type { SeenWords } from './seen-words.ts';
 import { noteLook, type Steadiness, unseen } from './steady-word.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -16,6 +17,8 @@ const intervalMs = 15_000;
 export function createHealthWatch(options: {
   checks: readonly HealthCheck[];
   health: Health;
+  /** Where what is read is noted. */
+  words: Pick<SeenWords, 'note'>;
   clock: Clock;
   log: Logger;
   onChange(change: CheckChange): Promise<void>;
@@ -47,8 +50,9 @@ export function createHealthWatch(options: {
     log,
     async run() {
       for (const check of options.checks) {
-        if (check.tellsChanges) continue;
         const { status, message } = check.read();
+        options.words.note(check.name, status, clock.now());
+        if (check.tellsChanges) continue;
         await note(check.name, check.targetId, status, message);
       }
       const { answer, ingest } = health.report();

@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import type { CheckRunner } from './check-runner.ts';
 import { type CheckView, type HealthCheck, type HealthWord, rankOf } from './health-check.ts';
+import type { SeenWord, SeenWords } from './seen-words.ts';
 import {
   countingChecks,
   decideVerdict,
@@ -39,12 +40,14 @@ export function createHealth(options: {
   clock: Clock;
   /** Looks at what no slice looks at by itself. */
   runner?: CheckRunner;
+  /** What was read of the others so far. */
+  seen?: Pick<SeenWords, 'of'>;
 }): Health {
-  const { clock, runner } = options;
+  const { clock, runner, seen } = options;
   let open = false;
 
   const reportOf = (looked: readonly CheckView[]): HealthReport => {
-    const checks = [...options.checks.map(viewOfReading), ...looked];
+    const checks = [...options.checks.map((check) => viewOfReading(check, seen?.of(check.name))), ...looked];
     const counting = countingChecks(checks);
     return {
       status: overallWord(counting.map(wordInAll)),
@@ -89,7 +92,7 @@ export function createHealth(options: {
   };
 }
 
-function viewOfReading(check: HealthCheck): CheckView {
+function viewOfReading(check: HealthCheck, seen: SeenWord | undefined): CheckView {
   const result = check.read();
   return {
     name: check.name,
@@ -99,6 +102,8 @@ function viewOfReading(check: HealthCheck): CheckView {
     targetId: check.targetId,
     result,
     looked: result.status,
-    ...{ tookMs: undefined, sinceMs: undefined, flapping: false, failures: 0, looks: 0, intervalMs: undefined },
+    ...{ tookMs: undefined, flapping: false, failures: seen?.failures ?? 0, looks: seen?.looks ?? 0 },
+    // A word that was not noted yet is younger than what is known.
+    ...{ sinceMs: seen?.word === result.status ? seen.sinceMs : undefined, intervalMs: undefined },
   };
 }

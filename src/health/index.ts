@@ -28,4 +28,5 @@ export { lookAtModel } from './looks/model-look.ts';
 export { createRedisLook } from './looks/redis-look.ts';
 export { lookAtTcp } from './looks/tcp-look.ts';
 export { lookAtVectorStore } from './looks/vector-store-look.ts';
+export { createSeenWords } from './seen-words.ts';
 export { type SystemFacts, systemStatusRoutes } from './system-status-routes.ts';
