@@ -98,14 +98,36 @@ export function judgeEvaluation(state: EvaluationState, atMs: number): CheckResu
   return healthy(`${last.rules} alert rules are evaluated here.`);
 }
 
-export type StateFileFacts = { readonly error: string | null; readonly latencyMs: number; readonly bytes: number };
+export type StateFileFacts = {
+  readonly error: string | null;
+  /** Undefined: it did not come to that. */
+  readonly readMs: number | undefined;
+  readonly writeMs: number | undefined;
+  readonly bytes: number;
+  /** Of its file system. */
+  readonly freeBytes: number | undefined;
+};
 
-/** The file that the state lies in, with what waits beside it to be written into it. */
-export function judgeStateFile({ error, latencyMs, bytes }: StateFileFacts, atMs: number): CheckResult {
-  const size = { metrics: { storage: { database_size_mb: Math.round((bytes / 2 ** 20) * 10) / 10 } } };
+/** Longer than this for one row is too long, as it is for the database of a backend. */
+const slowMs = 1_000;
+
+/** The file that the state lies in, with what waits beside it to be written into it; with the fields of document 002. */
+export function judgeStateFile(seen: StateFileFacts, atMs: number): CheckResult {
+  const { error, readMs, writeMs, bytes, freeBytes } = seen;
+  const mib = (size: number): number => Math.round((size / 2 ** 20) * 10) / 10;
+  const single = (tookMs: number | undefined, limitMs: number) => ({
+    status: tookMs === undefined ? 'unhealthy' : tookMs >= limitMs ? 'degraded' : 'healthy',
+    response_time: tookMs === undefined ? null : Math.round(tookMs * 10) / 10_000,
+  });
+  const figures = {
+    checks: { connection: single(readMs, Infinity), query_performance: single(writeMs, slowMs) },
+    metrics: {
+      storage: { database_size_mb: mib(bytes), free_space_mb: freeBytes === undefined ? null : mib(freeBytes) },
+    },
+  };
   // Not worse: much can still be read here, and readiness would take that away.
   if (error !== null)
-    return { status: 'degraded', message: `${error} Reads from memory go on; changes are refused.`, atMs, ...size };
-  const latency = { observedValue: Math.round(latencyMs * 10) / 10, observedUnit: 'ms' };
-  return { status: 'healthy', message: 'It answers and takes writes.', atMs, ...latency, ...size };
+    return { status: 'degraded', message: `${error} Reads from memory go on; changes are refused.`, atMs, ...figures };
+  const latency = { observedValue: Math.round(((readMs ?? 0) + (writeMs ?? 0)) * 10) / 10, observedUnit: 'ms' };
+  return { status: 'healthy', message: 'It answers and takes writes.', atMs, ...latency, ...figures };
 }

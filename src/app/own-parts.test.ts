@@ -55,6 +55,11 @@ test('are well after the start, and looked at again and again', async () => {
   await job.runOnce();
   expect(read('state database')).toMatchObject({ status: 'healthy', observedUnit: 'ms' });
   expect(Number(read('state database')?.metrics?.storage?.database_size_mb)).toBeGreaterThan(0);
+  expect(Number(read('state database')?.metrics?.storage?.free_space_mb)).toBeGreaterThan(0);
+  expect(read('state database')?.checks).toEqual({
+    connection: { status: 'healthy', response_time: expect.any(Number) },
+    query_performance: { status: 'healthy', response_time: expect.any(Number) },
+  });
   // Old words are no words.
   await clock.advance(300_001);
   expect(checks.map((check) => check.read().status)).toEqual(Array(4).fill('unknown'));
@@ -113,7 +118,9 @@ test('know that the state cannot be written', async () => {
   const { state, job, read } = await open();
   await state.db.close();
   await job.runOnce();
-  expect(read('state database')).toMatchObject({ status: 'degraded' });
+  expect(read('state database')).toMatchObject({
+    ...{ status: 'degraded', checks: { query_performance: { status: 'unhealthy', response_time: null } } },
+  });
   await state.reopen();
 });
 

@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Alerts } from '../alerts/index.ts';
 import type { CheckResult, HealthCheck } from '../health/index.ts';
 import type { Notify } from '../notify/index.ts';
@@ -108,8 +109,7 @@ async function readStateFile(
   { clock, db, eventLog }: Pick<Ground, 'clock' | 'db' | 'eventLog'>,
   path: string,
 ): Promise<StateFileFacts> {
-  const startedMs = clock.monotonic();
-  const bytes = await Promise.all(
+  const sizes = await Promise.all(
     [path, `${path}-wal`].map((file) =>
       stat(file).then(
         ({ size }) => size,
@@ -117,18 +117,20 @@ async function readStateFile(
       ),
     ),
   );
-  const total = bytes.reduce((sum, size) => sum + size, 0);
-  const done = (error: string | null): StateFileFacts => ({
-    error,
-    latencyMs: clock.monotonic() - startedMs,
-    bytes: total,
-  });
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const freeBytes = await statfs(dirname(path)).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  );
+  let readMs: number | undefined;
   try {
+    const startedMs = clock.monotonic();
     await eventLog.lastSeq();
+    readMs = clock.monotonic() - startedMs;
     // An empty unit writes nothing, and a full disk lets it pass.
     await db.unit((tx) => createFactStore(db).write(tx, 'state looked at', '', clock.now()));
-    return done(null);
+    return { error: null, readMs, writeMs: clock.monotonic() - startedMs - readMs, bytes, freeBytes };
   } catch (err) {
-    return done(describeError(err));
+    return { error: describeError(err), readMs, writeMs: undefined, bytes, freeBytes };
   }
 }

@@ -79,7 +79,8 @@ export function createStateWatch(options: {
         if (error !== null)
           return { status: 'unhealthy', message: `${error} Reads from memory go on; changes are refused.`, atMs };
         const latency = { observedValue: Math.round(latencyMs * 10) / 10, observedUnit: 'ms' };
-        return { status: 'healthy', message: 'It answers and takes writes.', atMs, ...latency };
+        const connection = { status: 'healthy', response_time: Math.round(latencyMs * 10) / 10_000 };
+        return { status: 'healthy', message: 'It answers and takes writes.', atMs, ...latency, checks: { connection } };
       },
     },
   };
