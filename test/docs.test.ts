@@ -274,6 +274,33 @@ describe('the runbooks', () => {
     }
   });
 
+  test.each([
+    ['database-unhealthy', ['database-look', 'judge-database']],
+    ['redis-unhealthy', ['redis-look', 'judge-redis']],
+  ])('%s has a row for each thing that the look may say', (name, files) => {
+    // What a row begins with stands in the message; … is what differs from case to case, and ; is between several.
+    const phrases = [...read(`${folder}/${name}.md`).matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell = '']) =>
+      cell.split('; ').map((one) => one.replaceAll('`', '').toLowerCase().split(/ ?… ?/)),
+    );
+    const holds = (message: string, parts: readonly string[]): boolean => {
+      let from = 0;
+      return parts.every((part) => {
+        const at = message.indexOf(part, from);
+        from = at + part.length;
+        return at >= 0;
+      });
+    };
+    const messages = files.flatMap((file) =>
+      [
+        ...read(`src/health/looks/${file}.ts`)
+          .replace(/^ *(\/?\*|\/\/).*$/gm, '')
+          .matchAll(/(['`])((?:\$\{name\} |It |The |A |Old )(?:(?!\1)[^\n])+)\1/g),
+      ].map(([, , text = '']) => text.replace(/\$\{[^}]*\}/g, 'X').toLowerCase()),
+    );
+    expect(messages.length).toBeGreaterThan(10);
+    expect(messages.filter((message) => !phrases.some((parts) => holds(message, parts)))).toEqual([]);
+  });
+
   test('there is an order of things for an incident: who has it, how bad it is, evidence, and a review', () => {
     const text = read(`${folder}/incident.md`);
     for (const word of [
