@@ -131,7 +131,7 @@ test('one that hangs costs its time limit, holds up nobody else, and is told', a
   const [tried] = (await notify.outbox.list({ state: 'pending', receiverId: 'hook' }, 5)).flatMap(
     (one) => one.attempts,
   );
-  expect(tried?.error).toBe(`${hook.url} did not answer within 80 ms.`);
+  expect(tried?.error).toBe(`${hook.url} did not answer within 80 ms`);
 });
 
 test('a wait that was asked for is kept, within reason', async () => {

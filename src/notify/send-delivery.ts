@@ -33,7 +33,8 @@ export function createWays(options: { http: HttpClient; allowPrivate(): boolean;
       return await work();
     } catch (err) {
       signal.throwIfAborted();
-      return { outcome: 'failed', status: null, error: describeError(err) };
+      // It stands within sentences of others.
+      return { outcome: 'failed', status: null, error: describeError(err).replace(/\.$/, '') };
     }
   };
   return {

@@ -56,7 +56,7 @@ export function judgeDatabase(seen: DatabaseSeen, rules: DatabaseRules): Omit<Ch
     status,
     message:
       findings.map(({ text }) => text).join(' ') ||
-      `PostgreSQL ${server.version} answers in ${ms} ms${seen.tables.length === 0 ? '' : ` on ${seen.tables.length} tables of the backend`}.`,
+      `PostgreSQL ${server.version} answers in ${ms} ms${seen.tables.length === 0 ? '' : ` on ${seen.tables.length} ${seen.tables.length === 1 ? 'table' : 'tables'} of the backend`}.`,
     observedValue: ms,
     observedUnit: 'ms',
     ...(blocks.length > 0 ? { blocks } : {}),

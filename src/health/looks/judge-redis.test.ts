@@ -40,3 +40,16 @@ test.each<[string, Partial<RedisSeen>, HealthWord, { ping_time: number; operatio
   expect(result.checks?.performance?.status).toBe(times.operation_time >= 0.1 ? 'degraded' : 'healthy');
   expect(result.metrics?.memory).toEqual({ used_memory_mb: 50, max_memory_mb: 100, memory_utilization: 0.5 });
 });
+
+test('one that refuses writes for want of memory is not said to do so soon', () => {
+  const full = new Map([...info, ['used_memory', '104857600']]);
+  expect(judgeRedis(seen({ info: full })).result).toMatchObject({
+    status: 'degraded',
+    message: '100 % of maxmemory is in use: it will soon refuse writes.',
+  });
+  const refusal = 'It is out of memory and refuses writes.';
+  expect(judgeRedis(seen({ info: full, probe: { refusal } })).result).toMatchObject({
+    status: 'unhealthy',
+    message: refusal,
+  });
+});

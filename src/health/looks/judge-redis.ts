@@ -46,7 +46,9 @@ export function judgeRedis(seen: RedisSeen): {
   // 0 is no limit, of which nothing can be a share.
   const share = limit > 0 ? used / limit : null;
   const operationSeconds = 'seconds' in probe ? probe.seconds : null;
-  const findings = [...judgeEviction(info, counters, since), ...judgeWrites(info, probe), ...judgeMemory(info, share)];
+  const findings = [...judgeEviction(info, counters, since), ...judgeWrites(info, probe)];
+  // What refuses writes already need not be told that it soon will.
+  if (!('refusal' in probe)) findings.push(...judgeMemory(info, share));
   if (pingSeconds >= slowSeconds || (operationSeconds ?? 0) >= slowSeconds)
     findings.push({
       word: 'degraded',

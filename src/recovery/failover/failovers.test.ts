@@ -386,10 +386,13 @@ test('a point that its own audit found damaged is passed over for an older sound
   });
   points = [point(pointId, { manifest: damaged })];
   expect((await failovers.plan({ targetId: 'rag' }, signal)).blockers.join()).toMatch(/no verified point.*damaged/);
-  points = [point(pointId, { verifiedMs: null })];
+  points = [point(pointId, { verifiedMs: null, takenMs: clock.now() - 60_000 })];
   expect(await failovers.plan({ targetId: 'rag', pointId }, signal)).toMatchObject({
     point: { id: pointId },
-    warnings: expect.arrayContaining([`${pointId} was never verified`]),
+    warnings: expect.arrayContaining([
+      `${pointId} was never verified`,
+      'what was written in the minute since the point was taken is not in it',
+    ]),
   });
 });
 

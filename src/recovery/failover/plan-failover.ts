@@ -75,7 +75,8 @@ export async function planFailover(
     if (audit?.verdict === 'damaged') warnings.push(`the audit of ${best.point.id} found it damaged`);
     if (best.source.id !== 'own') warnings.push(`the point comes from ${best.source.title}`);
     const lostMinutes = Math.max(0, Math.round((deps.clock.now() - best.point.takenMs) / 60_000));
-    warnings.push(`what was written in the ${lostMinutes} minutes since the point was taken is not in it`);
+    const since = lostMinutes < 2 ? 'minute' : `${lostMinutes} minutes`;
+    warnings.push(`what was written in the ${since} since the point was taken is not in it`);
   }
   if (answers !== null)
     warnings.push(

@@ -132,7 +132,7 @@ function Force({ on, from, onChange }: { on: boolean; from: string; onChange(on:
 function Plan({ plan }: { plan: FailoverPlan }) {
   const lost = lostOf(plan, nowMs.value);
   // What is lost has a section of its own.
-  const warnings = plan.warnings.filter((one) => !/^what was written in the \d+ minutes/.test(one));
+  const warnings = plan.warnings.filter((one) => !/^what was written in the (minute|\d+ minutes) since/.test(one));
   return (
     <div class="plan">
       {plan.blockers.length > 0 && (
