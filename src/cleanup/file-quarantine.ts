@@ -1,11 +1,12 @@
 import { link, lstat, mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { AppError, describeError, systemCode } from '../platform/errors.ts';
 import { flush } from './durable.ts';
+import { type HeldFolder, holdFolder } from './held-folder.ts';
 import { findOpen, findOpenPaths } from './open-files.ts';
 import type { PlanItem } from './plan.ts';
-import type { NewEntry, OpenQuarantine, QuarantineKind } from './quarantine.ts';
-import { look, lstatOf, ownFolder, requireInside, sameAs } from './safe-path.ts';
+import type { NewEntry, OpenQuarantine, QuarantineEntry, QuarantineKind } from './quarantine.ts';
+import { look, lstatOf, ownFolder, requireInside, requirePlain, sameAs } from './safe-path.ts';
 import { inParallel, notItsTurn, type Outcome, type RunContext } from './strategy.ts';
 
 const text = (value: unknown): string => {
@@ -13,7 +14,9 @@ const text = (value: unknown): string => {
   throw new AppError('conflict/state', 'The quarantine holds an entry that cannot be read.');
 };
 
-type Going = { readonly root: string; readonly path: string; readonly item: PlanItem; readonly bytes: number };
+/** A file or a folder, by the folder that it lies in. */
+type Placed = { readonly root: string; readonly path: string };
+type Going = Placed & { readonly item: PlanItem; readonly bytes: number };
 
 const stays = (why: string): Outcome => ({ done: false, why });
 
@@ -26,7 +29,8 @@ export type Roots = ReadonlyMap<string, string>;
 /**
  * Takes files and folders away by renaming them into `.ragwarden/cleanup-<run>/` of their own registered folder, which is the same
  * file system: quick whatever their size, and undone by one rename. Each is looked at again before: the same inode, size and
- * times, no link on the way, no process that has it open, not younger than `graceMs`.
+ * times, no process that has it open, not younger than `graceMs`. No link is followed on the way: they are moved through the folder that they
+ * lie in, which is held open and looked at once for all of them.
  */
 export function createFileTaking(options: {
   roots: Roots;
@@ -50,60 +54,41 @@ export function createFileTaking(options: {
     number += 1;
     return `${number}-${Buffer.from(basename(path)).subarray(0, 150).toString('utf8')}`;
   };
+  const check = async (item: PlanItem, held: ReadonlySet<string> | undefined): Promise<Going | Outcome> => {
+    if (context.signal.aborted) return notItsTurn;
+    const root = roots.get(text(item.seen.root));
+    if (root === undefined) return stays('its folder is not registered any more');
+    try {
+      const path = text(item.seen.path);
+      requirePlain(path);
+      const whole = join(root, path);
+      const now = await look(whole, BigInt(text(item.seen.device)), context.signal);
+      if (!now || !sameAs(item.seen, now)) return stays('it changed, or is gone, since it was planned');
+      if (options.now() - now.changedMs < options.graceMs) return stays('it is too young');
+      const used = held && findOpen(whole, held);
+      if (used !== undefined) return stays('a process has it open');
+      const why = await options.refuse?.(item);
+      return why === undefined ? { root, path, item, bytes: now.bytes } : stays(why);
+    } catch (err) {
+      return stays(describeError(err));
+    }
+  };
   return async (items, quarantine) => {
     const held = await openPaths();
-    const checked = await inParallel(items, context.parallel, async (item): Promise<Going | Outcome> => {
-      if (context.signal.aborted) return notItsTurn;
-      const root = roots.get(text(item.seen.root));
-      if (root === undefined) return stays('its folder is not registered any more');
-      try {
-        const path = await requireInside(root, text(item.seen.path));
-        const device = BigInt(text(item.seen.device));
-        const now = await look(path, device, context.signal);
-        if (!now || !sameAs(item.seen, now)) return stays('it changed, or is gone, since it was planned');
-        if (options.now() - now.changedMs < options.graceMs) return stays('it is too young');
-        const used = held && findOpen(path, held);
-        if (used !== undefined) return stays('a process has it open');
-        const why = await options.refuse?.(item);
-        return why === undefined ? { root, path, item, bytes: now.bytes } : stays(why);
-      } catch (err) {
-        return stays(describeError(err));
-      }
-    });
+    const checked = await inParallel(items, context.parallel, (item) => check(item, held));
     const going = checked.filter((one) => 'path' in one);
-    const folders = new Map<string, string>();
-    for (const { root } of going)
-      if (!folders.has(root)) folders.set(root, await prepareFolder(root, quarantine.runId));
     const entries = await quarantine.announce(
       going.map(
         ({ root, path, item, bytes }): NewEntry => ({
           ...{ kind: 'files', what: item.what, bytes },
           data: {
-            ...{ root, path: relative(root, path), inode: text(item.seen.inode) },
+            ...{ root, path, inode: text(item.seen.inode) },
             held: join(ownFolder, `cleanup-${quarantine.runId}`, nameOf(path)),
           },
         }),
       ),
     );
-    const moved = await inParallel(going, context.parallel, async ({ root, path }, at) => {
-      const to = join(root, text(entries[at]?.data.held));
-      try {
-        await rename(path, to);
-      } catch (err) {
-        return { failed: `it could not be moved: ${describeError(err)}` };
-      }
-      const there = await lstat(to, { bigint: true });
-      if (`${there.ino}` === entries[at]?.data.inode) return undefined;
-      // Somebody put another one in its place between look and move.
-      await rename(to, path);
-      return { done: false as const, why: 'it changed while it was to be taken away' };
-    });
-    // Of where they were and where they are now; a power cut must not lose both names.
-    await inParallel(
-      [...new Set(going.flatMap(({ root, path }) => [dirname(path), folders.get(root) ?? root]))],
-      context.parallel,
-      (folder) => flush(folder).catch(() => undefined),
-    );
+    const moved = await moveAside(going, entries, quarantine.runId, context.parallel);
     await quarantine.settle(entries.filter((_, at) => moved[at] === undefined));
     let next = -1;
     return checked.map((one): Outcome => {
@@ -112,6 +97,101 @@ export function createFileTaking(options: {
       return moved[next] ?? { done: true, bytes: one.bytes };
     });
   };
+}
+
+/**
+ * Renames each into the quarantine of its registered folder, under the name that was announced for it.
+ * @returns for each why it did not go; undefined: it went
+ */
+async function moveAside(
+  going: readonly Going[],
+  entries: readonly QuarantineEntry[],
+  runId: string,
+  parallel: number,
+): Promise<(Outcome | undefined)[]> {
+  const into = new Map<string, HeldFolder>();
+  try {
+    for (const { root } of going) if (!into.has(root)) into.set(root, await holdQuarantine(root, runId));
+    const leaving = going.map((one, at) => ({ ...one, data: entries[at]?.data, aside: into.get(one.root) }));
+    const moved = await inTheirFolders(
+      leaving,
+      parallel,
+      async ({ root, path, data, aside }, folder) => {
+        if (data === undefined || aside === undefined) return stays('it was not announced');
+        const [from, to] = [folder.at(basename(path)), aside.at(basename(text(data.held)))];
+        try {
+          await rename(from, to);
+        } catch (err) {
+          return { failed: `it could not be moved: ${folder.tell(err)}` };
+        }
+        const there = await lstatOf(join(root, text(data.held)));
+        if (there && `${there.ino}` === data.inode) return undefined;
+        // Somebody put another one in its place between look and move.
+        await rename(to, from);
+        return stays('it changed while it was to be taken away');
+      },
+      (err): Outcome | undefined => stays(describeError(err)),
+      // Of where they were and where they are now; a power cut must not lose both names.
+      (folder) => folder.flush().catch(() => undefined),
+    );
+    await inParallel([...into.values()], parallel, (folder) => folder.flush().catch(() => undefined));
+    return leaving.map((one) => moved.get(one));
+  } finally {
+    await Promise.all([...into.values()].map((folder) => folder.close()));
+  }
+}
+
+/**
+ * Works on each with the folder that it lies in held open, as many at once as `most` and as many folders.
+ * @param refuse answers for all in a folder that cannot be held
+ * @param after runs once for each folder that was held, when all in it are done
+ */
+async function inTheirFolders<Item extends Placed, Answer>(
+  items: readonly Item[],
+  most: number,
+  run: (item: Item, folder: HeldFolder) => Promise<Answer>,
+  refuse: (err: unknown) => Answer,
+  after?: (folder: HeldFolder) => Promise<void>,
+): Promise<Map<Item, Answer>> {
+  const answers = new Map<Item, Answer>();
+  const groups = [...Map.groupBy(items, ({ root, path }) => join(root, dirname(path))).values()];
+  const inEach = Math.max(1, Math.floor(most / groups.length));
+  // Nothing is closed while somebody may still name something through it: the system gives its number to the next one that is opened.
+  const failures: unknown[] = [];
+  await inParallel(groups, most, async (group) => {
+    const [{ root, path }] = group as [Item]; // a group has one at least
+    let folder: HeldFolder;
+    try {
+      const lies = dirname(path);
+      folder = await holdFolder(root, lies === '.' ? '' : lies);
+    } catch (err) {
+      for (const one of group) answers.set(one, refuse(err));
+      return;
+    }
+    await inParallel(group, inEach, async (one) => {
+      try {
+        answers.set(one, await run(one, folder));
+      } catch (err) {
+        failures.push(err);
+      }
+    });
+    await after?.(folder);
+    await folder.close();
+  });
+  if (failures.length > 0) throw failures[0];
+  return answers;
+}
+
+/** Where a run sets aside what it takes from this folder, held open; made where it is not there, or not any more. */
+async function holdQuarantine(root: string, runId: string): Promise<HeldFolder> {
+  const below = join(ownFolder, `cleanup-${runId}`);
+  try {
+    return await holdFolder(root, below);
+  } catch {
+    // What else is in the way than that it is not there, this one says.
+    await prepareFolder(root, runId);
+    return holdFolder(root, below);
+  }
 }
 
 /** Where a run sets aside what it takes from this folder, and writes what it puts in its place. */

@@ -1,11 +1,14 @@
 import {
   closeSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -30,8 +33,9 @@ afterEach(async () => {
 });
 
 async function open(
-  more: { folders?: Partial<CleanupFolder>[]; backend?: () => BackendState; use?: CleanupFolder['use'] } = {},
+  more: { backend?: () => BackendState; use?: CleanupFolder['use']; step?: (name: string) => void } = {},
 ): Promise<TestCleanup> {
+  const { step } = more;
   opened = await openTestCleanup(({ folder, clock }) => {
     mkdirSync(join(folder, 'work'), { recursive: true });
     const deps = {
@@ -46,7 +50,7 @@ async function open(
       clock,
     };
     return { strategies: [createTemporaryFiles(deps), createOldLogs(deps), createGraphragUpdates(deps)] };
-  });
+  }, step && { step });
   return opened;
 }
 const sibling = (n: number): string => `work/ws/kv_store_text_chunks.json.tmp.41.7.${n}`;
@@ -115,7 +119,6 @@ test('what is open, changed, replaced, younger or behind a link since the plan s
   const descriptor = openSync(open1, 'r');
   writeFileSync(changed, 'other');
   const at = (Date.now() - day) / 1_000;
-  const { renameSync, rmSync } = await import('node:fs');
   writeFileSync(`${replaced}.new`, 'text');
   utimesSync(`${replaced}.new`, at, at);
   renameSync(`${replaced}.new`, replaced);
@@ -136,6 +139,38 @@ test('what is open, changed, replaced, younger or behind a link since the plan s
     false,
   ]);
   expect(existsSync(join(folder, 'outside', 'kv.json.tmp.1.1.1'))).toBe(true);
+});
+
+test('a link that is put in the place of a folder between the look and the move leads nowhere; the rest goes and comes back', async () => {
+  let swap = (): void => undefined;
+  const { file, run, undo, folder } = await open({
+    backend: () => ({ state: 'down', startedMs: null }),
+    step(name) {
+      if (name === 'announced') swap();
+    },
+  });
+  const name = 'kv.json.tmp.1.1.1';
+  const paths = Array.from({ length: 25 }, (_, n) =>
+    file(`work/${n % 5 === 0 ? 'deep/er/' : ''}ws${n}/${name}`, { text: `${n}` }),
+  );
+  // The very same file by a second name: its inode alone would not tell that it is another place.
+  mkdirSync(join(folder, 'outside'));
+  linkSync(paths[7] as string, join(folder, 'outside', name));
+  swap = () => {
+    renameSync(join(folder, 'work', 'ws7'), join(folder, 'work', 'moved'));
+    symlinkSync(join(folder, 'outside'), join(folder, 'work', 'ws7'));
+  };
+  const ended = await run('temporary-files');
+  expect(ended.result).toMatchObject({ cleaned: 24, skipped: 1, failed: 0 });
+  expect(ended.result.notes).toEqual([
+    { what: `work: ws7/${name}`, why: expect.stringContaining('does not lie plainly') },
+  ]);
+  expect([existsSync(join(folder, 'outside', name)), existsSync(join(folder, 'work', 'moved', name))]).toEqual([
+    true,
+    true,
+  ]);
+  expect(await undo({ runId: ended.id })).toMatchObject({ state: 'succeeded', result: { undone: 24 } });
+  expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(paths.map((_, n) => `${n}`));
 });
 
 test('a plan is carried out once, within an hour, and never for a folder that nobody registered', async () => {

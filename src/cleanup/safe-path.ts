@@ -27,9 +27,7 @@ const greatestFolder = 200_000;
  * @throws AppError `target/foreign-path`
  */
 export async function requireInside(root: string, relative: string): Promise<string> {
-  const parts = relative.split(sep);
-  if (relative === '' || parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')))
-    throw foreign(relative);
+  requirePlain(relative);
   const real = await realpath(root);
   const path = join(real, relative);
   const [above, top] = await Promise.all([lstat(dirname(path)), lstat(real)]);
@@ -38,7 +36,17 @@ export async function requireInside(root: string, relative: string): Promise<str
   return path;
 }
 
-const foreign = (path: string): AppError =>
+/**
+ * Names alone, none of which leads upwards; what lies there is not looked at.
+ * @throws AppError `target/foreign-path`
+ */
+export function requirePlain(relative: string): void {
+  const parts = relative.split(sep);
+  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0')))
+    throw foreign(relative);
+}
+
+export const foreign = (path: string): AppError =>
   new AppError('target/foreign-path', `${path.slice(0, 200)} does not lie plainly inside its registered folder.`);
 
 /** @returns undefined when it is gone, a link, something special, or on another file system */
