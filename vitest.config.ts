@@ -24,9 +24,9 @@ export default defineConfig({
     // Of those that a file lets run beside each other: each is the product, its sample and restic.
     maxConcurrency: 2,
     // How long a condition is awaited: what a slow machine needs is no fault, and a quick one does not wait for it.
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 60_000 } },
     sequence: { sequencer: LongestFirst },
-    setupFiles: ['test/setup/answers.ts'],
+    setupFiles: ['test/setup/answers.ts', 'test/setup/patience.ts'],
     projects: [
       {
         extends: true,
@@ -35,8 +35,9 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'web/**/*.test.{ts,tsx}', 'tools/**/*.test.{ts,mjs}', 'examples/**/*.test.ts'],
           // `*.slow.test.*` start many processes; they run with the system tests, so that the quick check stays quick.
           exclude: [...ignored, '**/*.slow.test.*'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Longer than a condition is awaited, so that what was missing is told.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

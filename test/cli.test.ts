@@ -162,7 +162,7 @@ describe('a stop', () => {
     const pressing = setInterval(() => running.child.kill('SIGINT'), 200);
     const { code } = await running.ended.finally(() => clearInterval(pressing));
     expect(code).toBe(130);
-    await vi.waitUntil(() => processesWith(folder).length === 0, { timeout: 10_000 });
+    await vi.waitUntil(() => processesWith(folder).length === 0, { timeout: 60_000 });
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLightragDatabase, type LightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
 import { type OpenWarden, openWarden, prepareRepository, takeGood, wait, whenFree } from './faults/ground.ts';
+import { freePort } from './setup/free-port.ts';
 import { hasPart } from './setup/parts.ts';
 import { contentOf, field, removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
@@ -12,7 +13,7 @@ import { contentOf, field, removeFolder, temporaryFolder, until } from './warden
 type Notes = { readonly url: string; said: Record<string, unknown>; readonly asked: string[]; close(): Promise<void> };
 
 async function startNotes(): Promise<Notes> {
-  let port = 0;
+  const port = await freePort();
   let server: Server | undefined;
   const notes = {
     url: '',
@@ -32,7 +33,6 @@ async function startNotes(): Promise<Notes> {
         .end(JSON.stringify(request.url === '/healthz' ? notes.said : {}));
     });
     await new Promise<void>((done) => server?.listen(port, '127.0.0.1', done));
-    port = (server.address() as AddressInfo).port; // listening on a port, so never a string
   };
   const stop = async (): Promise<void> => {
     const open = server;
@@ -52,7 +52,7 @@ async function startNotes(): Promise<Notes> {
   });
   await start();
   await new Promise<void>((done) => control.listen(0, '127.0.0.1', done));
-  const webhook = `http://127.0.0.1:${(control.address() as AddressInfo).port}/supervisor`; // as above
+  const webhook = `http://127.0.0.1:${(control.address() as AddressInfo).port}/supervisor`; // listening on a port, so never a string
   return Object.assign(notes, { url: `http://127.0.0.1:${port}`, webhook });
 }
 

@@ -13,6 +13,7 @@ import {
   ResourceType,
   SystemOperations,
 } from '../src/sdk/index.ts';
+import { freePort } from './setup/free-port.ts';
 import { removeFolder, temporaryFolder, until } from './warden-harness.ts';
 
 let dataDir: string;
@@ -33,7 +34,8 @@ afterEach(async () => {
 });
 
 test('a stream of events survives a restart of the server: nothing twice, nothing missed', async () => {
-  const first = made(createWarden({ dataDir, settings }));
+  const port = await freePort();
+  const first = made(createWarden({ dataDir, settings, port }));
   const { api, client } = await first.start();
   const { token } = await client.access.createToken({ name: 'watcher', role: 'admin' });
   const watcher = createClient({ url: api, token });
@@ -47,7 +49,7 @@ test('a stream of events survives a restart of the server: nothing twice, nothin
   await until('the first events', () => (seen.length > 0 ? true : undefined));
   await first.stop();
   await until('a lost connection', () => (lost > 0 ? true : undefined));
-  await made(createWarden({ dataDir, settings, port: Number(new URL(api).port) })).start();
+  await made(createWarden({ dataDir, settings, port })).start();
 
   const { items } = await watcher.events.list({ order: 'oldest', limit: 500 });
   expect(items.filter(({ type }) => type === 'warden.started')).toHaveLength(2);

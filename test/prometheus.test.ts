@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,6 +9,7 @@ import { readConfig } from '../src/config/index.ts';
 import { createKillableWriter } from '../src/metrics/remote-write/killed-writer.fixture.ts';
 import { silentLogger } from '../src/platform/logging.ts';
 import { filledIn, namesIn, queriesOf, readDashboards } from './grafana-queries.ts';
+import { freePort } from './setup/free-port.ts';
 import { memoryFolder } from './setup/memory-folder.ts';
 import { hasPart } from './setup/parts.ts';
 import { until } from './warden-harness.ts';
@@ -20,14 +20,6 @@ let started: StartedWarden;
 let prometheus: ChildProcess;
 let port: number;
 let prometheusUrl: string;
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 /** Names as applications make them, on purpose against every habit of Prometheus. */
 const awkward = [

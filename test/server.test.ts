@@ -364,7 +364,8 @@ describe('the environment', () => {
       child.stderr.on('data', (chunk: Buffer) => {
         log += chunk.toString();
       });
-      const ended = new Promise((done) => child.once('exit', done));
+      // Not its exit: what it said may come after that.
+      const ended = new Promise((done) => child.once('close', done));
       await Promise.race([new Promise((ready) => child.stdout.once('data', ready)), ended]);
       child.kill('SIGTERM');
       await ended;

@@ -120,7 +120,7 @@ describe('the sample backend through the gateway', () => {
     const document = { text: 'The Amber Route leads to the Baltic Sea.', file_source: 'amber.txt' };
     expect((await send('POST', `${started.gateway}/documents/text`, elsewhere, document))[0]).toBe(200);
     await expect
-      .poll(() => documents(1), { timeout: 30_000 })
+      .poll(() => documents(1))
       .toMatchObject({
         workspace: 'other',
         ended: [{ outcome: 'processed', documents: 1 }],
@@ -153,7 +153,7 @@ describe('the sample backend through the gateway', () => {
 
     await other.close();
     const reasons = async () => field(await read('/api/v1/targets/default'), 'reasons');
-    await expect.poll(reasons, { timeout: 30_000 }).toContainEqual({
+    await expect.poll(reasons).toContainEqual({
       code: 'workspace-offline',
       message: expect.stringContaining('Workspace other is OFFLINE'),
     });

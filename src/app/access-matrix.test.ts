@@ -89,7 +89,7 @@ test('every route answers each role as its class says: 401 to strangers, 403 to 
   expect([...seen].sort()).toEqual(['admin', 'public', 'scrape', 'service', 'user']);
   expect(started.server.routeTable.length).toBeGreaterThan(45);
   // Every route seven times, some of which read much.
-}, 60_000);
+});
 
 describe('the trail', () => {
   /** Unsafe routes that leave no entry of their own, each with its reason. */

@@ -62,17 +62,17 @@ test('in a process of its own it leads to the target and follows the keys that t
   expect(await ask(withKey)).toBe('401');
   await writeKeysFile(dataDir, [key], silentLogger);
   expect(statSync(join(dataDir, 'gateway-keys.json')).mode & 0o777).toBe(0o600);
-  await expect.poll(() => ask(withKey), { timeout: 30_000 }).toBe('200 key the-real-one');
+  await expect.poll(() => ask(withKey)).toBe('200 key the-real-one');
   rmSync(join(dataDir, 'gateway-keys.json'));
   await expect
-    .poll(() => said.filter((message) => message.includes('keys')), { timeout: 30_000 })
+    .poll(() => said.filter((message) => message.includes('keys')))
     .toEqual([
       expect.stringContaining('no keys are written down'),
       expect.stringContaining('those that were read last go on'),
     ]);
   expect(await ask(withKey)).toBe('200 key the-real-one');
   await writeKeysFile(dataDir, [], silentLogger);
-  await expect.poll(() => ask(withKey), { timeout: 30_000 }).toBe('401');
+  await expect.poll(() => ask(withKey)).toBe('401');
   await alone.stop('the test is over');
   await expect(fetch(gateway)).rejects.toThrow();
 });
@@ -102,15 +102,15 @@ test('it asks the quotas of the other process in the same ledger, follows what i
     events: createEventLog({ db, clock: systemClock, instance: 'owner' }),
   });
   await owner.open();
-  await expect.poll(() => post('/documents/text'), { timeout: 30_000 }).toBe(200);
+  await expect.poll(() => post('/documents/text')).toBe(200);
   await owner.definitions.create(draft({ id: 'shared', limit: 40, period: 'forever' }), 'test');
   const place = { targetId: 'default', workspace: '', userId: '', keyId: '' };
   let granted = 0;
   while ((await owner.spend(place, { requests: 1 }, () => true)).granted) granted += 1;
   expect(granted).toBe(40);
-  await expect.poll(() => post('/query'), { timeout: 30_000 }).toBe(429);
+  await expect.poll(() => post('/query')).toBe(429);
   await owner.definitions.update(draft({ id: 'shared', limit: 43, period: 'forever' }), 'test');
-  await expect.poll(() => post('/query'), { timeout: 30_000 }).toBe(200);
+  await expect.poll(() => post('/query')).toBe(200);
   await alone.stop('the test is over');
   await expect.poll(async () => (await owner.spend(place, { requests: 3 }, () => true)).granted).toBe(false);
   await owner.ledger.flush({ everything: true });

@@ -79,7 +79,7 @@ const atRest = async (): Promise<void> => {
       .states(clock.now())
       .filter((one) => one.running)
       .map((one) => one.name);
-  await expect.poll(running, { timeout: 30_000 }).toEqual([]);
+  await expect.poll(running).toEqual([]);
 };
 
 /** When each job began, as the clock goes on second by second. */

@@ -49,7 +49,7 @@ const ask = async (method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown)
 
 test('the numbers of a refusal are those of the files, and the environment file is compared with them', async () => {
   const inspected = await expect
-    .poll(async () => (await ask('GET', '/targets/default/inspection')).body, { timeout: 30_000 })
+    .poll(async () => (await ask('GET', '/targets/default/inspection')).body)
     .toMatchObject({ audit: { verdict: expect.any(String) } })
     .then(async () => (await ask('GET', '/targets/default/inspection')).body);
   const { counts } = inspected.audit;

@@ -99,9 +99,7 @@ test('a budget in bytes a second rests after each batch for as long as it takes'
   // Three hundred bytes at a hundred a second; only time that passes lets the next batch begin.
   const at: number[] = [];
   for (let seconds = 0; seconds <= 8; seconds += 1) {
-    await expect
-      .poll(() => batches.length, { timeout: 30_000 })
-      .toBeGreaterThanOrEqual(Math.min(3, 1 + Math.floor(seconds / 3)));
+    await expect.poll(() => batches.length).toBeGreaterThanOrEqual(Math.min(3, 1 + Math.floor(seconds / 3)));
     at.push(batches.length);
     await clock.advance(1_000);
   }
@@ -162,21 +160,17 @@ test('whoever does not stop when told keeps its place: the same is not begun bes
     },
   });
   const { id } = await begin({ timeoutMs: 30_000, retries: 3, retryDelayMs: 0 });
-  await expect.poll(() => begun, { timeout: 30_000 }).toBe(true);
-  await expect
-    .poll(() => clock.advance(30_000).then(async () => (await operations.require(id)).state), { timeout: 30_000 })
-    .toBe('failed');
+  await expect.poll(() => begun).toBe(true);
+  await expect.poll(() => clock.advance(30_000).then(async () => (await operations.require(id)).state)).toBe('failed');
   await expect(begin()).rejects.toMatchObject({ code: 'operation/busy' });
   expect(batches).toHaveLength(1);
   let_go();
   await expect
-    .poll(
-      () =>
-        begin().then(
-          ({ state }) => state,
-          () => undefined,
-        ),
-      { timeout: 30_000 },
+    .poll(() =>
+      begin().then(
+        ({ state }) => state,
+        () => undefined,
+      ),
     )
     .toBeDefined();
 });
@@ -199,13 +193,11 @@ test('stopped, it keeps its target until its end is through: nobody else works o
       ...{ kind: 'backup.create', targetId: 'default', input: {}, requestedBy: 'tester', run: async () => null },
     });
   const { id } = await begin();
-  await expect.poll(() => ending, { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => ending).toBe(true);
   await operations.cancel(id);
   // Longer than anybody waits for it: the history has its end.
   await expect
-    .poll(() => clock.advance(10_000).then(async () => (await store.listRuns({ limit: 1 }))[0]?.outcome), {
-      timeout: 30_000,
-    })
+    .poll(() => clock.advance(10_000).then(async () => (await store.listRuns({ limit: 1 }))[0]?.outcome))
     .not.toBeNull();
   for (let looks = 0; looks < 20; looks += 1) {
     await clock.advance(1_000);
@@ -224,12 +216,12 @@ test('it pauses while the backend is under pressure, and goes on when that is ov
     },
   });
   const { id } = await begin({ cause: 'scheduled' });
-  await expect.poll(async () => (await operations.require(id)).phase, { timeout: 30_000 }).toBe('paused');
+  await expect.poll(async () => (await operations.require(id)).phase).toBe('paused');
   await clock.advance(10_000);
   expect(batches).toHaveLength(1);
   if (opened) opened.pressure = undefined;
   await expect
-    .poll(() => clock.advance(1_000).then(async () => (await operations.require(id)).state), { timeout: 30_000 })
+    .poll(() => clock.advance(1_000).then(async () => (await operations.require(id)).state))
     .toBe('succeeded');
   expect(await ended(id)).toMatchObject({ cleaned: 8, leftOver: 0 });
 });

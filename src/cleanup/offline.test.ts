@@ -33,7 +33,7 @@ test('a backend is started again when the wait for its files is cancelled, and w
   const cancelled = new AbortController();
   const standing = standDown(target, true, cancelled.signal);
   const refused = expect(standing).rejects.toMatchObject({ code: 'operation/cancelled' });
-  await expect.poll(() => seen.up, { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => seen.up).toBe(false);
   cancelled.abort(new AppError('operation/cancelled', 'It was cancelled.'));
   await refused;
   expect(seen).toEqual({ up: true, isExpectedDown: false });
@@ -46,7 +46,7 @@ test('where it does not start either, its alarms are heard again', async () => {
   const cancelled = new AbortController();
   const standing = standDown(target, true, cancelled.signal);
   const refused = expect(standing).rejects.toMatchObject({ code: 'operation/cancelled' });
-  await expect.poll(() => seen.up, { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => seen.up).toBe(false);
   cancelled.abort(new AppError('operation/cancelled', 'It was cancelled.'));
   await refused;
   expect(seen).toEqual({ up: false, isExpectedDown: false });

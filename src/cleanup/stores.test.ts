@@ -135,14 +135,14 @@ describe.skipIf(!hasPart('postgresql'))('a real PostgreSQL', () => {
     const found = await strategy.find(
       { idle_seconds: 0, applications: '' },
       {
-        ...{ signal: AbortSignal.timeout(10_000), nowMs: Date.now() },
+        ...{ signal: AbortSignal.timeout(60_000), nowMs: Date.now() },
       },
     );
     expect(found.items).toHaveLength(1);
     const work = await strategy.begin(
       { idle_seconds: 0, applications: '' },
       {
-        ...{ signal: AbortSignal.timeout(10_000), parallel: 1, nowMs: Date.now(), phase: () => undefined },
+        ...{ signal: AbortSignal.timeout(60_000), parallel: 1, nowMs: Date.now(), phase: () => undefined },
         log: { warn: () => undefined } as never,
       },
     );

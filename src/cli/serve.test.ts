@@ -25,7 +25,7 @@ const started = {
   createLoginCode: async () => 'code',
 };
 
-/** Serves with a server whose start and stop the test decides; `stops` tells how it was stopped. */
+/** Serves with a server whose start and stop the test decides; `stops` tells how it was stopped. One that makes a token ends by itself. */
 function serving(warden: Partial<ServedWarden>, createdAdminToken?: string, more: readonly string[] = []) {
   const stop = new AbortController();
   const stops: string[] = [];
@@ -33,7 +33,9 @@ function serving(warden: Partial<ServedWarden>, createdAdminToken?: string, more
   const offline: OfflineWork = {
     createWarden: async ({ onAdminToken }) => ({
       start: async () => {
-        if (createdAdminToken !== undefined) await onAdminToken(createdAdminToken);
+        if (createdAdminToken === undefined) return started;
+        await onAdminToken(createdAdminToken);
+        setImmediate(() => stop.abort(new Interrupted('SIGTERM')));
         return started;
       },
       stop: async (reason) => void stops.push(reason),
@@ -129,8 +131,7 @@ test('one that cannot start says why, with the exit code of that', async () => {
 });
 
 test('the first admin token goes into a file when there is no terminal, and nowhere else', async () => {
-  const { run, kept, tell } = serving({}, 'very-secret');
-  setTimeout(() => tell('SIGTERM'), 100);
+  const { run, kept } = serving({}, 'very-secret');
   const { code, stdout, stderr } = await run;
   expect(code).toBe(0);
   expect(kept).toEqual(['very-secret']);

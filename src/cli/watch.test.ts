@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../../test/setup/free-port.ts';
 import { Interrupted } from './exit-code.ts';
 import { runCli } from './run-cli.ts';
 import { createScreen } from './screen.ts';
@@ -72,8 +72,8 @@ beforeEach(async () => {
   documents = {};
   streams = [];
   asked = [];
-  await listen(0);
-  port = (server.address() as AddressInfo).port; // it listens on TCP
+  port = await freePort();
+  await listen(port);
 });
 afterEach(close);
 
@@ -108,7 +108,7 @@ function start(argv: readonly string[], terminal: { columns?: number; rows?: num
     offline: { createWarden: never, keepAdminToken: never, localTokenFile: never, recoveryKit: never } as never, // never called
   });
   const saw = (stream: 'stdout' | 'stderr', text: string | RegExp): Promise<void> =>
-    vi.waitFor(() => expect(said[stream]).toMatch(text), { timeout: 10_000, interval: 10 });
+    vi.waitFor(() => expect(said[stream]).toMatch(text), { timeout: 60_000, interval: 10 });
   const end = (): Promise<number> => {
     stop.abort(new Interrupted('SIGINT'));
     return code;

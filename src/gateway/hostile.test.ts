@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { ask, type RunningProxy, raw, type Stub, startProxy, startStub, stateOf, upstreamAt } from './test-gateway.ts';
 
 /** On a busy machine a thread waits for its turn. */
-const soon = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
+const soon = <T>(look: () => T) => expect.poll(look);
 
 /** What reached an upstream: method, path and body. Nothing of what is refused may. */
 let got: string[] = [];

@@ -18,7 +18,7 @@ import {
 } from './test-gateway.ts';
 
 /** On a busy machine a thread waits for its turn. */
-const soon = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
+const soon = <T>(look: () => T) => expect.poll(look);
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 const keyA = 'rw_gw_key-of-a';

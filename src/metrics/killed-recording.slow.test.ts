@@ -12,9 +12,7 @@ import { silentLogger } from '../platform/logging.ts';
 import { createMetrics } from './metrics.ts';
 import { createMetricRegistry } from './registry.ts';
 
-test('killed while it records, ten times in a row, it loses nothing that was flushed, and flushing is every ten seconds', {
-  timeout: 120_000,
-}, async () => {
+test('killed while it records, ten times in a row, it loses nothing that was flushed, and flushing is every ten seconds', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragwarden-killed-'));
   const path = join(folder, 'metrics.sqlite');
   const script = join(import.meta.dirname, 'killed-recording.fixture.ts');

@@ -49,9 +49,7 @@ const told = () =>
     return JSON.parse(body).type;
   });
 
-test('killed after the decision and before the delivery: the next life delivers it, and the end of it too', {
-  timeout: 60_000,
-}, async () => {
+test('killed after the decision and before the delivery: the next life delivers it, and the end of it too', async () => {
   const child = begin('wait');
   await once(child.stdout, 'data');
   await kill(child);
@@ -63,9 +61,7 @@ test('killed after the decision and before the delivery: the next life delivers 
   expect(told()).toEqual(['alert.firing', 'alert.resolved']);
 });
 
-test('killed while the receiver had it and before that was written down: it comes twice, known as one by its id', {
-  timeout: 60_000,
-}, async () => {
+test('killed while the receiver had it and before that was written down: it comes twice, known as one by its id', async () => {
   const arrived = new Promise<void>((resolve) => {
     hook.answer = () => resolve();
   });

@@ -9,9 +9,7 @@ import { systemClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { createOperations } from './index.ts';
 
-test('what a killed process left half-done is settled by the next one, in the phase it had reached', {
-  timeout: 60_000,
-}, async () => {
+test('what a killed process left half-done is settled by the next one, in the phase it had reached', async () => {
   const state = await openTestState();
   const script = join(import.meta.dirname, 'killed-operation.fixture.ts');
   const child = spawn(process.execPath, [script, state.path], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -11,9 +11,7 @@ import { createHttpClient, type HttpRequester } from '../platform/http-client.ts
 import { item, placeFor } from './killed-upload.fixture.ts';
 import { createReceivedStore } from './receive/received-store.ts';
 
-test('an upload goes on where it was after its sender, and then its receiver, was killed in the middle, and nothing half is listed', {
-  timeout: 120_000,
-}, async () => {
+test('an upload goes on where it was after its sender, and then its receiver, was killed in the middle, and nothing half is listed', async () => {
   const state = await openTestState();
   const folder = mkdtempSync(join(tmpdir(), 'ragwarden-killed-upload-'));
   const [spool, received] = [join(folder, 'spool'), join(folder, 'received')];

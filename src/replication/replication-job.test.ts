@@ -50,7 +50,7 @@ test('a place that is slow holds up no other: those are looked at, and the lag i
   const job = createReplicationJob(given);
   for (const rounds of [1, 2]) {
     await job.runOnce();
-    await expect.poll(() => looked.length, { timeout: 30_000 }).toBe(2 * rounds);
+    await expect.poll(() => looked.length).toBe(2 * rounds);
   }
   expect(looked).toEqual(['near', 'far', 'near', 'far']);
   expect(syncs).toBe(1);
@@ -107,13 +107,13 @@ function jobOver(places: Readonly<Record<string, number | null>>) {
 test('no more places are copied to at once than may be, and the rest follows as soon as one is done', async () => {
   const { job, active, done, seen, end } = jobOver({ a: null, b: null, c: null, d: null, e: null });
   await job.runOnce();
-  await expect.poll(() => active.size, { timeout: 30_000 }).toBe(3);
+  await expect.poll(() => active.size).toBe(3);
   // Another run meanwhile begins nothing more.
   await job.runOnce();
   for (let ended = 1; ended <= 5; ended += 1) {
     end([...active][0] ?? '');
-    await expect.poll(() => done.size, { timeout: 30_000 }).toBe(ended);
-    await expect.poll(() => active.size, { timeout: 30_000 }).toBe(Math.min(3, 5 - ended));
+    await expect.poll(() => done.size).toBe(ended);
+    await expect.poll(() => active.size).toBe(Math.min(3, 5 - ended));
   }
   expect(Math.max(...seen.map(({ length }) => length))).toBe(3);
   await job.stop?.();
@@ -122,33 +122,32 @@ test('no more places are copied to at once than may be, and the rest follows as 
 test('a place that shall be alone waits for it, and one of more than the others does not wait for those', async () => {
   const { job, active, seen, end } = jobOver({ a: null, b: 1, c: null, d: null, e: null, f: 4 });
   await job.runOnce();
-  await expect.poll(() => active.size, { timeout: 30_000 }).toBe(4);
+  await expect.poll(() => active.size).toBe(4);
   for (const id of ['a', 'c', 'd', 'f', 'e']) {
-    await expect.poll(() => active.has(id), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => active.has(id)).toBe(true);
     end(id);
-    await expect.poll(() => active.has(id), { timeout: 30_000 }).toBe(false);
+    await expect.poll(() => active.has(id)).toBe(false);
   }
-  await expect.poll(() => active.has('b'), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => active.has('b')).toBe(true);
   expect(seen).toEqual(['a', 'ac', 'acd', 'acdf', 'def', 'b']);
   end('b');
-  await expect.poll(() => active.size, { timeout: 30_000 }).toBe(0);
+  await expect.poll(() => active.size).toBe(0);
   await job.stop?.();
 });
 
 test('a place that shall be alone and was passed over for a whole run is next; meanwhile others are looked at and not copied to', async () => {
   const { job, active, done, seen, looked, end } = jobOver({ a: null, b: 1, c: null, d: null });
-  const isActive = (ids: string) => expect.poll(() => [...active].sort().join(''), { timeout: 30_000 }).toBe(ids);
+  const isActive = (ids: string) => expect.poll(() => [...active].sort().join('')).toBe(ids);
   const looks = (): number => looked.filter((id) => id === 'd').length;
   done.add('d');
   await job.runOnce();
   await isActive('ac');
-  await expect.poll(looks, { timeout: 30_000 }).toBe(1);
+  await expect.poll(looks).toBe(1);
   end('a');
   await isActive('c');
   // There is more to be copied to it by now.
   done.delete('a');
-  const runsUntil = (value: () => unknown, is: unknown) =>
-    expect.poll(() => job.runOnce().then(value), { timeout: 30_000 }).toBe(is);
+  const runsUntil = (value: () => unknown, is: unknown) => expect.poll(() => job.runOnce().then(value)).toBe(is);
   await runsUntil(() => looks() > 2, true);
   end('c');
   await runsUntil(() => seen.at(-1), 'ab');

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePort } from '../../test/setup/free-port.ts';
 import { openLine, type TestLine } from '../../test/setup/line.ts';
 import { hasPart } from '../../test/setup/parts.ts';
 import { type StoreKeys, type StoreObjects, startStore, type TestStore } from '../../test/setup/radosgw.ts';
-import { freePort } from '../../test/setup/redis-server.ts';
 import { type StoreTest, type StoreUnderTest, storeCases } from './store-cases.fixture.ts';
 
 const one = { requestedBy: 'local:admin' };

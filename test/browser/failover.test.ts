@@ -58,7 +58,9 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await place.getByRole('button', { name: /^Pause/ }).click();
     await place.getByRole('group').getByRole('button', { name: 'Pause', exact: true }).click();
     await row.getByText('paused', { exact: true }).waitFor();
-    expect(await place.getByRole('button', { name: /^Copy now/ }).getAttribute('title')).toBe('It is paused.');
+    await expect
+      .poll(() => place.getByRole('button', { name: /^Copy now/ }).getAttribute('title'))
+      .toBe('It is paused.');
     await place.getByRole('button', { name: /^Resume/ }).click();
     await place.getByRole('button', { name: /^Pause/ }).waitFor();
     await place.getByRole('button', { name: /^Verify: / }).click();
@@ -202,10 +204,13 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await page.keyboard.press('Enter');
     const planned = page.getByRole('region', { name: /^Plan of a failover/ });
     await planned.getByText('What you agree to').waitFor();
-    const told = await planned.innerText();
-    expect(told).toMatch(/What is lost\s+What was written in the [\d,]+ minutes? since the point was taken\./);
-    expect(told).toMatch(/100 documents then and now/);
-    expect(told).toContain(`lead the gateway, and all that looks at the target, to ${to}`);
+    await expect
+      .poll(() => planned.innerText())
+      .toMatch(/What is lost\s+What was written in the [\d,]+ minutes? since the point was taken\./);
+    await expect.poll(() => planned.innerText()).toMatch(/100 documents then and now/);
+    await expect
+      .poll(() => planned.innerText())
+      .toContain(`lead the gateway, and all that looks at the target, to ${to}`);
     await expect.poll(() => planned.getByText('the repository at').count()).toBe(1);
     // Force is a way out of a refusal, and nothing was refused.
     await expect.poll(() => planned.getByLabel('Force it').count()).toBe(0);
@@ -234,8 +239,10 @@ describe.skipIf(!hasPart('chromium') || !hasPart('restic'))('the views of replic
     await entry.getByRole('button', { name: /^Phases/ }).click();
     const phases = past.getByRole('list', { name: 'Phases' }).getByRole('listitem');
     await phases.first().waitFor();
-    const names = (await phases.allInnerTexts()).map((text) => text.trim().split(/\s/)[0]);
-    expect(names).toEqual(['choosing', 'fencing', 'restoring', 'starting', 'checking', 'switching', 'verifying']);
+    const names = async () => (await phases.allInnerTexts()).map((text) => text.trim().split(/\s/)[0]);
+    await expect
+      .poll(names)
+      .toEqual(['choosing', 'fencing', 'restoring', 'starting', 'checking', 'switching', 'verifying']);
     for (const text of await phases.allInnerTexts()) expect(text).toMatch(/[\d.]+ (s|min)/);
 
     await page.getByRole('button', { name: `Reseed ${from} now` }).click();

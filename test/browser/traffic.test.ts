@@ -31,15 +31,18 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
       await open.page.keyboard.press('Enter');
       const room = open.page.getByRole('region', { name: 'page_latency' });
       await room.getByRole('img', { name: /^page_latency, average: 2 series/ }).waitFor();
-      expect(await room.getByRole('row').allInnerTexts()).toEqual([
-        expect.stringMatching(/^Series\s+Pointed at\s+Latest\s+Least\s+Greatest$/),
-        // The greatest first.
-        expect.stringMatching(/^endpoint=\/search\s+–\s+300 ms\s+300 ms\s+300 ms$/),
-        expect.stringMatching(/^endpoint=\/list\s+–\s+20 ms\s+20 ms\s+20 ms$/),
-      ]);
-      const told = await room.innerText();
-      expect(told).toMatch(/Read from\s+raw single samples, 5 s apart/);
-      expect(told).toContain('ragwarden metrics query page_latency --aggregation average --last 1h --step 30s');
+      await expect
+        .poll(() => room.getByRole('row').allInnerTexts())
+        .toEqual([
+          expect.stringMatching(/^Series\s+Pointed at\s+Latest\s+Least\s+Greatest$/),
+          // The greatest first.
+          expect.stringMatching(/^endpoint=\/search\s+–\s+300 ms\s+300 ms\s+300 ms$/),
+          expect.stringMatching(/^endpoint=\/list\s+–\s+20 ms\s+20 ms\s+20 ms$/),
+        ]);
+      await expect.poll(() => room.innerText()).toMatch(/Read from\s+raw single samples, 5 s apart/);
+      await expect
+        .poll(() => room.innerText())
+        .toContain('ragwarden metrics query page_latency --aggregation average --last 1h --step 30s');
     });
 
     test('has the whole question in its address, and the way back leads through it', async () => {
@@ -165,7 +168,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
         pass('/query', { query: 'tram', mode: 'naive' }, { authorization: `Bearer ${key}` });
       expect(await asHolder()).toBe(200);
       await keys.getByRole('button', { name: /^I have it/ }).click();
-      expect(await open.page.innerText('body')).not.toContain(key);
+      await expect.poll(() => open.page.innerText('body')).not.toContain(key);
       await open.page.getByLabel('Group by').selectOption('user');
       await open.page.getByRole('row', { name: new RegExp(`^local:${holder} 1 0 `) }).waitFor();
       await keys.getByRole('button', { name: `Revoke the key of local:${holder}` }).click();
@@ -189,7 +192,7 @@ describe.skipIf(!hasPart('chromium'))('the views of what passes', () => {
       const documents = open.page.getByRole('region', { name: 'Documents' });
       const again = documents.getByRole('button', { name: /^Take up again/ });
       await expect.poll(() => again.isDisabled()).toBe(true);
-      expect(await again.getAttribute('title')).toBe('Nothing is stuck or failed.');
+      await expect.poll(() => again.getAttribute('title')).toBe('Nothing is stuck or failed.');
       // So many that, however quick the machine, some are not yet done when they are cancelled.
       const many = Array.from({ length: 60 }, (_, n) => `Of page ${n} and its button: ${'a word '.repeat(400)}`);
       await pass('/documents/texts', { texts: many, file_sources: many.map((_, n) => `button-${n}.txt`) });

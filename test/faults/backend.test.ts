@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../setup/free-port.ts';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder, until } from '../warden-harness.ts';
 import {
   type Backend,
   copyDataFolder,
   failureOf,
-  freePort,
   type OpenWarden,
   openWarden,
   prepareDataFolder,

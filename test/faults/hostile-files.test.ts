@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../setup/free-port.ts';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder, temporaryFolder, until } from '../warden-harness.ts';
 import {
   failureOf,
-  freePort,
   isRoot,
   type OpenWarden,
   openWarden,

@@ -232,7 +232,7 @@ describe.skipIf(!hasPart('restic') || !hasPart('postgresql'))('a target with fil
       expect(await warden.points()).toEqual(known);
       const sessions = `select pid from pg_stat_activity where datname = $1 and pid <> pg_backend_pid() and state <> 'idle'`;
       // Who watches the database keeps a session that rests; one that reads or holds a snapshot is left over.
-      await expect.poll(() => rag.run(sessions, [rag.connection.database]), { timeout: 30_000 }).toEqual([]);
+      await expect.poll(() => rag.run(sessions, [rag.connection.database])).toEqual([]);
       expect(snapshotTags(repository, dataDir)).toEqual(tags);
       const taken = await post('/api/v1/backup/trigger');
       expect([field(taken, 'error'), field(taken, 'result', 'status')]).toEqual([null, 'success']);

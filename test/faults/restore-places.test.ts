@@ -5,13 +5,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../setup/free-port.ts';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder, until } from '../warden-harness.ts';
 import {
   type Backend,
   copyDataFolder,
   failureOf,
-  freePort,
   mayMount,
   mountSmall,
   openWarden,

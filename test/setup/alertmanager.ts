@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../tools/system-packages.mjs';
+import { freePort } from './free-port.ts';
 import { memoryFolder } from './memory-folder.ts';
 import { programOf } from './parts.ts';
-import { freePort } from './redis-server.ts';
 
 export type RealAlertmanager = {
   readonly url: string;

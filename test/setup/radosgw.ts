@@ -8,9 +8,9 @@ import { promisify } from 'node:util';
 import { AwsClient } from 'aws4fetch';
 import { findProgram } from '../../tools/system-packages.mjs';
 import { type Certificate, makeCertificate } from './certificate.ts';
+import { freePort } from './free-port.ts';
 import { memoryFolder } from './memory-folder.ts';
 import { programOf } from './parts.ts';
-import { freePort } from './redis-server.ts';
 
 export type StoreKeys = { readonly AWS_ACCESS_KEY_ID: string; readonly AWS_SECRET_ACCESS_KEY: string };
 

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../tools/system-packages.mjs';
+import { freePort } from './free-port.ts';
 import { programOf } from './parts.ts';
 
 /** A throw-away Redis of one test file, on a port of its own. */
@@ -19,16 +19,6 @@ export type TestRedis = {
   again(): Promise<void>;
   remove(): Promise<void>;
 };
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port was given');
-  return address.port;
-}
 
 /** @param settings as on its command line: `'--maxmemory', '64mb'` */
 export async function startRedis(...settings: readonly string[]): Promise<TestRedis> {

@@ -189,7 +189,7 @@ describe('capture and restore', () => {
       }),
       { numRuns: 25 },
     );
-  }, 60_000);
+  });
 
   test('verification looks at the live folder without what was kept', async () => {
     await writeFile(join(live, 'a'), '1');

@@ -215,7 +215,7 @@ describe('a kill at every boundary of a restore of two folders', () => {
       await settleJournals(one.roots);
       expect([names[n], expectOneState(one)]).toEqual([names[n], n < decided ? 'new' : 'old']);
     }
-  }, 60_000);
+  });
 
   test('the folders may be settled in any order, again and again', async () => {
     const names = await boundariesOf(restore);
@@ -235,7 +235,7 @@ describe('a kill at every boundary of a restore of two folders', () => {
       ),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 
   test('discarding the undo folders may be killed too and never touches the live folders', async () => {
     const discard = async (roots: readonly [string, string], step: Step): Promise<void> => {

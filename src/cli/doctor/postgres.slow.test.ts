@@ -1,24 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../../test/setup/free-port.ts';
 import { hasPart, programOf } from '../../../test/setup/parts.ts';
 import { judgeExtensions, lookAtClients, type PostgresSeen, seePostgres } from './postgres.ts';
 
 const never = new AbortController().signal;
 const here = hasPart('postgresql');
 const folder = mkdtempSync(join(tmpdir(), 'ragwarden-doctor-postgres-'));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 describe.skipIf(!here)('a real PostgreSQL', () => {
   let server: ChildProcess;

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../../test/setup/free-port.ts';
 import { hasPart, programOf } from '../../../test/setup/parts.ts';
 import { makeChecks } from './check.ts';
 import { lookAtRedis } from './redis.ts';
@@ -23,15 +24,6 @@ afterAll(async () => {
 });
 
 const never = new AbortController().signal;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 /** A real server of its own; resolves with its address when it takes connections. */
 async function startRedis(...settings: string[]): Promise<string> {

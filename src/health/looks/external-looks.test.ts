@@ -12,7 +12,8 @@ import { lookAtVectorStore } from './vector-store-look.ts';
 const http = createHttpClient();
 const deps = { http, clock: systemClock };
 const signal = new AbortController().signal;
-const timeoutMs = 10_000;
+/** Longer than a name is looked for where nobody answers for names. */
+const timeoutMs = 60_000;
 
 /** What is answered next, and what was asked. */
 let answer: { status?: number; body?: unknown; hangs?: boolean } = {};

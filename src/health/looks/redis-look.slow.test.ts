@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../../test/setup/free-port.ts';
 import { hasPart } from '../../../test/setup/parts.ts';
-import { freePort, startRedis, type TestRedis } from '../../../test/setup/redis-server.ts';
+import { startRedis, type TestRedis } from '../../../test/setup/redis-server.ts';
 import { openRedis, readRedisUrl } from '../../backup/index.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { AppError } from '../../platform/errors.ts';
@@ -133,7 +134,7 @@ describe.skipIf(!hasPart('redis'))('a Redis that is looked at', () => {
     const saved = async (word: string): Promise<void> => {
       await its.bgsave();
       await expect
-        .poll(() => its.info('persistence'), { timeout: 30_000 })
+        .poll(() => its.info('persistence'))
         .toMatch(new RegExp(`rdb_bgsave_in_progress:0[\\s\\S]*rdb_last_bgsave_status:${word}`));
     };
     try {

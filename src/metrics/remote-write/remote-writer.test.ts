@@ -57,7 +57,7 @@ const begin = async (given: Partial<RemoteStore> = {}): Promise<RemoteWriter> =>
 
 /** Real files are between us and what is waited for. */
 const until = async (what: string, look: () => boolean): Promise<void> => {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   while (!look()) {
     if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 1));

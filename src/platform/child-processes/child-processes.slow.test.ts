@@ -214,9 +214,7 @@ test.runIf(onLinux)(
     const pid = Number(await readFile(pidFile, 'utf8'));
     await children.stop();
     const seen = (await readFile(beats, 'utf8').catch(() => '')).length;
-    await expect
-      .poll(async () => (await readFile(beats, 'utf8')).length, { timeout: 30_000 })
-      .toBeGreaterThan(seen + 10);
+    await expect.poll(async () => (await readFile(beats, 'utf8')).length).toBeGreaterThan(seen + 10);
     expect(runningProcess(pid)).toBeTypeOf('number');
     process.kill(pid, 'SIGKILL');
   },

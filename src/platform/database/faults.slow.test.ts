@@ -19,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const fixture = (name: string): string => join(import.meta.dirname, name);
 
-test('a killed process leaves every acknowledged unit, and none half', { timeout: 60_000 }, async () => {
+test('a killed process leaves every acknowledged unit, and none half', async () => {
   const path = join(folder, 'state.sqlite');
   const acknowledged: number[] = [];
   for (let round = 0; round < 6; round += 1) {
@@ -67,9 +67,7 @@ async function migrateTwice(places: readonly string[]): Promise<void> {
   await Promise.all(children.map(({ exited }) => exited));
 }
 
-test('two processes that migrate one new file at once both succeed, and each step runs once', {
-  timeout: 60_000,
-}, async () => {
+test('two processes that migrate one new file at once both succeed, and each step runs once', async () => {
   const paths = Array.from({ length: 12 }, (_, round) => join(folder, `${round}.sqlite`));
   await migrateTwice(paths);
   for (const path of paths) {

@@ -189,7 +189,7 @@ test('ended in any phase it goes on in the next life, at most one phase is done 
     // Somebody brings it back in between.
     up.home = true;
     await failovers.job.runOnce();
-    await vi.waitFor(async () => expect(await store.running('rag')).toBeUndefined(), { timeout: 30_000 });
+    await vi.waitFor(async () => expect(await store.running('rag')).toBeUndefined());
     await operations.wait((await last())?.operationId ?? '');
     expect(await last()).toMatchObject({ state: 'succeeded', facts: { lives: 2 } });
     expect([phase, active, up]).toEqual([phase, 'standby', { home: false, standby: true }]);
@@ -316,7 +316,7 @@ test.each([
     expect(await last()).toMatchObject({ state: 'running', phase });
     [through, canary, done] = ['passed', 'passed', []];
     await failovers.job.runOnce();
-    await vi.waitFor(async () => expect(await store.running('rag')).toBeUndefined(), { timeout: 30_000 });
+    await vi.waitFor(async () => expect(await store.running('rag')).toBeUndefined());
     await operations.wait((await last())?.operationId ?? '');
     const lives = [active, await readActivePlace(state.db, 'rag'), up];
     expect(lives).toEqual(['home', 'home', { home: true, standby: false }]);

@@ -178,7 +178,7 @@ test('by copy, a process that keeps its log open loses nothing where the file sy
   const writer = await startWriter(at('app.log'));
   const lossless: boolean[] = [];
   for (let round = 0; round < 4; round += 1) {
-    await vi.waitFor(() => expect(statSync(at('app.log')).size).toBeGreaterThan(20_000), { timeout: 10_000 });
+    await vi.waitFor(() => expect(statSync(at('app.log')).size).toBeGreaterThan(20_000), { timeout: 60_000 });
     for (const one of (await rotate(logs)).rotated_files) lossless.push(one.lossless);
   }
   const lines = await writer.stop();

@@ -187,7 +187,7 @@ test('an insert is followed to its end, and found again after a restart by what 
           .flatMap(({ watch }) => watch.report().inserts)
           .map((end) => [end.trackId, end.outcome, end.subject, end.documents]);
       },
-      { timeout: 5_000, interval: 100 },
+      { timeout: 60_000, interval: 100 },
     )
     .toEqual([
       [trackId, 'processed', 'alice', 1],

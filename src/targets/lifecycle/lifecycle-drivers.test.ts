@@ -95,12 +95,12 @@ test.runIf(process.platform === 'linux').each([
   );
   const program = script('control', how === '&' ? `${daemon} &` : `(${daemon} ${how} true)`);
   await driverOf({ command: [program] }).start(never);
-  await expect.poll(() => existsSync(beats), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => existsSync(beats)).toBe(true);
   const pid = Number(readFileSync(pidFile, 'utf8'));
   cleanUps.push(() => process.kill(pid, 'SIGKILL'));
   await children.stop();
   const before = readFileSync(beats, 'utf8').length;
-  await expect.poll(() => readFileSync(beats, 'utf8').length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
+  await expect.poll(() => readFileSync(beats, 'utf8').length).toBeGreaterThan(before + 20);
   expect(runningProcess(pid)).toBeTypeOf('number');
 });
 

@@ -118,13 +118,10 @@ const topK = async () => (await tuning.effective({})).find(({ parameter }) => pa
 /** Until what was begun has ended; each step is what the job would do at its interval. */
 async function stepUntil(revision: number, wanted: string): Promise<void> {
   await expect
-    .poll(
-      async () => {
-        await watch.step();
-        return (await stateOf(revision))?.state;
-      },
-      { timeout: 30_000 },
-    )
+    .poll(async () => {
+      await watch.step();
+      return (await stateOf(revision))?.state;
+    })
     .toBe(wanted);
 }
 
