@@ -94,7 +94,8 @@ export async function startPostgresCluster(options: { durable?: boolean } = {}):
   const settings = {
     listen_addresses: '127.0.0.1',
     port,
-    unix_socket_directories: folder,
+    // None: the name of one may be a hundred characters long, and that of a temporary folder longer.
+    unix_socket_directories: '',
     shared_buffers: '16MB',
     max_connections: 200,
     autovacuum: 'off',
