@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'vitest';
+import { freePort } from '../../test/setup/free-port.ts';
 import { hasPart } from '../../test/setup/parts.ts';
-import { freePort } from '../../test/setup/redis-server.ts';
 import { startRest, type TestRest } from '../../test/setup/rest-server.ts';
 import { startSftp, type TestSftp } from '../../test/setup/sftp-server.ts';
 import { makeLightRepository } from '../backup/repository/light-key.fixture.ts';
