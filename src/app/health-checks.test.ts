@@ -70,3 +70,23 @@ test.each([
     message: expect.stringContaining(words),
   });
 });
+
+test('a point that is partial is named where a whole one is missing, and none is no partial one', () => {
+  const told = (newest: object | undefined, startedMs: number) => {
+    // What the check looks at.
+    const status = {
+      ...{ availability: { available: true }, upkeep: [], error: null, newestVerified: undefined, newest },
+      rpo: { objectiveMs: 7_200_000, measuredMs: null, met: false },
+    } as unknown as BackupStatus;
+    const { status: word, message } = backupCheck('t', () => status, clock, startedMs).read();
+    return [word, message];
+  };
+  const partial = expect.stringContaining('`ragwarden backup show p1` says what it lacks');
+  for (const [startedMs, word, none] of [
+    [nowMs, 'unknown', 'The first recovery point is not taken yet.'],
+    [0, 'degraded', 'There is no verified recovery point.'],
+  ] as const) {
+    expect(told(undefined, startedMs)).toEqual([word, none]);
+    expect(told({ id: 'p1', status: 'partial' }, startedMs)).toEqual([word, partial]);
+  }
+});

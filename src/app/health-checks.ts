@@ -155,12 +155,17 @@ export const backupCheck = (
       return { status: 'degraded', message: status.upkeep.join(' '), atMs };
     if (status.rpo.met) return { status: 'healthy', message: 'A verified point meets the objective.', atMs };
     if (status.error !== null) return { status: 'degraded', message: status.error, atMs };
+    const { newest } = status;
+    const partial =
+      newest?.status === 'partial'
+        ? `No recovery point that is whole was taken yet: ${newest.id} is partial, and \`ragwarden backup show ${newest.id}\` says what it lacks.`
+        : undefined;
     if (!status.newestVerified && clock.now() - startedMs < 600_000)
-      return { status: 'unknown', message: 'The first recovery point is not taken yet.', atMs };
+      return { status: 'unknown', message: partial ?? 'The first recovery point is not taken yet.', atMs };
     return {
       status: 'degraded',
       message: !status.newestVerified
-        ? 'There is no verified recovery point.'
+        ? (partial ?? 'There is no verified recovery point.')
         : status.rpo.measuredMs === null
           ? 'The only verified points were dated in the future, by a clock that was wrong then; how old they are is unknown.'
           : 'The newest verified point is older than the objective allows.',

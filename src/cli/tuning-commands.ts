@@ -384,7 +384,10 @@ export async function showDrift(context: CommandContext, flags: RemoteFlags): Pr
     if (flags.json) printJson(terminal, document);
     else {
       for (const one of items) terminal.out(`${one.graph_id}: ${one.message}`);
-      if (unseen.length > 0) terminal.note(`Could be seen nowhere: ${unseen.join(', ')}`);
+      if (unseen.length > 0)
+        terminal.note(
+          `Neither the backend nor its file tells of ${unseen.join(', ')}. \`ragwarden tune apply\` writes what was set.`,
+        );
       if (items.length === 0 && !flags.quiet)
         terminal.note(compared === 0 ? 'Nobody set anything that could be compared.' : 'Nothing differs.');
     }
