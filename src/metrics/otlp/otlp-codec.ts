@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { AppError } from '../../platform/errors.ts';
 import { readableJson } from '../../platform/http/index.ts';
-import { type OtlpRequest, otlpDescriptor } from './otlp-messages.ts';
+import type { Intake } from '../intake/intake.ts';
+import { createOutcome, type KnownSeries, type OtlpOutcome, takeOtlp } from './otlp-intake.ts';
+import type { OtlpRequest } from './otlp-messages.ts';
+import { loadOtlpProtobuf, type OtlpProtobuf } from './otlp-protobuf.ts';
+import { createOtlpWire } from './otlp-wire.ts';
 
 export type OtlpEncoding = 'protobuf' | 'json';
 
@@ -26,8 +30,11 @@ export const otlpAnswerSchema = z
   .meta({ id: 'OtlpAnswer' });
 
 export type OtlpCodec = {
-  /** @throws AppError `request/unreadable` */
-  read(body: Uint8Array): OtlpRequest;
+  /**
+   * Takes every point of the body, each by itself: a bad one keeps no other out.
+   * @throws AppError `request/unreadable`, before anything was taken
+   */
+  take(body: Uint8Array, options: { intake: Intake; known: KnownSeries; now: () => number }): OtlpOutcome;
   answer(answer: OtlpAnswer | undefined): Uint8Array | z.input<typeof otlpAnswerSchema>;
   status(status: OtlpStatus): Uint8Array | z.input<typeof otlpStatusSchema>;
 };
@@ -41,58 +48,46 @@ let protobuf: Promise<OtlpCodec> | undefined;
 /** Protobuf is loaded when the first request in it comes. */
 export function codecOf(encoding: OtlpEncoding): OtlpCodec | Promise<OtlpCodec> {
   if (encoding === 'json') return jsonCodec;
-  protobuf ??= loadProtobuf();
+  protobuf ??= loadOtlpProtobuf().then(createProtobufCodec);
   return protobuf;
 }
 
-async function loadProtobuf(): Promise<OtlpCodec> {
-  const loaded = await import('protobufjs/light.js');
-  // In the bundle a CommonJS module has everything below `default`.
-  const { Root, util, configure } = 'Root' in loaded ? loaded : (loaded as { default: typeof loaded }).default;
-  // An object for each count of each bucket would take fifty times the memory of the body. Nothing here needs 64 bits.
-  Object.assign(util, { Long: undefined });
-  configure();
-  const root = Root.fromJSON(otlpDescriptor);
-  const [request, answers, status, info] = ['Request', 'Answer', 'Status', 'ErrorInfo'].map((name) =>
-    root.lookupType(name),
-  ) as [ReturnType<typeof root.lookupType>, ...ReturnType<typeof root.lookupType>[]]; // as many as names
+function createProtobufCodec(loaded: OtlpProtobuf): OtlpCodec {
+  const wire = createOtlpWire(loaded);
+  const [answers, status, info] = [loaded.type('Answer'), loaded.type('Status'), loaded.type('ErrorInfo')];
   return {
-    read(body) {
+    take(body, options) {
       try {
-        return request.decode(body) as unknown as OtlpRequest; // the descriptor says the same as the type
+        wire.check(body);
       } catch (err) {
         throw unreadable('The body is no protobuf message of OTLP metrics.', err);
       }
+      const { count, outcome } = createOutcome();
+      wire.take(body, { ...options, count });
+      return outcome();
     },
     answer: (answer) =>
       answer === undefined
         ? new Uint8Array()
-        : answers!
+        : answers
             .encode({ partialSuccess: { rejectedDataPoints: answer.rejected, errorMessage: answer.message } })
             .finish(),
     status: ({ grpcCode, message, code }) =>
-      status!
+      status
         .encode({
           ...{ code: grpcCode, message },
-          details: [{ type_url: infoType, value: info!.encode({ reason: code, domain }).finish() }],
+          details: [{ type_url: infoType, value: info.encode({ reason: code, domain }).finish() }],
         })
         .finish(),
   };
 }
 
 const jsonCodec: OtlpCodec = {
-  read(body) {
-    const text = readableJson(body);
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch (err) {
-      throw unreadable('The body is not valid JSON.', err);
-    }
-    const read = requestSchema.safeParse(parsed);
-    if (read.success) return read.data;
-    const [issue] = read.error.issues;
-    throw unreadable(`The body is no OTLP: ${issue?.path.join('.')}: ${issue?.message}`.slice(0, 500), read.error);
+  take(body, options) {
+    const request = readJson(body);
+    const { count, outcome } = createOutcome();
+    takeOtlp(request, { ...options, count });
+    return outcome();
   },
   answer: (answer) =>
     answer === undefined
@@ -104,6 +99,20 @@ const jsonCodec: OtlpCodec = {
     details: [{ '@type': infoType, reason: code, domain }],
   }),
 };
+
+function readJson(body: Uint8Array): OtlpRequest {
+  const text = readableJson(body);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (err) {
+    throw unreadable('The body is not valid JSON.', err);
+  }
+  const read = requestSchema.safeParse(parsed);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  throw unreadable(`The body is no OTLP: ${issue?.path.join('.')}: ${issue?.message}`.slice(0, 500), read.error);
+}
 
 // Fields in lowerCamelCase, 64 bit integers as text or numbers, and whatever is not known is left out.
 const integer = z.union([z.string().regex(/^-?\d{1,20}$/, 'is no integer'), z.number().int()]);

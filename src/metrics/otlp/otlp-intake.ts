@@ -37,33 +37,48 @@ const noRecordedValue = 1;
  * entries for one series.
  */
 export type KnownSeries = {
-  /** Of a metric of one source, by the attributes of its points. */
-  of(source: Readonly<Record<string, string>>, about: Omit<PointSeries, 'labels'>): LabelStep<PointSeries>;
-  /** Counts one that was added; rather all are learnt anew than remembered without end. */
-  added(): void;
+  of(source: Readonly<Record<string, string>>, about: AboutMetric): KnownPoints;
+  /**
+   * Counts one that was added; rather all are learnt anew than remembered without end.
+   * @param bytes how long its attributes are
+   */
+  added(bytes: number): void;
+};
+
+export type AboutMetric = Omit<PointSeries, 'labels'>;
+/** Of a metric of one source. */
+export type KnownPoints = {
+  /** By the attributes of the points. */
+  readonly steps: LabelStep<PointSeries>;
+  /** By the bytes of the attributes, each as a character. */
+  readonly byBytes: Map<string, PointSeries>;
 };
 
 const mostKnown = 100_000;
+const mostKnownBytes = 32 * 1024 * 1024;
 /** Also of those that were refused. */
 const mostMetrics = 10_000;
 
 export function createKnownSeries(): KnownSeries {
-  const known = new Map<string, LabelStep<PointSeries>>();
+  const known = new Map<string, KnownPoints>();
   let count = 0;
+  let size = 0;
   return {
     of(source, about) {
       const key = JSON.stringify([about.name, about.unit, source.job, source.instance]);
       const found = known.get(key);
       if (found !== undefined) return found;
       if (known.size >= mostMetrics) known.clear();
-      const added = new LabelStep<PointSeries>();
+      const added: KnownPoints = { steps: new LabelStep<PointSeries>(), byBytes: new Map() };
       known.set(key, added);
       return added;
     },
-    added() {
+    added(bytes) {
       count += 1;
-      if (count < mostKnown) return;
+      size += bytes;
+      if (count < mostKnown && size < mostKnownBytes) return;
       count = 0;
+      size = 0;
       known.clear();
     },
   };
@@ -79,38 +94,56 @@ function knownSeries(root: LabelStep<PointSeries>, attributes: readonly OtlpAttr
   return step?.held;
 }
 
-function remember(root: LabelStep<PointSeries>, attributes: readonly OtlpAttribute[] = [], series: PointSeries): void {
+/** @returns how long the attributes are */
+function remember(
+  root: LabelStep<PointSeries>,
+  attributes: readonly OtlpAttribute[] = [],
+  series: PointSeries,
+): number {
   let step = root;
-  for (const one of attributes) step = step.add(one.key, valueText(one));
+  let length = 0;
+  for (const one of attributes) {
+    const text = valueText(one);
+    step = step.add(one.key, text);
+    length += one.key.length + text.length;
+  }
   step.held = series;
+  return length;
 }
 
 /** Hands every point of a request to the intake, each by itself: a bad one keeps no other out. */
-export function takeOtlp(
-  request: OtlpRequest,
-  { intake, known, now }: { intake: Intake; known: KnownSeries; now: () => number },
-): OtlpOutcome {
+export function takeOtlp(request: OtlpRequest, taking: Common): void {
+  for (const one of request.resourceMetrics ?? []) takeResource(one, taking);
+}
+
+/** What comes of a request is counted while it is taken. */
+export function createOutcome(): { count: Taking['count']; outcome(): OtlpOutcome } {
   let accepted = 0;
   let rejected = 0;
   const reasons = new Set<string>();
-  const count = (name: string, refusal: Refusal | undefined): void => {
-    if (refusal === undefined) {
-      accepted += 1;
-      return;
-    }
-    rejected += 1;
-    if (reasons.size < toldReasons) reasons.add(`${name.slice(0, 100)}: ${refusal.detail}`);
+  return {
+    count(name, refusal) {
+      if (refusal === undefined) {
+        accepted += 1;
+        return;
+      }
+      rejected += 1;
+      if (reasons.size < toldReasons) reasons.add(`${name.slice(0, 100)}: ${refusal.detail}`);
+    },
+    outcome: () => ({ accepted, rejected, reasons: [...reasons] }),
   };
-  for (const { resource, scopeMetrics } of request.resourceMetrics ?? []) {
-    const source = sourceOf(resource?.attributes);
-    for (const { metrics } of scopeMetrics ?? [])
-      for (const metric of metrics ?? []) takeMetric(metric, { source, intake, known, now, count });
-  }
-  return { accepted, rejected, reasons: [...reasons] };
+}
+
+export function takeResource(
+  { resource, scopeMetrics }: NonNullable<OtlpRequest['resourceMetrics']>[number],
+  common: Common,
+): void {
+  const taking = { ...common, source: sourceOf(resource?.attributes) };
+  for (const { metrics } of scopeMetrics ?? []) for (const metric of metrics ?? []) takeMetric(metric, taking);
 }
 
 /** `job` and `instance`, as Prometheus calls who a series comes from. */
-function sourceOf(attributes: readonly OtlpAttribute[] | undefined): Readonly<Record<string, string>> {
+export function sourceOf(attributes: readonly OtlpAttribute[] | undefined): Readonly<Record<string, string>> {
   const told: Record<string, string> = {};
   for (const { key, value } of attributes ?? [])
     if (value && (key === 'service.name' || key === 'service.namespace' || key === 'service.instance.id'))
@@ -122,50 +155,83 @@ function sourceOf(attributes: readonly OtlpAttribute[] | undefined): Readonly<Re
   };
 }
 
-type Taking = {
+export type Taking = {
   readonly source: Readonly<Record<string, string>>;
   readonly intake: Intake;
   readonly known: KnownSeries;
   now(): number;
   count(name: string, refusal: Refusal | undefined): void;
 };
+type Common = Omit<Taking, 'source'>;
 
-function takeMetric(metric: OtlpMetric, taking: Taking): void {
+/** A metric as it was called, and as it is called here. */
+export type MetricAtHand = { readonly given: string; readonly about: AboutMetric; readonly known: KnownPoints };
+
+export function metricAtHand(
+  { name: given = '', unit = '', description }: Pick<OtlpMetric, 'name' | 'unit' | 'description'>,
+  isTotal: boolean,
+  isLevel: boolean,
+  taking: Taking,
+): MetricAtHand {
+  const about = {
+    ...translateName(given, unit, isTotal, isLevel),
+    description: description?.slice(0, 1_000) || undefined,
+  };
+  return { given, about, known: taking.known.of(taking.source, about) };
+}
+
+/** @returns whether something new was learnt of the series */
+export function takePoint(
+  { given, about }: MetricAtHand,
+  series: PointSeries,
+  time: PointTime,
+  flags: number,
+  value: PointValue | string,
+  { intake, count }: Taking,
+): boolean {
+  if ((flags & noRecordedValue) !== 0) {
+    intake.end(series, time);
+    count(given, undefined);
+    return false;
+  }
+  const refusal = typeof value === 'string' ? intake.refuse(about.name, value) : intake.take(series, time, value);
+  count(given, refusal);
+  return refusal === undefined;
+}
+
+export const levelValue = (value: number): PointValue => ({ kind: 'level', value });
+
+/** What the points of a sum say. */
+export function sumValue({
+  aggregationTemporality,
+  isMonotonic,
+}: Pick<NonNullable<OtlpMetric['sum']>, 'aggregationTemporality' | 'isMonotonic'>): (
+  value: number,
+) => PointValue | string {
+  const counted = countedOf(aggregationTemporality);
+  if (counted === undefined) return () => untold;
+  if (isMonotonic === true) return (value) => ({ kind: 'amount', value, counted });
+  const kind = counted === 'since-start' ? 'level' : 'level change';
+  return (value) => ({ kind, value });
+}
+
+export function takeMetric(metric: OtlpMetric, taking: Taking): void {
   const { sum, gauge, histogram, exponentialHistogram, summary } = metric;
-  const given = metric.name ?? '';
-  const isTotal = sum?.isMonotonic === true;
-  const isLevel = gauge != null;
-  const { name, unit } = translateName(given, metric.unit ?? '', isTotal, isLevel);
-  const about = { name, unit, description: metric.description?.slice(0, 1_000) || undefined };
-  const root = taking.known.of(taking.source, about);
+  const hand = metricAtHand(metric, sum?.isMonotonic === true, gauge != null, taking);
+  const { steps } = hand.known;
   const each = <P extends Timed>(points: readonly P[] | undefined, read: (point: P) => PointValue | string): void => {
     for (const point of points ?? []) {
-      const known = knownSeries(root, point.attributes);
-      const series = known ?? seriesOf(about, point, taking.source);
-      const time = timeOf(point, taking.now);
-      if (((point.flags ?? 0) & noRecordedValue) !== 0) {
-        taking.intake.end(series, time);
-        taking.count(given, undefined);
-        continue;
-      }
-      const value = read(point);
-      const refusal =
-        typeof value === 'string' ? taking.intake.refuse(name, value) : taking.intake.take(series, time, value);
-      if (refusal === undefined && known === undefined) {
-        remember(root, point.attributes, series);
-        taking.known.added();
-      }
-      taking.count(given, refusal);
+      const known = knownSeries(steps, point.attributes);
+      const series = known ?? seriesOf(hand.about, point.attributes, taking.source);
+      const isTaken = takePoint(hand, series, timeOf(point, taking.now), point.flags ?? 0, read(point), taking);
+      if (isTaken && known === undefined) taking.known.added(remember(steps, point.attributes, series));
     }
   };
-  if (gauge) each(gauge.dataPoints, (point) => ({ kind: 'level', value: numberIn(point) }));
-  if (sum)
-    each(sum.dataPoints, (point) => {
-      const counted = countedOf(sum.aggregationTemporality);
-      if (counted === undefined) return untold;
-      if (isTotal) return { kind: 'amount', value: numberIn(point), counted };
-      return { kind: counted === 'since-start' ? 'level' : 'level change', value: numberIn(point) };
-    });
+  if (gauge) each(gauge.dataPoints, (point) => levelValue(numberIn(point)));
+  if (sum) {
+    const toValue = sumValue(sum);
+    each(sum.dataPoints, (point) => toValue(numberIn(point)));
+  }
   if (histogram) {
     const counted = countedOf(histogram.aggregationTemporality);
     each(histogram.dataPoints, (point) => (counted === undefined ? untold : bucketsOf(point, counted)));
@@ -174,7 +240,7 @@ function takeMetric(metric: OtlpMetric, taking: Taking): void {
     const counted = countedOf(exponentialHistogram.aggregationTemporality);
     each(exponentialHistogram.dataPoints, (point) => (counted === undefined ? untold : exponentialOf(point, counted)));
   }
-  if (summary) for (const point of summary.dataPoints ?? []) takeSummary(about, point, given, taking);
+  if (summary) for (const point of summary.dataPoints ?? []) takeSummary(hand.about, point, hand.given, taking);
 }
 
 const untold =
@@ -185,20 +251,23 @@ function countedOf(temporality: number | undefined): Counted | undefined {
   return temporality === 1 ? 'since-last' : undefined;
 }
 
-function seriesOf(
-  about: Omit<PointSeries, 'labels'>,
-  point: Timed,
+export function seriesOf(
+  about: AboutMetric,
+  attributes: readonly OtlpAttribute[] | undefined,
   source: Readonly<Record<string, string>>,
 ): PointSeries {
   const labels: Record<string, string> = { ...source };
-  addLabels(labels, point.attributes);
+  addLabels(labels, attributes);
   return { ...about, labels };
 }
 
+const timeOf = (point: Timed, now: () => number): PointTime =>
+  timeAt(numberOf(point.timeUnixNano), numberOf(point.startTimeUnixNano), now);
+
 /** Nanoseconds, whose last digits a number does not hold, become the nearest milliseconds; a point without a time is of now. */
-function timeOf(point: Timed, now: () => number): PointTime {
-  const atMs = Math.round(numberOf(point.timeUnixNano) / 1e6);
-  const startMs = Math.round(numberOf(point.startTimeUnixNano) / 1e6);
+export function timeAt(timeNano: number, startNano: number, now: () => number): PointTime {
+  const atMs = Math.round(timeNano / 1e6);
+  const startMs = Math.round(startNano / 1e6);
   return { atMs: atMs === 0 ? now() : atMs, startMs: startMs > 0 ? startMs : undefined };
 }
 
@@ -265,12 +334,12 @@ function exponentialOf(point: OtlpExponentialPoint, counted: Counted): PointValu
 
 /** Percentiles that somebody else took cannot be put together: they stay levels, by `q`. Count and sum are totals. */
 function takeSummary(
-  about: Omit<PointSeries, 'labels'>,
+  about: AboutMetric,
   point: OtlpSummaryPoint,
   given: string,
   { source, intake, now, count }: Taking,
 ): void {
-  const series = seriesOf(about, point, source);
+  const series = seriesOf(about, point.attributes, source);
   const time = timeOf(point, now);
   const { name, labels, description } = series;
   const total = (suffix: string, unit: string | undefined, value: number): Refusal | undefined =>

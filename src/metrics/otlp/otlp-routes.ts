@@ -8,12 +8,14 @@ import type { Intake } from '../intake/intake.ts';
 import type { Recorder } from '../recorder.ts';
 import { readOtlpBody, type UnderWay } from './otlp-body.ts';
 import { codecOf, type OtlpEncoding, otlpAnswerSchema, otlpStatusSchema } from './otlp-codec.ts';
-import { createKnownSeries, takeOtlp } from './otlp-intake.ts';
+import { createKnownSeries } from './otlp-intake.ts';
 
 const mediaTypes: Readonly<Record<OtlpEncoding, string>> = {
   protobuf: 'application/x-protobuf',
   json: 'application/json',
 };
+/** What no body at all stands for. */
+const nothing: Readonly<Record<OtlpEncoding, Uint8Array>> = { protobuf: new Uint8Array(), json: Buffer.from('{}') };
 /** Fuller than this, what comes would push out what came. */
 const fullest = 0.8;
 
@@ -91,9 +93,9 @@ export const otlpRoutes =
           if (encoding === undefined)
             throw new AppError('request/unsupported-media-type', 'Send application/x-protobuf or application/json.');
           const codec = await codecOf(encoding);
-          // Read and taken in one go: a message takes many times the memory of its bytes, so there is never more than one.
-          const message = request.body instanceof Uint8Array ? codec.read(request.body) : {};
-          const { rejected, reasons } = takeOtlp(message, { intake, known, now });
+          const body = request.body instanceof Uint8Array ? request.body : nothing[encoding];
+          // In one go: what is made of a body may take many times its memory, so there is never more than one.
+          const { rejected, reasons } = codec.take(body, { intake, known, now });
           const answer = codec.answer(rejected === 0 ? undefined : { rejected, message: reasons.join('; ') });
           return reply.type(mediaTypes[encoding]).send(answer);
         },

@@ -17,7 +17,8 @@ import { silentLogger } from '../../platform/logging.ts';
 import { metricRoutes } from '../metric-routes.ts';
 import { heldClock, openMetrics, type TestMetrics } from '../test-metrics.ts';
 import { codecOf } from './otlp-codec.ts';
-import { otlpDescriptor } from './otlp-messages.ts';
+import { type OtlpRequest, otlpDescriptor } from './otlp-messages.ts';
+import { loadOtlpProtobuf } from './otlp-protobuf.ts';
 
 const start = Date.now();
 const clock = heldClock(start);
@@ -378,7 +379,9 @@ test('counts of buckets are read as plain numbers: an object for each would take
     .lookupType('Request')
     .encode({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] })
     .finish();
-  const [resource] = (await codecOf('protobuf')).read(body).resourceMetrics ?? [];
+  const protobufs = await loadOtlpProtobuf();
+  const { resourceMetrics } = protobufs.type('Request').decode(protobufs.reader(body)) as unknown as OtlpRequest;
+  const [resource] = resourceMetrics ?? [];
   const read = resource?.scopeMetrics?.[0]?.metrics?.[0]?.exponentialHistogram?.dataPoints?.[0];
   expect([read?.count, read?.positive?.bucketCounts, read?.timeUnixNano]).toEqual([3, [1, 2 ** 40], 5]);
 });
