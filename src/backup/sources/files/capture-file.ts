@@ -27,6 +27,8 @@ export type TakenFile = {
   /** It never held still: the copy may mix two states. */
   readonly torn: boolean;
   readonly damage: string | undefined;
+  /** By a second name for the live file, which moved its change time. */
+  readonly linked?: true;
 };
 
 /**
@@ -58,7 +60,7 @@ export async function linkFile(
     await rm(part, { force: true });
     return { inPlace: true };
   }
-  return { sha256, bytes, live: after, torn: false, damage: undefined };
+  return { sha256, bytes, live: after, torn: false, damage: undefined, linked: true };
 }
 
 /**

@@ -388,6 +388,20 @@ describe('hard links', () => {
     expect(result).toMatchObject({ renewedFiles: 0, proof: { grade: 'consistent' } });
   });
 
+  test('a file that was put back with the same bytes, as a restore does, counts as still, and is not taken again', async () => {
+    await writeFile(join(live, 'a'), 'one');
+    await settle('a');
+    await capture({ mode: 'link' });
+    await writeFile(join(live, 'a.new'), 'one');
+    await settle('a.new');
+    await rename(join(live, 'a.new'), join(live, 'a'));
+    // The staged file stays, and the link that was made to read the live one goes: that moved its change time.
+    expect(await capture({ mode: 'link' })).toMatchObject({ renewedFiles: 0, proof: { grade: 'consistent' } });
+    const { ctimeNs } = await lstat(join(live, 'a'), { bigint: true });
+    expect(await capture({ mode: 'link' })).toMatchObject({ renewedFiles: 0, proof: { grade: 'consistent' } });
+    expect((await lstat(join(live, 'a'), { bigint: true })).ctimeNs).toBe(ctimeNs);
+  });
+
   test('are not made for a writer that writes into its files', async () => {
     await writeFile(join(live, 'a'), 'one');
     const result = await capture({ mode: 'link', writer: 'in-place' });

@@ -287,10 +287,11 @@ async function takeFile(run: Run, entry: LiveEntry): Promise<void> {
     const placed = await putInPlace(part, staged, present, taken, known);
     if (placed.renewed) run.renewed += 1;
     const indexed = {
-      live: forgiveOwnLink(run, entry, taken.live, placed.stamp),
+      live: forgiveOwnLink(run, entry, taken.live, await leftByLink(run, entry, taken, placed.stamp)),
       staged: placed.stamp,
       sha256: taken.sha256,
       takenAtMs: run.context.clock.now(),
+      ...(taken.linked ? { linked: true as const } : {}),
     };
     recordFile(run, entry, taken.bytes, indexed);
     // A torn or damaged file is looked at anew each time, so that every point tells of it.
@@ -304,14 +305,21 @@ async function takeFile(run: Run, entry: LiveEntry): Promise<void> {
 }
 
 /**
- * Making and moving a hard link moves the change time of the inode. Only that is forgiven in the comparison of before and
- * after, and only for the inode and the content that were seen first.
+ * Making, moving and removing a hard link moves the change time of the inode. Only that is forgiven in the comparison of before
+ * and after, and only for the inode and the content that were seen first.
  */
-function forgiveOwnLink(run: Run, entry: LiveEntry, live: Stamp, staged: Stamp): Stamp {
-  if (!sameContentStamp(live, staged)) return live;
+function forgiveOwnLink(run: Run, entry: LiveEntry, live: Stamp, left: Stamp): Stamp {
+  if (!sameContentStamp(live, left)) return live;
   const first = run.before.get(entry.path);
-  if (first !== undefined && sameContentStamp(first, staged)) run.before.set(entry.path, staged);
-  return staged;
+  if (first !== undefined && sameContentStamp(first, left)) run.before.set(entry.path, left);
+  return left;
+}
+
+/** The live file after our link to it was put into staging, or removed since the staged file holds the same bytes already. */
+async function leftByLink(run: Run, entry: LiveEntry, taken: TakenFile, staged: Stamp): Promise<Stamp> {
+  if (!taken.linked || sameContentStamp(taken.live, staged)) return staged;
+  const now = await statOf(join(run.folder, entry.path));
+  return now === undefined ? staged : stampOf(now);
 }
 
 const wasWrittenInto = (then: Stamp, now: Stamp): boolean =>

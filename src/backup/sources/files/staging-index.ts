@@ -10,6 +10,8 @@ export type IndexedFile = {
   readonly staged: Stamp;
   readonly sha256: string;
   readonly takenAtMs: number;
+  /** The change time of the live file is that of our own link to it, whether the link is still there or not. */
+  readonly linked?: true;
 };
 export type StagingIndex = Map<string, IndexedFile>;
 
@@ -26,7 +28,7 @@ const youngMs = 2_000;
 export function isUnchanged(known: IndexedFile, live: Stamp, staged: Stamp): boolean {
   if (!sameStamp(known.live, live) || !sameStamp(known.staged, staged)) return false;
   const isLink = live.ino === staged.ino && live.dev === staged.dev;
-  const writtenNs = isLink || live.mtimeNs > live.ctimeNs ? live.mtimeNs : live.ctimeNs;
+  const writtenNs = isLink || known.linked || live.mtimeNs > live.ctimeNs ? live.mtimeNs : live.ctimeNs;
   return Number(writtenNs / 1_000_000n) + youngMs <= known.takenAtMs;
 }
 
