@@ -67,6 +67,22 @@ test('the settings of the compose file and its ragwarden.yaml are settings, and 
   expect(unknown()).toHaveLength(1);
 });
 
+test('what the compose file asks for by name is in the file to be filled in, and what it mounts is made by the commands of the page', () => {
+  const text = read('compose.yaml').replace(/^ *#.*$/gm, '');
+  const offered = [...read('compose.env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+  const asked = [...text.matchAll(/\$\{([A-Z_]+)(:[-?])?/g)].map(([, name = '', how]) => ({ name, how }));
+  for (const { name, how } of asked) {
+    // Nothing without a default or a sentence that says what is missing.
+    expect(how, name).toBeDefined();
+    if (how === ':?') expect(offered).toContain(name);
+  }
+  expect(asked.map(({ name }) => name)).toEqual(expect.arrayContaining(offered));
+  const page = readFileSync(join(root, 'docs/deployment.md'), 'utf8');
+  const { secrets } = compose.parse(parse(read('compose.yaml')));
+  for (const file of [...Object.values(secrets).map((one) => one.file), './lightrag.env'])
+    expect(page).toContain(file.replace('./', 'deploy/'));
+});
+
 test('the container file copies what a build makes, runs without rights, and asks what exists whether it is well', () => {
   const text = read('Containerfile');
   const { ragwarden } = compose.parse(parse(read('compose.yaml'))).services;

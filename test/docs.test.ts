@@ -171,6 +171,22 @@ describe('the documentation', () => {
     }
   });
 
+  test('shows only JSON that can be read', () => {
+    const wrong = pages.flatMap((page) =>
+      [...read(page).matchAll(/^```json(l?)\n([\s\S]*?)\n```/gm)].flatMap(([, lines, block = '']) =>
+        (lines ? block.split('\n') : [block]).flatMap((one) => {
+          try {
+            JSON.parse(one);
+            return [];
+          } catch (err) {
+            return [`${page}: ${err}`];
+          }
+        }),
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test('has the reference of settings as the code prints it', () => {
     expect(
       read('docs/configuration.md'),
