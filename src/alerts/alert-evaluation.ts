@@ -160,24 +160,28 @@ export function createAlertEvaluation(options: {
     view: Pick<MetricHistory, 'query'>,
     nowMs: number,
   ): readonly Reading[] | undefined | Promise<readonly Reading[] | undefined> => {
-    const took = (readings: readonly Reading[]): readonly Reading[] => {
-      one.readings = readings.length;
-      one.error = null;
-      return readings;
-    };
-    const broke = (err: unknown): undefined => {
-      const error = describeError(err);
-      if (one.error !== error) log.warn({ rule: one.rule.name, err }, 'an alert rule cannot be evaluated');
-      one.readings = 0;
-      one.error = error;
-      return undefined;
-    };
     try {
       const found = one.reader.read(view, nowMs);
-      return found instanceof Promise ? found.then(took, broke) : took(found);
+      if (!(found instanceof Promise)) return took(one, found);
+      return found.then(
+        (readings) => took(one, readings),
+        (err: unknown) => broke(one, err),
+      );
     } catch (err) {
-      return broke(err);
+      return broke(one, err);
     }
+  };
+
+  const took = (one: BoundRule, readings: readonly Reading[]): readonly Reading[] => {
+    one.readings = readings.length;
+    one.error = null;
+    return readings;
+  };
+  const broke = (one: BoundRule, err: unknown): undefined => {
+    const error = describeError(err);
+    if (one.error !== error) log.warn({ rule: one.rule.name, err }, 'an alert rule cannot be evaluated');
+    one.readings = 0;
+    one.error = error;
   };
 
   const writeState = async (

@@ -111,9 +111,30 @@ function decideSteady(
   const alert = state.alerts[0];
   const reading = readings[0];
   if (alert === undefined || reading === undefined || alert.labels !== reading.labels) return undefined;
+  const steady = stillFires(rule, alert, reading, at.nowMs) ?? stepQuietly(rule, alert, reading, state, at);
+  return steady && { alerts: [steady], remembered: state.remembered, capped: false };
+}
+
+/** What `step` makes of one that fires and goes on to hold, without what it takes to tell anything: undefined where it is not that. */
+function stillFires(rule: AlertRule, alert: Alert, { value }: Reading, nowMs: number): Alert | undefined {
+  const holds =
+    alert.phase === 'firing' &&
+    alert.calmMs === null &&
+    rule.condition !== 'absent' &&
+    compare(rule.condition, value, rule.threshold);
+  return holds ? measured(alert, alert.labels, value, worse(rule, alert.worst, value), nowMs) : undefined;
+}
+
+/** Undefined: it is over, or there is something to tell. */
+function stepQuietly(
+  rule: AlertRule,
+  alert: Alert,
+  reading: Reading,
+  state: RuleState,
+  at: EvaluationTime,
+): Alert | undefined {
   const { next, change } = step(rule, alert, look(rule, alert, reading, false, at.nowMs), state.remembered, at);
-  if (next === undefined || change !== undefined) return undefined;
-  return { alerts: [next], remembered: state.remembered, capped: false };
+  return change === undefined ? next : undefined;
 }
 
 /** Nothing holds, and nothing did. */

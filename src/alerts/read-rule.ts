@@ -40,22 +40,39 @@ export function createRuleReader(rule: AlertRule, current: CurrentValues | undef
 
 function createChoiceReader(rule: AlertRule, choice: SeriesChoice, current: CurrentValues | undefined): RuleReader {
   const where = wants(choice);
-  const asksValue = rule.measure === 'value' || rule.measure === 'anomaly';
-  const stands = asksValue && rule.aggregation === 'last' && rule.groupBy === undefined;
-  let chosen: ReturnType<CurrentValues['choose']>;
-  const windows = asksValue && rule.groupBy === undefined ? current?.windows : undefined;
+  if (current === undefined || !asksValue(rule) || rule.aggregation !== 'last' || rule.groupBy !== undefined)
+    return createWindowReader(rule, choice, where, current);
+  let standing: ReturnType<CurrentValues['choose']>;
+  // Made where it is needed: most rules ask for what stands, and what is kept of each of ten thousand counts.
+  let otherwise: RuleReader | undefined;
+  return {
+    read(view, nowMs) {
+      standing ??= current.choose(choice.metricName, where);
+      if (standing !== undefined) return standing.read();
+      otherwise ??= createWindowReader(rule, choice, where, current);
+      return otherwise.read(view, nowMs);
+    },
+  };
+}
+
+/** Not how fast it changes or where it goes, for which a line is drawn. */
+const asksValue = ({ measure }: AlertRule): boolean => measure === 'value' || measure === 'anomaly';
+
+function createWindowReader(
+  rule: AlertRule,
+  choice: SeriesChoice,
+  where: ReturnType<typeof wants>,
+  current: CurrentValues | undefined,
+): RuleReader {
+  const windows = asksValue(rule) && rule.groupBy === undefined ? current?.windows : undefined;
   const window = windows?.choose({
     ...{ name: choice.metricName, wants: where, near: findNarrow(choice), aggregation: rule.aggregation },
   });
   return {
     read(view, nowMs) {
-      if (stands && current !== undefined) {
-        chosen ??= current.choose(choice.metricName, where);
-        if (chosen !== undefined) return chosen.read();
-      }
       const recent = window?.read(nowMs - rule.windowMs + 1, nowMs);
       if (recent !== undefined && recent.length <= mostReadings) return recent;
-      return asksValue ? readValues(rule, choice, view, nowMs) : readLine(rule, choice, view, nowMs);
+      return asksValue(rule) ? readValues(rule, choice, view, nowMs) : readLine(rule, choice, view, nowMs);
     },
   };
 }

@@ -15,10 +15,13 @@ const ms = (seconds: number): number => Math.round(seconds * 1_000);
 export function ruleOf(body: AlertRuleBody): AlertRule {
   const durationMs = body.duration_seconds === undefined ? defaults.durationMs : ms(body.duration_seconds);
   const aggregation: Aggregation = body.aggregation ?? 'last';
+  const { metricName, labels } = choiceOf(body);
+  // Each field written out: an object that is spread into lies in two pieces, and this one is read for each rule at each evaluation.
   return {
     name: body.name,
     description: body.description ?? '',
-    ...choiceOf(body),
+    metricName,
+    labels,
     aggregation,
     windowMs: body.window_seconds === undefined ? defaults.windowMs : ms(body.window_seconds),
     groupBy: body.group_by,

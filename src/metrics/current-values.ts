@@ -52,33 +52,28 @@ export function createCurrentValues(options: {
       const family = find(name);
       if (family === undefined) return undefined;
       let order: readonly number[] | undefined;
-      let chosen: { slot: number; series: CurrentSeries }[] = [];
-      let found: CurrentSeries[] = [];
+      let chosen: (CurrentSeries & { readonly slot: number })[] = [];
       const choose = (): void => {
         order = family.slotsInOrder();
         const labels = labelsIn(family, order);
         chosen = order.flatMap((slot, at) => {
           const own = labels[at];
-          return own !== undefined && wants(own) ? [{ slot, series: { labels: own, value: 0 } }] : [];
+          return own !== undefined && wants(own) ? [{ labels: own, value: Number.NaN, slot }] : [];
         });
-        found = [];
       };
       return {
         read() {
           if (family.slotsInOrder() !== order) choose();
           const { values, present } = family;
-          let count = 0;
-          for (const { slot, series } of chosen) {
+          let missing = false;
+          for (const series of chosen) {
             // Never set, or gone with the look of its collector.
-            if (present[slot] === 0) continue;
-            const value = values[slot]!;
-            if (Number.isNaN(value)) continue;
+            const value = present[series.slot] === 0 ? Number.NaN : values[series.slot]!;
             series.value = value;
-            found[count] = series;
-            count += 1;
+            if (Number.isNaN(value)) missing = true;
           }
-          found.length = count;
-          return found;
+          // Nearly always all of them have one: then nothing is put together.
+          return missing ? chosen.filter(({ value }) => !Number.isNaN(value)) : chosen;
         },
       };
     },
