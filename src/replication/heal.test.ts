@@ -30,7 +30,10 @@ const repository = (id: string, findings: string[] = []) => ({
   forget: vi.fn(async () => ({ forgotten: 1 })),
   mendIndex: vi.fn(async () => ({ moved: [pack] })),
   prune: vi.fn(async () => ({ freedBytes: 0 })),
-  copyFrom: vi.fn(async () => ({ durationMs: 0 })),
+  copyFrom: vi.fn(async ({ onProgress }: Pick<Parameters<Repository['copyFrom']>[0], 'onProgress'>) => {
+    onProgress?.({ bytesDone: 300, bytesTotal: null });
+    return { durationMs: 0, bytes: 400 };
+  }),
 });
 type Fake = ReturnType<typeof repository>;
 
@@ -123,6 +126,25 @@ test('a heal mends damage and no conflict: that is told afterwards as before', a
   await state.db.unit((tx) => deps.store.changeState(tx, 'far', { ...failed, conflict: null }));
   await heal(deps, replica, { damaged: 'target' }, context);
   expect(await stateOf()).toMatchObject({ status: 'healthy', error: null, failuresInRow: 0 });
+});
+
+test('a heal shows the bytes while they come back; how many they were is told by operation, log and event', async () => {
+  const there = repository('there', [`pack ${pack}: does not exist`]);
+  let copies = 0;
+  const deps = given(repository('here'), there, {
+    // Sound after the second round.
+    async step(name) {
+      if (name === 'heal:copied' && ++copies === 2) there.check.mockResolvedValue({ ok: true, findings: [] });
+    },
+  });
+  const progress = vi.fn();
+  const result = await heal(deps, replica, { damaged: 'target' }, { ...context, progress });
+  // Of each round a manifest.
+  expect(progress.mock.calls.map(([{ bytesDone }]) => bytesDone)).toEqual([300, 400, 700, 800]);
+  expect(result).toMatchObject({ rounds: 3, bytes: 800 });
+  expect(await deps.store.log({ type: 'heal', limit: 1 })).toMatchObject([{ status: 'validated', bytes: 800 }]);
+  const events = createEventLog({ db: state.db, clock: deps.clock, instance: 'test' });
+  expect(await events.list({ types: ['replication.healed'], limit: 1 })).toMatchObject([{ data: { bytes: 800 } }]);
 });
 
 test('another repository than the one that was copied to is not healed', async () => {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Repository } from '../backup/index.ts';
+import type { CopyProgress, Repository } from '../backup/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { AppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
@@ -21,6 +21,8 @@ export type HealResult = {
   /** Points whose snapshots were dropped and brought back. */
   readonly backup_ids: readonly string[];
   readonly rounds: number;
+  /** What was brought back; null where neither the tool nor the system tells. */
+  readonly bytes: number | null;
 };
 
 /** Each round mends what the one before made visible: a check that misses a pack does not read the others. */
@@ -136,7 +138,7 @@ export async function heal(
           ...{ damageReadMs: null, litteredMs: nowMs, verifiedMs: nowMs, verifiedPercent: 100 },
           ...{ checkedMs: nowMs, reachedMs: nowMs },
         });
-      await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs });
+      await store.writeLog(tx, { ...entry, status: 'validated', completedMs: nowMs, bytes: result.bytes });
       await deps.events.record(tx, {
         type: 'replication.healed',
         severity: 'warning',
@@ -147,6 +149,7 @@ export async function heal(
           healed: which,
           packs: result.damaged_packs.slice(0, 50),
           points: result.backup_ids.slice(0, 50),
+          bytes: result.bytes,
         },
       });
     });
@@ -194,15 +197,16 @@ async function healRepository(
   const firstFindings: string[] = [];
   const packs = new Set<string>();
   const points = new Set<string>();
+  const brought: Brought = { bytes: 0, onProgress: (update) => context.progress(update) };
   for (let round = 1; round <= mostRounds; round += 1) {
     await context.phase(`reading ${round}`);
     const found = await damaged.check({ ...call, readData: 'all' });
     if (found.ok) {
       await context.phase('comparing');
-      for (const id of await bringBack(deps, facts, call)) points.add(id);
+      for (const id of await bringBack(deps, facts, brought, call)) points.add(id);
       return {
         ...{ target_id: replica.id, healed: which, findings: firstFindings.slice(0, 50), rounds: round },
-        ...{ damaged_packs: [...packs], backup_ids: [...points] },
+        ...{ damaged_packs: [...packs], backup_ids: [...points], bytes: brought.bytes },
       };
     }
     if (round === 1) {
@@ -248,7 +252,7 @@ async function healRepository(
     await deps.step('heal:mended');
 
     await context.phase(`copying ${round}`);
-    await copyBack(facts, plan.bring, call);
+    await copyBack(facts, plan.bring, brought, call);
     await deps.step('heal:copied');
   }
   const last = await damaged.check({ ...call, readData: 'all' });
@@ -275,6 +279,7 @@ async function requireSound(good: Repository, call: { signal: AbortSignal; opera
 async function bringBack(
   { points }: Pick<ReplicationDeps, 'points'>,
   { damaged, good, which }: { damaged: Repository; good: Repository; which: 'target' | 'source' },
+  brought: Brought,
   call: { signal: AbortSignal; operationId: string },
 ): Promise<string[]> {
   if (which === 'target') return [];
@@ -285,16 +290,27 @@ async function bringBack(
     if (id === undefined || mine.some((own) => own.tree === one.tree && pointOf(own) === id)) continue;
     if ((await points.find(id))?.forgottenMs === null) missing.push(one);
   }
-  await copyBack({ damaged, good }, missing, call);
+  await copyBack({ damaged, good }, missing, brought, call);
   return [...new Set(missing.flatMap((one) => pointOf(one) ?? []))];
 }
+
+/** What came back so far. */
+type Brought = { bytes: number | null; onProgress(update: { readonly bytesDone: number }): void };
 
 /** Manifests last: a point exists where its manifest does. */
 async function copyBack(
   { damaged, good }: { damaged: Repository; good: Repository },
   list: readonly ListedSnapshot[],
+  brought: Brought,
   call: { signal: AbortSignal; operationId: string },
 ): Promise<void> {
-  for (const part of [list.filter((one) => !isManifest(one)), list.filter(isManifest)])
-    await damaged.copyFrom({ ...call, from: good, snapshotIds: part.map(({ id }) => id) });
+  for (const part of [list.filter((one) => !isManifest(one)), list.filter(isManifest)]) {
+    if (part.length === 0) continue;
+    const before = brought.bytes ?? 0;
+    const onProgress = ({ bytesDone }: CopyProgress): void => brought.onProgress({ bytesDone: before + bytesDone });
+    const snapshotIds = part.map(({ id }) => id);
+    const { bytes } = await damaged.copyFrom({ ...call, from: good, snapshotIds, onProgress });
+    brought.bytes = brought.bytes === null || bytes === null ? null : brought.bytes + bytes;
+    if (brought.bytes !== null) brought.onProgress({ bytesDone: brought.bytes });
+  }
 }

@@ -6,6 +6,9 @@ const packsLine = /(\d+) \/ (\d+) packs copied/;
 /** Said by 0.19 and newer, with `--verbose`. */
 const sizeLine = /copy \d+ blobs with disk size ([\d.]+) (B|[KMGT]iB)/;
 const unitBytes: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+/** Of one that was told as begun: all of it lies there. Then restic only takes its locks away. */
+const savedLine = /^\s*snapshot [0-9a-f]+ saved/;
+const begunLine = /^\s*copy started/;
 /** Packs are of about one size; fewer say little of the others. */
 const tellingPacks = 10;
 
@@ -17,8 +20,13 @@ const tellingPacks = 10;
 export function followCopy(
   oneSnapshot: boolean,
   tell: (progress: CopyProgress) => void,
-): Required<Pick<ChildSpec, 'onStdoutLine' | 'written'>> {
+): Required<Pick<ChildSpec, 'onStdoutLine' | 'written'>> & {
+  /** Once it ended well: what went over in all; null where neither restic nor the system told. */
+  bytesInAll(): number | null;
+} {
   let seen = 0;
+  /** Of the snapshots that were begun: how many there are, which were told by restic, and what it was until the last of them. */
+  const begun = { count: 0, told: 0, toldBytes: 0, writtenAt: undefined as number | undefined };
   /** Before, the indexes of both sides are loaded, and written into the cache. */
   let begunAt: number | undefined;
   let packs = { done: 0, total: 0 };
@@ -30,11 +38,18 @@ export function followCopy(
   };
   return {
     onStdoutLine(line) {
-      if (/^\s*copy started/.test(line)) begunAt ??= seen;
+      if (begunLine.test(line)) {
+        begunAt ??= seen;
+        begun.count += 1;
+        begun.writtenAt = undefined;
+      }
       const [, done, total] = packsLine.exec(line) ?? [];
       if (total !== undefined) packs = { done: Number(done), total: Number(total) };
       const [, amount, unit = ''] = sizeLine.exec(line) ?? [];
-      if (amount !== undefined) toldBytes = Math.round(Number(amount) * (unitBytes[unit] ?? 1));
+      if (amount === undefined) return;
+      toldBytes = Math.round(Number(amount) * (unitBytes[unit] ?? 1));
+      begun.told += 1;
+      begun.toldBytes += toldBytes;
     },
     written: {
       everyMs: 1_000,
@@ -44,6 +59,20 @@ export function followCopy(
         const bytesDone = Math.floor((bytes - begunAt) / 2);
         tell({ bytesDone, bytesTotal: totalOf(bytesDone) });
       },
+      atLine: {
+        isOne: (line) => begunLine.test(line) || savedLine.test(line),
+        tell(bytes) {
+          if (bytes !== undefined) seen = bytes;
+          begun.writtenAt = bytes;
+        },
+      },
+    },
+    bytesInAll() {
+      // Whatever is not there yet is begun with a word of its own.
+      if (begun.count === 0) return packs.total === 0 ? 0 : null;
+      if (begun.told === begun.count) return begun.toldBytes;
+      if (begunAt === undefined || begun.writtenAt === undefined) return null;
+      return Math.floor((begun.writtenAt - begunAt) / 2);
     },
   };
 }

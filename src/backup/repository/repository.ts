@@ -18,7 +18,7 @@ export type Repository = {
    * Takes snapshots over from another repository of the same kind of tool; of each what is not here yet. They get other ids,
    * while tree, time and tags stay. What a killed run had brought is used by the next one as far as its index tells.
    */
-  copyFrom(request: CopyRequest): Promise<{ readonly durationMs: number }>;
+  copyFrom(request: CopyRequest): Promise<CopyResult>;
   /** Which snapshots need these packs. Reads trees: what is missing may make it fail with `repository/damaged`. */
   usersOfPacks(request: { readonly packs: readonly string[] } & Call): Promise<string[]>;
   /** Makes the index say what is there: packs that are gone leave it. Those in `setAside` are moved there first (a folder only). */
@@ -91,6 +91,9 @@ export type CopyRequest = Call & {
   /** About once a second, where the system shows what a program writes. */
   readonly onProgress?: (progress: CopyProgress) => void;
 };
+
+/** `bytes`: what went over; null where nobody followed it, or neither the tool nor the system tells. */
+export type CopyResult = { readonly durationMs: number; readonly bytes: number | null };
 
 /** Of one call. Total null: not known, or not yet. */
 export type CopyProgress = { readonly bytesDone: number; readonly bytesTotal: number | null };

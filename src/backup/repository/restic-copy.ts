@@ -6,7 +6,7 @@ import { AppError, isAppError, systemCode } from '../../platform/errors.ts';
 import { followCopy } from './copy-progress.ts';
 import type { Gate } from './gate.ts';
 import type { LocationKind, RepositoryLocation } from './location.ts';
-import type { Call, CopyRequest, Repository } from './repository.ts';
+import type { Call, CopyRequest, CopyResult, Repository } from './repository.ts';
 import { snapshotId } from './restic-arguments.ts';
 import type { ResticTool } from './restic-tool.ts';
 
@@ -81,21 +81,22 @@ export async function copySnapshots(
   to: Pick<Side, 'location' | 'caFile'>,
   from: Inside,
   { snapshotIds, limitKiB = 0, onProgress, signal, operationId }: CopyRequest,
-): Promise<{ durationMs: number }> {
-  if (snapshotIds.length === 0) return { durationMs: 0 };
+): Promise<CopyResult> {
+  if (snapshotIds.length === 0) return { durationMs: 0, bytes: 0 };
   const { display } = to.location;
   const limits = limitKiB > 0 ? [`--limit-upload=${limitKiB}`, `--limit-download=${limitKiB}`] : [];
   const both = [...trustOfBoth(from, to), '--from-password-file', from.passwordFile];
   const following = onProgress ? followCopy(snapshotIds.length === 1, onProgress) : undefined;
   const args = ['copy', ...(following ? ['--verbose'] : []), ...limits, ...both, '--', ...snapshotIds.map(snapshotId)];
-  const call = { signal, operationId, env: await from.asSource(), ...following };
+  const { bytesInAll, ...watching } = following ?? {};
+  const call = { signal, operationId, env: await from.asSource(), ...watching };
   const { durationMs, stderr } = await tool.demand(`copying to ${display}`, args, call).catch((err: unknown) => {
     throw isAppError(err) && err.code === 'repository/damaged' ? tellWhose(err, from.location, display) : err;
   });
   // A snapshot that was forgotten meanwhile is passed over with a word and exit code 0.
   if (/^Ignoring |no matching ID found|no snapshot found/m.test(stderr))
     throw new AppError('backup/unknown-point', `${from.location.display} does not hold all of what was to be copied.`);
-  return { durationMs };
+  return { durationMs, bytes: bytesInAll?.() ?? null };
 }
 
 /** restic does not say which of two repositories it could not read. */

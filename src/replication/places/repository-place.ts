@@ -88,14 +88,18 @@ export function createRepositoryPlace(options: {
         void watchGrowth(storedBytes, over.signal, (now) => onProgress({ bytesDone: now - before, bytesTotal: null }));
       let earlier = 0;
       let latest = 0;
-      const elsewhere = folder === undefined ? onProgress : undefined;
+      const isElsewhere = folder === undefined;
+      /** Of a store elsewhere. */
+      let went: number | null = 0;
       const copy = async (snapshotIds: readonly string[], isLast: boolean): Promise<void> => {
         const follow = ({ bytesDone, bytesTotal }: CopyProgress): void => {
           latest = earlier + bytesDone;
-          elsewhere?.({ bytesDone: latest, bytesTotal: isLast && bytesTotal !== null ? earlier + bytesTotal : null });
+          onProgress?.({ bytesDone: latest, bytesTotal: isLast && bytesTotal !== null ? earlier + bytesTotal : null });
         };
-        await repository.copyFrom({ ...facts, snapshotIds, ...(elsewhere ? { onProgress: follow } : {}) });
-        earlier = latest;
+        const asked = { ...facts, snapshotIds, ...(isElsewhere ? { onProgress: follow } : {}) };
+        const { bytes } = await repository.copyFrom(asked);
+        went = went === null || bytes === null ? null : went + bytes;
+        earlier = went ?? latest;
       };
       try {
         // A point exists where its manifest does, so that comes last.
@@ -105,7 +109,8 @@ export function createRepositoryPlace(options: {
         over.abort();
       }
       const after = await storedBytes();
-      const bytes = before === null || after === null ? null : Math.max(0, after - before);
+      const grew = before === null || after === null ? null : Math.max(0, after - before);
+      const bytes = isElsewhere ? went : grew;
       if (bytes !== null) onProgress?.({ bytesDone: bytes, bytesTotal: null });
       return { treeId: item.treeId, bytes, dataHash: null };
     },
