@@ -2,13 +2,15 @@ import { type ErrorCode, errorCatalogue } from '../errors.ts';
 import type { ApiResponse, Reference } from './openapi.ts';
 import type { RequestHeader, RouteEntry } from './route-description.ts';
 
-/** What may befall any request before a route is known; told once, in the `default` answer. */
+/** What may befall any request, whatever the route does; told once, in the `default` answer. */
 export const connectionCodes: readonly ErrorCode[] = [
   'request/not-found',
   'request/method-not-allowed',
   'request/headers-too-large',
   'request/timeout',
   'request/aborted',
+  // `If-Match` where nothing has an `ETag`; a route that heeds it tells the code itself.
+  'request/precondition-failed',
 ];
 
 const safe = (route: RouteEntry): boolean => ['GET', 'HEAD'].includes(route.method);
@@ -68,7 +70,7 @@ export function sharedProblems(): Record<string, ApiResponse> {
     ...Object.fromEntries(Object.entries(shared).map(([name, codes]) => [name, problemAnswer(codes)])),
     Refused: {
       ...problemAnswer(connectionCodes),
-      description: `Any other refusal; before a route is found: ${sentences(connectionCodes)}`,
+      description: `Any other refusal, whatever the route: ${sentences(connectionCodes)}`,
     },
   };
 }

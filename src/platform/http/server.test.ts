@@ -181,6 +181,17 @@ test('all violations of all parts of a request are listed in one 422', async () 
   expect(some.json().errors).toEqual([{ at: 'body.name', message: 'is required' }]);
 });
 
+test('If-Match is refused where nothing can match, and never passed over', async () => {
+  const app = await server();
+  const changes = [{ 'if-match': '"abc"' }, { 'if-match': '*' }, {}];
+  const answers = await Promise.all(
+    changes.map((headers) => app.inject({ method: 'POST', url: '/optional', headers })),
+  );
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([412, 200, 200]);
+  expect(answers[0]?.json().code).toBe('request/precondition-failed');
+  expect((await app.inject({ url: '/only/public', headers: { 'if-match': '"abc"' } })).statusCode).toBe(200);
+});
+
 test('a body that may be left out may be left out', async () => {
   const app = await server();
   const answers = [

@@ -183,6 +183,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       );
     if (request.is404) return;
     await admit(request, options);
+    refuseUnheededIfMatch(request);
   });
 
   // After the body was read, whose events come from elsewhere: what the handler begins belongs to this request.
@@ -230,6 +231,24 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   return app;
 }
+
+/**
+ * Whoever sends `If-Match` relies on it; where nothing has an `ETag`, none can match (RFC 9110 13.1.1). Passing it over would let one
+ * change go over another in silence.
+ */
+function refuseUnheededIfMatch({ method, headers, routeOptions }: FastifyRequest): void {
+  const wanted = headers['if-match'];
+  if (wanted === undefined || wanted.trim() === '*' || safeMethods.has(method)) return;
+  const heeds =
+    routeOptions.config.headers?.includes('if-match') ?? '412' in ((routeOptions.schema?.response ?? {}) as object);
+  if (!heeds)
+    throw new AppError(
+      'request/precondition-failed',
+      'Nothing here has an `ETag`, so `If-Match` cannot be heeded. Send the change without it.',
+    );
+}
+
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** RFC 9112: more than one Host is an error, and only a proxy takes a whole URL, which would speak of another host. */
 function isPlainRequest(raw: IncomingMessage): boolean {
