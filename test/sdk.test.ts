@@ -263,6 +263,10 @@ test.skipIf(!hasPart('restic'))('a point is taken, listed and restored through t
   await expect(service.restoreBackup('../../etc', { confirm: true })).rejects.toMatchObject({
     code: 'backup/invalid-id',
   });
+  // The example of the document.
+  await expect(service.restoreBackup('backup_20230101_120000', { confirm: true })).rejects.toMatchObject({
+    code: 'backup/unknown-point',
+  });
   expect((await client.backup.planRestore(point.backup_id)).blockers).toEqual([]);
   removeFolder(join(dataDir, 'sample/rag_storage/kv_store_doc_status.json'));
   const restored = await service.restoreBackup(point.backup_id, { confirm: true });

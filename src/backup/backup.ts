@@ -10,7 +10,7 @@ import { type ExportedFile, exportConfig } from './export-config.ts';
 import { createSnapshots, type Snapshots } from './graphs/snapshots.ts';
 import type { KnownRepository } from './open-repository.ts';
 import { planRestore } from './plan-restore.ts';
-import { isPointId, isRestorable, newPointId, type RecoveryPoint } from './point.ts';
+import { idMeantBy, isPointId, isRestorable, isSecondOfId, newPointId, type RecoveryPoint } from './point.ts';
 import { type PreparedRestore, prepareRestore } from './prepare-restore.ts';
 import type { OpenResult, Repository, RepositoryLock } from './repository/index.ts';
 import type { RestoreOptions } from './restore-options.ts';
@@ -144,8 +144,10 @@ export function createBackup(
     if (!now.available) throw new AppError('backup/unavailable', `Backups are unavailable: ${now.reason}`);
   };
 
-  const requirePoint = async (pointId: string): Promise<RecoveryPoint> => {
-    if (!isPointId(pointId))
+  const requirePoint = async (asked: string): Promise<RecoveryPoint> => {
+    const begun = isSecondOfId(asked) ? await points.idsBegunIn(asked) : undefined;
+    const pointId = begun === undefined ? asked : idMeantBy(asked, begun);
+    if (begun === undefined && !isPointId(pointId))
       throw new AppError('backup/invalid-id', 'Ids of recovery points look like backup_20261122_093000_x7k2.');
     const point = await points.find(pointId);
     if (!point)
@@ -156,8 +158,9 @@ export function createBackup(
     return point;
   };
 
-  const requireRestorable = async (pointId: string): Promise<RecoveryPoint> => {
-    const point = await requirePoint(pointId);
+  const requireRestorable = async (asked: string): Promise<RecoveryPoint> => {
+    const point = await requirePoint(asked);
+    const { id: pointId } = point;
     if (!isRestorable(point))
       throw new AppError(
         'conflict/state',
@@ -268,8 +271,9 @@ export function createBackup(
       return { ...operation, pointId: takeInput.parse(operation.input).pointId };
     },
 
-    async verify({ pointId, requestedBy, idempotency }) {
-      const point = await requireRestorable(pointId);
+    async verify({ pointId: asked, requestedBy, idempotency }) {
+      const point = await requireRestorable(asked);
+      const { id: pointId } = point;
       await requireAvailable();
       return operations.start({
         kind: 'backup.verify',
@@ -295,8 +299,9 @@ export function createBackup(
       return planRestore(deps, point, await prepare(point), await placedAside(point, options));
     },
 
-    async restore({ pointId, planId, confirm, safetyPoint = true, options: wanted = {}, requestedBy, idempotency }) {
-      const point = await requireRestorable(pointId);
+    async restore({ planId, confirm, safetyPoint = true, options: wanted = {}, requestedBy, idempotency, ...asked }) {
+      const point = await requireRestorable(asked.pointId);
+      const { id: pointId } = point;
       await requireAvailable();
       const prepared = await prepare(point);
       const options = await placedAside(point, wanted);
@@ -357,8 +362,8 @@ export function createBackup(
 
     describeSources: (targetId) => describeSources(deps.requireTarget(targetId)),
 
-    async exportConfig(pointId) {
-      await requireRestorable(pointId);
+    async exportConfig(asked) {
+      const { id: pointId } = await requireRestorable(asked);
       await requireAvailable();
       return exportConfig(deps.repository, await requireSnapshot(pointId));
     },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestState, type TestState } from '../migrations/test-state.ts';
-import type { RecoveryPoint } from './point.ts';
+import { idMeantBy, type RecoveryPoint } from './point.ts';
 import { createPointStore, type PointStore } from './point-store.ts';
 
 let state: TestState;
@@ -91,6 +91,16 @@ test('lists, counts and the newest keep to the target, to what exists and to wha
   ]);
   expect(ids(await points.list({ statuses: ['error'], limit: 10 }))).toEqual(['failed']);
   expect(ids(await points.list({ targetId: 'default', withForgotten: true, limit: 2 }))).toEqual(['failed', 'gone']);
+});
+
+test('what was begun in a second is found by it, as the documents write ids', async () => {
+  const second = 'backup_20261122_093000';
+  await insert(...[`${second}_x7k2`, `${second}_b000`, 'backup_20261122_093001_x7k2'].map((id) => point(id)));
+  expect(await points.idsBegunIn(second)).toEqual([`${second}_b000`, `${second}_x7k2`]);
+  const meant = async (asked: string) => idMeantBy(asked, await points.idsBegunIn(asked));
+  expect(await meant('backup_20261122_093001')).toBe('backup_20261122_093001_x7k2');
+  expect(await meant('backup_20230101_120000')).toBe('backup_20230101_120000');
+  await expect(meant(second)).rejects.toThrow(/name one: backup_20261122_093000_b000, backup_20261122_093000_x7k2/);
 });
 
 test('a change touches what it names, in the unit it belongs to', async () => {

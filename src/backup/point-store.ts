@@ -69,6 +69,8 @@ export type PointStore = {
   countHistory(): Promise<number>;
   /** The oldest of them. @returns how many went */
   deleteOldestHistory(tx: Tx, limit: number): Promise<number>;
+  /** Ids of those that were begun in a second, which is told as ids tell it (`backup_20261122_093000`); a few of them. */
+  idsBegunIn(second: string): Promise<readonly string[]>;
   /**
    * Newest point of the whole target that exists, or of one workspace alone. One that is out of order only where there is no other.
    */
@@ -193,6 +195,16 @@ function createStore(db: Database): Store {
         verifiedMs: row.verified_ms,
         forgottenMs: row.forgotten_ms,
       }));
+    },
+    async idsBegunIn(second) {
+      const rows = await read()
+        .selectFrom('recovery_point')
+        .select('id')
+        .where('id', 'like', `${second}_%`)
+        .orderBy('id')
+        .limit(10)
+        .execute();
+      return rows.map(({ id }) => id);
     },
     async newest(targetId, kind, workspace, among) {
       let query = read()

@@ -1,3 +1,4 @@
+import { AppError } from '../platform/errors.ts';
 import type { RandomSource } from '../platform/ids.ts';
 import type { PointCause } from './point-cause.ts';
 import type { ProofGrade } from './sources/source.ts';
@@ -77,6 +78,20 @@ const idShape = /^backup_\d{8}_\d{6}_[0-9a-hjkmnp-tv-z]{4}$/;
 
 /** Ids come from outside in routes and commands; whatever does not match never reaches a path or a program. */
 export const isPointId = (text: string): text is PointId => idShape.test(text);
+
+/** An id as the documents write it, without what tells points of one second apart. */
+export const isSecondOfId = (text: string): boolean => /^backup_\d{8}_\d{6}$/.test(text);
+
+/**
+ * @param begun ids of the points that were begun in that second
+ * @throws AppError `backup/invalid-id` when they are several
+ */
+export function idMeantBy(second: string, begun: readonly string[]): string {
+  const [first, ...others] = begun;
+  if (first !== undefined && others.length > 0)
+    throw new AppError('backup/invalid-id', `Several points were begun then, name one: ${begun.join(', ')}.`);
+  return first ?? second;
+}
 
 export function newPointId(nowMs: number, random: RandomSource): PointId {
   const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';

@@ -318,8 +318,9 @@ export const explanations: Readonly<Record<ErrorCode, Explanation>> = {
     mend: ['`ragwarden backup list` shows what is there, `ragwarden backup list --all` also what is not any more.'],
   },
   'backup/invalid-id': {
-    means: 'This does not look like the id of a recovery point: backup_YYYYMMDD_HHMMSS and four letters.',
-    causes: ['A typing error, or an id of restic.'],
+    means:
+      'This does not look like the id of a recovery point: backup_YYYYMMDD_HHMMSS and four letters, which may be left out where no other point was begun in that second.',
+    causes: ['A typing error, or an id of restic.', 'Several points were begun in that second.'],
     mend: ['`ragwarden backup list` shows the ids.'],
   },
   'backup/capture-failed': {
