@@ -77,6 +77,14 @@ test('test_health_check_integration: the health monitor looks at all, and each s
   );
   expect(systems['target sample']).toMatchObject({ status: 'healthy', message: expect.any(String) });
   expect(Object.keys(systems)).toEqual(expect.arrayContaining(['scheduler', 'outbox', 'state database', 'host']));
+  expect(systems).toMatchObject({
+    resource_manager: { status: 'healthy', resources_tracked: expect.any(Number), active_leaks: 0 },
+    metrics_collector: { metrics_defined: expect.any(Number), active_alerts: expect.any(Number) },
+    resource_analyzer: { status: 'healthy', patterns_detected: expect.any(Number) },
+    quota_manager: { status: 'healthy', recent_violations: 0 },
+    // Nothing is called well before it ran.
+    cleanup_scheduler: { tasks_configured: expect.any(Number) },
+  });
 });
 
 test('refusals carry code, status and what was violated', async () => {

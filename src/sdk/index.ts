@@ -85,6 +85,7 @@ export { getResourceAnalyzer, OptimizationType, ResourceAnalyzer } from './resou
 export type { ResourceQuery, ResourceRegistration } from './resource-calls.ts';
 export { getResourceManager, ResourceManager, type ResourcesCleaned, ResourceType } from './resource-manager.ts';
 export type { StreamOptions } from './server-sent.ts';
+export type { Subsystem } from './subsystems.ts';
 export type { SystemBackup, SystemBackupOptions, SystemRestore } from './system-backup.ts';
 export type { ClearCachesOptions, RestartServicesOptions, ValidateOptions } from './system-calls.ts';
 export { getSystemHealth, type SystemHealth, SystemHealthMonitor } from './system-health-monitor.ts';

@@ -1,5 +1,6 @@
 import { createClient, type RagwardenClient } from './client.ts';
 import type { HealthOptions } from './health-calls.ts';
+import { readSubsystems, type Subsystem } from './subsystems.ts';
 import type { ClientOptions } from './transport.ts';
 import type { HealthComponent, HealthComponents, HealthWord } from './wire.ts';
 
@@ -40,21 +41,25 @@ export class SystemHealthMonitor {
 
 export type SystemHealth = {
   readonly overall: HealthWord;
-  /** Each check by its name. */
-  readonly systems: Readonly<Record<string, { readonly status: HealthWord; readonly message: string }>>;
+  /** Those of document 003 with their figures (`resource_manager`, `quota_manager` …), and each check by its name. */
+  readonly systems: Readonly<Record<string, Subsystem>>;
   readonly timestamp: string;
 };
 
-/** The health of every part, as it was last seen, or with `fresh` as it is now. */
+/** The health of every part, as it was last seen, or with `fresh` as it is now. `overall` is the word over the checks. */
 export async function getSystemHealth({
   fresh,
   signal,
   ...options
 }: ClientOptions & HealthOptions): Promise<SystemHealth> {
-  const { status, checks, timestamp } = await createClient(options).health.status({ fresh, signal });
+  const client = createClient(options);
+  const { status, checks, timestamp } = await client.health.status({ fresh, signal });
   return {
     overall: status,
-    systems: Object.fromEntries(checks.map((one) => [one.name, { status: one.status, message: one.message }])),
+    systems: {
+      ...Object.fromEntries(checks.map((one) => [one.name, { status: one.status, message: one.message }])),
+      ...(await readSubsystems(client, { nowMs: Date.parse(timestamp), signal })),
+    },
     timestamp,
   };
 }
