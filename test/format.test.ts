@@ -7,6 +7,7 @@ import { createWarden } from '../src/app/index.ts';
 import { readConfig } from '../src/config/index.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { silentLogger } from '../src/platform/logging.ts';
+import { whenFree } from './faults/ground.ts';
 import { hasPart, programOf } from './setup/parts.ts';
 import {
   contentOf,
@@ -110,7 +111,8 @@ describe.skipIf(!hasPart('restic'))('a recovery point as docs/formats/recovery-p
   });
 
   test('a restore leaves a journal that says done, and the former state beside it', async () => {
-    const done = await warden.call('POST', `/api/v1/backup/restore/${id}`, { confirm: true }, { prefer: 'wait=90' });
+    const restore = () => warden.call('POST', `/api/v1/backup/restore/${id}`, { confirm: true }, { prefer: 'wait=90' });
+    const done = await whenFree(restore);
     expect(field(done.body, 'state')).toBe('succeeded');
     const own = join(dataDir, 'sample', 'rag_storage', '.ragwarden');
     const operation = String(field(done.body, 'id'));

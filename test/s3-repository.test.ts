@@ -15,6 +15,7 @@ import {
   sampleOf,
   takeGood,
   wait,
+  whenFree,
 } from './faults/ground.ts';
 import { hasPart } from './setup/parts.ts';
 import { type StoreObjects, startStore, type TestStore } from './setup/radosgw.ts';
@@ -70,16 +71,15 @@ describe.skipIf(!hasPart('restic') || !hasPart('ceph') || !hasPart('openssl'))('
       ...{ location: store.tlsLocation(`${bucket}/here`), kind: 's3', state: 'ok', locks: [], warnings: [] },
     });
     expect((await objects.list(bucket, 'here/snapshots/')).length).toBeGreaterThan(0);
-    expect((await warden.call('POST', `/api/v1/backup/points/${point}/verify`, undefined, wait)).body).toMatchObject({
-      state: 'succeeded',
-    });
+    const verify = () => warden.call('POST', `/api/v1/backup/points/${point}/verify`, undefined, wait);
+    expect((await whenFree(verify)).body).toMatchObject({ state: 'succeeded' });
     const before = contentOf(workspace);
     rmSync(workspace, { recursive: true });
     const plan = await warden.call('POST', `/api/v1/backup/restore/${point}`, { plan_only: true });
     expect(field(plan.body, 'blockers')).toEqual([]);
     const confirmed = { plan_id: field(plan.body, 'plan_id'), confirm: true };
-    const { body } = await warden.call('POST', `/api/v1/backup/restore/${point}`, confirmed, wait);
-    expect(field(body, 'error')).toBeNull();
+    const restore = () => warden.call('POST', `/api/v1/backup/restore/${point}`, confirmed, wait);
+    expect(field((await whenFree(restore)).body, 'error')).toBeNull();
     expect(contentOf(workspace)).toEqual(before);
     const drilled = await warden.call('POST', '/api/v1/recovery/drills', { backup_id: point }, wait);
     expect(field(drilled.body, 'result'), drilled.text).toMatchObject({ verdict: 'passed', backup_id: point });

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeLightRepository } from '../../src/backup/repository/light-key.fixture.ts';
 import { hasPart } from '../setup/parts.ts';
 import { sharedPostgresUrl } from '../setup/shared-postgres.ts';
@@ -231,8 +231,8 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
       );
       // Of the backend alone: restic names the folder too, as long as it reads there.
       const servers = (folder: string) => processesOf(folder).filter(({ args }) => args.includes('sample-backend'));
-      const serving = [home, standby].map((folder) => servers(folder).length);
-      expect(serving).toEqual(field(shown, 'active') === 'home' ? [1, 0] : [0, 1]);
+      const serving = () => [home, standby].map((folder) => servers(folder).length);
+      await vi.waitFor(() => expect(serving()).toEqual(field(shown, 'active') === 'home' ? [1, 0] : [0, 1]));
       return shown;
     };
 

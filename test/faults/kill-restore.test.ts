@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasPart } from '../setup/parts.ts';
 import { contentOf, field, removeFolder } from '../warden-harness.ts';
+import { whenFree } from './ground.ts';
 import { killedAt, listPoints, type Prepared, prepareOnePoint, settledEvent, wait } from './killed.ts';
 
 describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
@@ -41,7 +42,7 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
           // That the next restore works is shown once, in the middle of the moves.
           if (boundary !== 'restore:in:kv_store_full_docs.json') return;
           const path = `/api/v1/backup/restore/${prepared.pointId}`;
-          const done = await warden.call('POST', path, { confirm: true }, wait);
+          const done = await whenFree(() => warden.call('POST', path, { confirm: true }, wait));
           expect(field(done.body, 'state')).toBe('succeeded');
           expect(contentOf(workspace)).toEqual(prepared.good);
         },
@@ -58,10 +59,11 @@ describe.skipIf(!hasPart('restic'))('SIGKILL', () => {
         const points = await listPoints(warden);
         expect(points).toHaveLength(2);
         expect((await settledEvent(warden)).message).toMatch(/exists/);
-        const again = await warden.call('POST', '/api/v1/backup/trigger', undefined, wait);
+        const again = await whenFree(() => warden.call('POST', '/api/v1/backup/trigger', undefined, wait));
         expect(field(again.body, 'state')).toBe('succeeded');
         const path = `/api/v1/backup/points/${field(points[0], 'backup_id')}/verify`;
-        expect(field((await warden.call('POST', path, undefined, wait)).body, 'state')).toBe('succeeded');
+        const verified = await whenFree(() => warden.call('POST', path, undefined, wait));
+        expect(field(verified.body, 'state')).toBe('succeeded');
       },
     }));
 });

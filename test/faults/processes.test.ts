@@ -19,6 +19,7 @@ import {
   takeGood,
   untilGone,
   up,
+  whenFree,
 } from './ground.ts';
 
 const asRoot = isRoot();
@@ -190,7 +191,9 @@ describe.skipIf(!hasPart('restic'))('the product as a process', () => {
           if (during === 'backup') await warden.call('POST', '/api/v1/backup/trigger');
           if (during === 'restore') {
             writeFileSync(join(workspace, 'extra.txt'), 'x');
-            const asked = await warden.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true });
+            const asked = await whenFree(() =>
+              warden.call('POST', `/api/v1/backup/restore/${pointId}`, { confirm: true }),
+            );
             expect(asked.status, moment).toBe(202);
           }
         }
