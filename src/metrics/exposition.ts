@@ -33,13 +33,17 @@ export function chooseExposition(accept: string | undefined): ExpositionFormat {
 }
 
 /** The families as one document; HELP and TYPE stand once per family, also for one without samples. */
-export function renderExposition(families: readonly Family[], format: ExpositionFormat): string {
+export function renderExposition(
+  families: readonly Family[],
+  format: ExpositionFormat,
+  render: (family: Family, format: ExpositionFormat) => string = renderFamily,
+): string {
   let out = '';
-  for (const family of families) out += renderFamily(family, format);
+  for (const family of families) out += render(family, format);
   return format === 'openmetrics' ? `${out}# EOF\n` : out;
 }
 
-function renderFamily(family: Family, format: ExpositionFormat): string {
+export function renderFamily(family: Family, format: ExpositionFormat): string {
   const { name, help, type, unit } = family.definition;
   const open = format === 'openmetrics';
   // OpenMetrics names a counter without the suffix that its samples carry.

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import {
   constants,
   type IntervalHistogram,
@@ -6,6 +6,7 @@ import {
   PerformanceObserver,
   performance,
 } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import type { Part } from '../platform/lifecycle.ts';
 import type { MetricRegistry } from './registry.ts';
 
@@ -61,22 +62,42 @@ function addProcessMetrics(registry: MetricRegistry): void {
     help: 'When this process started, since the Unix epoch.',
     unit: 'seconds',
   });
+  /** A process starts with it, and nothing here changes it. */
+  let limit: number | undefined;
   registry.collector({
     name: 'process',
     sets: [cpu, resident, virtual, openFds, maxFds, startTime],
     collect() {
       const used = process.cpuUsage();
       cpu.mirror((used.user + used.system) / 1e6);
-      resident.set(process.memoryUsage.rss());
       startTime.set(performance.timeOrigin / 1_000);
-      if (process.platform !== 'linux') return;
-      openFds.set(readdirSync('/proc/self/fd').length);
-      const virtualKb = /^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+      if (process.platform !== 'linux') {
+        resident.set(process.memoryUsage.rss());
+        return;
+      }
+      openFds.set(countOpenFds());
+      // One file for both.
+      const status = readFileSync('/proc/self/status', 'latin1');
+      const virtualKb = /^VmSize:\s+(\d+) kB$/m.exec(status)?.[1];
       if (virtualKb !== undefined) virtual.set(Number(virtualKb) * 1024);
-      const limit = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
-      if (limit !== undefined) maxFds.set(limit === 'unlimited' ? Infinity : Number(limit));
+      const residentKb = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+      if (residentKb !== undefined) resident.set(Number(residentKb) * 1024);
+      limit ??= readFdLimit();
+      if (limit !== undefined) maxFds.set(limit);
     },
   });
+}
+
+/** Linux tells their number as the size of the folder since 6.2, without listing it. */
+function countOpenFds(): number {
+  const { size } = statSync('/proc/self/fd');
+  return size > 0 ? size : readdirSync('/proc/self/fd').length;
+}
+
+function readFdLimit(): number | undefined {
+  const limit = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  if (limit === undefined) return undefined;
+  return limit === 'unlimited' ? Infinity : Number(limit);
 }
 
 function addHeapMetrics(registry: MetricRegistry): void {
@@ -100,10 +121,11 @@ function addHeapMetrics(registry: MetricRegistry): void {
     name: 'nodejs',
     sets: [total, used, external, resources],
     collect() {
-      const memory = process.memoryUsage();
-      total.set(memory.heapTotal);
-      used.set(memory.heapUsed);
-      external.set(memory.external);
+      // What `process.memoryUsage` says, which reads the resident memory from a file besides.
+      const heap = getHeapStatistics();
+      total.set(heap.total_heap_size);
+      used.set(heap.used_heap_size);
+      external.set(heap.external_memory);
       const counts = new Map<string, number>();
       for (const type of process.getActiveResourcesInfo()) counts.set(type, (counts.get(type) ?? 0) + 1);
       for (const [type, count] of counts) resources.labels(type).set(count);

@@ -253,6 +253,7 @@ async function withTimeout(work: Promise<void>, clock: Clock, ms: number): Promi
   try {
     await Promise.race([work, late]);
   } finally {
-    timer.abort();
+    // With a reason of ours, since without one an exception is made for it, with its stack.
+    timer.abort('in time');
   }
 }
