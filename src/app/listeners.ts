@@ -49,9 +49,9 @@ export function createListeners(options: {
             if (decideAccess('scrape', principal) !== 'allowed')
               throw new AppError('access/unauthenticated', 'Send a scrape token as `Authorization: Bearer …`.');
           }
-          const { contentType, body } = await expose(request.headers.accept);
-          response.writeHead(200, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) });
-          response.end(request.method === 'HEAD' ? undefined : body);
+          const { contentType, bytes } = await expose(request.headers.accept);
+          response.writeHead(200, { 'content-type': contentType, 'content-length': bytes.length });
+          response.end(request.method === 'HEAD' ? undefined : bytes);
         },
       });
     } catch (err) {
@@ -106,8 +106,8 @@ const metricsRoute =
             'feature/disabled',
             'Metrics are switched off by LIGHTRAG_METRICS_ENABLED (metrics.enabled).',
           );
-        const { contentType, body } = await expose(request.headers.accept);
-        return reply.header('content-type', contentType).send(body);
+        const { contentType, bytes } = await expose(request.headers.accept);
+        return reply.header('content-type', contentType).send(bytes);
       },
     );
   };

@@ -32,15 +32,13 @@ export function chooseExposition(accept: string | undefined): ExpositionFormat {
   return openmetrics > 0 && openmetrics >= text ? 'openmetrics' : 'text';
 }
 
+export const expositionEnd: Readonly<Record<ExpositionFormat, string>> = { text: '', openmetrics: '# EOF\n' };
+
 /** The families as one document; HELP and TYPE stand once per family, also for one without samples. */
-export function renderExposition(
-  families: readonly Family[],
-  format: ExpositionFormat,
-  render: (family: Family, format: ExpositionFormat) => string = renderFamily,
-): string {
+export function renderExposition(families: readonly Family[], format: ExpositionFormat): string {
   let out = '';
-  for (const family of families) out += render(family, format);
-  return format === 'openmetrics' ? `${out}# EOF\n` : out;
+  for (const family of families) out += renderFamily(family, format);
+  return `${out}${expositionEnd[format]}`;
 }
 
 export function renderFamily(family: Family, format: ExpositionFormat): string {

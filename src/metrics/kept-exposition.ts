@@ -1,9 +1,9 @@
-import { type ExpositionFormat, renderFamily } from './exposition.ts';
+import { type ExpositionFormat, expositionEnd, renderFamily } from './exposition.ts';
 import type { Family } from './series.ts';
 
 /** Of a family as it was written last. */
 type Kept = {
-  readonly text: string;
+  readonly bytes: Uint8Array;
   /** Another array as soon as a series began or ended. */
   readonly order: readonly number[];
   readonly values: Float64Array;
@@ -14,10 +14,13 @@ type Kept = {
 /** Larger ones change with each look, and would double what they take. */
 const longestKept = 128 * 1024;
 
-/** Writes a family, or finds the text of the last time when every number in it is what it was: most stand still between two looks. */
-export function createKeptExposition(): (family: Family, format: ExpositionFormat) => string {
+/**
+ * The exposition as it goes over the wire. A family is written, and put into bytes, only when a number in it is another than the last
+ * time: most stand still between two looks.
+ */
+export function createKeptExposition(): (families: readonly Family[], format: ExpositionFormat) => Buffer {
   const kept = { text: new WeakMap<Family, Kept>(), openmetrics: new WeakMap<Family, Kept>() };
-  return (family, format) => {
+  const bytesOf = (family: Family, format: ExpositionFormat): Uint8Array => {
     const before = kept[format].get(family);
     // Counts what waits to be counted, so before the numbers are looked at.
     const order = family.slotsInOrder();
@@ -29,16 +32,18 @@ export function createKeptExposition(): (family: Family, format: ExpositionForma
       isSame(before.present, present) &&
       isSame(before.buckets, buckets)
     )
-      return before.text;
-    const text = renderFamily(family, format);
-    if (text.length > longestKept) kept[format].delete(family);
+      return before.bytes;
+    const bytes = Buffer.from(renderFamily(family, format));
+    if (bytes.length > longestKept) kept[format].delete(family);
     else
       kept[format].set(family, {
-        ...{ text, order, values: values.slice(), present: present.slice() },
+        ...{ bytes, order, values: values.slice(), present: present.slice() },
         buckets: buckets.slice(),
       });
-    return text;
+    return bytes;
   };
+  return (families, format) =>
+    Buffer.concat([...families.map((family) => bytesOf(family, format)), Buffer.from(expositionEnd[format])]);
 }
 
 /** Bit for bit would be too strict for nothing: NaN is NaN, and both zeros are written alike. */
