@@ -106,8 +106,8 @@ const metricsRoute =
             'feature/disabled',
             'Metrics are switched off by LIGHTRAG_METRICS_ENABLED (metrics.enabled).',
           );
-        const { contentType, bytes } = await expose(request.headers.accept);
-        return reply.header('content-type', contentType).send(bytes);
+        const { contentType, body } = await expose(request.headers.accept);
+        return reply.header('content-type', contentType).send(body);
       },
     );
   };
