@@ -80,13 +80,16 @@ function textOf(message) {
   return typeof content === 'string' ? content : content.map((part) => part.text ?? '').join('');
 }
 
+/** As 1.5 writes it, and as 1.4 did. */
+const inputHeading = /---Input Text---|<Input Text>/;
+
 /** Which of LightRAG's requests this is: extract, glean, keywords, summary or answer. */
 function recogniseRequest(messages) {
   const all = messages.map(textOf).join('\n');
   const last = textOf(messages.at(-1));
   if (all.includes('high_level_keywords')) return 'keywords';
   if (last.includes('missed or incorrectly')) return 'glean';
-  if (last.includes('---Input Text---')) return 'extract';
+  if (inputHeading.test(last)) return 'extract';
   if (/description list/i.test(all) && /synthes|summar/i.test(all)) return 'summary';
   return 'answer';
 }
@@ -100,7 +103,7 @@ function replyTo(kind, messages, wantsJson) {
       return JSON.stringify({ high_level_keywords: [...new Set(high)], low_level_keywords: findNames(query) });
     }
     case 'extract': {
-      const input = /---Input Text---\n```\n([\s\S]*?)\n```/.exec(last)?.[1] ?? last;
+      const input = /(?:---Input Text---|<Input Text>)\n```\n([\s\S]*?)\n```/.exec(last)?.[1] ?? last;
       if (!wantsJson) return extractAsText(input);
       const { entities, relations } = extract(input);
       return JSON.stringify({ entities, relationships: relations });

@@ -15,17 +15,23 @@ function dot(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
 }
 
-test('answers an extraction prompt in the delimiter text, entities before relations and the end marker last', async () => {
-  const content = '---Task---\nExtract.\n---Input Text---\n```\nThe Elbe meets 「隅田川」.\n```\n';
-  const response = await ask('/chat/completions', { model: 'm', messages: [{ role: 'user', content }] });
-  const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
-  expect(choices[0]?.message.content.split('\n')).toEqual([
-    'entity<|#|>The Elbe<|#|>concept<|#|>The Elbe meets 「隅田川」.',
-    'entity<|#|>隅田川<|#|>concept<|#|>The Elbe meets 「隅田川」.',
-    'relation<|#|>The Elbe<|#|>隅田川<|#|>mentioned together<|#|>The Elbe meets 「隅田川」.',
-    '<|COMPLETE|>',
-  ]);
-});
+test.each([
+  ['1.5', '---Input Text---'],
+  ['1.4', '<Input Text>'],
+])(
+  'answers an extraction prompt of %s in the delimiter text, entities before relations and the end marker last',
+  async (_, heading) => {
+    const content = `---Task---\nExtract.\n${heading}\n\`\`\`\nThe Elbe meets 「隅田川」.\n\`\`\`\n`;
+    const response = await ask('/chat/completions', { model: 'm', messages: [{ role: 'user', content }] });
+    const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
+    expect(choices[0]?.message.content.split('\n')).toEqual([
+      'entity<|#|>The Elbe<|#|>concept<|#|>The Elbe meets 「隅田川」.',
+      'entity<|#|>隅田川<|#|>concept<|#|>The Elbe meets 「隅田川」.',
+      'relation<|#|>The Elbe<|#|>隅田川<|#|>mentioned together<|#|>The Elbe meets 「隅田川」.',
+      '<|COMPLETE|>',
+    ]);
+  },
+);
 
 test('embeds texts that share words near each other, and "zz" words at a right angle to everything else', () => {
   const near = dot(embed('the skagen lighthouse', 16), embed('skagen lighthouse at night', 16));
