@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { forecastOf, reachesAt } from './forecast.ts';
+import { sayAmount } from './say.ts';
 import { beginMs, createRandom, families, makeSeries, seriesOf, stepHours } from './test-labelled.ts';
 
 const hourMs = 3_600_000;
@@ -60,4 +61,12 @@ test('too little is said plainly, and what falls or has no limit has no date', (
   ).toMatchObject({
     ...{ state: 'grows', reachedAtMs: null, message: expect.stringContaining('five years') },
   });
+});
+
+test('amounts are said shortly, large ones with their thousands apart', () => {
+  expect([sayAmount(100_000, 'events'), sayAmount(302.6, 'events'), sayAmount(0.01234, '')]).toEqual([
+    '100,000 events',
+    '303 events',
+    '0.0123',
+  ]);
 });

@@ -19,7 +19,11 @@ export function sayAmount(value: number, unit: string): string {
 export function shortly(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  return size >= 100 ? String(Math.round(value)) : size === 0 ? '0' : String(Number(value.toPrecision(3)));
+  return size >= 100
+    ? Math.round(value).toLocaleString('en-US')
+    : size === 0
+      ? '0'
+      : String(Number(value.toPrecision(3)));
 }
 
 export function sayHours(hours: number): string {

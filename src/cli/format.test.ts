@@ -5,6 +5,7 @@ import {
   formatDistance,
   formatDuration,
   formatFacts,
+  formatFigure,
   formatInstant,
   formatTable,
   withoutControls,
@@ -106,4 +107,17 @@ test('no text of others reaches a terminal with control characters in it', () =>
   );
   expect(withoutControls('a\u001b[2Jb\u009bc\u202ed')).toBe('a\\u001b[2Jb\\u009bc\\u202ed');
   expect(withoutControls({ a: [1, null, true, 'x\ny'] })).toEqual({ a: [1, null, true, 'x y'] });
+});
+
+test.each([
+  [59.72416882068624, '59.72'],
+  [100, '100'],
+  [0.000123456, '0.000123'],
+  [43_232_870, '43232870'],
+  [null, '-'],
+  [undefined, '-'],
+  ['healthy', 'healthy'],
+  [false, 'false'],
+])('a figure of a check, %s, is %s', (value, shown) => {
+  expect(formatFigure(value)).toBe(shown);
 });

@@ -54,6 +54,12 @@ export function formatDistance(instantMs: number, nowMs: number): string {
   return span > 0 ? `in ${formatDuration(span)}` : `${formatDuration(-span)} ago`;
 }
 
+/** What is no amount of bytes or of time: two digits after the point, of small ones three that count; no word is `-`. */
+export function formatFigure(value: unknown): string {
+  if (typeof value !== 'number' || Number.isInteger(value)) return String(value ?? '-');
+  return String(Math.abs(value) < 1 ? Number(value.toPrecision(3)) : Math.round(value * 100) / 100);
+}
+
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 const escapeSequence = /\u001b\[[0-9;]*m/g;

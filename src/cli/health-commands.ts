@@ -1,7 +1,7 @@
 import { pageOf, read } from './answers.ts';
 import { type CommandContext, printJson, type RemoteFlags, withApi } from './cli.ts';
 import { exitCodes } from './exit-code.ts';
-import { formatDuration, formatInstant, formatTable } from './format.ts';
+import { formatDuration, formatFigure, formatInstant, formatTable } from './format.ts';
 import {
   graphAnswer,
   type HealthStatusAnswer,
@@ -98,7 +98,7 @@ export async function showCheck(context: CommandContext, name: string, flags: He
           `  ${found.message}`,
           ...figures(found.checks, '  '),
           ...figures(found.metrics, '  '),
-          ...Object.entries(found.details).map(([key, value]) => `  ${key}  ${String(value ?? '-')}`),
+          ...Object.entries(found.details).map(([key, value]) => `  ${key}  ${formatFigure(value)}`),
         ].join('\n'),
       );
     return exitCodeOf(found.status);
@@ -107,7 +107,7 @@ export async function showCheck(context: CommandContext, name: string, flags: He
 
 const figures = (groups: Readonly<Record<string, Readonly<Record<string, unknown>>>>, indent: string): string[] =>
   Object.entries(groups).flatMap(([group, values]) =>
-    Object.entries(values).map(([key, value]) => `${indent}${group}.${key}  ${String(value ?? '-')}`),
+    Object.entries(values).map(([key, value]) => `${indent}${group}.${key}  ${formatFigure(value)}`),
   );
 
 /** @returns 4 when a graph is not well */

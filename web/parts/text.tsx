@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact';
+import { type ComponentChildren, Fragment } from 'preact';
 import { useId } from 'preact/hooks';
 import { formatAge, formatExact } from '../format.ts';
 import { nowMs } from '../state/page-state.ts';
@@ -12,6 +12,20 @@ export function Unknown({ text = 'not known yet' }: { text?: string }) {
 export function Sentence({ text }: { text: string }) {
   return (
     <>{text.split('`').map((part, place) => (place % 2 === 1 ? <code key={`${place} ${part}`}>{part}</code> : part))}</>
+  );
+}
+
+/** A name of a metric or a path breaks between its words, where it has to break. */
+export function Breakable({ text }: { text: string }) {
+  return (
+    <>
+      {text.split(/(?<=[_./:-])(?=\w)/).map((part, place) => (
+        <Fragment key={`${place} ${part}`}>
+          {place > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals';
 import { type Api, ApiError, createApi, messageOf } from '../api/client.ts';
+import type { Instance } from '../api/health-wire.ts';
 import type { Page, Who } from '../api/wire.ts';
-import { findOff, type Switch, switchKeys, targetSwitch } from './switches.ts';
+import { findOff, type Switch, switchKeys, targetSwitch, upstreamSwitch } from './switches.ts';
 import { loginCodeOf } from './url.ts';
 
 /** `unknown` until the server was asked once; `ended` says why somebody who was logged in no longer is. */
@@ -73,10 +74,17 @@ export async function readSwitches(): Promise<void> {
       api.get<Page<unknown>>('api/v1/targets'),
     ]);
     const read = [...settings.items, targetSwitch(targets.items.length)];
+    if (targets.items.length === 0) read.push(upstreamSwitch(await gatewayListens()));
     if (JSON.stringify(read) !== JSON.stringify(switches.peek())) switches.value = read;
   } catch {
     // Then the server itself says what is off.
   }
+}
+
+async function gatewayListens(): Promise<boolean> {
+  const { items } = await api.get<Page<Instance>>('api/v1/system/services');
+  const gateway = items.find(({ here }) => here)?.services.find(({ name }) => name.startsWith('gateway'));
+  return gateway?.state !== 'stopped';
 }
 
 export async function logOut(): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findOff, listOff, type Switch, targetSwitch } from './switches.ts';
+import { findOff, listOff, type Switch, targetSwitch, upstreamSwitch } from './switches.ts';
 
 const setting = (key: string, value: unknown, variable?: string): Switch => ({
   ...{ key, value, environment: variable === undefined ? [] : [variable] },
@@ -36,5 +36,8 @@ test('without a target nothing is asked that only a target has, and what is swit
   expect(findOff('api/v1/backup/status', [none])).toMatch(/^No target is configured/);
   expect(findOff('api/v1/backup/points?limit=50', [none])).toBeUndefined();
   expect(findOff('api/v1/backup/status', [targetSwitch(1)])).toBeUndefined();
+  expect(findOff('api/v1/gateway/status', [none, upstreamSwitch(false)])).toMatch(/^There is nothing that the gateway/);
+  expect(findOff('api/v1/gateway/status', [none, upstreamSwitch(true)])).toBeUndefined();
+  expect(listOff([none, upstreamSwitch(false)])).toEqual([]);
   expect(findOff('api/v1/backup/status', [none, setting('backup.enabled', false)])).toMatch(/^Backup is switched off/);
 });

@@ -5,8 +5,9 @@ export type Switch = {
   readonly environment: readonly string[];
 };
 
-/** Is no setting: there are several ways to name a target. */
+/** Are no settings: there are several ways to name a target, and something that the gateway could lead to. */
 const anyTarget = 'targets';
+const anyUpstream = 'gateway leads somewhere';
 
 type Part = {
   /** Begins the sentence. */
@@ -63,6 +64,13 @@ const parts: readonly Part[] = [
     says: 'No target is configured. Set RAGWARDEN_TARGET_URL and WORKING_DIR, and restart ragwarden.',
   },
   {
+    name: 'What the gateway leads to',
+    needs: [anyUpstream],
+    paths: /^api\/v1\/gateway\/status\b/,
+    isExtra: true,
+    says: 'There is nothing that the gateway could lead to: set RAGWARDEN_TARGET_URL, or name providers in `gateway.providers`, and restart ragwarden.',
+  },
+  {
     name: 'The canary',
     needs: ['target.canary.question'],
     paths: /^api\/v1\/targets\/[^/]+\/canary\b/,
@@ -73,11 +81,14 @@ const parts: readonly Part[] = [
 
 /** Keys of the settings that decide, each once. */
 export const switchKeys: readonly string[] = [...new Set(parts.flatMap(({ needs }) => needs))].filter(
-  (key) => key !== anyTarget,
+  (key) => key !== anyTarget && key !== anyUpstream,
 );
 
 /** Whether something is watched at all, beside the settings. */
 export const targetSwitch = (count: number): Switch => ({ key: anyTarget, value: count > 0, environment: [] });
+
+/** Without a target the gateway listens only where it leads to providers of models. */
+export const upstreamSwitch = (listens: boolean): Switch => ({ key: anyUpstream, value: listens, environment: [] });
 
 const isOff = ({ value }: Switch): boolean => value === false || value === null;
 

@@ -4,7 +4,7 @@ import { formatAhead, formatExact } from '../../format.ts';
 import { Confirm } from '../../parts/confirm.tsx';
 import { Refusal } from '../../parts/loaded.tsx';
 import { Word } from '../../parts/mark.tsx';
-import { Action, Age, Fact, Trouble, Unknown } from '../../parts/text.tsx';
+import { Action, Age, Breakable, Fact, Trouble, Unknown } from '../../parts/text.tsx';
 import { useActing } from '../../state/acting.ts';
 import type { Followed } from '../../state/asked.ts';
 import { nowMs } from '../../state/page-state.ts';
@@ -78,7 +78,9 @@ function Task(props: { task: CleanupTask; busy: boolean; press(task: CleanupTask
         {task.origin === 'file' && ' · from the settings file'}
       </p>
       <dl class="facts">
-        <Fact name="Begins">{triggerOf(task)}</Fact>
+        <Fact name="Begins">
+          <Breakable text={triggerOf(task)} />
+        </Fact>
         <Fact name="Last run">
           <Age at={task.last_run} none="never" />
         </Fact>
