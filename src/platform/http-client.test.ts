@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { createServer as createTcpServer, type Socket } from 'node:net';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createHttpClient, type HttpClientOptions } from './http-client.ts';
 import { decideAddress } from './outgoing-address.ts';
 
@@ -122,6 +122,45 @@ test('the caller can give up, with its own reason', async () => {
   abort.abort(new Error('changed my mind'));
   await expect(waiting).rejects.toThrow('changed my mind');
   await expect(client().request({ url, ...limits, signal: abort.signal })).rejects.toThrow('changed my mind');
+});
+
+test('no connection stays behind, however an exchange ended; only those of one’s own are used again, until it is closed', async () => {
+  const open = new Set<Socket>();
+  let dialled = 0;
+  const { url, server } = await serve((request, response) => {
+    // Kept for longer than this test waits, unless it is ended here.
+    response.setHeader('keep-alive', 'timeout=600');
+    if (request.url === '/well') response.end();
+    else if (request.url === '/long') response.end('x'.repeat(200_000));
+    else if (request.url === '/half') response.write('half');
+    else if (request.url === '/reset') request.socket.destroy();
+  });
+  server.on('connection', (socket) => {
+    open.add(socket);
+    dialled += 1;
+    socket.on('close', () => open.delete(socket));
+  });
+  const created = client();
+  const stranger = created.forUntrusted({ allowPrivate: true });
+  const fails = (asked: Promise<unknown>) => expect(asked).rejects.toThrow();
+  server.keepAliveTimeout = 0;
+  for (let round = 0; round < 10; round += 1) {
+    await Promise.all([1, 2].map(() => stranger.request({ url: `${url}/well`, ...limits })));
+    for (const by of [created, stranger])
+      await Promise.all([
+        fails(by.request({ url: `${url}/long`, timeoutMs: 60_000, maxBytes: 100 })),
+        fails(by.request({ url: `${url}/half`, timeoutMs: 5, maxBytes: 100 })),
+        fails(by.request({ url: `${url}/silent`, ...limits, signal: AbortSignal.timeout(5) })),
+        fails(by.request({ url: `${url}/reset`, ...limits })),
+      ]);
+    const { body } = await created.stream({ url: `${url}/half`, silenceMs: 60_000 });
+    for await (const _ of body) break;
+  }
+  expect(dialled).toBeGreaterThan(60);
+  // Of all these: what is kept to be used again, at most.
+  await vi.waitFor(() => expect(open.size).toBeLessThanOrEqual(16), { timeout: 60_000 });
+  await created.close();
+  await vi.waitFor(() => expect(open.size).toBe(0), { timeout: 60_000 });
 });
 
 test('who cannot be reached is said with the reason, and without path and query', async () => {

@@ -90,7 +90,11 @@ export function PlanPanel({ onChanged }: { onChanged(): Promise<unknown> }) {
           )}
         </p>
       )}
-      {why !== undefined && <p class="trouble">{why}</p>}
+      {why !== undefined && (
+        <p class="trouble">
+          <Sentence text={why} />
+        </p>
+      )}
       <Refusal text={refusal} />
       {plan !== undefined && (
         <ShownPlan
