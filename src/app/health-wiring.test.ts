@@ -4,7 +4,7 @@ import { openTestAlerts, type TestAlerts } from '../alerts/test-alerts.ts';
 import type { CheckResult, HealthCheck, LookingCheck } from '../health/index.ts';
 import { createDocumentMetrics } from '../metrics/index.ts';
 import { createTestNotify, createTestReceiver, route, type TestNotify, webhook } from '../notify/test-notify.ts';
-import { silentLogger } from '../platform/logging.ts';
+import { createLogger, silentLogger } from '../platform/logging.ts';
 import { externalChecks } from './external-checks.ts';
 import type { Ground } from './ground.ts';
 import { createHealthWiring } from './health-wiring.ts';
@@ -27,6 +27,8 @@ async function open(made: TestAlerts) {
     ...{ intervalMs: 30_000, timeoutMs: 5_000, look: async () => result() },
   };
   const { registry } = metrics;
+  const written: string[] = [];
+  const log = createLogger({ level: 'info', destination: { write: (line: string) => void written.push(line) } });
   const documentMetrics = createDocumentMetrics(registry);
   const ground = {
     ...{
@@ -38,7 +40,7 @@ async function open(made: TestAlerts) {
       registry,
       documentMetrics,
     },
-    logOf: () => silentLogger,
+    logOf: () => log,
     // Only these parts of it are used.
   } as unknown as Ground;
   const { parts } = createHealthWiring(ground, [read, looking]);
@@ -57,13 +59,18 @@ async function open(made: TestAlerts) {
     const slot = family?.slotsInOrder().find((one) => family.labelValuesOf(one)?.includes(label));
     return slot === undefined ? undefined : family?.values[slot];
   };
-  return { word, stored, value };
+  /** What the log says of one check, in order. */
+  const logged = (name: string) =>
+    written
+      .map((line) => JSON.parse(line))
+      .flatMap(({ level, check, msg }) => (check === name ? [`${level} ${msg}`] : []));
+  return { word, stored, value, logged };
 }
 
 test('a change of a check is an event that is stored, its failures are counted, and the gauges follow', async () => {
   const made = await openTestAlerts();
   cleanUps.push(() => made.remove());
-  const { word, stored, value } = await open(made);
+  const { word, stored, value, logged } = await open(made);
   await made.clock.advance(60_000);
   expect(await stored()).toEqual([]);
   expect(await value('health_check_failures_total', 'redis a')).toBe(0);
@@ -90,6 +97,7 @@ test('a change of a check is an event that is stored, its failures are counted, 
       ['redis a', 'unhealthy', 'healthy', 'info', 'a'],
     ].toSorted(),
   );
+  expect(logged('redis a')).toEqual(['warn It is unhealthy.', 'info It is healthy.']);
 });
 
 test('another interval is gone by at once, where a check has none of its own', async () => {

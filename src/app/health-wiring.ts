@@ -27,9 +27,16 @@ export function createHealthWiring(ground: Ground, checks: readonly (HealthCheck
   const log = logOf('health');
   const read = checks.filter((check) => !isLooking(check)) as readonly HealthCheck[];
   const looking = config.healthCheckEnabled ? checks.filter(isLooking) : [];
+  const logged = new Map<string, HealthWord>();
   const onChange = async (change: CheckChange): Promise<void> => {
     const event = eventOf(change);
-    if (event) await db.unit((tx) => events.record(tx, event));
+    if (event === undefined) return;
+    const { name: check, targetId: target, before, status, message } = change;
+    // Once, also where the event waits for a database that is away.
+    if (logged.get(check) !== status)
+      log[status === 'healthy' ? 'info' : 'warn']({ check, target, before, status }, message);
+    logged.set(check, status);
+    await db.unit((tx) => events.record(tx, event));
   };
   // Its first failure is then an increase to whoever scrapes, not the beginning of a series.
   for (const { name, targetId } of looking) documentMetrics.healthCheckFailures.labels(targetId ?? '', name).inc(0);

@@ -3,6 +3,7 @@ import { describeError } from '../platform/errors.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { ReconcilerState } from '../platform/reconciler.ts';
+import { createTrouble } from '../platform/trouble.ts';
 import type { CheckResult, CheckView, HealthWord, LookingCheck } from './health-check.ts';
 import { readLook } from './read-look.ts';
 import { createSlots } from './slots.ts';
@@ -78,6 +79,8 @@ export function createCheckRunner(options: {
 }): CheckRunner {
   const { clock, log } = options;
   const slots = createSlots(mostAtOnce);
+  const untold = new Set<string>();
+  const trouble = createTrouble({ clock, log, fields: {}, what: 'telling a change of health' });
   const abort = new AbortController();
   /** Ends the waits of now alone. */
   let waits = new AbortController();
@@ -108,9 +111,12 @@ export function createCheckRunner(options: {
       const { message } = viewOf(state).result;
       await options.onChange?.({ name, targetId, before: state.told, status: word, message, flapping });
       state.told = word;
+      untold.delete(name);
+      if (untold.size === 0) trouble.ended();
     } catch (err) {
       // The word stands all the same; the next look tells it.
-      if (!abort.signal.aborted) log.warn({ check: name, err }, 'a change of health could not be told');
+      untold.add(name);
+      if (!abort.signal.aborted) trouble.failed(err);
     }
   };
 

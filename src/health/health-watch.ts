@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
+import { createTrouble } from '../platform/trouble.ts';
 import type { CheckChange } from './check-runner.ts';
 import type { Health } from './health.ts';
 import type { HealthCheck, HealthWord } from './health-check.ts';
@@ -26,6 +27,8 @@ export function createHealthWatch(options: {
   const { health, clock, log } = options;
   const seen = new Map<string, Steadiness>();
   const told = new Map<string, Steadiness['word']>();
+  const untold = new Set<string>();
+  const trouble = createTrouble({ clock, log, fields: {}, what: 'telling a change of health' });
 
   const note = async (name: string, targetId: string | undefined, status: HealthWord, message: string) => {
     const after = noteLook(seen.get(name) ?? unseen, status, clock.now());
@@ -36,9 +39,12 @@ export function createHealthWatch(options: {
     try {
       await options.onChange({ name, targetId, before: last, status: word, message, flapping });
       told.set(name, word);
+      untold.delete(name);
+      if (untold.size === 0) trouble.ended();
     } catch (err) {
       // The word stands all the same; the next run tells it, and this one goes on with the others.
-      log.warn({ check: name, err }, 'a change of health could not be told');
+      untold.add(name);
+      trouble.failed(err);
     }
   };
 

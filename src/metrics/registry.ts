@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { type Logger, silentLogger } from '../platform/logging.ts';
+import { createTrouble, type Trouble } from '../platform/trouble.ts';
 import { CounterHandle, GaugeHandle, HistogramHandle } from './handles.ts';
 import { Family, type FamilyDefinition, type MetricType, type SeriesBudget, type SeriesHandle } from './series.ts';
 
@@ -82,6 +83,13 @@ export function createMetricRegistry(options: {
   const families = new Map<string, Family>();
   const collectors: Collector[] = [];
   const running = new Map<Collector, Promise<void>>();
+  const troubles = new Map<string, Trouble>();
+  const troubleOf = (name: string): Trouble => {
+    const known =
+      troubles.get(name) ?? createTrouble({ clock, log, fields: { collector: name }, what: 'collecting values' });
+    troubles.set(name, known);
+    return known;
+  };
   let sorted: readonly Family[] | undefined;
   let current: Promise<void> | undefined;
 
@@ -146,9 +154,10 @@ export function createMetricRegistry(options: {
         await withTimeout(tracked, clock, collectorTimeoutMs);
       }
       sweep(false);
+      troubles.get(collector.name)?.ended();
     } catch (err) {
       sweep(true);
-      log.warn({ collector: collector.name, err }, 'values could not be collected and are left out');
+      troubleOf(collector.name).failed(err);
     }
   };
 

@@ -6,6 +6,7 @@ import { AppError, describeError, isAppError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { createLeases, type Lease } from '../platform/leases.ts';
 import type { Logger } from '../platform/logging.ts';
+import { createTrouble } from '../platform/trouble.ts';
 import {
   decideFailedState,
   endSentence,
@@ -154,6 +155,8 @@ export function createOperations(options: {
     concluded: StartOptions<unknown, unknown>['concluded'],
   ): Promise<Operation> => {
     const owner = running.current;
+    const fields = { operation: owner.id, state: end.state };
+    const trouble = createTrouble({ clock, log, fields, what: 'writing down the end of an operation' });
     for (;;) {
       try {
         const nowMs = clock.now();
@@ -171,9 +174,10 @@ export function createOperations(options: {
           await recordEnd(tx, ended);
           return true;
         });
+        trouble.ended();
         return ours ? ended : ((await find(owner.id)) ?? owner);
       } catch (err) {
-        log.error({ err, operation: owner.id, state: end.state }, 'the end of an operation could not be written');
+        trouble.failed(err);
         if (!isAppError(err) || !err.kind.retryable) {
           // The hook of the kind failed: without it the end stands, with the failure as its error.
           if (concluded)

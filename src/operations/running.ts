@@ -3,6 +3,7 @@ import type { Database } from '../platform/database/index.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Lease, Leases } from '../platform/leases.ts';
 import type { Logger } from '../platform/logging.ts';
+import { createTrouble } from '../platform/trouble.ts';
 import { isFinal, type Operation } from './operation.ts';
 import { writeHeartbeat } from './operation-store.ts';
 import { advanceMeter, emptyProgress, type Meter, type ProgressUpdate, startMeter } from './progress.ts';
@@ -100,6 +101,8 @@ export class RunningOperation {
   /** Runs until `finish`: writes what was told, gives the sign of life, renews what is held, hears of cancellation. */
   async keepAlive(): Promise<void> {
     const { clock, heartbeatMs, log } = this.#options;
+    const fields = { operation: this.#current.id };
+    const trouble = createTrouble({ clock, log, fields, what: 'the sign of life of an operation' });
     while (!this.#quiet.signal.aborted) {
       try {
         await clock.sleep(Math.min(writeMs, heartbeatMs), this.#quiet.signal);
@@ -110,9 +113,10 @@ export class RunningOperation {
       if (!this.#dirty && silentMs < heartbeatMs) continue;
       try {
         await this.#beat();
+        trouble.ended();
       } catch (err) {
         // The next beat is the retry. The leases outlive several missed ones.
-        log.warn({ err, operation: this.#current.id }, 'the sign of life of an operation could not be written');
+        trouble.failed(err);
       }
     }
   }

@@ -20,14 +20,34 @@ describe('a line of the log', () => {
     expect(new Date(String(lines()[0]?.time)).toISOString()).toBe(lines()[0]?.time);
   });
 
-  test('about an error has its code, its text, where it happened and what it was caused by', () => {
+  test('about an error that is foreseen has its code, its text, the place and what it was caused by, and no stack', () => {
     const { log, lines } = open();
     const cause = new Error('connect ECONNREFUSED 127.0.0.1:5432');
     log.error({ err: new AppError('backup/capture-failed', 'The database cannot be read.', { cause }) }, 'it failed');
     const err = lines()[0]?.err as Record<string, unknown>;
     expect(err).toMatchObject({ code: 'backup/capture-failed', message: expect.stringContaining('cannot be read') });
-    expect(err.stack).toContain('logging.test.ts');
+    expect(err.at).toContain('logging.test.ts');
+    expect(err.stack).toBeUndefined();
     expect(JSON.stringify(err)).toContain('ECONNREFUSED 127.0.0.1:5432');
+    log.error({ err: Object.assign(cause, { code: 'ECONNREFUSED' }) }, 'it failed');
+    expect(lines()[1]?.err).toEqual({
+      ...{
+        type: 'Error',
+        code: 'ECONNREFUSED',
+        message: cause.message,
+        at: expect.stringContaining('logging.test.ts'),
+      },
+    });
+  });
+
+  test('about a fault of ours has the whole stack, also where it was told as something foreseen', () => {
+    const { log, lines } = open();
+    const fault = new TypeError('x is not a function');
+    log.error({ err: fault }, 'it failed');
+    log.error({ err: new AppError('repository/failed', 'It failed.', { cause: fault }) }, 'it failed');
+    const [first, second] = lines().map(({ err }) => err as { stack?: string; cause?: { stack?: string } });
+    expect(first?.stack).toMatch(/x is not a function\n +at .*logging\.test\.ts/);
+    expect(second?.cause?.stack).toBe(first?.stack);
   });
 
   test('holds no secret, wherever one of their names stands, nor the query of a URL', () => {

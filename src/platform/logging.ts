@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { isAppError, systemCode } from './errors.ts';
 
 /** One level for all, and others for single parts, by the `slice` of their child loggers. */
 export type LogLevels = { readonly level: LogLevel; readonly levels: Readonly<Record<string, LogLevel>> };
@@ -32,6 +33,34 @@ const redactPaths = secretFields.flatMap((name) => {
 
 /** Query strings may carry credentials of other systems; the path says enough. */
 const withoutQuery = (url: string): string => url.split('?', 1)[0] ?? url;
+
+/**
+ * What is foreseen (an error of the family, or one of the system behind it) is told by its words and the one place that threw it;
+ * of anything else, which is a fault of ours, by the whole stack.
+ */
+function errorFields(err: unknown): unknown {
+  if (!(err instanceof Error)) return err;
+  const chain: Error[] = [];
+  for (let one: unknown = err; one instanceof Error && chain.length < 10; one = one.cause) chain.push(one);
+  // Of a foreseen one that was caused by a fault of ours, that fault.
+  const fault = isAppError(err) ? chain.find(isOurFault) : undefined;
+  if (isOurFault(err) || (!isAppError(err) && !chain.some(isOfSystem))) return pino.stdSerializers.err(err);
+  const at = err.stack?.split('\n').find((line) => line.startsWith('    at '));
+  return {
+    type: err.name,
+    code: systemCode(err),
+    message: chain.map(({ message }) => message).join(': '),
+    ...(isAppError(err) && Object.keys(err.context).length > 0 ? { context: err.context } : {}),
+    ...(fault ? { cause: pino.stdSerializers.err(fault) } : {}),
+    ...(at === undefined ? {} : { at: at.slice('    at '.length) }),
+  };
+}
+
+/** `ENOENT`, `ECONNREFUSED`: neither `ERR_INVALID_ARG_TYPE` nor what a database calls its errors. */
+const isOfSystem = (err: Error): boolean => /^E[A-Z]+$/.test(systemCode(err) ?? '');
+
+const isOurFault = (err: Error): boolean =>
+  err instanceof TypeError || err instanceof RangeError || err instanceof ReferenceError;
 
 /** A logger whose levels can be changed while it is in use, also those of its children. */
 export type AdjustableLogger = Logger & { setLevels(levels: LogLevels): void };
@@ -82,7 +111,7 @@ function createPino(destination: DestinationStream | undefined): PinoLogger {
       redact: { paths: redactPaths, censor: '[redacted]' },
       serializers: {
         url: (value: unknown) => (typeof value === 'string' ? withoutQuery(value) : value),
-        err: pino.stdSerializers.err,
+        err: errorFields,
       },
     },
     destination ?? pino.destination({ dest: 2, sync: true }),

@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import { describeError } from './errors.ts';
 import type { Part } from './lifecycle.ts';
 import type { Logger } from './logging.ts';
+import { createTrouble } from './trouble.ts';
 
 export type ReconcilerState = {
   readonly name: string;
@@ -51,7 +52,7 @@ export type Reconciler = Part & {
 
 /**
  * Background work: woken by a timer and by a signal, takes no input, compares wanted with actual, never overlaps itself.
- * A failed run is logged and counted; the next run is the retry.
+ * A failed run is counted, and logged as long as that is news; the next run is the retry.
  */
 export function createReconciler(options: {
   name: string;
@@ -65,6 +66,7 @@ export function createReconciler(options: {
   log: Logger;
 }): Reconciler {
   const { name, clock, log } = options;
+  const trouble = createTrouble({ clock, log, fields: { job: name }, what: 'background run' });
   let intervalMs = options.intervalMs;
   let startedAt: number | null = null;
   let runs = 0;
@@ -93,12 +95,13 @@ export function createReconciler(options: {
     try {
       await options.run(runSignal);
       lastError = null;
+      trouble.ended();
     } catch (err) {
       if (given.aborted) lastError = 'it was told to begin anew';
       else if (!abort.signal.aborted) {
         failures += 1;
         lastError = describeError(err);
-        log.warn({ job: name, err }, 'background run failed');
+        trouble.failed(err);
       }
     } finally {
       runs += 1;

@@ -1,5 +1,6 @@
 import type { Operation, Operations, SettledOutcome } from '../../operations/index.ts';
-import { AppError, describeError } from '../../platform/errors.ts';
+import { AppError } from '../../platform/errors.ts';
+import { createTrouble } from '../../platform/trouble.ts';
 import type { BackupDeps } from '../backup-deps.ts';
 import { isRestorable, type RecoveryPoint } from '../point.ts';
 import { type CatalogueReport, catalogueReport } from './catalogue-report.ts';
@@ -47,6 +48,7 @@ export function createCatalogue(
   let looked = false;
   let interrupted = false;
   let warnings: readonly string[] = [];
+  const trouble = createTrouble({ clock, log, fields: {}, what: 'comparing the list of points with the repository' });
 
   const rebuild: Catalogue['rebuild'] = async ({ dryRun, requestedBy, idempotency }) => {
     await deps.requireAvailable();
@@ -140,8 +142,9 @@ export function createCatalogue(
       try {
         await compare(signal);
         nextLookMs = nowMs + dayMs;
+        trouble.ended();
       } catch (err) {
-        if (!signal.aborted) log.warn({ reason: describeError(err) }, 'catalogue and repository were not compared');
+        if (!signal.aborted) trouble.failed(err);
       }
     },
     async settler() {
