@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 
-/** What is text to the reader may be handed over as a stream, which no serializer looks into. */
-const text = z.string() as z.ZodType<string | Readable>;
+/** What is text to the reader may be handed over as bytes or as a stream, which no serializer looks into. */
+const text = z.string() as z.ZodType<string | Uint8Array | Readable>;
 
 /** For `schema.response` of a route that answers with an event stream. */
 export const eventStreamAnswer = (description: string) =>
