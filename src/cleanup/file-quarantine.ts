@@ -131,10 +131,9 @@ async function moveAside(
         return stays('it changed while it was to be taken away');
       },
       (err): Outcome | undefined => stays(describeError(err)),
-      // Of where they were and where they are now; a power cut must not lose both names.
-      (folder) => folder.flush().catch(() => undefined),
+      // Of where they were and where they are now, at once; a power cut must not lose both names.
+      (folders) => Promise.all([...folders, ...into.values()].map((one) => one.flush().catch(() => undefined))),
     );
-    await inParallel([...into.values()], parallel, (folder) => folder.flush().catch(() => undefined));
     return leaving.map((one) => moved.get(one));
   } finally {
     await Promise.all([...into.values()].map((folder) => folder.close()));
@@ -144,40 +143,44 @@ async function moveAside(
 /**
  * Works on each with the folder that it lies in held open, as many at once as `most` and as many folders.
  * @param refuse answers for all in a folder that cannot be held
- * @param after runs once for each folder that was held, when all in it are done
+ * @param after runs with the folders that are held, when all in them are done; it does not reject
  */
 async function inTheirFolders<Item extends Placed, Answer>(
   items: readonly Item[],
   most: number,
   run: (item: Item, folder: HeldFolder) => Promise<Answer>,
   refuse: (err: unknown) => Answer,
-  after?: (folder: HeldFolder) => Promise<void>,
+  after: (folders: readonly HeldFolder[]) => Promise<unknown>,
 ): Promise<Map<Item, Answer>> {
   const answers = new Map<Item, Answer>();
   const groups = [...Map.groupBy(items, ({ root, path }) => join(root, dirname(path))).values()];
   const inEach = Math.max(1, Math.floor(most / groups.length));
   // Nothing is closed while somebody may still name something through it: the system gives its number to the next one that is opened.
   const failures: unknown[] = [];
-  await inParallel(groups, most, async (group) => {
-    const [{ root, path }] = group as [Item]; // a group has one at least
-    let folder: HeldFolder;
-    try {
-      const lies = dirname(path);
-      folder = await holdFolder(root, lies === '.' ? '' : lies);
-    } catch (err) {
-      for (const one of group) answers.set(one, refuse(err));
-      return;
-    }
-    await inParallel(group, inEach, async (one) => {
+  for (let at = 0; at < groups.length; at += most) {
+    const folders: HeldFolder[] = [];
+    await inParallel(groups.slice(at, at + most), most, async (group) => {
+      const [{ root, path }] = group as [Item]; // a group has one at least
+      let folder: HeldFolder;
       try {
-        answers.set(one, await run(one, folder));
+        const lies = dirname(path);
+        folder = await holdFolder(root, lies === '.' ? '' : lies);
       } catch (err) {
-        failures.push(err);
+        for (const one of group) answers.set(one, refuse(err));
+        return;
       }
+      folders.push(folder);
+      await inParallel(group, inEach, async (one) => {
+        try {
+          answers.set(one, await run(one, folder));
+        } catch (err) {
+          failures.push(err);
+        }
+      });
     });
-    await after?.(folder);
-    await folder.close();
-  });
+    await after(folders);
+    await Promise.all(folders.map((folder) => folder.close()));
+  }
   if (failures.length > 0) throw failures[0];
   return answers;
 }
