@@ -53,14 +53,14 @@ test('one made over the API is dialled at the address that was looked at, even w
   await notify.turn();
   expect([hook.received.length, await said()]).toEqual([
     1,
-    'hooks.example.org is a link-local, metadata or reserved address.',
+    'hooks.example.org is a link-local, metadata or reserved address',
   ]);
 });
 
 test.each([
-  ['http://hooks.example.org:8710/', 'hooks.example.org:8710 is a listener of ragwarden itself.'],
-  ['http://169.254.169.254/latest/meta-data/', '169.254.169.254 is a link-local, metadata or reserved address.'],
-  ['http://0.0.0.0/', '0.0.0.0 is a link-local, metadata or reserved address.'],
+  ['http://hooks.example.org:8710/', 'hooks.example.org:8710 is a listener of ragwarden itself'],
+  ['http://169.254.169.254/latest/meta-data/', '169.254.169.254 is a link-local, metadata or reserved address'],
+  ['http://0.0.0.0/', '0.0.0.0 is a link-local, metadata or reserved address'],
 ])('%s is not called', async (url, why) => {
   names['hooks.example.org'] = ['127.0.0.1'];
   await create(url);
@@ -76,7 +76,7 @@ test('private ranges are for those of the file, unless a setting allows them', a
   await notify.turn();
   expect([hook.received.length, await said()]).toEqual([
     0,
-    '127.0.0.1 lies in a private range, which is not allowed here.',
+    '127.0.0.1 lies in a private range, which is not allowed here',
   ]);
 });
 
@@ -91,7 +91,7 @@ test('a mail server that was named over the API is held to the same', async () =
   });
   await notify.tell(firing('cpu'));
   await notify.turn();
-  expect(await said()).toBe('metadata.example.org is a link-local, metadata or reserved address.');
+  expect(await said()).toBe('metadata.example.org is a link-local, metadata or reserved address');
 });
 
 test('secrets are kept sealed, and one that cannot be opened is told and does not keep the others from working', async () => {
