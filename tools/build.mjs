@@ -17,6 +17,7 @@ import { compileAhead } from './compile-ahead.mjs';
 import { writeLibraryTypes } from './library-types.mjs';
 import { packageOf, thirdPartyLicences } from './licences.mjs';
 import { lightBuiltins } from './light-builtins.mjs';
+import { lightPackages } from './light-packages.mjs';
 import { describe, mark } from './marks.mjs';
 import { isPart, isStale, sourceFiles, takeStamp, writeStamp } from './stamp.mjs';
 
@@ -65,7 +66,7 @@ async function bundle(out, entries, options) {
 const buildServer = (out) =>
   bundle(out, serverEntries(), {
     target: 'node24',
-    plugins: [lightBuiltins],
+    plugins: [lightBuiltins, lightPackages],
     // Fastify and pino are CommonJS and call require() for Node's own modules, which a bundled ES module does not have.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

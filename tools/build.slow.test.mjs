@@ -34,6 +34,7 @@ beforeEach(() => {
     'library-types.mjs',
     'licences.mjs',
     'light-builtins.mjs',
+    'light-packages.mjs',
     'marks.mjs',
     'stamp.mjs',
     'tsconfig.sdk.json',

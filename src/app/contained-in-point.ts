@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { isMisdated, type PointStore, type RecoveryPoint } from '../backup/index.ts';
 import type { ContainedInNewestPoint } from '../cleanup/index.ts';
@@ -77,6 +76,7 @@ async function readEntries(tree: string, pointId: string, component: string): Pr
       .parse(JSON.parse(await readFile(join(tree, 'manifest.json'), 'utf8')));
     if (manifest.id !== pointId) return undefined;
     const entries = new Map<string, number>();
+    const { createInterface } = await import('node:readline');
     const lines = createInterface({ input: createReadStream(join(tree, 'entries', `${component}.jsonl`)) });
     for await (const line of lines) {
       if (line === '') continue;

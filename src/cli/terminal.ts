@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import picocolors from 'picocolors';
 import { AppError } from '../platform/errors.ts';
@@ -66,6 +65,8 @@ export function createTerminal(streams: {
         );
       stderr.write(question);
       // Not as a terminal: the raw mode of readline would swallow Ctrl-C.
+      // Loaded by whoever asks: a server never does.
+      const { createInterface } = await import('node:readline/promises');
       const lines = createInterface({ input: stdin, terminal: false });
       try {
         return await new Promise<string>((resolve, reject) => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { lightBuiltins } from '../../tools/light-builtins.mjs';
+import { lightPackages } from '../../tools/light-packages.mjs';
 import { isStale } from '../../tools/stamp.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -22,7 +23,7 @@ export async function setup(): Promise<(() => void) | undefined> {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    plugins: [lightBuiltins],
+    plugins: [lightBuiltins, lightPackages],
     // It is read hundreds of times, and by no person.
     minifyWhitespace: true,
     minifySyntax: true,
