@@ -14,6 +14,8 @@ import type { ProcfsReader } from './procfs-reader.ts';
 export type CgroupTracker = {
   /** Undefined where the process is in no group of its own: on the bare machine, or in one that cannot be seen from here. */
   read(host: { memoryBytes: number; cores: number; monotonicMs: number }): ContainerSample | undefined;
+  /** What the kernel says of where the process belongs, as it was last looked up. */
+  membership(): string | undefined;
   /** Closes what is kept open of the group. */
   close(): void;
 };
@@ -37,10 +39,16 @@ type Place = {
  * Follows the control group of one process from sample to sample. Limits hold for everything below the group that has them, so the
  * use that is compared with a limit is that of the same group, which in a pod may hold more than this process.
  * @param who `self` or the number of a process
+ * @param elsewhere where somebody belongs whose group is read already: a process in the same group is read as one without
  */
-export function createCgroupTracker(options: { reader: ProcfsReader; who: string }): CgroupTracker {
+export function createCgroupTracker(options: {
+  reader: ProcfsReader;
+  who: string;
+  elsewhere?: () => string | undefined;
+}): CgroupTracker {
   const { reader, who } = options;
   let place: Place | undefined;
+  let membership: string | undefined;
   let placedMs = Number.NEGATIVE_INFINITY;
   let cpuBefore: { folder: string; usageSeconds: number; monotonicMs: number } | undefined;
   let killsBefore: { folder: string; kills: number } | undefined;
@@ -63,10 +71,12 @@ export function createCgroupTracker(options: { reader: ProcfsReader; who: string
     if (host.monotonicMs - placedMs < placeEveryMs) return;
     placedMs = host.monotonicMs;
     absent.clear();
-    const membership = reader.text(`/proc/${who}/cgroup`);
+    membership = reader.text(`/proc/${who}/cgroup`);
     const before = place;
-    place = membership === undefined ? undefined : findPlace(read, parseMembership(membership), host);
-    if (before !== undefined && before.path !== place?.path) forget(before);
+    const isElsewhere = membership === options.elsewhere?.();
+    place = membership === undefined || isElsewhere ? undefined : findPlace(read, parseMembership(membership), host);
+    // Files of a group that another reads are that other's to close.
+    if (before !== undefined && before.path !== place?.path && !isElsewhere) forget(before);
     const folder = place?.pressureFolder;
     if (folder === undefined) pressure = undefined;
     else if (folder !== before?.pressureFolder)
@@ -124,6 +134,7 @@ export function createCgroupTracker(options: { reader: ProcfsReader; who: string
         pressure: pressure?.(host.monotonicMs),
       };
     },
+    membership: () => membership,
     close() {
       if (place !== undefined) forget(place);
       place = undefined;

@@ -27,7 +27,8 @@ function machine(files: Readonly<Record<string, string>>) {
   for (const [path, text] of Object.entries(files)) write(path, text);
   const reader = createProcfsReader(root);
   cleanUps.push(() => reader.close());
-  const tracker = (who = 'self') => createCgroupTracker({ reader, who });
+  const tracker = (who = 'self', elsewhere?: () => string | undefined) =>
+    createCgroupTracker({ reader, who, ...(elsewhere && { elsewhere }) });
   return { write, remove: (path: string) => rmSync(join(root, path)), tracker, reader };
 }
 
@@ -106,6 +107,28 @@ test('a docker container with a namespace of its own is limited by what stands a
     pressure: { memory: { some: { avg10: 1.5, totalUs: 5_000 }, full: { avg10: 0.5 } }, cpu: undefined, io: undefined },
   });
   expect(seen?.cpu?.percent).toBeUndefined();
+});
+
+test('a process in a group that is read already is not read again, and is read once it moves into another', () => {
+  const own = '0::/app.slice/ragwarden.service\n';
+  const { tracker, write } = machine({
+    '/proc/self/cgroup': own,
+    '/proc/7/cgroup': own,
+    '/proc/self/mountinfo': mounted(),
+    ...root,
+    ...group('/sys/fs/cgroup/app.slice', { current: gib }),
+    ...group('/sys/fs/cgroup/app.slice/ragwarden.service', { max: `${gib}`, current: 100 * mib }),
+    ...group('/sys/fs/cgroup/app.slice/backend.service', { max: `${2 * gib}`, current: 300 * mib }),
+  });
+  const first = tracker();
+  const other = tracker('7', first.membership);
+  expect(first.read({ ...host, monotonicMs: 0 })?.memory?.usedBytes).toBe(100 * mib);
+  expect(other.read({ ...host, monotonicMs: 0 })).toBeUndefined();
+  write('/proc/7/cgroup', '0::/app.slice/backend.service\n');
+  expect(other.read({ ...host, monotonicMs: 10_000 })?.memory?.usedBytes).toBe(300 * mib);
+  write('/proc/7/cgroup', own);
+  expect(other.read({ ...host, monotonicMs: 20_000 })).toBeUndefined();
+  expect(first.read({ ...host, monotonicMs: 20_000 })?.memory?.usedBytes).toBe(100 * mib);
 });
 
 test('podman in the namespace of the machine: the mount shows a part, and the path leads below it', () => {

@@ -56,7 +56,8 @@ export function createProcfsHostReader(options: HostReaderOptions & { readonly r
   const containerOf = (pid: number): CgroupTracker => {
     if (targetContainer?.pid !== pid) {
       targetContainer?.tracker.close();
-      targetContainer = { pid, tracker: createCgroupTracker({ reader, who: String(pid) }) };
+      const tracker = createCgroupTracker({ reader, who: String(pid), elsewhere: container.membership });
+      targetContainer = { pid, tracker };
     }
     return targetContainer.tracker;
   };

@@ -36,7 +36,7 @@ export function createProcfsReader(root = ''): ProcfsReader {
           kept.set(path, fd);
         }
         for (;;) {
-          const length = readAll(fd, buffer);
+          const length = readAll(fd, buffer, path.endsWith('/mountinfo') ? 0 : shortBytes);
           if (length < buffer.length) return buffer.toString('utf8', 0, length);
           buffer = Buffer.allocUnsafe(buffer.length * 2);
         }
@@ -57,13 +57,19 @@ export function createProcfsReader(root = ''): ProcfsReader {
   };
 }
 
+/**
+ * A piece ends where the next record does not fit into the rest of its page, and no record is as long as most of a page: a first piece
+ * as short as this is all there is, and need not be asked for more. Only mounts may have records of any length.
+ */
+const shortBytes = 1_024;
+
 /** Some files (`/proc/net/dev`, `mountinfo`) come in pieces of a page, however large the buffer is. */
-function readAll(fd: number, buffer: Buffer): number {
+function readAll(fd: number, buffer: Buffer, wholeBelow: number): number {
   let length = 0;
   for (;;) {
     const read = readSync(fd, buffer, length, buffer.length - length, length);
     length += read;
-    if (read === 0 || length === buffer.length) return length;
+    if (read === 0 || length === buffer.length || length < wholeBelow) return length;
   }
 }
 
