@@ -4,6 +4,7 @@ import {
   createObserver,
   createPostgresSessionsSource,
   createProcessFinder,
+  createProcessReader,
   createProcessSource,
   createRedisClientsSource,
   type ObservedSource,
@@ -16,10 +17,11 @@ import type { Watching } from './watching.ts';
 /** Who is looked at for leaks: ragwarden itself, the backend and its databases, and what the settings name. */
 export function createObserving(ground: Ground, { watch, targetConfig }: Watching): Observer {
   const { config, live, db, events, clock, logOf } = ground;
-  const sources: ObservedSource[] = [createProcessSource({ subject: 'ragwarden', find: () => process.pid })];
+  const reader = createProcessReader({ monotonic: () => clock.monotonic() });
+  const sources: ObservedSource[] = [createProcessSource({ subject: 'ragwarden', find: () => process.pid, reader })];
   if (watch)
     sources.push(
-      createProcessSource({ subject: `backend ${watch.watched.target.id}`, find: () => watch.process.pid() }),
+      createProcessSource({ subject: `backend ${watch.watched.target.id}`, find: () => watch.process.pid(), reader }),
     );
   for (const one of config.resources.processes)
     sources.push(
@@ -27,6 +29,7 @@ export function createObserving(ground: Ground, { watch, targetConfig }: Watchin
         subject: one.name,
         find: createProcessFinder({ of: one, portHolder: findPortHolder, monotonic: () => clock.monotonic() }),
         temporaryFolder: one.temporaryFolder,
+        reader,
       }),
     );
   const { postgres, redis } = config.targetDatabases;

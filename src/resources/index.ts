@@ -16,6 +16,7 @@ export { observedRoutes } from './observed/observed-routes.ts';
 export { createObserver, type ObservedSource, type Observer } from './observed/observer.ts';
 export { createPostgresSessionsSource } from './observed/postgres-sessions-store.ts';
 export { createProcessFinder } from './observed/process-finder.ts';
+export { createProcessReader } from './observed/process-reader.ts';
 export { createProcessSource } from './observed/process-source.ts';
 export { createRedisClientsSource } from './observed/redis-clients-source.ts';
 export { type Resource, resourceTypes } from './resource.ts';

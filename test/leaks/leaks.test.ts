@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/platform/logging.ts';
 import {
   createObserver,
   createPostgresSessionsSource,
+  createProcessReader,
   createProcessSource,
   type ObservedSource,
   type Observer,
@@ -70,6 +71,7 @@ describe.skipIf(process.platform !== 'linux')('programs that are watched', () =>
             subject: `${kind} ${how}`,
             find: () => child.pid,
             temporaryFolder: kind === 'files' ? folder : undefined,
+            reader: createProcessReader(),
           }),
         );
       }

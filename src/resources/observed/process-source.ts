@@ -1,16 +1,17 @@
 import type { Reading } from './measure.ts';
 import { measureNames } from './measure.ts';
 import type { ObservedSource } from './observer.ts';
-import { createProcessReader, type ProcessReader } from './process-reader.ts';
+import type { ProcessReader } from './process-reader.ts';
 
 /** A process that can be found anew after each of its restarts. Where it does not run, there is nothing to see, and no fault. */
 export function createProcessSource(options: {
   subject: string;
   find(): number | undefined | Promise<number | undefined>;
   temporaryFolder?: string | undefined;
-  reader?: ProcessReader;
+  /** One for all sources: what it reads of a network is the same for all processes in there. */
+  reader: ProcessReader;
 }): ObservedSource {
-  const { subject, find, temporaryFolder, reader = createProcessReader() } = options;
+  const { subject, find, temporaryFolder, reader } = options;
   return {
     name: subject,
     async look() {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -8,6 +8,7 @@ import { hasPart } from '../../../test/setup/parts.ts';
 import { startRedis } from '../../../test/setup/redis-server.ts';
 import { createPostgresSessionsSource } from './postgres-sessions-store.ts';
 import { createProcessFinder, type NamedProcess } from './process-finder.ts';
+import { createProcessReader } from './process-reader.ts';
 import { createProcessSource } from './process-source.ts';
 import { createRedisClientsSource } from './redis-clients-source.ts';
 
@@ -104,6 +105,27 @@ function madeUpProcesses() {
   };
 }
 
+test('sockets of processes in one network are looked up once for all of them', () => {
+  const root = mkdtempSync(join(tmpdir(), 'rw-proc-'));
+  ends.push(() => rmSync(root, { recursive: true, force: true }));
+  const network = (pid: number, name: string): void => {
+    mkdirSync(join(root, String(pid), 'fd'), { recursive: true });
+    mkdirSync(join(root, String(pid), 'ns'));
+    mkdirSync(join(root, String(pid), 'net'));
+    writeFileSync(join(root, String(pid), 'stat'), `${pid} (server) S ${Array(40).fill('1').join(' ')}`);
+    symlinkSync('socket:[77]', join(root, String(pid), 'fd', '3'));
+    symlinkSync(name, join(root, String(pid), 'ns', 'net'));
+  };
+  writeFileSync(join(root, 'uptime'), '100.00 50.00\n');
+  network(40, 'net:[1]');
+  network(41, 'net:[1]');
+  network(42, 'net:[2]');
+  // Told of the first alone: whoever shares its network is known by it, and nobody else.
+  writeFileSync(join(root, '40', 'net', 'tcp'), 'sl …\n 0: a b 08 q t r 0 0 77 1\n');
+  const reader = createProcessReader({ root, monotonic: () => 0 });
+  expect([40, 41, 42].map((pid) => reader.read(pid)?.socketStates)).toEqual([{ close_wait: 1 }, { close_wait: 1 }, {}]);
+});
+
 test('a process is found by its command line, the oldest of several, and anew after a restart', async () => {
   const { run, end, pass, finder } = madeUpProcesses();
   run(40, 900, 'python worker.py --queue slow');
@@ -149,7 +171,7 @@ test.skipIf(process.platform !== 'linux')(
     const child: ChildProcess = spawn('sleep', ['600'], { stdio: 'ignore' });
     const over = new Promise((resolve) => child.once('exit', resolve));
     ends.push(() => child.kill());
-    const source = createProcessSource({ subject: 'sleeper', find: () => child.pid });
+    const source = createProcessSource({ subject: 'sleeper', find: () => child.pid, reader: createProcessReader() });
     const seen = Object.fromEntries((await source.look(signal)).map(({ measure, value }) => [measure, value]));
     expect(seen).toMatchObject({ sockets: 0, threads: 1, children: 0 });
     expect(seen.memory).toBeGreaterThan(0);
