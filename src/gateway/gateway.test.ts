@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { BroadcastChannel, Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../platform/clock.ts';
@@ -97,6 +98,16 @@ test('a hold keeps writes waiting until it is released', async () => {
   const short = await gateway.hold({ ...request, maxMs: 20 });
   await soon(async () => (await gateway.status()).worker?.barrier.holding).toEqual([]);
   expect(short.held && (await short.release()).endedByItself).toBe(true);
+});
+
+test('who comes is told without being asked for, also after nobody was there for a while', async () => {
+  const before = (await gateway.status()).worker?.unreadableRequests ?? 0;
+  for (let came = 1; came < 3; came += 1) {
+    const socket = connect(Number(new URL(gateway.url()).port), '127.0.0.1').on('error', () => undefined);
+    socket.end('no request\r\n\r\n');
+    await soon(() => gateway.lastStatus().worker?.unreadableRequests).toBe(before + came);
+    socket.destroy();
+  }
 });
 
 test('a hold that cannot begin in time says what kept it, and holds nothing', async () => {

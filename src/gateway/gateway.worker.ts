@@ -24,13 +24,20 @@ const status = (): WorkerStatus => ({
 });
 
 let told = '';
+/** Nothing is under way here that could change what was told: only somebody who comes, or a message. */
+let restsSince: number | undefined;
 const looking = setInterval(() => {
+  if (restsSince === proxy.arrivals()) return;
   const now = status();
+  restsSince = isAtRest(now) ? proxy.arrivals() : undefined;
   const text = JSON.stringify(now);
   if (text === told) return;
   told = text;
   send({ kind: 'status', id: null, status: now });
 }, lookMs);
+function isAtRest({ connections, exchanges, buffered, barrier }: WorkerStatus): boolean {
+  return connections + exchanges + buffered + barrier.waiting + barrier.holding.length === 0;
+}
 
 async function stop(): Promise<void> {
   clearInterval(looking);
@@ -47,6 +54,7 @@ async function hold(message: Extract<ToWorker, { kind: 'hold' }>): Promise<void>
 }
 
 port.on('message', (message: ToWorker) => {
+  restsSince = undefined;
   switch (message.kind) {
     case 'state':
       proxy.update(message.state);

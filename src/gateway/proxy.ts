@@ -35,6 +35,8 @@ export type ReverseProxy = {
   update(state: GatewayState): void;
   readonly gate: WriteGate;
   status(): ProxyStatus;
+  /** Grows with each connection that comes, also with one that is refused. */
+  arrivals(): number;
   /** Accepts nothing more, waits for what is under way for `drainMs` at most, then ends it. */
   stop(): Promise<void>;
 };
@@ -71,6 +73,7 @@ export function createProxy(options: {
     now,
     isTrusted: (address) => isTrusted(plainAddress(address)),
   };
+  let arrivals = 0;
   let refusedConnections = 0;
   let unreadableRequests = 0;
 
@@ -255,6 +258,7 @@ export function createProxy(options: {
   server.on('checkContinue', (request, response) => handle(request, response, true));
   server.on('checkExpectation', (request, response) => handle(request, response, false));
   server.on('drop', () => {
+    arrivals += 1;
     refusedConnections += 1;
   });
   // Told as what it is, not as a closed connection.
@@ -287,6 +291,7 @@ export function createProxy(options: {
   let sweep: NodeJS.Timeout | undefined;
   let connections = 0;
   server.on('connection', (socket) => {
+    arrivals += 1;
     connections += 1;
     socket.on('close', () => {
       connections -= 1;
@@ -316,6 +321,7 @@ export function createProxy(options: {
       const ids = new Set(state.keys.map((key) => key.id));
       endExchangesOf(({ admitted }) => !ids.has(admitted?.key?.id ?? ''), 'key-revoked');
     },
+    arrivals: () => arrivals,
     status: () => ({
       connections,
       exchanges: active.size,
