@@ -21,7 +21,7 @@ export type HealResult = {
   /** Points whose snapshots were dropped and brought back. */
   readonly backup_ids: readonly string[];
   readonly rounds: number;
-  /** What was brought back; null where neither the tool nor the system tells. */
+  /** What was brought back; null where the tool does not tell. */
   readonly bytes: number | null;
 };
 

@@ -147,7 +147,7 @@ export function storeCases<Store extends StoreUnderTest>(
       expect(await stateOf('cloud')).toMatchObject({ status: 'healthy', error: null, failuresInRow: 0 });
       const log = await given.replication.store.log({ replicaId: 'cloud', type: 'sync', limit: 10 });
       expect(log.map(({ status }) => status)).toEqual(['completed']);
-      // restic may have ended before what it had written was read.
+      // Told by restic 0.19 and newer only.
       const bytes = log[0]?.bytes ?? 610_000;
       expect(bytes).toBeGreaterThan(590_000);
       expect(bytes).toBeLessThan(660_000);

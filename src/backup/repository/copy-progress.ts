@@ -6,8 +6,6 @@ const packsLine = /(\d+) \/ (\d+) packs copied/;
 /** Said by 0.19 and newer, with `--verbose`. */
 const sizeLine = /copy \d+ blobs with disk size ([\d.]+) (B|[KMGT]iB)/;
 const unitBytes: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
-/** Of one that was told as begun: all of it lies there. Then restic only takes its locks away. */
-const savedLine = /^\s*snapshot [0-9a-f]+ saved/;
 const begunLine = /^\s*copy started/;
 /** Packs are of about one size; fewer say little of the others. */
 const tellingPacks = 10;
@@ -21,12 +19,15 @@ export function followCopy(
   oneSnapshot: boolean,
   tell: (progress: CopyProgress) => void,
 ): Required<Pick<ChildSpec, 'onStdoutLine' | 'written'>> & {
-  /** Once it ended well: what went over in all; null where neither restic nor the system told. */
+  /**
+   * Once it ended well: what restic says went over in all, null where it does not. What it has written is no answer to that: how
+   * much of it came before the copying is known only as well as its lines are read in time, and a small copy is over before.
+   */
   bytesInAll(): number | null;
 } {
   let seen = 0;
-  /** Of the snapshots that were begun: how many there are, which were told by restic, and what it was until the last of them. */
-  const begun = { count: 0, told: 0, toldBytes: 0, writtenAt: undefined as number | undefined };
+  /** How many snapshots were begun, of how many restic told the bytes, and these. */
+  const begun = { count: 0, told: 0, toldBytes: 0 };
   /** Before, the indexes of both sides are loaded, and written into the cache. */
   let begunAt: number | undefined;
   let packs = { done: 0, total: 0 };
@@ -41,7 +42,6 @@ export function followCopy(
       if (begunLine.test(line)) {
         begunAt ??= seen;
         begun.count += 1;
-        begun.writtenAt = undefined;
       }
       const [, done, total] = packsLine.exec(line) ?? [];
       if (total !== undefined) packs = { done: Number(done), total: Number(total) };
@@ -59,20 +59,11 @@ export function followCopy(
         const bytesDone = Math.floor((bytes - begunAt) / 2);
         tell({ bytesDone, bytesTotal: totalOf(bytesDone) });
       },
-      atLine: {
-        isOne: (line) => begunLine.test(line) || savedLine.test(line),
-        tell(bytes) {
-          if (bytes !== undefined) seen = bytes;
-          begun.writtenAt = bytes;
-        },
-      },
     },
     bytesInAll() {
       // Whatever is not there yet is begun with a word of its own.
       if (begun.count === 0) return packs.total === 0 ? 0 : null;
-      if (begun.told === begun.count) return begun.toldBytes;
-      if (begunAt === undefined || begun.writtenAt === undefined) return null;
-      return Math.floor((begun.writtenAt - begunAt) / 2);
+      return begun.told === begun.count ? begun.toldBytes : null;
     },
   };
 }

@@ -92,7 +92,7 @@ export type CopyRequest = Call & {
   readonly onProgress?: (progress: CopyProgress) => void;
 };
 
-/** `bytes`: what went over; null where nobody followed it, or neither the tool nor the system tells. */
+/** `bytes`: what went over; null where nobody followed it, or the tool does not tell. */
 export type CopyResult = { readonly durationMs: number; readonly bytes: number | null };
 
 /** Of one call. Total null: not known, or not yet. */

@@ -140,24 +140,6 @@ test('feeds text and streams, also to a child that does not read them', async ()
   expect((await children.run(shell('exit 4', { input: Buffer.alloc(1_000_000) }))).exitCode).toBe(4);
 });
 
-test.runIf(onLinux)('what a child has written is read at a line of its output too', async () => {
-  const input = new Readable({ read: () => undefined });
-  const seen: (number | undefined)[] = [];
-  const tell = (bytes: number | undefined): void => {
-    seen.push(bytes);
-    // Until then it lives.
-    input.push('go\n');
-    input.push(null);
-  };
-  const written = {
-    ...{ everyMs: 600_000, tell: () => undefined },
-    atLine: { isOne: (line: string) => line === 'saved', tell },
-  };
-  await children.run(shell('printf %0100000d 0 > out; echo saved; read -r go', { cwd: folder, input, written }));
-  expect(seen).toHaveLength(1);
-  expect(seen[0]).toBeGreaterThanOrEqual(100_000);
-});
-
 test('what a line callback throws ends the child and comes out', async () => {
   const failure = new Error('cannot be parsed');
   const spec = shell('echo line; exec sleep 600', {

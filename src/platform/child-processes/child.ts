@@ -26,14 +26,7 @@ export type ChildSpec = {
   /** Ends one that moves no byte for so long, and what that is then. @see silence.ts */
   readonly silence?: { readonly limitMs: number; readonly reason: () => unknown } | undefined;
   /** Told every so often how much it has written so far: files, pipes and the net. Never where the system does not show it. */
-  readonly written?:
-    | {
-        readonly everyMs: number;
-        readonly tell: (bytes: number) => void;
-        /** Also at these lines of its output, before they are handed on; undefined: it had ended by then. */
-        readonly atLine?: { isOne(line: string): boolean; tell(bytes: number | undefined): void };
-      }
-    | undefined;
+  readonly written?: { readonly everyMs: number; readonly tell: (bytes: number) => void } | undefined;
   /** How a child is asked to end. */
   readonly stopSignal?: 'SIGTERM' | 'SIGINT';
   /** Between asking and SIGKILL. */
@@ -215,12 +208,7 @@ export async function spawnChild(
     stream.on('end', () => guarded((sink) => sink.end()));
     stream.on('error', () => undefined);
   };
-  const { atLine } = spec.written ?? {};
-  const onStdoutLine = (line: string): void => {
-    if (atLine?.isOne(line)) atLine.tell(bytesWritten(pid));
-    spec.onStdoutLine?.(line);
-  };
-  listen(child.stdout, head, atLine ? onStdoutLine : spec.onStdoutLine);
+  listen(child.stdout, head, spec.onStdoutLine);
   listen(child.stderr, tail, spec.onStderrLine);
   if (child.stdin) feed(spec.input, child.stdin, askToEnd);
 
