@@ -99,6 +99,10 @@ const offline: OfflineWork = {
     const { rebuildCatalogueOffline } = await import('./app/index.ts');
     return rebuildCatalogueOffline(config, options);
   },
+  async lookAtStores(config, signal) {
+    const { lookAtStores } = await import('./app/index.ts');
+    return lookAtStores(config, signal);
+  },
   async foldRestored(folder) {
     const { foldRestored } = await import('./backup/index.ts');
     return foldRestored(folder);

@@ -88,6 +88,7 @@ async function outputOf(argv: readonly string[]): Promise<string> {
       localTokenFile: never,
       recoveryKit: never,
       rebuildCatalogue: never,
+      lookAtStores: never,
       recover: never,
       foldRestored: never,
     },

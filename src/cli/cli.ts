@@ -67,6 +67,21 @@ export type OfflineWork = {
   ): Promise<RecoveryReport>;
   /** Makes the catalogue of points from the repository, without a server; answers what the API would. */
   rebuildCatalogue(config: Config, options: { dryRun: boolean; log: Logger; signal: AbortSignal }): Promise<unknown>;
+  /** Looks at each store elsewhere that the settings name; only reads. */
+  lookAtStores(config: Config, signal: AbortSignal): Promise<readonly StoreLook[]>;
+};
+
+/** What one store elsewhere looked like. */
+export type StoreLook = {
+  /** Of the replication target; null: the repository itself. */
+  readonly id: string | null;
+  /** Without credentials. */
+  readonly place: string;
+  /** Usually not attached. */
+  readonly offline: boolean;
+  /** `ok`, `missing`, `wrong-password`, `no-password`, `no-program`, `old-program`, `read-only`, or the code of an error. */
+  readonly state: string;
+  readonly detail: string;
 };
 
 /** The plan of a recovery and, when it was carried out, what to do next; in the words of the API. */

@@ -11,6 +11,7 @@ const offline = (faults: readonly string[], asked: string[] = []) => ({
   localTokenFile: unused,
   recoveryKit: unused,
   rebuildCatalogue: unused,
+  lookAtStores: unused,
   recover: async () => {
     throw new Error('nothing is recovered here');
   },

@@ -55,6 +55,7 @@ function serving(warden: Partial<ServedWarden>, createdAdminToken?: string, more
     localTokenFile: async (folder) => join(folder, 'local-token'),
     recoveryKit: async () => '',
     rebuildCatalogue: async () => undefined,
+    lookAtStores: async () => [],
     recover: async () => {
       throw new Error('nothing is recovered here');
     },

@@ -30,6 +30,7 @@ export async function runInPipe(
       localTokenFile: async (dataDir) => `${dataDir}/local-token`,
       recoveryKit: async () => 'the page',
       rebuildCatalogue: async () => undefined,
+      lookAtStores: async () => [],
       recover: async () => {
         throw new Error('nothing is recovered here');
       },

@@ -3,6 +3,7 @@ import { describeError } from '../../platform/errors.ts';
 import type { HttpRequester } from '../../platform/http-client.ts';
 import type { BackupStatusAnswer, HealthAnswer, TargetAnswer } from '../answers.ts';
 import type { ApiClient } from '../api-client.ts';
+import type { OfflineWork } from '../cli.ts';
 
 export type Verdict = 'ok' | 'warn' | 'fail' | 'skipped';
 
@@ -29,6 +30,7 @@ export type Subject = {
   readonly reading: ConfigReading;
   readonly http: HttpRequester;
   readonly server: Promise<ServerView>;
+  readonly lookAtStores: OfflineWork['lookAtStores'];
   readonly nowMs: number;
 };
 

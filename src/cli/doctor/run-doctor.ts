@@ -29,6 +29,7 @@ import {
   viewServer,
 } from './running-server.ts';
 import { targetPostgresCheck, targetQdrantCheck, targetRedisCheck } from './stores.ts';
+import { storesElsewhereCheck } from './stores-elsewhere.ts';
 
 const settingsCheck: Check = {
   id: 'settings',
@@ -69,6 +70,7 @@ export const checks: readonly Check[] = [
   backupsCheck,
   repositoryCheck,
   recoveryKitCheck,
+  storesElsewhereCheck,
 ];
 
 /** For one check; together they take hardly longer, since all are made at once. */
@@ -108,7 +110,8 @@ export async function findFindings(
     api = await openApi(context, flags);
     return api;
   });
-  const subject: Subject = { config: reading.config, reading, http, server, nowMs: Date.now() };
+  const { lookAtStores } = context.offline;
+  const subject: Subject = { config: reading.config, reading, http, server, lookAtStores, nowMs: Date.now() };
   let findings: readonly Finding[];
   try {
     findings = hideSecrets(await makeChecks(checks, subject, { limitMs, signal }), reading.values);

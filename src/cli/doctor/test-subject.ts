@@ -13,6 +13,7 @@ export function subjectOf(env: Environment, server: ServerView = { state: 'absen
     config: reading.config,
     reading,
     http: createHttpClient(),
+    lookAtStores: async () => [],
     server: Promise.resolve(server),
     nowMs: Date.now(),
   };
