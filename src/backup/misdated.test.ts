@@ -95,13 +95,15 @@ test('a state that is made from the repository when the date has come knows what
   }
 });
 
-test('what is taken now names what is there with a later date, however much, and nothing that may be a clock of another machine', async () => {
+test('what is taken now names what is there with a later date, however much and noted or not, and nothing that may be a clock of another machine', async () => {
   const dates = [noon + 60_000, ...Array.from({ length: 30 }, (_, at) => noon + (at + 1) * hour)];
-  const rows = dates.map((takenMs, at) => ({ id: `p${at}`, takenMs }) as RecoveryPoint).reverse();
-  const points = { list: async ({ limit }: { limit: number }) => rows.slice(0, limit) };
-  expect(await findDatedLater(points, 'rag', noon)).toHaveLength(30);
-  expect(await findDatedLater(points, 'rag', noon + 29 * hour)).toEqual(['p30']);
-  expect(await findDatedLater(points, 'rag', noon + 40 * hour)).toEqual([]);
+  for (const misdated of [false, true]) {
+    const rows = dates.map((takenMs, at) => ({ id: `p${at}`, takenMs, misdated }) as RecoveryPoint).reverse();
+    const points = { list: async ({ limit }: { limit: number }) => rows.slice(0, limit) };
+    expect(await findDatedLater(points, 'rag', noon)).toHaveLength(30);
+    expect(await findDatedLater(points, 'rag', noon + 29 * hour)).toEqual(['p30']);
+    expect(await findDatedLater(points, 'rag', noon + 40 * hour)).toEqual([]);
+  }
 });
 
 const row = (id: string, takenMs: number, taken_after?: readonly string[]): RecoveryPoint =>

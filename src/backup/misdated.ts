@@ -47,16 +47,21 @@ export const findDatedLater = async (
 ): Promise<PointId[]> =>
   (await listWhile(points, targetId, (point) => isAheadOfClock(point, takenMs))).map(({ id }) => id);
 
-/** What is asked for often, of a list that is short: a quiet process pays nothing for it. */
+/**
+ * What is asked for often, of a list that is short: a quiet process pays nothing for it.
+ * @param stopAtNoted for who asks only for what is not noted yet
+ */
 async function listWhile(
   points: Pick<PointStore, 'list'>,
   targetId: string,
   wanted: (point: RecoveryPoint) => boolean,
+  { stopAtNoted = false } = {},
 ): Promise<RecoveryPoint[]> {
   const filter = { targetId, statuses: existing };
   const newest = await points.list({ ...filter, limit: few });
-  const more = newest.length === few && newest.every(wanted) && !newest.every(({ misdated }) => misdated);
-  return (more ? await points.list({ ...filter, limit: mostAtOnce }) : newest).filter(wanted);
+  const enough =
+    newest.length < few || !newest.every(wanted) || (stopAtNoted && newest.every(({ misdated }) => misdated));
+  return (enough ? newest : await points.list({ ...filter, limit: mostAtOnce })).filter(wanted);
 }
 
 /** Of points as their manifests tell them: those after which others were taken that bear an earlier date. */
@@ -153,9 +158,11 @@ export function createMisdated(deps: MisdatedDeps) {
       if (Math.abs(nowMs - lookedMs) < lookMs) return;
       lookedMs = nowMs;
       const ahead: PointId[] = [];
-      for (const targetId of targetIds)
-        for (const { id, misdated } of await listWhile(points, targetId, (point) => isAheadOfClock(point, nowMs)))
+      for (const targetId of targetIds) {
+        const isAhead = (point: RecoveryPoint) => isAheadOfClock(point, nowMs);
+        for (const { id, misdated } of await listWhile(points, targetId, isAhead, { stopAtNoted: true }))
           if (!misdated) ahead.push(id);
+      }
       for (const id of seen.keys()) if (!ahead.includes(id)) seen.delete(id);
       // The clock may be set back once more.
       for (const id of ahead) seen.set(id, Math.min(seen.get(id) ?? nowMs, nowMs));
