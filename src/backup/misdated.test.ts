@@ -72,7 +72,7 @@ test('on an empty machine a point that was taken while the clock was behind is n
   expect(await list([...behind, manifestOf('d', noon + hour, [])])).toBe('dcba');
 });
 
-test('a state that is made from the repository when the date has come knows what was taken after it', async () => {
+test('a state that is made from the repository when the date has come knows what was taken after it, also in a second run', async () => {
   const state = await openTestState();
   try {
     const nowMs = noon + 25 * hour;
@@ -83,11 +83,15 @@ test('a state that is made from the repository when the date has come knows what
       knownRepository: { read: async () => undefined, remember: async () => undefined },
       // Of its parts, what a rebuild uses.
     } as unknown as CatalogueDeps;
-    await rebuildCatalogue(
-      deps,
-      { dryRun: false },
-      { signal: never, phase: async () => undefined, progress: () => undefined },
-    );
+    const work = { signal: never, phase: async () => undefined, progress: () => undefined };
+    let written = 0;
+    const dies = async () => {
+      written += 1;
+      if (written === dayAhead.length) throw new Error('the process ends');
+    };
+    await expect(rebuildCatalogue({ ...deps, step: dies }, { dryRun: false }, work)).rejects.toThrow('ends');
+    // Nothing is left to be added.
+    expect((await rebuildCatalogue(deps, { dryRun: false }, work)).counts.add).toBe(0);
     expect((await points.newest('rag', 'good'))?.id).toBe(idOf('d'));
     expect(await points.find(idOf('b'))).toMatchObject({ misdated: true, inOrder: false });
   } finally {

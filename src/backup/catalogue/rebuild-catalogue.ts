@@ -88,8 +88,8 @@ export async function rebuildCatalogue(
     done += 1;
     work.progress({ filesDone: done, filesTotal: plan.items.length });
   }
-  // Nothing else says it of a date that has come: the notes went with the catalogue.
-  if (counts.add > 0) await noteOvertaken(deps, plan.items);
+  // Nothing else says it of a date that has come: the notes went with the catalogue. Also for a run before that was interrupted.
+  await noteOvertaken(deps);
   if (counts.add > 0)
     await deps.db.unit((tx) =>
       deps.events.record(tx, {
@@ -103,14 +103,13 @@ export async function rebuildCatalogue(
   return { ...plan, dryRun: false, counts };
 }
 
-/** What was added and was there before something that bears an earlier date; see `misdated.ts`. */
-async function noteOvertaken(deps: CatalogueDeps, items: readonly CatalogueItem[]): Promise<void> {
+/** What was there before something that bears an earlier date; see `misdated.ts`. */
+async function noteOvertaken(deps: CatalogueDeps): Promise<void> {
   const rows = await deps.points.list({ statuses: ['success', 'partial'], limit: everyRow });
   const overtaken = findOvertaken(rows.flatMap(({ manifest }) => manifest ?? []));
-  const added = new Set(items.filter(({ action }) => action === 'add').map(({ pointId }) => pointId));
   await noteMisdated(
     deps,
-    rows.filter(({ id }) => added.has(id) && overtaken.has(id)).map(({ id }) => id),
+    rows.filter(({ id }) => overtaken.has(id)).map(({ id }) => id),
   );
 }
 
