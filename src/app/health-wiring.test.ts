@@ -4,6 +4,7 @@ import { openTestAlerts, type TestAlerts } from '../alerts/test-alerts.ts';
 import type { CheckResult, HealthCheck, LookingCheck } from '../health/index.ts';
 import { createDocumentMetrics } from '../metrics/index.ts';
 import { createTestNotify, createTestReceiver, route, type TestNotify, webhook } from '../notify/test-notify.ts';
+import { AppError } from '../platform/errors.ts';
 import { createLogger, silentLogger } from '../platform/logging.ts';
 import { externalChecks } from './external-checks.ts';
 import type { Ground } from './ground.ts';
@@ -19,7 +20,8 @@ type Word = 'healthy' | 'unhealthy';
 /** One part that is read from memory and one that is looked at, both as `word` says, with all that comes of them. */
 async function open(made: TestAlerts) {
   const { clock, metrics, state, events } = made;
-  const word: { now: Word } = { now: 'healthy' };
+  const word: { now: Word; isStateAway: boolean } = { now: 'healthy', isStateAway: false };
+  const away = new AppError('storage/unavailable', 'It is away.');
   const result = (): CheckResult => ({ status: word.now, message: `It is ${word.now}.`, atMs: clock.now() });
   const read: HealthCheck = { name: 'folder', kind: 'application', about: 'watched', targetId: 'a', read: result };
   const looking: LookingCheck = {
@@ -35,7 +37,8 @@ async function open(made: TestAlerts) {
       config: { healthCheckEnabled: true },
       live: { onChange: () => undefined },
       clock,
-      db: state.db,
+      // As much of it as is asked for.
+      db: { unit: async (work: never) => (word.isStateAway ? Promise.reject(away) : state.db.unit(work)) },
       events,
       registry,
       documentMetrics,
@@ -98,6 +101,29 @@ test('a change of a check is an event that is stored, its failures are counted, 
     ].toSorted(),
   );
   expect(logged('redis a')).toEqual(['warn It is unhealthy.', 'info It is healthy.']);
+});
+
+test('what comes and goes while nothing can be stored is in the log each time, with the check that was not told', async () => {
+  const made = await openTestAlerts();
+  cleanUps.push(() => made.remove());
+  const { word, stored, logged } = await open(made);
+  await made.clock.advance(60_000);
+  word.isStateAway = true;
+  for (let time = 0; time < 2; time += 1)
+    for (const now of ['unhealthy', 'healthy'] as const) {
+      word.now = now;
+      await made.clock.advance(180_000);
+    }
+  const once = [
+    'warn It is unhealthy.',
+    'warn telling a change of health failed: It is away.',
+    'info It is healthy.',
+    'info telling a change of health succeeds again',
+  ];
+  for (const name of ['redis a', 'folder']) expect(logged(name)).toEqual([...once, ...once]);
+  word.isStateAway = false;
+  await made.clock.advance(180_000);
+  expect(await stored()).toEqual([]);
 });
 
 test('another interval is gone by at once, where a check has none of its own', async () => {

@@ -27,16 +27,13 @@ export function createHealthWiring(ground: Ground, checks: readonly (HealthCheck
   const log = logOf('health');
   const read = checks.filter((check) => !isLooking(check)) as readonly HealthCheck[];
   const looking = config.healthCheckEnabled ? checks.filter(isLooking) : [];
-  const logged = new Map<string, HealthWord>();
   const onChange = async (change: CheckChange): Promise<void> => {
     const event = eventOf(change);
-    if (event === undefined) return;
-    const { name: check, targetId: target, before, status, message } = change;
-    // Once, also where the event waits for a database that is away.
-    if (logged.get(check) !== status)
-      log[status === 'healthy' ? 'info' : 'warn']({ check, target, before, status }, message);
-    logged.set(check, status);
-    await db.unit((tx) => events.record(tx, event));
+    const { name: check, targetId: target, before, status, message, untold } = change;
+    // Once, also where the event waits for a database that is away; and the end of what began while it was.
+    if (status !== untold && (event !== undefined || untold !== undefined))
+      log[status === 'healthy' ? 'info' : 'warn']({ check, target, before: untold ?? before, status }, message);
+    if (event !== undefined) await db.unit((tx) => events.record(tx, event));
   };
   // Its first failure is then an increase to whoever scrapes, not the beginning of a series.
   for (const { name, targetId } of looking) documentMetrics.healthCheckFailures.labels(targetId ?? '', name).inc(0);
@@ -65,9 +62,9 @@ const severities: Readonly<Record<HealthWord, Severity>> = {
   critical: 'critical',
 };
 
-/** A life that begins well, or does not know yet, is no change. */
+/** A life that begins well, or does not know yet, is no change; nor is what is as it was told, whatever came between. */
 export function eventOf({ name, targetId, before, status, message, flapping }: CheckChange): NewEvent | undefined {
-  if (before === undefined && (status === 'healthy' || status === 'unknown')) return undefined;
+  if (before === status || (before === undefined && (status === 'healthy' || status === 'unknown'))) return undefined;
   return {
     type: 'health.status-changed',
     severity: severities[status],

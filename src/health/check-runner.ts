@@ -3,7 +3,7 @@ import { describeError } from '../platform/errors.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/logging.ts';
 import type { ReconcilerState } from '../platform/reconciler.ts';
-import { createTrouble } from '../platform/trouble.ts';
+import { createTrouble, type Trouble } from '../platform/trouble.ts';
 import type { CheckResult, CheckView, HealthWord, LookingCheck } from './health-check.ts';
 import { readLook } from './read-look.ts';
 import { createSlots } from './slots.ts';
@@ -16,6 +16,11 @@ export type CheckChange = {
   readonly status: HealthWord;
   readonly message: string;
   readonly flapping: boolean;
+  /**
+   * The word that was handed on since `before` and could not be told: the same one comes again until it is; another came and went, also
+   * back to `before`.
+   */
+  readonly untold: HealthWord | undefined;
 };
 
 export type LookDone = {
@@ -53,6 +58,9 @@ type State = {
   steady: Steadiness;
   /** The word that was told last. */
   told: Steadiness['word'];
+  /** The word that was handed on since, and could not be told. */
+  untold: Steadiness['word'];
+  readonly trouble: Trouble;
   last: CheckResult | undefined;
   /** The last look that said what the word says. */
   telling: CheckResult | undefined;
@@ -79,15 +87,14 @@ export function createCheckRunner(options: {
 }): CheckRunner {
   const { clock, log } = options;
   const slots = createSlots(mostAtOnce);
-  const untold = new Set<string>();
-  const trouble = createTrouble({ clock, log, fields: {}, what: 'telling a change of health' });
   const abort = new AbortController();
   /** Ends the waits of now alone. */
   let waits = new AbortController();
   const states = options.checks.map(
     (check): State => ({
       check,
-      ...{ steady: unseen, told: undefined, last: undefined, telling: undefined, tookMs: 0, looks: 0, failures: 0 },
+      ...{ steady: unseen, told: undefined, untold: undefined, trouble: troubleOf(check, clock, log) },
+      ...{ last: undefined, telling: undefined, tookMs: 0, looks: 0, failures: 0 },
       ...{ under: undefined, hanging: false, begunMs: null },
     }),
   );
@@ -107,16 +114,18 @@ export function createCheckRunner(options: {
     const { word, flapping } = state.steady;
     try {
       options.onLook?.({ name, targetId, looked: result.status, tookMs });
-      if (word === undefined || word === state.told) return;
-      const { message } = viewOf(state).result;
-      await options.onChange?.({ name, targetId, before: state.told, status: word, message, flapping });
-      state.told = word;
-      untold.delete(name);
-      if (untold.size === 0) trouble.ended();
+      const { told, untold } = state;
+      if (word !== undefined && (word !== told || untold !== undefined)) {
+        state.untold = word;
+        const { message } = viewOf(state).result;
+        await options.onChange?.({ name, targetId, before: told, status: word, message, flapping, untold });
+        state.told = word;
+        state.untold = undefined;
+      }
+      state.trouble.ended();
     } catch (err) {
       // The word stands all the same; the next look tells it.
-      untold.add(name);
-      if (!abort.signal.aborted) trouble.failed(err);
+      if (!abort.signal.aborted) state.trouble.failed(err);
     }
   };
 
@@ -253,6 +262,13 @@ export function createCheckRunner(options: {
     },
   };
 }
+
+/** One of each check, so that the log says of which no change could be told. */
+export const troubleOf = (check: Pick<LookingCheck, 'name' | 'targetId'>, clock: Clock, log: Logger): Trouble =>
+  createTrouble({
+    ...{ clock, log, fields: { check: check.name, target: check.targetId } },
+    what: 'telling a change of health',
+  });
 
 const late = (atMs: number, message: string): CheckResult => ({ status: 'unknown', message, atMs });
 

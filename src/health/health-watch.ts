@@ -1,8 +1,8 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logging.ts';
 import { createReconciler, type Reconciler } from '../platform/reconciler.ts';
-import { createTrouble } from '../platform/trouble.ts';
-import type { CheckChange } from './check-runner.ts';
+import type { Trouble } from '../platform/trouble.ts';
+import { type CheckChange, troubleOf } from './check-runner.ts';
 import type { Health } from './health.ts';
 import type { HealthCheck, HealthWord } from './health-check.ts';
 import type { SeenWords } from './seen-words.ts';
@@ -27,23 +27,28 @@ export function createHealthWatch(options: {
   const { health, clock, log } = options;
   const seen = new Map<string, Steadiness>();
   const told = new Map<string, Steadiness['word']>();
-  const untold = new Set<string>();
-  const trouble = createTrouble({ clock, log, fields: {}, what: 'telling a change of health' });
+  /** What was handed on since, and could not be told. */
+  const untold = new Map<string, HealthWord>();
+  const troubles = new Map<string, Trouble>();
 
   const note = async (name: string, targetId: string | undefined, status: HealthWord, message: string) => {
     const after = noteLook(seen.get(name) ?? unseen, status, clock.now());
     seen.set(name, after);
     const { word, flapping } = after;
     const last = told.get(name);
-    if (word === undefined || word === last) return;
+    const before = untold.get(name);
+    if (word === undefined || (word === last && before === undefined)) return;
     try {
-      await options.onChange({ name, targetId, before: last, status: word, message, flapping });
+      await options.onChange({ name, targetId, before: last, status: word, message, flapping, untold: before });
       told.set(name, word);
       untold.delete(name);
-      if (untold.size === 0) trouble.ended();
+      troubles.get(name)?.ended();
+      troubles.delete(name);
     } catch (err) {
       // The word stands all the same; the next run tells it, and this one goes on with the others.
-      untold.add(name);
+      untold.set(name, word);
+      const trouble = troubles.get(name) ?? troubleOf({ name, targetId }, clock, log);
+      troubles.set(name, trouble);
       trouble.failed(err);
     }
   };
