@@ -184,8 +184,11 @@ export function systemCode(err: unknown): string | undefined {
 /** A sentence about anything that was thrown, for logs and events; never for clients. */
 export function describeError(err: unknown): string {
   if (err instanceof AppError) return err.detail;
-  if (err instanceof Error) return err.message;
-  return String(err);
+  if (!(err instanceof Error)) return String(err);
+  if (err.message !== '') return err.message;
+  // Node says nothing of its own where each of several addresses failed.
+  if (err instanceof AggregateError && err.errors.length > 0) return err.errors.map(describeError).join(', ');
+  return systemCode(err) ?? err.name;
 }
 
 /** Turns a full disk into the one error operators can act on; passes everything else through. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AppError } from './errors.ts';
+import { AppError, describeError } from './errors.ts';
 import { createLogger, type LogLevels } from './logging.ts';
 
 function open(levels: LogLevels = { level: 'info', levels: {} }) {
@@ -38,6 +38,21 @@ describe('a line of the log', () => {
         at: expect.stringContaining('logging.test.ts'),
       },
     });
+  });
+
+  test('about a server of several addresses says why each of them did not answer', () => {
+    const { log, lines } = open();
+    const refused = ['127.0.0.1:5432', '::1:5432'].map((address) => new Error(`connect ECONNREFUSED ${address}`));
+    // As Node throws it.
+    const cause = Object.assign(new AggregateError(refused), { code: 'ECONNREFUSED' });
+    const err = new AppError('storage/unavailable', `It does not answer: ${describeError(cause)}`, { cause });
+    for (const one of [cause, err, Object.assign(new Error(''), { code: 'ENOTFOUND' })]) log.warn({ err: one }, 'away');
+    const each = 'connect ECONNREFUSED 127.0.0.1:5432, connect ECONNREFUSED ::1:5432';
+    expect(lines().map((line) => (line.err as { message: string }).message)).toEqual([
+      each,
+      `storage/unavailable: It does not answer: ${each}: ${each}`,
+      'ENOTFOUND',
+    ]);
   });
 
   test('about a fault of ours has the whole stack, also where it was told as something foreseen', () => {

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
-import { isAppError, systemCode } from './errors.ts';
+import { describeError, isAppError, systemCode } from './errors.ts';
 
 /** One level for all, and others for single parts, by the `slice` of their child loggers. */
 export type LogLevels = { readonly level: LogLevel; readonly levels: Readonly<Record<string, LogLevel>> };
@@ -49,7 +49,7 @@ function errorFields(err: unknown): unknown {
   return {
     type: err.name,
     code: systemCode(err),
-    message: chain.map(({ message }) => message).join(': '),
+    message: chain.map((one) => (isAppError(one) ? one.message : describeError(one))).join(': '),
     ...(isAppError(err) && Object.keys(err.context).length > 0 ? { context: err.context } : {}),
     ...(fault ? { cause: pino.stdSerializers.err(fault) } : {}),
     ...(at === undefined ? {} : { at: at.slice('    at '.length) }),
