@@ -88,18 +88,22 @@ type Issue = { readonly instancePath: string; readonly keyword?: string; readonl
 function violationsOf(place: string, issues: readonly Issue[], value: unknown): Violation[] {
   const root = place === 'querystring' ? 'query' : place;
   return issues.map((issue) => {
-    const path = issue.instancePath.split('/').filter((name) => name !== '');
+    const path = issue.instancePath === '/' ? [] : issue.instancePath.split('/').slice(1);
     return {
-      at: [root, ...path].join('.'),
+      at: [root, ...path.filter((name) => name !== '')].join('.'),
       // What a schema makes of nothing (NaN, undefined) tells nobody that nothing was sent.
       message: issue.keyword !== 'custom' && isMissing(value, path) ? 'is required' : (issue.message ?? 'is not valid'),
     };
   });
 }
 
+/** Where all above it is there: a name with a slash in it is two names in the path of an issue, and leads nowhere. */
 function isMissing(value: unknown, path: readonly string[]): boolean {
   let at: unknown = value ?? undefined;
-  for (const name of path) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : at;
+  for (const name of path) {
+    if (typeof at !== 'object' || at === null) return false;
+    at = (at as Record<string, unknown>)[name];
+  }
   return at === undefined;
 }
 

@@ -68,6 +68,11 @@ const routes: RoutePlugin = async (app) => {
     { config: { access: 'public' }, schema: { body: z.strictObject({ all: z.boolean().optional() }).optional() } },
     async (request) => ({ all: request.body?.all ?? 'nobody said' }),
   );
+  app.post(
+    '/labelled',
+    { config: { access: 'public' }, schema: { body: z.object({ labels: z.record(z.string(), z.string()) }) } },
+    async () => 'ok',
+  );
   app.get('/boom', { config: { access: 'public' } }, async () => {
     throw new Error('the password is hunter2');
   });
@@ -179,6 +184,20 @@ test('all violations of all parts of a request are listed in one 422', async () 
   expect(nothing.json().errors).toContainEqual({ at: 'body', message: 'is required' });
   const some = await app.inject({ method: 'POST', url: '/things/1?limit=1', payload: { size: 1 } });
   expect(some.json().errors).toEqual([{ at: 'body.name', message: 'is required' }]);
+});
+
+test('a value that was sent is not said to be missing, whatever it is called', async () => {
+  const app = await server();
+  const labels = { 'http/route': 5, 'http/': 5, '/http': 5, size: 'big' };
+  const answer = await app.inject({ method: 'POST', url: '/labelled', payload: { labels } });
+  expect(answer.statusCode).toBe(422);
+  expect(answer.json().errors).toEqual([
+    { at: 'body.labels.http.route', message: expect.stringContaining('expected string') },
+    { at: 'body.labels.http', message: expect.stringContaining('expected string') },
+    { at: 'body.labels.http', message: expect.stringContaining('expected string') },
+  ]);
+  const none = await app.inject({ method: 'POST', url: '/labelled', payload: {} });
+  expect(none.json().errors).toEqual([{ at: 'body.labels', message: 'is required' }]);
 });
 
 test('If-Match is refused where nothing can match, and never passed over', async () => {
