@@ -12,7 +12,7 @@ export { countMissing } from './count-missing.ts';
 export { type Graph, requireGraph } from './graphs/graph.ts';
 export { findTornEnd } from './looks-complete.ts';
 export { renderManifest } from './manifest.ts';
-export { believedMs, isAheadOfClock, isMisdated, newestFirstAt, type RecoveryPoint } from './point.ts';
+export { believedMs, isAheadOfClock, isMisdated, isOutOfOrder, newestFirstAt, type RecoveryPoint } from './point.ts';
 export { boundedPointHistory } from './point-growth.ts';
 export { createPointStore, type PointStore } from './point-store.ts';
 export { connectPostgres, defaultDatabase, defaultUser, type PostgresConnection } from './postgres/connection.ts';

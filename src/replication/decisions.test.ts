@@ -3,11 +3,12 @@ import type { RecoveryPoint } from '../backup/index.ts';
 import { environmentOf, placeWithCredentials, requireKnownCredentials } from './credentials.ts';
 import { damagedPacks, planHeal } from './heal.ts';
 import { measureLag } from './lag.ts';
-import type { ReplicaOverview } from './overview.ts';
+import { type ReplicaOverview, readOverview } from './overview.ts';
 import { decidePlacement, type PlacedCopy, type PlacementRule } from './placement.ts';
 import { watchGrowth } from './places/repository-place.ts';
 import { planSync, refusePoint } from './plan-sync.ts';
 import { freshState, type Replica } from './replica.ts';
+import type { ReplicationDeps } from './replication-deps.ts';
 import { decideReplicaWork } from './replication-job.ts';
 
 const hour = 3_600_000;
@@ -52,6 +53,37 @@ test('how far behind a place is nobody knows where all that is missing is dated 
   const known = { ...ahead, misdated: true };
   expect(measureLag([known], [], 200 * hour)).toMatchObject({ lagMs: null });
   expect(measureLag([known, point('old', 1)], [copy], 200 * hour)).toMatchObject({ lagMs: 200 * hour - 1 });
+});
+
+describe('a good point that was noted while the clock was behind', () => {
+  const [older, good] = [point('older', 1), point('good', 50 * hour, { misdated: true, inOrder: true })];
+  const at = (...there: RecoveryPoint[]) => there.map(({ id, takenMs }) => ({ pointId: id, takenMs }));
+
+  test('is the newest there, and since when it is missing nobody knows', () => {
+    const lag = (...there: RecoveryPoint[]) => measureLag([good, older], at(...there), 60 * hour);
+    expect(lag(good, older)).toMatchObject({ lagMs: 0, points: 0, newestTherePointId: 'good' });
+    expect(lag(good)).toMatchObject({ lagMs: 0, points: 1, newestTherePointId: 'good' });
+    expect(lag(older)).toMatchObject({ lagMs: null, points: 1, newestTherePointId: 'older' });
+  });
+  test('hides no other that lies there from a placement rule', async () => {
+    const replica = { id: 'far', zone: 'far', offline: false, enabled: true };
+    const copies = at(good, older).map((one) => ({ ...one, replicaId: 'far', targetId: 't' }));
+    const overview = readOverview({
+      ...{ clock: { now: () => 60 * hour }, targetIds: ['t'], sourceUnsound: async () => undefined },
+      points: { list: async () => [good, older].map((one) => ({ ...one, targetId: 't' })) },
+      replicas: { list: async () => [replica] },
+      store: {
+        states: async () => new Map([['far', { ...freshState, status: 'healthy' }]]),
+        copies: async () => copies,
+      },
+      settings: () => ({
+        ...{ enabled: true, pruneIntervalMs: 0 },
+        placement: { copies: 2, zones: 2, offline: false, zone: 'house', withinMs: hour, offlineWithinMs: hour },
+      }),
+      // Of its parts, what an overview asks.
+    } as unknown as ReplicationDeps);
+    expect((await overview).placement).toMatchObject([{ met: true, copies: 2 }]);
+  });
 });
 
 describe('placement', () => {

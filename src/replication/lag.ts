@@ -1,4 +1,4 @@
-import { isMisdated, newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
+import { isMisdated, isOutOfOrder, newestFirstAt, type RecoveryPoint } from '../backup/index.ts';
 import type { Copy } from './replica.ts';
 
 export type ReplicaLag = {
@@ -12,7 +12,7 @@ export type ReplicaLag = {
   readonly newestTherePointId: string | null;
 };
 
-type Known = Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated' | 'storedBytes' | 'logicalBytes'>;
+type Known = Pick<RecoveryPoint, 'id' | 'takenMs' | 'misdated' | 'inOrder' | 'storedBytes' | 'logicalBytes'>;
 
 /** @param points those that shall be there, of one target, in any order */
 export function measureLag(
@@ -22,16 +22,14 @@ export function measureLag(
 ): ReplicaLag {
   const there = new Set(copies.map(({ pointId }) => pointId));
   const missing = points.filter(({ id }) => !there.has(id));
-  const misdated = new Set(points.filter((one) => isMisdated(one, nowMs)).map(({ id }) => id));
+  const known = new Map(points.map((one) => [one.id, one]));
   const newestFirst = newestFirstAt(nowMs);
-  const [newest] = copies
-    .map(({ pointId: id, takenMs }) => ({ id, takenMs, misdated: misdated.has(id) }))
-    .sort(newestFirst);
-  // How long one has waited that is misdated, nobody knows.
-  const waiting = missing.filter(
-    ({ id, takenMs }) => !misdated.has(id) && (newest === undefined || newestFirst({ id, takenMs }, newest) < 0),
-  );
-  const unknown = waiting.length === 0 && missing.length > 0 && (newest === undefined || isMisdated(newest, nowMs));
+  const [newest] = copies.map(({ pointId: id, takenMs }) => known.get(id) ?? { id, takenMs }).sort(newestFirst);
+  const newer = missing.filter((one) => newest === undefined || newestFirst(one, newest) < 0);
+  // How long one has waited that is misdated, nobody knows, also where its place among the others is known.
+  const waiting = newer.filter((one) => !isMisdated(one, nowMs));
+  const noOrder = missing.length > 0 && newest !== undefined && isOutOfOrder(newest, nowMs);
+  const unknown = waiting.length === 0 && (newer.length > 0 || noOrder);
   return {
     lagMs:
       points.length === 0 || unknown

@@ -60,10 +60,13 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
     const state = { ...known, stuck: known.stuck.filter(({ pointId }) => missing.has(pointId)) };
     return { replica, state, targets };
   });
-  const newestThere = (targets: readonly ReplicaOfTarget[], targetId: string): number | null => {
-    const its = targets.find((one) => one.targetId === targetId);
-    const point = pointsOf(targetId).find(({ id }) => id === its?.newestTherePointId);
-    return point ? believedMs(point, nowMs) : (its?.newestThereMs ?? null);
+  // One whose age nobody knows does not hide the others that lie there.
+  const newestThere = (replicaId: string, targetId: string): number | null => {
+    const known = new Map(pointsOf(targetId).map((point) => [point.id, point]));
+    const believed = copies
+      .filter((one) => one.replicaId === replicaId && one.targetId === targetId)
+      .map((one) => believedMs(known.get(one.pointId) ?? one, nowMs));
+    return believed.length === 0 ? null : Math.max(...believed);
   };
   return {
     atMs: nowMs,
@@ -85,9 +88,9 @@ export async function readOverview(deps: ReplicationDeps, ofTarget?: string): Pr
             {
               takenMs: pointsOf(targetId).map((point) => believedMs(point, nowMs)),
               sourceSound: unsound === undefined,
-              replicas: overviews.map(({ replica, state, targets }) => ({
+              replicas: overviews.map(({ replica, state }) => ({
                 ...{ replicaId: replica.id, zone: replica.zone, offline: replica.offline },
-                newestTakenMs: newestThere(targets, targetId),
+                newestTakenMs: newestThere(replica.id, targetId),
                 sound: replica.enabled && isSound(replica, state),
               })),
             },

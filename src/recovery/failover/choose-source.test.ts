@@ -45,8 +45,9 @@ test('places that do not answer are waited for at the same time, and no longer t
 test('a point that is dated in the future is passed over for what was taken since, and both are told', async () => {
   const clock = createFakeClock();
   const verified = { targetId: 't', scope: 'target', verifiedMs: 2, forgottenMs: null, manifest: { format: 1 } };
+  const wrongClock = { ...verified, id: 'wrong-clock', takenMs: clock.now() + 86_400_000 } as unknown as RecoveryPoint;
   const rows = [
-    { ...verified, id: 'wrong-clock', takenMs: clock.now() + 86_400_000 },
+    wrongClock,
     { ...verified, id: 'newest', takenMs: clock.now() - 60_000 },
     { ...verified, id: 'older', takenMs: clock.now() - 3_600_000 },
   ] as unknown as RecoveryPoint[];
@@ -66,6 +67,10 @@ test('a point that is dated in the future is passed over for what was taken sinc
   expect(found.map(({ point }) => point.id)).toEqual(['newest']);
   expect(notes).toEqual([expect.stringMatching(/^wrong-clock was dated in the future.*Name it/)]);
   expect((await choose('wrong-clock')).found.map(({ point }) => point.id)).toEqual(['wrong-clock']);
-  rows.splice(1);
+  // A good one that was noted while the clock was behind keeps its place, and is no such point.
+  const good = { ...verified, id: 'good', takenMs: clock.now() - 1, misdated: true, inOrder: true };
+  rows.splice(0, 1, good as unknown as RecoveryPoint);
+  expect(await choose(null)).toMatchObject({ found: [{ point: { id: 'good' } }], notes: [] });
+  rows.splice(0, rows.length, wrongClock);
   expect((await choose(null)).found.map(({ point }) => point.id)).toEqual(['wrong-clock']);
 });

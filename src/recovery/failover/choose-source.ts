@@ -1,6 +1,6 @@
 import {
   findManifestSnapshot,
-  isMisdated,
+  isOutOfOrder,
   newestFirstAt,
   type RecoverablePoint,
   type RecoveryPoint,
@@ -113,7 +113,7 @@ async function candidatesOf(
   const until = candidates[0] ? verified.indexOf(candidates[0]) : mostTried;
   return {
     ...{ candidates, damaged: verified.slice(0, until).filter(isDamaged) },
-    ahead: verified.filter((one) => isMisdated(one, nowMs)).slice(0, mostTried),
+    ahead: verified.filter((one) => isOutOfOrder(one, nowMs)).slice(0, mostTried),
   };
 }
 
