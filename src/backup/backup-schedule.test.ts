@@ -209,7 +209,7 @@ test('a point that was dated by a clock ahead is neither the newest nor the last
   expect((await points.find('backup_0'))?.misdated).toBe(true);
   const { newest, newestVerified, rpo, warnings } = await schedule.status('rag');
   expect([newest?.id, newestVerified?.id, rpo.measuredMs]).toEqual(['backup_2', 'backup_2', 3 * hour]);
-  expect(warnings.join()).toContain('backup_0 was dated in the future');
+  expect(warnings.join()).toContain('backup_0 bears a date that lay in the future');
   await pass(schedule, 2 * hour, 600_000);
   expect(taken.slice(1).map((one) => one.atMs - noon)).toEqual([4 * hour, 8 * hour, 12 * hour]);
 });
@@ -251,5 +251,5 @@ test('good points that were noted because the clock was behind keep their places
 test('a point in part and one of a workspace are named as well when they are dated in the future', async () => {
   const aheadMs = nowMs + 24 * hour;
   await state.db.unit((tx) => points.insert(tx, point('tenant', { takenMs: aheadMs, workspace: 'tenant' })));
-  expect((await begin().status('rag')).warnings.join()).toContain('tenant was dated in the future');
+  expect((await begin().status('rag')).warnings.join()).toContain('tenant bears a date that lay in the future');
 });

@@ -3,7 +3,7 @@ import { openTestState } from '../migrations/test-state.ts';
 import { silentLogger } from '../platform/logging.ts';
 import { type CatalogueDeps, rebuildCatalogue } from './catalogue/index.ts';
 import type { Manifest } from './manifest.ts';
-import { findDatedLater, reviewNotes } from './misdated.ts';
+import { describeAhead, findDatedLater, reviewNotes } from './misdated.ts';
 import { newestFirstAt, type RecoveryPoint } from './point.ts';
 import { createPointStore } from './point-store.ts';
 import { chooseRecoverable, describeMisdated, listRecoverable } from './recover/plan-recovery.ts';
@@ -124,6 +124,15 @@ test('what was noted while the clock was behind keeps its place, and is forgotte
   expect(inOrder.toSorted(newestFirstAt(noon + hour))[0]?.id).toBe('good');
   // As long as its date is ahead, nothing is known.
   expect(review(['good'], [good, older], noon - hour)).toEqual({ good: false });
+});
+
+test('good points that one names which was taken while the clock was behind stay noted as long as it is there, and nothing advises to delete them', () => {
+  const [good, behind, next] = [row('good', noon, []), row('behind', 0, ['good']), row('next', noon + hour, [])];
+  expect(review(['good'], [next, good, behind], noon + hour)).toEqual({ good: false });
+  const told = describeAhead({ ...good, misdated: true, inOrder: false }, noon + hour);
+  expect(told).toContain('or another was behind then');
+  expect(told).not.toContain('delete');
+  expect(review(['good'], [next, good], noon + hour)).toEqual({ good: 'drop' });
 });
 
 test('what another was taken after stays the older one, and an earlier version says nothing', () => {

@@ -97,7 +97,7 @@ export function reviewNotes(
 /** Of a point whose date is not to be believed, for people. */
 export const describeAhead = (point: RecoveryPoint, nowMs: number): string =>
   isOutOfOrder(point, nowMs)
-    ? `${point.id} was dated in the future, by a clock that was wrong then. It counts as older than all others, and goes by no retention until its date has come: \`ragwarden backup snapshot delete\` drops it.`
+    ? `${point.id} bears a date that lay in the future: the clock that dated it was ahead, or another was behind then. It counts as older than all others, and goes by no retention until its date has come.`
     : `${point.id} lay in the future for more than an hour: the clock that dated it was ahead, or this one was behind then. Nothing was taken after it, and how old it is nobody knows until the next point is taken.`;
 
 type MisdatedDeps = {
