@@ -30,7 +30,7 @@ const repository = (id: string, findings: string[] = []) => ({
   forget: vi.fn(async () => ({ forgotten: 1 })),
   mendIndex: vi.fn(async () => ({ moved: [pack] })),
   prune: vi.fn(async () => ({ freedBytes: 0 })),
-  copyFrom: vi.fn(async ({ onProgress }: Pick<Parameters<Repository['copyFrom']>[0], 'onProgress'>) => {
+  copyFrom: vi.fn(async ({ onProgress }: Pick<Parameters<Repository['copyFrom']>[0], 'onProgress' | 'snapshotIds'>) => {
     onProgress?.({ bytesDone: 300, bytesTotal: null });
     return { durationMs: 0, bytes: 400 };
   }),
@@ -126,6 +126,32 @@ test('a heal mends damage and no conflict: that is told afterwards as before', a
   await state.db.unit((tx) => deps.store.changeState(tx, 'far', { ...failed, conflict: null }));
   await heal(deps, replica, { damaged: 'target' }, context);
   expect(await stateOf()).toMatchObject({ status: 'healthy', error: null, failuresInRow: 0 });
+});
+
+test.each([
+  ['what lies here', 't1', null, []],
+  ['the catalogue', undefined, 't1', []],
+  ['neither', undefined, null, ['m', 's']],
+  ['the catalogue, as the one that is there', undefined, 't2', ['m', 's']],
+])('a heal brings no other point of the same id, and which is the own one is told by %s', async (_, here, treeId, brought) => {
+  const [source, there] = [repository('here'), repository('there')];
+  const snapshots = here === undefined ? [] : [{ id: 'here-1', tree: here, tags: ['rp:a', 'manifest'] }];
+  const foreign = [
+    { id: 'm', tree: 't2', tags: ['rp:a', 'manifest'] },
+    { id: 's', tree: 't3', tags: ['rp:a', 'stream:db.dump'] },
+  ];
+  const deps = given(
+    { ...source, snapshots: async () => snapshots },
+    { ...there, snapshots: async () => foreign },
+    {
+      // Of the catalogue, what a heal asks.
+      points: { find: async () => ({ forgottenMs: null, treeId }) } as unknown as ReplicationDeps['points'],
+      onSourceHealed: async () => undefined,
+    },
+  );
+  const { backup_ids: ids } = await heal(deps, replica, { damaged: 'source' }, context);
+  const copied = source.copyFrom.mock.calls.flatMap(([{ snapshotIds }]) => snapshotIds ?? []);
+  expect([copied.sort(), ids]).toEqual([brought, brought.length > 0 ? ['a'] : []]);
 });
 
 test('a heal shows the bytes while they come back; how many they were is told by operation, log and event', async () => {

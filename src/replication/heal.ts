@@ -274,7 +274,8 @@ async function requireSound(good: Repository, call: { signal: AbortSignal; opera
 
 /**
  * What a heal that was killed had dropped and not brought yet, or what was lost: points that exist by the catalogue, that the good
- * side has and this one not. At a target the next copy brings them anyway; here nobody else does.
+ * side has and this one not. At a target the next copy brings them anyway; here nobody else does. Of one id with two contents only
+ * ours is brought: nothing decides here between them, and two manifests of one point could not be told apart afterwards.
  */
 async function bringBack(
   { points }: Pick<ReplicationDeps, 'points'>,
@@ -288,7 +289,15 @@ async function bringBack(
   for (const one of theirs) {
     const id = pointOf(one);
     if (id === undefined || mine.some((own) => own.tree === one.tree && pointOf(own) === id)) continue;
-    if ((await points.find(id))?.forgottenMs === null) missing.push(one);
+    const row = await points.find(id);
+    if (row?.forgottenMs !== null) continue;
+    const manifestsOf = (list: readonly ListedSnapshot[]): string[] =>
+      list.filter((other) => isManifest(other) && pointOf(other) === id).map(({ tree }) => tree);
+    const ours = [...manifestsOf(mine), ...(row.treeId === null ? [] : [row.treeId])];
+    const isOurs = (tree: string): boolean => ours.every((own) => own === tree);
+    const there = manifestsOf(theirs);
+    // Streams go with the manifest that names them.
+    if (isManifest(one) ? isOurs(one.tree) : there.length === 0 || there.some(isOurs)) missing.push(one);
   }
   await copyBack({ damaged, good }, missing, brought, call);
   return [...new Set(missing.flatMap((one) => pointOf(one) ?? []))];
