@@ -133,26 +133,29 @@ test.each([
   ['the catalogue', undefined, 't1', []],
   ['neither', undefined, null, ['m', 's']],
   ['the catalogue, as the one that is there', undefined, 't2', ['m', 's']],
-])('a heal brings no other point of the same id, and which is the own one is told by %s', async (_, here, treeId, brought) => {
-  const [source, there] = [repository('here'), repository('there')];
-  const snapshots = here === undefined ? [] : [{ id: 'here-1', tree: here, tags: ['rp:a', 'manifest'] }];
-  const foreign = [
-    { id: 'm', tree: 't2', tags: ['rp:a', 'manifest'] },
-    { id: 's', tree: 't3', tags: ['rp:a', 'stream:db.dump'] },
-  ];
-  const deps = given(
-    { ...source, snapshots: async () => snapshots },
-    { ...there, snapshots: async () => foreign },
-    {
-      // Of the catalogue, what a heal asks.
-      points: { find: async () => ({ forgottenMs: null, treeId }) } as unknown as ReplicationDeps['points'],
-      onSourceHealed: async () => undefined,
-    },
-  );
-  const { backup_ids: ids } = await heal(deps, replica, { damaged: 'source' }, context);
-  const copied = source.copyFrom.mock.calls.flatMap(([{ snapshotIds }]) => snapshotIds ?? []);
-  expect([copied.sort(), ids]).toEqual([brought, brought.length > 0 ? ['a'] : []]);
-});
+])(
+  'a heal brings no other point of the same id, and which is the own one is told by %s',
+  async (_, here, treeId, brought) => {
+    const [source, there] = [repository('here'), repository('there')];
+    const snapshots = here === undefined ? [] : [{ id: 'here-1', tree: here, tags: ['rp:a', 'manifest'] }];
+    const foreign = [
+      { id: 'm', tree: 't2', tags: ['rp:a', 'manifest'] },
+      { id: 's', tree: 't3', tags: ['rp:a', 'stream:db.dump'] },
+    ];
+    const deps = given(
+      { ...source, snapshots: async () => snapshots },
+      { ...there, snapshots: async () => foreign },
+      {
+        // Of the catalogue, what a heal asks.
+        points: { find: async () => ({ forgottenMs: null, treeId }) } as unknown as ReplicationDeps['points'],
+        onSourceHealed: async () => undefined,
+      },
+    );
+    const { backup_ids: ids } = await heal(deps, replica, { damaged: 'source' }, context);
+    const copied = source.copyFrom.mock.calls.flatMap(([{ snapshotIds }]) => snapshotIds ?? []);
+    expect([copied.sort(), ids]).toEqual([brought, brought.length > 0 ? ['a'] : []]);
+  },
+);
 
 test('a heal shows the bytes while they come back; how many they were is told by operation, log and event', async () => {
   const there = repository('there', [`pack ${pack}: does not exist`]);

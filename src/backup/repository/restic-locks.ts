@@ -6,7 +6,7 @@ const resticStaleMs = 30 * 60_000;
 
 export type LockFacts = {
   readonly thisHost: string;
-  /** Start ticks of a living process, undefined when there is none. */
+  /** Start ticks of a living process, 0 when it is not shown, undefined when there is none. */
   readonly runningProcess: (pid: number) => number | undefined;
   /** Children of ours that did not end by themselves. */
   readonly killedChildren: readonly ChildRecord[];

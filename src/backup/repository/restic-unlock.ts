@@ -1,7 +1,7 @@
 import { unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { programOf, runningProcess } from '../../platform/child-processes/index.ts';
+import { programOf, seenOrHidden } from '../../platform/child-processes/index.ts';
 import { AppError, isAppError, systemCode } from '../../platform/errors.ts';
 import type { Call, Repository, RepositoryLock } from './repository.ts';
 import {
@@ -26,7 +26,7 @@ export function createLockKeeper(tool: ResticTool, options: ResticOptions): Lock
   const { location, children, log, clock } = options;
   const lockFacts = (): LockFacts => ({
     thisHost: hostname(),
-    runningProcess: isRunning,
+    runningProcess: seenOrHidden,
     killedChildren: children.endedBySignal(),
   });
 
@@ -109,15 +109,4 @@ export function createLockKeeper(tool: ResticTool, options: ResticOptions): Lock
       }
     },
   };
-}
-
-/** A process that lives, or may live where there is no `/proc` to look into. */
-function isRunning(pid: number): number | undefined {
-  if (process.platform === 'linux') return runningProcess(pid);
-  try {
-    process.kill(pid, 0);
-    return 0;
-  } catch (err) {
-    return systemCode(err) === 'EPERM' ? 0 : undefined;
-  }
 }

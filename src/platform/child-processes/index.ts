@@ -5,4 +5,4 @@ export type { ChildResult, ChildSpec } from './child.ts';
 export { type ChildProcesses, createChildProcesses, type PipeResult, type RunningChild } from './child-processes.ts';
 export type { ChildRecord } from './child-record.ts';
 export { findProgram, systemSearchPath } from './find-program.ts';
-export { programOf, runningProcess } from './proc.ts';
+export { programOf, runningProcess, seenOrHidden } from './proc.ts';

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { systemCode } from '../errors.ts';
 
 /** What `/proc/<pid>/stat` says of one process; the fields of proc(5) that tell processes and their families apart. */
 type ProcessFacts = {
@@ -33,6 +34,22 @@ const isAlive = (facts: ProcessFacts): boolean => !['Z', 'X', 'x'].includes(fact
 export function runningProcess(pid: number): number | undefined {
   const facts = readFacts(pid);
   return facts && isAlive(facts) ? facts.startTicks : undefined;
+}
+
+/**
+ * As `runningProcess`, and 0 for one that lives and is not shown: of another user under `hidepid` or `ProtectProc`, or where the
+ * system has no `/proc`. That a number is taken is not hidden by those.
+ */
+export function seenOrHidden(pid: number): number | undefined {
+  const facts = readFacts(pid);
+  // Zero and less would ask for whole groups.
+  if (facts || pid < 1) return facts && isAlive(facts) ? facts.startTicks : undefined;
+  try {
+    process.kill(pid, 0);
+    return 0;
+  } catch (err) {
+    return systemCode(err) === 'EPERM' ? 0 : undefined;
+  }
 }
 
 /** The name of the program that a process runs, cut at 15 characters. Undefined where there is none, or no `/proc`. */
