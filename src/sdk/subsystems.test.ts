@@ -43,13 +43,33 @@ test.each([
   expect(off).toEqual({ status: 'unknown', message: 'Analytics are off.' });
 });
 
-test('what never ran is not called well, and what does not answer is not passed over', async () => {
+test('what never ran is not called well', async () => {
   const client = clientOf({ leaks: 0, alerts: null, recent: 0, rate: null });
   const { cleanup_scheduler: cleanup, metrics_collector: collector } = await readSubsystems(client, { nowMs });
   expect([cleanup?.status, collector?.active_alerts]).toEqual(['unknown', null]);
-  const gone = {
-    ...client,
-    metrics: { global: () => Promise.reject(new Error('gone')) },
-  } as unknown as RagwardenClient;
-  await expect(readSubsystems(gone, { nowMs })).rejects.toThrow('gone');
+});
+
+const well = clientOf({ leaks: 0, alerts: 0, recent: 0, rate: 1 });
+/** The same, whose global metrics cannot be read. */
+const without = (reason: Error, more: object = {}) =>
+  ({ ...well, metrics: { global: () => Promise.reject(reason) }, ...more }) as unknown as RagwardenClient;
+
+test('what cannot tell is unknown with the reason, and hides none of the others', async () => {
+  const away = new RagwardenError({ code: 'storage/unavailable', status: 503, detail: 'The database is away.' });
+  const gone = { status: 'unknown', message: 'The database is away.' };
+  expect(
+    await readSubsystems(without(away, { quotas: { violations: () => Promise.reject(away) } }), { nowMs }),
+  ).toMatchObject({
+    ...{ resource_manager: gone, metrics_collector: gone, quota_manager: gone },
+    cleanup_scheduler: { status: 'healthy' },
+  });
+  const off = new RagwardenError({ code: 'feature/disabled', detail: 'Metrics are off.' });
+  expect(await readSubsystems(without(off), { nowMs })).toMatchObject({
+    metrics_collector: { status: 'unknown', message: 'Metrics are off.' },
+    quota_manager: { status: 'healthy', total_checks: null, recent_violations: 0 },
+  });
+});
+
+test('whoever ends the call gets no answer, but his own reason', async () => {
+  await expect(readSubsystems(without(new Error('ended')), { nowMs })).rejects.toThrow('ended');
 });

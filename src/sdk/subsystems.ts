@@ -19,13 +19,21 @@ const wordAbove = (value: number, [degraded, unhealthy]: readonly [number, numbe
 const wordOfShare = (share: number | null): HealthWord =>
   share === null ? 'unknown' : share < 0.5 ? 'unhealthy' : share < 0.8 ? 'degraded' : 'healthy';
 
-/** The five systems of document 003 by its names, from what they tell of themselves. One that is switched off is unknown. */
+/**
+ * The five systems of document 003 by its names, from what they tell of themselves. One that is switched off, or cannot tell, is
+ * unknown: the others are told all the same, which counts most while something is wrong.
+ */
 export async function readSubsystems(
   { metrics, analytics, quotas, cleanup }: Pick<RagwardenClient, 'metrics' | 'analytics' | 'quotas' | 'cleanup'>,
   { nowMs, signal }: { readonly nowMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<Readonly<Record<string, Subsystem>>> {
   const call = signal === undefined ? {} : { signal };
   const global = metrics.global(call);
+  // Quotas hold with the metrics off too.
+  const checks = global.then(
+    ({ quota_status: seen }) => seen?.metrics.total_checks ?? null,
+    (err) => unlessRefused(err, () => null),
+  );
   const reads: Readonly<Record<string, Promise<Subsystem>>> = {
     resource_manager: global.then(({ resource_summary: seen }) => {
       if (seen === null) return { status: 'unknown', message: 'There is no registry of resources.' };
@@ -47,12 +55,12 @@ export async function readSubsystems(
       ...{ status: 'healthy', message: `${patterns} patterns, ${recommendations} recommendations.` },
       ...{ patterns_detected: patterns, recommendations },
     })),
-    quota_manager: Promise.all([global, quotas.violations({ limit: mostViolations, ...call })]).then(
-      ([{ quota_status: seen }, { items }]) => {
+    quota_manager: Promise.all([checks, quotas.violations({ limit: mostViolations, ...call })]).then(
+      ([total, { items }]) => {
         const recent = items.filter(({ last_time: at }) => Date.parse(at) > nowMs - hourMs).length;
         return {
           ...{ status: wordAbove(recent, [10, 50]), message: `${recent} violations in the last hour.` },
-          ...{ total_checks: seen?.metrics.total_checks ?? null, recent_violations: recent },
+          ...{ total_checks: total, recent_violations: recent },
         };
       },
     ),
@@ -62,12 +70,15 @@ export async function readSubsystems(
       ...{ tasks_configured: totals.total_tasks, success_rate: totals.success_rate },
     })),
   };
-  const read = Object.entries(reads).map(async ([name, one]) => [name, await one.catch(unknownWhenOff)] as const);
+  const read = Object.entries(reads).map(async ([name, one]) => [name, await one.catch(unknown)] as const);
   return Object.fromEntries(await Promise.all(read));
 }
 
-function unknownWhenOff(err: unknown): Subsystem {
-  if (err instanceof RagwardenError && err.code === 'feature/disabled')
-    return { status: 'unknown', message: err.detail };
+const unknown = (err: unknown): Subsystem =>
+  unlessRefused(err, ({ detail }) => ({ status: 'unknown', message: detail }));
+
+/** What the caller ended, and what is a mistake here, is no answer of ragwarden. */
+function unlessRefused<T>(err: unknown, answer: (refusal: RagwardenError) => T): T {
+  if (err instanceof RagwardenError) return answer(err);
   throw err;
 }
