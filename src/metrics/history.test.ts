@@ -94,6 +94,35 @@ test('what was sampled can be read, before and after it was flushed, and by anot
   );
 });
 
+test('what waits of a series that ends stays its own, also when another one takes its place at once', async () => {
+  const clock = heldClock(1_000_000);
+  const { recorder, history } = await newHistory({ clock });
+  const level = recorder.gauge({ name: 'used' });
+  const took = recorder.histogram({ name: 'took' });
+  const batch = { count: 1, sum: 3, min: 3, max: 3, values: [3], counts: [1] };
+  for (const [pod, value] of [
+    ['a', 1],
+    ['b', 2],
+    ['c', 3],
+  ] as const) {
+    recorder.take(level.labels({ pod }), 900_000 + value, value);
+    recorder.take(took.labels({ pod }), 900_000, { ...batch, sum: value, min: value, max: value, values: [value] });
+    if (pod !== 'c') for (const one of [level, took]) one.remove({ pod });
+  }
+  // Forgotten on purpose.
+  recorder.reset({ pod: 'c' });
+  await history.sampleOnce();
+  expect(await history.readSeries('used', undefined, 0, 2_000_000)).toMatchObject([
+    { labels: { pod: 'a' }, samples: [{ atMs: 900_001, value: 1 }] },
+    { labels: { pod: 'b' }, samples: [{ atMs: 900_002, value: 2 }] },
+  ]);
+  const { series } = await history.query({ name: 'took', aggregation: 'sum', fromMs: 800_000, toMs: 1_000_000 });
+  expect(series).toEqual([
+    { labels: expect.objectContaining({ pod: 'a' }), values: [1] },
+    { labels: expect.objectContaining({ pod: 'b' }), values: [2] },
+  ]);
+});
+
 test('a restart within ten minutes continues beside the earlier block, not over it', async () => {
   const clock = heldClock(1_000_000);
   const first = await newHistory({ clock });

@@ -1,7 +1,7 @@
 import type { BlockSeries, SeriesName, SeriesType } from './block.ts';
 import { Column, GrowingSamples, RowTimes } from './growing-samples.ts';
 import type { PendingSample } from './recorder.ts';
-import { type Family, histogramCount } from './series.ts';
+import { type Family, histogramCount, type SeriesHandle } from './series.ts';
 import { Interval, type Summary } from './summary.ts';
 
 /** Has a value when it was recorded. */
@@ -38,8 +38,7 @@ export function createOpenBlock(startMs: number): OpenBlock {
   const series = new Map<object, OfSeries>();
   const columnsByName = new Map<string, Column[]>();
 
-  const find = (family: Family, slot: number): OfSeries => {
-    const own = family.seriesAt(slot)!;
+  const find = (own: SeriesHandle): OfSeries => {
     let found = series.get(own);
     if (found === undefined) {
       found = { columns: new Map() };
@@ -49,10 +48,11 @@ export function createOpenBlock(startMs: number): OpenBlock {
   };
 
   const push = (family: Family, slot: number, name: string, type: SeriesType, value: number, row: number): void => {
-    const { columns } = find(family, slot);
+    const own = family.seriesAt(slot)!;
+    const { columns } = find(own);
     const column = columns.get(name);
     if (column === undefined) {
-      const begun = new Column(nameOf(family, slot, name, type), row, value);
+      const begun = new Column(nameOf(family, own, name, type), row, value);
       columns.set(name, begun);
       const named = columnsByName.get(name);
       if (named === undefined) columnsByName.set(name, [begun]);
@@ -113,14 +113,14 @@ export function createOpenBlock(startMs: number): OpenBlock {
     }
   };
 
-  const eventsOf = (family: Family, slot: number): Events => {
-    const found = find(family, slot);
-    found.events ??= { ...nameOf(family, slot, storedName(family), 'gauge'), samples: new Map() };
+  const eventsOf = (family: Family, own: SeriesHandle): Events => {
+    const found = find(own);
+    found.events ??= { ...nameOf(family, own, storedName(family), 'gauge'), samples: new Map() };
     return found.events;
   };
-  const intervalsOf = (family: Family, slot: number): Intervals => {
-    const found = find(family, slot);
-    found.intervals ??= { ...nameOf(family, slot, storedName(family), 'distribution'), rows: new Map() };
+  const intervalsOf = (family: Family, own: SeriesHandle): Intervals => {
+    const found = find(own);
+    found.intervals ??= { ...nameOf(family, own, storedName(family), 'distribution'), rows: new Map() };
     return found.intervals;
   };
 
@@ -130,11 +130,11 @@ export function createOpenBlock(startMs: number): OpenBlock {
       if (type === 'histogram') {
         const taken = family.distributions?.take(slot);
         if (taken === undefined) continue;
-        const { rows } = intervalsOf(family, slot);
+        const { rows } = intervalsOf(family, family.seriesAt(slot)!);
         rows.set(freeAt(rows, atMs), taken);
       } else if (family.changed[slot] === 1) {
         family.changed[slot] = 0;
-        eventsOf(family, slot).samples.set(atMs, family.values[slot]!);
+        eventsOf(family, family.seriesAt(slot)!).samples.set(atMs, family.values[slot]!);
       }
     }
   };
@@ -185,14 +185,15 @@ export function createOpenBlock(startMs: number): OpenBlock {
     },
     addPending(pending) {
       if (pending.length > 0) version += 1;
-      for (const { family, slot, atMs, value, told } of pending) {
-        // The series ended meanwhile.
-        if (family.seriesAt(slot) === undefined) continue;
+      for (const { handle, atMs, value, told } of pending) {
+        const { family, slot } = handle;
+        // Of a series that ended meanwhile under its own labels still, or not at all.
+        if (slot === 0 && family.labelsOfSeries(handle) === undefined) continue;
         if (family.definition.type === 'gauge') {
-          const { samples } = eventsOf(family, slot);
+          const { samples } = eventsOf(family, handle);
           if (typeof value === 'number' && (!told || samples.get(atMs) !== value)) addNewest(samples, atMs, value);
         } else {
-          const { rows } = intervalsOf(family, slot);
+          const { rows } = intervalsOf(family, handle);
           const known = rows.get(atMs);
           const interval = known instanceof Interval ? known : new Interval();
           if (known !== interval) rows.set(freeAt(rows, atMs), interval);
@@ -234,8 +235,8 @@ const noColumns: readonly Column[] = [];
 
 const storedName = (family: Family): string => family.definition.storedName ?? family.definition.name;
 
-function nameOf(family: Family, slot: number, name: string, type: SeriesType): SeriesName {
-  const flat = family.labelsOf(slot);
+function nameOf(family: Family, own: SeriesHandle, name: string, type: SeriesType): SeriesName {
+  const flat = family.labelsOfSeries(own) ?? [];
   const labels: Record<string, string> = {};
   for (let i = 0; i < flat.length; i += 2) labels[flat[i]!] = flat[i + 1]!;
   return { name, labels, type };

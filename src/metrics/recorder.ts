@@ -55,8 +55,8 @@ export type Refusal = {
 
 /** A value with a time of its own, on its way into the store. */
 export type PendingSample = {
-  readonly family: Family;
-  readonly slot: number;
+  /** Not its slot, which another series may have by then. */
+  readonly handle: LevelHandle | DistributionHandle;
   readonly atMs: number;
   /** Of a distribution also many at once. */
   readonly value: number | Batch;
@@ -334,7 +334,7 @@ export function createRecorder(options: {
     }
     // Later ones of a distribution share the rows of whole seconds.
     const rowMs = handle instanceof LevelHandle ? atMs : Math.floor(atMs / 1_000) * 1_000;
-    pending.push({ family, slot, atMs: rowMs, value, told: !isNow });
+    pending.push({ handle, atMs: rowMs, value, told: !isNow });
     pendingNumbers += numbers;
   };
 
@@ -389,14 +389,16 @@ export function createRecorder(options: {
     },
     reset(labels) {
       let ended = 0;
+      const gone = new Set<object | undefined>();
       for (const { family } of metrics.values())
         for (const slot of [...family.slotsInOrder()]) {
           const flat = family.labelsOf(slot);
           if (labels !== undefined && !holdsFlat(flat, labels)) continue;
+          gone.add(family.seriesAt(slot));
           family.remove(slot);
           ended += 1;
         }
-      pending = pending.filter(({ family, slot }) => family.seriesAt(slot) !== undefined);
+      pending = labels === undefined ? [] : pending.filter(({ handle }) => !gone.has(handle));
       return ended;
     },
     setDebugMode(on) {

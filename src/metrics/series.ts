@@ -72,6 +72,8 @@ export class Family {
   readonly #handles: (SeriesHandle | undefined)[] = [undefined];
   readonly #freeSlots: number[] = [];
   #order: readonly number[] | undefined;
+  /** Of series that ended since the store last looked, by their handles: values of theirs may still wait. */
+  #endedLabels: WeakMap<SeriesHandle, readonly string[]> | undefined;
   /** Label text per slot as the exposition writes it, made when first asked for: labels of a series never change. */
   readonly #labelTexts: (string | undefined)[] = [];
 
@@ -99,7 +101,7 @@ export class Family {
   }
 
   /** What stands for the series of a slot, the same as long as it lasts; undefined when the slot has none. */
-  seriesAt(slot: number): object | undefined {
+  seriesAt(slot: number): SeriesHandle | undefined {
     return this.#handles[slot];
   }
 
@@ -112,6 +114,11 @@ export class Family {
   labelsOf(slot: number): readonly string[] {
     const values = this.#table.valuesOf(slot) ?? [];
     return this.#table.namesOf(slot)?.names.flatMap((name, i) => [name, values[i]!]) ?? [];
+  }
+
+  /** The same of a series, also of one that ended since the store last looked; undefined of one that ended before. */
+  labelsOfSeries(handle: SeriesHandle): readonly string[] | undefined {
+    return handle.slot === sinkSlot ? this.#endedLabels?.get(handle) : this.labelsOf(handle.slot);
   }
 
   /** The text of a slot's labels, made at first use. */
@@ -162,6 +169,10 @@ export class Family {
     // A metric without labels has one handle for good.
     if (this.definition.labelNames.length === 0 && !this.definition.freeLabels) return;
     if (this.#budget) this.#budget.left += 1;
+    if (this.definition.keepsEach && this.definition.type !== 'counter') {
+      this.#endedLabels ??= new WeakMap();
+      this.#endedLabels.set(handle, this.labelsOf(slot));
+    }
     this.distributions?.end(slot);
     this.bornCount -= this.born[slot]!;
     this.born[slot] = 0;
@@ -188,6 +199,7 @@ export class Family {
   forgetBirths(): void {
     if (this.bornCount > 0) this.born.fill(0);
     this.bornCount = 0;
+    this.#endedLabels = undefined;
   }
 
   /** Slots in the order of their label values, those without a value included. What was recorded is counted by then. */
