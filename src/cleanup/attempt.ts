@@ -95,6 +95,7 @@ export async function attemptCleanup(
   } finally {
     limit.end();
   }
+  const listed = ended ? await listWhatWent(quarantine, run.id, context) : '';
   const { cleaned, skipped, failed, leftOver, bytesFreed } = tally;
   const counted = plan === undefined ? '' : describeTally(tally, plan);
   const line = {
@@ -104,10 +105,21 @@ export async function attemptCleanup(
   };
   const more = { tally, failure, gaveUp: !ended, working: working.catch(() => undefined) };
   if (failure === undefined)
-    return { run: { ...line, outcome: failed > 0 ? 'partial' : 'success', message: counted }, ...more };
+    return { run: { ...line, outcome: failed > 0 ? 'partial' : 'success', message: `${counted}${listed}` }, ...more };
   const error = describeError(failure);
   const outcome = context.signal.aborted ? 'cancelled' : 'error';
-  return { run: { ...line, outcome, error, message: cleaned > 0 ? `${error} ${counted}` : error }, ...more };
+  return { run: { ...line, outcome, error, message: `${error}${cleaned > 0 ? ` ${counted}` : ''}${listed}` }, ...more };
+}
+
+/** Of a batch that failed in its midst. @returns a sentence for the history, where there is something to say */
+async function listWhatWent(quarantine: Quarantine, runId: string, { log }: OperationContext): Promise<string> {
+  try {
+    const found = await quarantine.settleFailed(runId);
+    return found === 0 ? '' : ` ${found} that it had just taken away are listed in the quarantine and can be undone.`;
+  } catch (err) {
+    log.warn({ err, run: runId }, 'what a failed cleanup took away could not be listed; the next run tries again');
+    return ' What it had just taken away is not listed in the quarantine yet; the next cleanup lists it.';
+  }
 }
 
 function createTimeLimit(clock: Clock, timeoutMs: number | undefined): { signal: AbortSignal; end(): void } {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { stateMigrations } from '../migrations/index.ts';
 import { migrate, openSqlite } from '../platform/database/index.ts';
 import { silentLogger } from '../platform/logging.ts';
@@ -76,6 +76,25 @@ test.each([
     expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['text 1', 'text 2', 'text 3']);
   },
 );
+
+test.each([
+  ['lists at once', 1],
+  ['lists when the next one begins', 2],
+])('what a run had taken away when the list failed, it %s, and all of it comes back', async (_, failures) => {
+  const { file, run, undo, store } = await openStoppingAt('nowhere');
+  const paths = [1, 2].map((n) => file(`work/${n}.part`, { text: `text ${n}` }));
+  const insert = vi.spyOn(store, 'insertEntries');
+  for (let i = 0; i < failures; i += 1) insert.mockRejectedValueOnce(new Error('the disk is full'));
+  const failed = await run('temporary-files');
+  expect(failed.state).toBe('failed');
+  expect((await store.listRuns({ limit: 1 }))[0]?.message).toMatch(
+    failures === 1 ? /^the disk is full 2 that/ : /not listed/,
+  );
+  if (failures === 2) await run('temporary-files');
+  expect(await store.listEntries({ runId: failed.id, limit: 10 })).toHaveLength(2);
+  expect(await undo({ runId: failed.id })).toMatchObject({ state: 'succeeded', result: { undone: 2 } });
+  expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['text 1', 'text 2']);
+});
 
 /** Resolves with its first line, and rejects when it ends without one. */
 function firstLine(child: ReturnType<typeof spawn>): Promise<string> {

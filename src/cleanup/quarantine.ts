@@ -52,8 +52,12 @@ export type OpenQuarantine = {
   prepare(): Promise<void>;
   /** On the disk before it resolves: what is about to go, and how it comes back. Nothing is touched before. */
   announce(entries: readonly NewEntry[]): Promise<readonly QuarantineEntry[]>;
-  /** Of those that were announced, those that went; the others stayed where they were. */
-  settle(gone: readonly QuarantineEntry[]): Promise<void>;
+  /**
+   * Of those that were announced, those that went; the others stayed where they were.
+   * @param stayed where none of a batch went, its entries; the last batch unless told
+   */
+  settle(gone: readonly QuarantineEntry[], stayed?: readonly QuarantineEntry[]): Promise<void>;
+  /** What was announced and not settled by now is for `settleFailed`. */
   close(): void;
 };
 
@@ -68,6 +72,12 @@ export type Quarantine = {
   purge(entry: QuarantineEntry): Promise<void>;
   /** After a kill: puts down what the journal of the run knows and the list does not. @returns how many were found */
   settleRun(runId: string): Promise<number>;
+  /**
+   * After a run that failed in the midst of a batch: puts down what of that batch went. What cannot be put down yet, as while the database is
+   * away, is tried again when the next run begins.
+   * @returns how many were found
+   */
+  settleFailed(runId: string): Promise<number>;
 };
 
 const line = z.object({
@@ -108,6 +118,8 @@ export function createQuarantine(options: {
 
   /** Their journals are still written. */
   const underWay = new Set<string>();
+  /** By run: what was announced and not settled when it ended. */
+  const unsettled = new Map<string, readonly QuarantineEntry[]>();
 
   const end = async (entry: QuarantineEntry, state: 'undone' | 'expired'): Promise<void> => {
     await db.unit((tx: Tx) => store.endEntry(tx, entry.id, state, clock.now()));
@@ -115,10 +127,46 @@ export function createQuarantine(options: {
       await rm(folderOf(entry.runId), { recursive: true, force: true });
   };
 
+  /** Puts down those that went and are not in the list. @returns how many */
+  const listTaken = async (runId: string, announced: readonly QuarantineEntry[]): Promise<number> => {
+    const listed = await store.listedIds(runId);
+    const found: QuarantineEntry[] = [];
+    for (const entry of announced) {
+      if (listed.has(entry.id)) continue;
+      const kind = kinds.get(entry.kind);
+      if (!kind) log.warn({ kind: entry.kind, what: entry.what }, 'nothing here knows this kind of quarantine');
+      else if (await kind.wasTaken(entry)) found.push(entry);
+    }
+    if (found.length > 0) await db.unit((tx) => store.insertEntries(tx, found));
+    return found.length;
+  };
+
+  const settleFailed = async (runId: string): Promise<number> => {
+    const announced = unsettled.get(runId);
+    if (announced === undefined) return 0;
+    // Nobody else does it meanwhile.
+    unsettled.delete(runId);
+    try {
+      return await listTaken(runId, announced);
+    } catch (err) {
+      unsettled.set(runId, announced);
+      throw err;
+    }
+  };
+
   return {
+    settleFailed,
     async open(runId, strategy, windowMs) {
+      for (const failed of [...unsettled.keys()])
+        await settleFailed(failed).catch((err: unknown) =>
+          log.warn(
+            { err, run: failed },
+            'what a failed cleanup took away could not be listed; the next run tries again',
+          ),
+        );
       const folder = folderOf(runId);
       let number = 0;
+      let waiting: readonly (readonly QuarantineEntry[])[] = [];
       let prepared = false;
       underWay.add(runId);
       const prepare = async (): Promise<void> => {
@@ -132,7 +180,10 @@ export function createQuarantine(options: {
         folder,
         prepare,
         async announce(entries) {
-          if (entries.length === 0) return [];
+          if (entries.length === 0) {
+            waiting = [...waiting, []];
+            return [];
+          }
           await prepare();
           const heldMs = clock.now();
           const made = entries.map((entry): QuarantineEntry => {
@@ -144,15 +195,23 @@ export function createQuarantine(options: {
             };
           });
           await append(journalOf(runId), made);
+          waiting = [...waiting, made];
           await step('announced');
           return made;
         },
-        async settle(gone) {
+        async settle(gone, stayed = []) {
           await step('taken');
           if (gone.length > 0) await db.unit((tx) => store.insertEntries(tx, gone));
+          const told = new Set([...gone, ...stayed]);
+          waiting =
+            told.size === 0 ? waiting.slice(0, -1) : waiting.filter((batch) => !batch.some((one) => told.has(one)));
           await step('listed');
         },
-        close: () => void underWay.delete(runId),
+        close() {
+          underWay.delete(runId);
+          const left = waiting.flat();
+          if (left.length > 0) unsettled.set(runId, left);
+        },
       };
     },
     async undo(entries, signal) {
@@ -187,19 +246,13 @@ export function createQuarantine(options: {
         if (systemCode(err) === 'ENOENT') return '';
         throw err;
       });
-      const listed = await store.listedIds(runId);
-      const found: QuarantineEntry[] = [];
+      const announced: QuarantineEntry[] = [];
       for (const written of text.split('\n')) {
         // The last line of a life that was killed may be half there: what it tells was not touched yet.
         const entry = readLine(written);
-        if (entry === undefined || listed.has(entry.id)) continue;
-        const whole: QuarantineEntry = { ...entry, runId, state: 'held', endedMs: null, note: null };
-        const kind = kinds.get(entry.kind);
-        if (!kind) log.warn({ kind: entry.kind, what: entry.what }, 'nothing here knows this kind of quarantine');
-        else if (await kind.wasTaken(whole)) found.push(whole);
+        if (entry !== undefined) announced.push({ ...entry, runId, state: 'held', endedMs: null, note: null });
       }
-      if (found.length > 0) await db.unit((tx) => store.insertEntries(tx, found));
-      return found.length;
+      return listTaken(runId, announced);
     },
   };
 }

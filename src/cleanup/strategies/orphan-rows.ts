@@ -163,7 +163,10 @@ export function createOrphanRows(deps: {
             ...{ session, lost, column, ids, quarantine, signal, nextFile },
             targetId: (database as OrphanDatabase).targetId,
           });
-          if (went.rows !== found.count) throw new Error('rows changed while they were taken; nothing went');
+          if (went.rows !== found.count) {
+            await quarantine.settle([], went.entries);
+            throw new Error('rows changed while they were taken; nothing went');
+          }
           taken.set(item.key, { lost, column, ids });
           return went;
         });
