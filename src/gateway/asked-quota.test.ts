@@ -44,6 +44,21 @@ test('without one the request goes on and is counted; what a late answer reserve
   expect(late).toHaveBeenCalledExactlyOnceWith('r1');
 });
 
+test('a question waits until it was answered, or nobody answered in time', async () => {
+  const quota = createAskedQuota({ send: () => undefined, waitMs: 250, guards: [] });
+  const both = [quota.decide(ask), quota.decide(ask)];
+  expect(quota.waiting()).toBe(2);
+  quota.answer(1, { granted: true, reservation: null });
+  expect(quota.waiting()).toBe(1);
+  quota.hold(2, 1_000);
+  vi.advanceTimersByTime(1_249);
+  expect([quota.waiting(), quota.unanswered()]).toEqual([1, 0]);
+  vi.advanceTimersByTime(1);
+  // What is answered later is no matter of anybody's waiting.
+  expect([quota.waiting(), quota.unanswered()]).toEqual([0, 1]);
+  await Promise.all(both);
+});
+
 test('while nobody answers only so many questions are asked', async () => {
   const send = vi.fn();
   const quota = createAskedQuota({ send, waitMs: 250, guards: [] });

@@ -31,6 +31,8 @@ export function createAskedQuota(options: {
   /** The request waits for its turn, for so long at most. */
   hold(id: number, maxMs: number): void;
   setGuards(guards: readonly QuotaGuard[]): void;
+  /** Questions whose time is not over: each of them may still count as one without an answer. */
+  waiting(): number;
   unanswered(): number;
   refusedUnanswered(): number;
 } {
@@ -114,6 +116,7 @@ export function createAskedQuota(options: {
     setGuards(next) {
       guards = next;
     },
+    waiting: () => [...standing.values()].filter(({ timer }) => timer !== undefined).length,
     unanswered: () => unanswered,
     refusedUnanswered: () => refusedUnanswered,
   };

@@ -36,7 +36,9 @@ const looking = setInterval(() => {
   send({ kind: 'status', id: null, status: now });
 }, lookMs);
 function isAtRest({ connections, exchanges, buffered, barrier }: WorkerStatus): boolean {
-  return connections + exchanges + buffered + barrier.waiting + barrier.holding.length === 0;
+  // A question outlives the request of a client that left.
+  const asks = quota?.waiting() ?? 0;
+  return asks + connections + exchanges + buffered + barrier.waiting + barrier.holding.length === 0;
 }
 
 async function stop(): Promise<void> {
