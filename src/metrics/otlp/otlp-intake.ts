@@ -58,28 +58,34 @@ const mostKnown = 100_000;
 const mostKnownBytes = 32 * 1024 * 1024;
 /** Also of those that were refused. */
 const mostMetrics = 10_000;
+/** A metric whose name and source are longer together is looked at anew each time. */
+const longestKey = 4_096;
 
 export function createKnownSeries(): KnownSeries {
   const known = new Map<string, KnownPoints>();
   let count = 0;
   let size = 0;
+  const forget = (): void => {
+    count = 0;
+    size = 0;
+    known.clear();
+  };
   return {
     of(source, about) {
       const key = JSON.stringify([about.name, about.unit, source.job, source.instance]);
       const found = known.get(key);
       if (found !== undefined) return found;
-      if (known.size >= mostMetrics) known.clear();
       const added: KnownPoints = { steps: new LabelStep<PointSeries>(), byBytes: new Map() };
+      if (key.length > longestKey) return added;
+      if (known.size >= mostMetrics || size + key.length >= mostKnownBytes) forget();
+      size += key.length;
       known.set(key, added);
       return added;
     },
     added(bytes) {
       count += 1;
       size += bytes;
-      if (count < mostKnown && size < mostKnownBytes) return;
-      count = 0;
-      size = 0;
-      known.clear();
+      if (count >= mostKnown || size >= mostKnownBytes) forget();
     },
   };
 }

@@ -239,3 +239,16 @@ test('attributes are forgotten before they fill the memory', () => {
   known.added(4_096);
   expect(known.of({}, about)).not.toBe(first);
 });
+
+test('names of metrics are forgotten before they fill the memory, and of any length not remembered at all', () => {
+  const known = createKnownSeries();
+  const first = known.of({}, { name: 'a' });
+  const long = 'n'.repeat(5_000);
+  for (const name of ['job', 'instance'])
+    expect(known.of({ [name]: long }, { name: 'b' })).not.toBe(known.of({ [name]: long }, { name: 'b' }));
+  expect(known.of({}, { name: long })).not.toBe(known.of({}, { name: long }));
+  expect(known.of({}, { name: 'a' })).toBe(first);
+  // Refused ones too: nothing is added of them.
+  for (let i = 0; i < 9_000; i += 1) known.of({}, { name: `${i}${long.slice(0, 4_000)}` });
+  expect(known.of({}, { name: 'a' })).not.toBe(first);
+});
