@@ -36,17 +36,21 @@ export function createProcessReader({
   const pageBytes = 4_096;
   const ticksPerSecond = 100;
   /** State by inode, of each network namespace. */
-  const tables = new Map<string, { readonly atMs: number; readonly states: ReadonlyMap<string, string> }>();
-  const statesOf = (folder: string, inodes: readonly string[]): Record<string, number> => {
+  const tables = new Map<string, { readonly atMs: number; readonly states: SocketStates }>();
+  /** Undefined where they cannot be told. */
+  const statesOf = (folder: string, inodes: readonly string[]): Record<string, number> | undefined => {
     const counts: Record<string, number> = {};
     if (inodes.length === 0) return counts;
     const namespace = linkOf(`${folder}/ns/net`) ?? folder;
     let table = tables.get(namespace);
     if (table === undefined || monotonic() - table.atMs >= socketTableEveryMs) {
-      table = { atMs: monotonic(), states: readSocketStates(folder) };
+      const states = readSocketStates(folder);
+      if (states === undefined) return undefined;
+      table = { atMs: monotonic(), states };
       if (tables.size >= mostNamespaces) tables.clear();
       tables.set(namespace, table);
     }
+    if (table.states === 'too many') return undefined;
     for (const inode of inodes) {
       const word = table.states.get(inode);
       if (word !== undefined) counts[word] = (counts[word] ?? 0) + 1;
@@ -76,8 +80,11 @@ export function createProcessReader({
         const links = numbers.slice(0, mostLinks).flatMap((number) => linkOf(`${folder}/fd/${number}`) ?? []);
         const sockets = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
         values.sockets = sockets.length;
-        socketStates = statesOf(folder, sockets);
-        values.sockets_close_wait = socketStates.close_wait ?? 0;
+        const states = statesOf(folder, sockets);
+        if (states !== undefined) {
+          socketStates = states;
+          values.sockets_close_wait = states.close_wait ?? 0;
+        }
         values.temporary_files = links.filter(isTemporary).length;
       }
       if (temporaryFolder !== undefined) {
@@ -133,11 +140,19 @@ const tcpStates: Readonly<Record<string, string>> = {
   '0B': 'closing',
 };
 
-function readSocketStates(folder: string): Map<string, string> {
+/** By inode. */
+type SocketStates = ReadonlyMap<string, string> | 'too many';
+
+/** Undefined where the process went meanwhile: the others of its network may still be told. */
+function readSocketStates(folder: string): SocketStates | undefined {
   const states = new Map<string, string>();
-  for (const table of ['tcp', 'tcp6']) {
-    const text = textOf(`${folder}/net/${table}`);
-    if (text === undefined || text.length > largestSocketTable) continue;
+  const texts = ['tcp', 'tcp6'].map((table) => textOf(`${folder}/net/${table}`));
+  // One may be absent: a machine without IPv6.
+  if (texts.every((text) => text === undefined)) return undefined;
+  if (texts.includes(undefined) && textOf(`${folder}/stat`) === undefined) return undefined;
+  for (const text of texts) {
+    if (text === undefined) continue;
+    if (text.length > largestSocketTable) return 'too many';
     for (const line of text.split('\n').slice(1)) {
       const columns = line.trim().split(/\s+/);
       const [state, inode] = [columns[3], columns[9]];

@@ -124,6 +124,15 @@ test('sockets of processes in one network are looked up once for all of them', (
   writeFileSync(join(root, '40', 'net', 'tcp'), 'sl …\n 0: a b 08 q t r 0 0 77 1\n');
   const reader = createProcessReader({ root, monotonic: () => 0 });
   expect([40, 41, 42].map((pid) => reader.read(pid)?.socketStates)).toEqual([{ close_wait: 1 }, { close_wait: 1 }, {}]);
+
+  // Not read, which is not the same as none; looked up anew the next time.
+  expect(reader.read(42)?.values).not.toHaveProperty('sockets_close_wait');
+  writeFileSync(join(root, '42', 'net', 'tcp6'), 'sl …\n 0: a b 01 q t r 0 0 77 1\n');
+  expect(reader.read(42)?.values).toMatchObject({ sockets: 1, sockets_close_wait: 0 });
+  network(43, 'net:[3]');
+  writeFileSync(join(root, '43', 'net', 'tcp'), ' '.repeat(2_097_153));
+  expect(reader.read(43)?.values.sockets).toBe(1);
+  expect(reader.read(43)?.values).not.toHaveProperty('sockets_close_wait');
 });
 
 test('a process is found by its command line, the oldest of several, and anew after a restart', async () => {
