@@ -75,8 +75,8 @@ export function createCgroupTracker(options: {
     const before = place;
     const isElsewhere = membership === options.elsewhere?.();
     place = membership === undefined || isElsewhere ? undefined : findPlace(read, parseMembership(membership), host);
-    // Files of a group that another reads are that other's to close.
-    if (before !== undefined && before.path !== place?.path && !isElsewhere) forget(before);
+    // What another reads of it as well is opened again when it is asked for.
+    if (before !== undefined && before.path !== place?.path) forget(before);
     const folder = place?.pressureFolder;
     if (folder === undefined) pressure = undefined;
     else if (folder !== before?.pressureFolder)

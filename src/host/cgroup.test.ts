@@ -111,7 +111,7 @@ test('a docker container with a namespace of its own is limited by what stands a
 
 test('a process in a group that is read already is not read again, and is read once it moves into another', () => {
   const own = '0::/app.slice/ragwarden.service\n';
-  const { tracker, write } = machine({
+  const { tracker, write, remove, reader } = machine({
     '/proc/self/cgroup': own,
     '/proc/7/cgroup': own,
     '/proc/self/mountinfo': mounted(),
@@ -127,7 +127,12 @@ test('a process in a group that is read already is not read again, and is read o
   write('/proc/7/cgroup', '0::/app.slice/backend.service\n');
   expect(other.read({ ...host, monotonicMs: 10_000 })?.memory?.usedBytes).toBe(300 * mib);
   write('/proc/7/cgroup', own);
+  const left = '/sys/fs/cgroup/app.slice/backend.service/memory.current';
+  remove(left);
+  // Held open it can still be read.
+  expect(reader.text(left)).toBe(`${300 * mib}\n`);
   expect(other.read({ ...host, monotonicMs: 20_000 })).toBeUndefined();
+  expect(reader.text(left)).toBeUndefined();
   expect(first.read({ ...host, monotonicMs: 20_000 })?.memory?.usedBytes).toBe(100 * mib);
 });
 
