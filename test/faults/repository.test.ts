@@ -28,7 +28,6 @@ import {
 const withMounts = mayMount();
 
 const backupDegraded = /"name":"backup sample"[^}]*"status":"degraded"/;
-/** One that is still being written has another name. */
 /** As proc(5) has it: `T` stands still, `Z` is over, nothing is gone. */
 const stateOf = ({ pid }: ChildProcess): string => {
   try {
@@ -37,6 +36,7 @@ const stateOf = ({ pid }: ChildProcess): string => {
     return '';
   }
 };
+/** One that is still being written has another name. */
 const locksIn = (folder: string): string[] => readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name));
 
 describe.skipIf(!hasPart('restic'))('a repository', () => {
@@ -114,8 +114,11 @@ describe.skipIf(!hasPart('restic'))('a repository', () => {
     try {
       // It waits a fifth of a second after it has locked, in which it is stopped: on a busy machine not at the first attempt.
       let held: string[] = [];
-      while (held.length === 0) {
-        while (locksIn(locks).length === 0 && stranger.exitCode === null) await turn();
+      const deadline = Date.now() + 200_000;
+      for (let attempt = 1; held.length === 0; attempt += 1) {
+        if (attempt > 50 || Date.now() > deadline)
+          throw new Error(`of ${attempt} processes none could be stopped while it held a lock`);
+        while (locksIn(locks).length === 0 && stranger.exitCode === null && Date.now() < deadline) await turn();
         stranger.kill('SIGSTOP');
         await until('it to stand still or to be over', () => (/^[TZX]?$/.test(stateOf(stranger)) ? true : undefined));
         held = locksIn(locks);
