@@ -55,3 +55,24 @@ test.skipIf(!hasPart('restic'))(
     expect(first).toMatchObject({ state: 'no-password', place: `rest:http://127.0.0.1:${port}/own` });
   },
 );
+
+test('one that takes the connection and never answers is told by itself, and holds nobody up', async () => {
+  const server = createServer(() => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const [key, file] = [join(folder, 'key'), join(folder, 'ragwarden.yaml')];
+  await writeFile(key, 'k', { mode: 0o600 });
+  const targets = [
+    { id: 'silent', base_url: `http://127.0.0.1:${port}`, api_key_file: key },
+    { id: 'keyless', base_url: `http://127.0.0.1:${port}`, api_key_file: join(folder, 'none') },
+  ];
+  await writeFile(file, JSON.stringify({ replication: { enabled: true, targets } }));
+  const { config } = readConfig({ env: { RAGWARDEN_DATA_DIR: folder }, cwd: folder, flags: { config: file } });
+  const found = await lookAtStores(config, new AbortController().signal, 500);
+  server.closeAllConnections();
+  server.close();
+  expect(found).toMatchObject([
+    { id: 'silent', state: 'outgoing/timeout', detail: expect.stringContaining('did not answer within 0.5 s') },
+    { id: 'keyless' },
+  ]);
+});

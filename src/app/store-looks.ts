@@ -14,16 +14,25 @@ import { silentLogger } from '../platform/logging.ts';
 import { createRagwardenPlace, placeWithCredentials } from '../replication/index.ts';
 import { readStoreSecret, repositoryOptions, storeEnvironment } from './repository-options.ts';
 
-/** Less than whoever asks waits for all of them. */
+/** For one store, of which restic then says what it waited for. */
 const answerMs = 8_000;
+/** For whatever heeds that not, such as a dead share or another ragwarden. Less than whoever asks waits for all of them. */
+const lookMs = 10_000;
 
 type Found = Pick<StoreLook, 'state' | 'detail'>;
 
 /**
  * Looks at each store elsewhere that the settings name: whether it answers, takes the key, and holds a repository that the password
- * opens. Only reads; what restic keeps for itself meanwhile lies in a temporary folder.
+ * opens. Only reads; what restic keeps for itself meanwhile lies in a temporary folder. One that does not answer hides no other.
  */
-export async function lookAtStores(config: Config, signal: AbortSignal): Promise<readonly StoreLook[]> {
+export async function lookAtStores(
+  config: Config,
+  asked: AbortSignal,
+  limitMs = lookMs,
+): Promise<readonly StoreLook[]> {
+  const late = new AbortController();
+  const signal = AbortSignal.any([asked, late.signal]);
+  const givenUp = new Promise<void>((resolve) => late.signal.addEventListener('abort', () => resolve()));
   const scratch = await mkdtemp(join(tmpdir(), 'ragwarden-stores-'));
   const children = createChildProcesses({
     ...{ log: silentLogger, clock: systemClock, recordDir: join(scratch, 'children') },
@@ -72,17 +81,24 @@ export async function lookAtStores(config: Config, signal: AbortSignal): Promise
     return lookInto(options, target.passwordFile ?? config.backup.passwordFile);
   };
   const look = async (named: Omit<StoreLook, keyof Found>, work: () => Promise<Found>): Promise<StoreLook> => {
-    try {
-      return { ...named, ...(await work()) };
-    } catch (err) {
-      signal.throwIfAborted();
-      return {
-        ...named,
-        state: isAppError(err) ? err.code : 'failed',
-        detail: isAppError(err) ? err.detail : describeError(err),
-      };
-    }
+    const tooLate = {
+      ...{ ...named, state: 'outgoing/timeout' },
+      detail: `${named.place} did not answer within ${limitMs / 1_000} s. Check that it runs, its address, and the network between.`,
+    };
+    const looked = work().then(
+      (found) => ({ ...named, ...found }),
+      (err: unknown) => {
+        asked.throwIfAborted();
+        if (late.signal.aborted) return tooLate;
+        const told = isAppError(err)
+          ? { state: err.code, detail: err.detail }
+          : { state: 'failed', detail: describeError(err) };
+        return { ...named, ...told };
+      },
+    );
+    return Promise.race([looked, givenUp.then(() => tooLate)]);
   };
+  const timer = setTimeout(() => late.abort(), limitMs);
   try {
     const own = parseRepositoryLocation(config.backup.location, 'environment');
     const targets = config.replication.enabled ? config.replication.targets.filter(({ enabled }) => enabled) : [];
@@ -99,6 +115,7 @@ export async function lookAtStores(config: Config, signal: AbortSignal): Promise
       ),
     ]);
   } finally {
+    clearTimeout(timer);
     await Promise.all([children.stop(), http.close()]);
     await rm(scratch, { recursive: true, force: true });
   }
