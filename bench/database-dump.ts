@@ -14,8 +14,8 @@ import { createChildProcesses, findProgram, systemSearchPath } from '../src/plat
 import { systemClock } from '../src/platform/clock.ts';
 import { systemRandom } from '../src/platform/ids.ts';
 import { silentLogger } from '../src/platform/logging.ts';
-import { startPostgresCluster } from '../test/setup/postgres-cluster.ts';
 import { cpuWithChildrenMs, temporaryFolder } from './processes.ts';
+import { startDatabase } from './product.ts';
 import { type Bench, median, Skipped } from './report.ts';
 
 type Step = { readonly wall: number; readonly cpu: number; readonly bytes: number };
@@ -57,7 +57,7 @@ export const databaseDump: Bench = {
     if (!findProgram('restic', systemSearchPath) || !findProgram('pg_dump', systemSearchPath))
       throw new Skipped('restic or pg_dump is missing');
     const [rounds, rows] = size === 'full' ? [3, 40_000] : [1, 200];
-    const cluster = await startPostgresCluster().catch((err: unknown) => {
+    const cluster = await startDatabase().catch((err: unknown) => {
       throw new Skipped(`no PostgreSQL can be started: ${String(err)}`);
     });
     const folder = temporaryFolder();
@@ -67,7 +67,7 @@ export const databaseDump: Bench = {
       recordDir: join(folder, 'records'),
     });
     try {
-      const url = new URL(cluster.url('postgres'));
+      const url = new URL(cluster.url(cluster.database));
       const client = new pg.Client({ connectionString: url.href });
       client.on('error', () => undefined);
       await client.connect();
@@ -82,14 +82,14 @@ export const databaseDump: Bench = {
         port: Number(url.port),
         user: url.username,
         password: decodeURIComponent(url.password),
-        database: 'postgres',
+        database: cluster.database,
       };
       const env = {
         PGHOST: connection.host,
         PGPORT: `${connection.port}`,
         PGUSER: connection.user,
         PGPASSWORD: connection.password,
-        PGDATABASE: 'postgres',
+        PGDATABASE: cluster.database,
       };
       const repositoryIn = async (place: string) => {
         mkdirSync(place);

@@ -3,9 +3,9 @@ import { createWarden } from '../src/app/index.ts';
 import { createLightragDatabase } from '../src/backup/postgres/lightrag-database.fixture.ts';
 import { readConfig } from '../src/config/index.ts';
 import { silentLogger } from '../src/platform/logging.ts';
-import { startPostgresCluster } from '../test/setup/postgres-cluster.ts';
 import { startRedis } from '../test/setup/redis-server.ts';
 import { temporaryFolder } from './processes.ts';
+import { startDatabase } from './product.ts';
 import { type Bench, median } from './report.ts';
 
 /** A fresh look at everything, with the servers and the sample up, and what was last seen, read again and again. */
@@ -14,7 +14,7 @@ export const health: Bench = {
   async run(size) {
     const [rounds, warmUp, reads] = size === 'full' ? [40, 10, 2_000] : [2, 1, 20];
     const dataDir = temporaryFolder();
-    const cluster = await startPostgresCluster();
+    const cluster = await startDatabase();
     const redis = await startRedis();
     const rag = await createLightragDatabase({ server: cluster.url('postgres') });
     await rag.fill('acme', 100);

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
+import { type PostgresCluster, startPostgresCluster } from '../test/setup/postgres-cluster.ts';
 import { shortLife } from '../test/setup/product-programs.ts';
 import { built, type Running, sleep, startProgram, temporaryFolder } from './processes.ts';
 import type { Size } from './report.ts';
@@ -17,16 +20,17 @@ export type Sample = {
 };
 
 /** What benches have in common in a run whose figures nobody reads: to start it is most of what such a bench costs. */
-let common: { sample?: Promise<Sample>; product?: Promise<Product> } | undefined;
+let common: { sample?: Promise<Sample>; product?: Promise<Product>; postgres?: Promise<PostgresCluster> } | undefined;
 const notStopped = async (): Promise<void> => {};
 
-/** From here on a tiny sample, and the product of those who set nothing, are the same for all. @returns what ends both */
+/** From here on a tiny sample, the server of PostgreSQL, and the product of those who set nothing, are the same for all. @returns what ends both */
 export function shareAmongBenches(): () => Promise<void> {
   const mine: NonNullable<typeof common> = {};
   common = mine;
   return async () => {
     // What did not start was told by the bench that asked for it.
     for (const one of [mine.product, mine.sample]) await (await one?.catch(() => undefined))?.stop();
+    await (await mine.postgres?.catch(() => undefined))?.remove();
   };
 }
 
@@ -51,6 +55,23 @@ async function startOwnSample(size: 'tiny' | 'small' | 'medium'): Promise<Sample
   ]);
   const { url } = JSON.parse(server.line) as { url: string };
   return { workingDir, inputDir, url, pid: server.pid, stop: server.stop };
+}
+
+/** A server of PostgreSQL, and on it an empty database. */
+export async function startDatabase(): Promise<
+  Pick<PostgresCluster, 'url' | 'remove'> & { readonly database: string }
+> {
+  if (!common) {
+    const { url, remove } = await startPostgresCluster();
+    return { url, remove, database: 'postgres' };
+  }
+  common.postgres ??= startPostgresCluster();
+  const { url } = await common.postgres;
+  const database = `bench_${randomUUID().replaceAll('-', '')}`;
+  const client = new pg.Client({ connectionString: url('postgres') });
+  await client.connect();
+  await client.query(`create database ${database}`).finally(() => client.end());
+  return { url, database, remove: notStopped };
 }
 
 export type Product = Running & { readonly api: string; readonly metrics: string; readonly dataDir: string };

@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { systemSearchPath } from '../src/platform/child-processes/index.ts';
-import { startPostgresCluster } from '../test/setup/postgres-cluster.ts';
 import { startRedis } from '../test/setup/redis-server.ts';
 import { bareRepository, bytesBelow, type Step, takePoint } from './backup-steps.ts';
 import { fill } from './database-dump.ts';
 import { cpuWithChildrenMs } from './processes.ts';
-import { startProduct, startSample } from './product.ts';
+import { startDatabase, startProduct, startSample } from './product.ts';
 import { type Bench, median, Skipped } from './report.ts';
 
 /** What an operator would write into a script: a shell joins the two programs, and both must end well. */
@@ -33,12 +32,12 @@ export const wholePoint: Bench = {
   async run(size) {
     const [rounds, workspace, rows, keys] =
       size === 'full' ? ([3, 'medium', 10_000, 20_000] as const) : ([1, 'tiny', 50, 50] as const);
-    const [cluster, redis] = await Promise.all([startPostgresCluster(), startRedis()]).catch((err: unknown) => {
+    const [cluster, redis] = await Promise.all([startDatabase(), startRedis()]).catch((err: unknown) => {
       throw new Skipped(`PostgreSQL or Redis cannot be started: ${String(err)}`);
     });
     const sample = await startSample(workspace);
     try {
-      const url = new URL(cluster.url('postgres'));
+      const url = new URL(cluster.url(cluster.database));
       const client = new pg.Client({ connectionString: url.href });
       await client.connect();
       await client.query(fill(rows));
@@ -64,7 +63,7 @@ export const wholePoint: Bench = {
             PGPORT: url.port,
             PGUSER: url.username,
             PGPASSWORD: secret,
-            PGDATABASE: 'postgres',
+            PGDATABASE: cluster.database,
           },
         };
         inSequence.push(
@@ -84,7 +83,7 @@ export const wholePoint: Bench = {
           POSTGRES_PORT: url.port,
           POSTGRES_USER: url.username,
           POSTGRES_PASSWORD: secret,
-          POSTGRES_DATABASE: 'postgres',
+          POSTGRES_DATABASE: cluster.database,
           REDIS_URI: redis.url(),
         });
         ours.push(await takePoint(product));
