@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeLightRepository } from '../src/backup/repository/light-key.fixture.ts';
 import { memoryFolder } from './setup/memory-folder.ts';
-import { childProgram, shortLife } from './setup/product-programs.ts';
+import { childCompiled, childProgram, shortLife } from './setup/product-programs.ts';
 
 export type Answer = {
   readonly status: number;
@@ -65,8 +64,7 @@ export async function startWarden(options: {
     env: {
       PATH: process.env.PATH ?? '',
       ...(options.temporary === undefined ? {} : { TMPDIR: options.temporary }),
-      // Hundreds of small modules start twice as fast when they were compiled before.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'ragwarden-test-compiled'),
+      NODE_COMPILE_CACHE: childCompiled,
       ...Object.fromEntries(Object.entries(options.settings ?? {}).map(([name, value]) => [`TEST_${name}`, value])),
     },
   });

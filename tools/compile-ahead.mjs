@@ -19,26 +19,45 @@ const self = fileURLToPath(import.meta.url);
 const questions = ['/livez', '/readyz', '/metrics', '/health', '/api/v1/health', '/api/v1/targets', '/api/v1/events'];
 const limitMs = 60_000;
 
+/** The product as people start it. */
+const asBuilt = {
+  main: 'main.js',
+  args: () => ['up', '--port', '0', '--metrics-port', '0', '--gateway-port', '0'],
+  flags: [],
+  prefix: '',
+};
+
 /**
  * Runs the program of `dist` once, in a process and a folder of its own, and keeps what V8 made of it.
  * @param {string} dist where it will be started from: what is kept is found by the path of each file
+ * @param {{ main: string, args: (dataDir: string) => string[], flags: readonly string[], prefix: string }} how another program in it,
+ * with the flags that Node.js gets each time, and what stands before the names of its settings
  * @returns {string | undefined} why it could not be done
  */
-export function compileAhead(dist) {
+export function compileAhead(dist, how = asBuilt) {
   try {
-    return fill(dist);
+    return fill(dist, how);
   } catch (error) {
     // What was built is in its place already, and is whole without this.
     return error.message;
   }
 }
 
-function fill(dist) {
+function fill(dist, { main, args, flags, prefix }) {
   // Beside the place where it goes: a process that starts meanwhile would keep what it finds there, and write what it misses.
   const filled = path.join(dist, `compiled-${process.pid}`);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'ragwarden-compile-'));
   try {
-    const { status, error, stderr } = spawnSync(process.execPath, ['--expose-internals', self, dist, filled], {
+    const dataDir = path.join(folder, 'data');
+    const settings = {
+      RAGWARDEN_DATA_DIR: dataDir,
+      // The server that is asked listens for as long as it runs: nobody else may know it.
+      RAGWARDEN_ADMIN_TOKEN: randomBytes(32).toString('base64url'),
+      RAGWARDEN_BACKUP_AT_START: 'false',
+      RAGWARDEN_LOG_LEVEL: 'error',
+    };
+    const program = [...flags, '--expose-internals', self, dist, filled, main, ...args(dataDir)];
+    const { status, error, stderr } = spawnSync(process.execPath, program, {
       cwd: folder,
       // Nothing of the settings of whoever builds.
       env: {
@@ -47,11 +66,8 @@ function fill(dist) {
         HOME: folder,
         TMPDIR: folder,
         NODE_DISABLE_COMPILE_CACHE: '1',
-        RAGWARDEN_DATA_DIR: path.join(folder, 'data'),
-        // The server that is asked listens for as long as it runs: nobody else may know it.
-        RAGWARDEN_ADMIN_TOKEN: randomBytes(32).toString('base64url'),
-        RAGWARDEN_BACKUP_AT_START: 'false',
-        RAGWARDEN_LOG_LEVEL: 'error',
+        ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`${prefix}${name}`, value])),
+        TOKEN_OF_THIS_RUN: settings.RAGWARDEN_ADMIN_TOKEN,
       },
       encoding: 'utf8',
       timeout: limitMs,
@@ -69,10 +85,10 @@ function fill(dist) {
 }
 
 /** In the process of its own: the program in here, as whoever starts it would have it. */
-async function runAndKeep(dist, filled) {
-  const main = path.join(dist, 'main.js');
-  const token = process.env.RAGWARDEN_ADMIN_TOKEN;
-  process.argv = [process.argv[0], main, 'up', '--port', '0', '--metrics-port', '0', '--gateway-port', '0'];
+async function runAndKeep(dist, filled, file, ...args) {
+  const main = path.join(dist, file);
+  const token = process.env.TOKEN_OF_THIS_RUN;
+  process.argv = [process.argv[0], main, ...args];
   const read = new Set();
   registerHooks({
     load(url, context, next) {
@@ -111,4 +127,4 @@ function keep(read, filled) {
   process.kill(process.pid, 'SIGTERM');
 }
 
-if (process.argv[1] === self) await runAndKeep(process.argv[2], process.argv[3]);
+if (process.argv[1] === self) await runAndKeep(...process.argv.slice(2));
