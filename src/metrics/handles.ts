@@ -4,13 +4,17 @@ import { greatestMagnitude } from './recording-rules.ts';
 import { type Family, histogramCount } from './series.ts';
 import type { Batch } from './summary.ts';
 
-export class CounterHandle {
+/** Of one series: where its values stand. */
+class Handle {
   slot: number;
   readonly family: Family;
   constructor(family: Family, slot: number) {
     this.family = family;
     this.slot = slot;
   }
+}
+
+export class CounterHandle extends Handle {
   /**
    * Adds `by` (default 1), which must be finite and not negative; anything else is refused and counted. The series is there since it
    * was begun: only one that a collector mirrors is ever absent, and only `mirror` brings it back.
@@ -34,13 +38,7 @@ export class CounterHandle {
   }
 }
 
-export class GaugeHandle {
-  slot: number;
-  readonly family: Family;
-  constructor(family: Family, slot: number) {
-    this.family = family;
-    this.slot = slot;
-  }
+export class GaugeHandle extends Handle {
   set(value: number): void {
     this.family.values[this.slot] = value;
     this.family.present[this.slot] = 1;
@@ -61,13 +59,7 @@ export class GaugeHandle {
 }
 
 /** A level of which every value counts: NaN and infinities are refused and counted. */
-export class LevelHandle {
-  slot: number;
-  readonly family: Family;
-  constructor(family: Family, slot: number) {
-    this.family = family;
-    this.slot = slot;
-  }
+export class LevelHandle extends Handle {
   set(value: number): void {
     const { family, slot } = this;
     if (value >= -greatestMagnitude && value <= greatestMagnitude) {
@@ -84,13 +76,10 @@ export class LevelHandle {
 }
 
 /** Many values: in buckets since the start for `/metrics`, and in full detail since the store last took them. */
-export class DistributionHandle {
-  slot: number;
-  readonly family: Family;
+export class DistributionHandle extends Handle {
   readonly #distributions: Distributions;
   constructor(family: Family, slot: number) {
-    this.family = family;
-    this.slot = slot;
+    super(family, slot);
     this.#distributions = family.requireDistributions();
   }
   /** One value in the unit of the metric; NaN, infinities and negative ones are refused and counted. */
@@ -107,13 +96,7 @@ export class DistributionHandle {
   }
 }
 
-export class HistogramHandle {
-  slot: number;
-  readonly family: Family;
-  constructor(family: Family, slot: number) {
-    this.family = family;
-    this.slot = slot;
-  }
+export class HistogramHandle extends Handle {
   /** One observation in the unit of the metric's name; NaN, infinities and negative ones are refused and counted. */
   observe(value: number): void {
     const { family, slot } = this;

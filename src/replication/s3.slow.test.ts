@@ -130,19 +130,26 @@ storeCases<S3>('replication to an S3 server', {
       await at.given.replication.replicas.remove('tls', 'local:admin');
     });
 
-    test('a server that dies in the middle of a copy and comes back gets the rest', async () => {
-      const point = await at.given.makePoint(randomBytes(3_000_000));
-      const died = Promise.withResolvers<void>();
+    /** Runs once, when a megabyte of the next copy went over. */
+    const inTheMiddle = (run: () => void): void => {
       at.given.onStep = (name) => {
         if (name !== 'replicate:begun') return;
         const before = at.store.line.sent();
         at.store.line.onSent = (bytes) => {
           if (bytes - before < 1_000_000) return;
           at.store.line.onSent = undefined;
-          at.store.line.set('cut');
-          void at.store.server.kill().then(died.resolve);
+          run();
         };
       };
+    };
+
+    test('a server that dies in the middle of a copy and comes back gets the rest', async () => {
+      const point = await at.given.makePoint(randomBytes(3_000_000));
+      const died = Promise.withResolvers<void>();
+      inTheMiddle(() => {
+        at.store.line.set('cut');
+        void at.store.server.kill().then(died.resolve);
+      });
       const { id } = await at.given.replication.sync({ ...one, replicaId: 'cloud' });
       await Promise.race([died.promise, at.given.operations.wait(id)]);
       at.given.onStep = () => undefined;
@@ -157,19 +164,13 @@ storeCases<S3>('replication to an S3 server', {
     test('a server that falls silent in the middle of a copy ends it, and the next one goes on', async () => {
       const point = await at.given.makePoint(randomBytes(3_000_000));
       at.given.placeOptions = { patience: { answerMs: 60_000, silenceMs: 4_000 } };
-      at.given.onStep = (name) => {
-        if (name !== 'replicate:begun') return;
-        const before = at.store.line.sent();
-        at.store.line.onSent = (bytes) => {
-          if (bytes - before < 1_000_000) return;
-          at.store.line.onSent = undefined;
-          at.store.line.set('silent');
-          at.store.line.onClosed = () => {
-            at.store.line.onClosed = undefined;
-            at.store.line.set('open');
-          };
+      inTheMiddle(() => {
+        at.store.line.set('silent');
+        at.store.line.onClosed = () => {
+          at.store.line.onClosed = undefined;
+          at.store.line.set('open');
         };
-      };
+      });
       const failed = await sync('cloud');
       at.given.onStep = () => undefined;
       at.given.placeOptions = {};
