@@ -7,7 +7,8 @@ import { type Bookings, createBookings, slowRate } from './bookings.ts';
 import { createDefinitions, type Definitions } from './definitions.ts';
 import { byGravity, Denial, TurnedAway } from './denial.ts';
 import { type Holding, hasAtHand, unwrittenOf, wasRefused } from './holding.ts';
-import { createLedger, type Ledger, type Refusal, type Taken, unconcerned, type Wish } from './ledger.ts';
+import { createLedger, type Ledger, type Taken, unconcerned } from './ledger.ts';
+import type { Refusal, Wish } from './ledger-round.ts';
 import { clearUsage, type Reaped, type Spot, setLevel } from './ledger-store.ts';
 import { createLostLedger, type LostLedger } from './lost-ledger.ts';
 import {
